@@ -1,0 +1,5 @@
+//! A fault-storm benchmark: many threads of one process take page faults, and
+//! every locking scheme that the Linux memory-management list argued over in
+//! 2021 is compared on throughput, latency and cache-line contention.
+
+pub mod workload;

@@ -1,0 +1,3 @@
+//! The `faultstorm` command.
+
+fn main(){}

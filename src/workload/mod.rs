@@ -1,0 +1,245 @@
+//! What a workload file says, once it is known to be valid.
+//!
+//! Only this module sees TOML (`wire` reads it, `lower` checks it, `diag` says
+//! what is wrong with it). Past it a workload is valid by type: indices point
+//! at something, sizes are whole pages, no storm is empty.
+
+/// Bytes in a page: x86-64 without huge pages.
+pub const PAGE_BYTES: u64 = 4096;
+/// Pages under one page table of the lowest level (512 entries: 2 MiB).
+pub const PAGES_PER_TABLE: u64 = 512;
+
+/// One storm: an address space and the threads that fault in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Workload {
+    /// The file's stem: `huge-anon` for `workloads/huge-anon.toml`.
+    pub name: String,
+    /// One line, shown by `faultstorm list workloads`.
+    pub summary: String,
+    /// Prose that the report prints beside the numbers.
+    pub analysis: Option<String>,
+    /// Files that VMAs map.
+    pub files: Vec<File>,
+    /// Mappings, in address order.
+    pub vmas: Vec<Vma>,
+    /// Groups of threads, each running its phases.
+    pub groups: Vec<Group>,
+    /// What is undone between rounds.
+    pub reset: Reset,
+    /// When a storm ends.
+    pub until: Until,
+    /// Unmeasured storming before the first repeat of a cell, in nanoseconds.
+    pub warmup_ns: u64,
+    /// What `faultstorm check` verifies.
+    pub expect: Vec<Expect>,
+}
+
+/// A file in the simulated page cache.
+#[derive(Debug, Clone, PartialEq)]
+pub struct File {
+    /// Name that `[[vma]]` refers to.
+    pub name: String,
+    /// Length in pages, at least 1.
+    pub pages: u64,
+    /// Share of the pages that are in the page cache when a round starts, 0 to 1.
+    pub cached: f64,
+    /// How long a read that misses the page cache sleeps.
+    pub io: Latency,
+    /// Whether the file system lets a speculative fault call into it: the
+    /// per-filesystem bit of the 2021 series.
+    pub speculation: bool,
+}
+
+/// A distribution of I/O latencies, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Latency {
+    /// Every read takes this long.
+    Fixed(u64),
+    /// Evenly between the two, the second included.
+    Uniform(u64, u64),
+    /// Memoryless with this mean.
+    Exponential(u64),
+}
+
+/// One mapping, or `count` equal ones.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vma {
+    /// Name that `[[op]]` refers to.
+    pub name: String,
+    /// Pages of each mapping, at least 1.
+    pub pages: u64,
+    /// How many equal mappings stand one after another, at least 1.
+    pub count: u64,
+    /// One set of mappings for all threads, or one for each.
+    pub scope: Scope,
+    /// What is mapped.
+    pub backing: Backing,
+    /// Whether the protection allows writes.
+    pub writable: bool,
+}
+
+/// For whom a mapping is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One, that all threads touch.
+    Shared,
+    /// One for each thread of the group that touches it.
+    PerThread,
+}
+
+/// What a mapping maps.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Backing {
+    /// Memory of no file.
+    Anonymous,
+    /// Pages of a file.
+    File {
+        /// Index into [`Workload::files`].
+        file: usize,
+        /// First page of the file that is mapped.
+        offset_pages: u64,
+        /// `MAP_SHARED`, else `MAP_PRIVATE`.
+        shared: bool,
+        /// A read fault maps up to `1 << order` cached pages around it (0: only its own).
+        fault_around_order: u8,
+    },
+}
+
+/// A named group of threads that runs the same phases.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// Name that `[[op]]` refers to.
+    pub name: String,
+    /// How many of the run's threads belong to it.
+    pub threads: Threads,
+    /// Run one after another; all threads of the storm meet between phases.
+    pub phases: Vec<Phase>,
+}
+
+/// How many threads a group has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Threads {
+    /// This weight among the groups with a weight, of the run's threads (`--threads`).
+    Weight(f64),
+    /// Exactly this many, whatever the run says.
+    Fixed(usize),
+}
+
+/// Operations that a thread does one after another.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Phase {
+    /// In order; empty where only other groups have work in this phase.
+    pub ops: Vec<Op>,
+}
+
+/// One operation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// Accesses to the pages of a mapping.
+    Touch(Touch),
+}
+
+/// Accesses to the pages of a mapping.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Touch {
+    /// Index into [`Workload::vmas`].
+    pub vma: usize,
+    /// Loads or stores.
+    pub access: Access,
+    /// In which order.
+    pub order: Order,
+    /// Which part of the mapping a thread touches.
+    pub slices: Slices,
+    /// Accesses a thread makes in a round; `None`: as many as its slice has
+    /// pages (for [`Order::OnePerTable`]: tables).
+    pub touches: Option<u64>,
+    /// Private work between two touches, in nanoseconds.
+    pub think_ns: u64,
+}
+
+/// Load or store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// A load.
+    Read,
+    /// A store.
+    Write,
+}
+
+/// In which order the pages of a slice are touched.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Order {
+    /// Page after page.
+    Sequential,
+    /// Every `n`th page, then every `n`th from the second, until each was touched once.
+    Strided(u64),
+    /// Each page once, in a seeded permutation.
+    Random,
+    /// With replacement, rank `k` with probability proportional to `k^-exponent`;
+    /// ranks are scattered over the slice by a seeded permutation.
+    Zipf(f64),
+    /// The first page under each page table: one touch per 2 MiB.
+    OnePerTable,
+}
+
+/// Which part of a mapping a thread touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slices {
+    /// A contiguous part of its own, split at 2 MiB boundaries where the
+    /// mapping has one such part for each thread.
+    Disjoint,
+    /// The whole mapping, as every other thread of the group.
+    Shared,
+}
+
+/// What is undone between rounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reset {
+    /// Ptes and pages go, page tables stay.
+    Zap,
+    /// Page tables go too, as a fresh mapping has it.
+    Remap,
+}
+
+/// When a storm ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// After this much storming, in nanoseconds, in as many rounds as it takes.
+    Duration(u64),
+    /// After this many touches of each thread.
+    Touches(u64),
+    /// After this many whole rounds.
+    Rounds(u64),
+}
+
+/// A statement about the counts of a storm, verified by `faultstorm check`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expect {
+    /// Only for this strategy (`NAME` or `NAME:VARIANT`); `None`: for all.
+    pub strategy: Option<String>,
+    /// Only at this many threads; `None`: at all.
+    pub threads: Option<usize>,
+    /// What is compared.
+    pub metric: Metric,
+    /// Smallest value that holds.
+    pub min: Option<f64>,
+    /// Largest value that holds.
+    pub max: Option<f64>,
+}
+
+/// What an [`Expect`] compares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Metric {
+    /// Faults per touch.
+    FaultsPerTouch,
+    /// Pages mapped per fault.
+    PagesPerFault,
+    /// Faults that someone else finished first, per fault.
+    RacedPerFault,
+    /// Attempts per fault.
+    AttemptsPerFault,
+    /// Fallbacks per fault: of all reasons, or of the one named.
+    FallbacksPerFault(Option<String>),
+    /// Transfers of all lines per fault, or of the one named (`mm.mmap_lock`).
+    TransfersPerFault(Option<String>),
+}
