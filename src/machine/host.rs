@@ -1,0 +1,313 @@
+//! This machine's own cores: real threads, real atomics, real time.
+//!
+//! A [`Bare`] line is 64 aligned bytes of atomics, and every call inlines to the
+//! bare instruction. What is recorded about a storm is a type parameter of
+//! [`Host`], not a branch, so that it costs nothing when off:
+//! [`Counted`] counts transfers of lines, [`Staged`] times the stages of a fault.
+
+use super::{CORES_MAX, LINE_WORDS, Line, LineName, Machine, Ordering, Work};
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, AtomicU64, fence};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+pub use super::counted::{Counted, LineTally, Tally};
+pub use super::staged::Staged;
+
+/// The machine that the program runs on, recording what `A` records.
+pub struct Host<A = Bare>(PhantomData<fn() -> A>);
+
+/// What is recorded while a storm runs.
+pub trait Record: 'static {
+    /// The line with which it is recorded.
+    type Line: Line + 'static;
+    /// See [`Machine::mark`].
+    #[inline(always)]
+    fn mark(_stage: usize) {}
+    /// Starts recording on the calling thread, from nothing.
+    fn start() {}
+}
+
+/// Nothing is recorded: what throughput is measured with.
+pub struct Bare;
+
+impl Record for Bare {
+    type Line = BareLine;
+}
+
+/// Spins before a waiting thread lets others run. The kernel spins with
+/// preemption off; a thread cannot, and the one it waits for may have lost its CPU.
+pub(super) const SPINS_BEFORE_YIELD: u32 = 2000;
+
+thread_local! {
+    static CORE: Cell<usize> = const { Cell::new(0) };
+    static YIELDS: Cell<u64> = const { Cell::new(0) };
+    static CORES: RefCell<Option<Arc<Cores>>> = const { RefCell::new(None) };
+}
+
+/// The cores of one storm, so that one can wake another.
+pub struct Cores(Box<[Slot]>);
+
+#[derive(Default)]
+struct Slot {
+    entered: AtomicBool,
+    thread: OnceLock<Thread>,
+    token: AtomicBool,
+}
+
+impl Cores {
+    /// `count` cores that nobody runs on yet.
+    ///
+    /// # Panics
+    /// Where `count` is 0 or above [`CORES_MAX`].
+    pub fn new(count: usize) -> Arc<Self> {
+        assert!((1..=CORES_MAX).contains(&count), "a storm has 1 to {CORES_MAX} cores");
+        Arc::new(Self((0..count).map(|_| Slot::default()).collect()))
+    }
+}
+
+/// Shows that the calling thread is a core; it stops being one when this drops.
+pub struct Entered(PhantomData<*const ()>);
+
+/// Makes the calling thread core `core` of `cores`.
+///
+/// # Panics
+/// Where the core is taken already, or the thread is another core.
+pub fn enter(cores: &Arc<Cores>, core: usize) -> Entered {
+    let slot = &cores.0[core];
+    assert!(!slot.entered.swap(true, Ordering::AcqRel), "core {core} is entered once");
+    slot.thread.set(thread::current()).expect("a core that was never entered has no thread");
+    CORE.set(core);
+    YIELDS.set(0);
+    CORES.with_borrow_mut(|now| {
+        assert!(now.is_none(), "a thread is one core at a time");
+        *now = Some(Arc::clone(cores));
+    });
+    Entered(PhantomData)
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CORES.with_borrow_mut(|now| *now = None);
+        CORE.set(0);
+    }
+}
+
+/// How often this thread gave up its CPU while it waited for a spinlock.
+pub fn yields() -> u64 {
+    YIELDS.get()
+}
+
+pub(super) fn core() -> usize {
+    CORE.get()
+}
+
+/// One step of a spin: a pause, and from time to time a yield.
+#[inline]
+pub(super) fn relax(spins: &mut u32) {
+    std::hint::spin_loop();
+    *spins += 1;
+    if *spins % SPINS_BEFORE_YIELD == 0 {
+        YIELDS.set(YIELDS.get() + 1);
+        thread::yield_now();
+    }
+}
+
+fn start_of_time() -> Instant {
+    static START: OnceLock<Instant> = OnceLock::new();
+    *START.get_or_init(Instant::now)
+}
+
+impl<A: Record> Machine for Host<A> {
+    type Line = A::Line;
+
+    #[inline(always)]
+    fn core() -> usize {
+        core()
+    }
+
+    #[inline(always)]
+    fn fence(order: Ordering) {
+        fence(order);
+    }
+
+    #[inline(always)]
+    fn work(work: Work) {
+        if let Work::ThinkNs(ns) = work {
+            think(ns);
+        }
+    }
+
+    fn sleep_ns(ns: u64) {
+        thread::sleep(Duration::from_nanos(ns));
+    }
+
+    fn park() {
+        let cores = CORES.with_borrow(|now| now.clone()).expect("only a core parks");
+        let slot = &cores.0[core()];
+        while !slot.token.swap(false, Ordering::Acquire) {
+            thread::park();
+        }
+    }
+
+    fn unpark(core: usize) {
+        let cores = CORES.with_borrow(|now| now.clone()).expect("only a core unparks");
+        let slot = &cores.0[core];
+        slot.token.store(true, Ordering::Release);
+        slot.thread.get().expect("a core that waits has entered").unpark();
+    }
+
+    fn now_ns() -> u64 {
+        start_of_time().elapsed().as_nanos() as u64
+    }
+
+    #[inline(always)]
+    fn mark(stage: usize) {
+        A::mark(stage);
+    }
+}
+
+#[inline(never)]
+fn think(ns: u64) {
+    let until = Instant::now() + Duration::from_nanos(ns);
+    while Instant::now() < until {
+        std::hint::spin_loop();
+    }
+}
+
+/// Eight atomics on a line of their own, and nothing else.
+#[repr(C, align(64))]
+pub struct BareLine([AtomicU64; LINE_WORDS]);
+
+const _: () = assert!(size_of::<BareLine>() == 64);
+
+impl Line for BareLine {
+    #[inline]
+    fn new(_: &'static LineName, words: [u64; LINE_WORDS]) -> Self {
+        Self(words.map(AtomicU64::new))
+    }
+
+    #[inline(always)]
+    fn load(&self, word: usize, order: Ordering) -> u64 {
+        self.0[word].load(order)
+    }
+
+    #[inline(always)]
+    fn store(&self, word: usize, value: u64, order: Ordering) {
+        self.0[word].store(value, order);
+    }
+
+    #[inline(always)]
+    fn fetch_add(&self, word: usize, value: u64, order: Ordering) -> u64 {
+        self.0[word].fetch_add(value, order)
+    }
+
+    #[inline(always)]
+    fn fetch_sub(&self, word: usize, value: u64, order: Ordering) -> u64 {
+        self.0[word].fetch_sub(value, order)
+    }
+
+    #[inline(always)]
+    fn fetch_or(&self, word: usize, bits: u64, order: Ordering) -> u64 {
+        self.0[word].fetch_or(bits, order)
+    }
+
+    #[inline(always)]
+    fn fetch_and(&self, word: usize, bits: u64, order: Ordering) -> u64 {
+        self.0[word].fetch_and(bits, order)
+    }
+
+    #[inline(always)]
+    fn swap(&self, word: usize, value: u64, order: Ordering) -> u64 {
+        self.0[word].swap(value, order)
+    }
+
+    #[inline(always)]
+    fn compare_exchange(
+        &self,
+        word: usize,
+        current: u64,
+        new: u64,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u64, u64> {
+        self.0[word].compare_exchange(current, new, success, failure)
+    }
+
+    #[inline]
+    fn spin_until(&self, word: usize, done: impl Fn(u64) -> bool) -> u64 {
+        let mut spins = 0;
+        loop {
+            let value = self.0[word].load(Ordering::Acquire);
+            if done(value) {
+                return value;
+            }
+            relax(&mut spins);
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch_w(&self) {
+        prefetch_w(self.0.as_ptr());
+    }
+}
+
+/// Asks for the line at `address` in a writable state.
+#[inline(always)]
+pub(super) fn prefetch_w<T>(address: *const T) {
+    // SAFETY: a prefetch is a hint. It reads and writes nothing that the program
+    // can see, raises no exception, and changes neither flags nor stack.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
+    }
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        std::arch::asm!("prfm pstl1keep, [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let _ = address;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_outlives_the_unpark_that_came_first() {
+        let cores = Cores::new(1);
+        let _core = enter(&cores, 0);
+        Host::<Bare>::unpark(0);
+        Host::<Bare>::park();
+    }
+
+    #[test]
+    fn a_parked_core_is_woken_by_another() {
+        let cores = Cores::new(2);
+        let waiting = {
+            let cores = Arc::clone(&cores);
+            thread::spawn(move || {
+                let _core = enter(&cores, 1);
+                Host::<Bare>::park();
+                Host::<Bare>::core()
+            })
+        };
+        let _core = enter(&cores, 0);
+        while cores.0[1].thread.get().is_none() {
+            thread::yield_now();
+        }
+        Host::<Bare>::unpark(1);
+        assert_eq!(waiting.join().expect("the core ends"), 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "entered once")]
+    fn a_core_is_one_thread() {
+        let cores = Cores::new(1);
+        drop(enter(&cores, 0));
+        let _again = enter(&cores, 0);
+    }
+}

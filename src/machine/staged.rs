@@ -1,0 +1,72 @@
+//! Time of each stage of a fault, measured where the code passes its end.
+
+use super::host::{BareLine, Record};
+use quanta::Clock;
+use std::cell::RefCell;
+
+/// Stages that can be told apart.
+pub const STAGES_MAX: usize = 16;
+
+/// Times the stages of a fault: two reads of the clock stand between neighbours,
+/// so that a stage's time holds the cost of one.
+pub struct Staged;
+
+struct Stopwatch {
+    clock: Clock,
+    last: u64,
+    ticks: [u64; STAGES_MAX],
+}
+
+thread_local! {
+    static STOPWATCH: RefCell<Option<Stopwatch>> = const { RefCell::new(None) };
+}
+
+impl Record for Staged {
+    type Line = BareLine;
+
+    fn mark(stage: usize) {
+        STOPWATCH.with_borrow_mut(|watch| {
+            if let Some(watch) = watch {
+                let now = watch.clock.raw();
+                watch.ticks[stage] += now.saturating_sub(watch.last);
+                watch.last = watch.clock.raw();
+            }
+        });
+    }
+
+    fn start() {
+        let clock = Clock::new();
+        let last = clock.raw();
+        STOPWATCH.set(Some(Stopwatch { clock, last, ticks: [0; STAGES_MAX] }));
+    }
+}
+
+impl Staged {
+    /// Nanoseconds by stage since [`Record::start`] on this thread; stops the watch.
+    pub fn finish() -> [u64; STAGES_MAX] {
+        let watch = STOPWATCH.take();
+        watch.map_or([0; STAGES_MAX], |w| w.ticks.map(|t| w.clock.delta_as_nanos(0, t)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_goes_to_the_stage_that_ended() {
+        Staged::start();
+        Staged::mark(3);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        Staged::mark(5);
+        let ns = Staged::finish();
+        assert!(ns[5] >= 2_000_000, "the sleep is the fifth stage's: {ns:?}");
+        assert!(ns[3] < ns[5] && ns[4] == 0);
+    }
+
+    #[test]
+    fn nothing_is_timed_before_the_start() {
+        Staged::mark(1);
+        assert_eq!(Staged::finish(), [0; STAGES_MAX]);
+    }
+}
