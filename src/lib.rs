@@ -3,4 +3,5 @@
 //! 2021 is compared on throughput, latency and cache-line contention.
 
 pub mod machine;
+pub mod sync;
 pub mod workload;

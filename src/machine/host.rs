@@ -39,7 +39,7 @@ impl Record for Bare {
 
 /// Spins before a waiting thread lets others run. The kernel spins with
 /// preemption off; a thread cannot, and the one it waits for may have lost its CPU.
-pub(super) const SPINS_BEFORE_YIELD: u32 = 2000;
+pub(super) const SPINS_BEFORE_YIELD: u32 = 500;
 
 thread_local! {
     static CORE: Cell<usize> = const { Cell::new(0) };
@@ -138,6 +138,11 @@ impl<A: Record> Machine for Host<A> {
         if let Work::ThinkNs(ns) = work {
             think(ns);
         }
+    }
+
+    #[inline(always)]
+    fn relax() {
+        std::hint::spin_loop();
     }
 
     fn sleep_ns(ns: u64) {

@@ -96,6 +96,8 @@ pub trait Machine: Sized + Send + Sync + 'static {
     /// Private work: charged by a model; on real cores the work itself takes the
     /// time, except [`Work::ThinkNs`], which is spent here.
     fn work(work: Work);
+    /// One step of a spin that ends by itself.
+    fn relax();
     /// Sleeps, without holding the core.
     fn sleep_ns(ns: u64);
     /// Sleeps until [`unpark`](Machine::unpark), or returns at once where that came

@@ -1,0 +1,13 @@
+//! Synchronisation primitives of the kernel, in kind, over any [`Machine`].
+//!
+//! Each works on words that its user places, so that a structure decides which
+//! fields share a line with which lock.
+//!
+//! [`Machine`]: crate::machine::Machine
+
+pub mod locked;
+pub mod rcu;
+pub mod refcount;
+pub mod rwsem;
+pub mod seqcount;
+pub mod spinlock;

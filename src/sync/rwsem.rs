@@ -1,0 +1,425 @@
+//! The kernel's sleeping reader-writer lock, in kind: what mmap_lock is.
+//!
+//! *Readers* add themselves to the count with one compare-exchange, **and store the
+//! owner** (a second write, on another line in some kernels); they leave with one
+//! subtraction. A reader never spins: with a writer, a waiter or a handoff in the
+//! count it queues. *Writers* spin a while in the hope of a short hold (one at a
+//! time, through `osq`), then queue; a writer that has been first in the queue for
+//! 4 ms asks for a handoff, which stops everybody else from taking the lock before
+//! it. *Waking:* the last reader or the writer that leaves wakes the head of the
+//! queue; a reader at the head is granted the lock by its waker, with every other
+//! queued reader; a writer at the head is only woken, and tries.
+//!
+//! Source of the protocol: Linux 7.2 `kernel/locking/rwsem.c` (read, not copied).
+
+use super::locked::{Locked, LockedGuard};
+use super::spinlock::{LockWords, RWSEM_GRANTED, SpinLock, Waiters};
+use crate::machine::{Line, Machine, Ordering, Word};
+use std::collections::VecDeque;
+
+// The states of `count`, as in the kernel: a writer bit, two flags, and readers
+// counted from bit 8.
+const WRITER: u64 = 1;
+const WAITERS: u64 = 1 << 1;
+const HANDOFF: u64 = 1 << 2;
+const READER: u64 = 1 << 8;
+const HELD: u64 = WRITER | !(READER - 1);
+
+/// Bit of the owner word: readers own the lock (the rest names one of them).
+const OWNED_BY_READERS: u64 = 1;
+
+/// A queued writer asks for a handoff after this long (`RWSEM_WAIT_TIMEOUT`, HZ/250).
+const HANDOFF_AFTER_NS: u64 = 4_000_000;
+/// How long a writer spins before it queues. The kernel spins while the owner runs
+/// (up to 25 us on readers); a thread cannot see whether another one runs.
+const SPIN_NS: u64 = 20_000;
+
+/// Who waits, in order.
+#[derive(Default)]
+pub struct WaitQueue(Locked<VecDeque<Waiter>>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Waiter {
+    core: usize,
+    writer: bool,
+    since_ns: u64,
+}
+
+impl WaitQueue {
+    /// A queue that holds `cores` waiters without allocating.
+    pub fn new(cores: usize) -> Self {
+        Self(Locked::new(VecDeque::with_capacity(cores)))
+    }
+}
+
+impl Default for Locked<VecDeque<Waiter>> {
+    fn default() -> Self {
+        Self::new(VecDeque::new())
+    }
+}
+
+/// Where a semaphore's words are: the count on a line of its user's choice, the
+/// others (owner, `osq`, `wait_lock`) together on another or the same.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnerWords {
+    /// The last owner.
+    pub owner: usize,
+    /// The queue of spinning writers.
+    pub osq: LockWords,
+    /// Protects the wait queue.
+    pub wait_lock: LockWords,
+}
+
+/// A reader-writer semaphore.
+pub struct RwSem<'a, M: Machine> {
+    /// Writer bit, flags, readers.
+    pub count: Word<'a, M::Line>,
+    /// The line of the other words.
+    pub owner_line: &'a M::Line,
+    /// Which words those are.
+    pub words: OwnerWords,
+    /// Who waits.
+    pub queue: &'a WaitQueue,
+    /// Where cores wait.
+    pub waiters: &'a Waiters<M>,
+}
+
+impl<M: Machine> Clone for RwSem<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M: Machine> Copy for RwSem<'_, M> {}
+
+impl<'a, M: Machine> RwSem<'a, M> {
+    /// Takes the lock for reading.
+    ///
+    /// # Ordering
+    /// `Acquire`, paired with the `Release` of [`WriteGuard`]'s drop and downgrade.
+    #[inline(always)]
+    pub fn read(self) -> ReadGuard<'a, M> {
+        self.try_read().unwrap_or_else(|| self.read_slow())
+    }
+
+    /// Takes the lock for reading where nobody writes or waits: a load, then a
+    /// compare-exchange (since commit 14c24048841151; blind before).
+    #[inline(always)]
+    pub fn try_read(self) -> Option<ReadGuard<'a, M>> {
+        let mut count = self.count.load(Ordering::Relaxed);
+        while count & (WRITER | WAITERS | HANDOFF) == 0 {
+            let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
+            match self.count.compare_exchange(count, count + READER, acquire, relaxed) {
+                Ok(_) => {
+                    self.set_owner(OWNED_BY_READERS);
+                    return Some(ReadGuard(self));
+                }
+                Err(now) => count = now,
+            }
+        }
+        None
+    }
+
+    /// Takes the lock for writing; ordering as [`read`](Self::read), paired with the
+    /// `Release` of both guards.
+    pub fn write(self) -> WriteGuard<'a, M> {
+        let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
+        if self.count.compare_exchange(0, WRITER, acquire, relaxed).is_err() && !self.spin() {
+            self.write_slow();
+        }
+        self.set_owner(0);
+        WriteGuard(self)
+    }
+
+    #[inline(always)]
+    fn set_owner(self, flags: u64) {
+        let me = (M::core() as u64 + 1) << 8;
+        self.owner_line.store(self.words.owner, me | flags, Ordering::Relaxed);
+    }
+
+    fn lock_queue(&self) -> LockedGuard<'a, M, VecDeque<Waiter>> {
+        // SAFETY: a queue belongs to one semaphore, whose words never change, and its
+        // wait_lock is taken here alone.
+        unsafe { self.queue.0.lock::<M>(self.owner_line, self.words.wait_lock, self.waiters) }
+    }
+
+    #[cold]
+    fn read_slow(self) -> ReadGuard<'a, M> {
+        let before = self.count.fetch_add(READER, Ordering::Acquire);
+        if before & (WRITER | WAITERS | HANDOFF) != 0 && !self.queue_reader() {
+            let mine = self.waiters.of(M::core());
+            while mine.load(RWSEM_GRANTED, Ordering::Acquire) == 0 {
+                M::park();
+            }
+            return ReadGuard(self);
+        }
+        self.set_owner(OWNED_BY_READERS);
+        ReadGuard(self)
+    }
+
+    /// Gives back the reader's share of the count and queues it; true where it may
+    /// keep the share instead, since nobody excludes it any more.
+    fn queue_reader(self) -> bool {
+        let core = M::core();
+        let mut queue = self.lock_queue();
+        let first = queue.is_empty();
+        if first && self.count.load(Ordering::Acquire) & (WRITER | HANDOFF) == 0 {
+            return true;
+        }
+        self.waiters.of(core).store(RWSEM_GRANTED, 0, Ordering::Relaxed);
+        queue.push_back(Waiter { core, writer: false, since_ns: M::now_ns() });
+        let give_back = if first { READER - WAITERS } else { READER };
+        let count = self.count.fetch_sub(give_back, Ordering::AcqRel) - give_back;
+        if count & HELD == 0 || (first && count & WRITER == 0) {
+            self.wake(&mut queue);
+        }
+        false
+    }
+
+    /// Spins for the lock; true where that took it.
+    fn spin(self) -> bool {
+        let _one_at_a_time = SpinLock::new(self.owner_line, self.words.osq).lock(self.waiters);
+        let until_ns = M::now_ns() + SPIN_NS;
+        loop {
+            let count = self.count.load(Ordering::Relaxed);
+            if count & HANDOFF != 0 {
+                return false;
+            }
+            let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
+            if count & HELD == 0
+                && self.count.compare_exchange(count, count | WRITER, acquire, relaxed).is_ok()
+            {
+                return true;
+            }
+            if M::now_ns() > until_ns {
+                return false;
+            }
+            M::relax();
+        }
+    }
+
+    #[cold]
+    fn write_slow(self) {
+        let me = Waiter { core: M::core(), writer: true, since_ns: M::now_ns() };
+        let mut queue = self.lock_queue();
+        if queue.is_empty() {
+            self.count.fetch_or(WAITERS, Ordering::Relaxed);
+        }
+        queue.push_back(me);
+        while !self.try_write_queued(&mut queue, me) {
+            drop(queue);
+            M::park();
+            queue = self.lock_queue();
+        }
+    }
+
+    /// Takes the lock for a queued writer, or asks for a handoff where it is first
+    /// and has waited long.
+    fn try_write_queued(self, queue: &mut VecDeque<Waiter>, me: Waiter) -> bool {
+        let first = queue.front() == Some(&me);
+        let mut count = self.count.load(Ordering::Relaxed);
+        loop {
+            if count & HANDOFF != 0 && !first {
+                return false;
+            }
+            let held = count & HELD != 0;
+            let new = if held {
+                let waited_ns = M::now_ns().saturating_sub(me.since_ns);
+                if !first || count & HANDOFF != 0 || waited_ns < HANDOFF_AFTER_NS {
+                    return false;
+                }
+                count | HANDOFF
+            } else {
+                let alone = if queue.len() == 1 { WAITERS } else { 0 };
+                (count | WRITER) & !HANDOFF & !alone
+            };
+            let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
+            match self.count.compare_exchange(count, new, acquire, relaxed) {
+                Ok(_) if held => return false,
+                Ok(_) => {
+                    queue.retain(|waiter| *waiter != me);
+                    return true;
+                }
+                Err(now) => count = now,
+            }
+        }
+    }
+
+    #[cold]
+    fn wake_first(self) {
+        let mut queue = self.lock_queue();
+        self.wake(&mut queue);
+    }
+
+    /// Wakes the writer at the head of the queue, or grants the lock to all readers
+    /// in it where a reader is at the head.
+    fn wake(self, queue: &mut VecDeque<Waiter>) {
+        match queue.front() {
+            None => return,
+            Some(first) if first.writer => return M::unpark(first.core),
+            Some(_) => {}
+        }
+        // The first share is taken before the writer bit is looked at, so that no
+        // writer can slip in between.
+        if self.count.fetch_add(READER, Ordering::Acquire) & WRITER != 0 {
+            self.count.fetch_sub(READER, Ordering::Relaxed);
+            return;
+        }
+        let readers = queue.iter().filter(|waiter| !waiter.writer).count();
+        let count = self.count.fetch_add((readers as u64 - 1) * READER, Ordering::Relaxed);
+        let nobody_left = if readers == queue.len() { WAITERS } else { 0 };
+        let over = count & (HANDOFF | nobody_left);
+        if over != 0 {
+            self.count.fetch_sub(over, Ordering::Relaxed);
+        }
+        self.set_owner(OWNED_BY_READERS);
+        queue.retain(|waiter| {
+            if !waiter.writer {
+                // Release: the reader sees what the waker saw of the last writer.
+                self.waiters.of(waiter.core).store(RWSEM_GRANTED, 1, Ordering::Release);
+                M::unpark(waiter.core);
+            }
+            waiter.writer
+        });
+    }
+}
+
+/// A share of the lock for reading.
+#[must_use]
+pub struct ReadGuard<'a, M: Machine>(RwSem<'a, M>);
+
+impl<M: Machine> Drop for ReadGuard<'_, M> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        let left = self.0.count.fetch_sub(READER, Ordering::Release) - READER;
+        if left & (HELD | WAITERS) == WAITERS {
+            self.0.wake_first();
+        }
+    }
+}
+
+/// The lock, held for writing.
+#[must_use]
+pub struct WriteGuard<'a, M: Machine>(RwSem<'a, M>);
+
+impl<'a, M: Machine> WriteGuard<'a, M> {
+    /// Lets readers in and stays one of them.
+    pub fn downgrade(self) -> ReadGuard<'a, M> {
+        let sem = self.0;
+        std::mem::forget(self);
+        let count = sem.count.fetch_add(READER - WRITER, Ordering::Release);
+        sem.set_owner(OWNED_BY_READERS);
+        if count & WAITERS != 0 {
+            let mut queue = sem.lock_queue();
+            if queue.front().is_some_and(|first| !first.writer) {
+                sem.wake(&mut queue);
+            }
+        }
+        ReadGuard(sem)
+    }
+}
+
+impl<M: Machine> Drop for WriteGuard<'_, M> {
+    fn drop(&mut self) {
+        let sem = self.0;
+        sem.owner_line.store(sem.words.owner, 0, Ordering::Relaxed);
+        if sem.count.fetch_sub(WRITER, Ordering::Release) & WAITERS != 0 {
+            sem.wake_first();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::host::{BareLine, Cores, Host, enter};
+    use crate::machine::{LINE_WORDS, LineName};
+    use std::sync::Arc;
+    use std::thread;
+
+    static NAME: LineName = LineName { name: "test.rwsem", words: [""; LINE_WORDS] };
+    const WORDS: OwnerWords = OwnerWords {
+        owner: 1,
+        osq: LockWords { locked: 2, tail: 3 },
+        wait_lock: LockWords { locked: 4, tail: 5 },
+    };
+
+    struct Fixture {
+        line: BareLine,
+        data: BareLine,
+        queue: WaitQueue,
+        waiters: Waiters<Host>,
+    }
+
+    impl Fixture {
+        fn new(cores: usize) -> Arc<Self> {
+            Arc::new(Self {
+                line: BareLine::new(&NAME, [0; LINE_WORDS]),
+                data: BareLine::new(&NAME, [0; LINE_WORDS]),
+                queue: WaitQueue::new(cores),
+                waiters: Waiters::new(cores),
+            })
+        }
+
+        fn sem(&self) -> RwSem<'_, Host> {
+            RwSem {
+                count: Word::new(&self.line, 0),
+                owner_line: &self.line,
+                words: WORDS,
+                queue: &self.queue,
+                waiters: &self.waiters,
+            }
+        }
+    }
+
+    #[test]
+    fn readers_share_and_writers_do_not() {
+        let fixture = Fixture::new(1);
+        let (first, second) = (fixture.sem().try_read(), fixture.sem().try_read());
+        assert!(first.is_some() && second.is_some());
+        drop((first, second));
+        let writer = fixture.sem().write();
+        assert!(fixture.sem().try_read().is_none());
+        let reader = writer.downgrade();
+        assert!(fixture.sem().try_read().is_some());
+        drop(reader);
+        assert_eq!(fixture.line.load(0, Ordering::Relaxed), 0);
+    }
+
+    /// Two words that writers keep equal by separate stores; readers must see them so.
+    #[test]
+    fn readers_see_no_half_of_a_write() {
+        const CORES: usize = 5;
+        let fixture = Fixture::new(CORES);
+        let cores = Cores::new(CORES);
+        let threads: Vec<_> = (0..CORES)
+            .map(|core| {
+                let (fixture, cores) = (fixture.clone(), cores.clone());
+                thread::spawn(move || {
+                    let _core = enter(&cores, core);
+                    let data = &fixture.data;
+                    for turn in 0..4000 {
+                        if core < 2 && turn % 4 == 0 {
+                            let guard = fixture.sem().write();
+                            let value = data.load(0, Ordering::Relaxed) + 1;
+                            data.store(0, value, Ordering::Relaxed);
+                            thread::yield_now();
+                            data.store(7, value, Ordering::Relaxed);
+                            if turn % 8 == 0 {
+                                let _still_mine = guard.downgrade();
+                                assert_eq!(data.load(0, Ordering::Relaxed), value);
+                            }
+                        } else {
+                            let _guard = fixture.sem().read();
+                            let first = data.load(0, Ordering::Relaxed);
+                            assert_eq!(first, data.load(7, Ordering::Relaxed));
+                        }
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|t| t.join().expect("the thread ends"));
+        assert_eq!(fixture.data.load(0, Ordering::Relaxed), 2000);
+        assert_eq!(fixture.line.load(0, Ordering::Relaxed), 0, "nobody holds or waits");
+    }
+}
