@@ -2,4 +2,7 @@
 //! every locking scheme that the Linux memory-management list argued over in
 //! 2021 is compared on throughput, latency and cache-line contention.
 
+pub mod exit;
+pub mod host;
+pub mod numbers;
 pub mod workload;
