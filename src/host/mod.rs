@@ -8,10 +8,12 @@
 pub mod affinity;
 pub mod cgroup;
 pub mod clock;
+pub mod finding;
 pub mod interrupt;
 pub mod memory;
 pub mod perf;
 pub mod placement;
+pub mod preflight;
 pub mod steal;
 pub mod topology;
 
