@@ -62,7 +62,7 @@ impl FromStr for Nanos {
 /// In the largest unit of which it is a whole number: `1500ms`.
 impl fmt::Display for Nanos {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = UNITS.iter().find(|(_, unit_ns)| self.0 % unit_ns == 0);
+        let whole = UNITS.iter().find(|(_, unit_ns)| self.0.is_multiple_of(*unit_ns));
         let (name, unit_ns) = whole.expect("every time is a whole number of ns");
         write!(f, "{}{name}", self.0 / unit_ns)
     }

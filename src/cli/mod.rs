@@ -50,6 +50,12 @@ pub struct Cli {
 #[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum Command {
     /// Storms workloads and compares strategies
+    ///
+    /// Every workload runs under every strategy at every number of threads. Strategies
+    /// take turns within each repeat, so that a drift of the machine hits all alike,
+    /// and the first runs twice, so that the noise of the run is known. Tables go to
+    /// standard output, progress and warnings to standard error, and every number to a
+    /// JSON document.
     Run(Box<RunArgs>),
     /// Checks workload files: their words, then their expectations in a tiny storm
     Check(CheckArgs),
@@ -206,7 +212,7 @@ mod tests {
             ("run --repeats 0", "0 is not in 1.."),
             ("run --time 1s --faults 5", "cannot be used with"),
             ("list machines", "[possible values: strategies, workloads]"),
-            ("rnu", "'run'"),
+            ("chek", "'check'"),
         ] {
             let error = error(line);
             assert_eq!(error.exit_code(), 2, "{line}");

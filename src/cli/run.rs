@@ -26,13 +26,8 @@ Examples:
 Exit codes: 0 done, 2 bad input or usage, 4 a storm failed, 5 interrupted (what
 was measured is on disk), 6 the machine cannot do what was asked.";
 
-/// Storms workloads and compares strategies.
-///
-/// Every workload runs under every strategy at every number of threads. Strategies
-/// take turns within each repeat, so that a drift of the machine hits all alike, and
-/// the first runs twice, so that the noise of the run is known. Tables go to standard
-/// output, progress and warnings to standard error, and every number to a JSON
-/// document.
+/// What `faultstorm run` takes. A flag beats the workload file; `None` leaves it to the
+/// file or to the run.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RunArgs {
@@ -84,13 +79,18 @@ pub struct RunArgs {
     )]
     pub entry_prefetch: bool,
 
-    /// Length of a storm: a number with ns, us, ms or s [default: the workload's]
-    #[arg(long, value_name = "100ms", value_parser = positive, help_heading = "How long")]
+    /// Seed of every random draw: the same seed touches the same pages in the same order
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "What")]
+    pub seed: u64,
+
+    /// Length of a storm, as '100ms': a number with ns, us, ms or s [default: the
+    /// workload's]
+    #[arg(long, value_name = "TIME", value_parser = positive, help_heading = "How long")]
     pub time: Option<Nanos>,
 
-    /// Storming before the first repeat of a cell that is not measured; 0s for none
+    /// Unmeasured storming before the first repeat of a cell, as '50ms'; '0s' for none
     /// [default: the workload's]
-    #[arg(long, value_name = "50ms", help_heading = "How long")]
+    #[arg(long, value_name = "TIME", help_heading = "How long")]
     pub warmup: Option<Nanos>,
 
     /// End a storm after N faults of each thread, rather than after a time
@@ -113,10 +113,6 @@ pub struct RunArgs {
     )]
     pub repeats: u32,
 
-    /// Seed of every random draw
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "How long")]
-    pub seed: u64,
-
     /// Skip the second pass, which counts transfers of cache lines
     #[arg(long, help_heading = "Output")]
     pub no_lines: bool,
@@ -127,8 +123,8 @@ pub struct RunArgs {
     pub stages: bool,
 
     /// Where the document goes; '-' is standard output, without tables [default:
-    /// results/<utc>-<workloads>.json where there is a results/, else
-    /// ./faultstorm-<utc>.json]
+    /// results/UTC-WORKLOADS.json where there is a results/, else
+    /// ./faultstorm-UTC.json]
     #[arg(long, value_name = "PATH|-", help_heading = "Output")]
     pub json: Option<Target>,
 

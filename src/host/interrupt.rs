@@ -16,6 +16,9 @@ impl Interrupt {
     /// the flag and says so on standard error; the second exits at once with
     /// [`Exit::Interrupted`].
     ///
+    /// This holds for signals that were ignored before, too: under `nohup` a lost
+    /// terminal ends the run at the next boundary.
+    ///
     /// The handler runs on a thread of its own, which inherits the affinity of the
     /// caller: install it before pinning anything.
     ///

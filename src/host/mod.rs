@@ -51,7 +51,7 @@ fn number<T: std::str::FromStr>(path: impl AsRef<Path>) -> Option<T> {
 }
 
 /// Returns what follows the colon in the first line of `text` whose key is `key`
-/// (`MemTotal:  24684084 kB`, `model name	: AMD EPYC`).
+/// (`MemTotal:  24684084 kB`, `model name : AMD EPYC`).
 fn field<'t>(text: &'t str, key: &str) -> Option<&'t str> {
     text.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;

@@ -28,7 +28,8 @@ pub struct Counts {
     pub cycles: u64,
     /// Instructions retired.
     pub instructions: u64,
-    /// Misses of the last-level cache, as the kernel maps `cache-misses` to the CPU.
+    /// What the kernel maps `cache-misses` to: misses of the last-level cache on Intel, of
+    /// L2 on AMD Zen (arch/x86/events/{intel,amd}/core.c).
     pub cache_misses: u64,
     /// Loads served by a modified line of another core of the socket; `None` where no
     /// event of this CPU is known to count just that.
