@@ -200,4 +200,12 @@ mod tests {
             assert_eq!(shown.parse(), Ok(list));
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_list_survives_being_shown(list in proptest::collection::vec(0usize..64, 1..40)) {
+            let list: NumberList = list.into_iter().collect();
+            proptest::prop_assert_eq!(list.to_string().parse(), Ok(list));
+        }
+    }
 }

@@ -37,8 +37,8 @@ const BATCH_PAIRS: u32 = 1000;
 const BATCHES: usize = 101;
 
 impl Clock {
-    /// Chooses the clock and measures its tick against `CLOCK_MONOTONIC`, which takes
-    /// up to 200 ms the first time and nothing after.
+    /// Chooses the clock and measures its tick against `CLOCK_MONOTONIC`: once in a
+    /// process, in about 1 ms on a quiet machine and at most 200 ms on a busy one.
     pub fn new() -> Clock {
         let quanta = quanta::Clock::new();
         // Long enough that rounding to whole nanoseconds is 1 part in 10^12.
