@@ -2,6 +2,11 @@
 //! every locking scheme that the Linux memory-management list argued over in
 //! 2021 is compared on throughput, latency and cache-line contention.
 
+pub mod cli;
+pub mod cmd;
+pub mod exit;
+pub mod host;
 pub mod machine;
+pub mod numbers;
 pub mod sync;
 pub mod workload;

@@ -1,0 +1,236 @@
+//! The command line: its words, its defaults and its help.
+
+mod duration;
+mod run;
+mod world;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+pub use crate::numbers::NumberList;
+pub use duration::{Nanos, NanosError};
+pub use run::{Body, RunArgs, Target};
+pub use world::{World, WorldError};
+
+/// Columns that help is wrapped to.
+const HELP_COLUMNS: usize = 80;
+
+const EXAMPLES: &str = "\
+Examples:
+  faultstorm run                  compare all strategies on the seed workloads
+  faultstorm run huge-anon        one workload
+  faultstorm list                 what there is to run
+  faultstorm run --help           every flag, with its default and unit";
+
+/// Which page-fault locking scheme scales, and which cache line is to blame when
+/// it does not.
+///
+/// faultstorm lets many threads of one process take page faults in a simulated
+/// address space, under every locking scheme that the Linux memory-management list
+/// argued over (mmap_lock, references on VMAs, speculation), and compares
+/// throughput, latency and cache-line transfers.
+#[derive(Debug, Clone, PartialEq, Parser)]
+#[command(
+    name = "faultstorm",
+    version,
+    after_help = EXAMPLES,
+    max_term_width = HELP_COLUMNS,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the command can do.
+#[derive(Debug, Clone, PartialEq, Subcommand)]
+pub enum Command {
+    /// Storms workloads and compares strategies
+    ///
+    /// Every workload runs under every strategy at every number of threads. Strategies
+    /// take turns within each repeat, so that a drift of the machine hits all alike,
+    /// and the first runs twice, so that the noise of the run is known. Tables go to
+    /// standard output, progress and warnings to standard error, and every number to a
+    /// JSON document.
+    Run(Box<RunArgs>),
+    /// Checks workload files: their words, then their expectations in a tiny storm
+    Check(CheckArgs),
+    /// Lists what there is to run
+    List(ListArgs),
+    /// Prints completions for a shell
+    Completions(CompletionsArgs),
+    /// Prints the manual page
+    #[command(after_help = "Example:\n  faultstorm man | man -l -")]
+    Man,
+}
+
+/// What `faultstorm check` takes.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = "\
+Examples:
+  faultstorm check                the workloads that come with faultstorm
+  faultstorm check my.toml        every mistake in a file of yours at once
+
+Expectations are about counts and transfers, never about time: what holds on one
+machine holds on all. Exit codes: 0 all is well, 2 a file has mistakes, 4 an
+expectation does not hold.")]
+pub struct CheckArgs {
+    /// Workload files [default: those that come with faultstorm]
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// What `faultstorm list` takes.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = "\
+Examples:
+  faultstorm list                 everything
+  faultstorm list strategies      the locking schemes, and what each can do
+  faultstorm list workloads --json
+                                  for scripts")]
+pub struct ListArgs {
+    /// What to list [default: everything]
+    #[arg(value_name = "WHAT")]
+    pub subject: Option<Subject>,
+    /// As JSON rather than as a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Subject {
+    /// Locking schemes
+    Strategies,
+    /// Workloads that come with faultstorm
+    Workloads,
+}
+
+/// What `faultstorm completions` takes.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = "\
+Examples:
+  source <(faultstorm completions bash)
+  faultstorm completions zsh > ~/.zfunc/_faultstorm
+  faultstorm completions fish > ~/.config/fish/completions/faultstorm.fish")]
+pub struct CompletionsArgs {
+    /// Shell to complete for
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+    use crate::host::placement::Placement;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    fn run(line: &str) -> RunArgs {
+        match parse(&format!("faultstorm run {line}")).unwrap_or_else(|e| panic!("{e}")).command {
+            Command::Run(run) => *run,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn error(line: &str) -> clap::Error {
+        parse(&format!("faultstorm {line}")).expect_err(line)
+    }
+
+    #[test]
+    fn the_declaration_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_bare_run_has_the_defaults_of_the_contract() {
+        assert_eq!(
+            run(""),
+            RunArgs {
+                workloads: vec![],
+                on: vec![World::Host],
+                strategy: vec![],
+                threads: None,
+                body: vec![Body::None, Body::Real],
+                placement: Placement::Scatter,
+                entry_prefetch: false,
+                time: None,
+                warmup: None,
+                faults: None,
+                repeats: 5,
+                seed: 1,
+                no_lines: false,
+                stages: false,
+                json: None,
+                csv: None,
+                quiet: false,
+            }
+        );
+    }
+
+    #[test]
+    fn every_flag_of_run() {
+        let args = run("huge-anon my.toml --on host --strategy mmap-lock,speculative:refcount \
+             --threads 1..=8x2 --body none --placement 0,2 --entry-prefetch on --time 1s \
+             --warmup 0s --repeats 9 --seed 7 --no-lines --stages --json - --csv c.csv -q");
+        assert_eq!(args.workloads, ["huge-anon", "my.toml"]);
+        assert_eq!(args.strategy, ["mmap-lock", "speculative:refcount"]);
+        assert_eq!(args.threads.unwrap().as_slice(), [1, 2, 4, 8]);
+        assert_eq!(args.body, [Body::None]);
+        assert_eq!(args.placement.to_string(), "0,2");
+        assert_eq!((args.time, args.warmup), (Some(Nanos(1_000_000_000)), Some(Nanos(0))));
+        assert_eq!((args.repeats, args.seed), (9, 7));
+        assert!(args.entry_prefetch && args.no_lines && args.stages && args.quiet);
+        assert_eq!(args.json, Some(Target::Stdout));
+        assert_eq!(args.csv, Some("c.csv".into()));
+        let args = run("--faults 1000 --json out.json");
+        assert_eq!(args.faults, Some(1000));
+        assert_eq!(args.json, Some(Target::File("out.json".into())));
+    }
+
+    #[test]
+    fn mistakes_are_usage_errors_that_say_what_would_be_right() {
+        for (line, says) in [
+            ("run --threads 0", "a storm needs at least 1 thread"),
+            ("run --threads 1-8", "write '1..=8'"),
+            ("run --time 100", "write '100ns', '100us', '100ms' or '100s'"),
+            ("run --time 0ms", "a storm must last longer than 0s"),
+            ("run --on kernel", "the world 'kernel' does not run in this version"),
+            ("run --on model:epyc-2s", "the world 'model:epyc-2s' does not run"),
+            ("run --placement near", "'near' is not a placement"),
+            ("run --body fake", "[possible values: none, real]"),
+            ("run --entry-prefetch yes", "[possible values: on, off]"),
+            ("run --repeats 0", "0 is not in 1.."),
+            ("run --time 1s --faults 5", "cannot be used with"),
+            ("list machines", "[possible values: strategies, workloads]"),
+            ("chek", "'check'"),
+        ] {
+            let error = error(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(error.to_string().contains(says), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_subcommand_has_an_example_and_fits_80_columns() {
+        assert_eq!(error("run --help").kind(), ErrorKind::DisplayHelp);
+        let mut cli = Cli::command();
+        cli.build();
+        for command in cli.get_subcommands_mut().filter(|c| c.get_name() != "help") {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Example"), "{}", command.get_name());
+            for line in help.lines() {
+                assert!(line.chars().count() <= HELP_COLUMNS, "{}: {line}", command.get_name());
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What `faultstorm run` takes.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Args, ValueEnum, value_parser};
+
+use super::{Nanos, World};
+use crate::host::placement::Placement;
+use crate::numbers::NumberList;
+
+const EXAMPLES: &str = "\
+Examples:
+  faultstorm run
+      the seed workloads under all strategies, at 1 and all cores
+  faultstorm run huge-anon --threads 1..=64x2
+      one workload at 1, 2, 4, ... 64 threads
+  faultstorm run my.toml --strategy mmap-lock,speculative --body none
+      a workload of your own, the price of the lock alone
+  faultstorm run huge-anon-read --time 1s --repeats 20 --json run.json
+      long enough to quote, the document where you want it
+  faultstorm run huge-anon --threads 4 --placement 0,2,4,6 --json - --quiet
+      on chosen CPUs, the document to a pipe
+
+Exit codes: 0 done, 2 bad input or usage, 4 a storm failed, 5 interrupted (what
+was measured is on disk), 6 the machine cannot do what was asked.";
+
+/// What `faultstorm run` takes. A flag beats the workload file; `None` leaves it to the
+/// file or to the run.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RunArgs {
+    /// Names from 'faultstorm list workloads', or paths of TOML files [default: the
+    /// seed workloads]
+    #[arg(value_name = "WORKLOAD")]
+    pub workloads: Vec<String>,
+
+    /// World to run in: 'host', real threads on this machine. May be repeated
+    #[arg(long, value_name = "WORLD", default_value = "host", help_heading = "What")]
+    pub on: Vec<World>,
+
+    /// Strategies, as NAME or NAME:VARIANT, separated by commas [default: all, without
+    /// variants]
+    #[arg(long, value_name = "S,..", value_delimiter = ',', help_heading = "What")]
+    pub strategy: Vec<String>,
+
+    /// Numbers of threads: '1,2,4', '1..=8', or by doubling '1..=128x2' [default: 1
+    /// and as many as there are CPUs]
+    #[arg(long, value_name = "N..", value_parser = thread_counts, help_heading = "What")]
+    pub threads: Option<NumberList>,
+
+    /// Whether frames are really cleared and copied: 'none' leaves it out and shows
+    /// the lock alone, 'real' shows what a program would see
+    #[arg(
+        long,
+        value_name = "B,..",
+        value_delimiter = ',',
+        default_value = "none,real",
+        help_heading = "What"
+    )]
+    pub body: Vec<Body>,
+
+    /// CPUs for threads: 'scatter' (cores before siblings, sockets in turn), 'compact'
+    /// (socket after socket), 'smt' (siblings together), or a list as '0,2,4..=7'
+    #[arg(long, value_name = "P", default_value = "scatter", help_heading = "What")]
+    pub placement: Placement,
+
+    /// Prefetch mmap_lock for writing on entry to a fault, as x86 kernels before 6.16
+    /// do: one setting for all strategies
+    #[arg(
+        long,
+        value_name = "on|off",
+        default_value = "off",
+        action = ArgAction::Set,
+        hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(["on", "off"]).map(|word| word == "on"),
+        help_heading = "What"
+    )]
+    pub entry_prefetch: bool,
+
+    /// Seed of every random draw: the same seed touches the same pages in the same order
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "What")]
+    pub seed: u64,
+
+    /// Length of a storm, as '100ms': a number with ns, us, ms or s [default: the
+    /// workload's]
+    #[arg(long, value_name = "TIME", value_parser = positive, help_heading = "How long")]
+    pub time: Option<Nanos>,
+
+    /// Unmeasured storming before the first repeat of a cell, as '50ms'; '0s' for none
+    /// [default: the workload's]
+    #[arg(long, value_name = "TIME", help_heading = "How long")]
+    pub warmup: Option<Nanos>,
+
+    /// End a storm after N faults of each thread, rather than after a time
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "time",
+        value_parser = value_parser!(u64).range(1..),
+        help_heading = "How long"
+    )]
+    pub faults: Option<u64>,
+
+    /// Measured storms of each cell; the interval of a result is over them
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 5,
+        value_parser = value_parser!(u32).range(1..),
+        help_heading = "How long"
+    )]
+    pub repeats: u32,
+
+    /// Skip the second pass, which counts transfers of cache lines
+    #[arg(long, help_heading = "Output")]
+    pub no_lines: bool,
+
+    /// Add a pass that measures time in lookup, lock, allocate, clear, install and
+    /// unlock
+    #[arg(long, help_heading = "Output")]
+    pub stages: bool,
+
+    /// Where the document goes; '-' is standard output, without tables [default:
+    /// results/UTC-WORKLOADS.json where there is a results/, else
+    /// ./faultstorm-UTC.json]
+    #[arg(long, value_name = "PATH|-", help_heading = "Output")]
+    pub json: Option<Target>,
+
+    /// Also write a row per cell to a CSV file
+    #[arg(long, value_name = "PATH", help_heading = "Output")]
+    pub csv: Option<PathBuf>,
+
+    /// No progress and no tables; warnings and errors only
+    #[arg(long, short, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+/// Whether the memory of frames is really written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Body {
+    /// Frames are allocated, but neither cleared nor copied.
+    None,
+    /// Frames are cleared and copied.
+    Real,
+}
+
+/// Where a document goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Standard output: `-`.
+    Stdout,
+    /// A file.
+    File(PathBuf),
+}
+
+impl FromStr for Target {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Target, Self::Err> {
+        Ok(match text {
+            "-" => Target::Stdout,
+            path => Target::File(path.into()),
+        })
+    }
+}
+
+/// Parses a list of numbers of threads.
+fn thread_counts(text: &str) -> Result<NumberList, String> {
+    let threads: NumberList = text.parse().map_err(|error| format!("{error}"))?;
+    match threads.as_slice().contains(&0) {
+        true => Err("a storm needs at least 1 thread".into()),
+        false => Ok(threads),
+    }
+}
+
+/// Parses a duration that is not 0.
+fn positive(text: &str) -> Result<Nanos, String> {
+    match text.parse().map_err(|error| format!("{error}"))? {
+        Nanos(0) => Err("a storm must last longer than 0s".into()),
+        time => Ok(time),
+    }
+}

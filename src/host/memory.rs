@@ -1,0 +1,59 @@
+//! How much memory a storm may take.
+
+use super::cgroup::Limits;
+use super::{Roots, field, text};
+
+/// The machine's memory, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// All of it.
+    pub total_bytes: Option<u64>,
+    /// What can be had without swapping.
+    pub available_bytes: Option<u64>,
+}
+
+impl Memory {
+    /// Reads `/proc/meminfo`.
+    pub fn read(roots: &Roots) -> Memory {
+        let meminfo = text(roots.proc.join("meminfo")).unwrap_or_default();
+        let bytes = |key| {
+            let kib: u64 = field(&meminfo, key)?.strip_suffix("kB")?.trim().parse().ok()?;
+            kib.checked_mul(1024)
+        };
+        Memory { total_bytes: bytes("MemTotal"), available_bytes: bytes("MemAvailable") }
+    }
+
+    /// What the process may still take: available on the machine and left by its
+    /// control groups, whichever is less. `None` where neither is known.
+    pub fn usable_bytes(&self, limits: &Limits) -> Option<u64> {
+        let left = limits.memory_left_bytes.or(limits.memory_bytes);
+        self.available_bytes.into_iter().chain(left).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::Machine;
+    use super::*;
+
+    #[test]
+    fn meminfo_and_the_limit_that_binds() {
+        let meminfo = "MemTotal:       2000 kB\nMemFree:    1 kB\nMemAvailable:    1000 kB";
+        let memory = Memory::read(&Machine::of(&[("proc/meminfo", meminfo)]).roots());
+        assert_eq!(memory.total_bytes, Some(2_048_000));
+        assert_eq!(memory.available_bytes, Some(1_024_000));
+        let mut limits = Limits::default();
+        assert_eq!(memory.usable_bytes(&limits), Some(1_024_000));
+        limits.memory_bytes = Some(500_000);
+        assert_eq!(memory.usable_bytes(&limits), Some(500_000));
+        limits.memory_left_bytes = Some(90_000);
+        assert_eq!(memory.usable_bytes(&limits), Some(90_000));
+    }
+
+    #[test]
+    fn a_machine_that_says_nothing() {
+        let memory = Memory::read(&Machine::of(&[]).roots());
+        assert_eq!(memory, Memory::default());
+        assert_eq!(memory.usable_bytes(&Limits::default()), None);
+    }
+}
