@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,8 @@ impl Diagnostic {
             .collect();
         if !annotations.is_empty() {
             group = group.element(Snippet::source(text).path(path).annotations(annotations));
+        } else if !path.is_empty() {
+            group = group.element(Origin::path(path));
         }
         let rules = self.rules.iter().map(|rule| Level::NOTE.message(rule.as_str()));
         let helps = self.helps.iter().map(|help| Level::HELP.message(help.as_str()));
@@ -149,13 +151,26 @@ impl std::error::Error for Diagnostics {}
 
 /// Returns the name among `known` that `name` was most likely meant to be.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = name.to_lowercase();
     known
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(likeness, _)| *likeness > 0.75)
+        .map(|candidate| (likeness(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(likeness, _)| *likeness > 0.65)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
+}
+
+/// How likely one name was meant by the other, 0 to 1: by typing errors, or as
+/// a part of it (`seq` for `sequential`, `operation` for `op`).
+fn likeness(name: &str, candidate: &str) -> f64 {
+    let (short, long) =
+        if name.len() < candidate.len() { (name, candidate) } else { (candidate, name) };
+    let part = match short.len() {
+        0 | 1 => 0.0,
+        _ if long.starts_with(short) => 0.8,
+        _ if long.contains(short) && short.len() > 2 => 0.7,
+        _ => 0.0,
+    };
+    strsim::normalized_damerau_levenshtein(name, candidate).max(part)
 }
 
 /// Says what a name could have been: the nearest of `known`, or all of them.
@@ -179,6 +194,8 @@ mod tests {
         let known = ["mmap-lock", "vma-refcount", "speculative"];
         assert_eq!(nearest("mmaplock", known), Some("mmap-lock"));
         assert_eq!(nearest("Speculativ", known), Some("speculative"));
+        assert_eq!(nearest("spec", known), Some("speculative"));
+        assert_eq!(nearest("operation", ["duration", "op"]), Some("op"));
         assert_eq!(nearest("xyz", known), None);
         assert_eq!(meant("xyz", []), None);
     }

@@ -9,6 +9,7 @@ mod lower;
 mod memory;
 mod read;
 mod resolved;
+mod schema;
 mod shipped;
 mod source;
 pub mod units;
@@ -17,8 +18,9 @@ mod wire;
 pub use diag::{Diagnostic, Diagnostics};
 pub use memory::Memory;
 pub use resolved::{digest, resolved};
+pub use schema::schema;
 pub use shipped::{SEED, shipped};
-pub use source::{Limits, Source, load, parse, resolve, schema};
+pub use source::{Limits, Source, load, parse, resolve};
 
 /// Bytes in a page: x86-64 without huge pages.
 pub const PAGE_BYTES: u64 = 4096;

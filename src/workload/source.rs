@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::diag::{Diagnostic, Diagnostics, meant};
-use super::{Workload, lower, read, shipped, wire};
+use super::{Workload, lower, read, shipped};
 
 /// What the machine that is to run a workload has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,9 +104,4 @@ fn read_file(path: &Path) -> Result<Source, Diagnostics> {
     })?;
     let name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
     Ok(Source { name, path_shown: shown, text })
-}
-
-/// Returns the JSON schema of workload files, for editors.
-pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(wire::Document).to_value()
 }

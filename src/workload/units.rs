@@ -113,7 +113,7 @@ fn parse(text: &str, units: &[(&str, u64)], what: &str) -> Result<u64, UnitError
         Some((_, factor)) => *factor,
         None if unit.is_empty() && number == "0" => 1,
         None if unit.is_empty() => {
-            let help = format!("write {}", suggestions(number, units));
+            let help = format!("write {}", suggestions(number, units, what));
             return fail(format!("the {what} \"{text}\" has no unit"), help);
         }
         None => {
@@ -158,7 +158,13 @@ fn right_form(what: &str, units: &[(&str, u64)], example: &str) -> String {
     format!("a {what} is a number and one of the units {}: {example}", names.join(", "))
 }
 
-fn suggestions(number: &str, units: &[(&str, u64)]) -> String {
+fn suggestions(number: &str, units: &[(&str, u64)], what: &str) -> String {
+    // A large bare size is meant in bytes, as other tools have it.
+    if let (Ok(bytes), "size") = (number.parse::<u64>(), what)
+        && bytes >= 1 << 20
+    {
+        return format!("\"{}\" for {bytes} bytes", print_size(bytes));
+    }
     let forms: Vec<String> =
         units.iter().map(|(unit, _)| format!("\"{number}{unit}\"")).take(4).collect();
     let (last, first) = forms.split_last().expect("there are four units of each kind");
@@ -193,6 +199,14 @@ mod tests {
         assert!(of("99999999TiB").starts_with("the size \"99999999TiB\" cannot be held"));
         assert!(parse_time("1.2.3ms").is_err());
         assert_eq!(parse_time("1 ms").unwrap_err().help, "write \"1ms\"");
+    }
+
+    #[test]
+    fn a_large_bare_size_is_meant_in_bytes() {
+        assert_eq!(
+            parse_size("1073741824").unwrap_err().help,
+            "write \"1GiB\" for 1073741824 bytes"
+        );
     }
 
     #[test]

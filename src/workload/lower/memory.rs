@@ -33,8 +33,7 @@ pub(super) fn check(
         Diagnostic::new(title)
             .at(span, "the largest part")
             .rule(format!(
-                "{} for the pages that are touched, and {} at about 64 bytes for each page \
-                 of the files and anonymous VMAs",
+                "{} for the pages that are touched, {} for metadata (about 64 bytes a page)",
                 approximate_size(needed.frames_bytes),
                 approximate_size(needed.metadata_bytes)
             ))

@@ -8,6 +8,7 @@ mod check;
 mod expect;
 mod file;
 mod group;
+mod idle;
 mod memory;
 mod op;
 mod vma;
@@ -50,9 +51,12 @@ pub(super) fn workload(
         .collect();
     let threads = group::threads(&table.group, &mut check);
     let ops = op::lower_all(&table.op, &group_names, &vma_names, &vmas, table, &mut check);
-    nothing_idle(table, &ops, &mut check);
+    something_to_do(document, &mut check);
+    if ops.complete {
+        idle::report(table, &ops, &mut check);
+    }
     let phases = op::phases(&ops, threads.len(), &mut check);
-    let expect: Option<Vec<_>> =
+    let expect: Vec<_> =
         table.expect.iter().map(|entry| expect::lower(entry, &mut check)).collect();
 
     let workload = Workload {
@@ -68,7 +72,7 @@ pub(super) fn workload(
         },
         until: until?,
         warmup_ns: table.warmup.as_ref().map_or(DEFAULT_WARMUP_NS, |time| time.get_ref().0),
-        expect: expect?,
+        expect: expect.into_iter().collect::<Option<_>>()?,
     };
     memory::check(&workload, table, limits, &mut check);
     Some(workload)
@@ -79,7 +83,6 @@ fn summary(document: &Entry<Document>, check: &mut Check<'_>) -> Option<String> 
         if !document.unread.iter().any(|key| key == "summary") {
             check.push(
                 Diagnostic::new("the file has no `summary`")
-                    .at(0..0, "missing at the top level")
                     .rule("`faultstorm list workloads` shows the summary of every workload")
                     .help("write summary = \"...\": one line that says what the storm is"),
             );
@@ -146,67 +149,19 @@ fn processes(document: &Entry<Document>, check: &mut Check<'_>) {
     }
 }
 
-/// Reports what no operation uses, unless an operation that could not be read
-/// may be the one that does.
-fn nothing_idle(table: &Document, ops: &op::Ops, check: &mut Check<'_>) {
-    if table.vma.is_empty() {
+/// Reports a file without a mapping or without an operation.
+fn something_to_do(document: &Entry<Document>, check: &mut Check<'_>) {
+    let unread = |section: &str| document.unread.iter().any(|key| key == section);
+    if document.table.vma.is_empty() && !unread("vma") {
         check.push(
             Diagnostic::new("the workload has no [[vma]]: there is nothing to touch")
                 .help("write [[vma]] with `name` and `size`, as in workloads/huge-anon.toml"),
         );
     }
-    if table.op.is_empty() {
+    if document.table.op.is_empty() && !unread("op") {
         check.push(
             Diagnostic::new("the workload has no [[op]]: nothing storms")
                 .help("write [[op]] with touch = { vma = \"...\", access = \"read\" }"),
         );
-        return;
-    }
-    if !ops.complete {
-        return;
-    }
-    for (index, entry) in table.vma.iter().enumerate() {
-        if !ops.list.iter().any(|op| op.touch.vma == index)
-            && let Some(name) = &entry.table.name
-        {
-            check.push(
-                Diagnostic::new(format!("the VMA \"{}\" is never touched", name.get_ref()))
-                    .at(name.span(), "no [[op]] touches it")
-                    .help("touch it, or take it out"),
-            );
-        }
-    }
-    for (index, entry) in table.group.iter().enumerate() {
-        if !ops.list.iter().any(|op| op.group == index)
-            && let Some(name) = &entry.table.name
-        {
-            check.push(
-                Diagnostic::new(format!("the group \"{}\" has nothing to do", name.get_ref()))
-                    .at(name.span(), "no [[op]] belongs to it")
-                    .help("write an [[op]] for it, or take it out"),
-            );
-        }
-    }
-    for entry in &table.file {
-        if let Some(name) = &entry.table.name {
-            let maps = |vma: &Entry<super::wire::Vma>| {
-                let unread = vma.unread.iter().any(|key| key == "file");
-                unread || vma.table.file.as_ref().is_none_or(|f| f.get_ref() == name.get_ref())
-            };
-            // A VMA of an unknown file is reported; it may well mean this one.
-            let known = |vma: &Entry<super::wire::Vma>| {
-                vma.table.file.as_ref().is_none_or(|mapped| {
-                    table.file.iter().any(|f| f.table.name.as_ref() == Some(mapped))
-                })
-            };
-            let mapped = table.vma.iter().any(|vma| vma.table.file.is_some() && maps(vma));
-            if !mapped && table.vma.iter().all(known) {
-                check.push(
-                    Diagnostic::new(format!("the file \"{}\" is never mapped", name.get_ref()))
-                        .at(name.span(), "no [[vma]] maps it")
-                        .help("map it, or take it out"),
-                );
-            }
-        }
     }
 }

@@ -30,9 +30,10 @@ pub(super) fn lower(
         Some(count) => check.at_least("count", count, 1).then_some(*count.get_ref()),
         None => Some(1),
     };
-    if let (Some(size), Some(pages), Some(count)) = (size, pages, count) {
-        fits_address_space(size, pages, count, check);
-    }
+    let fits = match (size, pages, count) {
+        (Some(size), Some(pages), Some(count)) => fits_address_space(size, pages, count, check),
+        _ => false,
+    };
     let backing = match &table.file {
         Some(file) => mapped(entry, file, pages, names, files, document, check),
         None => {
@@ -42,6 +43,7 @@ pub(super) fn lower(
             Some(Backing::Anonymous)
         }
     };
+    fits.then_some(())?;
     Some(Vma {
         name: table.name.as_ref()?.get_ref().clone(),
         pages: pages?,
@@ -55,9 +57,14 @@ pub(super) fn lower(
     })
 }
 
-fn fits_address_space(size: &Spanned<wire::Size>, pages: u64, count: u64, check: &mut Check<'_>) {
+fn fits_address_space(
+    size: &Spanned<wire::Size>,
+    pages: u64,
+    count: u64,
+    check: &mut Check<'_>,
+) -> bool {
     if pages.checked_mul(count).is_some_and(|all| all <= ADDRESS_SPACE_PAGES) {
-        return;
+        return true;
     }
     let what = if count == 1 { String::new() } else { format!("{count} mappings of ") };
     let title = format!("{what}{} do not fit the address space", print_size(pages * PAGE_BYTES));
@@ -67,6 +74,7 @@ fn fits_address_space(size: &Spanned<wire::Size>, pages: u64, count: u64, check:
             .at(size.span(), "too much")
             .rule(format!("a process has {limit} of addresses (47 bits)")),
     );
+    false
 }
 
 fn mapped(

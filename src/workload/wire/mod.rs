@@ -39,7 +39,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entry<T> {
 /// A faultstorm workload: an address space and the threads that storm it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "faultstorm workload")]
+#[schemars(
+    title = "faultstorm workload",
+    extend("required" = ["summary", "vma", "op"])
+)]
 pub(in crate::workload) struct Document {
     /// One line that `faultstorm list workloads` shows.
     #[schemars(required, with = "String")]

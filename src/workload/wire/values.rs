@@ -92,7 +92,7 @@ impl<'de> Deserialize<'de> for Time {
 #[serde(deny_unknown_fields)]
 struct LatencyTable {
     fixed: Option<Time>,
-    uniform: Option<[Time; 2]>,
+    uniform: Option<Vec<Time>>,
     exponential: Option<Time>,
 }
 
@@ -121,7 +121,13 @@ impl<'de> Deserialize<'de> for Latency {
                 let table = LatencyTable::deserialize(MapAccessDeserializer::new(map))?;
                 match (table.fixed, table.uniform, table.exponential) {
                     (Some(time), None, None) => Ok(Latency::Fixed(time)),
-                    (None, Some(times), None) => Ok(Latency::Uniform(times)),
+                    (None, Some(times), None) => match *times.as_slice() {
+                        [low, high] => Ok(Latency::Uniform([low, high])),
+                        _ => {
+                            let problem = format!("`uniform` is two times, not {}", times.len());
+                            Err(two_lines(&problem, LATENCY_FORMS))
+                        }
+                    },
                     (None, None, Some(mean)) => Ok(Latency::Exponential(mean)),
                     (None, None, None) => {
                         Err(two_lines("a latency without a distribution", LATENCY_FORMS))
