@@ -129,6 +129,15 @@ fn the_readme_documents_every_key_and_word_of_the_schema() {
 }
 
 #[test]
+fn the_worked_example_of_the_readme_parses() {
+    let readme = fs::read_to_string(root().join("workloads/README.md")).unwrap();
+    let (_, example) = readme.split_once("```toml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let parsed = workload::parse("example", "README.md", example, &STRATEGIES, &LIMITS);
+    assert_eq!(parsed.unwrap_or_else(|error| panic!("{error}")).groups.len(), 2);
+}
+
+#[test]
 fn every_shipped_workload_fits_the_schema() {
     let validator = jsonschema::validator_for(&workload::schema()).unwrap();
     for (name, text) in workload::shipped() {

@@ -101,9 +101,7 @@ impl Diagnostics {
     /// The mistakes `list` of the file shown as `path`, in the order of their places.
     pub(super) fn new(path: &str, text: &str, mut list: Vec<Diagnostic>) -> Self {
         assert!(!list.is_empty(), "a file without a mistake has no diagnostics");
-        list.sort_by_key(|diagnostic| {
-            diagnostic.labels.first().map_or(usize::MAX, |(span, _)| span.start)
-        });
+        list.sort_by_key(|diagnostic| diagnostic.labels.first().map_or(0, |(span, _)| span.start));
         Self { path: path.to_owned(), text: text.to_owned(), list }
     }
 

@@ -105,3 +105,46 @@ impl Workload {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::{Limits, PAGE_BYTES, Workload, parse, resolve};
+
+    const LIMITS: Limits = Limits { memory_bytes: u64::MAX };
+
+    fn shipped(name: &str) -> Workload {
+        resolve(name).unwrap().parse(&["speculative", "mmap-lock"], &LIMITS).unwrap()
+    }
+
+    #[test]
+    fn reads_of_anonymous_memory_need_no_frames() {
+        assert_eq!(shipped("huge-anon-read").memory(8).frames_bytes, 0);
+        assert_eq!(shipped("huge-anon").memory(8).frames_bytes, 1 << 30);
+    }
+
+    #[test]
+    fn a_private_write_needs_the_page_and_its_copy() {
+        assert_eq!(shipped("private-write").memory(2).frames_bytes, 2 * (256 << 20));
+    }
+
+    #[test]
+    fn a_mapping_for_each_thread_is_needed_as_often() {
+        let workload = shipped("vma-per-thread");
+        assert_eq!(workload.memory(3).total_bytes(), 3 * workload.memory(1).total_bytes());
+    }
+
+    #[test]
+    fn sparse_touches_need_the_pages_around_them() {
+        let memory = shipped("sparse-file").memory(4);
+        assert_eq!(memory.frames_bytes, 8192 * 16 * PAGE_BYTES);
+        assert_eq!(memory.metadata_bytes, (16 << 30) / PAGE_BYTES * 64);
+    }
+
+    #[test]
+    fn touches_bound_the_frames() {
+        let text = "summary = \"x\"\ntouches = 10\n[[vma]]\nname = \"a\"\nsize = \"1GiB\"\n\
+                    [[op]]\ntouch = { vma = \"a\", access = \"write\" }\n";
+        let workload = parse("x", "x.toml", text, &[], &LIMITS).unwrap();
+        assert_eq!(workload.memory(4).frames_bytes, 40 * PAGE_BYTES);
+    }
+}

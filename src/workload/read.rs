@@ -199,7 +199,7 @@ fn wrong_form(message: &str) -> Option<&'static str> {
         ("wanted exactly 1 element, found 0", "is an empty table"),
         ("invalid type: unit variant", "needs a number beside this word"),
         ("invalid type: newtype variant", "takes no number beside this word"),
-        ("wanted empty table", "takes no number beside this word"),
+        ("expected table, found ", "takes no number beside it"),
     ];
     forms.iter().find(|(prefix, _)| message.starts_with(prefix)).map(|(_, problem)| *problem)
 }

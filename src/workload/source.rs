@@ -105,3 +105,71 @@ fn read_file(path: &Path) -> Result<Source, Diagnostics> {
     let name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
     Ok(Source { name, path_shown: shown, text })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::{
+        Access, Backing, Latency, Order, Reset, Scope, Slices, Threads, Until, resolved,
+    };
+
+    const LIMITS: Limits = Limits { memory_bytes: 8 << 30 };
+
+    fn minimal() -> Workload {
+        let text = "summary = \" x \"\n[[file]]\nname = \"f\"\nsize = \"2MiB\"\n\
+                    [[vma]]\nname = \"v\"\nsize = \"1MiB\"\nfile = \"f\"\n\
+                    [[op]]\ntouch = { vma = \"v\", access = \"read\" }\n";
+        parse("minimal", "minimal.toml", text, &[], &LIMITS).unwrap()
+    }
+
+    #[test]
+    fn defaults_are_the_documented_ones() {
+        let workload = minimal();
+        assert_eq!(workload.summary, "x");
+        assert_eq!((workload.reset, workload.warmup_ns), (Reset::Remap, 50_000_000));
+        assert_eq!(workload.until, Until::Duration(100_000_000));
+        let file = &workload.files[0];
+        assert_eq!((file.pages, file.cached, file.speculation), (512, 1.0, true));
+        assert_eq!(file.io, Latency::Fixed(0));
+        let vma = &workload.vmas[0];
+        assert_eq!((vma.pages, vma.count, vma.scope, vma.writable), (256, 1, Scope::Shared, true));
+        let backing =
+            Backing::File { file: 0, offset_pages: 0, shared: false, fault_around_order: 4 };
+        assert_eq!(vma.backing, backing);
+        let group = &workload.groups[0];
+        assert_eq!((group.name.as_str(), group.threads), ("faulters", Threads::Weight(1.0)));
+        let crate::workload::Op::Touch(touch) = &group.phases[0].ops[0];
+        assert_eq!((touch.access, touch.order), (Access::Read, Order::Sequential));
+        let rest = (touch.slices, touch.touches, touch.think_ns);
+        assert_eq!(rest, (Slices::Disjoint, None, 0));
+    }
+
+    #[test]
+    fn phases_of_other_groups_are_empty() {
+        let text = "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"1MiB\"\n\
+                    [[group]]\nname = \"a\"\n[[group]]\nname = \"b\"\nthreads = 2\n\
+                    [[op]]\ngroup = \"a\"\ntouch = { vma = \"v\", access = \"read\" }\n\
+                    [[op]]\ngroup = \"b\"\nphase = 2\ntouch = { vma = \"v\", access = \"read\" }\n";
+        let workload = parse("x", "x.toml", text, &[], &LIMITS).unwrap();
+        let ops = |group: usize| -> Vec<usize> {
+            workload.groups[group].phases.iter().map(|phase| phase.ops.len()).collect()
+        };
+        assert_eq!((ops(0), ops(1)), (vec![1, 0], vec![0, 1]));
+        assert_eq!(workload.groups[1].threads, Threads::Fixed(2));
+    }
+
+    #[test]
+    fn the_resolved_form_carries_units_in_its_keys() {
+        let value = resolved(&minimal());
+        assert_eq!(value["until"]["duration_ns"], 100_000_000);
+        assert_eq!(value["vmas"][0]["size_bytes"], 1 << 20);
+        assert_eq!(value["vmas"][0]["file"]["name"], "f");
+        assert_eq!(value["groups"][0]["phases"][0][0]["touch"]["vma"], "v");
+    }
+
+    #[test]
+    fn the_digest_is_stable() {
+        // Comparisons with older documents break when this changes.
+        assert_eq!(crate::workload::digest(&minimal()), "0");
+    }
+}
