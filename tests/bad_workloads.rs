@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use faultstorm::workload::{self, Diagnostics, Limits, Workload};
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 const STRATEGIES: [&str; 5] =
     ["unlocked", "mmap-lock", "vma-refcount", "speculative", "speculative:refcount"];
@@ -30,6 +31,10 @@ fn bad_files() -> Vec<PathBuf> {
 fn every_bad_file_says_what_is_wrong() {
     let files = bad_files();
     assert!(files.len() >= 28, "only {} bad files", files.len());
+    let snapshots = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots");
+    let snapshots = fs::read_dir(snapshots).unwrap().map(|entry| entry.unwrap().path());
+    let snapshots = snapshots.filter(|path| path.extension().is_some_and(|e| e == "snap"));
+    assert!(snapshots.count() <= files.len(), "a snapshot is left over from a bad file");
     for path in files {
         let stem = path.file_stem().unwrap().to_str().unwrap();
         let text = fs::read_to_string(&path).unwrap();
@@ -72,6 +77,12 @@ fn written(index: usize) -> String {
     }
 }
 
+/// Lines of keys and table headers, as a regular expression.
+const TOML_LIKE: &str = concat!(
+    r#"([a-z]{1,6} ?= ?("[a-zé0-9]*"|[0-9.]{1,4}|\{\}|\[\])\r?\n"#,
+    r"|\[\[(vma|op|file|expect|group)\]\]\n|touch\.[a-z]+=1\n){0,12}",
+);
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -81,14 +92,14 @@ proptest! {
     }
 
     #[test]
-    fn toml_like_text_is_parsed_without_a_panic(text in r#"([a-z]{1,6} ?= ?("[a-zé0-9]*"|[0-9.]{1,4}|\{\}|\[\])\r?\n|\[\[(vma|op|file|expect|group)\]\]\n|touch\.[a-z]+=1\n){0,12}"#) {
+    fn toml_like_text_is_parsed_without_a_panic(text in TOML_LIKE) {
         say(&text);
     }
 
     #[test]
     fn mutated_files_are_parsed_without_a_panic(
         index: usize,
-        cuts in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..12, "[ -~é\n]{0,4}"), 1..6),
+        cuts in prop::collection::vec((any::<Index>(), 0_usize..12, "[ -~é\n]{0,4}"), 1..6),
     ) {
         let mut text: Vec<char> = written(index).chars().collect();
         for (at, length, new) in cuts {
@@ -105,7 +116,7 @@ proptest! {
     #[test]
     fn files_with_shuffled_lines_are_parsed_without_a_panic(
         index: usize,
-        swaps in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..8),
+        swaps in prop::collection::vec((any::<Index>(), any::<Index>()), 1..8),
     ) {
         let text = written(index);
         let mut lines: Vec<&str> = text.lines().collect();

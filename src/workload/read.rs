@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::diag::{Diagnostic, meant};
+use super::diag::{Diagnostic, meant, nearest};
 use super::wire::{Document, Entry};
 
 /// Reads a workload file as far as it can be read. Mistakes go to `mistakes`;
@@ -100,6 +100,7 @@ fn entry<'de, T: Deserialize<'de>>(
             _ => None,
         };
         mistakes.push(explain(error.message(), place, section, taken.as_ref()));
+        unread.extend(misspelt(error.message()));
         unread.push(taken?.name);
     }
 }
@@ -116,9 +117,8 @@ struct Taken {
 /// Takes the key at `place` out of a table: of `touch`, which is a table of
 /// keys of its own, only the key inside it.
 fn take_key(table: &mut DeTable<'_>, place: &Range<usize>, section: &str) -> Option<Taken> {
-    let (key, value) = table
-        .iter_mut()
-        .find(|(key, value)| holds(&key.span(), place) || holds(&value.span(), place))?;
+    let (key, value) =
+        table.iter_mut().find(|(key, value)| holds(&key.span(), place) || around(value, place))?;
     let name = key.get_ref().to_string();
     if let ("touch", DeValue::Table(inner)) = (name.as_str(), value.get_mut())
         && let Some(taken) = take_key(inner, place, "in `touch`")
@@ -130,6 +130,18 @@ fn take_key(table: &mut DeTable<'_>, place: &Range<usize>, section: &str) -> Opt
     Some(Taken { name, innermost, section: section.to_owned() })
 }
 
+/// Whether `place` is in a value, or in one under it: the span of a table that
+/// has a header is the header alone.
+fn around(value: &Spanned<DeValue<'_>>, place: &Range<usize>) -> bool {
+    let under = match value.get_ref() {
+        DeValue::Table(table) => {
+            table.iter().any(|(key, value)| holds(&key.span(), place) || around(value, place))
+        }
+        _ => false,
+    };
+    under || holds(&value.span(), place)
+}
+
 fn holds(span: &Range<usize>, place: &Range<usize>) -> bool {
     span.contains(&place.start)
 }
@@ -137,7 +149,7 @@ fn holds(span: &Range<usize>, place: &Range<usize>) -> bool {
 /// Returns the key of the innermost table entry whose value is at `place`.
 fn innermost(value: &DeValue<'_>, place: &Range<usize>) -> Option<String> {
     let DeValue::Table(table) = value else { return None };
-    let (key, value) = table.iter().find(|(_, value)| holds(&value.span(), place))?;
+    let (key, value) = table.iter().find(|(_, value)| around(value, place))?;
     innermost(value.get_ref(), place).or_else(|| Some(key.get_ref().to_string()))
 }
 
@@ -149,6 +161,12 @@ fn syntax_error(text: &str, error: &toml::de::Error, last: bool) -> Diagnostic {
         .at(span, "here")
         .help_if(help.flatten());
     if last { mistake.rule("what a file says is checked once it is TOML") } else { mistake }
+}
+
+/// Returns the key that an unknown one was meant to be: it is not missing, then.
+fn misspelt(message: &str) -> Option<String> {
+    let (name, known) = quoted(message.strip_prefix("unknown field ")?);
+    nearest(name, known).map(str::to_owned)
 }
 
 /// Turns what serde says into what is wrong, by the fixed forms of its messages.

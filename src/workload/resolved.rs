@@ -8,7 +8,7 @@ use super::{Reset, Scope, Slices, Threads, Touch, Until, Vma, Workload};
 
 /// Returns the workload as JSON, its keys in a stable order.
 pub fn resolved(workload: &Workload) -> Value {
-    json!({
+    let mut resolved = json!({
         "name": workload.name,
         "summary": workload.summary,
         "analysis": workload.analysis,
@@ -23,7 +23,10 @@ pub fn resolved(workload: &Workload) -> Value {
         "vmas": workload.vmas.iter().map(|v| vma(v, workload)).collect::<Vec<_>>(),
         "groups": workload.groups.iter().map(|g| group(g, workload)).collect::<Vec<_>>(),
         "expect": workload.expect.iter().map(expect).collect::<Vec<_>>(),
-    })
+    });
+    // Sorted by default, but any crate of the build may turn `preserve_order` on.
+    resolved.sort_all_objects();
+    resolved
 }
 
 /// Returns 16 hex digits that name the storm: FNV-1a, 64 bits, over the compact

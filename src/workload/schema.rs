@@ -8,6 +8,7 @@ use super::wire::Document;
 pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(Document).to_value();
     as_toml_has_it(&mut schema);
+    schema.sort_all_objects();
     schema
 }
 

@@ -107,7 +107,7 @@ impl Check<'_> {
         if (0.0..=1.0).contains(&share) {
             return Some(share);
         }
-        let help = (share >= 2.0 && share <= 100.0).then(|| format!("write {}", share / 100.0));
+        let help = (2.0..=100.0).contains(&share).then(|| format!("write {}", share / 100.0));
         self.push(
             Diagnostic::new(format!("`{key}` = {share} is not a share"))
                 .at(value.span(), "outside of 0 to 1")

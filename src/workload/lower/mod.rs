@@ -11,6 +11,7 @@ mod group;
 mod idle;
 mod memory;
 mod op;
+mod touch;
 mod vma;
 
 use toml::Spanned;
