@@ -53,11 +53,6 @@ impl Diagnostic {
         }
     }
 
-    /// What is wrong, in one line.
-    pub fn title(&self) -> &str {
-        &self.title
-    }
-
     fn group<'a>(&'a self, path: &'a str, text: &'a str) -> Group<'a> {
         let mut group = Group::with_title(Level::ERROR.primary_title(self.title.as_str()));
         let annotations: Vec<_> = self
@@ -114,11 +109,6 @@ impl Diagnostics {
     #[expect(clippy::len_without_is_empty, reason = "there is at least one")]
     pub fn len(&self) -> usize {
         self.list.len()
-    }
-
-    /// The mistakes, in the order of their places.
-    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.list.iter()
     }
 
     /// Renders all mistakes for a terminal, or plain for everything else.

@@ -15,7 +15,7 @@ mod source;
 pub mod units;
 mod wire;
 
-pub use diag::{Diagnostic, Diagnostics};
+pub use diag::Diagnostics;
 pub use memory::Memory;
 pub use resolved::{digest, resolved};
 pub use schema::schema;
