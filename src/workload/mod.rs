@@ -1,8 +1,26 @@
 //! What a workload file says, once it is known to be valid.
 //!
-//! Only this module sees TOML (`wire` reads it, `lower` checks it, `diag` says
-//! what is wrong with it). Past it a workload is valid by type: indices point
+//! Only this module sees TOML (`read` and `wire` read it, `lower` checks it,
+//! `diag` says what is wrong with it). Past it a workload is valid by type: indices point
 //! at something, sizes are whole pages, no storm is empty.
+
+mod diag;
+mod lower;
+mod memory;
+mod read;
+mod resolved;
+mod schema;
+mod shipped;
+mod source;
+pub mod units;
+mod wire;
+
+pub use diag::Diagnostics;
+pub use memory::Memory;
+pub use resolved::{digest, resolved};
+pub use schema::schema;
+pub use shipped::{SEED, shipped};
+pub use source::{Limits, Source, load, parse, resolve};
 
 /// Bytes in a page: x86-64 without huge pages.
 pub const PAGE_BYTES: u64 = 4096;

@@ -1,0 +1,231 @@
+//! What all tables are checked for: keys that must be there, ranges, names.
+
+use std::ops::Range;
+
+use toml::Spanned;
+
+use crate::workload::PAGE_BYTES;
+use crate::workload::diag::{Diagnostic, meant};
+use crate::workload::units::print_size;
+use crate::workload::wire::{Entry, File, Group, Size, Vma};
+
+/// Where mistakes go, and what the checks have to know.
+pub(super) struct Check<'a> {
+    pub mistakes: &'a mut Vec<Diagnostic>,
+    pub known_strategies: &'a [&'a str],
+}
+
+impl Check<'_> {
+    pub fn push(&mut self, mistake: Diagnostic) {
+        self.mistakes.push(mistake);
+    }
+
+    /// Returns the value of a required key, or reports that it is missing.
+    pub fn required<'f, T, U>(
+        &mut self,
+        entry: &Entry<U>,
+        shown: &str,
+        key: &str,
+        value: &'f Option<Spanned<T>>,
+        form: &str,
+    ) -> Option<&'f Spanned<T>> {
+        self.required_in(&entry.span, &entry.unread, shown, key, value, form)
+    }
+
+    /// As [`Check::required`], for a table inside of an entry.
+    pub fn required_in<'f, T>(
+        &mut self,
+        span: &Range<usize>,
+        unread: &[String],
+        shown: &str,
+        key: &str,
+        value: &'f Option<Spanned<T>>,
+        form: &str,
+    ) -> Option<&'f Spanned<T>> {
+        if value.is_none() && !unread.iter().any(|unread| unread == key) {
+            self.push(
+                Diagnostic::new(format!("{shown} has no `{key}`"))
+                    .at(span.clone(), format!("`{key}` is missing"))
+                    .help(format!("write {key} = {form}")),
+            );
+        }
+        value.as_ref()
+    }
+
+    /// Reports a whole number below `least`.
+    pub fn at_least(&mut self, key: &str, value: &Spanned<u64>, least: u64) -> bool {
+        let ok = *value.get_ref() >= least;
+        if !ok {
+            self.push(
+                Diagnostic::new(format!("`{key}` is {least} or more, not {}", value.get_ref()))
+                    .at(value.span(), "too small"),
+            );
+        }
+        ok
+    }
+
+    /// Returns the pages that a size stands for, where it is whole pages.
+    pub fn pages(&mut self, key: &str, size: &Spanned<Size>) -> Option<u64> {
+        let bytes = size.get_ref().0;
+        if bytes.is_multiple_of(PAGE_BYTES) {
+            return Some(bytes / PAGE_BYTES);
+        }
+        let down = bytes - bytes % PAGE_BYTES;
+        let up = down.checked_add(PAGE_BYTES);
+        let near = match (down, up) {
+            (0, _) | (_, None) => format!("write \"{}\"", print_size(PAGE_BYTES)),
+            (down, Some(up)) => {
+                format!("write \"{}\" or \"{}\"", print_size(down), print_size(up))
+            }
+        };
+        self.push(
+            Diagnostic::new(format!("`{key}` = \"{}\" is not whole pages", print_size(bytes)))
+                .at(size.span(), format!("{} bytes over a page", bytes % PAGE_BYTES))
+                .rule("a page has 4KiB")
+                .help(near),
+        );
+        None
+    }
+
+    /// As [`Check::pages`], and at least one.
+    pub fn some_pages(&mut self, key: &str, size: &Spanned<Size>) -> Option<u64> {
+        let pages = self.pages(key, size)?;
+        if pages == 0 {
+            self.push(
+                Diagnostic::new(format!("`{key}` is at least one page"))
+                    .at(size.span(), "no page")
+                    .help("write \"4KiB\" or more"),
+            );
+            return None;
+        }
+        Some(pages)
+    }
+
+    /// Reports a number outside of 0 to 1.
+    pub fn share(&mut self, key: &str, value: &Spanned<f64>) -> Option<f64> {
+        let share = *value.get_ref();
+        if (0.0..=1.0).contains(&share) {
+            return Some(share);
+        }
+        let help = (2.0..=100.0).contains(&share).then(|| format!("write {}", share / 100.0));
+        self.push(
+            Diagnostic::new(format!("`{key}` = {share} is not a share"))
+                .at(value.span(), "outside of 0 to 1")
+                .help_if(help),
+        );
+        None
+    }
+
+    /// Reports a number that is not above 0.
+    pub fn positive(&mut self, key: &str, number: f64, span: Range<usize>) -> Option<f64> {
+        if number.is_finite() && number > 0.0 {
+            return Some(number);
+        }
+        self.push(
+            Diagnostic::new(format!("`{key}` is a number above 0, not {number}"))
+                .at(span, "out of range"),
+        );
+        None
+    }
+}
+
+/// A table with a name.
+pub(super) trait Named {
+    fn name(&self) -> &Option<Spanned<String>>;
+}
+
+impl Named for File {
+    fn name(&self) -> &Option<Spanned<String>> {
+        &self.name
+    }
+}
+
+impl Named for Vma {
+    fn name(&self) -> &Option<Spanned<String>> {
+        &self.name
+    }
+}
+
+impl Named for Group {
+    fn name(&self) -> &Option<Spanned<String>> {
+        &self.name
+    }
+}
+
+/// The names of all tables of one kind.
+pub(super) struct Names {
+    section: &'static str,
+    names: Vec<Option<Spanned<String>>>,
+}
+
+impl Names {
+    /// Collects the names of `entries`; reports missing, ill-formed and double ones.
+    pub fn collect<T: Named>(
+        section: &'static str,
+        entries: &[Entry<T>],
+        check: &mut Check<'_>,
+    ) -> Self {
+        let shown = format!("[[{section}]]");
+        let mut names: Vec<Option<Spanned<String>>> = Vec::new();
+        for entry in entries {
+            let name = check.required(entry, &shown, "name", entry.table.name(), "\"...\"");
+            if let Some(name) = name {
+                well_formed(name, check);
+                let same = |other: &&Spanned<String>| other.get_ref() == name.get_ref();
+                if let Some(first) = names.iter().flatten().find(same) {
+                    let title = format!("two {shown} are named \"{}\"", name.get_ref());
+                    check.push(
+                        Diagnostic::new(title)
+                            .at(name.span(), "the second")
+                            .at(first.span(), "the first")
+                            .rule(format!("the name of a {shown} is its own")),
+                    );
+                }
+            }
+            names.push(name.cloned());
+        }
+        Self { section, names }
+    }
+
+    /// Returns the index of the table that `reference` names.
+    pub fn resolve(&self, reference: &Spanned<String>, check: &mut Check<'_>) -> Option<usize> {
+        let name = reference.get_ref();
+        let found = self.names.iter().position(|n| n.as_ref().is_some_and(|n| n.get_ref() == name));
+        if found.is_none() {
+            let known = self.names.iter().flatten().map(|name| name.get_ref().as_str());
+            let section = self.section;
+            let help = meant(name, known)
+                .unwrap_or_else(|| format!("write [[{section}]] with name = \"{name}\""));
+            check.push(
+                Diagnostic::new(format!("there is no [[{section}]] named \"{name}\""))
+                    .at(reference.span(), "not found")
+                    .help(help),
+            );
+        }
+        found
+    }
+
+    /// All names, as the values that could have been written.
+    pub fn any_of(&self) -> String {
+        let names = self.names.iter().flatten();
+        let quoted: Vec<String> = names.map(|name| format!("\"{}\"", name.get_ref())).collect();
+        quoted.join(" or ")
+    }
+
+    /// How many tables there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+}
+
+fn well_formed(name: &Spanned<String>, check: &mut Check<'_>) {
+    let text = name.get_ref();
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if text.is_empty() || !text.chars().all(fits) {
+        check.push(
+            Diagnostic::new(format!("\"{}\" is not a name", text.escape_default()))
+                .at(name.span(), "here")
+                .rule("a name has letters, digits, `-` and `_`, and at least one of them"),
+        );
+    }
+}

@@ -1,0 +1,59 @@
+//! What no operation uses.
+
+use toml::Spanned;
+
+use super::check::{Check, Named};
+use super::op::Ops;
+use crate::workload::diag::Diagnostic;
+use crate::workload::wire::{Document, Entry};
+
+/// Reports VMAs that are never touched, groups that have nothing to do and
+/// files that are never mapped. It is known of every operation what it touches.
+pub(super) fn report(table: &Document, ops: &Ops<'_>, check: &mut Check<'_>) {
+    let touched: Vec<&str> =
+        ops.list.iter().filter_map(|op| name(&table.vma, op.touch.vma)).collect();
+    for (name, other) in unused(&table.vma, &touched) {
+        let title = format!("the VMA \"{other}\" is never touched");
+        say(title, name, "no [[op]] touches it", "touch it, or take it out", check);
+    }
+    let busy: Vec<&str> = ops.list.iter().filter_map(|op| name(&table.group, op.group)).collect();
+    for (name, other) in unused(&table.group, &busy) {
+        let title = format!("the group \"{other}\" has nothing to do");
+        let help = "write an [[op]] for it, or take it out";
+        say(title, name, "no [[op]] belongs to it", help, check);
+    }
+    // A VMA whose file is unknown or could not be read may mean any of them.
+    let files: Vec<&str> = (0..table.file.len()).filter_map(|i| name(&table.file, i)).collect();
+    let mut mapped = Vec::new();
+    for vma in &table.vma {
+        match &vma.table.file {
+            Some(file) if !files.contains(&file.get_ref().as_str()) => return,
+            Some(file) => mapped.push(file.get_ref().as_str()),
+            None if vma.unread.iter().any(|key| key == "file") => return,
+            None => {}
+        }
+    }
+    for (name, other) in unused(&table.file, &mapped) {
+        let title = format!("the file \"{other}\" is never mapped");
+        say(title, name, "no [[vma]] maps it", "map it, or take it out", check);
+    }
+}
+
+fn name<T: Named>(entries: &[Entry<T>], index: usize) -> Option<&str> {
+    entries.get(index)?.table.name().as_ref().map(|name| name.get_ref().as_str())
+}
+
+/// Tables whose names are not among `used`. By name: of two tables of one name,
+/// which is a mistake of its own, both are used or neither.
+fn unused<'a, T: Named>(
+    entries: &'a [Entry<T>],
+    used: &[&str],
+) -> Vec<(&'a Spanned<String>, &'a str)> {
+    let names = entries.iter().filter_map(|entry| entry.table.name().as_ref());
+    let names = names.map(|name| (name, name.get_ref().as_str()));
+    names.filter(|(_, text)| !used.contains(text)).collect()
+}
+
+fn say(title: String, name: &Spanned<String>, label: &str, help: &str, check: &mut Check<'_>) {
+    check.push(Diagnostic::new(title).at(name.span(), label).help(help));
+}

@@ -1,0 +1,172 @@
+//! `[[vma]]`
+
+use toml::Spanned;
+
+use super::check::{Check, Names};
+use crate::workload::diag::Diagnostic;
+use crate::workload::units::print_size;
+use crate::workload::wire::{Document, Entry};
+use crate::workload::{Backing, File, PAGE_BYTES, Scope, Vma, wire};
+
+const SHOWN: &str = "[[vma]]";
+/// Pages of the user's half of a 47-bit address space.
+const ADDRESS_SPACE_PAGES: u64 = (1 << 47) / PAGE_BYTES;
+/// Fault-around never leaves a page table, which has 2^9 entries.
+const MAX_FAULT_AROUND_ORDER: u8 = 9;
+/// The kernel's default of 64KiB (`fault_around_bytes`).
+const DEFAULT_FAULT_AROUND_ORDER: u8 = 4;
+
+pub(super) fn lower(
+    entry: &Entry<wire::Vma>,
+    names: &Names,
+    files: &[Option<File>],
+    document: &Document,
+    check: &mut Check<'_>,
+) -> Option<Vma> {
+    let table = &entry.table;
+    let size = check.required(entry, SHOWN, "size", &table.size, "\"1GiB\"");
+    let pages = size.and_then(|size| check.some_pages("size", size));
+    let count = match &table.count {
+        Some(count) => check.at_least("count", count, 1).then_some(*count.get_ref()),
+        None => Some(1),
+    };
+    let fits = match (size, pages, count) {
+        (Some(size), Some(pages), Some(count)) => fits_address_space(size, pages, count, check),
+        _ => false,
+    };
+    let backing = match &table.file {
+        Some(file) => mapped(entry, file, pages, names, files, document, check),
+        None => {
+            if !entry.unread.iter().any(|key| key == "file") {
+                only_with_file(entry, check);
+            }
+            Some(Backing::Anonymous)
+        }
+    };
+    fits.then_some(())?;
+    Some(Vma {
+        name: table.name.as_ref()?.get_ref().clone(),
+        pages: pages?,
+        count: count?,
+        scope: match table.scope.as_ref().map(Spanned::get_ref) {
+            Some(wire::Scope::PerThread) => Scope::PerThread,
+            Some(wire::Scope::Shared) | None => Scope::Shared,
+        },
+        backing: backing?,
+        writable: table.prot.as_ref().is_none_or(|prot| *prot.get_ref() == wire::Prot::ReadWrite),
+    })
+}
+
+fn fits_address_space(
+    size: &Spanned<wire::Size>,
+    pages: u64,
+    count: u64,
+    check: &mut Check<'_>,
+) -> bool {
+    if pages.checked_mul(count).is_some_and(|all| all <= ADDRESS_SPACE_PAGES) {
+        return true;
+    }
+    let what = if count == 1 { String::new() } else { format!("{count} mappings of ") };
+    let title = format!("{what}{} do not fit the address space", print_size(pages * PAGE_BYTES));
+    let limit = print_size(ADDRESS_SPACE_PAGES * PAGE_BYTES);
+    check.push(
+        Diagnostic::new(title)
+            .at(size.span(), "too much")
+            .rule(format!("a process has {limit} of addresses (47 bits)")),
+    );
+    false
+}
+
+fn mapped(
+    entry: &Entry<wire::Vma>,
+    name: &Spanned<String>,
+    pages: Option<u64>,
+    names: &Names,
+    files: &[Option<File>],
+    document: &Document,
+    check: &mut Check<'_>,
+) -> Option<Backing> {
+    let table = &entry.table;
+    let index = names.resolve(name, check);
+    let offset = match &table.offset {
+        Some(offset) => check.pages("offset", offset),
+        None => Some(0),
+    };
+    let order = match &table.fault_around_order {
+        Some(order) => fault_around(order, check),
+        None => Some(DEFAULT_FAULT_AROUND_ORDER),
+    };
+    let index = index?;
+    if let (Some(pages), Some(offset), Some(file)) = (pages, offset, &files[index]) {
+        let end = offset.checked_add(pages);
+        if end.is_none_or(|end| end > file.pages) {
+            beyond_end(entry, offset, file, &document.file[index], check);
+        }
+    }
+    Some(Backing::File {
+        file: index,
+        offset_pages: offset?,
+        shared: table.sharing.as_ref().is_some_and(|s| *s.get_ref() == wire::Sharing::Shared),
+        fault_around_order: order?,
+    })
+}
+
+fn fault_around(order: &Spanned<u8>, check: &mut Check<'_>) -> Option<u8> {
+    if *order.get_ref() <= MAX_FAULT_AROUND_ORDER {
+        return Some(*order.get_ref());
+    }
+    let title = format!("`fault_around_order` is 0 to 9, not {}", order.get_ref());
+    check.push(
+        Diagnostic::new(title)
+            .at(order.span(), "too large")
+            .rule("fault-around maps 2^order pages and never leaves a page table of 512 entries")
+            .help("the kernel's default of 64KiB is order 4; 0 maps one page a fault"),
+    );
+    None
+}
+
+fn beyond_end(
+    entry: &Entry<wire::Vma>,
+    offset: u64,
+    file: &File,
+    file_entry: &Entry<wire::File>,
+    check: &mut Check<'_>,
+) {
+    let table = &entry.table;
+    let (Some(size), Some(file_size)) = (&table.size, &file_entry.table.size) else {
+        return;
+    };
+    let length = print_size(file.pages * PAGE_BYTES);
+    let title = format!("the mapping ends beyond the end of the file \"{}\"", file.name);
+    let mut diagnostic = Diagnostic::new(title).at(size.span(), "this much is mapped");
+    if let Some(written) = &table.offset {
+        diagnostic = diagnostic.at(written.span(), "from here on");
+    }
+    diagnostic = diagnostic
+        .at(file_size.span(), format!("the file has {length}"))
+        .rule("a touch beyond the end of a file is SIGBUS");
+    let help = match file.pages.checked_sub(offset) {
+        None | Some(0) => format!("an offset below \"{length}\""),
+        Some(left) => format!("a size of at most \"{}\"", print_size(left * PAGE_BYTES)),
+    };
+    check.push(diagnostic.help(format!("{help}, or a longer file")));
+}
+
+/// Reports keys that say nothing about anonymous memory.
+fn only_with_file(entry: &Entry<wire::Vma>, check: &mut Check<'_>) {
+    let table = &entry.table;
+    let keys = [
+        ("offset", table.offset.as_ref().map(Spanned::span)),
+        ("sharing", table.sharing.as_ref().map(Spanned::span)),
+        ("fault_around_order", table.fault_around_order.as_ref().map(Spanned::span)),
+    ];
+    for (key, span) in keys {
+        let Some(span) = span else { continue };
+        check.push(
+            Diagnostic::new(format!("`{key}` of an anonymous VMA"))
+                .at(span, format!("`{key}` is about a file"))
+                .at(entry.span.clone(), "this VMA maps no file")
+                .help(format!("write file = \"...\" to map one, or leave `{key}` out")),
+        );
+    }
+}

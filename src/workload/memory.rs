@@ -1,0 +1,150 @@
+//! How much memory a storm needs.
+
+use super::{Access, Backing, Op, Order, Scope, Threads, Touch, Until, Workload};
+use super::{PAGE_BYTES, PAGES_PER_TABLE, Vma};
+
+/// What the address space keeps for each page beside its contents: its entry in
+/// a page table or a page cache, and the counters of its folio. An estimate,
+/// of the size of the kernel's `struct page`.
+const METADATA_BYTES_PER_PAGE: u64 = 64;
+
+/// Memory that a storm needs, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Contents of all pages that are touched, and of those mapped around them.
+    pub frames_bytes: u64,
+    /// About 64 bytes for each page of the files and of the anonymous VMAs.
+    pub metadata_bytes: u64,
+}
+
+impl Memory {
+    /// Frames and metadata together.
+    pub fn total_bytes(&self) -> u64 {
+        self.frames_bytes.saturating_add(self.metadata_bytes)
+    }
+}
+
+impl Vma {
+    /// Pages of all `count` mappings.
+    pub fn total_pages(&self) -> u64 {
+        self.pages.saturating_mul(self.count)
+    }
+
+    /// Page tables of the lowest level under all `count` mappings, each of which
+    /// starts at the beginning of a table.
+    pub fn tables(&self) -> u64 {
+        self.pages.div_ceil(PAGES_PER_TABLE).saturating_mul(self.count)
+    }
+}
+
+impl Workload {
+    /// Returns an upper bound of the memory of a storm at `threads` threads.
+    pub fn memory(&self, threads: usize) -> Memory {
+        let threads = u64::try_from(threads).unwrap_or(u64::MAX);
+        let mut file_frames = vec![0_u64; self.files.len()];
+        let mut anonymous_frames = 0_u64;
+        let mut metadata_pages = 0_u64;
+        for (index, vma) in self.vmas.iter().enumerate() {
+            let (mut read, mut written, mut toucher_threads) = (0_u64, 0_u64, 0_u64);
+            for (group, touch) in self.touches().filter(|(_, touch)| touch.vma == index) {
+                let group_threads = match self.groups[group].threads {
+                    Threads::Fixed(fixed) => u64::try_from(fixed).unwrap_or(u64::MAX),
+                    Threads::Weight(_) => threads,
+                };
+                toucher_threads = toucher_threads.max(group_threads);
+                let pages = self.pages_touched(vma, touch, group_threads);
+                match touch.access {
+                    Access::Read => read = read.saturating_add(pages),
+                    Access::Write => written = written.saturating_add(pages),
+                }
+            }
+            let copies = if vma.scope == Scope::PerThread { toucher_threads } else { 1 };
+            let all_pages = vma.total_pages().saturating_mul(copies);
+            anonymous_frames = anonymous_frames.saturating_add(written.min(all_pages));
+            match vma.backing {
+                // Reads of anonymous memory map the zero page.
+                Backing::Anonymous => metadata_pages = metadata_pages.saturating_add(all_pages),
+                Backing::File { file, fault_around_order, .. } => {
+                    let around = read.saturating_mul(1 << fault_around_order);
+                    let frames = &mut file_frames[file];
+                    *frames = frames.saturating_add(around.saturating_add(written).min(vma.pages));
+                }
+            }
+        }
+        let mut frames = anonymous_frames;
+        for (file, touched) in self.files.iter().zip(file_frames) {
+            frames = frames.saturating_add(touched.min(file.pages));
+            metadata_pages = metadata_pages.saturating_add(file.pages);
+        }
+        Memory {
+            frames_bytes: frames.saturating_mul(PAGE_BYTES),
+            metadata_bytes: metadata_pages.saturating_mul(METADATA_BYTES_PER_PAGE),
+        }
+    }
+
+    /// All touches, with the index of their group.
+    fn touches(&self) -> impl Iterator<Item = (usize, &Touch)> {
+        self.groups.iter().enumerate().flat_map(|(index, group)| {
+            let ops = group.phases.iter().flat_map(|phase| &phase.ops);
+            ops.map(move |Op::Touch(touch)| (index, touch))
+        })
+    }
+
+    /// Returns how many pages `threads` threads touch at most, of all of them together.
+    fn pages_touched(&self, vma: &Vma, touch: &Touch, threads: u64) -> u64 {
+        let copies = if vma.scope == Scope::PerThread { threads } else { 1 };
+        let all = match touch.order {
+            Order::OnePerTable => vma.tables(),
+            _ => vma.total_pages(),
+        };
+        let all = all.saturating_mul(copies);
+        let of_round = touch.touches.map_or(all, |touches| touches.saturating_mul(threads));
+        match self.until {
+            Until::Touches(touches) => all.min(of_round).min(touches.saturating_mul(threads)),
+            Until::Duration(_) | Until::Rounds(_) => all.min(of_round),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::{Limits, PAGE_BYTES, Workload, parse, resolve};
+
+    const LIMITS: Limits = Limits { memory_bytes: u64::MAX };
+
+    fn shipped(name: &str) -> Workload {
+        resolve(name).unwrap().parse(&["speculative", "mmap-lock"], &LIMITS).unwrap()
+    }
+
+    #[test]
+    fn reads_of_anonymous_memory_need_no_frames() {
+        assert_eq!(shipped("huge-anon-read").memory(8).frames_bytes, 0);
+        assert_eq!(shipped("huge-anon").memory(8).frames_bytes, 1 << 30);
+    }
+
+    #[test]
+    fn a_private_write_needs_the_page_and_its_copy() {
+        assert_eq!(shipped("private-write").memory(2).frames_bytes, 2 * (256 << 20));
+    }
+
+    #[test]
+    fn a_mapping_for_each_thread_is_needed_as_often() {
+        let workload = shipped("vma-per-thread");
+        assert_eq!(workload.memory(3).total_bytes(), 3 * workload.memory(1).total_bytes());
+    }
+
+    #[test]
+    fn sparse_touches_need_the_pages_around_them() {
+        let memory = shipped("sparse-file").memory(4);
+        assert_eq!(memory.frames_bytes, 8192 * 16 * PAGE_BYTES);
+        assert_eq!(memory.metadata_bytes, (16 << 30) / PAGE_BYTES * 64);
+    }
+
+    #[test]
+    fn touches_bound_the_frames() {
+        let text = "summary = \"x\"\ntouches = 10\n[[vma]]\nname = \"a\"\nsize = \"1GiB\"\n\
+                    [[op]]\ntouch = { vma = \"a\", access = \"write\" }\n";
+        let workload = parse("x", "x.toml", text, &[], &LIMITS).unwrap();
+        assert_eq!(workload.memory(4).frames_bytes, 40 * PAGE_BYTES);
+    }
+}

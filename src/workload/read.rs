@@ -1,0 +1,258 @@
+//! TOML text -> wire tables, without stopping at the first mistake.
+//!
+//! serde stops at the first value that does not fit. Here every table is read
+//! by itself, and a key that cannot be read is reported, taken out, and the
+//! rest of its table read again.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use super::diag::{Diagnostic, meant, nearest};
+use super::wire::{Document, Entry};
+
+/// Reads a workload file as far as it can be read. Mistakes go to `mistakes`;
+/// `None` where the text is not TOML, so that nothing can be said of its meaning.
+pub(super) fn document(text: &str, mistakes: &mut Vec<Diagnostic>) -> Option<Entry<Document>> {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        let syntax = errors.iter().enumerate();
+        mistakes.extend(syntax.map(|(i, error)| syntax_error(text, error, i + 1 == errors.len())));
+        return None;
+    }
+    let span = root.span();
+    let mut root = root.into_inner();
+    let mut unread = Vec::new();
+    let file = section(&mut root, "file", &mut unread, mistakes);
+    let vma = section(&mut root, "vma", &mut unread, mistakes);
+    let group = section(&mut root, "group", &mut unread, mistakes);
+    let op = section(&mut root, "op", &mut unread, mistakes);
+    let expect = section(&mut root, "expect", &mut unread, mistakes);
+    let root = Spanned::new(span, DeValue::Table(root));
+    let mut document = entry::<Document>(root, "at the top level", mistakes)?;
+    document.unread.append(&mut unread);
+    document.table = Document { file, vma, group, op, expect, ..document.table };
+    Some(document)
+}
+
+/// Takes the list of tables `[[name]]` out of the top level and reads each.
+/// Where one is not even a table, `name` is added to `unread`.
+fn section<'de, T: Deserialize<'de>>(
+    root: &mut DeTable<'de>,
+    name: &str,
+    unread: &mut Vec<String>,
+    mistakes: &mut Vec<Diagnostic>,
+) -> Vec<Entry<T>> {
+    let Some((key, value)) = root.remove_entry(name) else {
+        return Vec::new();
+    };
+    let shown = format!("[[{name}]]");
+    let place = format!("in {shown}");
+    match value.into_inner() {
+        DeValue::Array(items) => {
+            let mut entries = Vec::new();
+            for item in items {
+                if !matches!(item.get_ref(), DeValue::Table(_)) {
+                    let found = kind(item.get_ref());
+                    let title = format!("an item of {shown} is a table, not {found}");
+                    mistakes.push(Diagnostic::new(title).at(item.span(), format!("write {shown}")));
+                    unread.push(name.to_owned());
+                    continue;
+                }
+                entries.extend(entry(item, &place, mistakes));
+            }
+            entries
+        }
+        DeValue::Table(table) => {
+            let rule = format!("there may be several: each begins with its own {shown}");
+            let diagnostic = Diagnostic::new(format!("`{name}` is a list of tables"));
+            mistakes.push(diagnostic.at(key.span(), format!("write {shown}")).rule(rule));
+            let table = Spanned::new(key.span(), DeValue::Table(table));
+            entry(table, &place, mistakes).into_iter().collect()
+        }
+        other => {
+            let title = format!("`{name}` is a list of tables, not {}", kind(&other));
+            mistakes.push(Diagnostic::new(title).at(key.span(), format!("write {shown}")));
+            unread.push(name.to_owned());
+            Vec::new()
+        }
+    }
+}
+
+/// Reads one table, again and again without the keys that cannot be read.
+fn entry<'de, T: Deserialize<'de>>(
+    mut value: Spanned<DeValue<'de>>,
+    section: &str,
+    mistakes: &mut Vec<Diagnostic>,
+) -> Option<Entry<T>> {
+    let span = value.span();
+    let mut unread = Vec::new();
+    loop {
+        let error = match T::deserialize(ValueDeserializer::from(value.clone())) {
+            Ok(table) => return Some(Entry { span, table, unread }),
+            Err(error) => error,
+        };
+        let place = error.span().unwrap_or_else(|| span.clone());
+        let taken = match value.get_mut() {
+            DeValue::Table(table) => take_key(table, &place, section),
+            _ => None,
+        };
+        mistakes.push(explain(error.message(), place, section, taken.as_ref()));
+        unread.extend(misspelt(error.message()));
+        unread.push(taken?.name);
+    }
+}
+
+/// A key that was taken out since it could not be read.
+struct Taken {
+    name: String,
+    /// The innermost key around the mistake: `strided` of `order = { strided = "x" }`.
+    innermost: String,
+    /// The table that it stood in, as in "in [[vma]]".
+    section: String,
+}
+
+/// Takes the key at `place` out of a table: of `touch`, which is a table of
+/// keys of its own, only the key inside it.
+fn take_key(table: &mut DeTable<'_>, place: &Range<usize>, section: &str) -> Option<Taken> {
+    let (key, value) =
+        table.iter_mut().find(|(key, value)| holds(&key.span(), place) || around(value, place))?;
+    let name = key.get_ref().to_string();
+    if let ("touch", DeValue::Table(inner)) = (name.as_str(), value.get_mut())
+        && let Some(taken) = take_key(inner, place, "in `touch`")
+    {
+        return Some(taken);
+    }
+    let innermost = innermost(value.get_ref(), place).unwrap_or_else(|| name.clone());
+    table.remove(name.as_str());
+    Some(Taken { name, innermost, section: section.to_owned() })
+}
+
+/// Whether `place` is in a value, or in one under it: the span of a table that
+/// has a header is the header alone.
+fn around(value: &Spanned<DeValue<'_>>, place: &Range<usize>) -> bool {
+    let under = match value.get_ref() {
+        DeValue::Table(table) => {
+            table.iter().any(|(key, value)| holds(&key.span(), place) || around(value, place))
+        }
+        _ => false,
+    };
+    under || holds(&value.span(), place)
+}
+
+fn holds(span: &Range<usize>, place: &Range<usize>) -> bool {
+    span.contains(&place.start)
+}
+
+/// Returns the key of the innermost table entry whose value is at `place`.
+fn innermost(value: &DeValue<'_>, place: &Range<usize>) -> Option<String> {
+    let DeValue::Table(table) = value else { return None };
+    let (key, value) = table.iter().find(|(_, value)| around(value, place))?;
+    innermost(value.get_ref(), place).or_else(|| Some(key.get_ref().to_string()))
+}
+
+fn syntax_error(text: &str, error: &toml::de::Error, last: bool) -> Diagnostic {
+    let span = error.span().unwrap_or(text.len()..text.len());
+    let bare = error.message().starts_with("string values must be quoted");
+    let help = bare.then(|| text.get(span.clone()).map(|value| format!("write \"{value}\"")));
+    let mistake = Diagnostic::new(format!("this is not TOML: {}", error.message()))
+        .at(span, "here")
+        .help_if(help.flatten());
+    if last { mistake.rule("what a file says is checked once it is TOML") } else { mistake }
+}
+
+/// Returns the key that an unknown one was meant to be: it is not missing, then.
+fn misspelt(message: &str) -> Option<String> {
+    let (name, known) = quoted(message.strip_prefix("unknown field ")?);
+    nearest(name, known).map(str::to_owned)
+}
+
+/// Turns what serde says into what is wrong, by the fixed forms of its messages.
+fn explain(message: &str, place: Range<usize>, section: &str, taken: Option<&Taken>) -> Diagnostic {
+    let key = taken.map_or(section, |taken| taken.innermost.as_str());
+    if let Some(rest) = message.strip_prefix("unknown field ") {
+        let section = taken.map_or(section, |taken| taken.section.as_str());
+        let (name, known) = quoted(rest);
+        return Diagnostic::new(format!("unknown key \"{name}\" {section}"))
+            .at(place, "no such key")
+            .help_if(choices(name, &known, "the keys here are"));
+    }
+    if let Some(rest) = message.strip_prefix("unknown variant ") {
+        let (name, known) = quoted(rest);
+        return Diagnostic::new(format!("unknown `{key}` \"{name}\""))
+            .at(place, "no such value")
+            .help_if(choices(name, &known, &format!("`{key}` is one of")));
+    }
+    if let Some(problem) = wrong_form(message) {
+        let help = taken.is_some_and(|taken| taken.name == "order").then(|| ORDERS.to_owned());
+        return Diagnostic::new(format!("`{key}` {problem}")).at(place, "here").help_if(help);
+    }
+    let wrong = ["invalid type: ", "invalid value: "];
+    if let Some(rest) = wrong.iter().find_map(|prefix| message.strip_prefix(prefix))
+        && let Some((found, expected)) = rest.split_once(", expected ")
+    {
+        let expected = in_words(expected);
+        return Diagnostic::new(format!("`{key}` is {expected}, not {}", found.replace('`', "")))
+            .at(place, format!("expected {expected}"));
+    }
+    match message.split_once('\n') {
+        Some((problem, help)) => {
+            Diagnostic::new(format!("`{key}`: {problem}")).at(place, "here").help(help)
+        }
+        None => Diagnostic::new(format!("`{key}`: {message}")).at(place, "here"),
+    }
+}
+
+/// The forms of the one key that takes a word or a table.
+const ORDERS: &str = "write \"sequential\", \"random\", \"one-per-table\", { strided = 16 } or \
+     { zipf = 0.99 }";
+
+/// Says what is wrong with the form of an enum's value.
+fn wrong_form(message: &str) -> Option<&'static str> {
+    let forms = [
+        ("wanted string or table", "is a word in quotes"),
+        ("wanted exactly 1 element, more", "is one thing at a time"),
+        ("wanted exactly 1 element, found 0", "is an empty table"),
+        ("invalid type: unit variant", "needs a number beside this word"),
+        ("invalid type: newtype variant", "takes no number beside this word"),
+        ("expected table, found ", "takes no number beside it"),
+    ];
+    forms.iter().find(|(prefix, _)| message.starts_with(prefix)).map(|(_, problem)| *problem)
+}
+
+/// Takes "`name`, expected one of `a`, `b`" apart.
+fn quoted(text: &str) -> (&str, Vec<&str>) {
+    let mut names = text.split('`').skip(1).step_by(2);
+    (names.next().unwrap_or(text), names.collect())
+}
+
+fn choices(name: &str, known: &[&str], list: &str) -> Option<String> {
+    let near = meant(name, known.iter().copied())?;
+    if near.starts_with("did you mean") {
+        return Some(near);
+    }
+    let known: Vec<String> = known.iter().map(|name| format!("\"{name}\"")).collect();
+    Some(format!("{list} {}", known.join(", ")))
+}
+
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u8" | "u64" | "usize" => "a whole number, 0 or more",
+        "f64" => "a number",
+        "a boolean" => "true or false",
+        other => other,
+    }
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}

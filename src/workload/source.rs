@@ -1,0 +1,175 @@
+//! From a name, a path or a text to a workload.
+
+use std::fs;
+use std::path::Path;
+
+use super::diag::{Diagnostic, Diagnostics, meant};
+use super::{Workload, lower, read, shipped};
+
+/// What the machine that is to run a workload has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Memory that a storm may take, in bytes.
+    pub memory_bytes: u64,
+}
+
+/// The text of a workload and where it is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The file's stem.
+    pub name: String,
+    /// The path as it is shown in diagnostics.
+    pub path_shown: String,
+    /// TOML.
+    pub text: String,
+}
+
+impl Source {
+    /// Parses the text: see [`parse`].
+    ///
+    /// # Errors
+    ///
+    /// Every mistake of the text.
+    pub fn parse(&self, known: &[&str], limits: &Limits) -> Result<Workload, Diagnostics> {
+        parse(&self.name, &self.path_shown, &self.text, known, limits)
+    }
+}
+
+/// Returns the workload `name` that `text` describes. `path_shown` stands in
+/// diagnostics; `known_strategies` are the names that `[[expect]]` may mention
+/// (`NAME` or `NAME:VARIANT`); `limits` is what the machine has.
+///
+/// # Errors
+///
+/// Every mistake of the text.
+pub fn parse(
+    name: &str,
+    path_shown: &str,
+    text: &str,
+    known_strategies: &[&str],
+    limits: &Limits,
+) -> Result<Workload, Diagnostics> {
+    let mut mistakes = Vec::new();
+    let workload = read::document(text, &mut mistakes).and_then(|document| {
+        lower::workload(name, &document, known_strategies, limits, &mut mistakes)
+    });
+    match workload {
+        Some(workload) if mistakes.is_empty() => Ok(workload),
+        _ => Err(Diagnostics::new(path_shown, text, mistakes)),
+    }
+}
+
+/// Reads and parses the workload file at `path`: see [`parse`].
+///
+/// # Errors
+///
+/// The file cannot be read, or every mistake of its text.
+pub fn load(
+    path: &Path,
+    known_strategies: &[&str],
+    limits: &Limits,
+) -> Result<Workload, Diagnostics> {
+    read_file(path)?.parse(known_strategies, limits)
+}
+
+/// Finds a workload: the name of a shipped one, or a path, which has a `/` or
+/// ends in `.toml`.
+///
+/// # Errors
+///
+/// No shipped workload has the name, or the file cannot be read.
+pub fn resolve(name_or_path: &str) -> Result<Source, Diagnostics> {
+    if name_or_path.contains('/') || name_or_path.ends_with(".toml") {
+        return read_file(Path::new(name_or_path));
+    }
+    match shipped().iter().find(|(name, _)| *name == name_or_path) {
+        Some((name, text)) => Ok(Source {
+            name: (*name).to_owned(),
+            path_shown: format!("workloads/{name}.toml"),
+            text: (*text).to_owned(),
+        }),
+        None => Err(Diagnostics::outside(
+            Diagnostic::new(format!("there is no workload \"{name_or_path}\""))
+                .help_if(meant(name_or_path, shipped().iter().map(|(name, _)| *name)))
+                .help(format!("a path has a `/` or ends in `.toml`: \"./{name_or_path}.toml\"")),
+        )),
+    }
+}
+
+fn read_file(path: &Path) -> Result<Source, Diagnostics> {
+    let shown = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|error| {
+        let title = format!("the workload file \"{shown}\" cannot be read: {error}");
+        Diagnostics::outside(Diagnostic::new(title))
+    })?;
+    let name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+    Ok(Source { name, path_shown: shown, text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::{
+        Access, Backing, Latency, Order, Reset, Scope, Slices, Threads, Until, resolved,
+    };
+
+    const LIMITS: Limits = Limits { memory_bytes: 8 << 30 };
+
+    fn minimal() -> Workload {
+        let text = "summary = \" x \"\n[[file]]\nname = \"f\"\nsize = \"2MiB\"\n\
+                    [[vma]]\nname = \"v\"\nsize = \"1MiB\"\nfile = \"f\"\n\
+                    [[op]]\ntouch = { vma = \"v\", access = \"read\" }\n";
+        parse("minimal", "minimal.toml", text, &[], &LIMITS).unwrap()
+    }
+
+    #[test]
+    fn defaults_are_the_documented_ones() {
+        let workload = minimal();
+        assert_eq!(workload.summary, "x");
+        assert_eq!((workload.reset, workload.warmup_ns), (Reset::Remap, 50_000_000));
+        assert_eq!(workload.until, Until::Duration(100_000_000));
+        let file = &workload.files[0];
+        assert_eq!((file.pages, file.cached, file.speculation), (512, 1.0, true));
+        assert_eq!(file.io, Latency::Fixed(0));
+        let vma = &workload.vmas[0];
+        assert_eq!((vma.pages, vma.count, vma.scope, vma.writable), (256, 1, Scope::Shared, true));
+        let backing =
+            Backing::File { file: 0, offset_pages: 0, shared: false, fault_around_order: 4 };
+        assert_eq!(vma.backing, backing);
+        let group = &workload.groups[0];
+        assert_eq!((group.name.as_str(), group.threads), ("faulters", Threads::Weight(1.0)));
+        let crate::workload::Op::Touch(touch) = &group.phases[0].ops[0];
+        assert_eq!((touch.access, touch.order), (Access::Read, Order::Sequential));
+        let rest = (touch.slices, touch.touches, touch.think_ns);
+        assert_eq!(rest, (Slices::Disjoint, None, 0));
+    }
+
+    #[test]
+    fn phases_of_other_groups_are_empty() {
+        let text = "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"1MiB\"\n\
+                    [[group]]\nname = \"a\"\n[[group]]\nname = \"b\"\nthreads = 2\n\
+                    [[op]]\ngroup = \"a\"\ntouch = { vma = \"v\", access = \"read\" }\n\
+                    [[op]]\ngroup = \"b\"\nphase = 2\ntouch = { vma = \"v\", access = \"read\" }\n";
+        let workload = parse("x", "x.toml", text, &[], &LIMITS).unwrap();
+        let ops = |group: usize| -> Vec<usize> {
+            workload.groups[group].phases.iter().map(|phase| phase.ops.len()).collect()
+        };
+        assert_eq!((ops(0), ops(1)), (vec![1, 0], vec![0, 1]));
+        assert_eq!(workload.groups[1].threads, Threads::Fixed(2));
+    }
+
+    #[test]
+    fn the_resolved_form_carries_units_in_its_keys() {
+        let value = resolved(&minimal());
+        assert_eq!(value["until"]["duration_ns"], 100_000_000);
+        assert_eq!(value["vmas"][0]["size_bytes"], 1 << 20);
+        assert_eq!(value["vmas"][0]["file"]["name"], "f");
+        assert_eq!(value["groups"][0]["phases"][0][0]["touch"]["vma"], "v");
+    }
+
+    #[test]
+    fn the_digest_is_stable() {
+        // Comparisons with older documents break when this changes.
+        assert_eq!(crate::workload::digest(&minimal()), "2a01a8d352cf1473");
+    }
+}

@@ -1,0 +1,303 @@
+//! A workload file as it is written: TOML with the place of every value.
+//!
+//! Every key is optional here, so that one missing key hides no other mistake:
+//! `lower` says which are required (and the editor schema, by
+//! `schemars(required)`). Enums are externally tagged, since serde loses spans
+//! in the other forms.
+
+mod values;
+
+use std::ops::Range;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+pub(in crate::workload) use values::{Latency, Size, Threads, Time};
+
+/// A value with its place in the text.
+type Field<T> = Option<Spanned<T>>;
+
+/// One table of a file, with its place.
+#[derive(Debug)]
+pub(in crate::workload) struct Entry<T> {
+    /// Where the table begins: its header.
+    pub span: Range<usize>,
+    /// What the table says.
+    pub table: T,
+    /// Keys that were written but could not be read, and are reported already.
+    pub unread: Vec<String>,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entry<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<T>::deserialize(deserializer)?;
+        Ok(Self { span: spanned.span(), table: spanned.into_inner(), unread: Vec::new() })
+    }
+}
+
+/// A faultstorm workload: an address space and the threads that storm it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(
+    title = "faultstorm workload",
+    extend("required" = ["summary", "vma", "op"])
+)]
+pub(in crate::workload) struct Document {
+    /// One line that `faultstorm list workloads` shows.
+    #[schemars(required, with = "String")]
+    pub summary: Field<String>,
+    /// Prose that the report prints beside the numbers.
+    #[schemars(with = "Option<String>")]
+    pub analysis: Field<String>,
+    /// What is undone between rounds: `"zap"` (ptes and pages go, tables stay)
+    /// or `"remap"` (tables go too, the default).
+    #[schemars(with = "Option<Reset>")]
+    pub reset: Field<Reset>,
+    /// Unmeasured storming before the first repeat, `"50ms"` by default.
+    #[schemars(with = "Option<Time>")]
+    pub warmup: Field<Time>,
+    /// How long a storm lasts, `"100ms"` by default. At most one of `duration`,
+    /// `touches` and `rounds`.
+    #[schemars(with = "Option<Time>")]
+    pub duration: Field<Time>,
+    /// How many touches each thread makes in a storm, at least 1.
+    #[schemars(with = "Option<u64>", range(min = 1))]
+    pub touches: Field<u64>,
+    /// How many whole rounds a storm lasts, at least 1.
+    #[schemars(with = "Option<u64>", range(min = 1))]
+    pub rounds: Field<u64>,
+    /// Reserved for several processes that share a file; only 1 can be written.
+    #[schemars(with = "Option<u64>", range(min = 1, max = 1))]
+    pub processes: Field<u64>,
+    /// Files that VMAs map.
+    #[serde(default)]
+    #[schemars(with = "Vec<File>")]
+    pub file: Vec<Entry<File>>,
+    /// Mappings, in address order; at least one.
+    #[serde(default)]
+    #[schemars(required, with = "Vec<Vma>")]
+    pub vma: Vec<Entry<Vma>>,
+    /// Groups of threads; without any, all threads are one group `faulters`.
+    #[serde(default)]
+    #[schemars(with = "Vec<Group>")]
+    pub group: Vec<Entry<Group>>,
+    /// What the threads do; at least one.
+    #[serde(default)]
+    #[schemars(required, with = "Vec<Op>")]
+    pub op: Vec<Entry<Op>>,
+    /// Counts that `faultstorm check` verifies.
+    #[serde(default)]
+    #[schemars(with = "Vec<Expect>")]
+    pub expect: Vec<Entry<Expect>>,
+}
+
+/// A file in the page cache.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::workload) struct File {
+    /// Name that `[[vma]]` refers to.
+    #[schemars(required, with = "String")]
+    pub name: Field<String>,
+    /// Length, in whole pages of 4KiB.
+    #[schemars(required, with = "Size")]
+    pub size: Field<Size>,
+    /// Share of the pages that are cached when a round starts, 0 to 1 (default 1).
+    #[schemars(with = "Option<f64>", range(min = 0, max = 1))]
+    pub cached: Field<f64>,
+    /// How long a read that misses the page cache sleeps: required below `cached = 1.0`.
+    #[schemars(with = "Option<Latency>")]
+    pub io_latency: Field<Latency>,
+    /// Whether the file system lets speculative faults call into it (default true).
+    #[schemars(with = "Option<bool>")]
+    pub speculation: Field<bool>,
+}
+
+/// A mapping, or `count` equal ones.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::workload) struct Vma {
+    /// Name that `[[op]]` refers to.
+    #[schemars(required, with = "String")]
+    pub name: Field<String>,
+    /// Length of each mapping, in whole pages of 4KiB.
+    #[schemars(required, with = "Size")]
+    pub size: Field<Size>,
+    /// How many equal mappings stand one after another (default 1).
+    #[schemars(with = "Option<u64>", range(min = 1))]
+    pub count: Field<u64>,
+    /// One for all threads (`"shared"`, the default) or one for each.
+    #[schemars(with = "Option<Scope>")]
+    pub scope: Field<Scope>,
+    /// Protection, `"read-write"` by default.
+    #[schemars(with = "Option<Prot>")]
+    pub prot: Field<Prot>,
+    /// Name of the `[[file]]` that is mapped; without it the memory is anonymous.
+    #[schemars(with = "Option<String>")]
+    pub file: Field<String>,
+    /// Where in the file the mapping starts, in whole pages (default `"0"`).
+    #[schemars(with = "Option<Size>")]
+    pub offset: Field<Size>,
+    /// `MAP_PRIVATE` (the default) or `MAP_SHARED`; only with `file`.
+    #[schemars(with = "Option<Sharing>")]
+    pub sharing: Field<Sharing>,
+    /// A read fault maps up to 2^order cached pages around it (default 4, which is
+    /// the kernel's 64KiB; 0 maps one page); only with `file`.
+    #[schemars(with = "Option<u8>", range(min = 0, max = 9))]
+    pub fault_around_order: Field<u8>,
+}
+
+/// A named group of threads.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::workload) struct Group {
+    /// Name that `[[op]]` refers to.
+    #[schemars(required, with = "String")]
+    pub name: Field<String>,
+    /// How many threads: `"all"` of the run's (the default), a number, or `{ weight = 0.5 }`.
+    #[schemars(with = "Option<Threads>")]
+    pub threads: Field<Threads>,
+}
+
+/// Something that the threads of a group do in a phase.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::workload) struct Op {
+    /// Name of the `[[group]]`; may be left out where there is one group.
+    #[schemars(with = "Option<String>")]
+    pub group: Field<String>,
+    /// Number of the phase, from 1 without holes (default 1).
+    #[schemars(with = "Option<u64>", range(min = 1))]
+    pub phase: Field<u64>,
+    /// Accesses to the pages of a mapping.
+    #[schemars(required, with = "Touch")]
+    pub touch: Field<Touch>,
+}
+
+/// Accesses to the pages of a mapping.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::workload) struct Touch {
+    /// Name of the `[[vma]]`.
+    #[schemars(required, with = "String")]
+    pub vma: Field<String>,
+    /// Loads or stores.
+    #[schemars(required, with = "Access")]
+    pub access: Field<Access>,
+    /// In which order, `"sequential"` by default.
+    #[schemars(with = "Option<Order>")]
+    pub order: Field<Order>,
+    /// A part of its own for each thread (`"disjoint"`, the default) or the
+    /// whole mapping for all (`"shared"`).
+    #[schemars(with = "Option<Slices>")]
+    pub slices: Field<Slices>,
+    /// Accesses of a thread in a round (default: one for each page of its slice).
+    #[schemars(with = "Option<u64>", range(min = 1))]
+    pub touches: Field<u64>,
+    /// Private work between two touches (default `"0ns"`).
+    #[schemars(with = "Option<Time>")]
+    pub think: Field<Time>,
+}
+
+/// A statement about the counts of a storm.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::workload) struct Expect {
+    /// Only for this strategy (default: for all).
+    #[schemars(with = "Option<String>")]
+    pub strategy: Field<String>,
+    /// Only at this many threads (default: at all).
+    #[schemars(with = "Option<u64>", range(min = 1))]
+    pub threads: Field<u64>,
+    /// What is compared.
+    #[schemars(required, with = "Metric")]
+    pub metric: Field<Metric>,
+    /// Only fallbacks of this reason; only with `metric = "fallbacks-per-fault"`.
+    #[schemars(with = "Option<String>")]
+    pub reason: Field<String>,
+    /// Only transfers of this line; only with `metric = "transfers-per-fault"`.
+    #[schemars(with = "Option<String>")]
+    pub line: Field<String>,
+    /// Smallest value that holds.
+    #[schemars(with = "Option<f64>")]
+    pub min: Field<f64>,
+    /// Largest value that holds.
+    #[schemars(with = "Option<f64>")]
+    pub max: Field<f64>,
+}
+
+/// What is undone between rounds.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::workload) enum Reset {
+    Zap,
+    Remap,
+}
+
+/// For whom a mapping is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::workload) enum Scope {
+    Shared,
+    PerThread,
+}
+
+/// What a mapping allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::workload) enum Prot {
+    Read,
+    ReadWrite,
+}
+
+/// `MAP_PRIVATE` or `MAP_SHARED`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::workload) enum Sharing {
+    Private,
+    Shared,
+}
+
+/// Load or store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::workload) enum Access {
+    Read,
+    Write,
+}
+
+/// In which order the pages of a slice are touched.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::workload) enum Order {
+    /// Page after page.
+    Sequential,
+    /// Each page once, in a seeded permutation.
+    Random,
+    /// The first page under each page table: one per 2MiB.
+    OnePerTable,
+    /// Every nth page, then every nth from the second, and so on.
+    Strided(#[schemars(range(min = 2))] u64),
+    /// With replacement, rank k with probability proportional to k^-exponent.
+    Zipf(f64),
+}
+
+/// Which part of a mapping a thread touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::workload) enum Slices {
+    Disjoint,
+    Shared,
+}
+
+/// What an expectation compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::workload) enum Metric {
+    FaultsPerTouch,
+    PagesPerFault,
+    RacedPerFault,
+    AttemptsPerFault,
+    FallbacksPerFault,
+    TransfersPerFault,
+}
