@@ -2,4 +2,5 @@
 //! every locking scheme that the Linux memory-management list argued over in
 //! 2021 is compared on throughput, latency and cache-line contention.
 
+pub mod run;
 pub mod workload;

@@ -1,3 +1,3 @@
 //! The `faultstorm` command.
 
-fn main(){}
+fn main() {}
