@@ -3,4 +3,5 @@
 //! 2021 is compared on throughput, latency and cache-line contention.
 
 pub mod run;
+pub mod stats;
 pub mod workload;

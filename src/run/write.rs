@@ -1,7 +1,7 @@
 //! Run -> file: the whole document or the one before, never half of it.
 
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -65,27 +65,15 @@ pub fn write_atomically(path: &Path, run: &Run) -> Result<(), WriteError> {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    // The umask applies to these, as it does to any other new file.
+    // Opened by hand: tempfile's own open ignores the umask.
     let mut file = tempfile::Builder::new()
         .prefix(".faultstorm-")
         .suffix(".tmp")
-        .permissions(std::fs::Permissions::from_mode(0o666))
-        .tempfile_in(directory)
-        .map_err(|error| io(plain(error)))?;
-    file.write_all(&bytes).map_err(|error| io(plain(error)))?;
+        .make_in(directory, |path| File::options().write(true).create_new(true).open(path))
+        .map_err(io)?;
+    file.as_file_mut().write_all(&bytes).map_err(io)?;
     file.persist(&target).map_err(|error| io(error.error))?;
     Ok(())
-}
-
-/// Strips the temporary file's random name that tempfile adds to an error: it
-/// is gone by the time the message is read.
-fn plain(error: std::io::Error) -> std::io::Error {
-    let inner = error.get_ref().and_then(|path_error| path_error.source());
-    let inner = inner.and_then(|source| source.downcast_ref::<std::io::Error>());
-    match inner.and_then(|source| source.raw_os_error()) {
-        Some(code) => std::io::Error::from_raw_os_error(code),
-        None => error,
-    }
 }
 
 /// Returns where a document goes if nobody says: `results/<utc>-<workloads>.json`
@@ -163,7 +151,7 @@ mod tests {
         let error = anyhow::Error::from(write_atomically(&path, &run()).unwrap_err());
         let text = format!("{error:#}");
         assert!(text.starts_with(&format!("cannot write '{}': No such file", path.display())));
-        assert!(!text.contains(".tmp"), "{text}");
+        assert!(!text.contains(".faultstorm-"), "{text}");
     }
 
     #[test]
