@@ -176,3 +176,14 @@ impl fmt::Display for Body {
         })
     }
 }
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Status::Ok => "ok",
+            Status::Skipped => "skipped",
+            Status::Partial => "partial",
+            Status::Failed => "failed",
+        })
+    }
+}

@@ -222,6 +222,13 @@ impl Measured {
     pub fn rates(&self) -> Vec<f64> {
         self.repeats.iter().filter_map(Repeat::faults_per_s).collect()
     }
+
+    /// Returns the line that moved most, the first of equals; `None` where no
+    /// line was counted or none moved.
+    pub fn hottest_line(&self) -> Option<&LineCount> {
+        let lines = self.lines.iter().flat_map(|lines| &lines.by_name);
+        lines.rev().filter(|line| line.transfers > 0).max_by_key(|line| line.transfers)
+    }
 }
 
 impl Interval {

@@ -1,0 +1,263 @@
+//! What surrounds the tables: whether to trust them, and what to do next.
+
+use std::fmt::Write;
+
+use super::Style;
+use super::pairs::{BASES, Group, Ratios, oversubscribed, twins};
+use super::table::body;
+use super::text::{Ink, bytes, listed, paint, percent, plural, shell_word, wrap};
+use crate::run::{Cell, HostInfo, Provenance, Run, Status, World};
+use crate::stats::{LEVEL, MIN_REPEATS, Verdict};
+
+/// Appends who measured where, and what spoils the numbers as a whole.
+pub(super) fn header(out: &mut String, run: &Run, style: Style) {
+    let by = &run.provenance;
+    wrap(out, style, "", &format!("faultstorm {}{}, {}", by.version, revision(by), by.started_at));
+    wrap(out, style, "", &machine(&by.host));
+    let count = |status| run.cells.iter().filter(|cell| cell.status == status).count();
+    if !run.complete {
+        let done = count(Status::Ok);
+        let text = format!("PARTIAL RUN: {done} of {} cells are complete", run.cells.len());
+        let _ = writeln!(out, "{}", paint(style, Ink::Doubt, &text));
+    }
+    let failed = count(Status::Failed);
+    if failed > 0 {
+        let text = format!("{} FAILED; see below each table", plural(failed, "cell"));
+        let _ = writeln!(out, "{}", paint(style, Ink::Bad, &text));
+    }
+    if !by.warnings.is_empty() {
+        let text = format!("{}; see the end", plural(by.warnings.len(), "warning"));
+        let _ = writeln!(out, "{}", paint(style, Ink::Doubt, &text));
+    }
+}
+
+fn revision(by: &Provenance) -> String {
+    let mut parts = Vec::new();
+    if let Some(revision) = &by.git_revision {
+        let dirty = if by.git_dirty == Some(true) { " with changes" } else { "" };
+        parts.push(format!("{}{dirty}", revision.get(..12).unwrap_or(revision)));
+    }
+    if by.profile != "release" {
+        parts.push(format!("{} build", by.profile));
+    }
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+}
+
+/// Returns the machine in a sentence, without what it does not tell.
+fn machine(host: &HostInfo) -> String {
+    let some = |count: Option<u32>, noun| count.map(|n| plural(n as usize, noun));
+    let parts = [
+        Some(host.cpu_model.clone().unwrap_or_else(|| "unknown CPU".to_owned())),
+        some(host.sockets, "socket"),
+        some(host.cores, "core"),
+        some(host.cpus, "CPU"),
+        host.memory_bytes.map(bytes),
+        host.kernel.as_ref().map(|release| format!("Linux {release}")),
+        host.hypervisor.as_ref().map(|name| format!("under {name}")),
+        host.governor.as_ref().map(|name| format!("governor {name}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// Appends the heading of a table.
+pub(super) fn title(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
+    let key = group.key();
+    let world = match key.world {
+        World::Host => "on the host".to_owned(),
+        World::Kernel => "in the real kernel".to_owned(),
+        World::Model => format!("on the model {}", key.machine),
+    };
+    let mut name = format!("{} {world}, {} placement", key.workload, key.placement);
+    for (parameter, value) in &key.vary {
+        let _ = write!(name, ", {parameter} = {value}");
+    }
+    let rule = "=".repeat(name.chars().count());
+    let (name, rule) = (paint(style, Ink::Bold, &name), paint(style, Ink::Bold, &rule));
+    let _ = writeln!(out, "\n{name}\n{rule}");
+    if let Some(summary) = text_of(run, group, "summary") {
+        wrap(out, style, "", summary);
+    }
+    out.push('\n');
+}
+
+/// Appends the workload's own words on its numbers.
+pub(super) fn analysis(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
+    let Some(text) = text_of(run, group, "analysis") else { return };
+    for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
+        wrap(out, style, "", paragraph);
+        out.push('\n');
+    }
+}
+
+fn text_of<'a>(run: &'a Run, group: &Group<'_>, key: &str) -> Option<&'a str> {
+    run.workloads.get(&group.key().workload_digest)?.get(key)?.as_str()
+}
+
+/// Appends why cells have no numbers, fewer than asked for, or no ratio.
+pub(super) fn unmeasured(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
+    let mut notes: Vec<(Ink, String, String)> = Vec::new();
+    let mut note = |ink, what: String, cell: &Cell| {
+        let at =
+            format!("{}, {}", plural(cell.key.threads as usize, "thread"), body(cell.key.body));
+        match notes.iter_mut().find(|(_, known, _)| *known == what) {
+            Some((_, _, places)) => *places = format!("{places}; {at}"),
+            None => notes.push((ink, what, at)),
+        }
+    };
+    for &cell in &group.cells {
+        let reason = cell.reason.as_deref().unwrap_or("no reason given");
+        let strategy = cell.key.strategy_name();
+        match cell.status {
+            Status::Ok => {}
+            Status::Skipped => note(Ink::Plain, format!("{strategy} skipped: {reason}"), cell),
+            Status::Failed => note(Ink::Bad, format!("{strategy} FAILED: {reason}"), cell),
+            Status::Partial => note(Ink::Doubt, format!("* {strategy} partial: {reason}"), cell),
+        }
+        if oversubscribed(run, cell) {
+            let what = "no ratio and no scaling where threads outnumber cores: \
+                        they would show the scheduler";
+            note(Ink::Doubt, what.to_owned(), cell);
+        }
+    }
+    let all = group.cells.iter().filter(|cell| cell.status == Status::Skipped).count();
+    for (ink, what, places) in &notes {
+        // A strategy that cannot run a workload cannot at any thread count.
+        let everywhere =
+            all > 1 && *ink == Ink::Plain && places.split(';').count() == per_strategy(group);
+        let text = if everywhere { what.clone() } else { format!("{what} ({places})") };
+        let mut lines = String::new();
+        wrap(&mut lines, style, "  ", &text);
+        for line in lines.lines() {
+            let _ = writeln!(out, "{}", paint(style, *ink, line));
+        }
+    }
+    if !notes.is_empty() {
+        out.push('\n');
+    }
+}
+
+/// Returns at how many thread counts and bodies each strategy stands.
+fn per_strategy(group: &Group<'_>) -> usize {
+    let first = group.key().strategy_name();
+    group.cells.iter().filter(|cell| cell.key.strategy_name() == first).count()
+}
+
+/// Appends the noise floor, how to read the numbers, the warnings and what to do next.
+pub(super) fn footer(
+    out: &mut String,
+    run: &Run,
+    style: Style,
+    ratios: &Ratios,
+    document: Option<&str>,
+) {
+    heading(out, style, "Noise floor");
+    wrap(out, style, "  ", &noise_floor(run));
+    heading(out, style, "How to read");
+    wrap(out, style, "  ", &reading(run, ratios));
+    if !run.provenance.warnings.is_empty() {
+        heading(out, style, "Warnings");
+        warnings(out, run, style);
+    }
+    heading(out, style, "Again");
+    let command: Vec<String> = run.provenance.argv.iter().map(|word| shell_word(word)).collect();
+    let _ = writeln!(out, "  {}", command.join(" "));
+    if let Some(digest) = &run.digest {
+        let _ = writeln!(out, "  digest of the model's cells: {digest}");
+    }
+    if let Some(path) = document {
+        let _ = writeln!(out, "  document: {path}");
+    }
+}
+
+fn heading(out: &mut String, style: Style, text: &str) {
+    // One empty line before a heading, also behind a table that ends with one.
+    let blank = if out.ends_with("\n\n") { "" } else { "\n" };
+    let _ = writeln!(out, "{blank}{}", paint(style, Ink::Bold, text));
+}
+
+/// Returns what the A/A twins say, in words.
+fn noise_floor(run: &Run) -> String {
+    let twins = twins(run);
+    let off = |ratio: f64| (ratio - 1.0).abs();
+    let worst = twins.iter().max_by(|a, b| off(a.1.ratio.median).total_cmp(&off(b.1.ratio.median)));
+    let Some((cell, worst)) = worst else {
+        return "Unknown: no cell ran twice, so nothing tells how far equal code comes out apart."
+            .to_owned();
+    };
+    let at = format!(
+        "{}, {}, {}",
+        cell.key.workload,
+        plural(cell.key.threads as usize, "thread"),
+        body(cell.key.body)
+    );
+    let mut text = format!(
+        "{} ran twice. Its two copies are at most {} apart ({at}). Smaller differences between \
+         strategies mean nothing here.",
+        cell.key.strategy_name(),
+        percent(off(worst.ratio.median)),
+    );
+    let told = |v: Option<Verdict>| v.is_some_and(|v| v != Verdict::NoDifferenceSeen);
+    let apart = twins.iter().filter(|(_, comparison)| told(comparison.verdict)).count();
+    if apart > 0 {
+        let _ = write!(
+            text,
+            " In {apart} of {} the copies were told apart although they are the same code: \
+             verdicts of this run are not to be trusted. Quiet the machine, or give more \
+             --repeats.",
+            plural(twins.len(), "pair"),
+        );
+    }
+    text
+}
+
+fn reading(run: &Run, ratios: &Ratios) -> String {
+    let bases = listed(&BASES.map(str::to_owned));
+    let mut text = format!(
+        "Medians over repeats with {} bootstrap intervals; +- is half an interval's width. \
+         Lock alone: pages are neither cleared nor copied.",
+        percent(LEVEL),
+    );
+    if ratios.len() > 0 {
+        let _ = write!(
+            text,
+            " Ratios above 1 are faster than {bases}; a verdict stands where the whole interval \
+             is on one side of 1, its level corrected for {} (Bonferroni).",
+            plural(ratios.len(), "ratio"),
+        );
+    }
+    if ratios.any_without_verdict() {
+        let _ = write!(text, " No verdict with fewer than {MIN_REPEATS} repeats: give more.");
+    }
+    if let Some(clock) = &run.provenance.clock {
+        let _ = write!(
+            text,
+            " Latency: one fault in {} by {}, whose own {:.0} ns are included.",
+            clock.sample_period, clock.name, clock.cost_ns,
+        );
+    }
+    text
+}
+
+/// Appends each warning once, with the cells it is about.
+fn warnings(out: &mut String, run: &Run, style: Style) {
+    let mut seen: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    for warning in &run.provenance.warnings {
+        let same = seen.iter_mut().find(|(c, t, _)| *c == warning.code && *t == warning.text);
+        let cells = match same {
+            Some((_, _, cells)) => cells,
+            None => {
+                seen.push((&warning.code, &warning.text, Vec::new()));
+                &mut seen.last_mut().expect("one was pushed").2
+            }
+        };
+        cells.extend(warning.cell.as_deref());
+    }
+    for (code, text, cells) in seen {
+        let about = match cells.as_slice() {
+            [] => String::new(),
+            [one] => format!(" ({one})"),
+            [first, rest @ ..] => format!(" ({first} and {} more)", rest.len()),
+        };
+        wrap(out, style, "  ", &format!("{code}: {text}{about}"));
+    }
+}
