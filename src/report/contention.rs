@@ -32,24 +32,32 @@ pub(super) fn blocks(out: &mut String, style: Style, group: &Group<'_>) {
 }
 
 fn lines_and_latency(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
+    let cells = group.cells.iter().filter(|cell| cell.key.body == kind);
+    let counted = cells.filter_map(|cell| measured(Some(cell))).any(|m| m.lines.is_some());
     let indent = name_width(group);
     let hottest = COLUMNS - indent - TRANSFERS - 2 - 3 * PERCENTILE;
+    // Two lines of headings; the columns of lines only where they were counted.
+    let (above, heads) = match counted {
+        true => (
+            format!("{:>TRANSFERS$}  {:hottest$}", "transfers", ""),
+            format!("{:>TRANSFERS$}  {:hottest$}", "per fault", "hottest line"),
+        ),
+        false => (String::new(), String::new()),
+    };
     *out += &left(style, Ink::Bold, body(kind), indent);
-    let _ =
-        writeln!(out, "{:>TRANSFERS$}  {:hottest$}{:>24}", "transfers", "", "latency of a fault");
-    let _ = writeln!(
-        out,
-        "{:indent$}{:>TRANSFERS$}  {:hottest$}{:>PERCENTILE$}{:>PERCENTILE$}{:>PERCENTILE$}",
-        "", "per fault", "hottest line", "p50", "p99", "p99.9"
-    );
+    let _ = writeln!(out, "{above}{:>24}", "latency of a fault");
+    let [p50, p99, p999] = ["p50", "p99", "p99.9"].map(|name| format!("{name:>PERCENTILE$}"));
+    let _ = writeln!(out, "{:indent$}{heads}{p50}{p99}{p999}", "");
     by_threads(out, style, group, |row| {
         let found = measured(row.cell(kind))?;
-        let (transfers, line) = match &found.lines {
-            Some(lines) => (digits(lines.transfers_per_fault), hottest_line(found, hottest - 1)),
-            None => ("-".to_owned(), "-".to_owned()),
-        };
-        let mut text = right(style, Ink::Plain, &transfers, TRANSFERS) + "  ";
-        text += &left(style, Ink::Plain, &line, hottest);
+        let mut text = String::new();
+        if counted {
+            let moved = found.lines.as_ref().map(|lines| transfers(lines.transfers_per_fault));
+            let line = found.lines.as_ref().map(|_| hottest_line(found, hottest - 1));
+            let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+            text += &(right(style, Ink::Plain, &or_dash(moved), TRANSFERS) + "  ");
+            text += &left(style, Ink::Plain, &or_dash(line), hottest);
+        }
         for quantile in percentiles(found) {
             let shown = quantile.map_or("-".to_owned(), |ns| nanoseconds(ns as f64));
             text += &right(style, Ink::Plain, &shown, PERCENTILE);
@@ -57,6 +65,15 @@ fn lines_and_latency(out: &mut String, style: Style, group: &Group<'_>, kind: Bo
         Some(text)
     });
     out.push('\n');
+}
+
+/// Returns transfers per fault with their points one below the other, if they
+/// are not too small for that.
+fn transfers(per_fault: f64) -> String {
+    match per_fault {
+        small if small < 0.0005 => digits(small),
+        _ => format!("{per_fault:.3}"),
+    }
 }
 
 /// Returns the line with most transfers and its share of them: `mm.mmap_lock 97%`.
@@ -91,6 +108,8 @@ fn merged(kinds: &[&Latency]) -> Option<Histogram<u64>> {
         return None;
     }
     let mut all = kinds[0].samples().ok()?;
+    // What was read back holds no more than its own largest value.
+    all.auto(true);
     for kind in &kinds[1..] {
         all.add(kind.samples().ok()?).ok()?;
     }
@@ -145,4 +164,35 @@ fn stages(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
 fn place(name: &str) -> usize {
     let order = ["lookup", "lock", "allocate", "clear", "install", "unlock"];
     order.iter().position(|stage| *stage == name).unwrap_or(order.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn latency(samples: std::ops::RangeInclusive<u64>, period: u64) -> Latency {
+        let mut histogram = Histogram::new(3).unwrap();
+        samples.for_each(|ns| histogram.record(ns).unwrap());
+        Latency::of(&histogram, period).unwrap()
+    }
+
+    #[test]
+    fn kinds_of_faults_merge_into_one_distribution() {
+        let (fast, slow) = (latency(1..=100, 64), latency(100_001..=100_100, 64));
+        let all = merged(&[&fast, &slow]).unwrap();
+        assert_eq!((all.len(), all.value_at_quantile(0.5)), (200, 100));
+        assert!(all.equivalent(all.max(), 100_100));
+    }
+
+    #[test]
+    fn what_was_sampled_unevenly_does_not_merge() {
+        assert_eq!(merged(&[&latency(1..=9, 64), &latency(1..=9, 1)]), None);
+    }
+
+    #[test]
+    fn stages_stand_in_the_order_of_a_fault() {
+        let mut names = ["unlock", "other", "lock", "lookup"];
+        names.sort_by_key(|name| place(name));
+        assert_eq!(names, ["lookup", "lock", "unlock", "other"]);
+    }
 }

@@ -97,7 +97,10 @@ impl<'a> Group<'a> {
             c.key.body == cell.key.body && c.key.strategy_name() == cell.key.strategy_name()
         };
         let fewest = self.cells.iter().filter(same).min_by_key(|c| c.key.threads)?;
-        if fewest.key.threads == cell.key.threads || oversubscribed(run, cell) {
+        if fewest.key.threads == cell.key.threads {
+            return None;
+        }
+        if oversubscribed(run, cell) || oversubscribed(run, fewest) {
             return None;
         }
         let base = measured(Some(fewest))?.faults_per_s.median;
@@ -149,15 +152,13 @@ impl Ratios {
 }
 
 fn base_of<'a>(run: &Run, group: &Group<'a>, cell: &Cell, base: &str) -> Option<&'a Cell> {
-    if oversubscribed(run, cell) || cell.measured.is_none() {
-        return None;
-    }
     let with = group.cells.iter().find(|c| {
         c.key.strategy_name() == base
             && c.key.threads == cell.key.threads
             && c.key.body == cell.key.body
     })?;
-    (with.id != cell.id && with.measured.is_some()).then_some(with)
+    let usable = |cell: &Cell| cell.measured.is_some() && !oversubscribed(run, cell);
+    (with.id != cell.id && usable(cell) && usable(with)).then_some(with)
 }
 
 /// Returns each A/A twin with its comparison to the first copy.

@@ -6,7 +6,7 @@ use super::Style;
 use super::pairs::{BASES, Group, Ratios, oversubscribed, twins};
 use super::table::body;
 use super::text::{Ink, bytes, listed, paint, percent, plural, shell_word, wrap};
-use crate::run::{Cell, HostInfo, Provenance, Run, Status, World};
+use crate::run::{BodyCache, Cell, HostInfo, Provenance, Run, Status, World};
 use crate::stats::{LEVEL, MIN_REPEATS, Verdict};
 
 /// Appends who measured where, and what spoils the numbers as a whole.
@@ -73,7 +73,8 @@ pub(super) fn title(out: &mut String, run: &Run, style: Style, group: &Group<'_>
     }
     let rule = "=".repeat(name.chars().count());
     let (name, rule) = (paint(style, Ink::Bold, &name), paint(style, Ink::Bold, &rule));
-    let _ = writeln!(out, "\n{name}\n{rule}");
+    let blank = if out.ends_with("\n\n") { "" } else { "\n" };
+    let _ = writeln!(out, "{blank}{name}\n{rule}");
     if let Some(summary) = text_of(run, group, "summary") {
         wrap(out, style, "", summary);
     }
@@ -158,9 +159,10 @@ pub(super) fn footer(
         heading(out, style, "Warnings");
         warnings(out, run, style);
     }
-    heading(out, style, "Again");
+    heading(out, style, "Reproduce");
     let command: Vec<String> = run.provenance.argv.iter().map(|word| shell_word(word)).collect();
     let _ = writeln!(out, "  {}", command.join(" "));
+    let _ = writeln!(out, "  seed: {}", run.provenance.seed);
     if let Some(digest) = &run.digest {
         let _ = writeln!(out, "  digest of the model's cells: {digest}");
     }
@@ -213,9 +215,9 @@ fn noise_floor(run: &Run) -> String {
 fn reading(run: &Run, ratios: &Ratios) -> String {
     let bases = listed(&BASES.map(str::to_owned));
     let mut text = format!(
-        "Medians over repeats with {} bootstrap intervals; +- is half an interval's width. \
+        "Medians over repeats with {:.0}% bootstrap intervals; +- is half an interval's width. \
          Lock alone: pages are neither cleared nor copied.",
-        percent(LEVEL),
+        LEVEL * 100.0,
     );
     if ratios.len() > 0 {
         let _ = write!(
@@ -235,6 +237,11 @@ fn reading(run: &Run, ratios: &Ratios) -> String {
             clock.sample_period, clock.name, clock.cost_ns,
         );
     }
+    if run.provenance.body_cache == Some(BodyCache::Hot) {
+        text += " Page frames fit the last-level cache (body_cache: hot), so the body is cheaper \
+                 here than on a machine that has run for a while.";
+    }
+    let _ = write!(text, " Hardware counters: {}.", run.provenance.perf);
     text
 }
 

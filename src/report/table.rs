@@ -66,7 +66,7 @@ pub(super) fn body(body: Body) -> &'static str {
 /// Returns the width of the column of names, its indent included.
 pub(super) fn name_width(group: &Group<'_>) -> usize {
     let longest = group.cells.iter().map(|cell| cell.key.strategy_name().len()).max();
-    (longest.unwrap_or(0) + 3).clamp(16, 25)
+    (longest.unwrap_or(0) + 3).clamp(19, 25)
 }
 
 /// Appends the lines of a block: rows in groups of equal thread count, so that
@@ -99,8 +99,8 @@ fn throughput(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
     let mut above = left(style, Ink::Bold, "faults per second", indent);
     let mut heads = " ".repeat(indent);
     for &kind in &bodies {
-        above += &right(style, Ink::Bold, &format!("{} ", body(kind)), 12);
-        above += &" ".repeat(16);
+        above += &right(style, Ink::Bold, body(kind), 11);
+        above += &" ".repeat(17);
         heads += &format!("{:>11} {:>7}{:>8} ", "median", "95%", "scaling");
     }
     *out += &format!("{}\n{}\n", above.trim_end(), heads.trim_end());
@@ -195,5 +195,5 @@ fn ratio(
         Some(Verdict::NoDifferenceSeen) => ("no diff".to_owned(), Ink::Faint),
         None => (String::new(), Ink::Plain),
     };
-    left(style, ink, &format!("{times} {word}"), width)
+    left(style, ink, format!("{times} {word}").trim_end(), width)
 }

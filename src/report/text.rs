@@ -55,7 +55,10 @@ pub(super) fn rate(per_s: f64) -> String {
 pub(super) fn nanoseconds(ns: f64) -> String {
     let (value, unit) =
         scaled(ns, &[(999.5e6, 1e9, "s"), (999.5e3, 1e6, "ms"), (999.5, 1e3, "us")]);
-    format!("{} {}", digits(value), if unit.is_empty() { "ns" } else { unit })
+    match unit {
+        "" => format!("{value:.0} ns"),
+        unit => format!("{} {unit}", digits(value)),
+    }
 }
 
 /// Returns a count of bytes: `32.0 GiB`.
