@@ -32,6 +32,35 @@ fn colour_adds_nothing_but_colour() {
 }
 
 #[test]
+fn long_names_and_odd_numbers_keep_to_80_columns() {
+    let mut run = Run::new(common::provenance());
+    run.provenance
+        .argv
+        .extend(["--strategy", "a-strategy,another", "--json", "x"].map(str::to_owned));
+    for (strategy, rate) in
+        [("unlocked", 9.99e12), ("a-strategy-with-a-name:beyond-all-bounds", 0.12)]
+    {
+        for body in [Body::None, Body::Real] {
+            let key = faultstorm::run::Key {
+                placement: (0..64).map(|cpu| format!("{cpu},")).collect(),
+                ..common::key("a-workload-with-a-name-that-is-rather-long", strategy, 1024, body)
+            };
+            let mut found = common::measured(&key, rate, 1.9, 5);
+            let line = "a_module.a_lock_that_is_hot_and_has_a_long_name";
+            found.lines = Some(common::lines(12345.678, &[(line, 7)]));
+            found.latency_ns = [(faultstorm::run::FaultKind::WpCopy, common::latency(8e9))].into();
+            run.cells.push(Cell::ok(key, found));
+        }
+    }
+    let text = report::table(&run, PLAIN, None);
+    for line in text.lines() {
+        assert!(line.len() <= 80, "{} columns: {line}\n{text}", line.len());
+    }
+    let again = text.split("Reproduce\n").nth(1).unwrap();
+    assert!(again.lines().next().unwrap().ends_with(" \\"), "{again}");
+}
+
+#[test]
 fn a_run_as_csv() {
     let mut run = common::run();
     run.cells.retain(|cell| cell.key.workload == "churn" || cell.key.is_aa_twin());
@@ -91,7 +120,7 @@ fn progress_is_one_plain_line() {
         Cell::ok(key.clone(), common::measured(&key, 54.2e6, 0.02, 5)),
         Cell::partial(key.clone(), "not run yet", None),
         Cell::skipped(key.clone(), "the workload has writers"),
-        Cell::failed(key, "thread 'storm-1' panicked"),
+        Cell::failed(key, "thread 'storm-1' panicked:\n  index out of bounds"),
     ];
     let lines: Vec<String> = rows.iter().map(report::row).collect();
     insta::assert_snapshot!(lines.join("\n"));

@@ -3,6 +3,7 @@
 
 mod contention;
 mod csv;
+mod finding;
 mod pairs;
 mod prose;
 mod table;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::Style;
 use super::pairs::{BASES, Group, Ratios, oversubscribed, twins};
 use super::table::body;
-use super::text::{Ink, bytes, listed, paint, percent, plural, shell_word, wrap};
+use super::text::{Ink, bytes, cut, listed, paint, percent, plural, shell_word, wrap};
 use crate::run::{BodyCache, Cell, HostInfo, Provenance, Run, Status, World};
 use crate::stats::{LEVEL, MIN_REPEATS, Verdict};
 
@@ -71,6 +71,7 @@ pub(super) fn title(out: &mut String, run: &Run, style: Style, group: &Group<'_>
     for (parameter, value) in &key.vary {
         let _ = write!(name, ", {parameter} = {value}");
     }
+    let name = cut(&name, style.width);
     let rule = "=".repeat(name.chars().count());
     let (name, rule) = (paint(style, Ink::Bold, &name), paint(style, Ink::Bold, &rule));
     let blank = if out.ends_with("\n\n") { "" } else { "\n" };
@@ -94,15 +95,21 @@ fn text_of<'a>(run: &'a Run, group: &Group<'_>, key: &str) -> Option<&'a str> {
     run.workloads.get(&group.key().workload_digest)?.get(key)?.as_str()
 }
 
+/// Something said once below a table, with the cells it is true of.
+struct Note {
+    ink: Ink,
+    text: String,
+    places: Vec<String>,
+}
+
 /// Appends why cells have no numbers, fewer than asked for, or no ratio.
 pub(super) fn unmeasured(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
-    let mut notes: Vec<(Ink, String, String)> = Vec::new();
-    let mut note = |ink, what: String, cell: &Cell| {
-        let at =
-            format!("{}, {}", plural(cell.key.threads as usize, "thread"), body(cell.key.body));
-        match notes.iter_mut().find(|(_, known, _)| *known == what) {
-            Some((_, _, places)) => *places = format!("{places}; {at}"),
-            None => notes.push((ink, what, at)),
+    let mut notes: Vec<Note> = Vec::new();
+    let mut note = |ink, text: String, cell: &Cell| {
+        let place = place(cell);
+        match notes.iter_mut().find(|note| note.text == text) {
+            Some(note) => note.places.push(place),
+            None => notes.push(Note { ink, text, places: vec![place] }),
         }
     };
     for &cell in &group.cells {
@@ -115,32 +122,34 @@ pub(super) fn unmeasured(out: &mut String, run: &Run, style: Style, group: &Grou
             Status::Partial => note(Ink::Doubt, format!("* {strategy} partial: {reason}"), cell),
         }
         if oversubscribed(run, cell) {
-            let what = "no ratio and no scaling where threads outnumber cores: \
-                        they would show the scheduler";
-            note(Ink::Doubt, what.to_owned(), cell);
+            let text = "no ratio and no scaling where threads outnumber cores: they would show \
+                        the scheduler";
+            note(Ink::Doubt, text.to_owned(), cell);
         }
     }
-    let all = group.cells.iter().filter(|cell| cell.status == Status::Skipped).count();
-    for (ink, what, places) in &notes {
-        // A strategy that cannot run a workload cannot at any thread count.
-        let everywhere =
-            all > 1 && *ink == Ink::Plain && places.split(';').count() == per_strategy(group);
-        let text = if everywhere { what.clone() } else { format!("{what} ({places})") };
+    // What holds for one strategy wherever it stands needs no list of places.
+    let first = group.key().strategy_name();
+    let stands = group.cells.iter().filter(|cell| cell.key.strategy_name() == first).count();
+    for Note { ink, text, mut places } in notes {
+        places.dedup();
+        let at = match places.len() == stands {
+            true => String::new(),
+            false => format!(" ({})", places.join("; ")),
+        };
         let mut lines = String::new();
-        wrap(&mut lines, style, "  ", &text);
+        wrap(&mut lines, style, "  ", &format!("{text}{at}"));
         for line in lines.lines() {
-            let _ = writeln!(out, "{}", paint(style, *ink, line));
+            let _ = writeln!(out, "{}", paint(style, ink, line));
         }
     }
-    if !notes.is_empty() {
+    if !out.ends_with("\n\n") {
         out.push('\n');
     }
 }
 
-/// Returns at how many thread counts and bodies each strategy stands.
-fn per_strategy(group: &Group<'_>) -> usize {
-    let first = group.key().strategy_name();
-    group.cells.iter().filter(|cell| cell.key.strategy_name() == first).count()
+/// Returns where a cell stands in its table: `2 threads, lock alone`.
+pub(super) fn place(cell: &Cell) -> String {
+    format!("{}, {}", plural(cell.key.threads as usize, "thread"), body(cell.key.body))
 }
 
 /// Appends the noise floor, how to read the numbers, the warnings and what to do next.
@@ -160,8 +169,7 @@ pub(super) fn footer(
         warnings(out, run, style);
     }
     heading(out, style, "Reproduce");
-    let command: Vec<String> = run.provenance.argv.iter().map(|word| shell_word(word)).collect();
-    let _ = writeln!(out, "  {}", command.join(" "));
+    command(out, style, &run.provenance.argv);
     let _ = writeln!(out, "  seed: {}", run.provenance.seed);
     if let Some(digest) = &run.digest {
         let _ = writeln!(out, "  digest of the model's cells: {digest}");
@@ -169,6 +177,20 @@ pub(super) fn footer(
     if let Some(path) = document {
         let _ = writeln!(out, "  document: {path}");
     }
+}
+
+/// Appends a command line to be pasted, continued where it is too long for one.
+fn command(out: &mut String, style: Style, argv: &[String]) {
+    let mut line = String::from(" ");
+    for word in argv.iter().map(|word| shell_word(word)) {
+        // Room for the word, the space before it and a continuation behind it.
+        if line.len() + word.len() + 3 > style.width && !line.trim().is_empty() {
+            let _ = writeln!(out, "{line} \\");
+            line = String::from("   ");
+        }
+        line = format!("{line} {word}");
+    }
+    let _ = writeln!(out, "{line}");
 }
 
 fn heading(out: &mut String, style: Style, text: &str) {
@@ -186,12 +208,7 @@ fn noise_floor(run: &Run) -> String {
         return "Unknown: no cell ran twice, so nothing tells how far equal code comes out apart."
             .to_owned();
     };
-    let at = format!(
-        "{}, {}, {}",
-        cell.key.workload,
-        plural(cell.key.threads as usize, "thread"),
-        body(cell.key.body)
-    );
+    let at = format!("{}, {}", cell.key.workload, place(cell));
     let mut text = format!(
         "{} ran twice. Its two copies are at most {} apart ({at}). Smaller differences between \
          strategies mean nothing here.",

@@ -1,8 +1,9 @@
 //! The report on a terminal: what can be trusted, then a table per workload,
 //! then what looks wrong.
 
+use super::finding::finding;
 use super::pairs::{BASES, Group, Ratios, Row, groups, measured};
-use super::text::{Ink, cut, left, paint, plural, rate, right, spread, wrap};
+use super::text::{Ink, cut, left, paint, plural, rate, right, spread, times, wrap};
 use super::{Style, contention, prose};
 use crate::run::{Body, Cell, Run, Status};
 use crate::stats::Verdict;
@@ -18,6 +19,7 @@ pub fn table(run: &Run, style: Style, document: Option<&str>) -> String {
     prose::header(&mut out, run, style);
     for group in groups(run) {
         prose::title(&mut out, run, style, &group);
+        finding(&mut out, style, &group, &ratios);
         throughput(&mut out, run, style, &group);
         comparison(&mut out, style, &group, &ratios);
         contention::blocks(&mut out, style, &group);
@@ -37,6 +39,7 @@ pub fn row(cell: &Cell) -> String {
     let name =
         format!("{} {}{twin}, {threads}, {}", key.workload, key.strategy_name(), body(key.body));
     let reason = cell.reason.as_deref().unwrap_or("no reason given");
+    let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
     match (cell.status, measured(Some(cell))) {
         (Status::Ok, Some(found)) => {
             let rate = rate(found.faults_per_s.median);
@@ -124,6 +127,7 @@ fn speed(run: &Run, style: Style, group: &Group<'_>, cell: Option<&Cell>) -> Str
     };
     let mark = if cell.status == Status::Ok { " " } else { "*" };
     let share = found.faults_per_s.spread();
+    // Wider than this, a difference that matters hides in it.
     let ink = if share.is_some_and(|share| share > 0.05) { Ink::Doubt } else { Ink::Plain };
     let scaling = group.scaling(run, cell).map_or(String::new(), |times| format!("{times:.2}x"));
     right(style, Ink::Plain, &rate(found.faults_per_s.median), 11)
@@ -181,19 +185,20 @@ fn ratio(
     let Some(found) = cell.and_then(|cell| ratios.get(cell, base)) else {
         return left(style, Ink::Faint, "-", width);
     };
-    let times = found.ratio.median;
-    let times = match times {
-        t if t < 0.0995 => format!("{t:.3}x"),
-        t if t < 9.995 => format!("{t:.2}x"),
-        t if t < 99.95 => format!("{t:.1}x"),
-        t => format!("{t:.0}x"),
+    let times = times(found.ratio.median);
+    let word = match found.verdict {
+        Some(Verdict::NoDifferenceSeen) if width < 26 => "no diff".to_owned(),
+        verdict => verdict.map_or(String::new(), |verdict| verdict.to_string()),
     };
-    let (word, ink) = match found.verdict {
-        Some(Verdict::Faster) => ("faster".to_owned(), Ink::Good),
-        Some(Verdict::Slower) => ("slower".to_owned(), Ink::Bad),
-        Some(verdict) if width >= 26 => (verdict.to_string(), Ink::Faint),
-        Some(Verdict::NoDifferenceSeen) => ("no diff".to_owned(), Ink::Faint),
-        None => (String::new(), Ink::Plain),
-    };
-    left(style, ink, format!("{times} {word}").trim_end(), width)
+    left(style, verdict_ink(found.verdict), format!("{times} {word}").trim_end(), width)
+}
+
+/// Returns how a verdict is coloured.
+pub(super) fn verdict_ink(verdict: Option<Verdict>) -> Ink {
+    match verdict {
+        Some(Verdict::Faster) => Ink::Good,
+        Some(Verdict::Slower) => Ink::Bad,
+        Some(Verdict::NoDifferenceSeen) => Ink::Faint,
+        None => Ink::Plain,
+    }
 }

@@ -78,6 +78,16 @@ fn scaled<'a>(value: f64, steps: &[(f64, f64, &'a str)]) -> (f64, &'a str) {
     step.map_or((value, ""), |(_, unit, name)| (value / unit, name))
 }
 
+/// Returns a ratio: `0.012x`, `0.93x`, `12.3x`.
+pub(super) fn times(ratio: f64) -> String {
+    match ratio {
+        ratio if ratio < 0.0995 => format!("{ratio:.3}x"),
+        ratio if ratio < 9.995 => format!("{ratio:.2}x"),
+        ratio if ratio < 99.95 => format!("{ratio:.1}x"),
+        ratio => format!("{ratio:.0}x"),
+    }
+}
+
 /// Returns a share as a percentage: `97.1%`, `100%`.
 pub(super) fn percent(share: f64) -> String {
     match share * 100.0 {
@@ -185,6 +195,7 @@ mod tests {
         assert_eq!(percent(0.9714), "97.1%");
         assert_eq!(percent(1.0), "100%");
         assert_eq!(spread(0.0123), "+-1.2%");
+        assert_eq!([0.0123, 0.926, 12.34, 123.4].map(times), ["0.012x", "0.93x", "12.3x", "123x"]);
     }
 
     #[test]

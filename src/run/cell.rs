@@ -11,7 +11,7 @@ use super::Measured;
 /// One combination of workload, strategy, world and parameters, and its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cell {
-    /// [`Key::id`]: unique in the document.
+    /// Unique in the document: `WORKLOAD/STRATEGY/WORLD/THREADS/BODY`, then what is varied.
     pub id: String,
     /// What was run.
     pub key: Key,
@@ -28,7 +28,7 @@ pub struct Cell {
 pub struct Key {
     /// Name of the workload: its file's stem.
     pub workload: String,
-    /// Key into [`super::Run::workloads`].
+    /// Key into `workloads` of the document.
     pub workload_digest: String,
     /// Name of the strategy; `kernel` in the kernel's world.
     pub strategy: String,
@@ -38,7 +38,7 @@ pub struct Key {
     pub world: World,
     /// Slug of the CPU, or name of the model's preset.
     pub machine: String,
-    /// Key into [`super::Run::machines`]; null outside the model.
+    /// Key into `machines` of the document; null outside the model.
     pub machine_digest: Option<String>,
     /// Threads that storm (in the model: cores).
     pub threads: u32,

@@ -30,9 +30,9 @@ pub struct Measured {
     pub stages_ns: Option<BTreeMap<String, f64>>,
     /// What the scheme costs in memory; null where not measured.
     pub memory: Option<Memory>,
-    /// Hardware counters; null where not read, and [`super::Provenance::perf`] says why.
+    /// Hardware counters; null where not read, and `provenance.perf` says why.
     pub perf: Option<Perf>,
-    /// Jain's index over the faults of each thread, as by [`fairness`].
+    /// Jain's index over the faults of each thread: 1 is equal; null without faults.
     pub fairness: Option<f64>,
 }
 

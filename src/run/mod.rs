@@ -79,11 +79,11 @@ pub enum ReadError {
         source: serde_json::Error,
     },
     /// JSON, but of another kind or version.
-    #[error("'{path}' has schema {found}, but this program reads '{SCHEMA}'")]
+    #[error("'{path}' has {found}, but this program reads '{SCHEMA}'")]
     Schema {
         /// The file.
         path: String,
-        /// The value found, quoted, or "none".
+        /// The schema found, quoted, or that there is none.
         found: String,
     },
     /// The right schema, but a key is missing or has another type.
@@ -121,23 +121,19 @@ impl Run {
 
     /// Reads a document from its bytes; `name` stands for the file in errors.
     pub fn from_json(bytes: &[u8], name: &str) -> Result<Run, ReadError> {
-        #[derive(Deserialize)]
-        struct Header {
-            schema: Option<serde_json::Value>,
-        }
         let path = name.to_owned();
         // The schema first: a document of another version would otherwise be
         // refused for whichever key happens to be missing.
-        let schema = match serde_json::from_slice::<Header>(bytes) {
-            Ok(header) => header.schema,
-            Err(source) if source.is_data() => None,
+        let value: serde_json::Value = match serde_json::from_slice(bytes) {
+            Ok(value) => value,
             Err(source) => return Err(ReadError::Json { path, source }),
         };
-        if schema.as_ref().and_then(|s| s.as_str()) != Some(SCHEMA) {
-            let found = schema.map_or("none".to_owned(), |s| match s.as_str() {
-                Some(text) => format!("'{text}'"),
-                None => format!("'{s}'"),
-            });
+        if value["schema"] != SCHEMA {
+            let found = match &value["schema"] {
+                serde_json::Value::Null => "no schema".to_owned(),
+                serde_json::Value::String(other) => format!("schema '{other}'"),
+                other => format!("schema '{other}'"),
+            };
             return Err(ReadError::Schema { path, found });
         }
         serde_json::from_slice(bytes).map_err(|source| ReadError::Shape { path, source })

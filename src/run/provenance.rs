@@ -37,7 +37,7 @@ pub struct Provenance {
     pub harness_cost_ns: BTreeMap<String, f64>,
     /// What looks wrong.
     pub warnings: Vec<Warning>,
-    /// What each cell cost to run, by [`super::Cell::id`].
+    /// What each cell cost to run, by the id of the cell.
     pub cells: BTreeMap<String, CellCost>,
 }
 
@@ -68,7 +68,7 @@ pub enum BodyCache {
 pub struct Warning {
     /// Stable name in snake case, for instance `oversubscribed`.
     pub code: String,
-    /// The [`super::Cell::id`] that it is about; null for the whole run.
+    /// Id of the cell that it is about; null for the whole run.
     pub cell: Option<String>,
     /// What looks wrong, why, and what to do, in sentences.
     pub text: String,

@@ -189,7 +189,8 @@ fn huge_anon(run: &mut Run) {
     // Million faults per second at 1 and 2 threads, and what contends at 2.
     let mmap_lock: &[(&str, u64)] = &[("mm.mmap_lock", 196_000), ("page_table.ptl", 4_000)];
     let refcount: &[(&str, u64)] = &[("vma.vm_refcnt", 198_000), ("page_table.ptl", 2_000)];
-    let rows: [(&str, f64, f64, f64, &[(&str, u64)]); 5] = [
+    type Moved<'a> = &'a [(&'a str, u64)];
+    let rows: [(&str, f64, f64, f64, Moved<'_>); 5] = [
         ("unlocked", 31.2, 61.8, 0.02, &[("page_table.ptl", 2_000)]),
         ("mmap-lock", 18.9, 8.43, 2.01, mmap_lock),
         ("vma-refcount", 21.4, 8.61, 2.00, refcount),
