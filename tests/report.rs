@@ -38,7 +38,7 @@ fn long_names_and_odd_numbers_keep_to_80_columns() {
         .argv
         .extend(["--strategy", "a-strategy,another", "--json", "x"].map(str::to_owned));
     for (strategy, rate) in
-        [("unlocked", 9.99e12), ("a-strategy-with-a-name:beyond-all-bounds", 0.12)]
+        [("unlocked", 9.99e12), ("a-strategy-with-a-name:beyond-all-bounds", 1e6)]
     {
         for body in [Body::None, Body::Real] {
             let key = faultstorm::run::Key {

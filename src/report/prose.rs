@@ -67,10 +67,12 @@ pub(super) fn title(out: &mut String, run: &Run, style: Style, group: &Group<'_>
         World::Kernel => "in the real kernel".to_owned(),
         World::Model => format!("on the model {}", key.machine),
     };
-    let mut name = format!("{} {world}, {} placement", key.workload, key.placement);
+    let mut name = format!("{} {world}", key.workload);
     for (parameter, value) in &key.vary {
         let _ = write!(name, ", {parameter} = {value}");
     }
+    // Last, since a list of CPUs may be longer than the line.
+    let _ = write!(name, ", {} placement", key.placement);
     let name = cut(&name, style.width);
     let rule = "=".repeat(name.chars().count());
     let (name, rule) = (paint(style, Ink::Bold, &name), paint(style, Ink::Bold, &rule));
@@ -108,6 +110,7 @@ pub(super) fn unmeasured(out: &mut String, run: &Run, style: Style, group: &Grou
     let mut note = |ink, text: String, cell: &Cell| {
         let place = place(cell);
         match notes.iter_mut().find(|note| note.text == text) {
+            Some(note) if note.places.contains(&place) => {}
             Some(note) => note.places.push(place),
             None => notes.push(Note { ink, text, places: vec![place] }),
         }
@@ -130,8 +133,7 @@ pub(super) fn unmeasured(out: &mut String, run: &Run, style: Style, group: &Grou
     // What holds for one strategy wherever it stands needs no list of places.
     let first = group.key().strategy_name();
     let stands = group.cells.iter().filter(|cell| cell.key.strategy_name() == first).count();
-    for Note { ink, text, mut places } in notes {
-        places.dedup();
+    for Note { ink, text, places } in notes {
         let at = match places.len() == stands {
             true => String::new(),
             false => format!(" ({})", places.join("; ")),

@@ -81,6 +81,7 @@ fn scaled<'a>(value: f64, steps: &[(f64, f64, &'a str)]) -> (f64, &'a str) {
 /// Returns a ratio: `0.012x`, `0.93x`, `12.3x`.
 pub(super) fn times(ratio: f64) -> String {
     match ratio {
+        ratio if ratio < 0.0005 => format!("{}x", digits(ratio)),
         ratio if ratio < 0.0995 => format!("{ratio:.3}x"),
         ratio if ratio < 9.995 => format!("{ratio:.2}x"),
         ratio if ratio < 99.95 => format!("{ratio:.1}x"),
@@ -195,6 +196,7 @@ mod tests {
         assert_eq!(percent(0.9714), "97.1%");
         assert_eq!(percent(1.0), "100%");
         assert_eq!(spread(0.0123), "+-1.2%");
+        assert_eq!(times(1e-7), "1e-7x");
         assert_eq!([0.0123, 0.926, 12.34, 123.4].map(times), ["0.012x", "0.93x", "12.3x", "123x"]);
     }
 
