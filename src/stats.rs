@@ -5,9 +5,9 @@
 //! repeats and seed give equal bytes.
 //!
 //! What it cannot do: a bootstrap never looks beyond the repeats that it has.
-//! Two equal strategies come out fully apart by chance in 2 of C(2n, n) cases,
-//! 10 % with 3 repeats and 0.8 % with 5, and no level of confidence helps. So
-//! a difference that matters deserves more than the fewest repeats.
+//! Two equal strategies come out fully apart by chance in some cases, as by
+//! [`separation_chance`], and no level of confidence helps against those. So a
+//! difference that matters deserves more than the fewest repeats.
 
 use std::fmt;
 
@@ -92,6 +92,15 @@ pub fn compare(new: &[f64], base: &[f64], comparisons: usize, seed: u64) -> Opti
         return compare_ordered(base, new, comparisons, seed).map(Comparison::inverted);
     }
     compare_ordered(new, base, comparisons, seed)
+}
+
+/// Returns how often two equal cells come out fully apart by chance, and so get
+/// a verdict at any level: 2 of C(2n, n) orders of `repeats` on each side. That
+/// is 10 % with 3 repeats, 0.8 % with 5 and 0.001 % with 10.
+pub fn separation_chance(repeats: usize) -> f64 {
+    // C(2n, n) as a product of (n + k) / k.
+    let orders: f64 = (1..=repeats).map(|k| (repeats + k) as f64 / k as f64).product();
+    (2.0 / orders).min(1.0)
 }
 
 fn compare_ordered(new: &[f64], base: &[f64], comparisons: usize, seed: u64) -> Option<Comparison> {
@@ -221,6 +230,13 @@ mod tests {
         let one = compare(&a, &b, 1, 7).unwrap().ratio;
         let many = compare(&a, &b, 200, 7).unwrap().ratio;
         assert!(many.low < one.low && many.high > one.high, "{one:?} {many:?}");
+    }
+
+    #[test]
+    fn few_repeats_separate_by_chance() {
+        let near = |x: f64, y: f64| (x / y - 1.0).abs() < 1e-12;
+        assert!(near(separation_chance(3), 0.1) && near(separation_chance(5), 2.0 / 252.0));
+        assert_eq!((separation_chance(0), separation_chance(1)), (1.0, 1.0));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(super) struct Row<'a> {
 pub(super) struct Ratios {
     /// By cell and base.
     shown: BTreeMap<(String, &'static str), Comparison>,
+    /// Fewest repeats on a side of a ratio that has a verdict.
+    fewest_repeats: Option<usize>,
 }
 
 /// Returns the numbers of a cell that has any.
@@ -127,12 +129,16 @@ impl Ratios {
                 }
             }
         }
+        let mut fewest_repeats: Option<usize> = None;
         let ratio = |(cell, with, base): &(&Cell, &Cell, &'static str)| {
             let (new, old) = (measured(Some(cell))?.rates(), measured(Some(with))?.rates());
             let found = compare(&new, &old, pairs.len(), run.provenance.seed)?;
+            let judged = found.verdict.map(|_| new.len().min(old.len()));
+            fewest_repeats = fewest_repeats.into_iter().chain(judged).min();
             Some(((cell.id.clone(), *base), found))
         };
-        Ratios { shown: pairs.iter().filter_map(ratio).collect() }
+        let shown = pairs.iter().filter_map(ratio).collect();
+        Ratios { shown, fewest_repeats }
     }
 
     /// Returns a cell's ratio to a base, where there is one.
@@ -143,6 +149,11 @@ impl Ratios {
     /// Returns how many ratios there are.
     pub fn len(&self) -> usize {
         self.shown.len()
+    }
+
+    /// Returns the fewest repeats behind a verdict, where there is one.
+    pub fn fewest_repeats(&self) -> Option<usize> {
+        self.fewest_repeats
     }
 
     /// Whether some ratio has too few repeats for a verdict.

@@ -7,7 +7,7 @@ use super::pairs::{BASES, Group, Ratios, oversubscribed, twins};
 use super::table::body;
 use super::text::{Ink, bytes, cut, listed, paint, percent, plural, shell_word, wrap};
 use crate::run::{BodyCache, Cell, HostInfo, Provenance, Run, Status, World};
-use crate::stats::{LEVEL, MIN_REPEATS, Verdict};
+use crate::stats::{LEVEL, MIN_REPEATS, Verdict, separation_chance};
 
 /// Appends who measured where, and what spoils the numbers as a whole.
 pub(super) fn header(out: &mut String, run: &Run, style: Style) {
@@ -244,6 +244,17 @@ fn reading(run: &Run, ratios: &Ratios) -> String {
             " Ratios above 1 are faster than {bases}; a verdict stands where the whole interval \
              is on one side of 1, its level corrected for {} (Bonferroni).",
             plural(ratios.len(), "ratio"),
+        );
+    }
+    // The correction promises less than this where repeats are few.
+    let chance = ratios.fewest_repeats().map(|repeats| (repeats, separation_chance(repeats)));
+    let promised = (1.0 - LEVEL) / ratios.len().max(1) as f64;
+    if let Some((repeats, chance)) = chance.filter(|(_, chance)| *chance > promised) {
+        let _ = write!(
+            text,
+            " With {repeats} repeats equal code still gets a verdict in {} of ratios by chance; \
+             more --repeats make that rarer.",
+            percent(chance),
         );
     }
     if ratios.any_without_verdict() {
