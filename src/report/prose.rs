@@ -252,7 +252,7 @@ fn reading(run: &Run, ratios: &Ratios) -> String {
     if let Some((repeats, chance)) = chance.filter(|(_, chance)| *chance > promised) {
         let _ = write!(
             text,
-            " With {repeats} repeats equal code still gets a verdict in {} of ratios by chance; \
+            " With {repeats} repeats equal code still gets a verdict in at least {} of ratios by chance; \
              more --repeats make that rarer.",
             percent(chance),
         );
