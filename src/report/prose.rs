@@ -252,8 +252,8 @@ fn reading(run: &Run, ratios: &Ratios) -> String {
     if let Some((repeats, chance)) = chance.filter(|(_, chance)| *chance > promised) {
         let _ = write!(
             text,
-            " With {repeats} repeats equal code still gets a verdict in at least {} of ratios by chance; \
-             more --repeats make that rarer.",
+            " With {repeats} repeats equal code still gets a verdict in at least {} of ratios by \
+             chance; more --repeats make that rarer.",
             percent(chance),
         );
     }

@@ -138,11 +138,6 @@ impl Run {
         }
         serde_json::from_slice(bytes).map_err(|source| ReadError::Shape { path, source })
     }
-
-    /// Returns the cell with this id.
-    pub fn cell(&self, id: &str) -> Option<&Cell> {
-        self.cells.iter().find(|cell| cell.id == id)
-    }
 }
 
 /// Returns the JSON schema of the document, as text that ends with a newline.
