@@ -8,5 +8,8 @@ pub mod exit;
 pub mod host;
 pub mod machine;
 pub mod numbers;
+pub mod report;
+pub mod run;
+pub mod stats;
 pub mod sync;
 pub mod workload;

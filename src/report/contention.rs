@@ -1,0 +1,198 @@
+//! The blocks that say why: cache lines, latency, fallbacks, stages.
+
+use std::fmt::Write;
+
+use hdrhistogram::Histogram;
+
+use super::Style;
+use super::pairs::{Group, measured};
+use super::table::{COLUMNS, body, by_threads, name_width};
+use super::text::{Ink, cut, digits, left, nanoseconds, plural, right, wrap};
+use crate::run::{Body, Latency, Measured};
+
+/// Columns of transfers per fault, and of each percentile.
+const TRANSFERS: usize = 10;
+const PERCENTILE: usize = 8;
+
+/// Appends contention and latency, fallbacks and stages for each body.
+pub(super) fn blocks(out: &mut String, style: Style, group: &Group<'_>) {
+    for kind in group.bodies() {
+        let cells = || group.cells.iter().filter(move |cell| cell.key.body == kind);
+        let found = || cells().filter_map(|cell| cell.measured.as_ref());
+        if found().any(|m| m.lines.is_some() || !m.latency_ns.is_empty()) {
+            lines_and_latency(out, style, group, kind);
+        }
+        if found().any(|m| m.fallbacks.values().any(|&count| count > 0)) {
+            fallbacks(out, style, group, kind);
+        }
+        if found().any(|m| m.stages_ns.is_some()) {
+            stages(out, style, group, kind);
+        }
+    }
+}
+
+fn lines_and_latency(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
+    let cells = group.cells.iter().filter(|cell| cell.key.body == kind);
+    let counted = cells.filter_map(|cell| measured(Some(cell))).any(|m| m.lines.is_some());
+    let indent = name_width(group);
+    let hottest = COLUMNS - indent - TRANSFERS - 2 - 3 * PERCENTILE;
+    // Two lines of headings; the columns of lines only where they were counted.
+    let (above, heads) = match counted {
+        true => (
+            format!("{:>TRANSFERS$}  {:hottest$}", "transfers", ""),
+            format!("{:>TRANSFERS$}  {:hottest$}", "per fault", "hottest line"),
+        ),
+        false => (String::new(), String::new()),
+    };
+    *out += &left(style, Ink::Bold, body(kind), indent);
+    let _ = writeln!(out, "{above}{:>24}", "latency of a fault");
+    let [p50, p99, p999] = ["p50", "p99", "p99.9"].map(|name| format!("{name:>PERCENTILE$}"));
+    let _ = writeln!(out, "{:indent$}{heads}{p50}{p99}{p999}", "");
+    by_threads(out, style, group, |row| {
+        let found = measured(row.cell(kind))?;
+        let mut text = String::new();
+        if counted {
+            let moved = found.lines.as_ref().map(|lines| transfers(lines.transfers_per_fault));
+            let line = found.lines.as_ref().map(|_| hottest_line(found, hottest - 1));
+            let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+            text += &(right(style, Ink::Plain, &or_dash(moved), TRANSFERS) + "  ");
+            text += &left(style, Ink::Plain, &or_dash(line), hottest);
+        }
+        for quantile in percentiles(found) {
+            let shown = quantile.map_or("-".to_owned(), |ns| nanoseconds(ns as f64));
+            text += &right(style, Ink::Plain, &shown, PERCENTILE);
+        }
+        Some(text)
+    });
+    out.push('\n');
+}
+
+/// Returns transfers per fault with their points one below the other, if they
+/// are not too small for that.
+fn transfers(per_fault: f64) -> String {
+    match per_fault {
+        small if small < 0.0005 => digits(small),
+        _ => format!("{per_fault:.3}"),
+    }
+}
+
+/// Returns the line with most transfers and its share of them: `mm.mmap_lock 97%`.
+fn hottest_line(found: &Measured, width: usize) -> String {
+    let hottest = found.hottest_line();
+    match hottest.and_then(|line| Some((line, line.transfer_share?))) {
+        Some((line, share)) => {
+            let share = format!(" {:.0}%", share * 100.0);
+            cut(&line.name, width - share.len()) + &share
+        }
+        None => "none moves".to_owned(),
+    }
+}
+
+/// Returns p50, p99 and p99.9 over all kinds of faults.
+pub(super) fn percentiles(found: &Measured) -> [Option<u64>; 3] {
+    let kinds: Vec<&Latency> = found.latency_ns.values().collect();
+    match kinds.as_slice() {
+        [] => [None; 3],
+        [one] => [Some(one.p50), Some(one.p99), Some(one.p999)],
+        many => match merged(many) {
+            Some(all) => [0.5, 0.99, 0.999].map(|q| Some(all.value_at_quantile(q))),
+            None => [None; 3],
+        },
+    }
+}
+
+/// Returns all kinds in one histogram; `None` where they were sampled at
+/// different rates or one cannot be read.
+fn merged(kinds: &[&Latency]) -> Option<Histogram<u64>> {
+    if kinds.iter().any(|kind| kind.sample_period != kinds[0].sample_period) {
+        return None;
+    }
+    let mut all = kinds[0].samples().ok()?;
+    // What was read back holds no more than its own largest value.
+    all.auto(true);
+    for kind in &kinds[1..] {
+        all.add(kind.samples().ok()?).ok()?;
+    }
+    Some(all)
+}
+
+fn fallbacks(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
+    let title = format!("fallbacks per fault, {}", body(kind));
+    let _ = writeln!(out, "{}", left(style, Ink::Bold, &title, 0));
+    for row in group.rows() {
+        let Some(found) = measured(row.cell(kind)) else { continue };
+        let faults = found.counts.faults.max(1) as f64;
+        let reasons = found.fallbacks.iter().filter(|(_, count)| **count > 0);
+        let reasons: Vec<String> = reasons
+            .map(|(reason, &count)| format!("{reason} {}", digits(count as f64 / faults)))
+            .collect();
+        if !reasons.is_empty() {
+            let threads = plural(row.threads as usize, "thread");
+            let first = format!("  {}, {threads}: ", row.strategy);
+            wrap(out, style, &first, &reasons.join(", "));
+        }
+    }
+    out.push('\n');
+}
+
+fn stages(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
+    let mut names: Vec<&str> = Vec::new();
+    for cell in group.cells.iter().filter(|cell| cell.key.body == kind) {
+        let stages = measured(Some(cell)).and_then(|found| found.stages_ns.as_ref());
+        names.extend(stages.iter().flat_map(|stages| stages.keys()).map(String::as_str));
+    }
+    names.sort_by_key(|name| (place(name), *name));
+    names.dedup();
+    let indent = name_width(group);
+    let width = names.iter().map(|name| name.len() + 1).max().unwrap_or(0).max(8);
+    for names in names.chunks(((COLUMNS - indent) / width).max(1)) {
+        let title = format!("nanoseconds per fault by stage, {}", body(kind));
+        let _ = writeln!(out, "{}", left(style, Ink::Bold, &title, 0));
+        let heads: String = names.iter().map(|name| format!("{name:>width$}")).collect();
+        let _ = writeln!(out, "{:indent$}{heads}", "");
+        by_threads(out, style, group, |row| {
+            let stages = measured(row.cell(kind))?.stages_ns.as_ref()?;
+            let shown =
+                |name: &&str| stages.get(*name).map_or("-".to_owned(), |ns| format!("{ns:.1}"));
+            Some(names.iter().map(|name| right(style, Ink::Plain, &shown(name), width)).collect())
+        });
+        out.push('\n');
+    }
+}
+
+/// Returns where a stage stands in a fault; names not known here come last.
+fn place(name: &str) -> usize {
+    let order = ["lookup", "lock", "allocate", "clear", "install", "unlock"];
+    order.iter().position(|stage| *stage == name).unwrap_or(order.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn latency(samples: std::ops::RangeInclusive<u64>, period: u64) -> Latency {
+        let mut histogram = Histogram::new(3).unwrap();
+        samples.for_each(|ns| histogram.record(ns).unwrap());
+        Latency::of(&histogram, period).unwrap()
+    }
+
+    #[test]
+    fn kinds_of_faults_merge_into_one_distribution() {
+        let (fast, slow) = (latency(1..=100, 64), latency(100_001..=100_100, 64));
+        let all = merged(&[&fast, &slow]).unwrap();
+        assert_eq!((all.len(), all.value_at_quantile(0.5)), (200, 100));
+        assert!(all.equivalent(all.max(), 100_100));
+    }
+
+    #[test]
+    fn what_was_sampled_unevenly_does_not_merge() {
+        assert_eq!(merged(&[&latency(1..=9, 64), &latency(1..=9, 1)]), None);
+    }
+
+    #[test]
+    fn stages_stand_in_the_order_of_a_fault() {
+        let mut names = ["unlock", "other", "lock", "lookup"];
+        names.sort_by_key(|name| place(name));
+        assert_eq!(names, ["lookup", "lock", "unlock", "other"]);
+    }
+}

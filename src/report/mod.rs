@@ -1,0 +1,29 @@
+//! Run -> bytes. Reads a [`Run`] and nothing else, so that a report made at the
+//! end of a run and one made from its file are equal.
+
+mod contention;
+mod csv;
+mod finding;
+mod pairs;
+mod prose;
+mod table;
+mod text;
+
+pub use csv::csv;
+pub use table::{row, table};
+
+use crate::run::{Run, WriteError};
+
+/// How text may look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Whether ANSI colours are written: a terminal, and no `NO_COLOR`.
+    pub color: bool,
+    /// Columns that prose is wrapped to. Tables are laid out for 80.
+    pub width: usize,
+}
+
+/// Returns the bytes of the document, as [`crate::run::write_atomically`] writes them.
+pub fn json(run: &Run) -> Result<Vec<u8>, WriteError> {
+    crate::run::to_json(run)
+}

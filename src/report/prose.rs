@@ -1,0 +1,300 @@
+//! What surrounds the tables: whether to trust them, and what to do next.
+
+use std::fmt::Write;
+
+use super::Style;
+use super::pairs::{BASES, Group, Ratios, oversubscribed, twins};
+use super::table::body;
+use super::text::{Ink, bytes, cut, listed, paint, percent, plural, shell_word, wrap};
+use crate::run::{BodyCache, Cell, HostInfo, Provenance, Run, Status, World};
+use crate::stats::{LEVEL, MIN_REPEATS, Verdict, separation_chance};
+
+/// Appends who measured where, and what spoils the numbers as a whole.
+pub(super) fn header(out: &mut String, run: &Run, style: Style) {
+    let by = &run.provenance;
+    wrap(out, style, "", &format!("faultstorm {}{}, {}", by.version, revision(by), by.started_at));
+    wrap(out, style, "", &machine(&by.host));
+    let count = |status| run.cells.iter().filter(|cell| cell.status == status).count();
+    if !run.complete {
+        let done = count(Status::Ok);
+        let text = format!("PARTIAL RUN: {done} of {} cells are complete", run.cells.len());
+        let _ = writeln!(out, "{}", paint(style, Ink::Doubt, &text));
+    }
+    let failed = count(Status::Failed);
+    if failed > 0 {
+        let text = format!("{} FAILED; see below each table", plural(failed, "cell"));
+        let _ = writeln!(out, "{}", paint(style, Ink::Bad, &text));
+    }
+    if !by.warnings.is_empty() {
+        let text = format!("{}; see the end", plural(by.warnings.len(), "warning"));
+        let _ = writeln!(out, "{}", paint(style, Ink::Doubt, &text));
+    }
+}
+
+fn revision(by: &Provenance) -> String {
+    let mut parts = Vec::new();
+    if let Some(revision) = &by.git_revision {
+        let dirty = if by.git_dirty == Some(true) { " with changes" } else { "" };
+        parts.push(format!("{}{dirty}", revision.get(..12).unwrap_or(revision)));
+    }
+    if by.profile != "release" {
+        parts.push(format!("{} build", by.profile));
+    }
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+}
+
+/// Returns the machine in a sentence, without what it does not tell.
+fn machine(host: &HostInfo) -> String {
+    let some = |count: Option<u32>, noun| count.map(|n| plural(n as usize, noun));
+    let parts = [
+        Some(host.cpu_model.clone().unwrap_or_else(|| "unknown CPU".to_owned())),
+        some(host.sockets, "socket"),
+        some(host.cores, "core"),
+        some(host.cpus, "CPU"),
+        host.memory_bytes.map(bytes),
+        host.kernel.as_ref().map(|release| format!("Linux {release}")),
+        host.hypervisor.as_ref().map(|name| format!("under {name}")),
+        host.governor.as_ref().map(|name| format!("governor {name}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// Appends the heading of a table.
+pub(super) fn title(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
+    let key = group.key();
+    let world = match key.world {
+        World::Host => "on the host".to_owned(),
+        World::Kernel => "in the real kernel".to_owned(),
+        World::Model => format!("on the model {}", key.machine),
+    };
+    let mut name = format!("{} {world}", key.workload);
+    for (parameter, value) in &key.vary {
+        let _ = write!(name, ", {parameter} = {value}");
+    }
+    // Last, since a list of CPUs may be longer than the line.
+    let _ = write!(name, ", {} placement", key.placement);
+    let name = cut(&name, style.width);
+    let rule = "=".repeat(name.chars().count());
+    let (name, rule) = (paint(style, Ink::Bold, &name), paint(style, Ink::Bold, &rule));
+    let blank = if out.ends_with("\n\n") { "" } else { "\n" };
+    let _ = writeln!(out, "{blank}{name}\n{rule}");
+    if let Some(summary) = text_of(run, group, "summary") {
+        wrap(out, style, "", summary);
+    }
+    out.push('\n');
+}
+
+/// Appends the workload's own words on its numbers.
+pub(super) fn analysis(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
+    let Some(text) = text_of(run, group, "analysis") else { return };
+    for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
+        wrap(out, style, "", paragraph);
+        out.push('\n');
+    }
+}
+
+fn text_of<'a>(run: &'a Run, group: &Group<'_>, key: &str) -> Option<&'a str> {
+    run.workloads.get(&group.key().workload_digest)?.get(key)?.as_str()
+}
+
+/// Something said once below a table, with the cells it is true of.
+struct Note {
+    ink: Ink,
+    text: String,
+    places: Vec<String>,
+}
+
+/// Appends why cells have no numbers, fewer than asked for, or no ratio.
+pub(super) fn unmeasured(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
+    let mut notes: Vec<Note> = Vec::new();
+    let mut note = |ink, text: String, cell: &Cell| {
+        let place = place(cell);
+        match notes.iter_mut().find(|note| note.text == text) {
+            Some(note) if note.places.contains(&place) => {}
+            Some(note) => note.places.push(place),
+            None => notes.push(Note { ink, text, places: vec![place] }),
+        }
+    };
+    for &cell in &group.cells {
+        let reason = cell.reason.as_deref().unwrap_or("no reason given");
+        let strategy = cell.key.strategy_name();
+        match cell.status {
+            Status::Ok => {}
+            Status::Skipped => note(Ink::Plain, format!("{strategy} skipped: {reason}"), cell),
+            Status::Failed => note(Ink::Bad, format!("{strategy} FAILED: {reason}"), cell),
+            Status::Partial => note(Ink::Doubt, format!("* {strategy} partial: {reason}"), cell),
+        }
+        if oversubscribed(run, cell) {
+            let text = "no ratio and no scaling where threads outnumber cores: they would show \
+                        the scheduler";
+            note(Ink::Doubt, text.to_owned(), cell);
+        }
+    }
+    // What holds for one strategy wherever it stands needs no list of places.
+    let first = group.key().strategy_name();
+    let stands = group.cells.iter().filter(|cell| cell.key.strategy_name() == first).count();
+    for Note { ink, text, places } in notes {
+        let at = match places.len() == stands {
+            true => String::new(),
+            false => format!(" ({})", places.join("; ")),
+        };
+        let mut lines = String::new();
+        wrap(&mut lines, style, "  ", &format!("{text}{at}"));
+        for line in lines.lines() {
+            let _ = writeln!(out, "{}", paint(style, ink, line));
+        }
+    }
+    if !out.ends_with("\n\n") {
+        out.push('\n');
+    }
+}
+
+/// Returns where a cell stands in its table: `2 threads, lock alone`.
+pub(super) fn place(cell: &Cell) -> String {
+    format!("{}, {}", plural(cell.key.threads as usize, "thread"), body(cell.key.body))
+}
+
+/// Appends the noise floor, how to read the numbers, the warnings and what to do next.
+pub(super) fn footer(
+    out: &mut String,
+    run: &Run,
+    style: Style,
+    ratios: &Ratios,
+    document: Option<&str>,
+) {
+    heading(out, style, "Noise floor");
+    wrap(out, style, "  ", &noise_floor(run));
+    heading(out, style, "How to read");
+    wrap(out, style, "  ", &reading(run, ratios));
+    if !run.provenance.warnings.is_empty() {
+        heading(out, style, "Warnings");
+        warnings(out, run, style);
+    }
+    heading(out, style, "Reproduce");
+    command(out, style, &run.provenance.argv);
+    let _ = writeln!(out, "  seed: {}", run.provenance.seed);
+    if let Some(digest) = &run.digest {
+        let _ = writeln!(out, "  digest of the model's cells: {digest}");
+    }
+    if let Some(path) = document {
+        let _ = writeln!(out, "  document: {path}");
+    }
+}
+
+/// Appends a command line to be pasted, continued where it is too long for one.
+fn command(out: &mut String, style: Style, argv: &[String]) {
+    let mut line = String::from(" ");
+    for word in argv.iter().map(|word| shell_word(word)) {
+        // Room for the word, the space before it and a continuation behind it.
+        if line.len() + word.len() + 3 > style.width && !line.trim().is_empty() {
+            let _ = writeln!(out, "{line} \\");
+            line = String::from("   ");
+        }
+        line = format!("{line} {word}");
+    }
+    let _ = writeln!(out, "{line}");
+}
+
+fn heading(out: &mut String, style: Style, text: &str) {
+    // One empty line before a heading, also behind a table that ends with one.
+    let blank = if out.ends_with("\n\n") { "" } else { "\n" };
+    let _ = writeln!(out, "{blank}{}", paint(style, Ink::Bold, text));
+}
+
+/// Returns what the A/A twins say, in words.
+fn noise_floor(run: &Run) -> String {
+    let twins = twins(run);
+    let off = |ratio: f64| (ratio - 1.0).abs();
+    let worst = twins.iter().max_by(|a, b| off(a.1.ratio.median).total_cmp(&off(b.1.ratio.median)));
+    let Some((cell, worst)) = worst else {
+        return "Unknown: no cell ran twice, so nothing tells how far equal code comes out apart."
+            .to_owned();
+    };
+    let at = format!("{}, {}", cell.key.workload, place(cell));
+    let mut text = format!(
+        "{} ran twice. Its two copies are at most {} apart ({at}). Smaller differences between \
+         strategies mean nothing here.",
+        cell.key.strategy_name(),
+        percent(off(worst.ratio.median)),
+    );
+    let told = |v: Option<Verdict>| v.is_some_and(|v| v != Verdict::NoDifferenceSeen);
+    let apart = twins.iter().filter(|(_, comparison)| told(comparison.verdict)).count();
+    if apart > 0 {
+        let _ = write!(
+            text,
+            " In {apart} of {} the copies were told apart although they are the same code: \
+             verdicts of this run are not to be trusted. Quiet the machine, or give more \
+             --repeats.",
+            plural(twins.len(), "pair"),
+        );
+    }
+    text
+}
+
+fn reading(run: &Run, ratios: &Ratios) -> String {
+    let bases = listed(&BASES.map(str::to_owned));
+    let mut text = format!(
+        "Medians over repeats with {:.0}% bootstrap intervals; +- is half an interval's width. \
+         Lock alone: pages are neither cleared nor copied.",
+        LEVEL * 100.0,
+    );
+    if ratios.len() > 0 {
+        let _ = write!(
+            text,
+            " Ratios above 1 are faster than {bases}; a verdict stands where the whole interval \
+             is on one side of 1, its level corrected for {} (Bonferroni).",
+            plural(ratios.len(), "ratio"),
+        );
+    }
+    // The correction promises less than this where repeats are few.
+    let chance = ratios.fewest_repeats().map(|repeats| (repeats, separation_chance(repeats)));
+    let promised = (1.0 - LEVEL) / ratios.len().max(1) as f64;
+    if let Some((repeats, chance)) = chance.filter(|(_, chance)| *chance > promised) {
+        let _ = write!(
+            text,
+            " With {repeats} repeats equal code still gets a verdict in at least {} of ratios by \
+             chance; more --repeats make that rarer.",
+            percent(chance),
+        );
+    }
+    if ratios.any_without_verdict() {
+        let _ = write!(text, " No verdict with fewer than {MIN_REPEATS} repeats: give more.");
+    }
+    if let Some(clock) = &run.provenance.clock {
+        let _ = write!(
+            text,
+            " Latency: one fault in {} by {}, whose own {:.0} ns are included.",
+            clock.sample_period, clock.name, clock.cost_ns,
+        );
+    }
+    if run.provenance.body_cache == Some(BodyCache::Hot) {
+        text += " Page frames fit the last-level cache (body_cache: hot), so the body is cheaper \
+                 here than on a machine that has run for a while.";
+    }
+    let _ = write!(text, " Hardware counters: {}.", run.provenance.perf);
+    text
+}
+
+/// Appends each warning once, with the cells it is about.
+fn warnings(out: &mut String, run: &Run, style: Style) {
+    let mut seen: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    for warning in &run.provenance.warnings {
+        let same = seen.iter_mut().find(|(c, t, _)| *c == warning.code && *t == warning.text);
+        let cells = match same {
+            Some((_, _, cells)) => cells,
+            None => {
+                seen.push((&warning.code, &warning.text, Vec::new()));
+                &mut seen.last_mut().expect("one was pushed").2
+            }
+        };
+        cells.extend(warning.cell.as_deref());
+    }
+    for (code, text, cells) in seen {
+        let about = match cells.as_slice() {
+            [] => String::new(),
+            [one] => format!(" ({one})"),
+            [first, rest @ ..] => format!(" ({first} and {} more)", rest.len()),
+        };
+        wrap(out, style, "  ", &format!("{code}: {text}{about}"));
+    }
+}

@@ -1,0 +1,228 @@
+//! Run -> file: the whole document or the one before, never half of it.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Run;
+
+/// Why a document could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// A number that JSON cannot hold.
+    #[error("{place} holds a number that is NaN or infinite, which the document cannot hold")]
+    NotFinite {
+        /// The part of the document, as `cell 'huge-anon/unlocked/host/1/none'`.
+        place: String,
+    },
+    /// The file or its directory cannot be written. What was there before still is.
+    #[error("cannot write '{path}'")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Returns the document as indented JSON that ends with a newline.
+///
+/// JSON has no NaN and serde_json writes `null` for it, which would pass for
+/// "not measured". So the text must read back as the same run.
+pub fn to_json(run: &Run) -> Result<Vec<u8>, WriteError> {
+    let mut bytes = serde_json::to_vec_pretty(run).expect("every map of a run has string keys");
+    if !serde_json::from_slice::<Run>(&bytes).is_ok_and(|back| back == *run) {
+        let cell = run.cells.iter().find(|cell| !reads_back(*cell));
+        let place = cell.map_or("provenance".to_owned(), |cell| format!("cell '{}'", cell.id));
+        return Err(WriteError::NotFinite { place });
+    }
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn reads_back<T: Serialize + DeserializeOwned + PartialEq>(part: &T) -> bool {
+    let text = serde_json::to_vec(part).expect("every map of a run has string keys");
+    serde_json::from_slice::<T>(&text).is_ok_and(|back| back == *part)
+}
+
+/// Writes the document beside `path` and renames it into place, so that a
+/// reader, a full disk or a kill never meets half of one.
+///
+/// A symbolic link is followed. What is no regular file (a pipe, `/dev/null`)
+/// is written to as it stands.
+pub fn write_atomically(path: &Path, run: &Run) -> Result<(), WriteError> {
+    let bytes = to_json(run)?;
+    let io = |source| WriteError::Io { path: path.display().to_string(), source };
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if target.metadata().is_ok_and(|meta| !meta.is_file()) {
+        return std::fs::write(&target, &bytes).map_err(io);
+    }
+    let directory = match target.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    // Opened by hand: tempfile's own open ignores the umask.
+    let mut file = tempfile::Builder::new()
+        .prefix(".faultstorm-")
+        .suffix(".tmp")
+        .make_in(directory, |path| File::options().write(true).create_new(true).open(path))
+        .map_err(io)?;
+    file.as_file_mut().write_all(&bytes).map_err(io)?;
+    file.persist(&target).map_err(|error| io(error.error))?;
+    Ok(())
+}
+
+/// Returns where a document goes if nobody says: `results/<utc>-<workloads>.json`
+/// where `cwd` has a directory `results`, else `faultstorm-<utc>.json`.
+///
+/// A name that is taken gets `-2`, `-3`, ...: two runs in one second are two runs.
+pub fn default_path(now: Timestamp, workloads: &[&str], cwd: &Path) -> PathBuf {
+    let utc = now.strftime("%Y%m%dT%H%M%SZ");
+    let results = cwd.join("results");
+    let (directory, stem) = if results.is_dir() {
+        let mut names = workloads.join("+");
+        // A file name holds 255 bytes.
+        if names.len() > 100 {
+            names = format!("{}-workloads", workloads.len());
+        }
+        (results, format!("{utc}-{names}"))
+    } else {
+        (cwd.to_owned(), format!("faultstorm-{utc}"))
+    };
+    let mut path = directory.join(format!("{stem}.json"));
+    let mut copy = 2u32;
+    while path.exists() {
+        path = directory.join(format!("{stem}-{copy}.json"));
+        copy += 1;
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{Cell, HostInfo, Provenance};
+
+    fn run() -> Run {
+        Run::new(Provenance {
+            started_at: "2026-03-14T15:09:26Z".to_owned(),
+            argv: vec!["faultstorm".to_owned()],
+            version: "0.1.0".to_owned(),
+            git_revision: None,
+            git_dirty: None,
+            rustc: None,
+            profile: "release".to_owned(),
+            seed: 1,
+            clock: None,
+            body_cache: None,
+            perf: "not asked for".to_owned(),
+            host: HostInfo::default(),
+            harness_cost_ns: [("touch".to_owned(), 0.1)].into(),
+            warnings: Vec::new(),
+            cells: Default::default(),
+        })
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(directory).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_nothing_else_is_left() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.json");
+        let mut run = run();
+        write_atomically(&path, &run).unwrap();
+        run.complete = true;
+        write_atomically(&path, &run).unwrap();
+        assert_eq!(Run::read(&path).unwrap(), run);
+        assert_eq!(names(directory.path()), ["a.json"]);
+    }
+
+    #[test]
+    fn a_directory_that_is_missing_is_named_with_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("no/such/a.json");
+        let error = anyhow::Error::from(write_atomically(&path, &run()).unwrap_err());
+        let text = format!("{error:#}");
+        assert!(text.starts_with(&format!("cannot write '{}': No such file", path.display())));
+        assert!(!text.contains(".faultstorm-"), "{text}");
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_document_and_no_litter() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.json");
+        write_atomically(&path, &run()).unwrap();
+        let mut broken = run();
+        broken.provenance.harness_cost_ns.insert("touch".to_owned(), f64::NAN);
+        let error = write_atomically(&path, &broken).unwrap_err().to_string();
+        assert!(error.starts_with("provenance holds a number that is NaN"), "{error}");
+        assert_eq!(Run::read(&path).unwrap(), run());
+        assert_eq!(names(directory.path()), ["a.json"]);
+    }
+
+    #[test]
+    fn a_full_device_is_an_error() {
+        let error = write_atomically(Path::new("/dev/full"), &run()).unwrap_err();
+        let text = format!("{:#}", anyhow::Error::from(error));
+        assert!(text.starts_with("cannot write '/dev/full': No space left"), "{text}");
+        assert!(Path::new("/dev/full").exists());
+    }
+
+    #[test]
+    fn a_link_is_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("a.json"), directory.path().join("latest.json"));
+        write_atomically(&file, &run()).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let complete = Run { complete: true, ..run() };
+        write_atomically(&link, &complete).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(Run::read(&file).unwrap(), complete);
+    }
+
+    #[test]
+    fn a_nan_names_its_cell_also_where_null_is_allowed() {
+        let mut run = run();
+        let key: crate::run::Key = serde_json::from_value(serde_json::json!({
+            "workload": "w", "workload_digest": "d", "strategy": "s", "world": "host",
+            "machine": "m", "threads": 2, "placement": "scatter", "entry_prefetch": false,
+            "body": "none", "seed": 1,
+        }))
+        .unwrap();
+        run.cells.push(Cell::skipped(key.clone(), "may not write"));
+        assert!(to_json(&run).is_ok());
+        let vary = [("think_ns".to_owned(), f64::INFINITY)].into();
+        run.cells.push(Cell::skipped(crate::run::Key { vary, ..key }, "may not write"));
+        let error = to_json(&run).unwrap_err().to_string();
+        assert!(error.starts_with("cell 'w/s/host/2/none/think_ns=inf' holds"), "{error}");
+
+        run.cells.clear();
+        run.provenance.host.load_average = Some(f64::NAN);
+        assert!(to_json(&run).is_err());
+    }
+
+    #[test]
+    fn documents_go_to_results_where_there_is_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let cwd = directory.path();
+        let now: Timestamp = "2026-03-14T15:09:26Z".parse().unwrap();
+        let plain = default_path(now, &["huge-anon"], cwd);
+        assert_eq!(plain, cwd.join("faultstorm-20260314T150926Z.json"));
+
+        std::fs::create_dir(cwd.join("results")).unwrap();
+        let both = default_path(now, &["huge-anon", "private-write"], cwd);
+        assert_eq!(both, cwd.join("results/20260314T150926Z-huge-anon+private-write.json"));
+        std::fs::write(&both, "").unwrap();
+        let second = default_path(now, &["huge-anon", "private-write"], cwd);
+        assert_eq!(second, cwd.join("results/20260314T150926Z-huge-anon+private-write-2.json"));
+        let many = default_path(now, &["a-workload"; 20], cwd);
+        assert_eq!(many, cwd.join("results/20260314T150926Z-20-workloads.json"));
+    }
+}

@@ -1,0 +1,127 @@
+//! The report, by its bytes: what a reader sees of a run.
+
+mod common;
+
+use faultstorm::report::{self, Style};
+use faultstorm::run::{Body, Cell, Run};
+
+const PLAIN: Style = Style { color: false, width: 80 };
+
+#[test]
+fn a_run_as_tables() {
+    let text = report::table(&common::run(), PLAIN, Some("results/a.json"));
+    insta::assert_snapshot!(text);
+    for line in text.lines() {
+        assert!(line.len() <= 80, "{} columns: {line}", line.len());
+        assert_eq!(line, line.trim_end(), "trailing space");
+    }
+    assert!(text.is_ascii());
+    assert!(!text.contains('\x1b'));
+}
+
+#[test]
+fn colour_adds_nothing_but_colour() {
+    let run = common::run();
+    let coloured = report::table(&run, Style { color: true, ..PLAIN }, None);
+    let mut plain = String::new();
+    for (n, part) in coloured.split("\x1b[").enumerate() {
+        plain += if n == 0 { part } else { part.split_once('m').unwrap().1 };
+    }
+    assert!(coloured.contains("\x1b["));
+    assert_eq!(plain, report::table(&run, PLAIN, None));
+}
+
+#[test]
+fn long_names_and_odd_numbers_keep_to_80_columns() {
+    let mut run = Run::new(common::provenance());
+    run.provenance
+        .argv
+        .extend(["--strategy", "a-strategy,another", "--json", "x"].map(str::to_owned));
+    for (strategy, rate) in
+        [("unlocked", 9.99e12), ("a-strategy-with-a-name:beyond-all-bounds", 1e6)]
+    {
+        for body in [Body::None, Body::Real] {
+            let key = faultstorm::run::Key {
+                placement: (0..64).map(|cpu| format!("{cpu},")).collect(),
+                ..common::key("a-workload-with-a-name-that-is-rather-long", strategy, 1024, body)
+            };
+            let mut found = common::measured(&key, rate, 1.9, 5);
+            let line = "a_module.a_lock_that_is_hot_and_has_a_long_name";
+            found.lines = Some(common::lines(12345.678, &[(line, 7)]));
+            found.latency_ns = [(faultstorm::run::FaultKind::WpCopy, common::latency(8e9))].into();
+            run.cells.push(Cell::ok(key, found));
+        }
+    }
+    let text = report::table(&run, PLAIN, None);
+    for line in text.lines() {
+        assert!(line.len() <= 80, "{} columns: {line}\n{text}", line.len());
+    }
+    let again = text.split("Reproduce\n").nth(1).unwrap();
+    assert!(again.lines().next().unwrap().ends_with(" \\"), "{again}");
+}
+
+#[test]
+fn a_run_as_csv() {
+    let mut run = common::run();
+    run.cells.retain(|cell| cell.key.workload == "churn" || cell.key.is_aa_twin());
+    insta::assert_snapshot!(report::csv(&run));
+}
+
+#[test]
+fn a_report_from_the_file_equals_one_from_memory() {
+    let run = common::run();
+    let back = Run::from_json(&report::json(&run).unwrap(), "memory").unwrap();
+    assert_eq!(report::table(&back, PLAIN, None), report::table(&run, PLAIN, None));
+    assert_eq!(report::csv(&back), report::csv(&run));
+}
+
+#[test]
+fn a_run_cut_short_says_so_first() {
+    let mut run = common::run();
+    run.complete = false;
+    run.cells.truncate(2);
+    let text = report::table(&run, PLAIN, None);
+    let before_tables = text.split("====").next().unwrap();
+    assert!(before_tables.contains("\nPARTIAL RUN: 2 of 2 cells are complete\n"), "{text}");
+    let empty = Run::new(common::provenance());
+    assert!(report::table(&empty, PLAIN, None).contains("PARTIAL RUN: 0 of 0"));
+}
+
+#[test]
+fn equal_code_told_apart_is_said_aloud() {
+    let mut run = common::run();
+    let twin = run.cells.iter_mut().find(|cell| cell.key.is_aa_twin()).unwrap();
+    twin.measured = Some(common::measured(&twin.key, 20e6, 0.02, 5));
+    let text = report::table(&run, PLAIN, None);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    assert!(words.join(" ").contains("In 1 of 4 pairs the copies were told apart"), "{text}");
+}
+
+#[test]
+fn few_repeats_give_ratios_without_a_verdict() {
+    let mut run = Run::new(common::provenance());
+    for (strategy, rate) in [("mmap-lock", 1e6), ("speculative", 3e6)] {
+        let key = common::key("w", strategy, 2, Body::None);
+        let found = common::measured(&key, rate, 0.01, 2);
+        run.cells.push(Cell::ok(key, found));
+    }
+    let text = report::table(&run, PLAIN, None);
+    assert!(text.contains("3.00x\n"), "{text}");
+    let words: Vec<&str> = text.split_whitespace().collect();
+    assert!(words.join(" ").contains("No verdict with fewer than 3 repeats"), "{text}");
+}
+
+#[test]
+fn progress_is_one_plain_line() {
+    let key = common::key("huge-anon", "speculative", 2, Body::None);
+    let first = common::measured(&key, 54.2e6, 0.0, 1);
+    let rows = [
+        Cell::partial(key.clone(), "1 of 5 repeats", Some(first)),
+        Cell::ok(key.clone(), common::measured(&key, 54.2e6, 0.02, 5)),
+        Cell::partial(key.clone(), "not run yet", None),
+        Cell::skipped(key.clone(), "the workload has writers"),
+        Cell::failed(key, "thread 'storm-1' panicked:\n  index out of bounds"),
+    ];
+    let lines: Vec<String> = rows.iter().map(report::row).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
