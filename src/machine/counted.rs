@@ -305,7 +305,9 @@ mod tests {
     static NAME: LineName = LineName { name: "test.line", words: [""; LINE_WORDS] };
 
     fn tally(of: &Tally) -> LineTally {
-        of.0.iter().find(|(name, _)| std::ptr::eq(*name, &NAME)).map_or_else(Default::default, |t| t.1)
+        of.0.iter()
+            .find(|(name, _)| std::ptr::eq(*name, &NAME))
+            .map_or_else(Default::default, |t| t.1)
     }
 
     #[test]

@@ -11,3 +11,4 @@ pub mod refcount;
 pub mod rwsem;
 pub mod seqcount;
 pub mod spinlock;
+pub mod wait_table;

@@ -142,7 +142,8 @@ mod tests {
     use std::sync::Arc;
     use std::thread;
 
-    static NAME: LineName = LineName { name: "test.lock", words: ["locked", "tail", "sum", "", "", "", "", ""] };
+    static NAME: LineName =
+        LineName { name: "test.lock", words: ["locked", "tail", "sum", "", "", "", "", ""] };
     const WORDS: LockWords = LockWords { locked: 0, tail: 1 };
 
     /// Adds without an atomic read-modify-write: lost where two hold the lock.

@@ -1,0 +1,138 @@
+//! What a core has to itself while it faults.
+
+use super::Mm;
+use super::addr::{PAGE_BYTES, Pfn};
+use super::fault::Fallback;
+use super::page_table::TableId;
+use super::pool::Cache;
+use super::rss::{LocalRss, Member};
+use crate::machine::{Machine, Ordering};
+use crate::strategy::Strategy;
+use crate::sync::rcu::{RcuReader, ReadSection};
+
+/// How often a fault went through the handler, and why it had to again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// Passes through the handler.
+    pub attempts: u64,
+    /// Fallbacks by [`Fallback`].
+    pub fallbacks: [u64; Fallback::ALL.len()],
+}
+
+/// A core's free lists, counters and place in RCU.
+///
+/// Made on the thread that uses it, and [retired](Core::retire) there.
+pub struct Core<M: Machine> {
+    rcu: RcuReader,
+    frames: Cache,
+    tables: Cache,
+    pub(super) rss: LocalRss<M>,
+    /// Pages that this core read into the cache, by file and index: what a reset
+    /// evicts.
+    pub(super) read_in: Vec<(usize, u64)>,
+    /// What the storm reads when the core is done.
+    pub attempts: Attempts,
+    /// Sleeps of I/O that this core did: how many, and nanoseconds asked and achieved.
+    pub io: IoSlept,
+}
+
+/// I/O that was waited for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct IoSlept {
+    /// Nanoseconds each sleep lasted.
+    pub achieved_ns: Vec<u64>,
+    /// Nanoseconds asked for, in total.
+    pub asked_ns: u64,
+}
+
+impl<M: Machine> Core<M> {
+    /// The calling core, which may read `reads_max` pages into the cache without
+    /// allocating.
+    pub fn new<S: Strategy<M>>(mm: &Mm<M, S>, reads_max: usize) -> Self {
+        Self {
+            rcu: mm.rcu.reader(),
+            frames: Cache::default(),
+            tables: Cache::default(),
+            rss: LocalRss::new(mm.cores()),
+            read_in: Vec::with_capacity(reads_max),
+            attempts: Attempts::default(),
+            io: IoSlept { achieved_ns: Vec::with_capacity(reads_max), asked_ns: 0 },
+        }
+    }
+
+    /// Enters an RCU read section.
+    #[inline(always)]
+    pub fn read_section(&self) -> ReadSection {
+        self.rcu.read::<M>()
+    }
+
+    /// Counts a pass through the handler.
+    #[inline(always)]
+    pub fn note_attempt(&mut self) {
+        self.attempts.attempts += 1;
+    }
+
+    /// Counts a fallback.
+    #[inline]
+    pub fn note_fallback(&mut self, reason: Fallback) {
+        self.attempts.fallbacks[reason as usize] += 1;
+    }
+
+    /// Takes a frame, which nobody else knows then.
+    #[inline(always)]
+    pub fn take_frame<S: Strategy<M>>(&mut self, mm: &Mm<M, S>) -> Option<Pfn> {
+        self.frames.take(&mm.frames.pool, &mm.waiters).map(Pfn)
+    }
+
+    /// Gives back a frame that nobody refers to.
+    #[inline(always)]
+    pub fn give_frame<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, frame: Pfn) {
+        mm.frames.folio(frame).init(0, 0, 0);
+        self.frames.give(&mm.frames.pool, &mm.waiters, frame.0);
+    }
+
+    /// Drops a reference of a folio, and frees it with the last.
+    #[inline(always)]
+    pub fn put_folio<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, frame: Pfn) {
+        if mm.frames.folio(frame).refs().put() {
+            self.give_frame(mm, frame);
+        }
+    }
+
+    /// Takes an empty table.
+    pub fn take_table<S: Strategy<M>>(&mut self, mm: &Mm<M, S>) -> Option<TableId> {
+        self.tables.take(&mm.tables.pool, &mm.waiters).map(TableId)
+    }
+
+    /// Gives back a table that was never installed, or that no core can still see.
+    pub fn give_table<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, table: TableId) {
+        debug_assert!(mm.tables.get(table).is_empty(), "a free table is empty");
+        self.tables.give(&mm.tables.pool, &mm.waiters, table.0);
+    }
+
+    /// Counts pages of the space.
+    #[inline(always)]
+    pub fn add_rss<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, member: Member, pages: i64) {
+        self.rss.add(&mm.rss, &mm.waiters, member, pages);
+    }
+
+    /// Adds to the bytes in page tables.
+    pub fn add_pgtables<S: Strategy<M>>(&self, mm: &Mm<M, S>) {
+        mm.field(S::LAYOUT.pgtables_bytes).fetch_add(PAGE_BYTES, Ordering::Relaxed);
+    }
+
+    /// Sleeps as I/O that takes `ns` would, and notes how long it really was.
+    pub(super) fn sleep_io(&mut self, ns: u64) {
+        let before = M::now_ns();
+        M::sleep_ns(ns);
+        self.io.achieved_ns.push(M::now_ns() - before);
+        self.io.asked_ns += ns;
+    }
+
+    /// Gives back all that the core kept, and folds its counters.
+    pub fn retire<S: Strategy<M>>(&mut self, mm: &Mm<M, S>) {
+        self.frames.retire(&mm.frames.pool, &mm.waiters);
+        self.tables.retire(&mm.tables.pool, &mm.waiters);
+        self.rss.fold(&mm.rss, &mm.waiters);
+    }
+}

@@ -1,0 +1,74 @@
+//! Faults in anonymous memory.
+
+use super::{End, Kind, Outcome, Protection, Request, Stop, Walk};
+use crate::machine::Machine;
+use crate::mm::addr::Pte;
+use crate::mm::frames::{ANON, flag};
+use crate::mm::rss::Member;
+use crate::mm::vma::VmaFields;
+use crate::mm::{Core, Mm, stage};
+use crate::strategy::Strategy;
+
+/// Kind A: a read maps the zero page. No frame, no reference, no rss.
+#[inline(always)]
+pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
+    mm: &Mm<M, S>,
+    core: &mut Core<M>,
+    request: &Request,
+    protection: &P,
+) -> Result<Outcome, Stop> {
+    let walk = Walk::to_pmd(mm, core, protection, request.addr)?;
+    walk.ensure_page_table(mm, core, protection)?;
+    let end = match protection.lock_pte(mm, walk)? {
+        Some(slot) if slot.get() == Pte::NONE => {
+            slot.set(Pte::ZERO_PAGE);
+            M::mark(stage::INSTALL);
+            End::Mapped(1)
+        }
+        _ => End::Raced(0),
+    };
+    Ok(Outcome { kind: Kind::AnonRead, end })
+}
+
+/// Kind B: a write maps a new, cleared frame. Table, then `anon_vma`, then frame, all
+/// before the page-table lock.
+#[inline(always)]
+pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
+    mm: &Mm<M, S>,
+    core: &mut Core<M>,
+    request: &Request,
+    protection: &P,
+) -> Result<Outcome, Stop> {
+    let walk = Walk::to_pmd(mm, core, protection, request.addr)?;
+    walk.ensure_page_table(mm, core, protection)?;
+    if !protection.vma().has_anon_vma() {
+        protection.prepare_anon_vma(mm)?;
+    }
+    let frame = core.take_frame(mm).ok_or(Stop::Oom)?;
+    M::mark(stage::ALLOCATE);
+    mm.frames.clear(frame);
+    M::mark(stage::CLEAR);
+    let locked = match protection.lock_pte(mm, walk) {
+        Ok(locked) => locked,
+        Err(reason) => {
+            core.give_frame(mm, frame);
+            return Err(reason.into());
+        }
+    };
+    let end = match locked {
+        Some(slot) if slot.get() == Pte::NONE => {
+            mm.frames.folio(frame).init(ANON, request.addr.page(), flag::UPTODATE);
+            mm.frames.folio(frame).mapcount().store(1, crate::machine::Ordering::Relaxed);
+            core.add_rss(mm, Member::Anon, 1);
+            slot.set(Pte::writable(frame));
+            M::mark(stage::INSTALL);
+            End::Mapped(1)
+        }
+        raced => {
+            drop(raced);
+            core.give_frame(mm, frame);
+            End::Raced(0)
+        }
+    };
+    Ok(Outcome { kind: Kind::AnonWrite, end })
+}

@@ -1,0 +1,76 @@
+//! Write faults in private file mappings.
+
+use super::file::get_locked;
+use super::{End, Kind, Outcome, Protection, Request, Stop, Walk, folio};
+use crate::machine::{Machine, Ordering};
+use crate::mm::addr::{Pfn, Pte};
+use crate::mm::frames::{ANON, flag};
+use crate::mm::page_cache::File;
+use crate::mm::rss::Member;
+use crate::mm::vma::VmaFields;
+use crate::mm::{Core, Mm, stage};
+use crate::strategy::Strategy;
+
+/// Kind F: the cached page is copied to a new frame, which is had before the file is
+/// asked; the source stays locked until the copy is mapped.
+#[inline(always)]
+pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
+    mm: &Mm<M, S>,
+    core: &mut Core<M>,
+    request: &Request,
+    protection: &P,
+    file: &File<M>,
+) -> Result<Outcome, Stop> {
+    let walk = Walk::to_pmd(mm, core, protection, request.addr)?;
+    walk.ensure_page_table(mm, core, protection)?;
+    if !protection.vma().has_anon_vma() {
+        protection.prepare_anon_vma(mm)?;
+    }
+    let copy = core.take_frame(mm).ok_or(Stop::Oom)?;
+    M::mark(stage::ALLOCATE);
+    let end = match write_to(mm, core, request, protection, (file, walk, copy)) {
+        Ok(end @ End::Mapped(_)) => end,
+        Ok(end) => {
+            core.give_frame(mm, copy);
+            end
+        }
+        Err(stop) => {
+            core.give_frame(mm, copy);
+            return Err(stop);
+        }
+    };
+    Ok(Outcome { kind: Kind::PrivateWrite, end })
+}
+
+/// Copies the page to `copy` and maps it; the frame is the caller's again unless this
+/// ends [`End::Mapped`].
+#[inline(always)]
+fn write_to<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
+    mm: &Mm<M, S>,
+    core: &mut Core<M>,
+    request: &Request,
+    protection: &P,
+    (file, walk, copy): (&File<M>, Walk, Pfn),
+) -> Result<End, Stop> {
+    protection.check_file()?;
+    let Some(source) = get_locked::<M, S, P>(mm, core, protection, file, request)? else {
+        return Ok(End::Sigbus);
+    };
+    M::mark(stage::LOOKUP);
+    mm.frames.copy(source, copy);
+    M::mark(stage::CLEAR);
+    let end = match protection.lock_pte(mm, walk) {
+        Ok(Some(slot)) if slot.get() == Pte::NONE => {
+            mm.frames.folio(copy).init(ANON, request.addr.page(), flag::UPTODATE);
+            mm.frames.folio(copy).mapcount().store(1, Ordering::Relaxed);
+            core.add_rss(mm, Member::Anon, 1);
+            slot.set(Pte::writable(copy));
+            Ok(End::Mapped(1))
+        }
+        Ok(_) => Ok(End::Raced(0)),
+        Err(reason) => Err(reason.into()),
+    };
+    folio::unlock_and_put(mm, core, file, source);
+    M::mark(stage::INSTALL);
+    end
+}

@@ -1,0 +1,106 @@
+//! Read faults in file mappings.
+
+use super::folio::{self, Lock};
+use super::map_pages::map_pages;
+use super::{End, Kind, Outcome, Protection, Request, Stop, Walk};
+use crate::machine::{Machine, Ordering};
+use crate::mm::addr::{Pfn, Pte};
+use crate::mm::page_cache::File;
+use crate::mm::rss::Member;
+use crate::mm::vma::VmaFields;
+use crate::mm::wait::Wait;
+use crate::mm::{Core, Mm, stage};
+use crate::strategy::Strategy;
+
+/// Kinds C, D and E: the cached pages around, else the page alone, else wait for it.
+#[inline(always)]
+pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
+    mm: &Mm<M, S>,
+    core: &mut Core<M>,
+    request: &Request,
+    protection: &P,
+    file: &File<M>,
+) -> Result<Outcome, Stop> {
+    let walk = Walk::to_pmd(mm, core, protection, request.addr)?;
+    // The table comes before any page is locked: to allocate it may mean to wait for
+    // writeback, and writeback may wait for that page (comment in `__do_fault`).
+    walk.ensure_page_table(mm, core, protection)?;
+    protection.check_file()?;
+    let mut around = 0;
+    let kind = if request.waited { Kind::FileReadIo } else { Kind::FileRead };
+    if protection.vma().fault_around_order() > 0 {
+        let (end, pages) = map_pages(mm, core, request, protection, (file, walk))?;
+        if let Some(end) = end {
+            let kind = if request.waited { kind } else { Kind::FileReadAround };
+            return Ok(Outcome { kind, end });
+        }
+        around = pages;
+    }
+    let frame = match get_locked::<M, S, P>(mm, core, protection, file, request)? {
+        Some(frame) => frame,
+        None => return Ok(Outcome { kind, end: End::Sigbus }),
+    };
+    M::mark(stage::LOOKUP);
+    let slot = match protection.lock_pte(mm, walk) {
+        Ok(slot) => slot,
+        Err(reason) => {
+            folio::unlock_and_put(mm, core, file, frame);
+            return Err(reason.into());
+        }
+    };
+    let end = match slot {
+        Some(slot) if slot.get() == Pte::NONE => {
+            mm.frames.folio(frame).mapcount().fetch_add(1, Ordering::Relaxed);
+            core.add_rss(mm, Member::File, 1);
+            slot.set(Pte::read_only(frame));
+            drop(slot);
+            file.unlock_folio(&mm.frames, frame, &mm.waiters);
+            M::mark(stage::INSTALL);
+            End::Mapped(1 + around)
+        }
+        raced => {
+            drop(raced);
+            folio::unlock_and_put(mm, core, file, frame);
+            End::Raced(around)
+        }
+    };
+    Ok(Outcome { kind, end })
+}
+
+/// The folio of the fault's page (`->fault`): referenced, locked, up to date. `None`
+/// behind the end of the file.
+#[inline(always)]
+pub(super) fn get_locked<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
+    mm: &Mm<M, S>,
+    core: &mut Core<M>,
+    protection: &P,
+    file: &File<M>,
+    request: &Request,
+) -> Result<Option<Pfn>, Stop> {
+    let index = protection.vma().file_page(request.addr);
+    if index >= file.pages() {
+        return Ok(None);
+    }
+    let Some(frame) = folio::get(mm, core, file, index) else {
+        if !P::WAITS {
+            return Err(super::Fallback::Fault.into());
+        }
+        file.note_cache_miss(index);
+        return Err(Stop::Wait(Wait::for_io(file, index)));
+    };
+    match folio::try_lock(mm, file, frame, index) {
+        Lock::Locked => {
+            file.note_cache_hit();
+            Ok(Some(frame))
+        }
+        Lock::Busy if P::WAITS => Err(Stop::Wait(Wait::for_folio(file, index, frame))),
+        Lock::Busy => {
+            core.put_folio(mm, frame);
+            Err(super::Fallback::Fault.into())
+        }
+        Lock::Truncated => {
+            core.put_folio(mm, frame);
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Walking the page tables, allocating missing ones, locking a pte.
+
+use super::{Fallback, Protection, Stop};
+use crate::machine::{Machine, Ordering, Word};
+use crate::mm::addr::{Level, Pte, Vaddr};
+use crate::mm::page_table::{Table, TableId};
+use crate::mm::{Core, Mm, stage};
+use crate::strategy::Strategy;
+use crate::sync::spinlock::SpinGuard;
+
+/// How far a walk has come: the pmd entry of an address.
+#[derive(Debug, Clone, Copy)]
+pub struct Walk {
+    addr: Vaddr,
+    pmd: TableId,
+}
+
+/// A pte under its table's lock.
+pub struct PteSlot<'a, M: Machine> {
+    table: &'a Table<M>,
+    addr: Vaddr,
+    /// Held for its drop.
+    _ptl: SpinGuard<'a, M>,
+}
+
+impl<M: Machine> PteSlot<'_, M> {
+    fn word(&self, addr: Vaddr) -> Word<'_, M::Line> {
+        self.table.entry(addr.index(Level::Pte))
+    }
+
+    /// The pte of the fault.
+    #[inline(always)]
+    pub fn get(&self) -> Pte {
+        self.get_at(self.addr)
+    }
+
+    /// Sets the pte of the fault.
+    #[inline(always)]
+    pub fn set(&self, pte: Pte) {
+        self.set_at(self.addr, pte);
+    }
+
+    /// The pte of an address under the same table.
+    #[inline(always)]
+    pub fn get_at(&self, addr: Vaddr) -> Pte {
+        Pte(self.word(addr).load(Ordering::Relaxed))
+    }
+
+    /// Sets the pte of an address under the same table (`Release`: whoever sees it
+    /// sees the page's content).
+    #[inline(always)]
+    pub fn set_at(&self, addr: Vaddr, pte: Pte) {
+        self.word(addr).store(pte.0, Ordering::Release);
+    }
+}
+
+impl Walk {
+    /// Walks to the pmd entry of `addr`, and allocates what is missing above it where
+    /// the protection allows.
+    #[inline(always)]
+    pub(super) fn to_pmd<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
+        mm: &Mm<M, S>,
+        core: &mut Core<M>,
+        protection: &P,
+        addr: Vaddr,
+    ) -> Result<Self, Stop> {
+        let pgd = mm.pgd();
+        let pud = match mm.tables.get(pgd).child(addr.index(Level::Pgd)) {
+            Some(pud) => pud,
+            None => install(mm, core, protection, pgd, Level::Pgd, addr)?,
+        };
+        let pmd = match mm.tables.get(pud).child(addr.index(Level::Pud)) {
+            Some(pmd) => pmd,
+            None => install(mm, core, protection, pud, Level::Pud, addr)?,
+        };
+        Ok(Self { addr, pmd })
+    }
+
+    /// The page table, where there is one.
+    #[inline(always)]
+    pub fn page_table<M: Machine, S: Strategy<M>>(self, mm: &Mm<M, S>) -> Option<TableId> {
+        mm.tables.get(self.pmd).child(self.addr.index(Level::Pmd))
+    }
+
+    /// Makes sure that there is a page table.
+    #[inline(always)]
+    pub(super) fn ensure_page_table<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
+        self,
+        mm: &Mm<M, S>,
+        core: &mut Core<M>,
+        protection: &P,
+    ) -> Result<(), Stop> {
+        if self.page_table(mm).is_none() {
+            install(mm, core, protection, self.pmd, Level::Pmd, self.addr)?;
+        }
+        M::mark(stage::LOOKUP);
+        Ok(())
+    }
+
+    /// Takes the page table's lock, and looks again whether the pmd entry still points
+    /// to it (Linux 7.2 `pte_offset_map_lock`; 6.1 did not look).
+    #[inline(always)]
+    pub fn lock<M: Machine, S: Strategy<M>>(self, mm: &Mm<M, S>) -> Option<PteSlot<'_, M>> {
+        let id = self.page_table(mm)?;
+        let table = mm.tables.get(id);
+        let slot = PteSlot { table, addr: self.addr, _ptl: table.lock(&mm.waiters) };
+        M::mark(stage::LOCK);
+        (self.page_table(mm) == Some(id)).then_some(slot)
+    }
+
+    /// Takes the page table's lock where it is free; `Err` where it is not, or where
+    /// there is no table.
+    #[inline(always)]
+    pub fn try_lock<M: Machine, S: Strategy<M>>(
+        self,
+        mm: &Mm<M, S>,
+    ) -> Result<PteSlot<'_, M>, Fallback> {
+        let table = mm.tables.get(self.page_table(mm).ok_or(Fallback::Pmd)?);
+        let ptl = table.try_lock().ok_or(Fallback::PteMapLockPtl)?;
+        M::mark(stage::LOCK);
+        Ok(PteSlot { table, addr: self.addr, _ptl: ptl })
+    }
+}
+
+/// Allocates a table and publishes it in the entry of `parent` for `addr`: allocation
+/// outside the lock, then lock, look again, account, publish; the loser gives its
+/// table back.
+#[cold]
+fn install<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
+    mm: &Mm<M, S>,
+    core: &mut Core<M>,
+    protection: &P,
+    parent: TableId,
+    level: Level,
+    addr: Vaddr,
+) -> Result<TableId, Stop> {
+    if !P::ALLOCATES_TABLES {
+        return Err(match level {
+            Level::Pmd => Fallback::Pmd.into(),
+            _ => Fallback::Pud.into(),
+        });
+    }
+    let table = core.take_table(mm).ok_or(Stop::Oom)?;
+    M::mark(stage::ALLOCATE);
+    let entry = mm.tables.get(parent).entry(addr.index(level));
+    let published = {
+        let _lock = match level {
+            // pmd lock: in the pmd table itself; above it one lock for the space.
+            Level::Pmd => mm.tables.get(parent).lock(&mm.waiters),
+            _ => mm.page_table_lock().lock(&mm.waiters),
+        };
+        protection.check_table().map(|()| {
+            let now = TableId::from_entry(entry.load(Ordering::Relaxed));
+            if now.is_none() {
+                core.add_pgtables(mm);
+                // Release: a walker that sees the table sees it empty.
+                entry.store(table.to_entry(), Ordering::Release);
+            }
+            now
+        })
+    };
+    match published {
+        Ok(None) => Ok(table),
+        Ok(Some(theirs)) => {
+            core.give_table(mm, table);
+            Ok(theirs)
+        }
+        Err(reason) => {
+            core.give_table(mm, table);
+            Err(reason.into())
+        }
+    }
+}

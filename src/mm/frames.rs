@@ -1,0 +1,223 @@
+//! Page frames: an arena of real memory, and a line of metadata for each frame.
+
+use super::addr::{PAGE_BYTES, Pfn};
+use super::pool::Pool;
+use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Work, Word};
+use crate::sync::refcount::RefCount;
+use rayon::prelude::*;
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+/// Real memory for frames, populated when it is made. One serves all storms of a
+/// run in turn.
+pub struct Arena {
+    base: NonNull<u8>,
+    frames: usize,
+}
+
+// SAFETY: the arena is plain memory; what reaches it says how it excludes others.
+unsafe impl Send for Arena {}
+// SAFETY: as above.
+unsafe impl Sync for Arena {}
+
+impl Arena {
+    /// Maps and populates memory for `frames` frames.
+    ///
+    /// # Errors
+    /// Where the kernel does not give that much.
+    pub fn new(frames: usize) -> std::io::Result<Arc<Self>> {
+        let bytes = (frames.max(1)) * PAGE_BYTES as usize;
+        let (prot, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+        // SAFETY: a new anonymous mapping at an address of the kernel's choice replaces
+        // nothing.
+        let base = unsafe { mmap_anonymous(std::ptr::null_mut(), bytes, prot, flags)? };
+        let base = NonNull::new(base.cast::<u8>()).expect("mmap returns no null mapping");
+        let arena = Self { base, frames };
+        // SAFETY: the range is the mapping just made. Advice that the kernel refuses
+        // only costs time.
+        let _ = unsafe { madvise(base.as_ptr().cast(), bytes, Advice::LinuxHugepage) };
+        (0..frames).into_par_iter().with_min_len(512).for_each(|frame| {
+            arena.word(Pfn(frame as u32), 0).store(0, Ordering::Relaxed);
+        });
+        Ok(Arc::new(arena))
+    }
+
+    /// Frames that it has memory for.
+    pub fn frames(&self) -> usize {
+        self.frames
+    }
+
+    fn page(&self, frame: Pfn) -> *mut u8 {
+        assert!((frame.0 as usize) < self.frames, "a frame lies in the arena");
+        // SAFETY: checked just above: the result lies in the mapping.
+        unsafe { self.base.as_ptr().add(frame.0 as usize * PAGE_BYTES as usize) }
+    }
+
+    /// Word `index` of a frame's content.
+    #[inline]
+    pub fn word(&self, frame: Pfn, index: usize) -> &AtomicU64 {
+        assert!(index < PAGE_BYTES as usize / 8, "a page has 512 words");
+        // SAFETY: in bounds and aligned; the memory lives as long as `self`, and all
+        // access to a page that others may reach is by these atomics.
+        unsafe { AtomicU64::from_ptr(self.page(frame).cast::<u64>().add(index)) }
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        // SAFETY: the mapping made in `new`, to which nothing refers any more. Failing
+        // to unmap it leaks it, no more.
+        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.frames.max(1) * PAGE_BYTES as usize) };
+    }
+}
+
+static FOLIO: LineName = LineName {
+    name: "folio",
+    words: ["flags", "_refcount", "_mapcount", "mapping", "index", "", "", ""],
+};
+
+static ZONE: LineName = LineName {
+    name: "zone.lock",
+    words: ["lock", "lock.tail", "free", "", "", "", "", ""],
+};
+
+/// Folio flags.
+pub mod flag {
+    /// Somebody works on it (`PG_locked`).
+    pub const LOCKED: u64 = 1;
+    /// Its content is the file's (`PG_uptodate`).
+    pub const UPTODATE: u64 = 1 << 1;
+    /// Reading it should start the next readahead (`PG_readahead`).
+    pub const READAHEAD: u64 = 1 << 2;
+    /// Somebody waits for its lock (`PG_waiters`).
+    pub const WAITERS: u64 = 1 << 3;
+}
+
+/// `mapping` of a folio that belongs to no file.
+pub const ANON: u64 = u64::MAX >> 16;
+
+/// A folio of one page: flags, counts and mapping, all on one line as in `struct page`.
+pub struct Folio<M: Machine>(M::Line);
+
+impl<M: Machine> Folio<M> {
+    /// Flags.
+    #[inline(always)]
+    pub fn flags(&self) -> Word<'_, M::Line> {
+        Word::new(&self.0, 0)
+    }
+
+    /// References: one for the cache, one for each mapping, those of whoever works on it.
+    #[inline(always)]
+    pub fn refs(&self) -> RefCount<'_, M> {
+        RefCount::new(Word::new(&self.0, 1))
+    }
+
+    /// Ptes that map it.
+    #[inline(always)]
+    pub fn mapcount(&self) -> Word<'_, M::Line> {
+        Word::new(&self.0, 2)
+    }
+
+    /// 0: free or truncated. [`ANON`], or 1 + the number of the file.
+    #[inline(always)]
+    pub fn mapping(&self) -> Word<'_, M::Line> {
+        Word::new(&self.0, 3)
+    }
+
+    /// Sets up a folio that nobody else knows yet, with one reference.
+    #[inline(always)]
+    pub fn init(&self, mapping: u64, index: u64, flags: u64) {
+        let relaxed = Ordering::Relaxed;
+        self.0.store(0, flags, relaxed);
+        self.0.store(1, 1, relaxed);
+        self.0.store(2, 0, relaxed);
+        self.0.store(3, mapping, relaxed);
+        self.0.store(4, index, relaxed);
+    }
+}
+
+/// The frames of a space: metadata, free list, memory.
+pub struct Frames<M: Machine> {
+    folios: Box<[Folio<M>]>,
+    /// Free frames.
+    pub pool: Pool<M>,
+    arena: Arc<Arena>,
+    real: bool,
+}
+
+impl<M: Machine> Frames<M> {
+    /// The first `count` frames of `arena`. Where `real`, pages are cleared and
+    /// copied; else only the bookkeeping is done.
+    pub fn new(arena: Arc<Arena>, count: usize, real: bool) -> Self {
+        assert!(count <= arena.frames() || !real, "the arena has memory for every frame");
+        let folios = (0..count).map(|_| Folio(M::Line::new(&FOLIO, [0; LINE_WORDS]))).collect();
+        Self { folios, pool: Pool::new(&ZONE, 1, count as u32), arena, real }
+    }
+
+    /// Frames that there are, the zero page included.
+    pub fn count(&self) -> usize {
+        self.folios.len()
+    }
+
+    /// Whether pages have content.
+    pub fn has_content(&self) -> bool {
+        self.real
+    }
+
+    /// The folio of a frame.
+    #[inline(always)]
+    pub fn folio(&self, frame: Pfn) -> &Folio<M> {
+        &self.folios[frame.0 as usize]
+    }
+
+    /// A word of a frame's content; only where pages have content.
+    #[inline]
+    pub fn word(&self, frame: Pfn, index: usize) -> &AtomicU64 {
+        self.arena.word(frame, index)
+    }
+
+    /// Clears a frame that nobody else knows.
+    #[inline]
+    pub fn clear(&self, frame: Pfn) {
+        M::work(Work::ClearPage);
+        if self.real {
+            // SAFETY: the caller took the frame from the free list and has not yet
+            // published it, so no other thread reaches this page.
+            unsafe { self.arena.page(frame).write_bytes(0, PAGE_BYTES as usize) };
+        }
+    }
+
+    /// Copies `from`, a page that nobody writes, to `to`, a frame that nobody else knows.
+    #[inline]
+    pub fn copy(&self, from: Pfn, to: Pfn) {
+        M::work(Work::CopyPage);
+        if self.real {
+            assert_ne!(from, to, "a page is not copied to itself");
+            let (from, to) = (self.arena.page(from), self.arena.page(to));
+            // SAFETY: two different pages of the arena. `to` is unpublished; `from` is a
+            // page-cache page, which is written only before it is published, since
+            // shared file writes are refused when the workload is read.
+            unsafe { std::ptr::copy_nonoverlapping(from, to, PAGE_BYTES as usize) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::host::Host;
+
+    #[test]
+    fn pages_are_cleared_and_copied() {
+        let arena = Arena::new(4).expect("16 KiB can be had");
+        let frames = Frames::<Host>::new(arena, 4, true);
+        frames.word(Pfn(2), 0).store(5, Ordering::Relaxed);
+        frames.word(Pfn(2), 511).store(6, Ordering::Relaxed);
+        frames.copy(Pfn(2), Pfn(3));
+        frames.clear(Pfn(2));
+        let read = |frame, index| frames.word(Pfn(frame), index).load(Ordering::Relaxed);
+        assert_eq!([read(3, 0), read(3, 511), read(2, 0), read(2, 511)], [5, 6, 0, 0]);
+    }
+}

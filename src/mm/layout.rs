@@ -1,0 +1,101 @@
+//! Which field of `mm_struct` stands on which line.
+//!
+//! Where the count of mmap_lock stands decides what a fault under any scheme drags
+//! along, so a strategy names the kernel that it speaks for.
+
+use crate::machine::LineName;
+use crate::sync::rwsem::OwnerWords;
+use crate::sync::spinlock::LockWords;
+
+/// Lines of `mm_struct` that faults and writers touch.
+pub const MM_LINES: usize = 3;
+
+/// A word of a structure: which of its lines, and where on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Line of the structure.
+    pub line: usize,
+    /// Word of the line.
+    pub word: usize,
+}
+
+/// Where the fields of `mm_struct` are.
+#[derive(Debug)]
+pub struct MmLayout {
+    /// The kernel that this is the layout of.
+    pub kernel: &'static str,
+    /// The lines, by what results call them.
+    pub lines: [&'static LineName; MM_LINES],
+    /// Root of the VMA tree (`mm_mt.ma_root`).
+    pub mt_root: Field,
+    /// Top page table.
+    pub pgd: Field,
+    /// Threads that share the space.
+    pub mm_users: Field,
+    /// Bytes in page tables.
+    pub pgtables_bytes: Field,
+    /// VMAs.
+    pub map_count: Field,
+    /// Lock of the upper page-table levels, and of `anon_vma` of a VMA.
+    pub page_table_lock: (usize, LockWords),
+    /// Count of mmap_lock.
+    pub mmap_count: Field,
+    /// Line of mmap_lock's other words.
+    pub mmap_owner_line: usize,
+    /// mmap_lock's other words.
+    pub mmap_owner: OwnerWords,
+}
+
+static READ_MOSTLY: LineName = LineName {
+    name: "mm.mm_mt",
+    words: ["mm_mt.ma_root", "pgd", "task_size", "", "", "", "", ""],
+};
+
+static MMAP_LOCK: LineName = LineName {
+    name: "mm.mmap_lock",
+    words: [
+        "mm_users",
+        "pgtables_bytes",
+        "map_count",
+        "page_table_lock",
+        "page_table_lock.tail",
+        "mmap_lock.count",
+        "",
+        "",
+    ],
+};
+
+static MMAP_OWNER: LineName = LineName {
+    name: "mm.mmap_lock.owner",
+    words: [
+        "mmap_lock.owner",
+        "mmap_lock.osq",
+        "mmap_lock.osq.tail",
+        "mmap_lock.wait_lock",
+        "mmap_lock.wait_lock.tail",
+        "",
+        "mm_lock_seq",
+        "",
+    ],
+};
+
+/// Linux 7.2: root and pgd on read-mostly lines; `mmap_lock` is placed so that its
+/// count ends one line and its owner starts the next (computed from the order of
+/// fields in `include/linux/mm_types.h` and their alignment).
+pub const LINUX_7_2: MmLayout = MmLayout {
+    kernel: "7.2",
+    lines: [&READ_MOSTLY, &MMAP_LOCK, &MMAP_OWNER],
+    mt_root: Field { line: 0, word: 0 },
+    pgd: Field { line: 0, word: 1 },
+    mm_users: Field { line: 1, word: 0 },
+    pgtables_bytes: Field { line: 1, word: 1 },
+    map_count: Field { line: 1, word: 2 },
+    page_table_lock: (1, LockWords { locked: 3, tail: 4 }),
+    mmap_count: Field { line: 1, word: 5 },
+    mmap_owner_line: 2,
+    mmap_owner: OwnerWords {
+        owner: 0,
+        osq: LockWords { locked: 1, tail: 2 },
+        wait_lock: LockWords { locked: 3, tail: 4 },
+    },
+};

@@ -1,0 +1,119 @@
+//! The fault under mmap_lock, held for reading: what every strategy falls back to.
+//!
+//! The kernel's path before 6.4, and of every kernel since when nothing else works:
+//! the lock excludes all writers over the whole fault, so nothing is checked again.
+//! For I/O it pins the file, drops the lock, waits, and does the fault again.
+
+use super::fault::{
+    self, Access, End, Fallback, Kind, Outcome, Protection, PteSlot, Request, Stop, Walk,
+};
+use super::vma::Vma;
+use super::{Core, Mm, stage};
+use crate::machine::Machine;
+use crate::strategy::Strategy;
+
+/// A VMA that mmap_lock protects.
+struct Held<'a, M: Machine, S: Strategy<M>>(&'a Vma<M, S>);
+
+impl<M: Machine, S: Strategy<M>> Protection<M, S> for Held<'_, M, S> {
+    type Vma = Vma<M, S>;
+    const ALLOCATES_TABLES: bool = true;
+    const WAITS: bool = true;
+
+    #[inline(always)]
+    fn vma(&self) -> &Vma<M, S> {
+        self.0
+    }
+
+    fn prepare_anon_vma(&self, mm: &Mm<M, S>) -> Result<(), Fallback> {
+        mm.prepare_anon_vma(self.0);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn lock_pte<'a>(
+        &self,
+        mm: &'a Mm<M, S>,
+        walk: Walk,
+    ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
+        Ok(walk.lock(mm))
+    }
+}
+
+/// Handles a fault under mmap_lock from beginning to end.
+#[inline]
+pub fn fault<M: Machine, S: Strategy<M>>(
+    mm: &Mm<M, S>,
+    core: &mut Core<M>,
+    mut request: Request,
+) -> Outcome {
+    loop {
+        core.note_attempt();
+        match attempt(mm, core, &request) {
+            Ok(outcome) => return outcome,
+            Err(Stop::Wait(wait)) => {
+                request.waited = true;
+                if mm.wait(core, wait).is_err() {
+                    return failed(&request, End::Oom);
+                }
+            }
+            Err(Stop::Oom) => return failed(&request, End::Oom),
+            Err(Stop::Fallback(reason)) => unreachable!("nothing is behind mmap_lock: {reason:?}"),
+        }
+    }
+}
+
+#[inline(always)]
+fn attempt<M: Machine, S: Strategy<M>>(
+    mm: &Mm<M, S>,
+    core: &mut Core<M>,
+    request: &Request,
+) -> Result<Outcome, Stop> {
+    // Not needed under the lock; every strategy pays for a read section alike.
+    let section = core.read_section();
+    let lock = mm.mmap_lock().read();
+    M::mark(stage::LOCK);
+    let vma = mm.find_vma(request.addr);
+    M::mark(stage::LOOKUP);
+    let result = match vma {
+        Some(vma) if fault::allows(vma, request.access) => {
+            fault::handle(mm, core, request, &Held(vma))
+        }
+        _ => Ok(failed(request, End::Segv)),
+    };
+    drop(lock);
+    drop(section);
+    M::mark(stage::UNLOCK);
+    result
+}
+
+/// A fault that maps nothing, under the kind that its access alone tells.
+pub fn failed(request: &Request, end: End) -> Outcome {
+    let kind = match request.access {
+        Access::Read => Kind::AnonRead,
+        Access::Write => Kind::AnonWrite,
+    };
+    Outcome { kind, end }
+}
+
+/// What a strategy does with an attempt of its own that did not end the fault: waits
+/// and says that it may try again (`None`), or does the fault under mmap_lock.
+#[cold]
+pub fn after<M: Machine, S: Strategy<M>>(
+    mm: &Mm<M, S>,
+    core: &mut Core<M>,
+    request: &mut Request,
+    stop: Stop,
+) -> Option<Outcome> {
+    match stop {
+        Stop::Wait(wait) => {
+            request.waited = true;
+            mm.wait(core, wait).is_err().then(|| failed(request, End::Oom))
+        }
+        Stop::Fallback(reason) => {
+            core.note_fallback(reason);
+            Some(fault(mm, core, *request))
+        }
+        Stop::Oom => Some(failed(request, End::Oom)),
+    }
+}

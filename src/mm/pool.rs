@@ -1,0 +1,135 @@
+//! Free lists: a shared one behind a lock, and a batch of it on each core.
+//!
+//! Frames, page tables and VMAs are slots of arrays that are made before a storm,
+//! and are handed out by number, so that a storm allocates nothing from the system
+//! and a number never dangles. The shape is the kernel's: per-core page lists that
+//! are refilled from the zone in batches of 63 (`pcp->batch`, `mm/page_alloc.c`).
+
+use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
+use crate::sync::locked::Locked;
+use crate::sync::spinlock::{LockWords, Waiters};
+
+/// Slots moved at a time between a core and the shared list.
+pub const BATCH: usize = 63;
+/// Slots that a core may keep before it gives a batch back.
+const KEPT_MAX: usize = 6 * BATCH;
+
+const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
+const FREE: usize = 2;
+
+/// The shared list.
+pub struct Pool<M: Machine> {
+    line: M::Line,
+    free: Locked<Vec<u32>>,
+    slots: usize,
+}
+
+impl<M: Machine> Pool<M> {
+    /// All of `slots` but the first `reserved`, lowest on top.
+    pub fn new(name: &'static LineName, reserved: u32, slots: u32) -> Self {
+        let free: Vec<u32> = (reserved..slots).rev().collect();
+        let mut words = [0; LINE_WORDS];
+        words[FREE] = free.len() as u64;
+        Self { line: M::Line::new(name, words), slots: free.len(), free: Locked::new(free) }
+    }
+
+    fn with<R>(&self, waiters: &Waiters<M>, on: impl FnOnce(&mut Vec<u32>) -> R) -> R {
+        // SAFETY: `free` belongs to this pool, whose lock words never change and are
+        // locked here alone.
+        let mut free = unsafe { self.free.lock::<M>(&self.line, LOCK, waiters) };
+        let result = on(&mut free);
+        self.line.store(FREE, free.len() as u64, Ordering::Relaxed);
+        result
+    }
+
+    /// Slots that are on the shared list.
+    pub fn free(&self) -> usize {
+        self.line.load(FREE, Ordering::Relaxed) as usize
+    }
+
+    /// Slots that there are.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// Takes one slot past the batches.
+    pub fn take(&self, waiters: &Waiters<M>) -> Option<u32> {
+        self.with(waiters, Vec::pop)
+    }
+
+    /// Gives one slot back past the batches.
+    pub fn give(&self, waiters: &Waiters<M>, slot: u32) {
+        self.with(waiters, |free| free.push(slot));
+    }
+}
+
+/// A core's share of a pool. Nobody else sees it, so it is no tracked line.
+#[derive(Debug)]
+pub struct Cache(Vec<u32>);
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self(Vec::with_capacity(KEPT_MAX + 1))
+    }
+}
+
+impl Cache {
+    /// Takes a slot, `None` where neither the core nor the pool has one.
+    #[inline]
+    pub fn take<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) -> Option<u32> {
+        if self.0.is_empty() {
+            self.refill(pool, waiters);
+        }
+        self.0.pop()
+    }
+
+    #[cold]
+    fn refill<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) {
+        pool.with(waiters, |free| {
+            let from = free.len().saturating_sub(BATCH);
+            self.0.extend(free.drain(from..));
+        });
+    }
+
+    /// Gives a slot back.
+    #[inline]
+    pub fn give<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>, slot: u32) {
+        self.0.push(slot);
+        if self.0.len() > KEPT_MAX {
+            self.drain(pool, waiters, BATCH);
+        }
+    }
+
+    /// Gives everything back.
+    pub fn retire<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) {
+        self.drain(pool, waiters, self.0.len());
+    }
+
+    fn drain<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>, count: usize) {
+        pool.with(waiters, |free| free.extend(self.0.drain(..count)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::host::Host;
+
+    static NAME: LineName = LineName { name: "test.pool", words: [""; LINE_WORDS] };
+
+    #[test]
+    fn every_slot_comes_back() {
+        let pool = Pool::<Host>::new(&NAME, 1, 1001);
+        let waiters = Waiters::new(1);
+        let mut cache = Cache::default();
+        let mut taken: Vec<u32> =
+            std::iter::from_fn(|| cache.take(&pool, &waiters)).collect();
+        assert_eq!((taken.len(), pool.free()), (1000, 0));
+        taken.iter().for_each(|slot| cache.give(&pool, &waiters, *slot));
+        assert!(pool.free() >= 1000 - KEPT_MAX, "a core keeps no more than its share");
+        cache.retire(&pool, &waiters);
+        assert_eq!(pool.free(), pool.slots());
+        taken.sort_unstable();
+        assert!(taken.iter().copied().eq(1..1001));
+    }
+}

@@ -1,0 +1,37 @@
+//! What happens between rounds, when no core faults: not simulated work, so it takes
+//! no mmap_lock and waits for no grace period.
+
+use super::{Core, Mm};
+use crate::machine::{Machine, Ordering};
+use crate::strategy::Strategy;
+
+impl<M: Machine, S: Strategy<M>> Mm<M, S> {
+    /// Zaps part `share` of `shares` of all page tables: contiguous in addresses, so
+    /// that a thread gets back the frames of the slice it touched.
+    pub fn zap_share(&self, core: &mut Core<M>, share: usize, shares: usize) {
+        let mut tables = Vec::new();
+        self.for_each_page_table(|table, _| tables.push(table));
+        let (from, to) = (tables.len() * share / shares, tables.len() * (share + 1) / shares);
+        let mut gathered = Vec::new();
+        for table in &tables[from..to] {
+            self.zap_table(core, *table, &mut gathered);
+        }
+    }
+
+    /// Takes the pages that this core read out of the page cache again. All is zapped.
+    pub fn evict_read_in(&self, core: &mut Core<M>) {
+        while let Some((file, index)) = core.read_in.pop() {
+            let frame = self.files[file].remove(index, &self.waiters);
+            core.put_folio(self, frame.expect("what was read in is in the cache"));
+        }
+    }
+
+    /// Frees all page tables and forgets every `anon_vma`, as a fresh mapping has it.
+    /// All is zapped.
+    pub fn forget_tables(&self, core: &mut Core<M>) {
+        self.free_tables(core);
+        self.tree.for_each(self.field(S::LAYOUT.mt_root), |vma| {
+            self.vmas.get(vma).anon_vma().store(0, Ordering::Relaxed);
+        });
+    }
+}

@@ -1,0 +1,239 @@
+//! Virtual memory areas.
+
+use super::addr::{PAGE_SHIFT, Vaddr};
+use super::pool::Pool;
+use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use crate::strategy::Strategy;
+
+// As in Linux 7.2 (offsets computed from the order of fields in
+// `include/linux/mm_types.h`): what a lookup reads stands on the first line, what a
+// file fault reads on the second. The third line holds what a scheme adds
+// (`vm_refcnt`), and is its own (`Strategy::VmaWords`).
+static LOOKUP_LINE: LineName = LineName {
+    name: "vma.vm_start",
+    words: ["vm_start", "vm_end", "vm_mm", "vm_flags", "", "", "", ""],
+};
+
+static FILE_LINE: LineName = LineName {
+    name: "vma.vm_file",
+    words: ["anon_vma", "vm_pgoff", "vm_file", "fault_around_order", "", "", "", ""],
+};
+
+static SLAB: LineName = LineName {
+    name: "slab.vm_area",
+    words: ["lock", "lock.tail", "free", "", "", "", "", ""],
+};
+
+/// `vm_flags`.
+pub mod flag {
+    /// Writes are allowed.
+    pub const WRITE: u64 = 1;
+    /// Writes go to the file.
+    pub const SHARED: u64 = 1 << 1;
+    /// The file system may be called by a speculative fault.
+    pub const SPECULATE: u64 = 1 << 2;
+}
+
+/// A mapping that is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mapping {
+    /// First address.
+    pub start: Vaddr,
+    /// First address behind it.
+    pub end: Vaddr,
+    /// [`flag`]s.
+    pub flags: u64,
+    /// The file that is mapped, by number.
+    pub file: Option<usize>,
+    /// First page of the file.
+    pub pgoff: u64,
+    /// Read faults map up to `1 << order` cached pages.
+    pub fault_around_order: u8,
+}
+
+/// What a fault reads of a VMA: from the VMA itself, or from a copy of it.
+pub trait VmaFields {
+    /// `vm_start` and `vm_end`.
+    fn range(&self) -> (Vaddr, Vaddr);
+    /// `vm_flags`.
+    fn flags(&self) -> u64;
+    /// Whether an `anon_vma` is set.
+    fn has_anon_vma(&self) -> bool;
+    /// `vm_file`, by number.
+    fn file(&self) -> Option<usize>;
+    /// `vm_pgoff`: the first mapped page of the file.
+    fn pgoff(&self) -> u64;
+    /// Log2 of the pages that a read fault maps around it.
+    fn fault_around_order(&self) -> u8;
+
+    /// The page of the file that `addr` maps.
+    #[inline(always)]
+    fn file_page(&self, addr: Vaddr) -> u64 {
+        self.pgoff() + ((addr.0 - self.range().0.0) >> PAGE_SHIFT)
+    }
+
+    /// Whether `addr` lies inside.
+    #[inline(always)]
+    fn contains(&self, addr: Vaddr) -> bool {
+        let (start, end) = self.range();
+        start <= addr && addr < end
+    }
+}
+
+/// A `vm_area_struct`, and the words that strategy `S` adds to it.
+///
+/// Fields change only under mmap_lock held for writing (`anon_vma`: under
+/// `page_table_lock`), and are published to readers by the `Release` store that
+/// links the VMA into the tree.
+pub struct Vma<M: Machine, S: Strategy<M>> {
+    lookup: M::Line,
+    file: M::Line,
+    /// The strategy's own.
+    pub words: S::VmaWords,
+}
+
+impl<M: Machine, S: Strategy<M>> Vma<M, S> {
+    fn new() -> Self {
+        Self {
+            lookup: M::Line::new(&LOOKUP_LINE, [0; LINE_WORDS]),
+            file: M::Line::new(&FILE_LINE, [0; LINE_WORDS]),
+            words: S::vma_words(),
+        }
+    }
+
+    /// Fills in a VMA that nobody else knows yet.
+    pub fn init(&self, mapping: &Mapping) {
+        let (lookup, file, relaxed) = (&self.lookup, &self.file, Ordering::Relaxed);
+        lookup.store(0, mapping.start.0, relaxed);
+        lookup.store(1, mapping.end.0, relaxed);
+        lookup.store(2, 1, relaxed);
+        lookup.store(3, mapping.flags, relaxed);
+        file.store(0, 0, relaxed);
+        file.store(1, mapping.pgoff, relaxed);
+        file.store(2, mapping.file.map_or(0, |file| file as u64 + 1), relaxed);
+        file.store(3, u64::from(mapping.fault_around_order), relaxed);
+    }
+
+    /// The word of `anon_vma`: 0 or 1. It goes from 0 to 1 under `page_table_lock`.
+    #[inline(always)]
+    pub fn anon_vma(&self) -> Word<'_, M::Line> {
+        Word::new(&self.file, 0)
+    }
+}
+
+impl<M: Machine, S: Strategy<M>> VmaFields for Vma<M, S> {
+    #[inline(always)]
+    fn range(&self) -> (Vaddr, Vaddr) {
+        let relaxed = Ordering::Relaxed;
+        (Vaddr(self.lookup.load(0, relaxed)), Vaddr(self.lookup.load(1, relaxed)))
+    }
+
+    #[inline(always)]
+    fn flags(&self) -> u64 {
+        self.lookup.load(3, Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn has_anon_vma(&self) -> bool {
+        // Acquire: pairs with the Release store in `mm::prepare_anon_vma`.
+        self.file.load(0, Ordering::Acquire) != 0
+    }
+
+    #[inline(always)]
+    fn file(&self) -> Option<usize> {
+        (self.file.load(2, Ordering::Relaxed) as usize).checked_sub(1)
+    }
+
+    #[inline(always)]
+    fn pgoff(&self) -> u64 {
+        self.file.load(1, Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn fault_around_order(&self) -> u8 {
+        self.file.load(3, Ordering::Relaxed) as u8
+    }
+}
+
+/// A VMA's fields as they once were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VmaCopy {
+    range: (Vaddr, Vaddr),
+    flags: u64,
+    anon_vma: bool,
+    file: Option<usize>,
+    pgoff: u64,
+    fault_around_order: u8,
+}
+
+impl VmaCopy {
+    /// Reads all fields; whether they belong together is the caller's to check.
+    #[inline(always)]
+    pub fn of(vma: &impl VmaFields) -> Self {
+        Self {
+            range: vma.range(),
+            flags: vma.flags(),
+            anon_vma: vma.has_anon_vma(),
+            file: vma.file(),
+            pgoff: vma.pgoff(),
+            fault_around_order: vma.fault_around_order(),
+        }
+    }
+}
+
+impl VmaFields for VmaCopy {
+    #[inline(always)]
+    fn range(&self) -> (Vaddr, Vaddr) {
+        self.range
+    }
+
+    #[inline(always)]
+    fn flags(&self) -> u64 {
+        self.flags
+    }
+
+    #[inline(always)]
+    fn has_anon_vma(&self) -> bool {
+        self.anon_vma
+    }
+
+    #[inline(always)]
+    fn file(&self) -> Option<usize> {
+        self.file
+    }
+
+    #[inline(always)]
+    fn pgoff(&self) -> u64 {
+        self.pgoff
+    }
+
+    #[inline(always)]
+    fn fault_around_order(&self) -> u8 {
+        self.fault_around_order
+    }
+}
+
+/// Number of a VMA in [`Vmas`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VmaId(pub u32);
+
+/// All VMAs of a space, free ones included.
+pub struct Vmas<M: Machine, S: Strategy<M>> {
+    slots: Box<[Vma<M, S>]>,
+    /// The free ones.
+    pub pool: Pool<M>,
+}
+
+impl<M: Machine, S: Strategy<M>> Vmas<M, S> {
+    /// `count` VMAs.
+    pub fn new(count: u32) -> Self {
+        let slots = (0..count).map(|_| Vma::new()).collect();
+        Self { slots, pool: Pool::new(&SLAB, 0, count) }
+    }
+
+    /// One of them.
+    #[inline(always)]
+    pub fn get(&self, id: VmaId) -> &Vma<M, S> {
+        &self.slots[id.0 as usize]
+    }
+}

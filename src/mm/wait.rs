@@ -1,0 +1,97 @@
+//! Waiting for a page with no lock held: the file is pinned instead.
+//!
+//! Reference: Linux 7.2 `mm/filemap.c` (`maybe_unlock_mmap_for_io`, `filemap_fault`):
+//! the fault pins the file, drops its lock, reads or waits, unpins, and the whole
+//! fault is done again.
+
+use super::addr::Pfn;
+use super::frames::flag;
+use super::page_cache::File;
+use super::{Core, Mm};
+use crate::machine::{Machine, Ordering};
+use crate::strategy::Strategy;
+
+/// What is waited for. Holds a reference on the file, and on the folio where there is
+/// one, until [`Mm::wait`] has waited.
+#[must_use]
+pub struct Wait {
+    file: usize,
+    index: u64,
+    folio: Option<Pfn>,
+}
+
+impl Wait {
+    /// Page `index` of `file` is not in the cache.
+    pub(super) fn for_io<M: Machine>(file: &File<M>, index: u64) -> Self {
+        file.refs().get();
+        Self { file: file.number(), index, folio: None }
+    }
+
+    /// It is, but somebody works on it. The caller's reference on the folio goes over.
+    pub(super) fn for_folio<M: Machine>(file: &File<M>, index: u64, folio: Pfn) -> Self {
+        file.refs().get();
+        Self { file: file.number(), index, folio: Some(folio) }
+    }
+}
+
+impl<M: Machine, S: Strategy<M>> Mm<M, S> {
+    /// Reads the page, or waits until whoever works on it is done. The caller holds no
+    /// lock and is in no read section.
+    ///
+    /// # Errors
+    /// Where no frame is left.
+    #[cold]
+    pub fn wait(&self, core: &mut Core<M>, wait: Wait) -> Result<(), OutOfMemory> {
+        let file = &self.files[wait.file];
+        let result = match wait.folio {
+            Some(folio) => {
+                file.wait_unlocked(&self.frames, folio, &self.waiters);
+                core.put_folio(self, folio);
+                Ok(())
+            }
+            None => self.read_page(core, file, wait.index),
+        };
+        let last = file.refs().put();
+        assert!(!last, "the opener keeps the file open");
+        result
+    }
+
+    /// Brings page `index` into the cache, locked for as long as the read takes.
+    fn read_page(
+        &self,
+        core: &mut Core<M>,
+        file: &File<M>,
+        index: u64,
+    ) -> Result<(), OutOfMemory> {
+        let frame = core.take_frame(self).ok_or(OutOfMemory)?;
+        self.frames.folio(frame).init(file.mapping(), index, flag::LOCKED);
+        if !file.insert(index, frame, &self.waiters) {
+            // Somebody else was first: the next attempt waits for their read.
+            core.give_frame(self, frame);
+            return Ok(());
+        }
+        core.read_in.push((file.number(), index));
+        core.sleep_io(file.io_ns[index as usize % file.io_ns.len()]);
+        self.write_file_content(file.number(), index, frame);
+        self.frames.folio(frame).flags().fetch_or(flag::UPTODATE, Ordering::Release);
+        file.unlock_folio(&self.frames, frame, &self.waiters);
+        Ok(())
+    }
+
+    /// Puts the content of page `index` into `frame`: its first word says which page of
+    /// which file it is, so that the books can tell.
+    pub(super) fn write_file_content(&self, file: usize, index: u64, frame: Pfn) {
+        if self.frames.has_content() {
+            self.frames.word(frame, 0).store(file_stamp(file, index), Ordering::Relaxed);
+        }
+    }
+}
+
+/// First word of a file's page.
+pub(super) fn file_stamp(file: usize, index: u64) -> u64 {
+    (file as u64 + 1) << 48 | index
+}
+
+/// No frame was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfMemory;

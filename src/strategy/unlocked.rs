@@ -1,0 +1,96 @@
+//! No protection of the VMA at all: the bound that no scheme can beat.
+//!
+//! *Fault:* the VMA is looked up and used. The page tables keep their own locks, since
+//! every scheme has those. *Writers* are not allowed, which is why nothing can go
+//! wrong: a workload with writers is refused.
+
+use super::Strategy;
+use crate::machine::Machine;
+use crate::mm::fault::{self, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use crate::mm::vma::Vma;
+use crate::mm::{Core, Mm, locked, stage};
+use crate::workload::{Op, Workload};
+
+/// See the module.
+pub struct Unlocked;
+
+/// Why a workload may not be run without protection: it changes mappings.
+pub(super) fn refuses(workload: &Workload) -> Option<String> {
+    let ops = workload.groups.iter().flat_map(|g| &g.phases).flat_map(|p| &p.ops);
+    // Every operation that there is only touches: this match asks again of the next.
+    ops.fold(None, |refused, op| match op {
+        Op::Touch(_) => refused,
+    })
+}
+
+/// A VMA that stays as it is, since nobody changes any.
+struct Bare<'a, M: Machine>(&'a Vma<M, Unlocked>);
+
+impl<M: Machine> Protection<M, Unlocked> for Bare<'_, M> {
+    type Vma = Vma<M, Unlocked>;
+    const ALLOCATES_TABLES: bool = true;
+    const WAITS: bool = true;
+
+    #[inline(always)]
+    fn vma(&self) -> &Vma<M, Unlocked> {
+        self.0
+    }
+
+    fn prepare_anon_vma(&self, mm: &Mm<M, Unlocked>) -> Result<(), Fallback> {
+        mm.prepare_anon_vma(self.0);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn lock_pte<'a>(
+        &self,
+        mm: &'a Mm<M, Unlocked>,
+        walk: Walk,
+    ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
+        Ok(walk.lock(mm))
+    }
+}
+
+#[inline(always)]
+fn attempt<M: Machine>(
+    mm: &Mm<M, Unlocked>,
+    core: &mut Core<M>,
+    request: &Request,
+) -> Result<Outcome, Stop> {
+    // Not needed without writers; every strategy pays for a read section alike.
+    let _section = core.read_section();
+    let vma = mm.find_vma(request.addr);
+    M::mark(stage::LOOKUP);
+    match vma {
+        Some(vma) if fault::allows(vma, request.access) => {
+            fault::handle(mm, core, request, &Bare(vma))
+        }
+        _ => Ok(locked::failed(request, End::Segv)),
+    }
+}
+
+impl<M: Machine> Strategy<M> for Unlocked {
+    type MmWords = ();
+    type VmaWords = ();
+
+    fn mm_words() {}
+    fn vma_words() {}
+
+    #[inline]
+    fn fault(mm: &Mm<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
+        mm.enter_fault();
+        loop {
+            core.note_attempt();
+            let result = attempt(mm, core, &request);
+            M::mark(stage::UNLOCK);
+            match result {
+                Ok(outcome) => return outcome,
+                Err(stop) => {
+                    if let Some(outcome) = locked::after(mm, core, &mut request, stop) {
+                        return outcome;
+                    }
+                }
+            }
+        }
+    }
+}

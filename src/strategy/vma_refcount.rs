@@ -1,0 +1,159 @@
+//! A reference on the VMA for every fault: "a total loss" (Zijlstra, linux-mm,
+//! 2021-04-08).
+//!
+//! *Fault:* the VMA is found under RCU; then its reference count is raised, and
+//! lowered when the fault is over: two writes of one line of the VMA, the same for
+//! all cores that fault in one huge VMA. The reference keeps the VMA in memory but
+//! excludes no writer, so `detached` is checked again before a table is published
+//! (under the lock of its parent) and before a pte is (under the page-table lock).
+//! *Writers* mark a VMA that they take out as detached before they zap it, and drop
+//! the tree's reference. *Collision:* the fault falls back to mmap_lock.
+//!
+//! For I/O the reference is dropped, the file pinned, and the fault done again: else
+//! as complete as the fault under mmap_lock.
+
+use super::Strategy;
+use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use crate::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use crate::mm::vma::Vma;
+use crate::mm::{Core, Mm, locked, stage};
+use crate::sync::refcount::RefCount;
+
+static VM_REFCNT: LineName = LineName {
+    name: "vma.vm_refcnt",
+    words: ["vm_refcnt", "detached", "", "", "", "", "", ""],
+};
+
+/// See the module.
+pub struct VmaRefcount;
+
+/// The line that it adds to a VMA, apart from what a fault reads, as in Linux 6.15.
+pub struct VmaWords<M: Machine>(M::Line);
+
+impl<M: Machine> VmaWords<M> {
+    /// References: one of the tree, and those of faults. 0: gone.
+    #[inline(always)]
+    fn refs(&self) -> RefCount<'_, M> {
+        RefCount::new(Word::new(&self.0, 0))
+    }
+
+    #[inline(always)]
+    fn detached(&self) -> Word<'_, M::Line> {
+        Word::new(&self.0, 1)
+    }
+}
+
+/// A VMA that has a reference of this fault.
+struct Referenced<'a, M: Machine>(&'a Vma<M, VmaRefcount>);
+
+impl<'a, M: Machine> Referenced<'a, M> {
+    #[inline(always)]
+    fn get(vma: &'a Vma<M, VmaRefcount>) -> Option<Self> {
+        vma.words.refs().get_unless_zero().then_some(()).map(|()| Self(vma))
+    }
+
+    /// Acquire: pairs with the Release store of the writer, which comes before it takes
+    /// any lock under which this is asked.
+    #[inline(always)]
+    fn check(&self) -> Result<(), Fallback> {
+        match self.0.words.detached().load(Ordering::Acquire) {
+            0 => Ok(()),
+            _ => Err(Fallback::VmaLockAbort),
+        }
+    }
+}
+
+impl<M: Machine> Drop for Referenced<'_, M> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // The VMA is freed after a grace period, whoever drops the last reference.
+        self.0.words.refs().put();
+        M::mark(stage::UNLOCK);
+    }
+}
+
+impl<M: Machine> Protection<M, VmaRefcount> for Referenced<'_, M> {
+    type Vma = Vma<M, VmaRefcount>;
+    const ALLOCATES_TABLES: bool = true;
+    const WAITS: bool = true;
+
+    #[inline(always)]
+    fn vma(&self) -> &Vma<M, VmaRefcount> {
+        self.0
+    }
+
+    fn check_table(&self) -> Result<(), Fallback> {
+        self.check()
+    }
+
+    fn prepare_anon_vma(&self, mm: &Mm<M, VmaRefcount>) -> Result<(), Fallback> {
+        mm.prepare_anon_vma(self.0);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn lock_pte<'a>(
+        &self,
+        mm: &'a Mm<M, VmaRefcount>,
+        walk: Walk,
+    ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
+        let slot = walk.lock(mm);
+        self.check()?;
+        Ok(slot)
+    }
+}
+
+#[inline(always)]
+fn attempt<M: Machine>(
+    mm: &Mm<M, VmaRefcount>,
+    core: &mut Core<M>,
+    request: &Request,
+) -> Result<Outcome, Stop> {
+    // The read section lasts as long as the attempt: tables are freed under RCU too.
+    let _section = core.read_section();
+    let vma = mm.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
+    M::mark(stage::LOOKUP);
+    let referenced = Referenced::get(vma).ok_or(Fallback::VmaLockMiss)?;
+    M::mark(stage::LOCK);
+    if !fault::allows(vma, request.access) {
+        return Err(Fallback::AccessError.into());
+    }
+    fault::handle(mm, core, request, &referenced)
+}
+
+impl<M: Machine> Strategy<M> for VmaRefcount {
+    type MmWords = ();
+    type VmaWords = VmaWords<M>;
+
+    fn mm_words() {}
+
+    fn vma_words() -> VmaWords<M> {
+        VmaWords(M::Line::new(&VM_REFCNT, [0; LINE_WORDS]))
+    }
+
+    #[inline]
+    fn fault(mm: &Mm<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
+        mm.enter_fault();
+        loop {
+            core.note_attempt();
+            match attempt(mm, core, &request) {
+                Ok(outcome) => return outcome,
+                Err(stop) => {
+                    if let Some(outcome) = locked::after(mm, core, &mut request, stop) {
+                        return outcome;
+                    }
+                }
+            }
+        }
+    }
+
+    fn attach(_mm: &Mm<M, Self>, vma: &Vma<M, Self>) {
+        vma.words.detached().store(0, Ordering::Relaxed);
+        vma.words.0.store(0, 1, Ordering::Release);
+    }
+
+    fn detach(_mm: &Mm<M, Self>, vma: &Vma<M, Self>) {
+        vma.words.detached().store(1, Ordering::Release);
+        vma.words.refs().put();
+    }
+}
