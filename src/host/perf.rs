@@ -39,6 +39,19 @@ pub struct Counts {
     pub running_share: f64,
 }
 
+impl Counts {
+    /// Adds another thread's counts; the running share is the smaller of both.
+    pub fn plus(&self, other: &Counts) -> Counts {
+        Counts {
+            cycles: self.cycles + other.cycles,
+            instructions: self.instructions + other.instructions,
+            cache_misses: self.cache_misses + other.cache_misses,
+            hitm_loads: self.hitm_loads.zip(other.hitm_loads).map(|(a, b)| a + b),
+            running_share: self.running_share.min(other.running_share),
+        }
+    }
+}
+
 /// Why there are no counters.
 #[derive(Debug, thiserror::Error)]
 pub enum WhyNot {

@@ -13,7 +13,7 @@
 //! Not counted: an upgrade that only invalidates copies of readers, a first access,
 //! and a write to a *neighbouring word* until that word is read or written.
 
-use super::host::{Record, prefetch_w, relax};
+use super::host::{Record, Recorded, prefetch_w, relax};
 use super::{LINE_WORDS, Line, LineName, Ordering, VALUE_BITS};
 use std::cell::RefCell;
 use std::sync::Mutex;
@@ -28,23 +28,20 @@ impl Record for Counted {
     fn start() {
         LEDGER.set(Some(Ledger::new()));
     }
-}
 
-impl Counted {
-    /// What the calling thread counted since [`Record::start`], in the order in
-    /// which lines were first named; stops counting.
-    pub fn finish() -> Tally {
+    /// What is seen while paused is remembered, so that it is not counted later.
+    fn pause(paused: bool) {
+        with_ledger(|ledger| ledger.paused = paused);
+    }
+
+    fn finish() -> Recorded {
         let ledger = LEDGER.take();
         let names = NAMES.lock().expect("naming a line does not panic");
-        let lines = ledger.map_or_else(Vec::new, |ledger| ledger.lines);
-        Tally(
-            lines
-                .into_iter()
-                .zip(names.iter())
-                .filter(|(tally, _)| *tally != LineTally::default())
-                .map(|(tally, name)| (*name, tally))
-                .collect(),
-        )
+        let lines = ledger.map(|ledger| {
+            let named = names.iter().copied().zip(ledger.lines);
+            Tally(named.filter(|(_, tally)| *tally != LineTally::default()).collect())
+        });
+        Recorded { lines, ..Recorded::default() }
     }
 }
 
@@ -103,6 +100,7 @@ struct Ledger {
     lines: Vec<LineTally>,
     memory: Box<[Memory]>,
     stamp: u64,
+    paused: bool,
 }
 
 enum Access {
@@ -113,7 +111,12 @@ enum Access {
 impl Ledger {
     fn new() -> Self {
         let stamp = (super::host::core() as u64 + 1) << 8;
-        Self { lines: Vec::new(), memory: vec![Memory::default(); REMEMBERED].into(), stamp }
+        Self {
+            lines: Vec::new(),
+            memory: vec![Memory::default(); REMEMBERED].into(),
+            stamp,
+            paused: false,
+        }
     }
 
     fn place(&mut self, line: usize) -> &mut Memory {
@@ -130,6 +133,9 @@ impl Ledger {
         let moved = place.known & (1 << word) != 0 && place.words[word] != found;
         place.known |= 1 << word;
         place.words[word] = left;
+        if self.paused {
+            return;
+        }
         let name = line.name as usize;
         if self.lines.len() <= name {
             self.lines.resize(name + 1, LineTally::default());
@@ -304,6 +310,10 @@ mod tests {
 
     static NAME: LineName = LineName { name: "test.line", words: [""; LINE_WORDS] };
 
+    fn counted() -> Tally {
+        Counted::finish().lines.expect("it was started")
+    }
+
     fn tally(of: &Tally) -> LineTally {
         of.0.iter()
             .find(|(name, _)| std::ptr::eq(*name, &NAME))
@@ -324,7 +334,7 @@ mod tests {
         assert_eq!(line.fetch_and(0, 3, Ordering::Relaxed), 15);
         line.store(0, 5, Ordering::Release);
         assert_eq!(line.spin_until(0, |v| v == 5), 5);
-        let tally = tally(&Counted::finish());
+        let tally = tally(&counted());
         assert_eq!(tally, LineTally { reads: 2, writes: 8, transfers: 0 });
     }
 
@@ -349,7 +359,7 @@ mod tests {
                     line.words[1].store(turn + 1, Ordering::Release);
                 }
                 barrier.wait();
-                Counted::finish()
+                counted()
             })
         });
         let mut total = Tally::default();

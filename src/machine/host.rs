@@ -14,7 +14,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 pub use super::counted::{Counted, LineTally, Tally};
-pub use super::staged::Staged;
+pub use super::staged::{STAGES_MAX, Staged};
 
 /// The machine that the program runs on, recording what `A` records.
 pub struct Host<A = Bare>(PhantomData<fn() -> A>);
@@ -28,6 +28,21 @@ pub trait Record: 'static {
     fn mark(_stage: usize) {}
     /// Starts recording on the calling thread, from nothing.
     fn start() {}
+    /// Stops or resumes adding to what is recorded: a reset is no part of a storm.
+    fn pause(_paused: bool) {}
+    /// Stops recording, and returns what was.
+    fn finish() -> Recorded {
+        Recorded::default()
+    }
+}
+
+/// What was recorded on a thread.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// Transfers by name of line, where counted.
+    pub lines: Option<Tally>,
+    /// Nanoseconds by stage, where timed.
+    pub stages_ns: Option<[u64; STAGES_MAX]>,
 }
 
 /// Nothing is recorded: what throughput is measured with.
@@ -109,7 +124,7 @@ pub(super) fn core() -> usize {
 pub(super) fn relax(spins: &mut u32) {
     std::hint::spin_loop();
     *spins += 1;
-    if *spins % SPINS_BEFORE_YIELD == 0 {
+    if spins.is_multiple_of(SPINS_BEFORE_YIELD) {
         YIELDS.set(YIELDS.get() + 1);
         thread::yield_now();
     }

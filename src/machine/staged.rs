@@ -1,7 +1,7 @@
 //! Time of each stage of a fault, measured where the code passes its end.
 
-use super::host::{BareLine, Record};
-use quanta::Clock;
+use super::host::{BareLine, Record, Recorded};
+use crate::host::clock::Clock;
 use std::cell::RefCell;
 
 /// Stages that can be told apart.
@@ -27,25 +27,22 @@ impl Record for Staged {
     fn mark(stage: usize) {
         STOPWATCH.with_borrow_mut(|watch| {
             if let Some(watch) = watch {
-                let now = watch.clock.raw();
+                let now = watch.clock.end();
                 watch.ticks[stage] += now.saturating_sub(watch.last);
-                watch.last = watch.clock.raw();
+                watch.last = watch.clock.start();
             }
         });
     }
 
     fn start() {
         let clock = Clock::new();
-        let last = clock.raw();
+        let last = clock.start();
         STOPWATCH.set(Some(Stopwatch { clock, last, ticks: [0; STAGES_MAX] }));
     }
-}
 
-impl Staged {
-    /// Nanoseconds by stage since [`Record::start`] on this thread; stops the watch.
-    pub fn finish() -> [u64; STAGES_MAX] {
-        let watch = STOPWATCH.take();
-        watch.map_or([0; STAGES_MAX], |w| w.ticks.map(|t| w.clock.delta_as_nanos(0, t)))
+    fn finish() -> Recorded {
+        let ns = STOPWATCH.take().map(|w| w.ticks.map(|t| w.clock.delta_ns(0, t) as u64));
+        Recorded { stages_ns: ns, ..Recorded::default() }
     }
 }
 
@@ -59,7 +56,7 @@ mod tests {
         Staged::mark(3);
         std::thread::sleep(std::time::Duration::from_millis(2));
         Staged::mark(5);
-        let ns = Staged::finish();
+        let ns = Staged::finish().stages_ns.expect("it was started");
         assert!(ns[5] >= 2_000_000, "the sleep is the fifth stage's: {ns:?}");
         assert!(ns[3] < ns[5] && ns[4] == 0);
     }
@@ -67,6 +64,6 @@ mod tests {
     #[test]
     fn nothing_is_timed_before_the_start() {
         Staged::mark(1);
-        assert_eq!(Staged::finish(), [0; STAGES_MAX]);
+        assert!(Staged::finish().stages_ns.is_none());
     }
 }

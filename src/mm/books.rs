@@ -56,7 +56,12 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
         }
         let (nodes_free, nodes) = self.tree.free_nodes();
         equal("free frames", self.frames.pool.free(), "frames", self.frames.pool.slots())?;
-        equal("free tables and the pgd", self.tables.pool.free() + 1, "tables", self.tables.pool.slots())?;
+        equal(
+            "free tables and the pgd",
+            self.tables.pool.free() + 1,
+            "tables",
+            self.tables.pool.slots(),
+        )?;
         equal("free VMAs", self.vmas.pool.free(), "VMAs", self.vmas.pool.slots())?;
         equal("free tree nodes", nodes_free, "tree nodes", nodes)?;
         equal("rss in pages", self.rss.pages(), "present ptes", 0)
@@ -87,7 +92,8 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
                 continue;
             }
             let addr = Vaddr(base + index as u64 * PAGE_BYTES);
-            let vma = self.find_vma(addr).ok_or_else(|| format!("a pte at {:#x}, no VMA", addr.0))?;
+            let vma =
+                self.find_vma(addr).ok_or_else(|| format!("a pte at {:#x}, no VMA", addr.0))?;
             if pte.is_writable() && vma.flags() & flag::WRITE == 0 {
                 return Err(format!("a writable pte at {:#x} in a read-only VMA", addr.0));
             }

@@ -87,7 +87,7 @@ impl<M: Machine> Core<M> {
     /// Gives back a frame that nobody refers to.
     #[inline(always)]
     pub fn give_frame<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, frame: Pfn) {
-        mm.frames.folio(frame).init(0, 0, 0);
+        mm.frames.folio(frame).forget();
         self.frames.give(&mm.frames.pool, &mm.waiters, frame.0);
     }
 

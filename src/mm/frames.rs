@@ -2,7 +2,7 @@
 
 use super::addr::{PAGE_BYTES, Pfn};
 use super::pool::Pool;
-use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Work, Word};
+use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, Work};
 use crate::sync::refcount::RefCount;
 use rayon::prelude::*;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
@@ -69,7 +69,8 @@ impl Drop for Arena {
     fn drop(&mut self) {
         // SAFETY: the mapping made in `new`, to which nothing refers any more. Failing
         // to unmap it leaks it, no more.
-        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.frames.max(1) * PAGE_BYTES as usize) };
+        let _ =
+            unsafe { munmap(self.base.as_ptr().cast(), self.frames.max(1) * PAGE_BYTES as usize) };
     }
 }
 
@@ -78,10 +79,8 @@ static FOLIO: LineName = LineName {
     words: ["flags", "_refcount", "_mapcount", "mapping", "index", "", "", ""],
 };
 
-static ZONE: LineName = LineName {
-    name: "zone.lock",
-    words: ["lock", "lock.tail", "free", "", "", "", "", ""],
-};
+static ZONE: LineName =
+    LineName { name: "zone.lock", words: ["lock", "lock.tail", "free", "", "", "", "", ""] };
 
 /// Folio flags.
 pub mod flag {
@@ -124,6 +123,13 @@ impl<M: Machine> Folio<M> {
     #[inline(always)]
     pub fn mapping(&self) -> Word<'_, M::Line> {
         Word::new(&self.0, 3)
+    }
+
+    /// Makes it a free frame's: no reference, no mapping.
+    #[inline(always)]
+    pub fn forget(&self) {
+        self.0.store(1, 0, Ordering::Relaxed);
+        self.0.store(3, 0, Ordering::Relaxed);
     }
 
     /// Sets up a folio that nobody else knows yet, with one reference.

@@ -46,10 +46,8 @@ pub struct MmLayout {
     pub mmap_owner: OwnerWords,
 }
 
-static READ_MOSTLY: LineName = LineName {
-    name: "mm.mm_mt",
-    words: ["mm_mt.ma_root", "pgd", "task_size", "", "", "", "", ""],
-};
+static READ_MOSTLY: LineName =
+    LineName { name: "mm.mm_mt", words: ["mm_mt.ma_root", "pgd", "task_size", "", "", "", "", ""] };
 
 static MMAP_LOCK: LineName = LineName {
     name: "mm.mmap_lock",

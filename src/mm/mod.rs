@@ -142,6 +142,22 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
         SpinLock::new(&self.lines[line], words)
     }
 
+    /// Puts page `index` of a file where a storm may find it: into the cache, or with
+    /// only its place in the index, so that reading it in allocates nothing.
+    ///
+    /// # Panics
+    /// Where the space was made with too few frames.
+    pub fn populate(&self, core: &mut Core<M>, file: usize, index: u64, cached: bool) {
+        if !cached {
+            return self.files[file].reserve(index, &self.waiters);
+        }
+        let frame = core.take_frame(self).expect("the space was made with enough frames");
+        let mapping = self.files[file].mapping();
+        self.frames.folio(frame).init(mapping, index, frames::flag::UPTODATE);
+        self.write_file_content(file, index, frame);
+        assert!(self.files[file].insert(index, frame, &self.waiters), "a page is cached once");
+    }
+
     /// Looks up the VMA at `addr`. Runs in a read section; what it finds may go at
     /// any time unless mmap_lock is held.
     #[inline(always)]

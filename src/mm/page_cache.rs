@@ -16,10 +16,8 @@ use crate::sync::wait_table::WaitTable;
 const SLOTS: u64 = 64;
 const SLOT_BITS: u32 = 6;
 
-static FILE: LineName = LineName {
-    name: "file.f_mapping",
-    words: ["f_mapping", "", "", "", "", "", "", ""],
-};
+static FILE: LineName =
+    LineName { name: "file.f_mapping", words: ["f_mapping", "", "", "", "", "", "", ""] };
 
 static FILE_REF: LineName = LineName {
     name: "file.f_ref",
@@ -31,23 +29,17 @@ static MAPPING: LineName = LineName {
     words: ["i_pages.xa_head", "xa_lock", "xa_lock.tail", "nrpages", "", "", "", ""],
 };
 
-static INODE: LineName = LineName {
-    name: "inode.i_size",
-    words: ["i_size", "", "", "", "", "", "", ""],
-};
+static INODE: LineName =
+    LineName { name: "inode.i_size", words: ["i_size", "", "", "", "", "", "", ""] };
 
-static WAIT: LineName = LineName {
-    name: "folio_wait_table",
-    words: ["lock", "lock.tail", "", "", "", "", "", ""],
-};
+static WAIT: LineName =
+    LineName { name: "folio_wait_table", words: ["lock", "lock.tail", "", "", "", "", "", ""] };
 
 static NODE: LineName =
     LineName { name: "xa.node", words: ["0", "1", "2", "3", "4", "5", "6", "7"] };
 
-static NODES: LineName = LineName {
-    name: "slab.xa_node",
-    words: ["lock", "lock.tail", "free", "", "", "", "", ""],
-};
+static NODES: LineName =
+    LineName { name: "slab.xa_node", words: ["lock", "lock.tail", "free", "", "", "", "", ""] };
 
 const XA_LOCK: LockWords = LockWords { locked: 1, tail: 2 };
 const NRPAGES: usize = 3;
@@ -262,7 +254,8 @@ impl<M: Machine> File<M> {
     /// Releases a folio's lock (`Release`), and sets `flags` with it.
     #[inline(always)]
     pub fn unlock_folio(&self, frames: &Frames<M>, frame: Pfn, waiters: &Waiters<M>) {
-        let before = frames.folio(frame).flags().fetch_and(!flag::LOCKED & VALUE, Ordering::Release);
+        let before =
+            frames.folio(frame).flags().fetch_and(!flag::LOCKED & VALUE, Ordering::Release);
         debug_assert!(before & flag::LOCKED != 0, "only a locked folio is unlocked");
         if before & flag::WAITERS != 0 {
             self.wake(frames, frame, waiters);

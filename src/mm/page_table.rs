@@ -8,20 +8,14 @@ use super::pool::Pool;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use crate::sync::spinlock::{LockWords, SpinGuard, SpinLock, Waiters};
 
-static ENTRY_LINE: LineName = LineName {
-    name: "page_table.entries",
-    words: ["0", "1", "2", "3", "4", "5", "6", "7"],
-};
+static ENTRY_LINE: LineName =
+    LineName { name: "page_table.entries", words: ["0", "1", "2", "3", "4", "5", "6", "7"] };
 
-static PTDESC: LineName = LineName {
-    name: "ptdesc.ptl",
-    words: ["ptl", "ptl.tail", "", "", "", "", "", ""],
-};
+static PTDESC: LineName =
+    LineName { name: "ptdesc.ptl", words: ["ptl", "ptl.tail", "", "", "", "", "", ""] };
 
-static POOL: LineName = LineName {
-    name: "zone.tables",
-    words: ["lock", "lock.tail", "free", "", "", "", "", ""],
-};
+static POOL: LineName =
+    LineName { name: "zone.tables", words: ["lock", "lock.tail", "free", "", "", "", "", ""] };
 
 const PTL: LockWords = LockWords { locked: 0, tail: 1 };
 const PRESENT: u64 = 1;

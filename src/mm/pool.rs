@@ -122,8 +122,7 @@ mod tests {
         let pool = Pool::<Host>::new(&NAME, 1, 1001);
         let waiters = Waiters::new(1);
         let mut cache = Cache::default();
-        let mut taken: Vec<u32> =
-            std::iter::from_fn(|| cache.take(&pool, &waiters)).collect();
+        let mut taken: Vec<u32> = std::iter::from_fn(|| cache.take(&pool, &waiters)).collect();
         assert_eq!((taken.len(), pool.free()), (1000, 0));
         taken.iter().for_each(|slot| cache.give(&pool, &waiters, *slot));
         assert!(pool.free() >= 1000 - KEPT_MAX, "a core keeps no more than its share");

@@ -1,7 +1,7 @@
 //! Resident set size: a counter on each core, folded into a shared one in batches
 //! (`percpu_counter`, Linux 6.2 and later; batch max(32, 2 x cores)).
 
-use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
+use crate::machine::{Line, LineName, Machine, Ordering};
 use crate::sync::spinlock::{LockWords, SpinLock, Waiters};
 
 static SHARED: LineName = LineName {

@@ -19,10 +19,8 @@ static FILE_LINE: LineName = LineName {
     words: ["anon_vma", "vm_pgoff", "vm_file", "fault_around_order", "", "", "", ""],
 };
 
-static SLAB: LineName = LineName {
-    name: "slab.vm_area",
-    words: ["lock", "lock.tail", "free", "", "", "", "", ""],
-};
+static SLAB: LineName =
+    LineName { name: "slab.vm_area", words: ["lock", "lock.tail", "free", "", "", "", "", ""] };
 
 /// `vm_flags`.
 pub mod flag {

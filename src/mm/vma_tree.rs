@@ -37,10 +37,8 @@ static NODE: [LineName; LINES] = {
     ]
 };
 
-static POOL: LineName = LineName {
-    name: "slab.maple_node",
-    words: ["lock", "lock.tail", "free", "", "", "", "", ""],
-};
+static POOL: LineName =
+    LineName { name: "slab.maple_node", words: ["lock", "lock.tail", "free", "", "", "", "", ""] };
 
 /// A node: word 0 is the header, words 1 to 15 pivots (first address behind the
 /// slot of the same number; the last slot of an inner node needs none), words 16 to
@@ -96,12 +94,16 @@ impl<M: Machine> Node<M> {
         let (count, leaf) = ((header % LEAF) as usize, header & LEAF != 0);
         let word = |index| self.word(index).load(Ordering::Relaxed);
         let pivot = |i| if leaf || i + 1 < count { word(1 + i) } else { bound };
-        let entries = (0..count).map(|i| Entry { bound: pivot(i), slot: word(SLOTS + i) }).collect();
+        let entries =
+            (0..count).map(|i| Entry { bound: pivot(i), slot: word(SLOTS + i) }).collect();
         (entries, leaf)
     }
 
     fn fill(&self, entries: &[Entry], leaf: bool) {
-        assert!((1..=capacity(leaf)).contains(&entries.len()), "a node is neither empty nor over full");
+        assert!(
+            (1..=capacity(leaf)).contains(&entries.len()),
+            "a node is neither empty nor over full"
+        );
         assert!(entries.is_sorted_by(|a, b| a.bound < b.bound), "bounds rise");
         for (index, entry) in entries.iter().enumerate() {
             if index < LEAF_ENTRIES {

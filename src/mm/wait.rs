@@ -57,12 +57,7 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     }
 
     /// Brings page `index` into the cache, locked for as long as the read takes.
-    fn read_page(
-        &self,
-        core: &mut Core<M>,
-        file: &File<M>,
-        index: u64,
-    ) -> Result<(), OutOfMemory> {
+    fn read_page(&self, core: &mut Core<M>, file: &File<M>, index: u64) -> Result<(), OutOfMemory> {
         let frame = core.take_frame(self).ok_or(OutOfMemory)?;
         self.frames.folio(frame).init(file.mapping(), index, flag::LOCKED);
         if !file.insert(index, frame, &self.waiters) {

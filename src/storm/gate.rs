@@ -40,7 +40,7 @@ impl Gate {
                 return Err(Broken);
             }
             spins += 1;
-            if spins % 4096 == 0 {
+            if spins.is_multiple_of(4096) {
                 std::thread::yield_now();
             }
             std::hint::spin_loop();

@@ -4,6 +4,7 @@
 mod gate;
 pub mod host;
 mod merge;
+mod meter;
 pub mod order;
 pub mod plan;
 mod round;

@@ -28,7 +28,13 @@ impl Pages {
     ///
     /// # Panics
     /// Where the slice is empty or has 2^32 pages or more.
-    pub fn new(order: Order, slice: Range<u64>, each: u64, touches: Option<u64>, seed: u64) -> Self {
+    pub fn new(
+        order: Order,
+        slice: Range<u64>,
+        each: u64,
+        touches: Option<u64>,
+        seed: u64,
+    ) -> Self {
         assert!(!slice.is_empty() && slice.end <= 1 << 32, "a slice has 1 to 2^32 pages");
         let (from, to) = (slice.start, slice.end);
         match order {

@@ -6,8 +6,7 @@ use crate::mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
 use crate::mm::fault::Access;
 use crate::mm::vma::{Mapping, flag};
 use crate::workload::{
-    self, Backing, Group, Op, Order, PAGES_PER_TABLE, Scope, Slices, Threads, Touch, Vma,
-    Workload,
+    self, Backing, Group, Op, Order, PAGES_PER_TABLE, Scope, Slices, Threads, Touch, Vma, Workload,
 };
 use std::ops::Range;
 
@@ -101,7 +100,7 @@ impl Extent {
             () => 1,
         };
         let units = self.pages().div_ceil(unit);
-        let bound = |part| (units * part / parts * unit).min(self.pages());
+        let bound = |part: u64| (units * part / parts * unit).min(self.pages());
         bound(part)..bound(part + 1)
     }
 }

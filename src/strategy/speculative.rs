@@ -25,15 +25,11 @@ use crate::mm::{Core, Mm, locked, stage};
 use crate::sync::refcount::RefCount;
 use crate::sync::seqcount::SeqCount;
 
-static MMAP_SEQ: LineName = LineName {
-    name: "mm.mmap_seq",
-    words: ["mmap_seq", "", "", "", "", "", "", ""],
-};
+static MMAP_SEQ: LineName =
+    LineName { name: "mm.mmap_seq", words: ["mmap_seq", "", "", "", "", "", "", ""] };
 
-static VM_REFCNT: LineName = LineName {
-    name: "vma.vm_refcnt",
-    words: ["vm_refcnt", "", "", "", "", "", "", ""],
-};
+static VM_REFCNT: LineName =
+    LineName { name: "vma.vm_refcnt", words: ["vm_refcnt", "", "", "", "", "", "", ""] };
 
 /// See the module.
 pub struct Speculative<const REFCOUNT: bool = false>;

@@ -19,10 +19,8 @@ use crate::mm::vma::Vma;
 use crate::mm::{Core, Mm, locked, stage};
 use crate::sync::refcount::RefCount;
 
-static VM_REFCNT: LineName = LineName {
-    name: "vma.vm_refcnt",
-    words: ["vm_refcnt", "detached", "", "", "", "", "", ""],
-};
+static VM_REFCNT: LineName =
+    LineName { name: "vma.vm_refcnt", words: ["vm_refcnt", "detached", "", "", "", "", "", ""] };
 
 /// See the module.
 pub struct VmaRefcount;

@@ -23,7 +23,7 @@ impl<'a, M: Machine> SeqCount<'a, M> {
     #[inline(always)]
     pub fn begin(&self) -> Option<u64> {
         let count = self.0.load(Ordering::Acquire);
-        (count % 2 == 0).then_some(count)
+        count.is_multiple_of(2).then_some(count)
     }
 
     /// Whether no writer has begun since [`begin`](Self::begin) returned `count`.
@@ -44,7 +44,7 @@ impl<'a, M: Machine> SeqCount<'a, M> {
     /// stores also sees the odd count.
     pub fn write_begin(&self) {
         let count = self.0.load(Ordering::Relaxed);
-        assert!(count % 2 == 0, "writers are serialised");
+        assert!(count.is_multiple_of(2), "writers are serialised");
         self.0.store(count + 1, Ordering::Relaxed);
         M::fence(Ordering::Release);
     }

@@ -101,7 +101,7 @@ impl Workload {
         let of_round = touch.touches.map_or(all, |touches| touches.saturating_mul(threads));
         match self.until {
             Until::Touches(touches) => all.min(of_round).min(touches.saturating_mul(threads)),
-            Until::Duration(_) | Until::Rounds(_) => all.min(of_round),
+            Until::Duration(_) | Until::Faults(_) | Until::Rounds(_) => all.min(of_round),
         }
     }
 }

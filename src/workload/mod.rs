@@ -226,6 +226,8 @@ pub enum Until {
     Duration(u64),
     /// After this many touches of each thread.
     Touches(u64),
+    /// After this many faults of each thread (`--faults`).
+    Faults(u64),
     /// After this many whole rounds.
     Rounds(u64),
 }

@@ -16,6 +16,7 @@ pub fn resolved(workload: &Workload) -> Value {
         "until": match workload.until {
             Until::Duration(ns) => json!({ "duration_ns": ns }),
             Until::Touches(touches) => json!({ "touches_per_thread": touches }),
+            Until::Faults(faults) => json!({ "faults_per_thread": faults }),
             Until::Rounds(rounds) => json!({ "rounds": rounds }),
         },
         "warmup_ns": workload.warmup_ns,

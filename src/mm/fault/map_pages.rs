@@ -3,7 +3,7 @@
 //! Reference: Linux 7.2 `mm/memory.c` (`do_fault_around`) and `mm/filemap.c`
 //! (`filemap_map_pages`, `next_uptodate_folio`).
 
-use super::{End, PteSlot, Protection, Request, Stop, Walk, folio};
+use super::{End, Protection, PteSlot, Request, Stop, Walk, folio};
 use crate::machine::{Machine, Ordering};
 use crate::mm::addr::{PAGE_BYTES, Pfn, Pte, TABLE_SPAN, Vaddr};
 use crate::mm::frames::flag;

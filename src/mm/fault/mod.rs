@@ -234,8 +234,11 @@ pub trait Protection<M: Machine, S: Strategy<M>> {
     ///
     /// # Errors
     /// A reason to fall back.
-    fn lock_pte<'a>(&self, mm: &'a Mm<M, S>, walk: Walk)
-    -> Result<Option<PteSlot<'a, M>>, Fallback>;
+    fn lock_pte<'a>(
+        &self,
+        mm: &'a Mm<M, S>,
+        walk: Walk,
+    ) -> Result<Option<PteSlot<'a, M>>, Fallback>;
 }
 
 /// Handles a fault in a VMA that `protection` has found and protects.
@@ -261,7 +264,11 @@ where
         (None, true) => anon::write(mm, core, request, protection),
         (Some(file), false) => file::read(mm, core, request, protection, &mm.files[file]),
         (Some(file), true) => {
-            assert_eq!(vma.flags() & flag::SHARED, 0, "shared writes are refused with the workload");
+            assert_eq!(
+                vma.flags() & flag::SHARED,
+                0,
+                "shared writes are refused with the workload"
+            );
             cow::write(mm, core, request, protection, &mm.files[file])
         }
     }

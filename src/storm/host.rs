@@ -1,0 +1,251 @@
+//! Storms on this machine's own cores: real threads, pinned.
+
+use super::gate::{Broken, Gate};
+use super::merge::{ThreadResult, merge};
+use super::meter::Meter;
+use super::plan::Plan;
+use super::round::Shared;
+use super::worker::Worker;
+use super::{Recording, Spec, Storm, StormError, ThreadStorm, setup};
+use crate::host::affinity;
+use crate::machine::Ordering;
+use crate::machine::host::{self, Bare, Cores, Counted, Host, Record, Staged};
+use crate::mm::Core;
+use crate::mm::vma::Vma;
+use crate::strategy::Strategy;
+use crate::workload::Until;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a thread may make no progress. The longest single step of a storm, the
+/// reset of a thread's share, takes well under a second for each GiB.
+const STUCK_AFTER: Duration = Duration::from_secs(60);
+
+/// A strategy that every recording of the host can run.
+pub trait OnHost: Strategy<Host<Bare>> + Strategy<Host<Counted>> + Strategy<Host<Staged>> {}
+
+impl<S> OnHost for S where S: Strategy<Host<Bare>> + Strategy<Host<Counted>> + Strategy<Host<Staged>>
+{}
+
+/// Runs a storm under `S`, and checks its books.
+///
+/// # Errors
+/// Where a thread panics or is stuck, the books do not balance, or the machine does
+/// not give what is needed.
+pub fn run<S: OnHost>(spec: &Spec) -> Result<Storm, StormError> {
+    let bytes_per_vma = size_of::<Vma<Host<Bare>, S>>() as u64;
+    match spec.recording {
+        Recording::Throughput => run_recording::<Bare, S>(spec, bytes_per_vma),
+        Recording::Lines => run_recording::<Counted, S>(spec, bytes_per_vma),
+        Recording::Stages => run_recording::<Staged, S>(spec, bytes_per_vma),
+    }
+}
+
+type Answer = (usize, thread::Result<Result<ThreadResult, Failed>>);
+
+/// Why a thread has no result.
+enum Failed {
+    /// Another panicked.
+    Broken,
+    /// It could not be placed.
+    Machine(String),
+}
+
+impl From<Broken> for Failed {
+    fn from(_: Broken) -> Self {
+        Self::Broken
+    }
+}
+
+fn run_recording<A: Record, S: Strategy<Host<A>>>(
+    spec: &Spec,
+    bytes_per_vma: u64,
+) -> Result<Storm, StormError> {
+    let shared = Arc::new(share::<A, S>(spec));
+    let threads = shared.plan.threads.len();
+    assert_eq!(spec.cpus.len(), threads, "every thread has its CPU");
+    let cores = Cores::new(threads);
+    let (sender, answers) = channel::<Answer>();
+    let mut handles = Vec::new();
+    for number in 0..threads {
+        let group = spec.workload.groups[shared.plan.threads[number].group].name.clone();
+        let (warmup_ns, until) = (spec.warmup_ns, spec.until);
+        let gate_keeper = shared.clone();
+        let (shared, cores, sender) = (shared.clone(), cores.clone(), sender.clone());
+        let storm = move || {
+            let run =
+                AssertUnwindSafe(|| run_thread(&shared, &cores, number, group, warmup_ns, until));
+            let result = catch_unwind(run);
+            if !matches!(result, Ok(Ok(_))) {
+                shared.gate.break_up();
+            }
+            drop(shared);
+            // The receiver is gone only where the run has given up on this storm.
+            let _ = sender.send((number, result));
+        };
+        let thread = thread::Builder::new().name(name(number)).spawn(storm);
+        handles.push(thread.map_err(|error| {
+            gate_keeper.gate.break_up();
+            StormError::Machine(format!("cannot start thread '{}': {error}", name(number)))
+        })?);
+    }
+    drop(sender);
+    let results = collect(&answers, &shared, threads)?;
+    for handle in handles {
+        handle.join().expect("a thread that has answered does not panic");
+    }
+    let shared = Arc::into_inner(shared).expect("all threads have ended");
+    let storm = merge(results, bytes_per_vma)?;
+    close_books(shared)?;
+    Ok(storm)
+}
+
+/// Name of a thread, as a debugger and messages show it.
+fn name(number: usize) -> String {
+    format!("storm-{number}")
+}
+
+fn share<A: Record, S: Strategy<Host<A>>>(spec: &Spec) -> Shared<A, S> {
+    let plan = Plan::new(spec.workload, spec.threads, spec.seed);
+    let cores = Cores::new(1);
+    let _core = host::enter(&cores, 0);
+    let threads = plan.threads.len();
+    Shared {
+        mm: setup::space(spec, &plan),
+        plan,
+        gate: Gate::new(threads),
+        spans: (0..threads).map(|_| Default::default()).collect(),
+        progress: (0..threads).map(|_| Default::default()).collect(),
+        cpus: spec.cpus.into(),
+        reset: spec.workload.reset,
+        clock: spec.clock,
+        sample_period: spec.sample_period,
+        seed: spec.seed,
+    }
+}
+
+fn run_thread<A: Record, S: Strategy<Host<A>>>(
+    shared: &Shared<A, S>,
+    cores: &Arc<Cores>,
+    number: usize,
+    group: String,
+    warmup_ns: u64,
+    until: Until,
+) -> Result<ThreadResult, Failed> {
+    let cpu = shared.cpus[number];
+    affinity::pin(cpu)
+        .map_err(|error| Failed::Machine(format!("cannot pin a thread to CPU {cpu}: {error}")))?;
+    let _core = host::enter(cores, number);
+    let mut worker = Worker::new(shared, number);
+    if warmup_ns > 0 {
+        worker.rounds(Until::Duration(warmup_ns), &mut Meter::closed())?;
+        worker.reset()?;
+    }
+    worker.forget();
+    let mut meter = Meter::open();
+    A::start();
+    let window = worker.rounds(until, &mut meter)?;
+    let recorded = A::finish();
+    let mut counts = worker.counts;
+    counts.attempts = worker.core.attempts.attempts;
+    counts.fallbacks = worker.core.attempts.fallbacks;
+    worker.core.retire(&shared.mm);
+    Ok(ThreadResult {
+        thread: ThreadStorm {
+            group,
+            cpu,
+            strayed: worker.strayed,
+            yields: host::yields(),
+            faults: window.faults.round() as u64,
+        },
+        counts,
+        latency: worker.latency,
+        recorded,
+        io: worker.core.io,
+        perf: meter.read(),
+        window,
+    })
+}
+
+/// Waits for all threads, or for the first bad news.
+fn collect<A: Record, S: Strategy<Host<A>>>(
+    answers: &Receiver<Answer>,
+    shared: &Shared<A, S>,
+    threads: usize,
+) -> Result<Vec<ThreadResult>, StormError> {
+    let mut results: Vec<Option<ThreadResult>> = (0..threads).map(|_| None).collect();
+    let mut bad = None;
+    let mut seen = vec![(0, Instant::now()); threads];
+    let mut waiting = threads;
+    while waiting > 0 {
+        match answers.recv_timeout(Duration::from_secs(1)) {
+            Ok((number, answer)) => {
+                waiting -= 1;
+                seen[number].1 = Instant::now() + STUCK_AFTER * 1000;
+                match answer {
+                    Ok(Ok(result)) => results[number] = Some(result),
+                    Ok(Err(Failed::Broken)) => {}
+                    Ok(Err(Failed::Machine(why))) => bad = Some(StormError::Machine(why)),
+                    Err(payload) => bad = Some(panicked(number, &*payload)),
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let stuck = find_stuck(shared, &mut seen);
+                // A thread that waits for a broken one is not what is wrong.
+                if let Some(number) = stuck {
+                    let (thread, waited_s) = (name(number), STUCK_AFTER.as_secs());
+                    return Err(bad.unwrap_or(StormError::Stuck { thread, waited_s }));
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => unreachable!("every thread answers"),
+        }
+    }
+    match bad {
+        Some(error) => Err(error),
+        None => Ok(results.into_iter().map(|r| r.expect("all is well, so all answered")).collect()),
+    }
+}
+
+/// The thread that has gone longest without looking at the clock, where no thread has
+/// looked at it of late: others may be waiting for it.
+fn find_stuck<A: Record, S: Strategy<Host<A>>>(
+    shared: &Shared<A, S>,
+    seen: &mut [(u64, Instant)],
+) -> Option<usize> {
+    for (progress, seen) in shared.progress.iter().zip(&mut *seen) {
+        let checks = progress.load(Ordering::Relaxed);
+        if checks != seen.0 {
+            *seen = (checks, Instant::now());
+        }
+    }
+    let moved = seen.iter().filter(|(_, at)| *at <= Instant::now()).map(|(_, at)| *at).max()?;
+    let running = seen.iter().enumerate().filter(|(_, (_, at))| *at <= Instant::now());
+    let oldest = running.min_by_key(|(_, (_, at))| *at)?.0;
+    (moved.elapsed() > STUCK_AFTER).then_some(oldest)
+}
+
+fn panicked(number: usize, payload: &(dyn Any + Send)) -> StormError {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let message = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    StormError::Panicked {
+        thread: name(number),
+        message: message.unwrap_or_else(|| "no message".to_owned()),
+    }
+}
+
+/// Checks the books with the last round's pages in place, and again when everything
+/// has been unmapped.
+fn close_books<A: Record, S: Strategy<Host<A>>>(shared: Shared<A, S>) -> Result<(), StormError> {
+    let mm = shared.mm;
+    let cores = Cores::new(1);
+    let _core = host::enter(&cores, 0);
+    mm.check_books().map_err(StormError::Books)?;
+    let mut core = Core::new(&mm, 0);
+    mm.exit(&mut core);
+    core.retire(&mm);
+    mm.check_all_free(&core).map_err(StormError::Books)
+}

@@ -1,0 +1,94 @@
+//! Threads' results, put together.
+
+use super::round::Window;
+use super::worker::histogram;
+use super::{Counts, Io, Storm, StormError, ThreadStorm};
+use crate::host::perf;
+use crate::machine::host::{Recorded, Tally};
+use crate::mm::core::IoSlept;
+use crate::mm::stage;
+use hdrhistogram::Histogram;
+
+/// What one thread measured.
+pub(super) struct ThreadResult {
+    pub thread: ThreadStorm,
+    pub counts: Counts,
+    pub latency: Vec<Histogram<u64>>,
+    pub recorded: Recorded,
+    pub io: IoSlept,
+    pub perf: Result<perf::Counts, String>,
+    pub window: Window,
+}
+
+/// Adds threads up.
+pub(super) fn merge(results: Vec<ThreadResult>, bytes_per_vma: u64) -> Result<Storm, StormError> {
+    let first = results.first().expect("a storm has a thread");
+    let window = first.window;
+    let mut storm = Storm {
+        window_ns: window.window_ns,
+        reset_ns: window.reset_ns,
+        overlap_share: if window.whole_ns > 0.0 { window.window_ns / window.whole_ns } else { 0.0 },
+        start_skew_ns: window.skew_ns_max,
+        rounds: window.rounds,
+        threads: Vec::with_capacity(results.len()),
+        counts: Counts::default(),
+        latency: first.latency.iter().map(|_| histogram()).collect(),
+        lines: first.recorded.lines.as_ref().map(|_| Tally::default()),
+        stages_ns: first.recorded.stages_ns.map(|_| [0.0; stage::NAMES.len()]),
+        io: Io { achieved_ns: histogram(), asked_ns: 0 },
+        bytes_per_vma,
+        perf: first.perf.clone(),
+    };
+    for (index, result) in results.into_iter().enumerate() {
+        add(&mut storm, result, index == 0);
+    }
+    let failed = [storm.counts.segv, storm.counts.oom];
+    match failed {
+        [0, 0] => Ok(storm),
+        [0, oom] => Err(StormError::Machine(format!("{oom} faults found no free frame or table"))),
+        [segv, _] => {
+            Err(StormError::Books(format!("{segv} touches of mapped pages ended in SIGSEGV")))
+        }
+    }
+}
+
+fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
+    storm.counts.add(&result.counts);
+    for (sum, latency) in storm.latency.iter_mut().zip(&result.latency) {
+        sum.add(latency).expect("histograms have the same bounds");
+    }
+    if let (Some(sum), Some(lines)) = (&mut storm.lines, &result.recorded.lines) {
+        sum.add(lines);
+    }
+    if let (Some(sum), Some(stages)) = (&mut storm.stages_ns, &result.recorded.stages_ns) {
+        sum.iter_mut().zip(stages).for_each(|(sum, ns)| *sum += *ns as f64);
+    }
+    for ns in &result.io.achieved_ns {
+        storm.io.achieved_ns.saturating_record((*ns).max(1));
+    }
+    storm.io.asked_ns += result.io.asked_ns;
+    if !first {
+        storm.perf = match (&storm.perf, result.perf) {
+            (Ok(sum), Ok(counts)) => Ok(sum.plus(&counts)),
+            (Err(why), _) => Err(why.clone()),
+            (_, Err(why)) => Err(why),
+        };
+    }
+    storm.threads.push(result.thread);
+}
+
+impl Counts {
+    fn add(&mut self, other: &Counts) {
+        self.touches += other.touches;
+        self.faults += other.faults;
+        self.mapped += other.mapped;
+        self.raced += other.raced;
+        self.sigbus += other.sigbus;
+        self.segv += other.segv;
+        self.oom += other.oom;
+        self.pages_mapped += other.pages_mapped;
+        self.attempts += other.attempts;
+        self.by_kind.iter_mut().zip(other.by_kind).for_each(|(sum, n)| *sum += n);
+        self.fallbacks.iter_mut().zip(other.fallbacks).for_each(|(sum, n)| *sum += n);
+    }
+}

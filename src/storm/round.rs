@@ -1,0 +1,162 @@
+//! Rounds: all threads start a phase together, meet at its end, and undo it.
+//!
+//! Every thread sees when every other began and ended, and so computes the same
+//! windows and takes the same decisions: nobody leads.
+
+use super::gate::{Broken, Gate};
+use super::meter::Meter;
+use super::plan::Plan;
+use super::worker::Worker;
+use crate::host::clock::Clock;
+use crate::machine::Ordering;
+use crate::machine::host::{Host, Record};
+use crate::mm::Mm;
+use crate::strategy::Strategy;
+use crate::workload::{Reset, Until};
+use crossbeam_utils::CachePadded;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+/// What the threads of a storm share.
+pub(super) struct Shared<A: Record, S: Strategy<Host<A>>> {
+    pub mm: Mm<Host<A>, S>,
+    pub plan: Plan,
+    pub gate: Gate,
+    pub spans: Box<[CachePadded<Span>]>,
+    /// Looks at the clock by thread, so that a stuck thread is noticed.
+    pub progress: Box<[CachePadded<AtomicU64>]>,
+    pub cpus: Box<[usize]>,
+    pub reset: Reset,
+    pub clock: Clock,
+    pub sample_period: u64,
+    pub seed: u64,
+}
+
+/// When a thread began and ended a leg, in ticks; both 0 where it had nothing to do.
+#[derive(Default)]
+pub(super) struct Span {
+    start: AtomicU64,
+    end: AtomicU64,
+    /// It has had all the touches or faults that it may.
+    done: AtomicBool,
+}
+
+/// Time of a storm, the sum over its legs.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Window {
+    pub rounds: u64,
+    /// From the last start to the first end.
+    pub window_ns: f64,
+    /// From the first start to the last end.
+    pub whole_ns: f64,
+    pub reset_ns: f64,
+    pub skew_ns_max: f64,
+    /// This thread's faults inside the window.
+    pub faults: f64,
+}
+
+impl<A: Record, S: Strategy<Host<A>>> Worker<'_, A, S> {
+    /// Storms until `until`; what the last round mapped stays.
+    pub(super) fn rounds(&mut self, until: Until, meter: &mut Meter) -> Result<Window, Broken> {
+        let mut window = Window::default();
+        (self.touches_left, self.faults_end) = match until {
+            Until::Touches(touches) => (touches, u64::MAX),
+            Until::Faults(faults) => (u64::MAX, self.counts.faults + faults),
+            Until::Duration(_) | Until::Rounds(_) => (u64::MAX, u64::MAX),
+        };
+        let phases = self.shared.plan.threads.iter().map(|t| t.phases.len()).max().unwrap_or(0);
+        loop {
+            for phase in 0..phases {
+                let left_ns = match until {
+                    Until::Duration(ns) => ns as f64 - window.whole_ns,
+                    _ => f64::INFINITY,
+                };
+                self.leg(phase, left_ns, &mut window, meter)?;
+            }
+            window.rounds += 1;
+            let over = match until {
+                Until::Duration(ns) => window.whole_ns >= ns as f64,
+                Until::Rounds(rounds) => window.rounds >= rounds,
+                Until::Touches(_) | Until::Faults(_) => {
+                    self.shared.spans.iter().all(|s| s.done.load(Ordering::Relaxed))
+                }
+            };
+            if over {
+                return Ok(window);
+            }
+            let clock = self.shared.clock;
+            let start = clock.start();
+            self.reset()?;
+            window.reset_ns += clock.delta_ns(start, clock.end());
+        }
+    }
+
+    /// One phase of a round, by all threads at once.
+    fn leg(
+        &mut self,
+        phase: usize,
+        left_ns: f64,
+        window: &mut Window,
+        meter: &mut Meter,
+    ) -> Result<(), Broken> {
+        let shared = self.shared;
+        let work = shared.plan.threads[self.thread].phases.get(phase).map_or(&[][..], |ops| ops);
+        meter.on();
+        shared.gate.wait()?;
+        let span = &shared.spans[self.thread];
+        let now = shared.clock.unordered();
+        let deadline = match left_ns {
+            ns if ns.is_finite() => now + shared.clock.ticks(ns.max(0.0) as u64),
+            _ => u64::MAX,
+        };
+        let (start, end) = match work {
+            [] => (0, 0),
+            work => self.storm(work, deadline),
+        };
+        span.start.store(start, Ordering::Relaxed);
+        span.end.store(end, Ordering::Relaxed);
+        span.done.store(self.is_done() || work.is_empty(), Ordering::Relaxed);
+        meter.off();
+        // The gate's ordering publishes the spans.
+        shared.gate.wait()?;
+        self.add_leg(window, !work.is_empty());
+        // Nobody overwrites a span that another still reads.
+        shared.gate.wait()
+    }
+
+    fn add_leg(&self, window: &mut Window, worked: bool) {
+        let spans = self
+            .shared
+            .spans
+            .iter()
+            .map(|span| (span.start.load(Ordering::Relaxed), span.end.load(Ordering::Relaxed)));
+        let spans: Vec<(u64, u64)> = spans.filter(|span| *span != (0, 0)).collect();
+        let (starts, ends) = (spans.iter().map(|s| s.0), spans.iter().map(|s| s.1));
+        let (Some(first), Some(from)) = (starts.clone().min(), starts.max()) else { return };
+        let (Some(to), Some(last)) = (ends.clone().min(), ends.max()) else { return };
+        let ns = |from: u64, to: u64| self.shared.clock.delta_ns(from, to);
+        window.whole_ns += ns(first, last);
+        window.skew_ns_max = window.skew_ns_max.max(ns(first, from));
+        if to > from {
+            window.window_ns += ns(from, to);
+            if worked {
+                window.faults += self.faults_by(to) - self.faults_by(from);
+            }
+        }
+    }
+
+    /// Undoes a round, all threads together.
+    pub(super) fn reset(&mut self) -> Result<(), Broken> {
+        let (shared, threads) = (self.shared, self.shared.plan.threads.len());
+        A::pause(true);
+        shared.mm.zap_share(&mut self.core, self.thread, threads);
+        shared.gate.wait()?;
+        shared.mm.evict_read_in(&mut self.core);
+        shared.gate.wait()?;
+        if shared.reset == Reset::Remap && self.thread == 0 {
+            shared.mm.forget_tables(&mut self.core);
+        }
+        shared.gate.wait()?;
+        A::pause(false);
+        Ok(())
+    }
+}

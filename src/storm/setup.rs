@@ -1,0 +1,99 @@
+//! Making the space of a storm: files with their cached share, and all mappings.
+
+use super::Spec;
+use super::plan::Plan;
+use crate::machine::Machine;
+use crate::mm::page_cache::File;
+use crate::mm::{Config, Core, Mm};
+use crate::strategy::Strategy;
+use crate::workload::{self, Latency};
+use rand_core::{Rng, SeedableRng};
+use rand_distr::{Distribution, Exp};
+use rand_pcg::Pcg64Mcg;
+
+/// Latencies that are drawn for each file; reads use them in turn.
+const IO_DRAWS: usize = 4096;
+
+/// Makes the space that `plan` lays out. The caller is a core.
+pub(super) fn space<M: Machine, S: Strategy<M>>(spec: &Spec, plan: &Plan) -> Mm<M, S> {
+    let cores = plan.threads.len();
+    let files = (spec.workload.files.iter().zip(&plan.file_pages).enumerate())
+        .map(|(number, (file, pages))| {
+            let leaves = pages.iter().map(|r| r.end.div_ceil(64) - r.start / 64).sum();
+            let io_ns = draw_io(file.io, spec.seed ^ number as u64);
+            File::new(number, file.pages, leaves, cores, io_ns)
+        })
+        .collect();
+    let config = Config {
+        cores,
+        frames: plan.frames as usize,
+        tables: plan.tables as u32,
+        vmas: plan.mappings.len() as u32,
+        entry_prefetch: spec.entry_prefetch,
+        real_body: spec.real_body,
+    };
+    let mm = Mm::<M, S>::new(config, spec.arena.clone(), files);
+    let mut core = Core::new(&mm, 0);
+    for (number, (file, pages)) in spec.workload.files.iter().zip(&plan.file_pages).enumerate() {
+        for index in pages.iter().flat_map(Clone::clone) {
+            mm.populate(&mut core, number, index, is_cached(file, number, index, spec.seed));
+        }
+    }
+    plan.mappings.iter().for_each(|mapping| mm.mmap(&core, mapping));
+    core.retire(&mm);
+    mm
+}
+
+/// Whether a page is in the cache when a round starts: a coin for each page, the same
+/// for the same seed.
+fn is_cached(file: &workload::File, number: usize, index: u64, seed: u64) -> bool {
+    let mut random = Pcg64Mcg::seed_from_u64(seed ^ (number as u64) << 48 ^ index << 1 ^ 1);
+    let coin = (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+    coin < file.cached
+}
+
+fn draw_io(latency: Latency, seed: u64) -> Vec<u64> {
+    let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0x696f);
+    let mut unit = || (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+    match latency {
+        Latency::Fixed(ns) => vec![ns],
+        Latency::Uniform(low, high) => {
+            (0..IO_DRAWS).map(|_| low + (unit() * (high - low + 1) as f64) as u64).collect()
+        }
+        Latency::Exponential(mean) => {
+            let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0x696f);
+            let exp = Exp::new(1.0 / mean.max(1) as f64).expect("a mean is positive");
+            (0..IO_DRAWS).map(|_| exp.sample(&mut random) as u64).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drawn_latencies_have_their_mean() {
+        let mean = |latency| {
+            let drawn = draw_io(latency, 5);
+            drawn.iter().sum::<u64>() as f64 / drawn.len() as f64
+        };
+        assert_eq!(mean(Latency::Fixed(80)), 80.0);
+        assert!((mean(Latency::Uniform(100, 300)) - 200.0).abs() < 10.0);
+        assert!((mean(Latency::Exponential(1000)) - 1000.0).abs() < 60.0);
+    }
+
+    #[test]
+    fn the_cached_share_is_as_asked() {
+        let file = |cached| workload::File {
+            name: "f".into(),
+            pages: 10_000,
+            cached,
+            io: Latency::Fixed(1),
+            speculation: true,
+        };
+        let cached = |share| (0..10_000).filter(|i| is_cached(&file(share), 0, *i, 9)).count();
+        assert_eq!((cached(0.0), cached(1.0)), (0, 10_000));
+        assert!(cached(0.5).abs_diff(5000) < 200);
+    }
+}

@@ -1,0 +1,233 @@
+//! The same storms under every strategy: counts are what the workload says, and the
+//! books balance (a storm whose books do not is an error).
+
+use faultstorm::host::affinity;
+use faultstorm::host::clock::Clock;
+use faultstorm::mm::fault::{Fallback, Kind};
+use faultstorm::mm::frames::Arena;
+use faultstorm::storm::{Counts, Recording, Spec, Storm, plan};
+use faultstorm::strategy::{Entry, STRATEGIES};
+use faultstorm::workload::{self, Limits, Until, Workload};
+
+/// Faults of each storm of the long test, over all threads.
+const MANY_FAULTS: u64 = 1_000_000;
+
+fn parse(text: &str) -> Workload {
+    let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
+    let limits = Limits { memory_bytes: 8 << 30 };
+    workload::parse("test", "test.toml", text, &names, &limits)
+        .unwrap_or_else(|wrong| panic!("{}", wrong.render(false)))
+}
+
+fn storm(entry: &Entry, workload: &Workload, threads: usize, until: Until, real: bool) -> Storm {
+    storm_recording(entry, workload, threads, until, real, Recording::Throughput)
+}
+
+fn storm_recording(
+    entry: &Entry,
+    workload: &Workload,
+    threads: usize,
+    until: Until,
+    real_body: bool,
+    recording: Recording,
+) -> Storm {
+    let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
+    let cpus: Vec<usize> = allowed.iter().copied().cycle().take(threads).collect();
+    let arena = Arena::new(if real_body { plan::needs(workload, threads).frames } else { 1 })
+        .expect("there is memory");
+    let spec = Spec {
+        workload,
+        threads,
+        cpus: &cpus,
+        real_body,
+        entry_prefetch: false,
+        seed: 1,
+        warmup_ns: 0,
+        until,
+        recording,
+        sample_period: 16,
+        clock: Clock::new(),
+        arena: &arena,
+    };
+    (entry.run)(&spec).unwrap_or_else(|error| panic!("{} at {threads}: {error}", entry.name))
+}
+
+const ANON: &str = r#"
+summary = "every page of an anonymous mapping is written once"
+[[vma]]
+name = "heap"
+size = "16MiB"
+[[op]]
+touch = { vma = "heap", access = "write" }
+"#;
+
+const FILE: &str = r#"
+summary = "every page of a cached file is read once"
+[[file]]
+name = "data"
+size = "16MiB"
+[[vma]]
+name = "map"
+size = "16MiB"
+file = "data"
+prot = "read"
+fault_around_order = 4
+[[op]]
+touch = { vma = "map", access = "read" }
+"#;
+
+const COLD: &str = r#"
+summary = "half of the pages must be read"
+[[file]]
+name = "data"
+size = "1MiB"
+cached = 0.5
+io_latency = "20us"
+[[vma]]
+name = "map"
+size = "1MiB"
+file = "data"
+prot = "read"
+fault_around_order = 0
+[[op]]
+touch = { vma = "map", access = "read", order = "random", slices = "shared" }
+"#;
+
+fn kind(counts: &Counts, kind: Kind) -> u64 {
+    counts.by_kind[kind as usize]
+}
+
+fn fallbacks(counts: &Counts, reason: Fallback) -> u64 {
+    counts.fallbacks[reason as usize]
+}
+
+#[test]
+fn dense_first_touch_is_one_fault_a_page() {
+    let workload = parse(ANON);
+    for entry in STRATEGIES {
+        for threads in [1, 2, 5] {
+            let storm = storm(entry, &workload, threads, Until::Rounds(3), true);
+            let counts = storm.counts;
+            assert_eq!((counts.touches, counts.faults), (3 * 4096, 3 * 4096), "{}", entry.name);
+            assert_eq!((counts.mapped, counts.pages_mapped), (3 * 4096, 3 * 4096));
+            assert_eq!(kind(&counts, Kind::AnonWrite), counts.faults);
+            assert_eq!(storm.rounds, 3);
+        }
+    }
+}
+
+#[test]
+fn fault_around_maps_sixteen_pages_a_fault() {
+    let workload = parse(FILE);
+    for entry in STRATEGIES {
+        let counts = storm(entry, &workload, 2, Until::Rounds(2), true).counts;
+        assert_eq!((counts.touches, counts.faults), (8192, 512), "{}", entry.name);
+        assert_eq!(counts.pages_mapped, 8192);
+        assert_eq!(kind(&counts, Kind::FileReadAround), 512);
+    }
+}
+
+#[test]
+fn without_fault_around_every_page_faults() {
+    let workload = parse(&FILE.replace("fault_around_order = 4", "fault_around_order = 0"));
+    for entry in STRATEGIES {
+        let counts = storm(entry, &workload, 2, Until::Rounds(2), true).counts;
+        assert_eq!((counts.faults, kind(&counts, Kind::FileRead)), (8192, 8192), "{}", entry.name);
+    }
+}
+
+#[test]
+fn a_private_write_copies_the_cached_page() {
+    let text = FILE.replace(r#"prot = "read""#, r#"prot = "read-write""#);
+    let workload = parse(&text.replace(r#"access = "read""#, r#"access = "write""#));
+    for entry in STRATEGIES {
+        let counts = storm(entry, &workload, 2, Until::Rounds(2), true).counts;
+        assert_eq!(
+            (counts.mapped, kind(&counts, Kind::PrivateWrite)),
+            (8192, 8192),
+            "{}",
+            entry.name
+        );
+    }
+}
+
+#[test]
+fn misses_are_read_once_by_whoever_comes_first() {
+    let workload = parse(COLD);
+    for entry in STRATEGIES {
+        let storm = storm(entry, &workload, 3, Until::Rounds(2), true);
+        let counts = storm.counts;
+        assert_eq!(counts.touches, 3 * 2 * 256);
+        assert_eq!(counts.mapped, 2 * 256, "{}: each page is mapped once a round", entry.name);
+        let reads = storm.io.achieved_ns.len();
+        assert!((180..330).contains(&reads), "{}: half of 512 pages, not {reads}", entry.name);
+        assert!(kind(&counts, Kind::FileReadIo) >= reads, "{}: {counts:?}", entry.name);
+        assert!(storm.io.asked_ns == reads * 20_000 && storm.io.achieved_ns.min() >= 20_000);
+        assert!(counts.attempts > counts.faults);
+    }
+}
+
+#[test]
+fn speculation_falls_back_once_a_table_and_never_alone() {
+    let workload = parse(ANON);
+    for name in ["speculative", "speculative:refcount"] {
+        let entry = faultstorm::strategy::find(name).expect("it is in the table");
+        let counts = storm(entry, &workload, 2, Until::Rounds(4), false).counts;
+        // 8 tables a round; the first of all finds the levels above missing too.
+        let missing = fallbacks(&counts, Fallback::Pmd) + fallbacks(&counts, Fallback::Pud);
+        assert!((32..=40).contains(&missing), "{counts:?}");
+        assert_eq!(counts.attempts, counts.faults + counts.fallbacks.iter().sum::<u64>());
+        let alone = storm(entry, &workload, 1, Until::Rounds(1), false).counts;
+        assert_eq!(alone.fallbacks, [0; Fallback::ALL.len()], "mm_users is 1: no speculation");
+        assert_eq!(alone.attempts, alone.faults);
+    }
+}
+
+#[test]
+fn a_file_system_may_refuse_speculation() {
+    let workload = parse(
+        &FILE
+            .replace("size = \"16MiB\"\n[[vma]]", "size = \"16MiB\"\nspeculation = false\n[[vma]]"),
+    );
+    let entry = faultstorm::strategy::find("speculative").expect("it is in the table");
+    let counts = storm(entry, &workload, 2, Until::Rounds(1), false).counts;
+    assert_eq!(fallbacks(&counts, Fallback::NoSpeculate), counts.faults);
+}
+
+#[test]
+fn one_thread_transfers_nothing_and_two_on_one_line_do() {
+    let workload = parse(&ANON.replace("write", "read").replace("16MiB", "64MiB"));
+    let per_fault = |name: &str, threads| {
+        let entry = faultstorm::strategy::find(name).expect("it is in the table");
+        let until = Until::Rounds(4);
+        let storm = storm_recording(entry, &workload, threads, until, false, Recording::Lines);
+        let lines = storm.lines.expect("lines were recorded").0;
+        let moved: u64 = lines.iter().map(|(_, tally)| tally.transfers).sum();
+        moved as f64 / storm.counts.faults as f64
+    };
+    for entry in STRATEGIES {
+        assert_eq!(per_fault(entry.name, 1), 0.0, "{}", entry.name);
+    }
+    if affinity::allowed_cpus().is_ok_and(|cpus| cpus.len() >= 2) {
+        assert!(per_fault("unlocked", 2) < 0.1);
+        assert!(per_fault("mmap-lock", 2) > 0.3);
+    }
+}
+
+/// The acceptance test of the whole: a million faults of each kind of workload.
+#[test]
+fn a_million_faults_balance_under_every_strategy() {
+    for (name, text) in workload::shipped() {
+        let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
+        let limits = Limits { memory_bytes: 16 << 30 };
+        let workload = workload::parse(name, name, text, &names, &limits).expect("it is shipped");
+        let io = workload.files.iter().any(|file| file.cached < 1.0);
+        let faults = if io { 4000 } else { MANY_FAULTS };
+        let faults =
+            std::env::var("FAULTSTORM_FAULTS").map_or(faults, |n| n.parse().expect("a number"));
+        for entry in STRATEGIES {
+            let counts = storm(entry, &workload, 2, Until::Faults(faults / 2), false).counts;
+            assert!(counts.faults >= faults / 2 * 2, "{name} under {}: {counts:?}", entry.name);
+        }
+    }
+}
