@@ -46,7 +46,7 @@ pub struct Workload {
     pub reset: Reset,
     /// When a storm ends.
     pub until: Until,
-    /// Unmeasured storming before the first repeat of a cell, in nanoseconds.
+    /// Unmeasured storming at the start of each storm, in nanoseconds.
     pub warmup_ns: u64,
     /// What `faultstorm check` verifies.
     pub expect: Vec<Expect>,
