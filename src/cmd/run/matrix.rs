@@ -142,12 +142,11 @@ impl Group {
     /// machine shows between the two as much as between any others. Each repeat begins
     /// one cell later, so that no cell always follows the same moment of a cycle.
     pub fn order(&self, repeat: u32) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.cells.len()).collect();
-        if let Some(twin) = self.cells.iter().position(|cell| cell.key.is_aa_twin()) {
-            order.remove(twin);
-            order.insert(self.cells.len() / 2, twin);
-        }
-        order.retain(|&cell| self.cells[cell].refused.is_none());
+        let runs = |&cell: &usize| self.cells[cell].refused.is_none();
+        let (twin, mut order): (Vec<usize>, Vec<usize>) =
+            (0..self.cells.len()).filter(runs).partition(|&cell| self.cells[cell].key.is_aa_twin());
+        let half = order.len().div_ceil(2);
+        order.splice(half..half, twin);
         if !order.is_empty() {
             let first = repeat as usize % order.len();
             order.rotate_left(first);

@@ -29,7 +29,7 @@ use crate::host::steal::StealMeter;
 use crate::host::topology::Topology;
 use crate::mm::frames::Arena;
 use crate::report;
-use crate::run::{Run, Status};
+use crate::run::Run;
 use crate::storm::Recording;
 use crate::workload::{SEED, resolved};
 
@@ -75,6 +75,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
         interrupt: &interrupt,
         cells: Vec::new(),
         order: 0,
+        worst: Exit::Done,
         run,
     };
     let steal = StealMeter::start(&Roots::default(), matrix.cpus());
@@ -82,7 +83,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
     storms.run.provenance.host.steal_share = steal.finish();
     let steal = storms.run.provenance.host.steal_share.and_then(Finding::of_steal);
     storms.run.provenance.warnings.extend(steal.as_ref().map(warnings::of_machine));
-    let exit = publish(args, &storms.run, &storms.document, &ending);
+    let exit = publish(&storms, &ending);
     if let Ending::Stuck(_) = ending {
         // The threads that are stuck cannot be joined, nor can what they use be freed.
         std::process::exit(i32::from(Exit::Storm.code()));
@@ -118,35 +119,31 @@ fn workload_names(matrix: &Matrix) -> Vec<&str> {
 }
 
 /// Writes the document and prints the tables, whatever came of the run.
-fn publish(
-    args: &RunArgs,
-    run: &Run,
-    document: &Document,
-    ending: &Ending,
-) -> Result<Exit, CommandError> {
+fn publish(storms: &Storms, ending: &Ending) -> Result<Exit, CommandError> {
+    let Storms { args, run, document, .. } = storms;
     let written = document.finish(run);
+    let mut exit = if written.as_asked { storms.worst } else { worse(storms.worst) };
     if !args.quiet && !document.takes_stdout() {
         let path = written.path.as_ref().map(|path| path.display().to_string());
         print(report::table(run, style(), path.as_deref()).as_bytes())?;
     }
-    let mut written_all = written.as_asked;
     if let Some(path) = &args.csv
         && let Err(error) = write_csv(path, run)
     {
         eprintln!("error: {:#}", anyhow!(error));
-        written_all = false;
+        exit = worse(exit);
     }
-    match ending {
-        Ending::Stuck(what) | Ending::Panicked(what) => eprintln!("error: {what}"),
-        Ending::Interrupted | Ending::Done { .. } => {}
-    }
-    let failed = run.cells.iter().any(|cell| cell.status == Status::Failed);
     Ok(match ending {
-        Ending::Stuck(_) | Ending::Panicked(_) => Exit::Storm,
+        Ending::Done => exit,
         Ending::Interrupted => Exit::Interrupted,
-        Ending::Done { machine_refused: false } if failed => Exit::Storm,
-        Ending::Done { machine_refused: true } => Exit::Machine,
-        Ending::Done { .. } if !written_all => Exit::Machine,
-        Ending::Done { .. } => Exit::Done,
+        Ending::Panicked(what) | Ending::Stuck(what) => {
+            eprintln!("error: {what}");
+            Exit::Storm
+        }
     })
+}
+
+/// Adds that something could not be written: a failed storm is worse.
+fn worse(exit: Exit) -> Exit {
+    if exit == Exit::Storm { exit } else { Exit::Machine }
 }

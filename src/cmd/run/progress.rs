@@ -40,15 +40,15 @@ impl Progress {
         }
     }
 
-    /// Prints a cell as one line.
-    pub fn row(&self, cell: &Cell) {
+    /// Prints each cell as one line.
+    pub fn rows(&self, cells: &[Cell]) {
         if self.quiet {
             return;
         }
-        let line = report::row(cell);
+        let lines = || cells.iter().for_each(|cell| eprintln!("{}", report::row(cell)));
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(lines),
+            None => lines(),
         }
     }
 
