@@ -52,7 +52,7 @@ fn the_seed_workloads_are_shipped_and_short() {
 #[test]
 fn a_file_on_disk_is_the_same_workload_as_the_shipped_one() {
     let path = root().join("workloads/file-cold.toml");
-    let read = workload::load(&path, &STRATEGIES, &LIMITS).unwrap();
+    let read = workload::Source::read(&path).unwrap().parse(&STRATEGIES, &LIMITS).unwrap();
     let shipped = workload::resolve("file-cold").unwrap().parse(&STRATEGIES, &LIMITS).unwrap();
     assert_eq!(read, shipped);
     assert_eq!(workload::digest(&read), workload::digest(&shipped));

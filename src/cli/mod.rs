@@ -1,6 +1,5 @@
 //! The command line: its words, its defaults and its help.
 
-mod duration;
 mod run;
 mod world;
 
@@ -10,7 +9,6 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use crate::numbers::NumberList;
-pub use duration::{Nanos, NanosError};
 pub use run::{Body, RunArgs, Target};
 pub use world::{World, WorldError};
 
@@ -163,8 +161,8 @@ mod tests {
                 body: vec![Body::None, Body::Real],
                 placement: Placement::Scatter,
                 entry_prefetch: false,
-                time: None,
-                warmup: None,
+                time_ns: None,
+                warmup_ns: None,
                 faults: None,
                 repeats: 5,
                 seed: 1,
@@ -187,7 +185,7 @@ mod tests {
         assert_eq!(args.threads.unwrap().as_slice(), [1, 2, 4, 8]);
         assert_eq!(args.body, [Body::None]);
         assert_eq!(args.placement.to_string(), "0,2");
-        assert_eq!((args.time, args.warmup), (Some(Nanos(1_000_000_000)), Some(Nanos(0))));
+        assert_eq!((args.time_ns, args.warmup_ns), (Some(1_000_000_000), Some(0)));
         assert_eq!((args.repeats, args.seed), (9, 7));
         assert!(args.entry_prefetch && args.no_lines && args.stages && args.quiet);
         assert_eq!(args.json, Some(Target::Stdout));
@@ -202,7 +200,7 @@ mod tests {
         for (line, says) in [
             ("run --threads 0", "a storm needs at least 1 thread"),
             ("run --threads 1-8", "write '1..=8'"),
-            ("run --time 100", "write '100ns', '100us', '100ms' or '100s'"),
+            ("run --time 100", r#"write "100ns", "100us", "100ms" or "100s""#),
             ("run --time 0ms", "a storm must last longer than 0s"),
             ("run --on kernel", "the world 'kernel' does not run in this version"),
             ("run --on model:epyc-2s", "the world 'model:epyc-2s' does not run"),

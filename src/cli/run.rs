@@ -6,9 +6,10 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum, value_parser};
 
-use super::{Nanos, World};
+use super::World;
 use crate::host::placement::Placement;
 use crate::numbers::NumberList;
+use crate::workload::units::parse_time;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -85,19 +86,30 @@ pub struct RunArgs {
 
     /// Length of a storm, as '100ms': a number with ns, us, ms or s [default: the
     /// workload's]
-    #[arg(long, value_name = "TIME", value_parser = positive, help_heading = "How long")]
-    pub time: Option<Nanos>,
+    #[arg(
+        long = "time",
+        value_name = "TIME",
+        value_parser = positive_time,
+        help_heading = "How long"
+    )]
+    pub time_ns: Option<u64>,
 
-    /// Unmeasured storming before the first repeat of a cell, as '50ms'; '0s' for none
+    /// Unmeasured storming at the start of each storm, as '50ms'; '0s' for none
     /// [default: the workload's]
-    #[arg(long, value_name = "TIME", help_heading = "How long")]
-    pub warmup: Option<Nanos>,
+    #[arg(
+        long = "warmup",
+        value_name = "TIME",
+        value_parser = parse_time,
+        help_heading = "How long"
+    )]
+    pub warmup_ns: Option<u64>,
 
-    /// End a storm after N faults of each thread, rather than after a time
+    /// End a storm after N touches of each thread, rather than after a time: each is a
+    /// fault, but for those that a fault around them has served already
     #[arg(
         long,
         value_name = "N",
-        conflicts_with = "time",
+        conflicts_with = "time_ns",
         value_parser = value_parser!(u64).range(1..),
         help_heading = "How long"
     )]
@@ -175,10 +187,10 @@ fn thread_counts(text: &str) -> Result<NumberList, String> {
     }
 }
 
-/// Parses a duration that is not 0.
-fn positive(text: &str) -> Result<Nanos, String> {
-    match text.parse().map_err(|error| format!("{error}"))? {
-        Nanos(0) => Err("a storm must last longer than 0s".into()),
-        time => Ok(time),
+/// Parses a time in nanoseconds that is not 0.
+fn positive_time(text: &str) -> Result<u64, String> {
+    match parse_time(text).map_err(|error| error.to_string())? {
+        0 => Err("a storm must last longer than 0s".into()),
+        time_ns => Ok(time_ns),
     }
 }

@@ -1,4 +1,13 @@
 //! What each subcommand does.
 
+pub mod check;
 pub mod completions;
+mod console;
+mod error;
+pub mod list;
 pub mod man;
+mod names;
+pub mod run;
+
+pub use console::print;
+pub use error::CommandError;

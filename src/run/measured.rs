@@ -24,6 +24,8 @@ pub struct Measured {
     pub ops: BTreeMap<String, OpStats>,
     /// Latency of sampled faults by kind, fallbacks and retries included.
     pub latency_ns: BTreeMap<FaultKind, Latency>,
+    /// Sleeps that stood for I/O, totals over repeats; null where there were none.
+    pub io: Option<Io>,
     /// Cache-line contention, from a pass of its own; null where not counted.
     pub lines: Option<Lines>,
     /// Nanoseconds per fault by stage; null where not timed.
@@ -139,6 +141,15 @@ pub struct OpStats {
     pub per_s: f64,
     /// How long they took; null where not timed.
     pub latency_ns: Option<Latency>,
+}
+
+/// Sleeps that stood for I/O: short ones take longer than asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Io {
+    /// Mean that the workload asked for, in nanoseconds.
+    pub asked_ns: f64,
+    /// How long they took.
+    pub achieved_ns: Latency,
 }
 
 /// Cache-line contention of a cell.

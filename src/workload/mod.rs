@@ -16,11 +16,12 @@ pub mod units;
 mod wire;
 
 pub use diag::Diagnostics;
+pub(crate) use diag::nearest;
 pub use memory::Memory;
 pub use resolved::{digest, resolved};
 pub use schema::schema;
 pub use shipped::{SEED, shipped};
-pub use source::{Limits, Source, load, parse, resolve};
+pub use source::{Limits, Source, parse, resolve};
 
 /// Bytes in a page: x86-64 without huge pages.
 pub const PAGE_BYTES: u64 = 4096;
@@ -46,7 +47,7 @@ pub struct Workload {
     pub reset: Reset,
     /// When a storm ends.
     pub until: Until,
-    /// Unmeasured storming before the first repeat of a cell, in nanoseconds.
+    /// Unmeasured storming at the start of each storm, in nanoseconds.
     pub warmup_ns: u64,
     /// What `faultstorm check` verifies.
     pub expect: Vec<Expect>,

@@ -25,6 +25,21 @@ pub struct Source {
 }
 
 impl Source {
+    /// Reads the workload file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn read(path: &Path) -> Result<Source, Diagnostics> {
+        let shown = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|error| {
+            let title = format!("the workload file \"{shown}\" cannot be read: {error}");
+            Diagnostics::outside(Diagnostic::new(title))
+        })?;
+        let name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+        Ok(Source { name, path_shown: shown, text })
+    }
+
     /// Parses the text: see [`parse`].
     ///
     /// # Errors
@@ -59,19 +74,6 @@ pub fn parse(
     }
 }
 
-/// Reads and parses the workload file at `path`: see [`parse`].
-///
-/// # Errors
-///
-/// The file cannot be read, or every mistake of its text.
-pub fn load(
-    path: &Path,
-    known_strategies: &[&str],
-    limits: &Limits,
-) -> Result<Workload, Diagnostics> {
-    read_file(path)?.parse(known_strategies, limits)
-}
-
 /// Finds a workload: the name of a shipped one, or a path, which has a `/` or
 /// ends in `.toml`.
 ///
@@ -80,7 +82,7 @@ pub fn load(
 /// No shipped workload has the name, or the file cannot be read.
 pub fn resolve(name_or_path: &str) -> Result<Source, Diagnostics> {
     if name_or_path.contains('/') || name_or_path.ends_with(".toml") {
-        return read_file(Path::new(name_or_path));
+        return Source::read(Path::new(name_or_path));
     }
     match shipped().iter().find(|(name, _)| *name == name_or_path) {
         Some((name, text)) => Ok(Source {
@@ -94,16 +96,6 @@ pub fn resolve(name_or_path: &str) -> Result<Source, Diagnostics> {
                 .help(format!("a path has a `/` or ends in `.toml`: \"./{name_or_path}.toml\"")),
         )),
     }
-}
-
-fn read_file(path: &Path) -> Result<Source, Diagnostics> {
-    let shown = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| {
-        let title = format!("the workload file \"{shown}\" cannot be read: {error}");
-        Diagnostics::outside(Diagnostic::new(title))
-    })?;
-    let name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-    Ok(Source { name, path_shown: shown, text })
 }
 
 #[cfg(test)]

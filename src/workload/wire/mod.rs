@@ -54,7 +54,7 @@ pub(in crate::workload) struct Document {
     /// or `"remap"` (tables go too, the default).
     #[schemars(with = "Option<Reset>")]
     pub reset: Field<Reset>,
-    /// Unmeasured storming before the first repeat, `"50ms"` by default.
+    /// Unmeasured storming at the start of each storm, `"50ms"` by default.
     #[schemars(with = "Option<Time>")]
     pub warmup: Field<Time>,
     /// How long a storm lasts, `"100ms"` by default. At most one of `duration`,

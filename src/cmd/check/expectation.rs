@@ -1,0 +1,176 @@
+//! Whether an expectation of a workload file holds in a storm.
+
+use std::fmt;
+
+use crate::mm::fault::Fallback;
+use crate::storm::Storm;
+use crate::workload::{Expect, Metric};
+
+/// An expectation that does not hold.
+pub(super) struct Broken<'a> {
+    expect: &'a Expect,
+    /// `None` where nothing was there to divide by.
+    found: Option<f64>,
+}
+
+/// Whether an expectation is about a strategy at a number of threads.
+pub(super) fn concerns(expect: &Expect, strategy: &str, threads: usize) -> bool {
+    expect.strategy.as_deref().is_none_or(|name| name == strategy)
+        && expect.threads.is_none_or(|count| count == threads)
+}
+
+/// Whether transfers must be counted to judge an expectation.
+pub(super) fn needs_lines(expect: &Expect) -> bool {
+    matches!(expect.metric, Metric::TransfersPerFault(_))
+}
+
+/// Judges a storm; `None` where the expectation holds.
+pub(super) fn broken<'a>(expect: &'a Expect, storm: &Storm) -> Option<Broken<'a>> {
+    let found = value(&expect.metric, storm);
+    let holds = found.is_some_and(|value| {
+        expect.min.is_none_or(|min| value >= min) && expect.max.is_none_or(|max| value <= max)
+    });
+    (!holds).then_some(Broken { expect, found })
+}
+
+fn value(metric: &Metric, storm: &Storm) -> Option<f64> {
+    let counts = &storm.counts;
+    let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
+    let per_fault = |part| ratio(part, counts.faults);
+    match metric {
+        Metric::FaultsPerTouch => ratio(counts.faults, counts.touches),
+        Metric::PagesPerFault => per_fault(counts.pages_mapped),
+        Metric::RacedPerFault => per_fault(counts.raced),
+        Metric::AttemptsPerFault => per_fault(counts.attempts),
+        Metric::FallbacksPerFault(reason) => {
+            let fallbacks = Fallback::ALL.iter().zip(&counts.fallbacks);
+            let of_reason = fallbacks.filter(|(fallback, _)| {
+                reason.as_deref().is_none_or(|reason| reason == fallback.name())
+            });
+            per_fault(of_reason.map(|(_, count)| count).sum())
+        }
+        Metric::TransfersPerFault(line) => {
+            let lines = storm.lines.as_ref()?.0.iter();
+            let named =
+                lines.filter(|(name, _)| line.as_deref().is_none_or(|line| line == name.name));
+            per_fault(named.map(|(_, tally)| tally.transfers).sum())
+        }
+    }
+}
+
+/// For instance `pages-per-fault is 15.5, expected 16 or more`.
+impl fmt::Display for Broken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, part) = match &self.expect.metric {
+            Metric::FaultsPerTouch => ("faults-per-touch", None),
+            Metric::PagesPerFault => ("pages-per-fault", None),
+            Metric::RacedPerFault => ("raced-per-fault", None),
+            Metric::AttemptsPerFault => ("attempts-per-fault", None),
+            Metric::FallbacksPerFault(reason) => ("fallbacks-per-fault", reason.as_ref()),
+            Metric::TransfersPerFault(line) => ("transfers-per-fault", line.as_ref()),
+        };
+        f.write_str(name)?;
+        if let Some(part) = part {
+            write!(f, " of '{part}'")?;
+        }
+        match self.found {
+            Some(found) => write!(f, " is {found}")?,
+            None => f.write_str(" has no value, since nothing faulted")?,
+        }
+        match (self.expect.min, self.expect.max) {
+            (Some(min), Some(max)) if min == max => write!(f, ", expected {min}"),
+            (Some(min), Some(max)) => write!(f, ", expected {min} to {max}"),
+            (Some(min), None) => write!(f, ", expected {min} or more"),
+            (None, Some(max)) => write!(f, ", expected {max} or less"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::LineName;
+    use crate::machine::host::{LineTally, Tally};
+    use crate::storm::{Counts, Io};
+    use hdrhistogram::Histogram;
+
+    static HOT: LineName = LineName { name: "mm.hot", words: [""; 8] };
+    static COLD: LineName = LineName { name: "mm.cold", words: [""; 8] };
+
+    fn storm() -> Storm {
+        let mut counts = Counts {
+            touches: 1600,
+            faults: 100,
+            raced: 10,
+            pages_mapped: 1550,
+            attempts: 104,
+            ..Counts::default()
+        };
+        counts.fallbacks[Fallback::Pmd as usize] = 3;
+        counts.fallbacks[Fallback::Pud as usize] = 1;
+        let line = |transfers| LineTally { reads: 0, writes: 0, transfers };
+        Storm {
+            window_ns: 1.0,
+            reset_ns: 0.0,
+            overlap_share: 1.0,
+            start_skew_ns: 0.0,
+            rounds: 1,
+            threads: Vec::new(),
+            counts,
+            latency: Vec::new(),
+            lines: Some(Tally(vec![(&HOT, line(40)), (&COLD, line(10))])),
+            stages_ns: None,
+            io: Io { achieved_ns: Histogram::new(3).unwrap(), asked_ns: 0 },
+            bytes_per_vma: 192,
+            perf: Err(String::new()),
+        }
+    }
+
+    fn expect(metric: Metric, min: Option<f64>, max: Option<f64>) -> Expect {
+        Expect { strategy: None, threads: None, metric, min, max }
+    }
+
+    #[test]
+    fn every_metric_is_what_its_name_says() {
+        let of = |metric| value(&metric, &storm()).unwrap();
+        assert_eq!(of(Metric::FaultsPerTouch), 0.0625);
+        assert_eq!(of(Metric::PagesPerFault), 15.5);
+        assert_eq!(of(Metric::RacedPerFault), 0.1);
+        assert_eq!(of(Metric::AttemptsPerFault), 1.04);
+        assert_eq!(of(Metric::FallbacksPerFault(None)), 0.04);
+        assert_eq!(of(Metric::FallbacksPerFault(Some("PMD".into()))), 0.03);
+        assert_eq!(of(Metric::TransfersPerFault(None)), 0.5);
+        assert_eq!(of(Metric::TransfersPerFault(Some("mm.hot".into()))), 0.4);
+    }
+
+    #[test]
+    fn what_does_not_hold_says_what_was_found() {
+        let say = |metric, min, max| {
+            let expect = expect(metric, min, max);
+            broken(&expect, &storm()).map(|broken| broken.to_string())
+        };
+        assert_eq!(say(Metric::PagesPerFault, Some(15.5), Some(15.5)), None);
+        assert_eq!(
+            say(Metric::PagesPerFault, Some(16.0), None).unwrap(),
+            "pages-per-fault is 15.5, expected 16 or more"
+        );
+        assert_eq!(
+            say(Metric::FallbacksPerFault(Some("PMD".into())), Some(0.0), Some(0.02)).unwrap(),
+            "fallbacks-per-fault of 'PMD' is 0.03, expected 0 to 0.02"
+        );
+        let nothing = Storm { counts: Counts::default(), ..storm() };
+        let expect = expect(Metric::RacedPerFault, None, Some(0.0));
+        let text = broken(&expect, &nothing).unwrap().to_string();
+        assert_eq!(text, "raced-per-fault has no value, since nothing faulted, expected 0 or less");
+    }
+
+    #[test]
+    fn expectations_may_be_about_one_strategy_or_number_of_threads() {
+        let all = expect(Metric::FaultsPerTouch, None, None);
+        assert!(concerns(&all, "mmap-lock", 7));
+        let one = Expect { strategy: Some("mmap-lock".into()), threads: Some(1), ..all };
+        assert!(concerns(&one, "mmap-lock", 1));
+        assert!(!concerns(&one, "mmap-lock", 2) && !concerns(&one, "unlocked", 1));
+    }
+}

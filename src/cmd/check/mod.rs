@@ -1,0 +1,148 @@
+//! `faultstorm check`: validates workload files, storms each for a moment, and verifies
+//! what it expects.
+
+mod expectation;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+
+use self::expectation::{broken, concerns, needs_lines};
+use super::console::print;
+use super::error::CommandError;
+use super::names;
+use crate::cli::CheckArgs;
+use crate::exit::Exit;
+use crate::host::clock::Clock;
+use crate::host::placement::{Placement, place};
+use crate::host::preflight::Facts;
+use crate::host::topology::Topology;
+use crate::mm::frames::Arena;
+use crate::storm::plan::{needs, total_threads};
+use crate::storm::{Recording, Spec, Storm, StormError};
+use crate::strategy::{Entry, STRATEGIES};
+use crate::workload::{Source, Until, Workload, resolve, shipped};
+
+/// Touches of each thread: 32 page tables' worth, so that what happens once per table,
+/// or once for all of them, is seen at its share.
+const TOUCHES: u64 = 1 << 14;
+/// Touches of each thread where some of them sleep for I/O.
+const TOUCHES_WITH_IO: u64 = 1 << 10;
+/// Any number would do: expectations hold for all.
+const SEED: u64 = 1;
+
+/// Checks workload files, and prints a line for each, with what does not hold below it.
+///
+/// # Errors
+///
+/// A file with mistakes (all of all files at once), or more than the machine has.
+pub fn check(args: &CheckArgs) -> Result<Exit, CommandError> {
+    let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
+    let facts = Facts::here();
+    let sources = match args.files.as_slice() {
+        [] => shipped().iter().map(|(name, _)| resolve(name)).collect(),
+        files => files.iter().map(|path| Source::read(path)).collect(),
+    };
+    let workloads = names::parsed(sources, facts.memory.usable_bytes(&facts.limits))?;
+    let largest = |workload: &Workload| {
+        let needed = |&threads: &usize| needs(workload, threads, until(workload)).frames;
+        thread_counts(workload).iter().map(needed).max()
+    };
+    let frames = workloads.iter().filter_map(largest).max().unwrap_or(0);
+    let arena = Arena::new(frames)
+        .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
+    let tiny = Tiny { topology, clock: Clock::new(), arena };
+    let mut all_hold = true;
+    for workload in &workloads {
+        let (text, holds) = tiny.check(workload)?;
+        print(text.as_bytes())?;
+        all_hold &= holds;
+    }
+    Ok(if all_hold { Exit::Done } else { Exit::Storm })
+}
+
+/// What tiny storms run on.
+struct Tiny {
+    topology: Topology,
+    clock: Clock,
+    arena: Arc<Arena>,
+}
+
+impl Tiny {
+    /// Storms a workload under every strategy; returns what is to be said, and whether
+    /// everything holds.
+    fn check(&self, workload: &Workload) -> Result<(String, bool), CommandError> {
+        let (mut storms, mut judged) = (0, 0);
+        let mut wrong = String::new();
+        for threads in thread_counts(workload) {
+            for entry in STRATEGIES.iter().filter(|entry| (entry.refuses)(workload).is_none()) {
+                let expected: Vec<_> = (workload.expect.iter())
+                    .filter(|expect| concerns(expect, entry.name, threads))
+                    .collect();
+                let lines = expected.iter().any(|expect| needs_lines(expect));
+                let plural = if threads == 1 { "" } else { "s" };
+                let place = format!("  {}, {threads} thread{plural}:", entry.name);
+                storms += 1;
+                match self.storm(workload, entry, threads, lines)? {
+                    Ok(storm) => {
+                        judged += expected.len();
+                        for broken in expected.iter().filter_map(|expect| broken(expect, &storm)) {
+                            let _ = writeln!(wrong, "{place} {broken}");
+                        }
+                    }
+                    Err(stuck @ StormError::Stuck { .. }) => {
+                        eprintln!("error: {}:{place} {stuck}", workload.name);
+                        // A thread that is stuck cannot be joined.
+                        std::process::exit(i32::from(Exit::Storm.code()));
+                    }
+                    Err(error) => {
+                        let _ = writeln!(wrong, "{place} {error}");
+                    }
+                }
+            }
+        }
+        let verdict = if wrong.is_empty() { "ok" } else { "FAILED" };
+        let name = &workload.name;
+        let text = format!("{name}: {verdict} ({storms} storms, {judged} expectations)\n{wrong}");
+        Ok((text, wrong.is_empty()))
+    }
+
+    fn storm(
+        &self,
+        workload: &Workload,
+        entry: &Entry,
+        threads: usize,
+        lines: bool,
+    ) -> Result<Result<Storm, StormError>, CommandError> {
+        let total = total_threads(workload, threads);
+        let cpus = place(&self.topology, &Placement::Scatter, total);
+        let cpus = cpus.map_err(CommandError::machine)?;
+        Ok((entry.run)(&Spec {
+            workload,
+            threads,
+            cpus: &cpus,
+            // With contents, so that the books cover those too.
+            real_body: true,
+            entry_prefetch: false,
+            seed: SEED,
+            warmup_ns: 0,
+            until: until(workload),
+            recording: if lines { Recording::Lines } else { Recording::Throughput },
+            sample_period: 0,
+            clock: self.clock,
+            arena: &self.arena,
+        }))
+    }
+}
+
+/// One thread, two, and every number that an expectation names.
+fn thread_counts(workload: &Workload) -> BTreeSet<usize> {
+    workload.expect.iter().filter_map(|expect| expect.threads).chain([1, 2]).collect()
+}
+
+fn until(workload: &Workload) -> Until {
+    let sleeps = workload.files.iter().any(|file| file.cached < 1.0);
+    Until::Touches(if sleeps { TOUCHES_WITH_IO } else { TOUCHES })
+}

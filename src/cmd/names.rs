@@ -1,0 +1,143 @@
+//! From names on the command line to workloads and strategies.
+
+use std::io;
+
+use anyhow::anyhow;
+
+use super::console::color;
+use super::error::CommandError;
+use crate::strategy::{Entry, STRATEGIES};
+use crate::workload::{Diagnostics, Limits, Source, Workload, nearest, resolve};
+
+/// Finds and parses workloads by name or path. What is given twice counts once.
+///
+/// # Errors
+///
+/// All mistakes of all files at once; two files of one name, since results are told
+/// apart by it.
+pub(super) fn workloads(
+    names: &[String],
+    memory_bytes: Option<u64>,
+) -> Result<Vec<Workload>, CommandError> {
+    let mut known: Vec<&str> = Vec::new();
+    for name in names {
+        if !known.contains(&name.as_str()) {
+            known.push(name);
+        }
+    }
+    let workloads = parsed(known.iter().map(|name| resolve(name)).collect(), memory_bytes)?;
+    for (index, workload) in workloads.iter().enumerate() {
+        if let Some(first) = workloads[..index].iter().position(|w| w.name == workload.name) {
+            return Err(CommandError::usage(anyhow!(
+                "'{}' and '{}' are both named '{}', which results are told apart by: rename one",
+                known[first],
+                known[index],
+                workload.name
+            )));
+        }
+    }
+    Ok(workloads)
+}
+
+/// Parses workloads on a machine with this much memory.
+///
+/// # Errors
+///
+/// All mistakes of all files at once.
+pub(super) fn parsed(
+    sources: Vec<Result<Source, Diagnostics>>,
+    memory_bytes: Option<u64>,
+) -> Result<Vec<Workload>, CommandError> {
+    let limits = Limits { memory_bytes: memory_bytes.unwrap_or(u64::MAX) };
+    let strategies: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
+    let mut workloads = Vec::new();
+    let mut mistakes = 0;
+    for source in sources {
+        match source.and_then(|source| source.parse(&strategies, &limits)) {
+            Ok(workload) => workloads.push(workload),
+            Err(found) => {
+                eprint!("{}", found.render(color(&io::stderr())));
+                mistakes += found.len();
+            }
+        }
+    }
+    match mistakes {
+        0 => Ok(workloads),
+        1 => Err(CommandError::usage(anyhow!("nothing was run: there is 1 mistake"))),
+        n => Err(CommandError::usage(anyhow!("nothing was run: there are {n} mistakes"))),
+    }
+}
+
+/// Finds strategies by name: all without variants where none is named. What is given
+/// twice counts once.
+///
+/// # Errors
+///
+/// Every name that is not known.
+pub(super) fn strategies(names: &[String]) -> Result<Vec<&'static Entry>, CommandError> {
+    if names.is_empty() {
+        return Ok(STRATEGIES.iter().filter(|entry| !entry.is_variant()).collect());
+    }
+    let mut found: Vec<&'static Entry> = Vec::new();
+    let mut unknown = Vec::new();
+    for name in names {
+        match crate::strategy::find(name) {
+            Some(entry) if found.iter().any(|other| other.name == entry.name) => {}
+            Some(entry) => found.push(entry),
+            None => unknown.push(not_known(name)),
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(found);
+    }
+    let known: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
+    unknown.push(format!("known are '{}'", known.join("', '")));
+    Err(CommandError::usage(anyhow!(unknown.join("\n"))))
+}
+
+fn not_known(name: &str) -> String {
+    match nearest(name, STRATEGIES.iter().map(|entry| entry.name)) {
+        Some(near) => format!("there is no strategy '{name}': did you mean '{near}'?"),
+        None => format!("there is no strategy '{name}'"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn all_strategies_are_those_without_variants() {
+        let all = strategies(&[]).unwrap();
+        assert!(!all.is_empty() && all.iter().all(|entry| !entry.is_variant()));
+        let named = strategies(&names(&["speculative:refcount", "mmap-lock", "mmap-lock"]));
+        let named: Vec<&str> = named.unwrap().iter().map(|entry| entry.name).collect();
+        assert_eq!(named, ["speculative:refcount", "mmap-lock"]);
+    }
+
+    #[test]
+    fn every_unknown_strategy_is_named_with_a_near_one() {
+        let error = strategies(&names(&["mmaplock", "mmap-lock", "xyz"])).err().unwrap();
+        assert_eq!(error.exit, crate::exit::Exit::Usage);
+        let text = error.to_string();
+        assert!(text.starts_with("there is no strategy 'mmaplock': did you mean 'mmap-lock'?\n"));
+        assert!(text.contains("there is no strategy 'xyz'\nknown are 'unlocked', "), "{text}");
+    }
+
+    #[test]
+    fn a_workload_given_twice_runs_once_and_two_of_a_name_are_refused() {
+        let twice = workloads(&names(&["huge-anon", "huge-anon"]), None).unwrap();
+        assert_eq!(twice.len(), 1);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("huge-anon.toml");
+        let (_, text) = crate::workload::shipped()[0];
+        std::fs::write(&path, text).unwrap();
+        let both = [String::from("huge-anon"), path.display().to_string()];
+        let error = workloads(&both, None).unwrap_err();
+        assert!(error.to_string().contains("are both named 'huge-anon'"), "{error}");
+    }
+}

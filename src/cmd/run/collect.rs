@@ -1,0 +1,335 @@
+//! From storms to the numbers of a cell.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::host::perf;
+use crate::machine::host::Tally;
+use crate::mm::fault::{Fallback, Kind};
+use crate::mm::stage;
+use crate::run::{
+    Counts, FaultKind, Io, Latency, LineCount, Lines, Measured, Memory, Perf, PerfPerFault, Repeat,
+    ThreadRepeat, fairness,
+};
+use crate::stats;
+use crate::storm::{self, Storm, ThreadStorm};
+
+/// What the storms of one cell have measured so far.
+#[derive(Default)]
+pub(super) struct Collected {
+    repeats: Vec<Repeat>,
+    counts: Counts,
+    fallbacks: BTreeMap<String, u64>,
+    latency: BTreeMap<FaultKind, Histogram<u64>>,
+    io: Option<storm::Io>,
+    lines: Option<Lines>,
+    stages_ns: Option<BTreeMap<String, f64>>,
+    bytes_per_vma: Option<u64>,
+    perf: Option<Perf>,
+    /// Time that its storms took, set-up and teardown included.
+    pub wall: Duration,
+}
+
+impl Collected {
+    /// Adds a storm that measured throughput; `order` is its place in the run.
+    pub fn repeat(&mut self, storm: Storm, order: u32) {
+        add_counts(&mut self.counts, &storm.counts);
+        for (reason, &count) in Fallback::ALL.iter().zip(&storm.counts.fallbacks) {
+            if count > 0 {
+                *self.fallbacks.entry(reason.name().to_owned()).or_default() += count;
+            }
+        }
+        for (&kind, samples) in Kind::ALL.iter().zip(&storm.latency) {
+            merge(self.latency.entry(fault_kind(kind)), samples);
+        }
+        self.perf = add_perf(self.perf.take(), storm.perf.as_ref().ok(), self.repeats.is_empty());
+        self.bytes_per_vma = Some(storm.bytes_per_vma);
+        match &mut self.io {
+            Some(io) => {
+                io.achieved_ns.add(&storm.io.achieved_ns).expect("all have the same precision");
+                io.asked_ns += storm.io.asked_ns;
+            }
+            None => self.io = Some(storm.io),
+        }
+        self.repeats.push(Repeat {
+            order,
+            window_s: storm.window_ns / 1e9,
+            reset_s: storm.reset_ns / 1e9,
+            faults: storm.threads.iter().map(|thread| thread.faults).sum(),
+            overlap_share: storm.overlap_share,
+            start_skew_ns: storm.start_skew_ns,
+            per_thread: storm.threads.into_iter().map(thread).collect(),
+        });
+    }
+
+    /// Takes over what a storm that counted transfers found.
+    pub fn lines(&mut self, storm: &Storm) {
+        self.lines = storm.lines.as_ref().and_then(|tally| lines(tally, storm.counts.faults));
+    }
+
+    /// Takes over what a storm that timed stages found.
+    pub fn stages(&mut self, storm: &Storm) {
+        let faults = storm.counts.faults;
+        let Some(total_ns) = storm.stages_ns.filter(|_| faults > 0) else { return };
+        let stages = stage::NAMES.iter().zip(total_ns).skip(stage::OUTSIDE + 1);
+        let each = stages.map(|(name, ns)| ((*name).to_owned(), ns / faults as f64));
+        self.stages_ns = Some(each.collect());
+    }
+
+    /// How many repeats are in.
+    pub fn repeats(&self) -> usize {
+        self.repeats.len()
+    }
+
+    /// Returns the numbers so far; `None` before the first repeat with a window.
+    pub fn measured(&self, seed: u64, sample_period: u64) -> Option<Measured> {
+        let rates: Vec<f64> = self.repeats.iter().filter_map(Repeat::faults_per_s).collect();
+        let latency_ns = self
+            .latency
+            .iter()
+            .filter_map(|(kind, samples)| Some((*kind, Latency::of(samples, sample_period)?)));
+        Some(Measured {
+            faults_per_s: stats::interval(&rates, seed)?,
+            repeats: self.repeats.clone(),
+            counts: self.counts.clone(),
+            fallbacks: self.fallbacks.clone(),
+            // No workload has operations other than touches.
+            ops: BTreeMap::new(),
+            latency_ns: latency_ns.collect(),
+            io: self.io.as_ref().and_then(io),
+            lines: self.lines.clone(),
+            stages_ns: self.stages_ns.clone(),
+            memory: self.bytes_per_vma.map(|bytes| Memory {
+                bytes_per_vma: Some(bytes as f64),
+                deferred_free_peak: None,
+            }),
+            perf: self.perf.clone().map(|perf| Perf {
+                per_fault: PerfPerFault::of(&perf, self.counts.faults),
+                ..perf
+            }),
+            fairness: fairness(&self.repeats),
+        })
+    }
+}
+
+fn thread(thread: ThreadStorm) -> ThreadRepeat {
+    ThreadRepeat {
+        faults: thread.faults,
+        group: thread.group,
+        cpu: Some(thread.cpu as u32),
+        strayed: Some(thread.strayed),
+        yields: Some(thread.yields),
+    }
+}
+
+fn fault_kind(kind: Kind) -> FaultKind {
+    match kind {
+        Kind::AnonRead => FaultKind::AnonRead,
+        Kind::AnonWrite => FaultKind::AnonWrite,
+        Kind::FileReadAround => FaultKind::FileReadAround,
+        Kind::FileRead => FaultKind::FileRead,
+        Kind::FileReadIo => FaultKind::FileReadIo,
+        Kind::PrivateWrite => FaultKind::PrivateWrite,
+    }
+}
+
+fn add_counts(sum: &mut Counts, storm: &storm::Counts) {
+    sum.touches += storm.touches;
+    sum.faults += storm.faults;
+    sum.mapped += storm.mapped;
+    sum.raced += storm.raced;
+    sum.sigbus += storm.sigbus;
+    sum.segv += storm.segv;
+    sum.oom += storm.oom;
+    sum.pages_mapped += storm.pages_mapped;
+    sum.attempts += storm.attempts;
+    for (&kind, &count) in Kind::ALL.iter().zip(&storm.by_kind) {
+        if count > 0 {
+            *sum.by_kind.entry(fault_kind(kind)).or_default() += count;
+        }
+    }
+}
+
+fn merge(
+    entry: std::collections::btree_map::Entry<'_, FaultKind, Histogram<u64>>,
+    samples: &Histogram<u64>,
+) {
+    if samples.is_empty() {
+        return;
+    }
+    entry
+        .and_modify(|sum| sum.add(samples).expect("all have the same precision"))
+        .or_insert_with(|| samples.clone());
+}
+
+/// Adds counters of one more storm: totals cover all repeats, or there are none.
+fn add_perf(sum: Option<Perf>, storm: Option<&perf::Counts>, first: bool) -> Option<Perf> {
+    let storm = storm?;
+    let sum = match sum {
+        Some(sum) => sum,
+        None if first => Perf {
+            cycles: Some(0),
+            instructions: Some(0),
+            cache_misses: Some(0),
+            hitm: Some(0),
+            running_share: 1.0,
+            per_fault: PerfPerFault::default(),
+        },
+        None => return None,
+    };
+    Some(Perf {
+        cycles: sum.cycles.map(|total| total + storm.cycles),
+        instructions: sum.instructions.map(|total| total + storm.instructions),
+        cache_misses: sum.cache_misses.map(|total| total + storm.cache_misses),
+        hitm: sum.hitm.zip(storm.hitm_loads).map(|(total, loads)| total + loads),
+        running_share: sum.running_share.min(storm.running_share),
+        per_fault: sum.per_fault,
+    })
+}
+
+fn io(io: &storm::Io) -> Option<Io> {
+    let achieved_ns = Latency::of(&io.achieved_ns, 1)?;
+    let asked_ns = io.asked_ns as f64 / achieved_ns.count as f64;
+    Some(Io { asked_ns, achieved_ns })
+}
+
+/// Returns the counted lines by name; `None` without a fault to divide by.
+fn lines(tally: &Tally, faults: u64) -> Option<Lines> {
+    const COUNTED: &str = "rmw+loads";
+    let total: u64 = tally.0.iter().map(|(_, line)| line.transfers).sum();
+    let mut by_name: Vec<LineCount> = Vec::new();
+    for (name, line) in &tally.0 {
+        // A name may stand for lines of several structures.
+        match by_name.iter_mut().find(|count| count.name == name.name) {
+            Some(count) => {
+                count.reads = count.reads.map(|reads| reads + line.reads);
+                count.writes = count.writes.map(|writes| writes + line.writes);
+                count.transfers += line.transfers;
+            }
+            None => by_name.push(LineCount {
+                name: name.name.to_owned(),
+                counted: COUNTED.to_owned(),
+                reads: Some(line.reads),
+                writes: Some(line.writes),
+                transfers: line.transfers,
+                transfer_share: None,
+                stall_share: None,
+            }),
+        }
+    }
+    for count in &mut by_name {
+        count.transfer_share = (total > 0).then(|| count.transfers as f64 / total as f64);
+    }
+    by_name.sort_by(|a, b| b.transfers.cmp(&a.transfers).then_with(|| a.name.cmp(&b.name)));
+    (faults > 0).then(|| Lines {
+        counted: COUNTED.to_owned(),
+        transfers_per_fault: total as f64 / faults as f64,
+        by_name,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::LineName;
+    use crate::machine::host::LineTally;
+
+    static HOT: LineName = LineName { name: "mm.hot", words: [""; 8] };
+    static HOT_TOO: LineName = LineName { name: "mm.hot", words: [""; 8] };
+    static COLD: LineName = LineName { name: "mm.cold", words: [""; 8] };
+
+    fn storm(faults: u64) -> Storm {
+        let histogram = || Histogram::new(3).unwrap();
+        let mut counts = storm::Counts { touches: faults, faults, ..storm::Counts::default() };
+        counts.by_kind[Kind::FileRead as usize] = faults;
+        counts.fallbacks[Fallback::Pmd as usize] = 2;
+        let mut latency = vec![histogram(); Kind::ALL.len()];
+        latency[Kind::FileRead as usize].record(200).unwrap();
+        let mut achieved_ns = histogram();
+        achieved_ns.record(150).unwrap();
+        Storm {
+            window_ns: 1e6,
+            reset_ns: 5e5,
+            overlap_share: 0.99,
+            start_skew_ns: 40.0,
+            rounds: 1,
+            threads: vec![ThreadStorm {
+                group: "all".into(),
+                cpu: 3,
+                strayed: 0,
+                yields: 1,
+                faults,
+            }],
+            counts,
+            latency,
+            lines: None,
+            stages_ns: Some([9.0, 50.0, 0.0, 0.0, 0.0, 0.0, 100.0]),
+            io: storm::Io { achieved_ns, asked_ns: 100 },
+            bytes_per_vma: 192,
+            perf: Err("none here".to_owned()),
+        }
+    }
+
+    #[test]
+    fn totals_are_over_repeats_and_medians_between_them() {
+        let mut collected = Collected::default();
+        assert!(collected.measured(1, 64).is_none());
+        for (order, faults) in [100, 300, 200].into_iter().enumerate() {
+            collected.repeat(storm(faults), order as u32 * 5);
+        }
+        let found = collected.measured(1, 64).unwrap();
+        assert_eq!(found.faults_per_s.median, 200.0 / 1e-3);
+        assert_eq!((found.counts.faults, found.fallbacks["PMD"]), (600, 6));
+        assert_eq!(found.counts.by_kind, [(FaultKind::FileRead, 600)].into());
+        let latency = &found.latency_ns[&FaultKind::FileRead];
+        assert_eq!((latency.count, latency.p50, latency.sample_period), (3, 200, 64));
+        let io = found.io.unwrap();
+        assert_eq!((io.asked_ns, io.achieved_ns.p50), (100.0, 150));
+        assert_eq!(found.repeats[1].order, 5);
+        assert_eq!(found.repeats[1].per_thread[0].cpu, Some(3));
+        assert_eq!((found.perf, found.lines, found.stages_ns), (None, None, None));
+    }
+
+    #[test]
+    fn lines_of_one_name_are_one_and_the_hottest_stands_first() {
+        let line = |transfers| LineTally { reads: 1, writes: 2, transfers };
+        let tally = Tally(vec![(&COLD, line(10)), (&HOT, line(20)), (&HOT_TOO, line(10))]);
+        let found = lines(&tally, 80).unwrap();
+        assert_eq!(found.transfers_per_fault, 0.5);
+        let names: Vec<&str> = found.by_name.iter().map(|line| line.name.as_str()).collect();
+        assert_eq!(names, ["mm.hot", "mm.cold"]);
+        let hot = &found.by_name[0];
+        assert_eq!((hot.reads, hot.writes, hot.transfers), (Some(2), Some(4), 30));
+        assert_eq!(hot.transfer_share, Some(0.75));
+        assert_eq!(lines(&tally, 0), None);
+        let still = lines(&Tally(vec![(&COLD, line(0))]), 80).unwrap();
+        assert_eq!(still.by_name[0].transfer_share, None, "no line moved");
+    }
+
+    #[test]
+    fn stages_are_per_fault_and_leave_out_what_is_no_fault() {
+        let mut collected = Collected::default();
+        collected.repeat(storm(50), 0);
+        collected.stages(&storm(50));
+        let stages = collected.measured(1, 64).unwrap().stages_ns.unwrap();
+        assert_eq!((stages["lookup"], stages["unlock"], stages.len()), (1.0, 2.0, 6));
+    }
+
+    #[test]
+    fn counters_cover_all_repeats_or_none() {
+        let counts = perf::Counts {
+            cycles: 10,
+            instructions: 20,
+            cache_misses: 1,
+            hitm_loads: None,
+            running_share: 0.5,
+        };
+        let one = add_perf(None, Some(&counts), true);
+        let two = add_perf(one.clone(), Some(&counts), false).unwrap();
+        assert_eq!((two.cycles, two.hitm, two.running_share), (Some(20), None, 0.5));
+        assert_eq!(add_perf(one, None, false), None);
+        assert_eq!(add_perf(None, Some(&counts), false), None);
+    }
+}

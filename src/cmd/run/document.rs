@@ -1,0 +1,103 @@
+//! The document on its way to disk: after every storm, and wherever there is room.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use jiff::Timestamp;
+
+use crate::cli::Target;
+use crate::cmd::console::print;
+use crate::run::{Run, WriteError, default_path, to_json, write_atomically};
+
+/// Where the document of a run goes.
+pub(super) struct Document {
+    target: Target,
+    started: Timestamp,
+    warned: bool,
+}
+
+/// Where the document is.
+pub(super) struct Written {
+    /// Its file; `None` where it went to standard output, or nowhere.
+    pub path: Option<PathBuf>,
+    /// Whether it is where it was asked for.
+    pub as_asked: bool,
+}
+
+impl Document {
+    /// Chooses the file, unless `asked` says it.
+    pub fn new(asked: Option<&Target>, started: Timestamp, workloads: &[&str]) -> Document {
+        let target = asked.cloned().unwrap_or_else(|| {
+            Target::File(relative(default_path(started, workloads, Path::new("."))))
+        });
+        Document { target, started, warned: false }
+    }
+
+    /// Whether standard output belongs to the document.
+    pub fn takes_stdout(&self) -> bool {
+        self.target == Target::Stdout
+    }
+
+    /// Writes what there is so far. Where that fails the run goes on, and the first
+    /// failure is told.
+    pub fn save(&mut self, run: &Run) {
+        let Target::File(path) = &self.target else { return };
+        if let Err(error) = write_atomically(path, run)
+            && !self.warned
+        {
+            self.warned = true;
+            let error = anyhow::Error::from(error);
+            eprintln!("warning: {error:#}; the run goes on, and this is tried again at its end");
+        }
+    }
+
+    /// Writes the document for the last time: to the temporary directory where it
+    /// cannot be where it was asked for. Says on standard error what went wrong.
+    pub fn finish(&self, run: &Run) -> Written {
+        let path = match &self.target {
+            Target::Stdout => {
+                let printed =
+                    to_json(run).map_err(anyhow::Error::from).and_then(|json| print(&json));
+                return match printed {
+                    Ok(()) => Written { path: None, as_asked: true },
+                    Err(error) => self.rescue(run, &error),
+                };
+            }
+            Target::File(path) => path,
+        };
+        match write_atomically(path, run) {
+            Ok(()) => Written { path: Some(path.clone()), as_asked: true },
+            Err(error) => self.rescue(run, &error.into()),
+        }
+    }
+
+    fn rescue(&self, run: &Run, error: &anyhow::Error) -> Written {
+        let path = default_path(self.started, &[], &std::env::temp_dir());
+        let path = match write_atomically(&path, run) {
+            Ok(()) => {
+                eprintln!("error: {error:#}; the document is in '{}'", path.display());
+                Some(path)
+            }
+            Err(second) => {
+                eprintln!("error: {error:#}; and in its place: {:#}", anyhow!(second));
+                None
+            }
+        };
+        Written { path, as_asked: false }
+    }
+}
+
+/// Takes away the `./` in front of a path of the working directory.
+fn relative(path: PathBuf) -> PathBuf {
+    path.strip_prefix(".").map(Path::to_owned).unwrap_or(path)
+}
+
+/// Writes a table of all repeats.
+///
+/// # Errors
+///
+/// Where `path` cannot be written.
+pub(super) fn write_csv(path: &Path, run: &Run) -> Result<(), WriteError> {
+    std::fs::write(path, crate::report::csv(run))
+        .map_err(|source| WriteError::Io { path: path.display().to_string(), source })
+}

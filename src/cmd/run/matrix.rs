@@ -1,0 +1,310 @@
+//! What a run is made of: groups of cells that compete with each other, and the order
+//! of their storms.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::anyhow;
+
+use crate::cli::{self, RunArgs};
+use crate::cmd::error::CommandError;
+use crate::host::placement::place;
+use crate::host::topology::Topology;
+use crate::run::{Body, Key, World};
+use crate::storm::plan::{needs, total_threads};
+use crate::strategy::Entry;
+use crate::workload::units::approximate_size;
+use crate::workload::{PAGE_BYTES, Until, Workload, digest};
+
+/// Everything that is to be run.
+pub(super) struct Matrix {
+    /// In the order in which they are run.
+    pub groups: Vec<Group>,
+    /// Frames of the arena that all storms share.
+    pub frames: usize,
+    /// Memory of the largest storm, the arena included.
+    pub memory_bytes: u64,
+}
+
+/// One workload at one number of threads with one body: its strategies take turns.
+pub(super) struct Group {
+    /// As it is run: flags have beaten the file.
+    pub workload: Workload,
+    /// Threads that groups with a weight share.
+    pub threads: usize,
+    /// The CPU of each thread, those of groups with a fixed number included.
+    pub cpus: Vec<usize>,
+    /// Whether pages are cleared and copied.
+    pub real_body: bool,
+    /// In the order asked for; the A/A twin of the first that runs comes last.
+    pub cells: Vec<Planned>,
+}
+
+/// A cell that is to be run.
+pub(super) struct Planned {
+    pub entry: &'static Entry,
+    pub key: Key,
+    /// Why the strategy may not run this workload.
+    pub refused: Option<String>,
+}
+
+impl Matrix {
+    /// Lays out the run: workload by workload, few threads before many, the lock alone
+    /// before the body. `machine` is the slug of the CPU.
+    ///
+    /// # Errors
+    ///
+    /// A placement that this machine does not have.
+    pub fn new(
+        args: &RunArgs,
+        workloads: Vec<Workload>,
+        strategies: &[&'static Entry],
+        topology: &Topology,
+        machine: &str,
+    ) -> Result<Matrix, CommandError> {
+        let threads: BTreeSet<usize> = match &args.threads {
+            Some(list) => list.as_slice().iter().copied().collect(),
+            None => [1, topology.allowed_count().max(1)].into(),
+        };
+        let bodies: BTreeSet<bool> =
+            args.body.iter().map(|body| *body == cli::Body::Real).collect();
+        let mut matrix = Matrix { groups: Vec::new(), frames: 0, memory_bytes: 0 };
+        let mut metadata_bytes = 0;
+        for workload in workloads.into_iter().map(|workload| as_run(workload, args)) {
+            let digest = digest(&workload);
+            for &threads in &threads {
+                let needs = needs(&workload, threads, workload.until);
+                let total = total_threads(&workload, threads);
+                let frames_bytes = needs.frames as u64 * PAGE_BYTES;
+                metadata_bytes =
+                    needs.memory_bytes.saturating_sub(frames_bytes).max(metadata_bytes);
+                let cpus =
+                    place(topology, &args.placement, total).map_err(CommandError::machine)?;
+                for &real_body in &bodies {
+                    if real_body {
+                        matrix.frames = matrix.frames.max(needs.frames);
+                    }
+                    let key = key(args, &workload, &digest, machine, total, real_body);
+                    matrix.groups.push(Group {
+                        cells: cells(&workload, strategies, &key),
+                        workload: workload.clone(),
+                        threads,
+                        cpus: cpus.clone(),
+                        real_body,
+                    });
+                }
+            }
+        }
+        matrix.memory_bytes = (matrix.frames as u64 * PAGE_BYTES).saturating_add(metadata_bytes);
+        Ok(matrix)
+    }
+
+    /// Refuses a run that does not fit in memory, before its first storm.
+    ///
+    /// # Errors
+    ///
+    /// Where the largest storm needs more than `usable_bytes`.
+    pub fn fits(&self, usable_bytes: Option<u64>) -> Result<(), CommandError> {
+        match usable_bytes {
+            Some(usable) if self.memory_bytes > usable => Err(CommandError::machine(anyhow!(
+                "the largest storm needs {} of memory and {} can be had: give fewer --threads, a \
+                 smaller workload, or '--body none', which needs no frames",
+                approximate_size(self.memory_bytes),
+                approximate_size(usable)
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The CPUs of the largest storm.
+    pub fn cpus(&self) -> &[usize] {
+        let largest = self.groups.iter().max_by_key(|group| group.cpus.len());
+        largest.map_or(&[], |group| &group.cpus)
+    }
+
+    /// How many storms a complete run has: `repeats` of each cell, then `passes` more of
+    /// each but the twins.
+    pub fn storms(&self, repeats: u32, passes: usize) -> u64 {
+        let running = self.groups.iter().flat_map(|group| &group.cells);
+        let running = running.filter(|cell| cell.refused.is_none());
+        running
+            .map(|cell| {
+                let passes = if cell.key.is_aa_twin() { 0 } else { passes };
+                u64::from(repeats) + passes as u64
+            })
+            .sum()
+    }
+}
+
+impl Group {
+    /// Returns the cells in the order of one repeat's storms.
+    ///
+    /// The A/A twin stands half a cycle away from the first copy, so that a drift of the
+    /// machine shows between the two as much as between any others. Each repeat begins
+    /// one cell later, so that no cell always follows the same moment of a cycle.
+    pub fn order(&self, repeat: u32) -> Vec<usize> {
+        let runs = |&cell: &usize| self.cells[cell].refused.is_none();
+        let (twin, mut order): (Vec<usize>, Vec<usize>) =
+            (0..self.cells.len()).filter(runs).partition(|&cell| self.cells[cell].key.is_aa_twin());
+        let half = order.len().div_ceil(2);
+        order.splice(half..half, twin);
+        if !order.is_empty() {
+            let first = repeat as usize % order.len();
+            order.rotate_left(first);
+        }
+        order
+    }
+
+    /// Whether two threads share a CPU.
+    pub fn oversubscribed(&self) -> bool {
+        self.cpus.iter().collect::<BTreeSet<_>>().len() < self.cpus.len()
+    }
+}
+
+/// The workload with what flags say in place of the file's.
+fn as_run(mut workload: Workload, args: &RunArgs) -> Workload {
+    if let Some(ns) = args.time_ns {
+        workload.until = Until::Duration(ns);
+    }
+    if let Some(touches) = args.faults {
+        workload.until = Until::Touches(touches);
+    }
+    if let Some(ns) = args.warmup_ns {
+        workload.warmup_ns = ns;
+    }
+    workload
+}
+
+/// The key of a group's cells, without their strategies.
+fn key(
+    args: &RunArgs,
+    workload: &Workload,
+    digest: &str,
+    machine: &str,
+    threads: usize,
+    real_body: bool,
+) -> Key {
+    Key {
+        workload: workload.name.clone(),
+        workload_digest: digest.to_owned(),
+        strategy: String::new(),
+        variant: None,
+        world: World::Host,
+        machine: machine.to_owned(),
+        machine_digest: None,
+        threads: threads as u32,
+        placement: args.placement.to_string(),
+        entry_prefetch: args.entry_prefetch,
+        body: if real_body { Body::Real } else { Body::None },
+        seed: args.seed,
+        vary: BTreeMap::new(),
+    }
+}
+
+fn cells(workload: &Workload, strategies: &[&'static Entry], key: &Key) -> Vec<Planned> {
+    let planned = |entry: &'static Entry, vary| {
+        let (strategy, variant) = entry.split();
+        let variant = variant.map(str::to_owned);
+        let key = Key { strategy: strategy.to_owned(), variant, vary, ..key.clone() };
+        Planned { entry, key, refused: (entry.refuses)(workload) }
+    };
+    let mut cells: Vec<Planned> =
+        strategies.iter().map(|entry| planned(entry, BTreeMap::new())).collect();
+    if let Some(first) = cells.iter().find(|cell| cell.refused.is_none()) {
+        cells.push(planned(first.entry, [("aa".to_owned(), 1.0)].into()));
+    }
+    cells
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::strategy::STRATEGIES;
+    use crate::workload::{Limits, resolve};
+    use clap::Parser;
+    use std::path::Path;
+
+    fn args(line: &str) -> RunArgs {
+        let words = format!("faultstorm run {line}");
+        match cli::Cli::try_parse_from(words.split(' ').filter(|word| !word.is_empty())) {
+            Ok(cli::Cli { command: cli::Command::Run(args) }) => *args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn matrix(line: &str) -> Matrix {
+        let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
+        let limits = Limits { memory_bytes: u64::MAX };
+        let workload = resolve("huge-anon").unwrap().parse(&names, &limits).unwrap();
+        let topology = Topology::read(Path::new("/nonexistent"), &[0, 1, 2]);
+        let strategies: Vec<&'static Entry> =
+            STRATEGIES.iter().filter(|entry| !entry.is_variant()).collect();
+        Matrix::new(&args(line), vec![workload], &strategies, &topology, "cpu").unwrap()
+    }
+
+    fn names(group: &Group, repeat: u32) -> Vec<String> {
+        let name = |cell: usize| {
+            let key = &group.cells[cell].key;
+            format!("{}{}", key.strategy_name(), if key.is_aa_twin() { "'" } else { "" })
+        };
+        group.order(repeat).into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn the_twin_stands_half_a_cycle_from_its_first_copy_in_every_repeat() {
+        let matrix = matrix("--body none --threads 1");
+        let group = &matrix.groups[0];
+        for repeat in 0..7 {
+            let names = names(group, repeat);
+            let first = names.iter().position(|name| *name == "unlocked").unwrap();
+            let twin = names.iter().position(|name| name == "unlocked'").unwrap();
+            let away = first.abs_diff(twin);
+            assert!(away.min(names.len() - away) >= names.len() / 2, "{names:?}");
+        }
+        assert_ne!(names(group, 0)[0], names(group, 1)[0]);
+    }
+
+    #[test]
+    fn groups_go_from_few_threads_to_many_and_from_the_lock_to_the_body() {
+        let matrix = matrix("--threads 4,1");
+        let of = |group: &Group| (group.threads, group.real_body);
+        let found: Vec<_> = matrix.groups.iter().map(of).collect();
+        assert_eq!(found, [(1, false), (1, true), (4, false), (4, true)]);
+        let over: Vec<_> = matrix.groups.iter().map(Group::oversubscribed).collect();
+        assert_eq!(over, [false, false, true, true], "3 CPUs");
+        assert_eq!(matrix.cpus(), [0, 1, 2, 0]);
+    }
+
+    #[test]
+    fn flags_beat_the_file_and_show_in_the_digest() {
+        let plain = matrix("--threads 1 --body none");
+        let flagged = matrix("--threads 1 --body none --time 3ms --warmup 0s");
+        let workload = &flagged.groups[0].workload;
+        assert_eq!((workload.until, workload.warmup_ns), (Until::Duration(3_000_000), 0));
+        let digest = |matrix: &Matrix| matrix.groups[0].cells[0].key.workload_digest.clone();
+        assert_ne!(digest(&plain), digest(&flagged));
+        let counted = matrix("--threads 1 --body none --faults 9");
+        assert_eq!(counted.groups[0].workload.until, Until::Touches(9));
+    }
+
+    #[test]
+    fn a_run_beyond_memory_is_refused_with_both_numbers() {
+        let matrix = matrix("--threads 1 --body real");
+        assert!(matrix.fits(None).is_ok() && matrix.fits(Some(1 << 40)).is_ok());
+        let error = matrix.fits(Some(64 << 20)).unwrap_err();
+        assert_eq!(error.exit, crate::exit::Exit::Machine);
+        assert!(error.to_string().contains("64MiB can be had"), "{error}");
+    }
+
+    #[test]
+    fn frames_are_for_bodies_only() {
+        assert_eq!(matrix("--threads 1 --body none").frames, 0);
+        assert!(matrix("--threads 1").frames >= 1 << 18);
+    }
+
+    #[test]
+    fn every_storm_is_announced() {
+        let matrix = matrix("--threads 1 --body none");
+        let cells = matrix.groups[0].cells.len() as u64;
+        assert_eq!(matrix.storms(5, 1), cells * 5 + (cells - 1));
+    }
+}

@@ -1,0 +1,396 @@
+//! The storms of a run, one after another, with the document on disk after each.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::collect::Collected;
+use super::document::Document;
+use super::matrix::{Group, Matrix, Planned};
+use super::progress::Progress;
+use super::provenance::SAMPLE_PERIOD;
+use super::warnings;
+use crate::cli::RunArgs;
+use crate::exit::Exit;
+use crate::host::clock::Clock;
+use crate::host::interrupt::Interrupt;
+use crate::mm::frames::Arena;
+use crate::run::{Cell, CellCost, Run, Status};
+use crate::storm::{Recording, Spec, Storm, StormError};
+use crate::workload::Until;
+
+/// A run under way.
+pub(super) struct Storms<'a> {
+    pub args: &'a RunArgs,
+    pub matrix: &'a Matrix,
+    /// What is recorded in storms of its own.
+    pub passes: Vec<Recording>,
+    pub clock: Clock,
+    pub arena: &'a Arc<Arena>,
+    pub interrupt: &'a Interrupt,
+    pub document: Document,
+    pub progress: Progress,
+    /// What the cells of the group under way have measured.
+    pub cells: Vec<Collected>,
+    /// Throughput storms so far.
+    pub order: u32,
+    /// The worst that came of a storm: [`Exit::Storm`], [`Exit::Machine`] or
+    /// [`Exit::Done`].
+    pub worst: Exit,
+    pub run: Run,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// Every storm was run, though some may have failed.
+    Done,
+    /// The user asked for it.
+    Interrupted,
+    /// A thread panicked.
+    Panicked(String),
+    /// A thread is stuck: it still runs.
+    Stuck(String),
+}
+
+impl Storms<'_> {
+    /// Runs all storms, and leaves a document that is complete or says why not.
+    pub fn all(&mut self) -> Ending {
+        let matrix = self.matrix;
+        let planned = matrix.groups.iter().flat_map(|group| &group.cells);
+        self.run.cells = planned.map(before).collect();
+        let mut ending = Ending::Done;
+        let mut first = 0;
+        for group in &matrix.groups {
+            let end = self.group(group, first);
+            self.warn(group, first);
+            self.document.save(&self.run);
+            if let Err(end) = end {
+                ending = end;
+                break;
+            }
+            first += group.cells.len();
+        }
+        self.progress.clear();
+        self.run.complete = matches!(ending, Ending::Done);
+        if !self.run.complete {
+            self.say_what_is_missing(&ending);
+        }
+        ending
+    }
+
+    /// Runs a group whose first cell is `first` of the document.
+    fn group(&mut self, group: &Group, first: usize) -> Result<(), Ending> {
+        self.cells = group.cells.iter().map(|_| Collected::default()).collect();
+        let cells = first..first + group.cells.len();
+        for repeat in 0..self.args.repeats {
+            for at in group.order(repeat) {
+                self.storm(group, first, at, Recording::Throughput)?;
+            }
+            // Something to look at before the first group is over.
+            if first == 0 && repeat == 0 {
+                self.progress.rows(&self.run.cells[cells.clone()]);
+            }
+        }
+        for recording in self.passes.clone() {
+            // The twins are there for the noise of throughput alone.
+            for at in group.order(0) {
+                if !group.cells[at].key.is_aa_twin() {
+                    self.storm(group, first, at, recording)?;
+                }
+            }
+        }
+        self.progress.rows(&self.run.cells[cells]);
+        Ok(())
+    }
+
+    /// Runs one storm of a cell that has not failed, and takes over what it measured.
+    fn storm(
+        &mut self,
+        group: &Group,
+        first: usize,
+        at: usize,
+        recording: Recording,
+    ) -> Result<(), Ending> {
+        if self.interrupt.requested() {
+            return Err(Ending::Interrupted);
+        }
+        let planned = &group.cells[at];
+        if self.run.cells[first + at].status == Status::Failed {
+            self.progress.done();
+            return Ok(());
+        }
+        self.progress.next(&planned.key.id());
+        let from = Instant::now();
+        let result = (planned.entry.run)(&self.spec(group, recording));
+        self.cells[at].wall += from.elapsed();
+        self.progress.done();
+        let outcome = match result {
+            Ok(storm) => {
+                self.take(at, storm, recording);
+                self.run.cells[first + at] = self.cell(planned, at);
+                Ok(())
+            }
+            Err(error) => {
+                self.run.cells[first + at] = Cell::failed(planned.key.clone(), error.to_string());
+                self.judge(&planned.key.id(), &error)
+            }
+        };
+        let wall_s = self.cells[at].wall.as_secs_f64();
+        let cost = CellCost { wall_s, tracked_accesses: None };
+        self.run.provenance.cells.insert(planned.key.id(), cost);
+        self.document.save(&self.run);
+        outcome
+    }
+
+    /// Whether a run can go on after an error, and what it exits with then.
+    fn judge(&mut self, cell: &str, error: &StormError) -> Result<(), Ending> {
+        let what = format!("{cell}: {error}");
+        match error {
+            StormError::Panicked { .. } => return Err(Ending::Panicked(what)),
+            StormError::Stuck { .. } => return Err(Ending::Stuck(what)),
+            StormError::Machine(_) if self.worst != Exit::Storm => self.worst = Exit::Machine,
+            StormError::Machine(_) => {}
+            StormError::Books(_) => self.worst = Exit::Storm,
+        }
+        Ok(())
+    }
+
+    fn spec<'s>(&'s self, group: &'s Group, recording: Recording) -> Spec<'s> {
+        let throughput = recording == Recording::Throughput;
+        Spec {
+            workload: &group.workload,
+            threads: group.threads,
+            cpus: &group.cpus,
+            real_body: group.real_body,
+            entry_prefetch: self.args.entry_prefetch,
+            seed: self.args.seed,
+            // Each storm sets up a space of its own, and other strategies ran in
+            // between: its memory and branches are cold in every repeat.
+            warmup_ns: group.workload.warmup_ns,
+            until: match group.workload.until {
+                // A mean over a hundred thousand faults needs less time than a rate.
+                Until::Duration(ns) if !throughput => Until::Duration(ns.div_ceil(2)),
+                until => until,
+            },
+            recording,
+            sample_period: if throughput { SAMPLE_PERIOD } else { 0 },
+            clock: self.clock,
+            arena: self.arena,
+        }
+    }
+
+    fn take(&mut self, at: usize, storm: Storm, recording: Recording) {
+        let cell = &mut self.cells[at];
+        match recording {
+            Recording::Throughput => {
+                self.run.provenance.perf = match &storm.perf {
+                    Ok(counts) if counts.hitm_loads.is_none() => {
+                        "cycles, instructions and cache misses in user mode; this CPU has no \
+                         event that counts HITM alone"
+                            .to_owned()
+                    }
+                    Ok(_) => "cycles, instructions, cache misses and HITM in user mode".to_owned(),
+                    Err(why) => why.clone(),
+                };
+                cell.repeat(storm, self.order);
+                self.order += 1;
+            }
+            Recording::Lines => cell.lines(&storm),
+            Recording::Stages => cell.stages(&storm),
+        }
+    }
+
+    /// Returns a cell as it stands: partial until all its repeats are in.
+    fn cell(&self, planned: &Planned, at: usize) -> Cell {
+        let collected = &self.cells[at];
+        let measured = collected.measured(self.args.seed, SAMPLE_PERIOD);
+        let (key, asked) = (planned.key.clone(), self.args.repeats);
+        match (collected.repeats(), measured) {
+            (repeats, Some(measured)) if repeats == asked as usize => Cell::ok(key, measured),
+            (repeats, None) if repeats == asked as usize => {
+                Cell::partial(key, "at no time did all threads storm: give a longer --time", None)
+            }
+            (repeats, measured) => {
+                Cell::partial(key, format!("{repeats} of {asked} repeats are in"), measured)
+            }
+        }
+    }
+
+    fn warn(&mut self, group: &Group, first: usize) {
+        let cells = &self.run.cells[first..first + group.cells.len()];
+        let running = cells.iter().filter(|cell| cell.status != Status::Skipped);
+        let found = running.flat_map(|cell| warnings::of_cell(cell, group.oversubscribed()));
+        self.run.provenance.warnings.extend(found);
+    }
+
+    /// Says in each cell that is not finished why.
+    fn say_what_is_missing(&mut self, ending: &Ending) {
+        let why = match ending {
+            Ending::Interrupted => "the run was interrupted",
+            _ => "a thread of another cell ended the run",
+        };
+        for cell in self.run.cells.iter_mut().filter(|cell| cell.status == Status::Partial) {
+            let so_far = cell.reason.take().unwrap_or_default();
+            cell.reason = Some(format!("{why}: {so_far}"));
+        }
+    }
+}
+
+/// A cell before its first storm.
+fn before(planned: &Planned) -> Cell {
+    match &planned.refused {
+        Some(reason) => Cell::skipped(planned.key.clone(), reason),
+        None => Cell::partial(planned.key.clone(), "no repeat is in", None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::host::topology::Topology;
+    use crate::mm::fault::Kind;
+    use crate::mm::stage;
+    use crate::storm::{Counts, Io, ThreadStorm};
+    use crate::strategy::Entry;
+    use crate::workload::{Limits, parse};
+    use clap::Parser;
+    use hdrhistogram::Histogram;
+
+    const FINE: Entry = Entry {
+        name: "fine",
+        summary: "does what is asked",
+        who: "a test",
+        refuses: |_| None,
+        run: |spec| Ok(storm(spec)),
+    };
+    static REFUSES: Entry =
+        Entry { name: "refuses", refuses: |_| Some("not this one".into()), ..FINE };
+    static GOOD: Entry = FINE;
+    static UNBALANCED: Entry =
+        Entry { name: "unbalanced", run: |_| Err(StormError::Books("rss is 1".into())), ..FINE };
+    static POOR: Entry =
+        Entry { name: "poor", run: |_| Err(StormError::Machine("no threads left".into())), ..FINE };
+    static PANICS: Entry = Entry { name: "panics", run: |_| Err(panicked()), ..FINE };
+    static STUCK: Entry = Entry { name: "stuck", run: |_| Err(stuck()), ..FINE };
+
+    fn panicked() -> StormError {
+        StormError::Panicked { thread: "storm-1".into(), message: "oh".into() }
+    }
+
+    fn stuck() -> StormError {
+        StormError::Stuck { thread: "storm-0".into(), waited_s: 9 }
+    }
+
+    fn storm(spec: &Spec) -> Storm {
+        let histogram = || Histogram::new(3).unwrap();
+        let thread = |&cpu| ThreadStorm {
+            group: "faulters".into(),
+            cpu,
+            strayed: 0,
+            yields: 0,
+            faults: 100,
+        };
+        Storm {
+            window_ns: 1e6,
+            reset_ns: 0.0,
+            overlap_share: 0.5,
+            start_skew_ns: 0.0,
+            rounds: 1,
+            threads: spec.cpus.iter().map(thread).collect(),
+            counts: Counts { touches: 100, faults: 100, ..Counts::default() },
+            latency: vec![histogram(); Kind::ALL.len()],
+            lines: None,
+            stages_ns: (spec.recording == Recording::Stages).then_some([100.0; stage::NAMES.len()]),
+            io: Io { achieved_ns: histogram(), asked_ns: 0 },
+            bytes_per_vma: 192,
+            perf: Err("no counters here".into()),
+        }
+    }
+
+    /// Runs these strategies for two repeats and a pass for stages.
+    fn run(strategies: &[&'static Entry]) -> (Ending, Exit, Run) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run.json");
+        let line = "faultstorm run --repeats 2 --threads 1 --body none --no-lines --stages -q";
+        let words = line.split(' ').map(str::to_owned);
+        let json = ["--json".to_owned(), path.display().to_string()];
+        let Command::Run(args) = Cli::parse_from(words.chain(json)).command else {
+            panic!("{line}")
+        };
+        let text = "summary = \"x\"\n[[vma]]\nname = \"a\"\nsize = \"1MiB\"\n\
+                    [[op]]\ntouch = { vma = \"a\", access = \"write\" }\n";
+        let limits = Limits { memory_bytes: u64::MAX };
+        let workload = parse("x", "x.toml", text, &[], &limits).unwrap();
+        let topology = Topology::read(std::path::Path::new("/nonexistent"), &[0]);
+        let matrix = Matrix::new(&args, vec![workload], strategies, &topology, "cpu").unwrap();
+        let facts = crate::host::preflight::Facts::default();
+        let (clock, started) = (Clock::new(), jiff::Timestamp::UNIX_EPOCH);
+        let from = super::super::provenance::provenance(started, 1, &topology, &facts, &clock);
+        let mut storms = Storms {
+            args: &args,
+            matrix: &matrix,
+            passes: vec![Recording::Stages],
+            clock,
+            arena: &Arena::new(1).unwrap(),
+            interrupt: &Interrupt::default(),
+            document: Document::new(args.json.as_ref(), started, &["x"]),
+            progress: Progress::new(0, true),
+            cells: Vec::new(),
+            order: 0,
+            worst: Exit::Done,
+            run: Run::new(from),
+        };
+        let ending = storms.all();
+        let (worst, run) = (storms.worst, storms.run);
+        assert_eq!(Run::read(&path).unwrap().cells.len(), run.cells.len(), "{ending:?}");
+        (ending, worst, run)
+    }
+
+    fn statuses(run: &Run) -> Vec<Status> {
+        run.cells.iter().map(|cell| cell.status).collect()
+    }
+
+    #[test]
+    fn refused_cells_are_skipped_and_the_first_that_runs_has_the_twin() {
+        let (ending, worst, run) = run(&[&REFUSES, &GOOD]);
+        assert!(matches!(ending, Ending::Done) && worst == Exit::Done && run.complete);
+        assert_eq!(statuses(&run), [Status::Skipped, Status::Ok, Status::Ok]);
+        assert_eq!(run.cells[0].reason.as_deref(), Some("not this one"));
+        assert!(run.cells[2].key.is_aa_twin() && run.cells[2].key.strategy == "fine");
+        let stages = |cell: usize| run.cells[cell].measured.as_ref().unwrap().stages_ns.is_some();
+        assert_eq!((stages(1), stages(2)), (true, false));
+        assert_eq!(run.provenance.perf, "no counters here");
+        let warned = run.provenance.warnings.iter().filter(|w| w.code == "low_overlap");
+        assert_eq!(warned.count(), 2);
+    }
+
+    #[test]
+    fn books_that_do_not_balance_fail_their_cell_and_the_run_goes_on() {
+        let (ending, worst, run) = run(&[&GOOD, &UNBALANCED, &POOR]);
+        assert!(matches!(ending, Ending::Done) && run.complete);
+        assert_eq!(worst, Exit::Storm, "worse than what the machine refused");
+        assert_eq!(statuses(&run), [Status::Ok, Status::Failed, Status::Failed, Status::Ok]);
+        assert!(run.cells[1].measured.is_none());
+        assert_eq!(run.cells[1].reason.as_deref(), Some("the books do not balance: rss is 1"));
+    }
+
+    #[test]
+    fn what_the_machine_refuses_fails_its_cell() {
+        let (_, worst, run) = run(&[&GOOD, &POOR]);
+        assert_eq!((worst, run.complete), (Exit::Machine, true));
+    }
+
+    #[test]
+    fn a_thread_that_panics_or_is_stuck_ends_the_run_with_its_name() {
+        let (ending, _, panicked) = run(&[&GOOD, &PANICS]);
+        let Ending::Panicked(what) = ending else { panic!("{ending:?}") };
+        assert!(what.contains("x/panics/host/1/none: thread 'storm-1' panicked: oh"), "{what}");
+        assert_eq!(statuses(&panicked), [Status::Partial, Status::Failed, Status::Partial]);
+        assert!(!panicked.complete && panicked.cells[0].measured.is_some());
+        let reason = panicked.cells[0].reason.as_deref().unwrap();
+        assert_eq!(reason, "a thread of another cell ended the run: 1 of 2 repeats are in");
+        let (ending, _, _) = run(&[&STUCK]);
+        assert!(matches!(ending, Ending::Stuck(what) if what.contains("'storm-0' is stuck")));
+    }
+}

@@ -1,0 +1,103 @@
+//! What makes numbers of a run doubtful, in words.
+//!
+//! A warning about cells has one text for all of them, so that the report can say it
+//! once: the numbers stand in the cells.
+
+use crate::host::finding::Finding;
+use crate::run::{Cell, Measured, Repeat, Warning};
+
+/// Share of a storm in which all threads storm, below which its edges show.
+const OVERLAP_SHARE_MIN: f64 = 0.9;
+/// Half width of an interval at one thread, as a share of the median, that a quiet
+/// machine stays below.
+const SPREAD_MAX: f64 = 0.03;
+/// How much longer than asked sleeps for I/O may take on average.
+const IO_EXCESS_MAX: f64 = 0.1;
+
+/// Returns the warning for something found about the machine.
+pub(super) fn of_machine(finding: &Finding) -> Warning {
+    Warning { code: finding.code().to_owned(), cell: None, text: finding.to_string() }
+}
+
+/// Returns the warning for a program that was built without optimisation.
+pub(super) fn of_profile(profile: &str) -> Option<Warning> {
+    (profile != "release").then(|| Warning {
+        code: "debug_build".to_owned(),
+        cell: None,
+        text: "this program was built without optimisation: its numbers say nothing about \
+               locks; build with 'cargo build --release'"
+            .to_owned(),
+    })
+}
+
+/// Returns the warnings about a cell. `oversubscribed`: its threads share CPUs.
+pub(super) fn of_cell(cell: &Cell, oversubscribed: bool) -> Vec<Warning> {
+    let mut found: Vec<(&str, &str)> = Vec::new();
+    if oversubscribed {
+        found.push((
+            "oversubscribed",
+            "threads outnumber the CPUs that they run on, so a thread that holds a lock may be \
+             waiting for a CPU: the numbers show the scheduler as much as the lock; give fewer \
+             --threads",
+        ));
+    }
+    if let Some(measured) = &cell.measured {
+        found.extend(of_numbers(cell.key.threads, measured));
+    }
+    let warning = |(code, text): (&str, &str)| Warning {
+        code: code.to_owned(),
+        cell: Some(cell.id.clone()),
+        text: text.to_owned(),
+    };
+    found.into_iter().map(warning).collect()
+}
+
+fn of_numbers(threads: u32, measured: &Measured) -> Vec<(&'static str, &'static str)> {
+    let mut found = Vec::new();
+    let mut repeated = measured.repeats.iter();
+    if repeated.any(|repeat| repeat.overlap_share < OVERLAP_SHARE_MIN) {
+        found.push((
+            "low_overlap",
+            "in some repeat all threads stormed together for less than 90 % of the time between \
+             the first start and the last stop: some started late or ended early; give a longer \
+             --time",
+        ));
+    }
+    if measured.repeats.iter().any(strayed) {
+        found.push((
+            "threads_strayed",
+            "a thread was seen on a CPU that it was not pinned to: something else sets the \
+             affinity of this process, so the placement is not the one asked for",
+        ));
+    }
+    if threads == 1 && measured.faults_per_s.spread().is_some_and(|spread| spread > SPREAD_MAX) {
+        found.push((
+            "wide_spread",
+            "repeats at one thread, which meets nobody, are more than 3 % apart: the machine is \
+             not quiet; wait until other work is done, or give more --repeats and a longer --time",
+        ));
+    }
+    if measured.counts.oom > 0 {
+        found.push((
+            "out_of_frames",
+            "some faults found no frame or page table and ended without a page: they are counted \
+             as faults and are no faults that a program would see",
+        ));
+    }
+    let late = measured.io.as_ref().is_some_and(|io| {
+        let samples = io.achieved_ns.samples();
+        samples.is_ok_and(|samples| samples.mean() > io.asked_ns * (1.0 + IO_EXCESS_MAX))
+    });
+    if late {
+        found.push((
+            "io_longer_than_asked",
+            "sleeps that stand for I/O took over 10 % longer on average than the workload asks \
+             for, as short sleeps do; 'io' of the cell has what was achieved",
+        ));
+    }
+    found
+}
+
+fn strayed(repeat: &Repeat) -> bool {
+    repeat.per_thread.iter().any(|thread| thread.strayed.is_some_and(|samples| samples > 0))
+}

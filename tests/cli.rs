@@ -1,0 +1,286 @@
+//! The command, from its arguments to its exit code, on this machine's own cores.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use faultstorm::run::{Run, Status, schema};
+use serde_json::Value;
+
+/// Small enough that a run of it takes a moment.
+const SMALL: &str = "summary = \"small\"\n[[vma]]\nname = \"heap\"\nsize = \"8MiB\"\n\
+                     [[op]]\ntouch = { vma = \"heap\", access = \"write\" }\n";
+const SHORT: [&str; 6] = ["--time", "5ms", "--repeats", "2", "--warmup", "0s"];
+
+/// A working directory with a small workload in it.
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Place {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("small.toml"), SMALL).unwrap();
+        Place { directory }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_faultstorm"));
+        command.args(args).current_dir(self.directory.path()).env_remove("NO_COLOR");
+        command
+    }
+
+    fn faultstorm(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    fn run_small(&self, more: &[&str]) -> Output {
+        self.faultstorm(&[&["run", "small.toml"], &SHORT[..], more].concat())
+    }
+
+    /// Files in the directory, the workload aside.
+    fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.directory.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name != "small.toml").collect()
+    }
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn out(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn err(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+fn assert_valid(document: &[u8]) {
+    let schema: Value = serde_json::from_str(&schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let document: Value = serde_json::from_slice(document).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(&document).map(|error| error.to_string()).collect();
+    assert_eq!(errors, [""; 0]);
+}
+
+fn read(path: &Path) -> Run {
+    assert_valid(&std::fs::read(path).unwrap());
+    Run::read(path).unwrap()
+}
+
+#[test]
+fn a_run_prints_tables_and_leaves_a_valid_document() {
+    let place = Place::new();
+    let output = place.run_small(&["--threads", "1,2", "--stages", "--csv", "repeats.csv"]);
+    assert_eq!(code(&output), Some(0), "{}", err(&output));
+
+    let table = out(&output);
+    for name in ["unlocked", "mmap-lock", "vma-refcount", "speculative", "Noise floor"] {
+        assert!(table.contains(name), "{name}: {table}");
+    }
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    assert!(!table.contains('\x1b') && !err(&output).contains('\x1b'), "plain where piped");
+    assert!(err(&output).contains("(provisional, 1 repeat)"), "{}", err(&output));
+
+    let mut files = place.files();
+    files.sort();
+    let [document, csv] = files.as_slice() else { panic!("{files:?}") };
+    assert!(document.starts_with("faultstorm-") && csv == "repeats.csv", "{files:?}");
+    let run = read(&place.path(document));
+    assert!(run.complete && run.digest.is_none());
+    // Four strategies and the twin, at two numbers of threads, with both bodies.
+    assert_eq!(run.cells.len(), 5 * 2 * 2);
+    assert!(run.cells.iter().all(|cell| cell.status == Status::Ok));
+    for cell in &run.cells {
+        let measured = cell.measured.as_ref().unwrap();
+        assert_eq!(measured.repeats.len(), 2, "{}", cell.id);
+        assert!(measured.counts.faults > 0, "{}", cell.id);
+        assert_eq!(measured.lines.is_some(), !cell.key.is_aa_twin(), "{}", cell.id);
+        assert_eq!(measured.stages_ns.is_some(), !cell.key.is_aa_twin(), "{}", cell.id);
+        assert!(run.provenance.cells[&cell.id].wall_s > 0.0);
+    }
+    let mut orders: Vec<u32> = (run.cells.iter())
+        .flat_map(|cell| &cell.measured.as_ref().unwrap().repeats)
+        .map(|repeat| repeat.order)
+        .collect();
+    orders.sort_unstable();
+    assert_eq!(orders, (0..40).collect::<Vec<u32>>());
+    let rows = std::fs::read_to_string(place.path(csv)).unwrap();
+    assert_eq!(rows.lines().count(), 1 + 20 * 2);
+}
+
+#[test]
+fn one_thread_moves_no_line() {
+    let place = Place::new();
+    place.run_small(&["--threads", "1", "--body", "none", "--json", "run.json"]);
+    for cell in read(&place.path("run.json")).cells.iter().filter(|cell| !cell.key.is_aa_twin()) {
+        let lines = cell.measured.as_ref().unwrap().lines.as_ref().unwrap();
+        assert_eq!(lines.transfers_per_fault, 0.0, "{}", cell.id);
+        assert!(!lines.by_name.is_empty(), "{}", cell.id);
+    }
+}
+
+#[test]
+fn flags_are_in_the_workload_as_run() {
+    let place = Place::new();
+    place.run_small(&["--threads", "1", "--body", "none", "--no-lines", "--json", "run.json"]);
+    let run = read(&place.path("run.json"));
+    let workload = &run.workloads[&run.cells[0].key.workload_digest];
+    assert_eq!(workload["until"]["duration_ns"], 5_000_000);
+    assert_eq!(workload["warmup_ns"], 0);
+}
+
+#[test]
+fn a_document_on_standard_output_stands_alone() {
+    let place = Place::new();
+    let some = ["--threads", "1", "--body", "none", "--strategy", "mmap-lock", "--no-lines"];
+    let output = place.run_small(&[&some[..], &["--json", "-", "--quiet"]].concat());
+    assert_eq!((code(&output), err(&output)), (Some(0), ""));
+    assert_valid(&output.stdout);
+    assert_eq!(place.files(), [""; 0]);
+}
+
+#[test]
+fn documents_go_to_results_where_there_is_one() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("results")).unwrap();
+    let output = place.run_small(&["--threads", "1", "--body", "none", "--no-lines"]);
+    assert_eq!(place.files(), ["results"]);
+    let line = out(&output).lines().find_map(|line| line.strip_prefix("  document: results/"));
+    assert!(line.is_some_and(|name| name.ends_with("-small.json")), "{}", out(&output));
+}
+
+#[test]
+fn a_document_that_cannot_be_written_is_rescued_and_its_tables_are_printed() {
+    let place = Place::new();
+    let some = ["run", "small.toml", "--threads", "1", "--body", "none", "--no-lines"];
+    let args = [&some[..], &SHORT, &["--json", "/nonexistent/x.json"]].concat();
+    let output = place.command(&args).env("TMPDIR", place.directory.path()).output().unwrap();
+    assert_eq!(code(&output), Some(6), "{}", err(&output));
+    let warned = err(&output).matches("warning: cannot write '/nonexistent/x.json': No such");
+    assert_eq!(warned.count(), 1, "{}", err(&output));
+    let files = place.files();
+    let [rescued] = files.as_slice() else { panic!("{files:?}") };
+    assert!(err(&output).contains(rescued), "{}", err(&output));
+    assert!(read(&place.path(rescued)).complete);
+    assert!(out(&output).contains("mmap-lock") && out(&output).contains("Noise floor"));
+}
+
+#[test]
+fn bad_input_is_told_at_once_and_nothing_runs() {
+    let place = Place::new();
+    std::fs::write(place.path("bad.toml"), "summary = \"x\"\n[[vma]]\nsize = 3\n").unwrap();
+    let cases: [(&[&str], &str); 6] = [
+        (&["run", "huge-anonn"], "did you mean \"huge-anon\"?"),
+        (&["run", "small.toml", "--strategy", "speculativ"], "did you mean 'speculative'?"),
+        (&["run", "small.toml", "bad.toml", "missing.toml"], "missing.toml"),
+        (&["run", "small.toml", "--placement", "9999"], "cpu '9999' of the placement"),
+        (&["run", "--time", "5"], "has no unit"),
+        (&["check", "bad.toml"], "bad.toml:3"),
+    ];
+    for (args, said) in cases {
+        let output = place.faultstorm(args);
+        let expected = if args.contains(&"--placement") { 6 } else { 2 };
+        assert_eq!(code(&output), Some(expected), "{args:?}: {}", err(&output));
+        assert!(err(&output).contains(said), "{args:?}: {}", err(&output));
+        assert_eq!(out(&output), "", "{args:?}");
+    }
+    assert_eq!(place.files(), ["bad.toml"]);
+}
+
+#[test]
+fn more_memory_than_the_machine_has_is_refused_before_the_first_storm() {
+    let place = Place::new();
+    let text = "summary = \"x\"\ntouches = 1\n[[vma]]\nname = \"heap\"\nsize = \"64GiB\"\n\
+                scope = \"per-thread\"\n[[op]]\ntouch = { vma = \"heap\", access = \"write\" }\n";
+    std::fs::write(place.path("large.toml"), text).unwrap();
+    let output = place.faultstorm(&["run", "large.toml", "--threads", "256", "--time", "1s"]);
+    assert_eq!(code(&output), Some(6), "{}", err(&output));
+    assert!(err(&output).contains("the largest storm needs"), "{}", err(&output));
+}
+
+#[test]
+fn an_interrupted_run_leaves_a_valid_partial_document() {
+    let place = Place::new();
+    let args = ["run", "small.toml", "--threads", "1", "--time", "50ms", "--repeats", "999"];
+    let mut command = place.command(&[&args[..], &["--json", "run.json"]].concat());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The first storm is over, and many more are to come.
+    while !place.path("run.json").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), Some(5), "{}", err(&output));
+    let run = read(&place.path("run.json"));
+    assert!(!run.complete);
+    let partial = |cell: &&faultstorm::run::Cell| cell.status == Status::Partial;
+    assert_eq!(run.cells.iter().filter(partial).count(), run.cells.len());
+    assert!(run.cells.iter().any(|cell| cell.measured.is_some()));
+    let reason = run.cells[0].reason.as_deref().unwrap();
+    assert!(reason.starts_with("the run was interrupted: "), "{reason}");
+    assert!(out(&output).contains("PARTIAL RUN"), "{}", out(&output));
+}
+
+#[test]
+fn oversubscribed_cells_say_so_and_have_no_ratio() {
+    let place = Place::new();
+    let some = ["--threads", "2", "--placement", "0", "--body", "none", "--no-lines"];
+    let output = place.run_small(&[&some[..], &["--json", "run.json"]].concat());
+    let run = read(&place.path("run.json"));
+    let about = run.provenance.warnings.iter().filter(|w| w.code == "oversubscribed");
+    assert_eq!(about.count(), run.cells.len());
+    assert!(!out(&output).contains("ratio of medians"), "{}", out(&output));
+}
+
+#[test]
+fn what_is_there_is_listed() {
+    let place = Place::new();
+    let all = place.faultstorm(&["list"]);
+    assert_eq!(code(&all), Some(0));
+    assert!(out(&all).contains("huge-anon") && out(&all).contains("speculative:refcount"));
+    let json = place.faultstorm(&["list", "strategies", "--json"]);
+    let value: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(value["strategies"][0]["name"], "unlocked");
+}
+
+#[test]
+fn an_expectation_that_does_not_hold_is_said_with_what_was_found() {
+    let place = Place::new();
+    let holds = "[[expect]]\nmetric = \"faults-per-touch\"\nmin = 1.0\nmax = 1.0\n";
+    std::fs::write(place.path("holds.toml"), format!("{SMALL}{holds}")).unwrap();
+    let fails = "[[expect]]\nstrategy = \"mmap-lock\"\nthreads = 1\n\
+                 metric = \"pages-per-fault\"\nmin = 2.0\n";
+    std::fs::write(place.path("fails.toml"), format!("{SMALL}{fails}")).unwrap();
+    let good = place.faultstorm(&["check", "holds.toml"]);
+    assert_eq!(code(&good), Some(0), "{}", out(&good));
+    let both = place.faultstorm(&["check", "holds.toml", "fails.toml"]);
+    assert_eq!(code(&both), Some(4));
+    assert!(out(&both).contains("holds: ok"), "{}", out(&both));
+    let said = "  mmap-lock, 1 thread: pages-per-fault is 1, expected 2 or more";
+    assert!(out(&both).contains(said), "{}", out(&both));
+}
+
+/// A document made elsewhere, as by the run of the README in CI.
+#[test]
+fn a_document_from_elsewhere_validates() {
+    let place = Place::new();
+    let path = std::env::var_os("FAULTSTORM_DOCUMENT").map_or_else(
+        || {
+            let some = ["--threads", "1", "--body", "none", "--no-lines", "--json", "own.json"];
+            place.run_small(&some);
+            place.path("own.json")
+        },
+        PathBuf::from,
+    );
+    let run = read(&path);
+    assert!(run.complete && !run.cells.is_empty());
+}
