@@ -33,8 +33,9 @@ fn storm_recording(
 ) -> Storm {
     let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
     let cpus: Vec<usize> = allowed.iter().copied().cycle().take(threads).collect();
-    let arena = Arena::new(if real_body { plan::needs(workload, threads).frames } else { 1 })
-        .expect("there is memory");
+    let arena =
+        Arena::new(if real_body { plan::needs(workload, threads, until).frames } else { 1 })
+            .expect("there is memory");
     let spec = Spec {
         workload,
         threads,

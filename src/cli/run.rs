@@ -104,8 +104,7 @@ pub struct RunArgs {
     )]
     pub warmup_ns: Option<u64>,
 
-    /// End a storm after N touches of each thread, rather than after a time: each is a
-    /// fault, but for those that a fault around them has served already
+    /// End a storm after N faults of each thread, rather than after a time
     #[arg(
         long,
         value_name = "N",

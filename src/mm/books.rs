@@ -127,7 +127,7 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
         }
         let touched = touched_word(addr.page());
         equal(&at("touched word"), word(touched), "what was written", addr.page())?;
-        if addr.page() % COMPARED_WHOLE == 0 {
+        if addr.page().is_multiple_of(COMPARED_WHOLE) {
             for index in (1..ENTRIES).filter(|index| *index != touched) {
                 equal(&at("untouched word"), word(index), "cleared", 0)?;
             }

@@ -110,7 +110,7 @@ fn name(number: usize) -> String {
 }
 
 fn share<A: Record, S: Strategy<Host<A>>>(spec: &Spec) -> Shared<A, S> {
-    let plan = Plan::new(spec.workload, spec.threads, spec.seed);
+    let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until);
     let cores = Cores::new(1);
     let _core = host::enter(&cores, 0);
     let threads = plan.threads.len();
@@ -128,6 +128,15 @@ fn share<A: Record, S: Strategy<Host<A>>>(spec: &Spec) -> Shared<A, S> {
     }
 }
 
+/// What is stormed unmeasured. A storm of a fixed size has a space made for that size,
+/// so another like it warms it up.
+fn warmup(until: Until, warmup_ns: u64) -> Until {
+    match until {
+        Until::Duration(_) | Until::Rounds(_) => Until::Duration(warmup_ns),
+        Until::Touches(_) | Until::Faults(_) => until,
+    }
+}
+
 fn run_thread<A: Record, S: Strategy<Host<A>>>(
     shared: &Shared<A, S>,
     cores: &Arc<Cores>,
@@ -142,7 +151,7 @@ fn run_thread<A: Record, S: Strategy<Host<A>>>(
     let _core = host::enter(cores, number);
     let mut worker = Worker::new(shared, number);
     if warmup_ns > 0 {
-        worker.rounds(Until::Duration(warmup_ns), &mut Meter::closed())?;
+        worker.rounds(warmup(until, warmup_ns), &mut Meter::closed())?;
         worker.reset()?;
     }
     worker.forget();

@@ -112,7 +112,7 @@ fn permutation(slice: Range<u64>, seed: u64) -> Box<[u32]> {
 
 /// A number below `end`, evenly to 1 part in 2^32.
 fn below(random: &mut Pcg64Mcg, end: u64) -> u64 {
-    (u128::from(random.next_u64()) * u128::from(end) >> 64) as u64
+    ((u128::from(random.next_u64()) * u128::from(end)) >> 64) as u64
 }
 
 fn zipf(slice: Range<u64>, exponent: f64, touches: Option<u64>, seed: u64) -> Box<[u32]> {
@@ -129,7 +129,7 @@ fn zipf(slice: Range<u64>, exponent: f64, touches: Option<u64>, seed: u64) -> Bo
 /// The first page under each table of mappings of `each` pages.
 fn first_pages(slice: Range<u64>, each: u64) -> Box<[u32]> {
     let per_table = crate::workload::PAGES_PER_TABLE;
-    let first = |page: &u64| page % each % per_table == 0;
+    let first = |page: &u64| (page % each).is_multiple_of(per_table);
     slice.filter(first).map(|page| page as u32).collect()
 }
 

@@ -6,7 +6,8 @@ use crate::mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
 use crate::mm::fault::Access;
 use crate::mm::vma::{Mapping, flag};
 use crate::workload::{
-    self, Backing, Group, Op, Order, PAGES_PER_TABLE, Scope, Slices, Threads, Touch, Vma, Workload,
+    self, Backing, Group, Op, Order, PAGES_PER_TABLE, Scope, Slices, Threads, Touch, Until, Vma,
+    Workload,
 };
 use std::ops::Range;
 
@@ -144,7 +145,8 @@ fn group_sizes(workload: &Workload, threads: usize) -> Vec<usize> {
 
 impl Plan {
     /// Lays a workload out for `threads` threads (of groups with a weight).
-    pub fn new(workload: &Workload, threads: usize, seed: u64) -> Self {
+    /// What it needs shrinks where `until` lets a thread touch only part of its slice.
+    pub fn new(workload: &Workload, threads: usize, seed: u64, until: Until) -> Self {
         let sizes = group_sizes(workload, threads);
         let extents = place_vmas(workload, &sizes);
         let mut plans = Vec::new();
@@ -166,7 +168,7 @@ impl Plan {
         }
         let mappings = mappings(workload, &extents);
         let file_pages = file_pages(workload);
-        let frames = frames(workload, &plans, &extents, &file_pages);
+        let frames = frames(workload, &plans, &extents, &file_pages, most_touches(until));
         let tables = tables(&extents) + plans.len() as u64 * KEPT_PER_CORE;
         Self { threads: plans, mappings, file_pages, frames, tables }
     }
@@ -297,6 +299,7 @@ fn frames(
     threads: &[ThreadPlan],
     extents: &[Vec<Extent>],
     file_pages: &[Vec<Range<u64>>],
+    touches_max: u64,
 ) -> u64 {
     // What a thread writes gets a frame for each page, at the most.
     let mut written = 0;
@@ -304,12 +307,21 @@ fn frames(
         for extent in extents.iter().filter(|_| vma.writable) {
             let touches = threads.iter().flat_map(|thread| thread.phases.iter().flatten());
             let writes = touches.filter(|t| t.extent == *extent && t.access == Access::Write);
-            let touched: u64 = writes.map(|touch| touch.touches.min(touch.pages.len())).sum();
+            let touched: u64 = writes.map(|t| t.touches.min(t.pages.len()).min(touches_max)).sum();
             written += touched.min(extent.pages());
         }
     }
     let cached: u64 = file_pages.iter().flatten().map(|range| range.end - range.start).sum();
     1 + written + cached + (threads.len() as u64 + 1) * KEPT_PER_CORE
+}
+
+/// Touches of a thread between two resets, at the most, as far as `until` says.
+fn most_touches(until: Until) -> u64 {
+    match until {
+        // What faults is touched again only where somebody else raced.
+        Until::Touches(most) | Until::Faults(most) => most,
+        Until::Duration(_) | Until::Rounds(_) => u64::MAX,
+    }
 }
 
 fn tables(extents: &[Vec<Extent>]) -> u64 {
@@ -334,8 +346,8 @@ pub struct Needs {
 }
 
 /// What a storm of `workload` needs with `threads` threads.
-pub fn needs(workload: &Workload, threads: usize) -> Needs {
-    let plan = Plan::new(workload, threads, 0);
+pub fn needs(workload: &Workload, threads: usize, until: Until) -> Needs {
+    let plan = Plan::new(workload, threads, 0, until);
     let lines = 2 * 64;
     let metadata = plan.frames * lines
         + plan.tables * (PAGE_BYTES + 64) * 2

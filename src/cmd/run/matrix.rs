@@ -165,8 +165,8 @@ fn as_run(mut workload: Workload, args: &RunArgs) -> Workload {
     if let Some(ns) = args.time_ns {
         workload.until = Until::Duration(ns);
     }
-    if let Some(touches) = args.faults {
-        workload.until = Until::Touches(touches);
+    if let Some(faults) = args.faults {
+        workload.until = Until::Faults(faults);
     }
     if let Some(ns) = args.warmup_ns {
         workload.warmup_ns = ns;
@@ -283,7 +283,7 @@ mod tests {
         let digest = |matrix: &Matrix| matrix.groups[0].cells[0].key.workload_digest.clone();
         assert_ne!(digest(&plain), digest(&flagged));
         let counted = matrix("--threads 1 --body none --faults 9");
-        assert_eq!(counted.groups[0].workload.until, Until::Touches(9));
+        assert_eq!(counted.groups[0].workload.until, Until::Faults(9));
     }
 
     #[test]
