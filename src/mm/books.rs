@@ -10,6 +10,7 @@ use super::wait::file_stamp;
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
 use crate::strategy::Strategy;
+use rayon::prelude::*;
 
 /// Words of a page that a touch may write: not the first, which says where the
 /// content came from, and one by page, so that a page that was not cleared shows.
@@ -36,11 +37,21 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     /// What does not add up.
     pub fn check_books(&self) -> Result<(), String> {
         let census = self.take_census()?;
-        equal("rss in pages", self.rss.pages(), "present ptes", census.mapped)?;
+        equal(format_args!("rss in pages"), self.rss.pages(), "present ptes", census.mapped)?;
         let bytes = self.field(S::LAYOUT.pgtables_bytes).load(Ordering::Relaxed);
-        equal("pgtables_bytes", bytes, "bytes of tables in the tree", census.tables * PAGE_BYTES)?;
+        equal(
+            format_args!("pgtables_bytes"),
+            bytes,
+            "bytes of tables in the tree",
+            census.tables * PAGE_BYTES,
+        )?;
         let live = (self.tables.pool.slots() - self.tables.pool.free()) as u64;
-        equal("tables not free", live, "tables in the tree and the pgd", census.tables + 1)?;
+        equal(
+            format_args!("tables not free"),
+            live,
+            "tables in the tree and the pgd",
+            census.tables + 1,
+        )?;
         self.check_folios(&census)?;
         self.check_file_references()
     }
@@ -55,27 +66,33 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
             core.read_section().flush();
         }
         let (nodes_free, nodes) = self.tree.free_nodes();
-        equal("free frames", self.frames.pool.free(), "frames", self.frames.pool.slots())?;
         equal(
-            "free tables and the pgd",
+            format_args!("free frames"),
+            self.frames.pool.free(),
+            "frames",
+            self.frames.pool.slots(),
+        )?;
+        equal(
+            format_args!("free tables and the pgd"),
             self.tables.pool.free() + 1,
             "tables",
             self.tables.pool.slots(),
         )?;
-        equal("free VMAs", self.vmas.pool.free(), "VMAs", self.vmas.pool.slots())?;
-        equal("free tree nodes", nodes_free, "tree nodes", nodes)?;
-        equal("rss in pages", self.rss.pages(), "present ptes", 0)
+        equal(format_args!("free VMAs"), self.vmas.pool.free(), "VMAs", self.vmas.pool.slots())?;
+        equal(format_args!("free tree nodes"), nodes_free, "tree nodes", nodes)?;
+        equal(format_args!("rss in pages"), self.rss.pages(), "present ptes", 0)
     }
 
     fn take_census(&self) -> Result<Census, String> {
-        let mut census = Census { maps: vec![0; self.frames.count()], tables: 0, mapped: 0 };
-        let mut fault = Ok(());
         let mut page_tables = Vec::new();
         self.for_each_page_table(|table, base| page_tables.push((table, base)));
-        for (table, base) in page_tables {
-            fault = fault.and_then(|()| self.count_table(table, base, &mut census));
+        let mapped = page_tables.par_iter().map(|(table, base)| self.check_table(*table, *base));
+        let mapped = mapped.collect::<Result<Vec<Vec<Pfn>>, String>>()?;
+        let mut census = Census { maps: vec![0; self.frames.count()], tables: 0, mapped: 0 };
+        for frame in mapped.into_iter().flatten() {
+            census.maps[frame.0 as usize] += 1;
+            census.mapped += 1;
         }
-        fault?;
         census.tables = self.count_tables(self.pgd(), 3);
         Ok(census)
     }
@@ -85,7 +102,9 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
         children.map(|t| if levels > 1 { 1 + self.count_tables(t, levels - 1) } else { 1 }).sum()
     }
 
-    fn count_table(&self, id: TableId, base: u64, census: &mut Census) -> Result<(), String> {
+    /// Checks every pte of a table; the frames that they map, in order.
+    fn check_table(&self, id: TableId, base: u64) -> Result<Vec<Pfn>, String> {
+        let mut mapped = Vec::with_capacity(ENTRIES);
         for index in 0..ENTRIES {
             let pte = Pte(self.tables.get(id).entry(index).load(Ordering::Relaxed));
             if pte == Pte::NONE {
@@ -98,12 +117,11 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
                 return Err(format!("a writable pte at {:#x} in a read-only VMA", addr.0));
             }
             if let Some(frame) = pte.frame() {
-                census.maps[frame.0 as usize] += 1;
-                census.mapped += 1;
+                mapped.push(frame);
                 self.check_content(addr, pte, frame, vma)?;
             }
         }
-        Ok(())
+        Ok(mapped)
     }
 
     /// The page holds what the fault put there, and where it is writable what the touch
@@ -120,49 +138,56 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
         }
         let word = |index| self.frames.word(frame, index).load(Ordering::Relaxed);
         let origin = vma.file().map_or(0, |file| file_stamp(file, vma.file_page(addr)));
-        let at = |what: &str| format!("{what} of the page at {:#x}", addr.0);
-        equal(&at("first word"), word(0), "its origin", origin)?;
+        let at = addr.0;
+        equal(format_args!("first word of the page at {at:#x}"), word(0), "its origin", origin)?;
         if !pte.is_writable() {
             return Ok(());
         }
         let touched = touched_word(addr.page());
-        equal(&at("touched word"), word(touched), "what was written", addr.page())?;
+        let name = format_args!("touched word of the page at {at:#x}");
+        equal(name, word(touched), "what was written", addr.page())?;
         if addr.page().is_multiple_of(COMPARED_WHOLE) {
             let source = vma.file().and_then(|file| self.files[file].lookup(vma.file_page(addr)));
             for index in (1..ENTRIES).filter(|index| *index != touched) {
                 let copied =
                     source.map_or(0, |s| self.frames.word(s, index).load(Ordering::Relaxed));
-                equal(&at("untouched word"), word(index), "its source", copied)?;
+                let name = format_args!("word {index} of the page at {at:#x}");
+                equal(name, word(index), "its source", copied)?;
             }
         }
         Ok(())
     }
 
     fn check_folios(&self, census: &Census) -> Result<(), String> {
-        let mut expected: Vec<u64> = census.maps.iter().map(|maps| u64::from(*maps)).collect();
+        let maps = |frame: usize| u64::from(census.maps[frame]);
+        let mut cached = vec![0; census.maps.len()];
         for file in &self.files {
-            let mut cached = 0;
+            let mut pages = 0;
             file.for_each_cached(|_, frame| {
-                expected[frame.0 as usize] += 1;
-                cached += 1;
+                cached[frame.0 as usize] += 1;
+                pages += 1;
             });
-            equal("nrpages", file.cached(), "cached pages", cached)?;
+            equal(format_args!("nrpages"), file.cached(), "cached pages", pages)?;
         }
-        let mut live = 0;
-        for (number, refs) in expected.iter().enumerate().skip(1) {
-            let folio = self.frames.folio(Pfn(number as u32));
-            let at = |what: &str| format!("{what} of frame {number}");
-            equal(&at("_refcount"), folio.refs().count(), "cache and maps", *refs)?;
-            let mapcount = folio.mapcount().load(Ordering::Relaxed);
-            equal(&at("_mapcount"), mapcount, "maps", u64::from(census.maps[number]))?;
-            let anon = folio.mapping().load(Ordering::Relaxed) == ANON;
-            if anon && mapcount > 1 {
-                return Err(format!("anonymous frame {number} is mapped {mapcount} times"));
-            }
-            live += usize::from(*refs > 0);
-        }
+        let live = (1..cached.len()).into_par_iter().map(|number| {
+            self.check_folio(number, maps(number), cached[number])?;
+            Ok(usize::from(maps(number) + cached[number] > 0))
+        });
+        let live = live.sum::<Result<usize, String>>()?;
         let used = self.frames.pool.slots() - self.frames.pool.free();
-        equal("frames not free", used, "frames with a reference", live)
+        equal(format_args!("frames not free"), used, "frames with a reference", live)
+    }
+
+    fn check_folio(&self, number: usize, maps: u64, cached: u64) -> Result<(), String> {
+        let folio = self.frames.folio(Pfn(number as u32));
+        let (refs, mapcount) = (folio.refs().count(), folio.mapcount().load(Ordering::Relaxed));
+        equal(format_args!("_refcount of frame {number}"), refs, "cache and maps", maps + cached)?;
+        equal(format_args!("_mapcount of frame {number}"), mapcount, "maps", maps)?;
+        let anon = folio.mapping().load(Ordering::Relaxed) == ANON;
+        match anon && maps > 1 {
+            true => Err(format!("anonymous frame {number} is mapped {maps} times")),
+            false => Ok(()),
+        }
     }
 
     fn check_file_references(&self) -> Result<(), String> {
@@ -173,15 +198,15 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
             }
         });
         for (file, refs) in self.files.iter().zip(expected) {
-            let name = format!("f_ref of file {}", file.number());
-            equal(&name, file.refs().count(), "opener and VMAs", refs)?;
+            let name = format_args!("f_ref of file {}", file.number());
+            equal(name, file.refs().count(), "opener and VMAs", refs)?;
         }
         Ok(())
     }
 }
 
 fn equal<T: PartialEq + std::fmt::Display>(
-    name: &str,
+    name: std::fmt::Arguments,
     value: T,
     other_name: &str,
     other: T,

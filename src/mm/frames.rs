@@ -2,6 +2,7 @@
 
 use super::addr::{PAGE_BYTES, Pfn};
 use super::pool::Pool;
+use super::slots::slots;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, Work};
 use crate::sync::refcount::RefCount;
 use rayon::prelude::*;
@@ -158,7 +159,7 @@ impl<M: Machine> Frames<M> {
     /// copied; else only the bookkeeping is done.
     pub fn new(arena: Arc<Arena>, count: usize, real: bool) -> Self {
         assert!(count <= arena.frames() || !real, "the arena has memory for every frame");
-        let folios = (0..count).map(|_| Folio(M::Line::new(&FOLIO, [0; LINE_WORDS]))).collect();
+        let folios = slots(count, |_| Folio(M::Line::new(&FOLIO, [0; LINE_WORDS])));
         Self { folios, pool: Pool::new(&ZONE, 1, count as u32), arena, real }
     }
 

@@ -18,6 +18,7 @@ pub mod page_table;
 pub mod pool;
 pub mod reset;
 pub mod rss;
+mod slots;
 pub mod stage;
 pub mod vma;
 pub mod vma_tree;

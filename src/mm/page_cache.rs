@@ -7,6 +7,7 @@
 use super::addr::Pfn;
 use super::frames::{Frames, flag};
 use super::pool::Pool;
+use super::slots::slots;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use crate::sync::refcount::RefCount;
 use crate::sync::spinlock::{LockWords, SpinGuard, SpinLock, Waiters};
@@ -82,8 +83,8 @@ impl<M: Machine> File<M> {
             height += 1;
         }
         // Each level above the leaves needs at most one node for each leaf.
-        let slots = (nodes * u64::from(height)).max(1) as u32;
-        let nodes = (0..slots).map(|_| Node(std::array::from_fn(|_| zero(&NODE)))).collect();
+        let capacity = (nodes * u64::from(height)).max(1) as usize;
+        let nodes = slots(capacity, |_| Node(std::array::from_fn(|_| zero(&NODE))));
         let file = Self {
             number,
             file: zero(&FILE),
@@ -93,7 +94,7 @@ impl<M: Machine> File<M> {
             wait: zero(&WAIT),
             table: WaitTable::new(cores),
             nodes,
-            pool: Pool::new(&NODES, 0, slots),
+            pool: Pool::new(&NODES, 0, capacity as u32),
             height,
             io_ns: io_ns.into(),
         };

@@ -5,6 +5,7 @@
 
 use super::addr::{ENTRIES, PAGE_SHIFT};
 use super::pool::Pool;
+use super::slots::slots;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use crate::sync::spinlock::{LockWords, SpinGuard, SpinLock, Waiters};
 
@@ -93,7 +94,7 @@ pub struct Tables<M: Machine> {
 impl<M: Machine> Tables<M> {
     /// `count` tables.
     pub fn new(count: u32) -> Self {
-        let slots = (0..count).map(|_| Table::new()).collect();
+        let slots = slots(count as usize, |_| Table::new());
         Self { slots, pool: Pool::new(&POOL, 0, count) }
     }
 

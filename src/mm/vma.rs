@@ -2,6 +2,7 @@
 
 use super::addr::{PAGE_SHIFT, Vaddr};
 use super::pool::Pool;
+use super::slots::slots;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use crate::strategy::Strategy;
 
@@ -225,7 +226,7 @@ pub struct Vmas<M: Machine, S: Strategy<M>> {
 impl<M: Machine, S: Strategy<M>> Vmas<M, S> {
     /// `count` VMAs.
     pub fn new(count: u32) -> Self {
-        let slots = (0..count).map(|_| Vma::new()).collect();
+        let slots = slots(count as usize, |_| Vma::new());
         Self { slots, pool: Pool::new(&SLAB, 0, count) }
     }
 

@@ -10,6 +10,7 @@
 
 use super::addr::{ADDRESS_END, Vaddr};
 use super::pool::Pool;
+use super::slots::slots;
 use super::vma::VmaId;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use crate::sync::rcu::ReadSection;
@@ -147,7 +148,7 @@ impl<M: Machine> VmaTree<M> {
         // Splits leave nodes half full; the rest is for old nodes that readers may see.
         let nodes = vmas / 4 + 256;
         let new = |_| Node(std::array::from_fn(|i| M::Line::new(&NODE[i], [0; LINE_WORDS])));
-        let nodes: Box<[Node<M>]> = (0..nodes).map(new).collect();
+        let nodes = slots(nodes as usize, new);
         let pool = Pool::new(&POOL, 0, nodes.len() as u32);
         Self { shared: Arc::new(Shared { nodes, pool }) }
     }
