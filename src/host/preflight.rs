@@ -110,14 +110,22 @@ fn chosen(choices: &str) -> Option<&str> {
     rest.split_once(']').map(|(choice, _after)| choice)
 }
 
-/// Returns the hypervisor's signature, as `KVMKVMKVM`, which it leaves in CPUID leaf
-/// 0x40000000 (Documentation/virt/kvm/x86/cpuid.rst).
+/// Returns the hypervisor by the signature that it leaves in CPUID leaf 0x40000000
+/// (Documentation/virt/kvm/x86/cpuid.rst): the name of the common ones, else the signature.
 #[cfg(target_arch = "x86_64")]
 fn cpuid_hypervisor() -> Option<String> {
     let leaf = core::arch::x86_64::__cpuid(0x4000_0000);
     let bytes = [leaf.ebx, leaf.ecx, leaf.edx].map(u32::to_le_bytes).concat();
     let name = String::from_utf8(bytes).ok()?.trim_matches(['\0', ' ']).to_string();
-    (!name.is_empty()).then_some(name)
+    let known = match name.as_str() {
+        "" => return None,
+        "KVMKVMKVM" => "KVM",
+        "Microsoft Hv" => "Hyper-V",
+        "VMwareVMware" => "VMware",
+        "XenVMMXenVMM" => "Xen",
+        signature => signature,
+    };
+    Some(known.to_string())
 }
 
 /// Only x86 has a register that names the hypervisor.

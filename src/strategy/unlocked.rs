@@ -47,7 +47,7 @@ impl<M: Machine> Protection<M, Unlocked> for Bare<'_, M> {
         mm: &'a Mm<M, Unlocked>,
         walk: Walk,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
-        Ok(walk.lock(mm))
+        Ok(walk.lock_stable(mm))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::mm::{Core, Mm, stage};
 use crate::strategy::Strategy;
 
 /// Kind A: a read maps the zero page. No frame, no reference, no rss.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     mm: &Mm<M, S>,
     core: &mut Core<M>,
@@ -32,7 +32,7 @@ pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
 
 /// Kind B: a write maps a new, cleared frame. Table, then `anon_vma`, then frame, all
 /// before the page-table lock.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     mm: &Mm<M, S>,
     core: &mut Core<M>,

@@ -13,7 +13,7 @@ use crate::strategy::Strategy;
 
 /// Kind F: the cached page is copied to a new frame, which is had before the file is
 /// asked; the source stays locked until the copy is mapped.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     mm: &Mm<M, S>,
     core: &mut Core<M>,

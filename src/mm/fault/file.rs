@@ -13,7 +13,7 @@ use crate::mm::{Core, Mm, stage};
 use crate::strategy::Strategy;
 
 /// Kinds C, D and E: the cached pages around, else the page alone, else wait for it.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     mm: &Mm<M, S>,
     core: &mut Core<M>,

@@ -108,6 +108,16 @@ impl Walk {
         (self.page_table(mm) == Some(id)).then_some(slot)
     }
 
+    /// Takes the page table's lock where no table is ever freed, and so does not look
+    /// again.
+    #[inline(always)]
+    pub fn lock_stable<M: Machine, S: Strategy<M>>(self, mm: &Mm<M, S>) -> Option<PteSlot<'_, M>> {
+        let table = mm.tables.get(self.page_table(mm)?);
+        let slot = PteSlot { table, addr: self.addr, _ptl: table.lock(&mm.waiters) };
+        M::mark(stage::LOCK);
+        Some(slot)
+    }
+
     /// Takes the page table's lock where it is free; `Err` where it is not, or where
     /// there is no table.
     #[inline(always)]
