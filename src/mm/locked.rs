@@ -49,15 +49,15 @@ pub fn fault<M: Machine, S: Strategy<M>>(
 ) -> Outcome {
     loop {
         core.note_attempt();
-        match attempt(mm, core, &request) {
+        match attempt(mm, core, request) {
             Ok(outcome) => return outcome,
             Err(Stop::Wait(wait)) => {
-                request.waited = true;
+                request = request.after_wait();
                 if mm.wait(core, wait).is_err() {
-                    return failed(&request, End::Oom);
+                    return failed(request, End::Oom);
                 }
             }
-            Err(Stop::Oom) => return failed(&request, End::Oom),
+            Err(Stop::Oom) => return failed(request, End::Oom),
             Err(Stop::Fallback(reason)) => unreachable!("nothing is behind mmap_lock: {reason:?}"),
         }
     }
@@ -67,7 +67,7 @@ pub fn fault<M: Machine, S: Strategy<M>>(
 fn attempt<M: Machine, S: Strategy<M>>(
     mm: &Mm<M, S>,
     core: &mut Core<M>,
-    request: &Request,
+    request: Request,
 ) -> Result<Outcome, Stop> {
     // Not needed under the lock; every strategy pays for a read section alike.
     let section = core.read_section();
@@ -76,7 +76,7 @@ fn attempt<M: Machine, S: Strategy<M>>(
     let vma = mm.find_vma(request.addr);
     M::mark(stage::LOOKUP);
     let result = match vma {
-        Some(vma) if fault::allows(vma, request.access) => {
+        Some(vma) if fault::allows(vma, request.access()) => {
             fault::handle(mm, core, request, &Held(vma))
         }
         _ => Ok(failed(request, End::Segv)),
@@ -88,32 +88,35 @@ fn attempt<M: Machine, S: Strategy<M>>(
 }
 
 /// A fault that maps nothing, under the kind that its access alone tells.
-pub fn failed(request: &Request, end: End) -> Outcome {
-    let kind = match request.access {
+pub fn failed(request: Request, end: End) -> Outcome {
+    let kind = match request.access() {
         Access::Read => Kind::AnonRead,
         Access::Write => Kind::AnonWrite,
     };
     Outcome { kind, end }
 }
 
-/// What a strategy does with an attempt of its own that did not end the fault: waits
-/// and says that it may try again (`None`), or does the fault under mmap_lock.
+/// What a strategy does with an attempt of its own that did not end the fault: waits,
+/// or does the fault under mmap_lock.
+///
+/// # Errors
+/// The request with which the strategy tries again, where it has waited.
 #[cold]
 pub fn after<M: Machine, S: Strategy<M>>(
     mm: &Mm<M, S>,
     core: &mut Core<M>,
-    request: &mut Request,
+    request: Request,
     stop: Stop,
-) -> Option<Outcome> {
+) -> Result<Outcome, Request> {
     match stop {
-        Stop::Wait(wait) => {
-            request.waited = true;
-            mm.wait(core, wait).is_err().then(|| failed(request, End::Oom))
-        }
+        Stop::Wait(wait) => match mm.wait(core, wait) {
+            Ok(()) => Err(request.after_wait()),
+            Err(_) => Ok(failed(request, End::Oom)),
+        },
         Stop::Fallback(reason) => {
             core.note_fallback(reason);
-            Some(fault(mm, core, *request))
+            Ok(fault(mm, core, request))
         }
-        Stop::Oom => Some(failed(request, End::Oom)),
+        Stop::Oom => Ok(failed(request, End::Oom)),
     }
 }

@@ -150,7 +150,7 @@ impl<'a, A: Record, S: Strategy<Host<A>>> Worker<'a, A, S> {
                 }
                 return;
             }
-            let outcome = self.fault(Request { addr, access, waited: false });
+            let outcome = self.fault(Request::new(addr, access));
             self.count(outcome);
             let again = match outcome.end {
                 // The instruction is executed again; without content it would do nothing.

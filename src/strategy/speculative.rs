@@ -85,7 +85,7 @@ impl<const R: bool> Speculative<R> {
     fn attempt<M: Machine>(
         mm: &Mm<M, Self>,
         core: &mut Core<M>,
-        request: &Request,
+        request: Request,
     ) -> Result<Outcome, Stop> {
         let seq = seq_of(mm);
         let at = seq.begin().ok_or(Fallback::Odd)?;
@@ -99,7 +99,7 @@ impl<const R: bool> Speculative<R> {
         }
         let speculation = Speculation { vma: copy, seq, at };
         speculation.check(Fallback::VmaCopy)?;
-        if !fault::allows(&speculation.vma, request.access) {
+        if !fault::allows(&speculation.vma, request.access()) {
             return Err(Fallback::AccessError.into());
         }
         fault::handle::<M, Self, _>(mm, core, request, &speculation)
@@ -143,17 +143,17 @@ impl<M: Machine, const R: bool> Strategy<M> for Speculative<R> {
     }
 
     #[inline]
-    fn fault(mm: &Mm<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
+    fn fault(mm: &Mm<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
         mm.enter_fault();
         if mm.field(<Self as Strategy<M>>::LAYOUT.mm_users).load(Ordering::Relaxed) == 1 {
             return locked::fault(mm, core, request);
         }
         core.note_attempt();
-        let result = Self::attempt(mm, core, &request);
+        let result = Self::attempt(mm, core, request);
         M::mark(stage::UNLOCK);
         match result {
             Ok(outcome) => outcome,
-            Err(stop) => locked::after(mm, core, &mut request, stop)
+            Err(stop) => locked::after(mm, core, request, stop)
                 .expect("speculation waits for nothing, so what it leaves is finished"),
         }
     }

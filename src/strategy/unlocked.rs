@@ -55,14 +55,14 @@ impl<M: Machine> Protection<M, Unlocked> for Bare<'_, M> {
 fn attempt<M: Machine>(
     mm: &Mm<M, Unlocked>,
     core: &mut Core<M>,
-    request: &Request,
+    request: Request,
 ) -> Result<Outcome, Stop> {
     // Not needed without writers; every strategy pays for a read section alike.
     let _section = core.read_section();
     let vma = mm.find_vma(request.addr);
     M::mark(stage::LOOKUP);
     match vma {
-        Some(vma) if fault::allows(vma, request.access) => {
+        Some(vma) if fault::allows(vma, request.access()) => {
             fault::handle(mm, core, request, &Bare(vma))
         }
         _ => Ok(locked::failed(request, End::Segv)),
@@ -81,15 +81,14 @@ impl<M: Machine> Strategy<M> for Unlocked {
         mm.enter_fault();
         loop {
             core.note_attempt();
-            let result = attempt(mm, core, &request);
+            let result = attempt(mm, core, request);
             M::mark(stage::UNLOCK);
             match result {
                 Ok(outcome) => return outcome,
-                Err(stop) => {
-                    if let Some(outcome) = locked::after(mm, core, &mut request, stop) {
-                        return outcome;
-                    }
-                }
+                Err(stop) => match locked::after(mm, core, request, stop) {
+                    Ok(outcome) => return outcome,
+                    Err(again) => request = again,
+                },
             }
         }
     }

@@ -105,7 +105,7 @@ impl<M: Machine> Protection<M, VmaRefcount> for Referenced<'_, M> {
 fn attempt<M: Machine>(
     mm: &Mm<M, VmaRefcount>,
     core: &mut Core<M>,
-    request: &Request,
+    request: Request,
 ) -> Result<Outcome, Stop> {
     // The read section lasts as long as the attempt: tables are freed under RCU too.
     let _section = core.read_section();
@@ -113,7 +113,7 @@ fn attempt<M: Machine>(
     M::mark(stage::LOOKUP);
     let referenced = Referenced::get(vma).ok_or(Fallback::VmaLockMiss)?;
     M::mark(stage::LOCK);
-    if !fault::allows(vma, request.access) {
+    if !fault::allows(vma, request.access()) {
         return Err(Fallback::AccessError.into());
     }
     fault::handle(mm, core, request, &referenced)
@@ -134,13 +134,12 @@ impl<M: Machine> Strategy<M> for VmaRefcount {
         mm.enter_fault();
         loop {
             core.note_attempt();
-            match attempt(mm, core, &request) {
+            match attempt(mm, core, request) {
                 Ok(outcome) => return outcome,
-                Err(stop) => {
-                    if let Some(outcome) = locked::after(mm, core, &mut request, stop) {
-                        return outcome;
-                    }
-                }
+                Err(stop) => match locked::after(mm, core, request, stop) {
+                    Ok(outcome) => return outcome,
+                    Err(again) => request = again,
+                },
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::strategy::Strategy;
 pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     mm: &Mm<M, S>,
     core: &mut Core<M>,
-    request: &Request,
+    request: Request,
     protection: &P,
 ) -> Result<Outcome, Stop> {
     let walk = Walk::to_pmd(mm, core, protection, request.addr)?;
@@ -36,7 +36,7 @@ pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
 pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     mm: &Mm<M, S>,
     core: &mut Core<M>,
-    request: &Request,
+    request: Request,
     protection: &P,
 ) -> Result<Outcome, Stop> {
     let walk = Walk::to_pmd(mm, core, protection, request.addr)?;

@@ -17,7 +17,7 @@ use crate::strategy::Strategy;
 pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     mm: &Mm<M, S>,
     core: &mut Core<M>,
-    request: &Request,
+    request: Request,
     protection: &P,
     file: &File<M>,
 ) -> Result<Outcome, Stop> {
@@ -48,7 +48,7 @@ pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
 fn write_to<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     mm: &Mm<M, S>,
     core: &mut Core<M>,
-    request: &Request,
+    request: Request,
     protection: &P,
     (file, walk, copy): (&File<M>, Walk, Pfn),
 ) -> Result<End, Stop> {

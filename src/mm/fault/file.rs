@@ -17,7 +17,7 @@ use crate::strategy::Strategy;
 pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     mm: &Mm<M, S>,
     core: &mut Core<M>,
-    request: &Request,
+    request: Request,
     protection: &P,
     file: &File<M>,
 ) -> Result<Outcome, Stop> {
@@ -27,11 +27,11 @@ pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     walk.ensure_page_table(mm, core, protection)?;
     protection.check_file()?;
     let mut around = 0;
-    let kind = if request.waited { Kind::FileReadIo } else { Kind::FileRead };
+    let kind = if request.has_waited() { Kind::FileReadIo } else { Kind::FileRead };
     if protection.vma().fault_around_order() > 0 {
         let (end, pages) = map_pages(mm, core, request, protection, (file, walk))?;
         if let Some(end) = end {
-            let kind = if request.waited { kind } else { Kind::FileReadAround };
+            let kind = if request.has_waited() { kind } else { Kind::FileReadAround };
             return Ok(Outcome { kind, end });
         }
         around = pages;
@@ -75,7 +75,7 @@ pub(super) fn get_locked<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     core: &mut Core<M>,
     protection: &P,
     file: &File<M>,
-    request: &Request,
+    request: Request,
 ) -> Result<Option<Pfn>, Stop> {
     let index = protection.vma().file_page(request.addr);
     if index >= file.pages() {

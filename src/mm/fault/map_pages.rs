@@ -47,7 +47,7 @@ impl Window {
 pub(super) fn map_pages<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     mm: &Mm<M, S>,
     core: &mut Core<M>,
-    request: &Request,
+    request: Request,
     protection: &P,
     (file, walk): (&File<M>, Walk),
 ) -> Result<(Option<End>, u32), Stop> {

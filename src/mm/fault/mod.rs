@@ -29,15 +29,42 @@ pub enum Access {
     Write,
 }
 
-/// A touch that trapped.
+/// A touch that trapped. Two scalars, so that it is passed in registers: through
+/// memory, narrow stores followed by one wide load cost the faults more than a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
     /// Where.
     pub addr: Vaddr,
-    /// How.
-    pub access: Access,
-    /// Whether an attempt of this fault has waited for I/O already.
-    pub waited: bool,
+    flags: u8,
+}
+
+// As `FAULT_FLAG_WRITE` and `FAULT_FLAG_TRIED` of the kernel.
+const WRITE: u8 = 1;
+const TRIED: u8 = 1 << 1;
+
+impl Request {
+    /// The first attempt of a touch.
+    #[inline(always)]
+    pub fn new(addr: Vaddr, access: Access) -> Self {
+        Self { addr, flags: if access == Access::Write { WRITE } else { 0 } }
+    }
+
+    /// How the page was touched.
+    #[inline(always)]
+    pub fn access(self) -> Access {
+        if self.flags & WRITE != 0 { Access::Write } else { Access::Read }
+    }
+
+    /// Whether an attempt has waited for the page already.
+    #[inline(always)]
+    pub fn has_waited(self) -> bool {
+        self.flags & TRIED != 0
+    }
+
+    /// The attempt after one that waited for the page.
+    pub fn after_wait(self) -> Self {
+        Self { flags: self.flags | TRIED, ..self }
+    }
 }
 
 /// Kinds of faults that are simulated.
@@ -249,7 +276,7 @@ pub trait Protection<M: Machine, S: Strategy<M>> {
 pub fn handle<M, S, P>(
     mm: &Mm<M, S>,
     core: &mut Core<M>,
-    request: &Request,
+    request: Request,
     protection: &P,
 ) -> Result<Outcome, Stop>
 where
@@ -258,7 +285,7 @@ where
     P: Protection<M, S>,
 {
     let vma = protection.vma();
-    let write = request.access == Access::Write;
+    let write = request.access() == Access::Write;
     match (vma.file(), write) {
         (None, false) => anon::read(mm, core, request, protection),
         (None, true) => anon::write(mm, core, request, protection),
