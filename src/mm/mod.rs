@@ -39,7 +39,7 @@ use self::vma_tree::VmaTree;
 use crate::machine::{LINE_WORDS, Line, Machine, Ordering, Word};
 use crate::strategy::Strategy;
 use crate::sync::rcu::Rcu;
-use crate::sync::rwsem::{RwSem, WaitQueue};
+use crate::sync::rwsem::{Home, OwnerWords, RwSem, WaitQueue};
 use crate::sync::spinlock::{SpinLock, Waiters};
 use std::sync::Arc;
 
@@ -118,14 +118,8 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
 
     /// The lock that writers take, and faults that nothing else protects.
     #[inline(always)]
-    pub fn mmap_lock(&self) -> RwSem<'_, M> {
-        RwSem {
-            count: self.field(S::LAYOUT.mmap_count),
-            owner_line: &self.lines[S::LAYOUT.mmap_owner_line],
-            words: S::LAYOUT.mmap_owner,
-            queue: &self.queue,
-            waiters: &self.waiters,
-        }
+    pub fn mmap_lock(&self) -> RwSem<'_, Self> {
+        RwSem::new(self)
     }
 
     /// What every fault does first: the request for mmap_lock's line, where it is on.
@@ -204,5 +198,30 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     /// The frames.
     pub fn frames(&self) -> &Frames<M> {
         &self.frames
+    }
+}
+
+/// mmap_lock lives in the space.
+impl<M: Machine, S: Strategy<M>> Home for Mm<M, S> {
+    type Machine = M;
+    const WORDS: OwnerWords = S::LAYOUT.mmap_owner;
+
+    #[inline(always)]
+    fn count(&self) -> Word<'_, M::Line> {
+        self.field(S::LAYOUT.mmap_count)
+    }
+
+    #[inline(always)]
+    fn owner_line(&self) -> &M::Line {
+        &self.lines[S::LAYOUT.mmap_owner_line]
+    }
+
+    fn queue(&self) -> &WaitQueue {
+        &self.queue
+    }
+
+    #[inline(always)]
+    fn waiters(&self) -> &Waiters<M> {
+        &self.waiters
     }
 }

@@ -70,46 +70,68 @@ pub struct OwnerWords {
     pub wait_lock: LockWords,
 }
 
-/// A reader-writer semaphore.
-pub struct RwSem<'a, M: Machine> {
+/// Where a semaphore lives.
+///
+/// A guard is one pointer to it: a guard that carries words and lines by itself is
+/// copied through memory, which costs more than the lock.
+pub trait Home {
+    /// The world.
+    type Machine: Machine;
+    /// Where the words other than the count are, on [`owner_line`](Self::owner_line).
+    const WORDS: OwnerWords;
+
     /// Writer bit, flags, readers.
-    pub count: Word<'a, M::Line>,
+    fn count(&self) -> Word<'_, LineOf<Self>>;
     /// The line of the other words.
-    pub owner_line: &'a M::Line,
-    /// Which words those are.
-    pub words: OwnerWords,
+    fn owner_line(&self) -> &LineOf<Self>;
     /// Who waits.
-    pub queue: &'a WaitQueue,
+    fn queue(&self) -> &WaitQueue;
     /// Where cores wait.
-    pub waiters: &'a Waiters<M>,
+    fn waiters(&self) -> &Waiters<Self::Machine>;
 }
 
-impl<M: Machine> Clone for RwSem<'_, M> {
+type LineOf<H> = <<H as Home>::Machine as Machine>::Line;
+
+/// A reader-writer semaphore.
+pub struct RwSem<'a, H: Home>(&'a H);
+
+impl<H: Home> Clone for RwSem<'_, H> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M: Machine> Copy for RwSem<'_, M> {}
+impl<H: Home> Copy for RwSem<'_, H> {}
 
-impl<'a, M: Machine> RwSem<'a, M> {
+impl<'a, H: Home> RwSem<'a, H> {
+    /// The semaphore that lives in `home`.
+    #[inline(always)]
+    pub fn new(home: &'a H) -> Self {
+        Self(home)
+    }
+
+    #[inline(always)]
+    fn count(self) -> Word<'a, LineOf<H>> {
+        self.0.count()
+    }
+
     /// Takes the lock for reading.
     ///
     /// # Ordering
     /// `Acquire`, paired with the `Release` of [`WriteGuard`]'s drop and downgrade.
     #[inline(always)]
-    pub fn read(self) -> ReadGuard<'a, M> {
+    pub fn read(self) -> ReadGuard<'a, H> {
         self.try_read().unwrap_or_else(|| self.read_slow())
     }
 
     /// Takes the lock for reading where nobody writes or waits: a load, then a
     /// compare-exchange (since commit 14c24048841151; blind before).
     #[inline(always)]
-    pub fn try_read(self) -> Option<ReadGuard<'a, M>> {
-        let mut count = self.count.load(Ordering::Relaxed);
+    pub fn try_read(self) -> Option<ReadGuard<'a, H>> {
+        let mut count = self.count().load(Ordering::Relaxed);
         while count & (WRITER | WAITERS | HANDOFF) == 0 {
             let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
-            match self.count.compare_exchange(count, count + READER, acquire, relaxed) {
+            match self.count().compare_exchange(count, count + READER, acquire, relaxed) {
                 Ok(_) => {
                     self.set_owner(OWNED_BY_READERS);
                     return Some(ReadGuard(self));
@@ -122,9 +144,9 @@ impl<'a, M: Machine> RwSem<'a, M> {
 
     /// Takes the lock for writing; ordering as [`read`](Self::read), paired with the
     /// `Release` of both guards.
-    pub fn write(self) -> WriteGuard<'a, M> {
+    pub fn write(self) -> WriteGuard<'a, H> {
         let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
-        if self.count.compare_exchange(0, WRITER, acquire, relaxed).is_err() && !self.spin() {
+        if self.count().compare_exchange(0, WRITER, acquire, relaxed).is_err() && !self.spin() {
             self.write_slow();
         }
         self.set_owner(0);
@@ -133,23 +155,24 @@ impl<'a, M: Machine> RwSem<'a, M> {
 
     #[inline(always)]
     fn set_owner(self, flags: u64) {
-        let me = (M::core() as u64 + 1) << 8;
-        self.owner_line.store(self.words.owner, me | flags, Ordering::Relaxed);
+        let me = (H::Machine::core() as u64 + 1) << 8;
+        self.0.owner_line().store(H::WORDS.owner, me | flags, Ordering::Relaxed);
     }
 
-    fn lock_queue(&self) -> LockedGuard<'a, M, VecDeque<Waiter>> {
+    fn lock_queue(self) -> LockedGuard<'a, H::Machine, VecDeque<Waiter>> {
+        let home = self.0;
         // SAFETY: a queue belongs to one semaphore, whose words never change, and its
         // wait_lock is taken here alone.
-        unsafe { self.queue.0.lock::<M>(self.owner_line, self.words.wait_lock, self.waiters) }
+        unsafe { home.queue().0.lock(home.owner_line(), H::WORDS.wait_lock, home.waiters()) }
     }
 
     #[cold]
-    fn read_slow(self) -> ReadGuard<'a, M> {
-        let before = self.count.fetch_add(READER, Ordering::Acquire);
+    fn read_slow(self) -> ReadGuard<'a, H> {
+        let before = self.count().fetch_add(READER, Ordering::Acquire);
         if before & (WRITER | WAITERS | HANDOFF) != 0 && !self.queue_reader() {
-            let mine = self.waiters.of(M::core());
+            let mine = self.0.waiters().of(H::Machine::core());
             while mine.load(RWSEM_GRANTED, Ordering::Acquire) == 0 {
-                M::park();
+                H::Machine::park();
             }
             return ReadGuard(self);
         }
@@ -160,16 +183,16 @@ impl<'a, M: Machine> RwSem<'a, M> {
     /// Gives back the reader's share of the count and queues it; true where it may
     /// keep the share instead, since nobody excludes it any more.
     fn queue_reader(self) -> bool {
-        let core = M::core();
+        let core = H::Machine::core();
         let mut queue = self.lock_queue();
         let first = queue.is_empty();
-        if first && self.count.load(Ordering::Acquire) & (WRITER | HANDOFF) == 0 {
+        if first && self.count().load(Ordering::Acquire) & (WRITER | HANDOFF) == 0 {
             return true;
         }
-        self.waiters.of(core).store(RWSEM_GRANTED, 0, Ordering::Relaxed);
-        queue.push_back(Waiter { core, writer: false, since_ns: M::now_ns() });
+        self.0.waiters().of(core).store(RWSEM_GRANTED, 0, Ordering::Relaxed);
+        queue.push_back(Waiter { core, writer: false, since_ns: H::Machine::now_ns() });
         let give_back = if first { READER - WAITERS } else { READER };
-        let count = self.count.fetch_sub(give_back, Ordering::AcqRel) - give_back;
+        let count = self.count().fetch_sub(give_back, Ordering::AcqRel) - give_back;
         if count & HELD == 0 || (first && count & WRITER == 0) {
             self.wake(&mut queue);
         }
@@ -178,37 +201,38 @@ impl<'a, M: Machine> RwSem<'a, M> {
 
     /// Spins for the lock; true where that took it.
     fn spin(self) -> bool {
-        let _one_at_a_time = SpinLock::new(self.owner_line, self.words.osq).lock(self.waiters);
-        let until_ns = M::now_ns() + SPIN_NS;
+        let _one_at_a_time =
+            SpinLock::<H::Machine>::new(self.0.owner_line(), H::WORDS.osq).lock(self.0.waiters());
+        let until_ns = H::Machine::now_ns() + SPIN_NS;
         loop {
-            let count = self.count.load(Ordering::Relaxed);
+            let count = self.count().load(Ordering::Relaxed);
             if count & HANDOFF != 0 {
                 return false;
             }
             let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
             if count & HELD == 0
-                && self.count.compare_exchange(count, count | WRITER, acquire, relaxed).is_ok()
+                && self.count().compare_exchange(count, count | WRITER, acquire, relaxed).is_ok()
             {
                 return true;
             }
-            if M::now_ns() > until_ns {
+            if H::Machine::now_ns() > until_ns {
                 return false;
             }
-            M::relax();
+            H::Machine::relax();
         }
     }
 
     #[cold]
     fn write_slow(self) {
-        let me = Waiter { core: M::core(), writer: true, since_ns: M::now_ns() };
+        let me = Waiter { core: H::Machine::core(), writer: true, since_ns: H::Machine::now_ns() };
         let mut queue = self.lock_queue();
         if queue.is_empty() {
-            self.count.fetch_or(WAITERS, Ordering::Relaxed);
+            self.count().fetch_or(WAITERS, Ordering::Relaxed);
         }
         queue.push_back(me);
         while !self.try_write_queued(&mut queue, me) {
             drop(queue);
-            M::park();
+            H::Machine::park();
             queue = self.lock_queue();
         }
     }
@@ -217,14 +241,14 @@ impl<'a, M: Machine> RwSem<'a, M> {
     /// and has waited long.
     fn try_write_queued(self, queue: &mut VecDeque<Waiter>, me: Waiter) -> bool {
         let first = queue.front() == Some(&me);
-        let mut count = self.count.load(Ordering::Relaxed);
+        let mut count = self.count().load(Ordering::Relaxed);
         loop {
             if count & HANDOFF != 0 && !first {
                 return false;
             }
             let held = count & HELD != 0;
             let new = if held {
-                let waited_ns = M::now_ns().saturating_sub(me.since_ns);
+                let waited_ns = H::Machine::now_ns().saturating_sub(me.since_ns);
                 if !first || count & HANDOFF != 0 || waited_ns < HANDOFF_AFTER_NS {
                     return false;
                 }
@@ -234,7 +258,7 @@ impl<'a, M: Machine> RwSem<'a, M> {
                 (count | WRITER) & !HANDOFF & !alone
             };
             let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
-            match self.count.compare_exchange(count, new, acquire, relaxed) {
+            match self.count().compare_exchange(count, new, acquire, relaxed) {
                 Ok(_) if held => return false,
                 Ok(_) => {
                     queue.retain(|waiter| *waiter != me);
@@ -256,28 +280,28 @@ impl<'a, M: Machine> RwSem<'a, M> {
     fn wake(self, queue: &mut VecDeque<Waiter>) {
         match queue.front() {
             None => return,
-            Some(first) if first.writer => return M::unpark(first.core),
+            Some(first) if first.writer => return H::Machine::unpark(first.core),
             Some(_) => {}
         }
         // The first share is taken before the writer bit is looked at, so that no
         // writer can slip in between.
-        if self.count.fetch_add(READER, Ordering::Acquire) & WRITER != 0 {
-            self.count.fetch_sub(READER, Ordering::Relaxed);
+        if self.count().fetch_add(READER, Ordering::Acquire) & WRITER != 0 {
+            self.count().fetch_sub(READER, Ordering::Relaxed);
             return;
         }
         let readers = queue.iter().filter(|waiter| !waiter.writer).count();
-        let count = self.count.fetch_add((readers as u64 - 1) * READER, Ordering::Relaxed);
+        let count = self.count().fetch_add((readers as u64 - 1) * READER, Ordering::Relaxed);
         let nobody_left = if readers == queue.len() { WAITERS } else { 0 };
         let over = count & (HANDOFF | nobody_left);
         if over != 0 {
-            self.count.fetch_sub(over, Ordering::Relaxed);
+            self.count().fetch_sub(over, Ordering::Relaxed);
         }
         self.set_owner(OWNED_BY_READERS);
         queue.retain(|waiter| {
             if !waiter.writer {
                 // Release: the reader sees what the waker saw of the last writer.
-                self.waiters.of(waiter.core).store(RWSEM_GRANTED, 1, Ordering::Release);
-                M::unpark(waiter.core);
+                self.0.waiters().of(waiter.core).store(RWSEM_GRANTED, 1, Ordering::Release);
+                H::Machine::unpark(waiter.core);
             }
             waiter.writer
         });
@@ -286,12 +310,12 @@ impl<'a, M: Machine> RwSem<'a, M> {
 
 /// A share of the lock for reading.
 #[must_use]
-pub struct ReadGuard<'a, M: Machine>(RwSem<'a, M>);
+pub struct ReadGuard<'a, H: Home>(RwSem<'a, H>);
 
-impl<M: Machine> Drop for ReadGuard<'_, M> {
+impl<H: Home> Drop for ReadGuard<'_, H> {
     #[inline(always)]
     fn drop(&mut self) {
-        let left = self.0.count.fetch_sub(READER, Ordering::Release) - READER;
+        let left = self.0.count().fetch_sub(READER, Ordering::Release) - READER;
         if left & (HELD | WAITERS) == WAITERS {
             self.0.wake_first();
         }
@@ -300,14 +324,14 @@ impl<M: Machine> Drop for ReadGuard<'_, M> {
 
 /// The lock, held for writing.
 #[must_use]
-pub struct WriteGuard<'a, M: Machine>(RwSem<'a, M>);
+pub struct WriteGuard<'a, H: Home>(RwSem<'a, H>);
 
-impl<'a, M: Machine> WriteGuard<'a, M> {
+impl<'a, H: Home> WriteGuard<'a, H> {
     /// Lets readers in and stays one of them.
-    pub fn downgrade(self) -> ReadGuard<'a, M> {
+    pub fn downgrade(self) -> ReadGuard<'a, H> {
         let sem = self.0;
         std::mem::forget(self);
-        let count = sem.count.fetch_add(READER - WRITER, Ordering::Release);
+        let count = sem.count().fetch_add(READER - WRITER, Ordering::Release);
         sem.set_owner(OWNED_BY_READERS);
         if count & WAITERS != 0 {
             let mut queue = sem.lock_queue();
@@ -319,11 +343,11 @@ impl<'a, M: Machine> WriteGuard<'a, M> {
     }
 }
 
-impl<M: Machine> Drop for WriteGuard<'_, M> {
+impl<H: Home> Drop for WriteGuard<'_, H> {
     fn drop(&mut self) {
         let sem = self.0;
-        sem.owner_line.store(sem.words.owner, 0, Ordering::Relaxed);
-        if sem.count.fetch_sub(WRITER, Ordering::Release) & WAITERS != 0 {
+        sem.0.owner_line().store(H::WORDS.owner, 0, Ordering::Relaxed);
+        if sem.count().fetch_sub(WRITER, Ordering::Release) & WAITERS != 0 {
             sem.wake_first();
         }
     }
@@ -361,14 +385,29 @@ mod tests {
             })
         }
 
-        fn sem(&self) -> RwSem<'_, Host> {
-            RwSem {
-                count: Word::new(&self.line, 0),
-                owner_line: &self.line,
-                words: WORDS,
-                queue: &self.queue,
-                waiters: &self.waiters,
-            }
+        fn sem(&self) -> RwSem<'_, Self> {
+            RwSem::new(self)
+        }
+    }
+
+    impl Home for Fixture {
+        type Machine = Host;
+        const WORDS: OwnerWords = WORDS;
+
+        fn count(&self) -> Word<'_, BareLine> {
+            Word::new(&self.line, 0)
+        }
+
+        fn owner_line(&self) -> &BareLine {
+            &self.line
+        }
+
+        fn queue(&self) -> &WaitQueue {
+            &self.queue
+        }
+
+        fn waiters(&self) -> &Waiters<Host> {
+            &self.waiters
         }
     }
 
