@@ -2,10 +2,11 @@
 
 use super::Mm;
 use super::addr::{PAGE_BYTES, Pfn};
-use super::fault::Fallback;
+use super::fault::{Fallback, Stop};
 use super::page_table::TableId;
 use super::pool::Cache;
 use super::rss::{LocalRss, Member};
+use super::wait::Wait;
 use crate::machine::{Machine, Ordering};
 use crate::strategy::Strategy;
 use crate::sync::rcu::{RcuReader, ReadSection};
@@ -27,6 +28,8 @@ pub struct Core<M: Machine> {
     frames: Cache,
     tables: Cache,
     pub(super) rss: LocalRss<M>,
+    /// What the last attempt stopped for.
+    pub(super) wait: Option<Wait>,
     /// Pages that this core read into the cache, by file and index: what a reset
     /// evicts.
     pub(super) read_in: Vec<(usize, u64)>,
@@ -54,6 +57,7 @@ impl<M: Machine> Core<M> {
             frames: Cache::default(),
             tables: Cache::default(),
             rss: LocalRss::new(mm.cores()),
+            wait: None,
             read_in: Vec::with_capacity(reads_max),
             attempts: Attempts::default(),
             io: IoSlept { achieved_ns: Vec::with_capacity(reads_max), asked_ns: 0 },
@@ -70,6 +74,14 @@ impl<M: Machine> Core<M> {
     #[inline(always)]
     pub fn note_attempt(&mut self) {
         self.attempts.attempts += 1;
+    }
+
+    /// Ends an attempt until `wait` has been waited for.
+    #[cold]
+    pub(super) fn stop_for(&mut self, wait: Wait) -> Stop {
+        let before = self.wait.replace(wait);
+        assert!(before.is_none(), "a core waits for one page at a time");
+        Stop::Wait
     }
 
     /// Counts a fallback.

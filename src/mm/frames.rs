@@ -89,10 +89,8 @@ pub mod flag {
     pub const LOCKED: u64 = 1;
     /// Its content is the file's (`PG_uptodate`).
     pub const UPTODATE: u64 = 1 << 1;
-    /// Reading it should start the next readahead (`PG_readahead`).
-    pub const READAHEAD: u64 = 1 << 2;
     /// Somebody waits for its lock (`PG_waiters`).
-    pub const WAITERS: u64 = 1 << 3;
+    pub const WAITERS: u64 = 1 << 2;
 }
 
 /// `mapping` of a folio that belongs to no file.

@@ -34,7 +34,7 @@ impl<M: Machine, S: Strategy<M>> Protection<M, S> for Held<'_, M, S> {
     fn lock_pte<'a>(
         &self,
         mm: &'a Mm<M, S>,
-        walk: Walk,
+        walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         Ok(walk.lock(mm))
     }
@@ -51,9 +51,9 @@ pub fn fault<M: Machine, S: Strategy<M>>(
         core.note_attempt();
         match attempt(mm, core, request) {
             Ok(outcome) => return outcome,
-            Err(Stop::Wait(wait)) => {
+            Err(Stop::Wait) => {
                 request = request.after_wait();
-                if mm.wait(core, wait).is_err() {
+                if mm.wait(core).is_err() {
                     return failed(request, End::Oom);
                 }
             }
@@ -93,7 +93,7 @@ pub fn failed(request: Request, end: End) -> Outcome {
         Access::Read => Kind::AnonRead,
         Access::Write => Kind::AnonWrite,
     };
-    Outcome { kind, end }
+    Outcome::new(kind, end)
 }
 
 /// What a strategy does with an attempt of its own that did not end the fault: waits,
@@ -109,7 +109,7 @@ pub fn after<M: Machine, S: Strategy<M>>(
     stop: Stop,
 ) -> Result<Outcome, Request> {
     match stop {
-        Stop::Wait(wait) => match mm.wait(core, wait) {
+        Stop::Wait => match mm.wait(core) {
             Ok(()) => Err(request.after_wait()),
             Err(_) => Ok(failed(request, End::Oom)),
         },

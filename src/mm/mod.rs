@@ -182,10 +182,11 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     /// the frame that is mapped, where one is that counts.
     #[inline(always)]
     pub fn translate(&self, addr: Vaddr, access: Access) -> Result<Option<Pfn>, Trap> {
-        let pud = self.tables.get(self.pgd()).child(addr.index(Level::Pgd)).ok_or(Trap)?;
-        let pmd = self.tables.get(pud).child(addr.index(Level::Pud)).ok_or(Trap)?;
-        let table = self.tables.get(pmd).child(addr.index(Level::Pmd)).ok_or(Trap)?;
-        let entry = self.tables.get(table).entry(addr.index(Level::Pte));
+        let tables = self.tables.all();
+        let pud = self.pgd().of(tables).child(addr.index(Level::Pgd)).ok_or(Trap)?;
+        let pmd = pud.of(tables).child(addr.index(Level::Pud)).ok_or(Trap)?;
+        let table = pmd.of(tables).child(addr.index(Level::Pmd)).ok_or(Trap)?;
+        let entry = table.of(tables).entry(addr.index(Level::Pte));
         let pte = Pte(entry.load(Ordering::Acquire));
         if pte.allows(access == Access::Write) { Ok(pte.frame()) } else { Err(Trap) }
     }

@@ -32,6 +32,12 @@ impl TableId {
         u64::from(self.0) << PAGE_SHIFT | PRESENT
     }
 
+    /// The table of this number. A walk loads `tables` once, not at every level.
+    #[inline(always)]
+    pub fn of<M: Machine>(self, tables: &[Table<M>]) -> &Table<M> {
+        &tables[self.0 as usize]
+    }
+
     /// The table that an upper entry points to.
     #[inline(always)]
     pub fn from_entry(entry: u64) -> Option<Self> {
@@ -96,6 +102,12 @@ impl<M: Machine> Tables<M> {
     pub fn new(count: u32) -> Self {
         let slots = slots(count as usize, |_| Table::new());
         Self { slots, pool: Pool::new(&POOL, 0, count) }
+    }
+
+    /// All of them, by number.
+    #[inline(always)]
+    pub fn all(&self) -> &[Table<M>] {
+        &self.slots
     }
 
     /// One of them.

@@ -35,13 +35,17 @@ impl Wait {
 }
 
 impl<M: Machine, S: Strategy<M>> Mm<M, S> {
-    /// Reads the page, or waits until whoever works on it is done. The caller holds no
-    /// lock and is in no read section.
+    /// Reads the page that an attempt of this core stopped for, or waits until whoever
+    /// works on it is done. The caller holds no lock and is in no read section.
     ///
     /// # Errors
     /// Where no frame is left.
+    ///
+    /// # Panics
+    /// Where no attempt has stopped for a page.
     #[cold]
-    pub fn wait(&self, core: &mut Core<M>, wait: Wait) -> Result<(), OutOfMemory> {
+    pub fn wait(&self, core: &mut Core<M>) -> Result<(), OutOfMemory> {
+        let wait = core.wait.take().expect("an attempt has said what it stopped for");
         let file = &self.files[wait.file];
         let result = match wait.folio {
             Some(folio) => {

@@ -10,10 +10,10 @@ use super::round::Shared;
 use crate::host::affinity;
 use crate::machine::host::{Host, Record};
 use crate::machine::{Machine, Ordering, Work};
-use crate::mm::addr::Vaddr;
+use crate::mm::addr::{Pfn, Vaddr};
 use crate::mm::books::touched_word;
 use crate::mm::fault::{Access, End, Kind, Outcome, Request};
-use crate::mm::{Core, stage};
+use crate::mm::{Core, Trap, stage};
 use crate::strategy::Strategy;
 use hdrhistogram::Histogram;
 use rand_core::{Rng, SeedableRng};
@@ -131,35 +131,54 @@ impl<'a, A: Record, S: Strategy<Host<A>>> Worker<'a, A, S> {
         }
     }
 
-    /// One access: what the processor does, and where it traps what the kernel does.
+    /// One access, executed again as long as it traps.
     #[inline(always)]
     fn touch(&mut self, addr: Vaddr, access: Access) {
-        loop {
-            if let Ok(frame) = self.shared.mm.translate(addr, access) {
-                let frames = self.shared.mm.frames();
-                if let Some(frame) = frame.filter(|_| frames.has_content()) {
-                    match access {
-                        Access::Read => {
-                            std::hint::black_box(frames.word(frame, 0).load(Ordering::Relaxed));
-                        }
-                        Access::Write => {
-                            let word = frames.word(frame, touched_word(addr.page()));
-                            word.store(addr.page(), Ordering::Relaxed);
-                        }
-                    }
-                }
-                return;
+        if self.execute(addr, access) {
+            self.touch_again(addr, access);
+        }
+    }
+
+    /// Apart from the first time, whose walk is the better for being alone.
+    #[inline(never)]
+    fn touch_again(&mut self, addr: Vaddr, access: Access) {
+        while self.execute(addr, access) {}
+    }
+
+    /// What the processor does, and where it traps what the kernel does; true where the
+    /// instruction is to be executed again.
+    #[inline(always)]
+    fn execute(&mut self, addr: Vaddr, access: Access) -> bool {
+        match self.shared.mm.translate(addr, access) {
+            Ok(frame) => {
+                self.access(frame, addr, access);
+                false
             }
-            let outcome = self.fault(Request::new(addr, access));
-            self.count(outcome);
-            let again = match outcome.end {
-                // The instruction is executed again; without content it would do nothing.
-                End::Mapped(_) => self.shared.mm.frames().has_content(),
-                End::Raced(_) => true,
-                End::Sigbus | End::Segv | End::Oom => false,
-            };
-            if !again {
-                return;
+            Err(Trap) => {
+                let outcome = self.fault(Request::new(addr, access));
+                self.count(outcome);
+                match outcome.end() {
+                    // Without content it would do nothing.
+                    End::Mapped(_) => self.shared.mm.frames().has_content(),
+                    End::Raced(_) => true,
+                    End::Sigbus | End::Segv | End::Oom => false,
+                }
+            }
+        }
+    }
+
+    /// What an access does to the page that it reaches.
+    #[inline(always)]
+    fn access(&self, frame: Option<Pfn>, addr: Vaddr, access: Access) {
+        let frames = self.shared.mm.frames();
+        let Some(frame) = frame.filter(|_| frames.has_content()) else { return };
+        match access {
+            Access::Read => {
+                std::hint::black_box(frames.word(frame, 0).load(Ordering::Relaxed));
+            }
+            Access::Write => {
+                let word = frames.word(frame, touched_word(addr.page()));
+                word.store(addr.page(), Ordering::Relaxed);
             }
         }
     }
@@ -180,7 +199,7 @@ impl<'a, A: Record, S: Strategy<Host<A>>> Worker<'a, A, S> {
         let start = clock.start();
         let outcome = S::fault(&self.shared.mm, &mut self.core, request);
         let ns = clock.delta_ns(start, clock.end());
-        self.latency[outcome.kind as usize].saturating_record((ns as u64).max(1));
+        self.latency[outcome.kind() as usize].saturating_record((ns as u64).max(1));
         self.until_sample = self.draw_sample();
         outcome
     }
@@ -198,8 +217,8 @@ impl<'a, A: Record, S: Strategy<Host<A>>> Worker<'a, A, S> {
     fn count(&mut self, outcome: Outcome) {
         let counts = &mut self.counts;
         counts.faults += 1;
-        counts.by_kind[outcome.kind as usize] += 1;
-        match outcome.end {
+        counts.by_kind[outcome.kind() as usize] += 1;
+        match outcome.end() {
             End::Mapped(pages) => {
                 counts.mapped += 1;
                 counts.pages_mapped += u64::from(pages);

@@ -71,7 +71,7 @@ impl<M: Machine, const R: bool> Protection<M, Speculative<R>> for Speculation<'_
     fn lock_pte<'a>(
         &self,
         mm: &'a Mm<M, Speculative<R>>,
-        walk: Walk,
+        walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         self.check(Fallback::PteMapLockSeq1)?;
         let slot = walk.try_lock(mm)?;

@@ -45,7 +45,7 @@ impl<M: Machine> Protection<M, Unlocked> for Bare<'_, M> {
     fn lock_pte<'a>(
         &self,
         mm: &'a Mm<M, Unlocked>,
-        walk: Walk,
+        walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         Ok(walk.lock_stable(mm))
     }

@@ -93,7 +93,7 @@ impl<M: Machine> Protection<M, VmaRefcount> for Referenced<'_, M> {
     fn lock_pte<'a>(
         &self,
         mm: &'a Mm<M, VmaRefcount>,
-        walk: Walk,
+        walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         let slot = walk.lock(mm);
         self.check()?;

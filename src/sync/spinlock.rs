@@ -74,25 +74,28 @@ impl<'a, M: Machine> SpinLock<'a, M> {
     /// `Acquire`, paired with the `Release` store of the guard's drop.
     #[inline(always)]
     pub fn lock(self, waiters: &Waiters<M>) -> SpinGuard<'a, M> {
-        self.try_lock().unwrap_or_else(|| self.queue(waiters))
+        if !self.try_take() {
+            self.queue(waiters);
+        }
+        // Made in one place: a guard that two paths join in is copied through memory.
+        SpinGuard(self)
     }
 
     /// Takes the lock where it is free; ordering as [`lock`](Self::lock).
     #[inline(always)]
     pub fn try_lock(self) -> Option<SpinGuard<'a, M>> {
-        let taken = self.line.compare_exchange(
-            self.words.locked,
-            0,
-            1,
-            Ordering::Acquire,
-            Ordering::Relaxed,
-        );
         // Lazily: a guard that is made and dropped would release somebody else's lock.
-        taken.is_ok().then(|| SpinGuard(self))
+        self.try_take().then(|| SpinGuard(self))
+    }
+
+    #[inline(always)]
+    fn try_take(self) -> bool {
+        let (locked, relaxed) = (self.words.locked, Ordering::Relaxed);
+        self.line.compare_exchange(locked, 0, 1, Ordering::Acquire, relaxed).is_ok()
     }
 
     #[cold]
-    fn queue(self, waiters: &Waiters<M>) -> SpinGuard<'a, M> {
+    fn queue(self, waiters: &Waiters<M>) {
         let core = M::core();
         let (mine, me) = (waiters.of(core), core as u64 + 1);
         mine.store(NEXT, 0, Ordering::Relaxed);
@@ -104,14 +107,13 @@ impl<'a, M: Machine> SpinLock<'a, M> {
             waiters.of(before as usize - 1).store(NEXT, me, Ordering::Release);
             mine.spin_until(GRANTED, |granted| granted == 1);
         }
-        let guard = loop {
+        loop {
             self.line.spin_until(self.words.locked, |locked| locked == 0);
-            if let Some(guard) = self.try_lock() {
-                break guard;
+            if self.try_take() {
+                break;
             }
-        };
+        }
         self.leave_queue(waiters, mine, me);
-        guard
     }
 
     /// Makes the next core in the queue its head.

@@ -10,7 +10,7 @@ use crate::mm::{Core, Mm, stage};
 use crate::strategy::Strategy;
 
 /// Kind A: a read maps the zero page. No frame, no reference, no rss.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     mm: &Mm<M, S>,
     core: &mut Core<M>,
@@ -27,7 +27,7 @@ pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
         }
         _ => End::Raced(0),
     };
-    Ok(Outcome { kind: Kind::AnonRead, end })
+    Ok(Outcome::new(Kind::AnonRead, end))
 }
 
 /// Kind B: a write maps a new, cleared frame. Table, then `anon_vma`, then frame, all
@@ -70,5 +70,5 @@ pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
             End::Raced(0)
         }
     };
-    Ok(Outcome { kind: Kind::AnonWrite, end })
+    Ok(Outcome::new(Kind::AnonWrite, end))
 }

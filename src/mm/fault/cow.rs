@@ -39,7 +39,7 @@ pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
             return Err(stop);
         }
     };
-    Ok(Outcome { kind: Kind::PrivateWrite, end })
+    Ok(Outcome::new(Kind::PrivateWrite, end))
 }
 
 /// Copies the page to `copy` and maps it; the frame is the caller's again unless this
@@ -50,7 +50,7 @@ fn write_to<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     core: &mut Core<M>,
     request: Request,
     protection: &P,
-    (file, walk, copy): (&File<M>, Walk, Pfn),
+    (file, walk, copy): (&File<M>, Walk<'_, M>, Pfn),
 ) -> Result<End, Stop> {
     protection.check_file()?;
     let Some(source) = get_locked::<M, S, P>(mm, core, protection, file, request)? else {

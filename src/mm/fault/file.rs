@@ -32,13 +32,13 @@ pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
         let (end, pages) = map_pages(mm, core, request, protection, (file, walk))?;
         if let Some(end) = end {
             let kind = if request.has_waited() { kind } else { Kind::FileReadAround };
-            return Ok(Outcome { kind, end });
+            return Ok(Outcome::new(kind, end));
         }
         around = pages;
     }
     let frame = match get_locked::<M, S, P>(mm, core, protection, file, request)? {
         Some(frame) => frame,
-        None => return Ok(Outcome { kind, end: End::Sigbus }),
+        None => return Ok(Outcome::new(kind, End::Sigbus)),
     };
     M::mark(stage::LOOKUP);
     let slot = match protection.lock_pte(mm, walk) {
@@ -64,7 +64,7 @@ pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
             End::Raced(around)
         }
     };
-    Ok(Outcome { kind, end })
+    Ok(Outcome::new(kind, end))
 }
 
 /// The folio of the fault's page (`->fault`): referenced, locked, up to date. `None`
@@ -86,14 +86,14 @@ pub(super) fn get_locked<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
             return Err(super::Fallback::Fault.into());
         }
         file.note_cache_miss(index);
-        return Err(Stop::Wait(Wait::for_io(file, index)));
+        return Err(core.stop_for(Wait::for_io(file, index)));
     };
     match folio::try_lock(mm, file, frame, index) {
         Lock::Locked => {
             file.note_cache_hit();
             Ok(Some(frame))
         }
-        Lock::Busy if P::WAITS => Err(Stop::Wait(Wait::for_folio(file, index, frame))),
+        Lock::Busy if P::WAITS => Err(core.stop_for(Wait::for_folio(file, index, frame))),
         Lock::Busy => {
             core.put_folio(mm, frame);
             Err(super::Fallback::Fault.into())

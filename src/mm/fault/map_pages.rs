@@ -41,7 +41,7 @@ impl Window {
 }
 
 /// Maps what is cached around a read fault. Pages that are locked, not up to date,
-/// marked for readahead or gone are left out. Returns how the fault ended, or
+/// or gone are left out. Returns how the fault ended, or
 /// `None` where its own page was not among them, and the pages mapped.
 #[inline(always)]
 pub(super) fn map_pages<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
@@ -49,8 +49,8 @@ pub(super) fn map_pages<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     core: &mut Core<M>,
     request: Request,
     protection: &P,
-    (file, walk): (&File<M>, Walk),
-) -> Result<(Option<End>, u32), Stop> {
+    (file, walk): (&File<M>, Walk<'_, M>),
+) -> Result<(Option<End>, u16), Stop> {
     let window = Window::around(request.addr, protection.vma(), file.pages());
     // Found before the page table is locked; the rest of the window under its lock.
     let Some((first, frame)) = next_folio(mm, core, file, window.first, window.end) else {
@@ -95,7 +95,7 @@ fn map_one<M: Machine, S: Strategy<M>>(
     slot: &PteSlot<'_, M>,
     addr: Vaddr,
     frame: Pfn,
-) -> u32 {
+) -> u16 {
     if slot.get_at(addr) != Pte::NONE {
         folio::unlock_and_put(mm, core, file, frame);
         return 0;
@@ -119,7 +119,7 @@ fn next_folio<M: Machine, S: Strategy<M>>(
     for index in from..end {
         let Some(frame) = folio::get(mm, core, file, index) else { continue };
         let flags = mm.frames.folio(frame).flags().load(Ordering::Relaxed);
-        let ready = flags & (flag::LOCKED | flag::READAHEAD | flag::UPTODATE) == flag::UPTODATE;
+        let ready = flags & (flag::LOCKED | flag::UPTODATE) == flag::UPTODATE;
         if ready && matches!(folio::try_lock(mm, file, frame, index), folio::Lock::Locked) {
             return Some((index, frame));
         }

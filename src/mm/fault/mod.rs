@@ -9,13 +9,14 @@ mod cow;
 mod file;
 mod folio;
 mod map_pages;
+mod outcome;
 mod walk;
 
+pub use self::outcome::{End, Fallback, Kind, Outcome, Stop};
 pub use self::walk::{PteSlot, Walk};
 
 use super::addr::Vaddr;
 use super::vma::{VmaFields, flag};
-use super::wait::Wait;
 use super::{Core, Mm};
 use crate::machine::Machine;
 use crate::strategy::Strategy;
@@ -64,153 +65,6 @@ impl Request {
     /// The attempt after one that waited for the page.
     pub fn after_wait(self) -> Self {
         Self { flags: self.flags | TRIED, ..self }
-    }
-}
-
-/// Kinds of faults that are simulated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Read of anonymous memory: the zero page.
-    AnonRead,
-    /// Write of anonymous memory.
-    AnonWrite,
-    /// Read of a cached file page, with those around it.
-    FileReadAround,
-    /// Read of a cached file page alone.
-    FileRead,
-    /// Read of a file page that had to be read, or waited for.
-    FileReadIo,
-    /// Write of a private file mapping: a copy of the cached page.
-    PrivateWrite,
-}
-
-impl Kind {
-    /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
-        Self::AnonRead,
-        Self::AnonWrite,
-        Self::FileReadAround,
-        Self::FileRead,
-        Self::FileReadIo,
-        Self::PrivateWrite,
-    ];
-}
-
-/// How a fault ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// This fault mapped so many pages, its own among them.
-    Mapped(u32),
-    /// Somebody else mapped the page first; this fault may still have mapped so many
-    /// around it.
-    Raced(u32),
-    /// Behind the end of the file.
-    Sigbus,
-    /// No VMA, or one that does not allow the access.
-    Segv,
-    /// No frame or table was left.
-    Oom,
-}
-
-/// A fault that is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outcome {
-    /// What it turned out to be.
-    pub kind: Kind,
-    /// How it ended.
-    pub end: End,
-}
-
-/// Why an attempt gave up and the fault was done again under mmap_lock.
-///
-/// The names are those of the statistics in Lespinasse's 2021 series
-/// (`SPF_ABORT_*`) and of `/proc/vmstat` (`VMA_LOCK_*`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fallback {
-    /// A writer was at work when the fault began.
-    Odd,
-    /// No VMA was found without the lock.
-    Unmapped,
-    /// The VMA's file system does not allow it.
-    NoSpeculate,
-    /// A writer came while the VMA was read.
-    VmaCopy,
-    /// The VMA does not allow the access.
-    AccessError,
-    /// A table above the pmd was missing.
-    Pud,
-    /// The page table was missing.
-    Pmd,
-    /// The VMA had no `anon_vma` yet.
-    AnonVma,
-    /// A writer came before the page-table lock was tried.
-    PteMapLockSeq1,
-    /// The page-table lock was busy.
-    PteMapLockPtl,
-    /// A writer came before the page-table lock was held.
-    PteMapLockSeq2,
-    /// The page cache could not give the page at once.
-    Fault,
-    /// The VMA was detached before a reference was had.
-    VmaLockMiss,
-    /// The VMA was detached while the fault ran.
-    VmaLockAbort,
-}
-
-impl Fallback {
-    /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
-        Self::Odd,
-        Self::Unmapped,
-        Self::NoSpeculate,
-        Self::VmaCopy,
-        Self::AccessError,
-        Self::Pud,
-        Self::Pmd,
-        Self::AnonVma,
-        Self::PteMapLockSeq1,
-        Self::PteMapLockPtl,
-        Self::PteMapLockSeq2,
-        Self::Fault,
-        Self::VmaLockMiss,
-        Self::VmaLockAbort,
-    ];
-
-    /// The kernel's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Odd => "ODD",
-            Self::Unmapped => "UNMAPPED",
-            Self::NoSpeculate => "NO_SPECULATE",
-            Self::VmaCopy => "VMA_COPY",
-            Self::AccessError => "ACCESS_ERROR",
-            Self::Pud => "PUD",
-            Self::Pmd => "PMD",
-            Self::AnonVma => "ANON_VMA",
-            Self::PteMapLockSeq1 => "PTE_MAP_LOCK_SEQ1",
-            Self::PteMapLockPtl => "PTE_MAP_LOCK_PTL",
-            Self::PteMapLockSeq2 => "PTE_MAP_LOCK_SEQ2",
-            Self::Fault => "FAULT",
-            Self::VmaLockMiss => "VMA_LOCK_MISS",
-            Self::VmaLockAbort => "VMA_LOCK_ABORT",
-        }
-    }
-}
-
-/// Why an attempt ended before the fault did.
-pub enum Stop {
-    /// This way does not go any further; nothing is held any more.
-    Fallback(Fallback),
-    /// The page must be read or waited for. The file is pinned; once the strategy has
-    /// dropped its protection it calls [`Mm::wait`], and tries again.
-    Wait(Wait),
-    /// No frame or table was left.
-    Oom,
-}
-
-impl From<Fallback> for Stop {
-    fn from(reason: Fallback) -> Self {
-        Self::Fallback(reason)
     }
 }
 
@@ -264,7 +118,7 @@ pub trait Protection<M: Machine, S: Strategy<M>> {
     fn lock_pte<'a>(
         &self,
         mm: &'a Mm<M, S>,
-        walk: Walk,
+        walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback>;
 }
 

@@ -9,11 +9,18 @@ use crate::strategy::Strategy;
 use crate::sync::spinlock::SpinGuard;
 
 /// How far a walk has come: the pmd entry of an address.
-#[derive(Debug, Clone, Copy)]
-pub struct Walk {
+pub struct Walk<'a, M: Machine> {
     addr: Vaddr,
-    pmd: TableId,
+    pmd: &'a Table<M>,
 }
+
+impl<M: Machine> Clone for Walk<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M: Machine> Copy for Walk<'_, M> {}
 
 /// A pte under its table's lock.
 pub struct PteSlot<'a, M: Machine> {
@@ -54,43 +61,44 @@ impl<M: Machine> PteSlot<'_, M> {
     }
 }
 
-impl Walk {
+impl<'a, M: Machine> Walk<'a, M> {
     /// Walks to the pmd entry of `addr`, and allocates what is missing above it where
     /// the protection allows.
     #[inline(always)]
-    pub(super) fn to_pmd<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
-        mm: &Mm<M, S>,
+    pub(super) fn to_pmd<S: Strategy<M>, P: Protection<M, S>>(
+        mm: &'a Mm<M, S>,
         core: &mut Core<M>,
         protection: &P,
         addr: Vaddr,
     ) -> Result<Self, Stop> {
-        let pgd = mm.pgd();
-        let pud = match mm.tables.get(pgd).child(addr.index(Level::Pgd)) {
-            Some(pud) => pud,
-            None => install(mm, core, protection, pgd, Level::Pgd, addr)?,
+        let tables = mm.tables.all();
+        let pgd = mm.pgd().of(tables);
+        let pud = match pgd.child(addr.index(Level::Pgd)) {
+            Some(pud) => pud.of(tables),
+            None => install(mm, core, protection, pgd, Level::Pgd, addr)?.of(tables),
         };
-        let pmd = match mm.tables.get(pud).child(addr.index(Level::Pud)) {
-            Some(pmd) => pmd,
-            None => install(mm, core, protection, pud, Level::Pud, addr)?,
+        let pmd = match pud.child(addr.index(Level::Pud)) {
+            Some(pmd) => pmd.of(tables),
+            None => install(mm, core, protection, pud, Level::Pud, addr)?.of(tables),
         };
         Ok(Self { addr, pmd })
     }
 
     /// The page table, where there is one.
     #[inline(always)]
-    pub fn page_table<M: Machine, S: Strategy<M>>(self, mm: &Mm<M, S>) -> Option<TableId> {
-        mm.tables.get(self.pmd).child(self.addr.index(Level::Pmd))
+    pub fn page_table(self) -> Option<TableId> {
+        self.pmd.child(self.addr.index(Level::Pmd))
     }
 
     /// Makes sure that there is a page table.
     #[inline(always)]
-    pub(super) fn ensure_page_table<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
+    pub(super) fn ensure_page_table<S: Strategy<M>, P: Protection<M, S>>(
         self,
         mm: &Mm<M, S>,
         core: &mut Core<M>,
         protection: &P,
     ) -> Result<(), Stop> {
-        if self.page_table(mm).is_none() {
+        if self.page_table().is_none() {
             install(mm, core, protection, self.pmd, Level::Pmd, self.addr)?;
         }
         M::mark(stage::LOOKUP);
@@ -100,19 +108,19 @@ impl Walk {
     /// Takes the page table's lock, and looks again whether the pmd entry still points
     /// to it (Linux 7.2 `pte_offset_map_lock`; 6.1 did not look).
     #[inline(always)]
-    pub fn lock<M: Machine, S: Strategy<M>>(self, mm: &Mm<M, S>) -> Option<PteSlot<'_, M>> {
-        let id = self.page_table(mm)?;
+    pub fn lock<S: Strategy<M>>(self, mm: &'a Mm<M, S>) -> Option<PteSlot<'a, M>> {
+        let id = self.page_table()?;
         let table = mm.tables.get(id);
         let slot = PteSlot { table, addr: self.addr, _ptl: table.lock(&mm.waiters) };
         M::mark(stage::LOCK);
-        (self.page_table(mm) == Some(id)).then_some(slot)
+        (self.page_table() == Some(id)).then_some(slot)
     }
 
     /// Takes the page table's lock where no table is ever freed, and so does not look
     /// again.
     #[inline(always)]
-    pub fn lock_stable<M: Machine, S: Strategy<M>>(self, mm: &Mm<M, S>) -> Option<PteSlot<'_, M>> {
-        let table = mm.tables.get(self.page_table(mm)?);
+    pub fn lock_stable<S: Strategy<M>>(self, mm: &'a Mm<M, S>) -> Option<PteSlot<'a, M>> {
+        let table = mm.tables.get(self.page_table()?);
         let slot = PteSlot { table, addr: self.addr, _ptl: table.lock(&mm.waiters) };
         M::mark(stage::LOCK);
         Some(slot)
@@ -121,11 +129,8 @@ impl Walk {
     /// Takes the page table's lock where it is free; `Err` where it is not, or where
     /// there is no table.
     #[inline(always)]
-    pub fn try_lock<M: Machine, S: Strategy<M>>(
-        self,
-        mm: &Mm<M, S>,
-    ) -> Result<PteSlot<'_, M>, Fallback> {
-        let table = mm.tables.get(self.page_table(mm).ok_or(Fallback::Pmd)?);
+    pub fn try_lock<S: Strategy<M>>(self, mm: &'a Mm<M, S>) -> Result<PteSlot<'a, M>, Fallback> {
+        let table = mm.tables.get(self.page_table().ok_or(Fallback::Pmd)?);
         let ptl = table.try_lock().ok_or(Fallback::PteMapLockPtl)?;
         M::mark(stage::LOCK);
         Ok(PteSlot { table, addr: self.addr, _ptl: ptl })
@@ -140,7 +145,7 @@ fn install<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     mm: &Mm<M, S>,
     core: &mut Core<M>,
     protection: &P,
-    parent: TableId,
+    parent: &Table<M>,
     level: Level,
     addr: Vaddr,
 ) -> Result<TableId, Stop> {
@@ -152,11 +157,11 @@ fn install<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     }
     let table = core.take_table(mm).ok_or(Stop::Oom)?;
     M::mark(stage::ALLOCATE);
-    let entry = mm.tables.get(parent).entry(addr.index(level));
+    let entry = parent.entry(addr.index(level));
     let published = {
         let _lock = match level {
             // pmd lock: in the pmd table itself; above it one lock for the space.
-            Level::Pmd => mm.tables.get(parent).lock(&mm.waiters),
+            Level::Pmd => parent.lock(&mm.waiters),
             _ => mm.page_table_lock().lock(&mm.waiters),
         };
         protection.check_table().map(|()| {

@@ -1,0 +1,86 @@
+//! What the harness costs beside what it measures, in one interleaved run.
+//!
+//! *Generic against hand-written:* the read sides of the primitives through
+//! [`Machine`](faultstorm::machine::Machine), against the same written with bare
+//! atomics. `scripts/disassembly` compares their locked instructions.
+//!
+//! *A fault of `unlocked` against a hand-written loop* with the same loads, lock,
+//! store and unlock over the same tables: what the harness adds to each fault.
+//!
+//! `cargo bench --bench harness_cost`. With `--test` each part runs once, on little.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod fault;
+mod primitives;
+
+use faultstorm::host::affinity;
+use faultstorm::stats;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+struct Effort {
+    repeats: usize,
+    /// Operations in a repeat of a primitive.
+    operations: u64,
+    /// Rounds over the VMA in a repeat of a fault.
+    rounds: u64,
+}
+
+/// What a variant costs: one mean for each repeat, in nanoseconds.
+struct Cost {
+    name: &'static str,
+    ns: Vec<f64>,
+}
+
+impl Cost {
+    fn median(&self) -> f64 {
+        stats::median(&self.ns).expect("every repeat has a time")
+    }
+}
+
+/// Measures each variant once in every repeat, in turn, and each time from another one
+/// on, so that none is always the one that comes after a certain other.
+fn interleaved(
+    repeats: usize,
+    names: &[&'static str],
+    mut measure: impl FnMut(usize) -> f64,
+) -> Vec<Cost> {
+    let mut costs: Vec<Cost> = names.iter().map(|name| Cost { name, ns: Vec::new() }).collect();
+    for repeat in 0..repeats {
+        for turn in 0..names.len() {
+            let variant = (repeat + turn) % names.len();
+            let ns = measure(variant);
+            costs[variant].ns.push(ns);
+        }
+    }
+    costs
+}
+
+/// Words on lines of their own, as a hand-written program has them.
+#[repr(C, align(64))]
+struct HandLine([AtomicU64; 8]);
+
+impl HandLine {
+    const fn new() -> Self {
+        Self([const { AtomicU64::new(0) }; 8])
+    }
+
+    #[inline(always)]
+    fn load(&self, word: usize) -> u64 {
+        self.0[word].load(Ordering::Relaxed)
+    }
+}
+
+fn main() {
+    let effort = match std::env::args().any(|arg| arg == "--test") {
+        true => Effort { repeats: 2, operations: 1000, rounds: 1 },
+        false => Effort { repeats: 41, operations: 2_000_000, rounds: 10 },
+    };
+    affinity::pin(common::cpus(1)[0]).expect("the CPU is one that we may use");
+    println!("medians of {} interleaved repeats, one thread\n", effort.repeats);
+    primitives::compare(effort);
+    println!();
+    fault::compare(effort);
+}
