@@ -99,7 +99,7 @@ const READERS: [(&str, Reader); 7] = [
     ("rcu", |on, times| {
         let reader = on.rcu.reader();
         for _ in 0..times {
-            black_box(reader.read::<Host>());
+            drop(black_box(reader.read::<Host>()));
         }
     }),
     ("refcount", |on, times| {
@@ -112,12 +112,12 @@ const READERS: [(&str, Reader); 7] = [
     ("spinlock", |on, times| {
         let lock = SpinLock::<Host>::new(&on.word, LockWords { locked: 0, tail: 1 });
         for _ in 0..times {
-            black_box(lock.lock(&on.waiters));
+            drop(black_box(lock.lock(&on.waiters)));
         }
     }),
     ("rwsem", |on, times| {
         for _ in 0..times {
-            black_box(RwSem::new(on).read());
+            drop(black_box(RwSem::new(on).read()));
         }
     }),
 ];

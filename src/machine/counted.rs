@@ -8,8 +8,9 @@
 //! moves (a separate owner word misses 40-50 % of them, since the line is often
 //! stolen between the access and the update of the owner).
 //!
-//! What is counted is a move that brings somebody's write: by a write (whose old
-//! word is returned by the instruction) exactly, by a read when it sees the write.
+//! What is counted is a move that brings somebody's write: by a write from the old
+//! word that the instruction returns, by a read when it sees the write. Stamps have 16
+//! bits: a write is overlooked where the same value comes back under the same stamp.
 //! Not counted: an upgrade that only invalidates copies of readers, a first access,
 //! and a write to a *neighbouring word* until that word is read or written. A line
 //! whose words have all changed is counted once for each time it comes.

@@ -6,6 +6,7 @@
 //! [`Counted`] counts transfers of lines, [`Staged`] times the stages of a fault.
 
 use super::{CORES_MAX, LINE_WORDS, Line, LineName, Machine, Ordering, Work};
+use crossbeam_utils::CachePadded;
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, AtomicU64, fence};
@@ -63,7 +64,7 @@ thread_local! {
 }
 
 /// The cores of one storm, so that one can wake another.
-pub struct Cores(Box<[Slot]>);
+pub struct Cores(Box<[CachePadded<Slot>]>);
 
 #[derive(Default)]
 struct Slot {
@@ -79,7 +80,7 @@ impl Cores {
     /// Where `count` is 0 or above [`CORES_MAX`].
     pub fn new(count: usize) -> Arc<Self> {
         assert!((1..=CORES_MAX).contains(&count), "a storm has 1 to {CORES_MAX} cores");
-        Arc::new(Self((0..count).map(|_| Slot::default()).collect()))
+        Arc::new(Self((0..count).map(|_| CachePadded::default()).collect()))
     }
 }
 
@@ -165,18 +166,21 @@ impl<A: Record> Machine for Host<A> {
     }
 
     fn park() {
-        let cores = CORES.with_borrow(|now| now.clone()).expect("only a core parks");
-        let slot = &cores.0[core()];
-        while !slot.token.swap(false, Ordering::Acquire) {
-            thread::park();
-        }
+        // Borrowed, not cloned: a clone would write a line that all cores write.
+        CORES.with_borrow(|now| {
+            let slot = &now.as_ref().expect("only a core parks").0[core()];
+            while !slot.token.swap(false, Ordering::Acquire) {
+                thread::park();
+            }
+        });
     }
 
     fn unpark(core: usize) {
-        let cores = CORES.with_borrow(|now| now.clone()).expect("only a core unparks");
-        let slot = &cores.0[core];
-        slot.token.store(true, Ordering::Release);
-        slot.thread.get().expect("a core that waits has entered").unpark();
+        CORES.with_borrow(|now| {
+            let slot = &now.as_ref().expect("only a core unparks").0[core];
+            slot.token.store(true, Ordering::Release);
+            slot.thread.get().expect("a core that waits has entered").unpark();
+        });
     }
 
     fn now_ns() -> u64 {
@@ -281,12 +285,20 @@ pub(super) fn prefetch_w<T>(address: *const T) {
     // can see, raises no exception, and changes neither flags nor stack.
     #[cfg(target_arch = "x86_64")]
     unsafe {
-        std::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
+        std::arch::asm!(
+            "prefetchw [{}]",
+            in(reg) address,
+            options(nostack, preserves_flags, readonly)
+        );
     }
     // SAFETY: as above.
     #[cfg(target_arch = "aarch64")]
     unsafe {
-        std::arch::asm!("prfm pstl1keep, [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
+        std::arch::asm!(
+            "prfm pstl1keep, [{}]",
+            in(reg) address,
+            options(nostack, preserves_flags, readonly)
+        );
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = address;

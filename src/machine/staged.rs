@@ -7,8 +7,8 @@ use std::cell::RefCell;
 /// Stages that can be told apart.
 pub const STAGES_MAX: usize = 16;
 
-/// Times the stages of a fault: two reads of the clock stand between neighbours,
-/// so that a stage's time holds the cost of one.
+/// Times the stages of a fault: two reads of the clock stand between neighbours, so
+/// that each mark adds the cost of one to its stage (some stages have two or three).
 pub struct Staged;
 
 struct Stopwatch {

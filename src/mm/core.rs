@@ -35,7 +35,7 @@ pub struct Core<M: Machine> {
     pub(super) read_in: Vec<(usize, u64)>,
     /// What the storm reads when the core is done.
     pub attempts: Attempts,
-    /// Sleeps of I/O that this core did: how many, and nanoseconds asked and achieved.
+    /// Sleeps of I/O that this core did since the storm last took them.
     pub io: IoSlept,
 }
 

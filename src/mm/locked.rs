@@ -69,9 +69,10 @@ fn attempt<M: Machine, S: Strategy<M>>(
     core: &mut Core<M>,
     request: Request,
 ) -> Result<Outcome, Stop> {
-    // Not needed under the lock; every strategy pays for a read section alike.
-    let section = core.read_section();
     let lock = mm.mmap_lock().read();
+    // Not needed under the lock; every strategy pays for a read section alike. Entered
+    // behind the lock: whoever sleeps for it would hold up all that is to be freed.
+    let section = core.read_section();
     M::mark(stage::LOCK);
     let vma = mm.find_vma(request.addr);
     M::mark(stage::LOOKUP);
@@ -81,8 +82,8 @@ fn attempt<M: Machine, S: Strategy<M>>(
         }
         _ => Ok(failed(request, End::Segv)),
     };
-    drop(lock);
     drop(section);
+    drop(lock);
     M::mark(stage::UNLOCK);
     result
 }

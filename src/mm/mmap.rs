@@ -14,8 +14,8 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     /// Where the space was made for fewer VMAs.
     pub fn mmap(&self, core: &Core<M>, mapping: &Mapping) {
         assert!(mapping.start < mapping.end, "a mapping is not empty");
-        let section = core.read_section();
         let lock = self.mmap_lock().write();
+        let section = core.read_section();
         S::begin(self);
         let slot = self.vmas.pool.take(&self.waiters).expect("the space was made large enough");
         let id = super::vma::VmaId(slot);
@@ -30,6 +30,7 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
         self.tree.insert(&writer, mapping.end, id);
         self.field(S::LAYOUT.map_count).fetch_add(1, Ordering::Relaxed);
         S::end(self);
+        drop(section);
         drop(lock);
     }
 }

@@ -68,8 +68,8 @@ pub struct File<M: Machine> {
     nodes: Box<[Node<M>]>,
     pool: Pool<M>,
     height: u32,
-    /// How long a read takes that misses the cache, in nanoseconds, by read: a
-    /// workload's distribution, drawn before the storm.
+    /// How long a read takes that misses the cache, in nanoseconds, by page
+    /// (modulo their number): a workload's distribution, drawn before the storm.
     pub io_ns: Box<[u64]>,
 }
 

@@ -359,7 +359,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn any_order_agrees(steps in prop::collection::vec((prop::bool::weighted(0.7), 0u64..1000), 0..1500)) {
+        fn any_order_agrees(
+            steps in prop::collection::vec((prop::bool::weighted(0.7), 0u64..1000), 0..1500),
+        ) {
             agrees_with_oracle(&steps);
         }
     }

@@ -198,7 +198,7 @@ pub struct Perf {
     pub cycles: Option<u64>,
     /// Instructions retired.
     pub instructions: Option<u64>,
-    /// Misses of the last-level cache.
+    /// The kernel's `cache-misses`: of the last level on Intel, of L2 on AMD Zen.
     pub cache_misses: Option<u64>,
     /// Loads that hit a line modified by another core.
     pub hitm: Option<u64>,
@@ -215,7 +215,7 @@ pub struct PerfPerFault {
     pub cycles: Option<f64>,
     /// Instructions retired.
     pub instructions: Option<f64>,
-    /// Misses of the last-level cache.
+    /// The kernel's `cache-misses`: of the last level on Intel, of L2 on AMD Zen.
     pub cache_misses: Option<f64>,
     /// Loads that hit a line modified by another core.
     pub hitm: Option<f64>,

@@ -32,8 +32,8 @@ pub struct Provenance {
     pub perf: String,
     /// The machine that ran the program.
     pub host: HostInfo,
-    /// What the harness itself costs, in nanoseconds, by part: for instance
-    /// `touch`, `sample`, `epoch_pin`.
+    /// What the harness itself costs, in nanoseconds, by part: `clock_pair` (two
+    /// readings around a sampled fault), `epoch_pin` (in every fault).
     pub harness_cost_ns: BTreeMap<String, f64>,
     /// What looks wrong.
     pub warnings: Vec<Warning>,
@@ -44,9 +44,10 @@ pub struct Provenance {
 /// The clock that latencies are taken with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Clock {
-    /// For instance `rdtscp`.
+    /// `tsc` (`rdtscp` with a fence) or `clock_monotonic`.
     pub name: String,
-    /// Cost of one reading, in nanoseconds. It is not subtracted from latencies.
+    /// What an interval with nothing in it measures, in nanoseconds. It is part of
+    /// every latency: nothing is subtracted.
     pub cost_ns: f64,
     /// One fault in this many is timed.
     pub sample_period: u64,

@@ -174,7 +174,7 @@ fn run_thread<A: Record, S: Strategy<Host<A>>>(
         counts,
         latency: worker.latency,
         recorded,
-        io: worker.core.io,
+        io: worker.io,
         perf: meter.read(),
         window,
     })

@@ -5,7 +5,6 @@ use super::worker::histogram;
 use super::{Counts, Io, Storm, StormError, ThreadStorm};
 use crate::host::perf;
 use crate::machine::host::{Recorded, Tally};
-use crate::mm::core::IoSlept;
 use crate::mm::stage;
 use hdrhistogram::Histogram;
 
@@ -15,7 +14,7 @@ pub(super) struct ThreadResult {
     pub counts: Counts,
     pub latency: Vec<Histogram<u64>>,
     pub recorded: Recorded,
-    pub io: IoSlept,
+    pub io: Io,
     pub perf: Result<perf::Counts, String>,
     pub window: Window,
 }
@@ -63,9 +62,7 @@ fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
     if let (Some(sum), Some(stages)) = (&mut storm.stages_ns, &result.recorded.stages_ns) {
         sum.iter_mut().zip(stages).for_each(|(sum, ns)| *sum += *ns as f64);
     }
-    for ns in &result.io.achieved_ns {
-        storm.io.achieved_ns.saturating_record((*ns).max(1));
-    }
+    storm.io.achieved_ns.add(&result.io.achieved_ns).expect("histograms have the same bounds");
     storm.io.asked_ns += result.io.asked_ns;
     if !first {
         storm.perf = match (&storm.perf, result.perf) {

@@ -73,6 +73,7 @@ impl<A: Record, S: Strategy<Host<A>>> Worker<'_, A, S> {
                 self.leg(phase, left_ns, &mut window, meter)?;
             }
             window.rounds += 1;
+            self.take_io();
             let over = match until {
                 Until::Duration(ns) => window.whole_ns >= ns as f64,
                 Until::Rounds(rounds) => window.rounds >= rounds,

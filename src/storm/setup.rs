@@ -11,7 +11,7 @@ use rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, Exp};
 use rand_pcg::Pcg64Mcg;
 
-/// Latencies that are drawn for each file; reads use them in turn.
+/// Latencies that are drawn for each file; a page has the same one in every round.
 const IO_DRAWS: usize = 4096;
 
 /// Makes the space that `plan` lays out. The caller is a core.

@@ -4,9 +4,9 @@
 //! publishes while it storms, its progress, stands on a line that no other storming
 //! thread reads.
 
-use super::Counts;
 use super::plan::TouchPlan;
 use super::round::Shared;
+use super::{Counts, Io};
 use crate::host::affinity;
 use crate::machine::host::{Host, Record};
 use crate::machine::{Machine, Ordering, Work};
@@ -38,6 +38,7 @@ pub(super) struct Worker<'a, A: Record, S: Strategy<Host<A>>> {
     pub core: Core<Host<A>>,
     pub counts: Counts,
     pub latency: Vec<Histogram<u64>>,
+    pub io: Io,
     pub strayed: u64,
     /// Touches that it may still make.
     pub touches_left: u64,
@@ -52,6 +53,10 @@ pub(super) struct Worker<'a, A: Record, S: Strategy<Host<A>>> {
 impl<'a, A: Record, S: Strategy<Host<A>>> Worker<'a, A, S> {
     pub fn new(shared: &'a Shared<A, S>, thread: usize) -> Self {
         let touches = shared.plan.touches(thread);
+        let phases = &shared.plan.threads[thread].phases;
+        let ops = phases.iter().map(Vec::len).max().unwrap_or(0);
+        // Each operation ends with a batch that may be short; then first and last look.
+        let checks_max = (touches / TOUCHES_PER_CHECK) as usize + ops + 2;
         // A read misses at most once for each page, and for each touch.
         let reads_max = shared.plan.file_pages.iter().flatten().map(|r| r.end - r.start).sum();
         let mut worker = Self {
@@ -60,10 +65,11 @@ impl<'a, A: Record, S: Strategy<Host<A>>> Worker<'a, A, S> {
             core: Core::new(&shared.mm, touches.min(reads_max) as usize),
             counts: Counts::default(),
             latency: Kind::ALL.map(|_| histogram()).into(),
+            io: Io { achieved_ns: histogram(), asked_ns: 0 },
             strayed: 0,
             touches_left: u64::MAX,
             faults_end: u64::MAX,
-            checks: Vec::with_capacity((touches / TOUCHES_PER_CHECK) as usize + 16),
+            checks: Vec::with_capacity(checks_max),
             until_sample: 0,
             random: Pcg64Mcg::seed_from_u64(shared.seed ^ thread as u64 ^ 0x73_616d),
         };
@@ -76,8 +82,7 @@ impl<'a, A: Record, S: Strategy<Host<A>>> Worker<'a, A, S> {
         self.counts = Counts::default();
         self.latency.iter_mut().for_each(Histogram::reset);
         self.core.attempts = Default::default();
-        self.core.io.achieved_ns.clear();
-        self.core.io.asked_ns = 0;
+        self.io = Io { achieved_ns: histogram(), asked_ns: 0 };
         self.strayed = 0;
     }
 
@@ -106,7 +111,11 @@ impl<'a, A: Record, S: Strategy<Host<A>>> Worker<'a, A, S> {
                 left -= batch;
                 self.counts.touches += batch;
                 now = clock.unordered();
-                self.check(now);
+                self.check();
+                // Close to the last fault batches are short, and would fill the notes.
+                if batch == TOUCHES_PER_CHECK || left == 0 {
+                    self.checks.push((now, self.counts.faults));
+                }
             }
             self.touches_left = self.touches_left.saturating_add(left);
         }
@@ -115,13 +124,22 @@ impl<'a, A: Record, S: Strategy<Host<A>>> Worker<'a, A, S> {
         (start, end)
     }
 
+    /// Takes over the sleeps of a round, for which alone the core has room.
+    pub fn take_io(&mut self) {
+        let slept = &mut self.core.io;
+        for ns in slept.achieved_ns.drain(..) {
+            self.io.achieved_ns.saturating_record(ns.max(1));
+        }
+        self.io.asked_ns += std::mem::take(&mut slept.asked_ns);
+    }
+
     /// Whether it has had all that it may.
     pub fn is_done(&self) -> bool {
         self.touches_left == 0 || self.counts.faults >= self.faults_end
     }
 
-    fn check(&mut self, now: u64) {
-        self.checks.push((now, self.counts.faults));
+    /// Shows that the thread goes on, and looks from time to time where it is.
+    fn check(&mut self) {
         let progress = &self.shared.progress[self.thread];
         let checks = progress.load(Ordering::Relaxed) + 1;
         progress.store(checks, Ordering::Relaxed);

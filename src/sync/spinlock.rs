@@ -5,7 +5,8 @@
 //! waiters queue as in Mellor-Crummey and Scott (1991): each spins on a line of its
 //! own, only the head of the queue spins on the lock, so a release moves one line.
 //!
-//! One difference: the kernel packs queue and lock into one word, so that a
+//! Two differences. There is no pending bit, with which the kernel's second comer waits
+//! without a place in the queue. And the kernel packs queue and lock into one word, so that a
 //! newcomer's compare-exchange fails while anybody waits. Here the lock is a word
 //! of its own, since the release must be a plain store and must not wipe the queue;
 //! a newcomer may therefore overtake the head in the instant of a release, as in

@@ -77,13 +77,6 @@ fn of_numbers(threads: u32, measured: &Measured) -> Vec<(&'static str, &'static 
              not quiet; wait until other work is done, or give more --repeats and a longer --time",
         ));
     }
-    if measured.counts.oom > 0 {
-        found.push((
-            "out_of_frames",
-            "some faults found no frame or page table and ended without a page: they are counted \
-             as faults and are no faults that a program would see",
-        ));
-    }
     let late = measured.io.as_ref().is_some_and(|io| {
         let samples = io.achieved_ns.samples();
         samples.is_ok_and(|samples| samples.mean() > io.asked_ns * (1.0 + IO_EXCESS_MAX))
