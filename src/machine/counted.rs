@@ -1,19 +1,23 @@
 //! Which lines move between cores, counted without hardware counters.
 //!
-//! Every word carries a stamp above its [`VALUE_BITS`] value bits, and every write
-//! changes it. A thread remembers the whole word it last saw or left; when the
-//! next access returns another one, somebody wrote in between, and the line had to
-//! move. The answer comes out of the access itself: no other line is touched, and
-//! no word is added to the line, either of which would slow the storm and miss
-//! moves (a separate owner word misses 40-50 % of them, since the line is often
+//! Every word carries a stamp above its [`VALUE_BITS`] value bits: who stored it, and a
+//! count that every write changes. A thread remembers the whole word it last saw or
+//! left; when the next access returns another one, somebody wrote in between, and the
+//! line had to move. The answer comes out of the access itself: no other line is
+//! touched, and no word is added to the line, either of which would slow the storm and
+//! miss moves (a separate owner word misses 40-50 % of them, since the line is often
 //! stolen between the access and the update of the owner).
 //!
 //! What is counted is a move that brings somebody's write: by a write from the old
-//! word that the instruction returns, by a read when it sees the write. Stamps have 16
-//! bits: a write is overlooked where the same value comes back under the same stamp.
-//! Not counted: an upgrade that only invalidates copies of readers, a first access,
-//! and a write to a *neighbouring word* until that word is read or written. A line
-//! whose words have all changed is counted once for each time it comes.
+//! word that the instruction returns, by a read when it sees the write. A read looks at
+//! the line's other words too, since it may bring a write of those. Of a line that the
+//! thread has not seen, or has forgotten, the stamp says whose write it is.
+//!
+//! Not counted: an upgrade that only invalidates copies of readers; a write to a
+//! *neighbouring word* that is found by a write, until that word is read or written. A
+//! line whose words have all changed is counted once for each time it comes. Stamps have
+//! 16 bits: a write is overlooked where the same value comes back under the same stamp.
+//! [`Audited`](super::host::Audited) shows how far all that is from a full directory.
 
 use super::host::{Record, Recorded, prefetch_w, relax};
 use super::{LINE_WORDS, Line, LineName, Ordering, VALUE_BITS};
@@ -31,6 +35,10 @@ impl Record for Counted {
         LEDGER.set(Some(Ledger::new()));
     }
 
+    fn forget() {
+        with_ledger(|ledger| ledger.lines.clear());
+    }
+
     /// What is seen while paused is remembered, so that it is not counted later.
     fn pause(paused: bool) {
         with_ledger(|ledger| ledger.paused = paused);
@@ -38,9 +46,8 @@ impl Record for Counted {
 
     fn finish() -> Recorded {
         let ledger = LEDGER.take();
-        let names = NAMES.lock().expect("naming a line does not panic");
         let lines = ledger.map(|ledger| {
-            let named = names.iter().copied().zip(ledger.lines);
+            let named = names().into_iter().zip(ledger.lines);
             Tally(named.filter(|(_, tally)| *tally != LineTally::default()).collect())
         });
         Recorded { lines, ..Recorded::default() }
@@ -80,6 +87,11 @@ impl Tally {
     }
 }
 
+/// The names of all lines so far, by the number that lines keep.
+pub(super) fn names() -> Vec<&'static LineName> {
+    NAMES.lock().expect("naming a line does not panic").clone()
+}
+
 /// Names in the order in which lines of that name were first made.
 static NAMES: Mutex<Vec<&'static LineName>> = Mutex::new(Vec::new());
 
@@ -87,24 +99,39 @@ thread_local! {
     static LEDGER: RefCell<Option<Ledger>> = const { RefCell::new(None) };
 }
 
-/// Lines that a thread remembers at a time. A line that falls on the place of
-/// another makes it forgotten, and one move of that other may be missed.
-const REMEMBERED: usize = 1 << 13;
+/// A thread remembers as many lines as 8 MiB of cache hold, in sets of four: where a
+/// fifth falls on a set, the one that was seen first is forgotten.
+const SETS: usize = 1 << 15;
+const WAYS: usize = 4;
 
+/// A line as a thread last saw or left it: the stamps of its words.
 #[derive(Clone, Copy, Default)]
 struct Memory {
     line: usize,
     known: u8,
-    words: [u64; LINE_WORDS],
+    stamps: [u16; LINE_WORDS],
+}
+
+impl Memory {
+    fn changed(&self, word: usize, found: u64) -> bool {
+        self.known & 1 << word != 0 && self.stamps[word] != stamp_of(found)
+    }
+
+    fn learn(&mut self, word: usize, value: u64) {
+        self.known |= 1 << word;
+        self.stamps[word] = stamp_of(value);
+    }
 }
 
 struct Ledger {
     lines: Vec<LineTally>,
-    memory: Box<[Memory]>,
-    stamp: u64,
+    memory: Box<[[Memory; WAYS]]>,
+    me: u64,
+    writes: u64,
     paused: bool,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Access {
     Read,
     Write,
@@ -112,37 +139,28 @@ enum Access {
 
 impl Ledger {
     fn new() -> Self {
-        let stamp = (super::host::core() as u64 + 1) << 8;
         Self {
             lines: Vec::new(),
-            memory: vec![Memory::default(); REMEMBERED].into(),
-            stamp,
+            memory: vec![[Memory::default(); WAYS]; SETS].into(),
+            me: super::host::core() as u64 % WRITERS + 1,
+            writes: 0,
             paused: false,
         }
     }
 
-    fn place(&mut self, line: usize) -> &mut Memory {
-        let hash = (line as u64 >> 6).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let place = &mut self.memory[(hash >> 51) as usize];
-        if place.line != line {
-            *place = Memory { line, ..Memory::default() };
-        }
-        place
+    /// Where a line is remembered.
+    fn set(&mut self, line: &CountedLine) -> (usize, &mut [Memory; WAYS]) {
+        let address = std::ptr::from_ref(line) as usize;
+        let hash = (address as u64 >> 6).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (address, &mut self.memory[(hash >> (u64::BITS - SETS.ilog2())) as usize])
     }
 
     fn note(&mut self, line: &CountedLine, word: usize, access: Access, found: u64, left: u64) {
-        let place = self.place(std::ptr::from_ref(line) as usize);
-        let moved = place.known & (1 << word) != 0 && place.words[word] != found;
-        if moved {
-            // The line came once: what else changed on it is no second move.
-            place.known = 0;
-        }
-        place.known |= 1 << word;
-        place.words[word] = left;
+        let moved = self.remember(line, word, access, found, left);
         if self.paused {
             return;
         }
-        let name = line.name as usize;
+        let name = line.name();
         if self.lines.len() <= name {
             self.lines.resize(name + 1, LineTally::default());
         }
@@ -154,16 +172,72 @@ impl Ledger {
         }
     }
 
-    /// The word as this thread last saw it.
-    fn remembered(&mut self, line: &CountedLine, word: usize) -> Option<u64> {
-        let place = self.place(std::ptr::from_ref(line) as usize);
-        (place.known & (1 << word) != 0).then(|| place.words[word])
+    /// Remembers a line after an access that found and left this in a word; true where
+    /// the access brought the line here.
+    fn remember(
+        &mut self,
+        line: &CountedLine,
+        word: usize,
+        access: Access,
+        found: u64,
+        left: u64,
+    ) -> bool {
+        let (me, others) = (self.me, line.used().filter(|other| *other != word));
+        let look = |other: usize| line.words[other].load(Ordering::Relaxed);
+        let (address, set) = self.set(line);
+        let Some(place) = set.iter_mut().find(|place| place.line == address) else {
+            // Not seen yet, or forgotten: whose write it is says the stamp.
+            set.rotate_right(1);
+            set[0] = Memory { line: address, ..Memory::default() };
+            set[0].learn(word, left);
+            return others.fold(is_foreign(found, me), |moved, other| {
+                let value = look(other);
+                set[0].learn(other, value);
+                moved | is_foreign(value, me)
+            });
+        };
+        let moved = place.changed(word, found);
+        if access == Access::Write && moved {
+            // The line came once: what else changed on it is no second move.
+            place.known = 0;
+        }
+        place.learn(word, left);
+        if access == Access::Write {
+            return moved;
+        }
+        // A read of one word may have brought the write of another, which would seem to
+        // come later, or be lost behind the next.
+        others.fold(moved, |moved, other| {
+            let value = look(other);
+            let changed = place.changed(other, value);
+            place.learn(other, value);
+            moved | changed
+        })
+    }
+
+    /// A word that holds `value` under the stamp that this thread last saw.
+    fn guess(&mut self, line: &CountedLine, word: usize, value: u64) -> Option<u64> {
+        let (address, set) = self.set(line);
+        let place = set.iter().find(|place| place.line == address)?;
+        let stamp = u64::from(place.stamps[word]) << VALUE_BITS;
+        (place.known & 1 << word != 0).then_some(stamp | value)
     }
 
     fn next_stamp(&mut self) -> u64 {
-        self.stamp = self.stamp.wrapping_add(1);
-        self.stamp << VALUE_BITS
+        self.writes += 1;
+        (self.me << WRITER_SHIFT) | (self.writes & 0xff) << VALUE_BITS
     }
+}
+
+fn stamp_of(word: u64) -> u16 {
+    (word >> VALUE_BITS) as u16
+}
+
+/// Whether the last thread that stored this word is another one. Additions leave its
+/// number as it is, but for a carry every 256 of them.
+fn is_foreign(word: u64, me: u64) -> bool {
+    let writer = word >> WRITER_SHIFT;
+    writer != 0 && writer != me
 }
 
 /// Eight stamped words, and which name they are counted under.
@@ -174,16 +248,33 @@ impl Ledger {
 pub struct CountedLine {
     words: [AtomicU64; LINE_WORDS],
     name: u32,
+    /// Words that have a name, as bits: a read looks at these.
+    used: u8,
 }
 
 const VALUE: u64 = (1 << VALUE_BITS) - 1;
+/// One write more, in the low byte of the stamp.
 const STAMP: u64 = 1 << VALUE_BITS;
+/// The upper byte of the stamp: who stored the word. 0: nobody who was recorded.
+const WRITER_SHIFT: u32 = VALUE_BITS + 8;
+const WRITERS: u64 = 255;
 
 fn with_ledger<R>(on: impl FnOnce(&mut Ledger) -> R) -> Option<R> {
     LEDGER.with_borrow_mut(|ledger| ledger.as_mut().map(on))
 }
 
 impl CountedLine {
+    /// Number of its name.
+    pub(super) fn name(&self) -> usize {
+        self.name as usize
+    }
+
+    /// Words that have a name.
+    fn used(&self) -> impl Iterator<Item = usize> + use<> {
+        let used = self.used;
+        (0..LINE_WORDS).filter(move |word| used & 1 << word != 0)
+    }
+
     fn note(&self, word: usize, access: Access, found: u64, left: u64) {
         with_ledger(|ledger| ledger.note(self, word, access, found, left));
     }
@@ -215,7 +306,9 @@ impl Line for CountedLine {
             names.push(name);
             names.len() - 1
         });
-        Self { words: words.map(AtomicU64::new), name: id as u32 }
+        let used = (0..LINE_WORDS).filter(|word| !name.words[*word].is_empty());
+        let used = used.fold(0, |used, word| used | 1 << word);
+        Self { words: words.map(AtomicU64::new), name: id as u32, used }
     }
 
     fn load(&self, word: usize, order: Ordering) -> u64 {
@@ -270,11 +363,8 @@ impl Line for CountedLine {
         // The stamp is guessed from memory, so that the first try is the one access
         // that the bare line makes; where the guess is stale, the failed exchange has
         // already brought the line here, and the second try stays on this core.
-        let guess = with_ledger(|ledger| ledger.remembered(self, word)).flatten();
-        let mut expected = match guess {
-            Some(found) if found & VALUE == current => found,
-            _ => current,
-        };
+        let guess = with_ledger(|ledger| ledger.guess(self, word, current)).flatten();
+        let mut expected = guess.unwrap_or(current);
         let left = Self::stamped(new);
         loop {
             match self.words[word].compare_exchange(expected, left, success, failure) {

@@ -3,7 +3,8 @@
 //! A [`Bare`] line is 64 aligned bytes of atomics, and every call inlines to the
 //! bare instruction. What is recorded about a storm is a type parameter of
 //! [`Host`], not a branch, so that it costs nothing when off:
-//! [`Counted`] counts transfers of lines, [`Staged`] times the stages of a fault.
+//! [`Counted`] counts transfers of lines, [`Audited`] controls how, [`Staged`] times the
+//! stages of a fault.
 
 use super::{CORES_MAX, LINE_WORDS, Line, LineName, Machine, Ordering, Work};
 use crossbeam_utils::CachePadded;
@@ -14,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+pub use super::audited::Audited;
 pub use super::counted::{Counted, LineTally, Tally};
 pub use super::staged::{STAGES_MAX, Staged};
 
@@ -29,6 +31,8 @@ pub trait Record: 'static {
     fn mark(_stage: usize) {}
     /// Starts recording on the calling thread, from nothing.
     fn start() {}
+    /// Forgets what has been recorded, but not what the thread has in its cache.
+    fn forget() {}
     /// Stops or resumes adding to what is recorded: a reset is no part of a storm.
     fn pause(_paused: bool) {}
     /// Stops recording, and returns what was.
@@ -42,6 +46,8 @@ pub trait Record: 'static {
 pub struct Recorded {
     /// Transfers by name of line, where counted.
     pub lines: Option<Tally>,
+    /// The same by a directory, where the counting was audited.
+    pub directory: Option<Tally>,
     /// Nanoseconds by stage, where timed.
     pub stages_ns: Option<[u64; STAGES_MAX]>,
 }

@@ -8,6 +8,7 @@
 //! The unit is the **cache line**, not the word: eight words that move together,
 //! declared together, because false sharing is one of the things measured.
 
+mod audited;
 mod counted;
 pub mod host;
 mod staged;

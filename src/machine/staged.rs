@@ -40,6 +40,10 @@ impl Record for Staged {
         STOPWATCH.set(Some(Stopwatch { clock, last, ticks: [0; STAGES_MAX] }));
     }
 
+    fn forget() {
+        Self::start();
+    }
+
     fn finish() -> Recorded {
         let ns = STOPWATCH.take().map(|w| w.ticks.map(|t| w.clock.delta_ns(0, t) as u64));
         Recorded { stages_ns: ns, ..Recorded::default() }

@@ -9,7 +9,7 @@ use super::worker::Worker;
 use super::{Recording, Spec, Storm, StormError, ThreadStorm, setup};
 use crate::host::affinity;
 use crate::machine::Ordering;
-use crate::machine::host::{self, Bare, Cores, Counted, Host, Record, Staged};
+use crate::machine::host::{self, Audited, Bare, Cores, Counted, Host, Record, Staged};
 use crate::mm::Core;
 use crate::mm::vma::Vma;
 use crate::strategy::Strategy;
@@ -26,10 +26,18 @@ use std::time::{Duration, Instant};
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 
 /// A strategy that every recording of the host can run.
-pub trait OnHost: Strategy<Host<Bare>> + Strategy<Host<Counted>> + Strategy<Host<Staged>> {}
+pub trait OnHost:
+    Strategy<Host<Bare>> + Strategy<Host<Counted>> + Strategy<Host<Audited>> + Strategy<Host<Staged>>
+{
+}
 
-impl<S> OnHost for S where S: Strategy<Host<Bare>> + Strategy<Host<Counted>> + Strategy<Host<Staged>>
-{}
+impl<S> OnHost for S where
+    S: Strategy<Host<Bare>>
+        + Strategy<Host<Counted>>
+        + Strategy<Host<Audited>>
+        + Strategy<Host<Staged>>
+{
+}
 
 /// Runs a storm under `S`, and checks its books.
 ///
@@ -41,6 +49,7 @@ pub fn run<S: OnHost>(spec: &Spec) -> Result<Storm, StormError> {
     match spec.recording {
         Recording::Throughput => run_recording::<Bare, S>(spec, bytes_per_vma),
         Recording::Lines => run_recording::<Counted, S>(spec, bytes_per_vma),
+        Recording::Audit => run_recording::<Audited, S>(spec, bytes_per_vma),
         Recording::Stages => run_recording::<Staged, S>(spec, bytes_per_vma),
     }
 }
@@ -150,13 +159,14 @@ fn run_thread<A: Record, S: Strategy<Host<A>>>(
         .map_err(|error| Failed::Machine(format!("cannot pin a thread to CPU {cpu}: {error}")))?;
     let _core = host::enter(cores, number);
     let mut worker = Worker::new(shared, number);
+    A::start();
     if warmup_ns > 0 {
         worker.rounds(warmup(until, warmup_ns), &mut Meter::closed())?;
         worker.reset()?;
     }
     worker.forget();
+    A::forget();
     let mut meter = Meter::open();
-    A::start();
     let window = worker.rounds(until, &mut meter)?;
     let recorded = A::finish();
     let mut counts = worker.counts;

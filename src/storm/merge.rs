@@ -33,6 +33,7 @@ pub(super) fn merge(results: Vec<ThreadResult>, bytes_per_vma: u64) -> Result<St
         counts: Counts::default(),
         latency: first.latency.iter().map(|_| histogram()).collect(),
         lines: first.recorded.lines.as_ref().map(|_| Tally::default()),
+        directory: first.recorded.directory.as_ref().map(|_| Tally::default()),
         stages_ns: first.recorded.stages_ns.map(|_| [0.0; stage::NAMES.len()]),
         io: Io { achieved_ns: histogram(), asked_ns: 0 },
         bytes_per_vma,
@@ -58,6 +59,9 @@ fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
     }
     if let (Some(sum), Some(lines)) = (&mut storm.lines, &result.recorded.lines) {
         sum.add(lines);
+    }
+    if let (Some(sum), Some(moves)) = (&mut storm.directory, &result.recorded.directory) {
+        sum.add(moves);
     }
     if let (Some(sum), Some(stages)) = (&mut storm.stages_ns, &result.recorded.stages_ns) {
         sum.iter_mut().zip(stages).for_each(|(sum, ns)| *sum += *ns as f64);

@@ -17,6 +17,8 @@ pub enum Recording {
     Throughput,
     /// Transfers of lines.
     Lines,
+    /// Transfers of lines, and what a directory says of the same accesses.
+    Audit,
     /// Time by stage of a fault.
     Stages,
 }
@@ -72,6 +74,8 @@ pub struct Storm {
     pub latency: Vec<Histogram<u64>>,
     /// Transfers, where recorded.
     pub lines: Option<Tally>,
+    /// The same by a directory, where audited.
+    pub directory: Option<Tally>,
     /// Nanoseconds by stage, summed over threads, where recorded.
     pub stages_ns: Option<[f64; stage::NAMES.len()]>,
     /// Sleeps that stood for I/O.

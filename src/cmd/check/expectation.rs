@@ -120,6 +120,7 @@ mod tests {
             counts,
             latency: Vec::new(),
             lines: Some(Tally(vec![(&HOT, line(40)), (&COLD, line(10))])),
+            directory: None,
             stages_ns: None,
             io: Io { achieved_ns: Histogram::new(3).unwrap(), asked_ns: 0 },
             bytes_per_vma: 192,

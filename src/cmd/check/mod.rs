@@ -4,7 +4,7 @@
 mod expectation;
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -19,6 +19,7 @@ use crate::host::clock::Clock;
 use crate::host::placement::{Placement, place};
 use crate::host::preflight::Facts;
 use crate::host::topology::Topology;
+use crate::machine::host::Tally;
 use crate::mm::frames::Arena;
 use crate::storm::plan::{needs, total_threads};
 use crate::storm::{Recording, Spec, Storm, StormError};
@@ -75,6 +76,7 @@ impl Tiny {
     /// everything holds.
     fn check(&self, workload: &Workload) -> Result<(String, bool), CommandError> {
         let (mut storms, mut judged) = (0, 0);
+        let mut audit = Audit::default();
         let mut wrong = String::new();
         for threads in thread_counts(workload) {
             for entry in STRATEGIES.iter().filter(|entry| (entry.refuses)(workload).is_none()) {
@@ -87,6 +89,7 @@ impl Tiny {
                 storms += 1;
                 match self.storm(workload, entry, threads, lines)? {
                     Ok(storm) => {
+                        audit.add(&storm);
                         judged += expected.len();
                         for broken in expected.iter().filter_map(|expect| broken(expect, &storm)) {
                             let _ = writeln!(wrong, "{place} {broken}");
@@ -105,7 +108,8 @@ impl Tiny {
         }
         let verdict = if wrong.is_empty() { "ok" } else { "FAILED" };
         let name = &workload.name;
-        let text = format!("{name}: {verdict} ({storms} storms, {judged} expectations)\n{wrong}");
+        let text =
+            format!("{name}: {verdict} ({storms} storms, {judged} expectations, {audit})\n{wrong}");
         Ok((text, wrong.is_empty()))
     }
 
@@ -129,11 +133,47 @@ impl Tiny {
             seed: SEED,
             warmup_ns: 0,
             until: until(workload),
-            recording: if lines { Recording::Lines } else { Recording::Throughput },
+            // With company the counting of transfers is checked too.
+            recording: match threads {
+                1 if lines => Recording::Lines,
+                1 => Recording::Throughput,
+                _ => Recording::Audit,
+            },
             sample_period: 0,
             clock: self.clock,
             arena: &self.arena,
         }))
+    }
+}
+
+/// Transfers of all audited storms of a workload: as counted, and as a directory saw
+/// them.
+#[derive(Default)]
+struct Audit {
+    counted: u64,
+    directory: u64,
+}
+
+impl Audit {
+    fn add(&mut self, storm: &Storm) {
+        let transfers = |tally: &Tally| tally.0.iter().map(|(_, line)| line.transfers).sum::<u64>();
+        if let (Some(counted), Some(directory)) = (&storm.lines, &storm.directory) {
+            self.counted += transfers(counted);
+            self.directory += transfers(directory);
+        }
+    }
+}
+
+/// For instance `transfers off by 0.2 %`: what the stamps missed or counted twice.
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.directory {
+            0 => f.write_str("no transfers"),
+            directory => {
+                let off = 100.0 * (self.counted as f64 / directory as f64 - 1.0).abs();
+                write!(f, "transfers off by {off:.1} %")
+            }
+        }
     }
 }
 

@@ -265,6 +265,7 @@ mod tests {
             counts,
             latency,
             lines: None,
+            directory: None,
             stages_ns: Some([9.0, 50.0, 0.0, 0.0, 0.0, 0.0, 100.0]),
             io: storm::Io { achieved_ns, asked_ns: 100 },
             bytes_per_vma: 192,

@@ -195,7 +195,7 @@ impl Storms<'_> {
                 cell.repeat(storm, self.order);
                 self.order += 1;
             }
-            Recording::Lines => cell.lines(&storm),
+            Recording::Lines | Recording::Audit => cell.lines(&storm),
             Recording::Stages => cell.stages(&storm),
         }
     }
@@ -301,6 +301,7 @@ mod tests {
             counts: Counts { touches: 100, faults: 100, ..Counts::default() },
             latency: vec![histogram(); Kind::ALL.len()],
             lines: None,
+            directory: None,
             stages_ns: (spec.recording == Recording::Stages).then_some([100.0; stage::NAMES.len()]),
             io: Io { achieved_ns: histogram(), asked_ns: 0 },
             bytes_per_vma: 192,

@@ -1,0 +1,69 @@
+//! The counting of transfers against a directory that saw the same accesses.
+//!
+//! `cargo test --test accounting -- --nocapture` prints both.
+
+use faultstorm::host::affinity;
+use faultstorm::host::clock::Clock;
+use faultstorm::machine::host::Tally;
+use faultstorm::mm::frames::Arena;
+use faultstorm::storm::{Recording, Spec, Storm};
+use faultstorm::strategy::{Entry, STRATEGIES};
+use faultstorm::workload::{self, Limits, Until, Workload};
+
+const THREADS: usize = 2;
+/// How far apart the two may be, as a share of the directory's count.
+const TOLERANCE: f64 = 0.01;
+/// Transfers in a storm below which a share of them says nothing.
+const TRANSFERS_MIN: u64 = 20_000;
+
+fn shipped(name: &str) -> Workload {
+    let (_, text) = workload::shipped().iter().find(|(n, _)| *n == name).expect("it is shipped");
+    let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
+    workload::parse(name, name, text, &names, &Limits { memory_bytes: u64::MAX })
+        .expect("a shipped workload is right")
+}
+
+fn audit(entry: &Entry, workload: &Workload) -> Storm {
+    let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
+    let cpus: Vec<usize> = allowed.iter().copied().cycle().take(THREADS).collect();
+    let spec = Spec {
+        workload,
+        threads: THREADS,
+        cpus: &cpus,
+        real_body: false,
+        entry_prefetch: false,
+        seed: 1,
+        warmup_ns: 50_000_000,
+        until: Until::Duration(200_000_000),
+        recording: Recording::Audit,
+        sample_period: 0,
+        clock: Clock::new(),
+        arena: &Arena::new(1).expect("there is memory for a page"),
+    };
+    (entry.run)(&spec).unwrap_or_else(|error| panic!("{}: {error}", entry.name))
+}
+
+fn transfers(tally: &Option<Tally>) -> u64 {
+    let lines = &tally.as_ref().expect("an audit counts twice").0;
+    lines.iter().map(|(_, line)| line.transfers).sum()
+}
+
+#[test]
+fn counted_transfers_are_those_of_a_directory() {
+    println!("\ntransfers a fault, {THREADS} threads, lock alone      counted directory");
+    for name in ["huge-anon-read", "huge-anon", "file-no-fault-around", "private-write"] {
+        let workload = shipped(name);
+        for entry in STRATEGIES {
+            let storm = audit(entry, &workload);
+            let (counted, directory) = (transfers(&storm.lines), transfers(&storm.directory));
+            let per_fault = |moves: u64| moves as f64 / storm.counts.faults as f64;
+            let (ours, theirs) = (per_fault(counted), per_fault(directory));
+            println!("{name:<22} {:<22} {ours:>8.4} {theirs:>9.4}", entry.name);
+            assert!(
+                directory < TRANSFERS_MIN || (ours / theirs - 1.0).abs() <= TOLERANCE,
+                "{name} under {}: {counted} counted, {directory} in the directory",
+                entry.name
+            );
+        }
+    }
+}
