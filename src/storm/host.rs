@@ -26,18 +26,13 @@ use std::time::{Duration, Instant};
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 
 /// A strategy that every recording of the host can run.
-pub trait OnHost:
-    Strategy<Host<Bare>> + Strategy<Host<Counted>> + Strategy<Host<Audited>> + Strategy<Host<Staged>>
-{
-}
+pub trait OnHost: Timed + Strategy<Host<Counted>> + Strategy<Host<Audited>> {}
 
-impl<S> OnHost for S where
-    S: Strategy<Host<Bare>>
-        + Strategy<Host<Counted>>
-        + Strategy<Host<Audited>>
-        + Strategy<Host<Staged>>
-{
-}
+/// A strategy that can be timed.
+pub trait Timed: Strategy<Host<Bare>> + Strategy<Host<Staged>> {}
+
+impl<S> OnHost for S where S: Timed + Strategy<Host<Counted>> + Strategy<Host<Audited>> {}
+impl<S> Timed for S where S: Strategy<Host<Bare>> + Strategy<Host<Staged>> {}
 
 /// Runs a storm under `S`, and checks its books.
 ///

@@ -174,8 +174,8 @@ pub enum Stop {
     /// This way does not go any further; nothing is held any more.
     Fallback(Fallback),
     /// The page must be read or waited for, and the core knows which. The file is
-    /// pinned; once the strategy has dropped its protection it calls [`Mm::wait`](crate::mm::Mm::wait), and
-    /// tries again.
+    /// pinned; once the strategy has dropped its protection it calls
+    /// [`Mm::wait`](crate::mm::Mm::wait), and tries again.
     Wait,
     /// No frame or table was left.
     Oom,
