@@ -2,8 +2,8 @@
 //! value that an ordering allows. Each test has a broken twin that loom must catch.
 //!
 //! One more [`Machine`], no `cfg` and no flags. What it does not see: `sync::rcu`, since
-//! loom does not know the atomics of crossbeam-epoch, and wake-ups that are lost, since
-//! parking here returns at once, as it may.
+//! loom does not know the atomics of crossbeam-epoch; `sync::wait_table`; and wake-ups
+//! that are lost, since parking here returns at once, as it may.
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, Work};
 use faultstorm::sync::refcount::RefCount;
@@ -116,17 +116,29 @@ fn two_cores<T: Send + Sync + 'static>(
     second: fn(&T),
     after: fn(&T),
 ) {
+    on_cores(make, first, vec![second], after);
+}
+
+fn on_cores<T: Send + Sync + 'static>(
+    make: fn() -> T,
+    first: fn(&T),
+    others: Vec<fn(&T)>,
+    after: fn(&T),
+) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(2);
     model.check(move || {
         let shared = Arc::new(make());
-        let theirs = shared.clone();
-        let other = thread::spawn(move || {
-            CORE.with(|core| core.set(1));
-            second(&theirs);
-        });
+        let spawn = |(index, body): (usize, &fn(&T))| {
+            let (body, theirs) = (*body, shared.clone());
+            thread::spawn(move || {
+                CORE.with(|core| core.set(index + 1));
+                body(&theirs);
+            })
+        };
+        let threads: Vec<_> = others.iter().enumerate().map(spawn).collect();
         first(&shared);
-        other.join().expect("core 1 ends");
+        threads.into_iter().for_each(|thread| thread.join().expect("the core ends"));
         after(&shared);
     });
 }
@@ -141,15 +153,16 @@ fn write_twice(data: &LoomLine) {
     seq.write_end();
 }
 
+fn read_copy(data: &LoomLine) {
+    let seq = SeqCount::<Loom>::new(Word::new(data, 0));
+    let Some(at) = seq.begin() else { return };
+    let copy = (data.load(1, Ordering::Relaxed), data.load(2, Ordering::Relaxed));
+    assert!(!seq.is_current(at) || copy.0 == copy.1, "torn: {copy:?}");
+}
+
 #[test]
 fn a_current_copy_is_not_torn() {
-    let read = |data: &LoomLine| {
-        let seq = SeqCount::<Loom>::new(Word::new(data, 0));
-        let Some(at) = seq.begin() else { return };
-        let copy = (data.load(1, Ordering::Relaxed), data.load(2, Ordering::Relaxed));
-        assert!(!seq.is_current(at) || copy.0 == copy.1, "torn: {copy:?}");
-    };
-    two_cores(line, write_twice, read, |_| {});
+    two_cores(line, write_twice, read_copy, |_| {});
 }
 
 #[test]
@@ -163,6 +176,18 @@ fn without_its_fence_a_reader_believes_a_torn_copy() {
         assert!(!is_current || copy.0 == copy.1, "torn: {copy:?}");
     };
     two_cores(line, write_twice, read, |_| {});
+}
+
+#[test]
+#[should_panic(expected = "torn")]
+fn without_its_fence_a_writer_is_not_noticed() {
+    let write = |data: &LoomLine| {
+        data.store(0, 1, Ordering::Relaxed);
+        data.store(1, 7, Ordering::Relaxed);
+        data.store(2, 7, Ordering::Relaxed);
+        data.store(0, 2, Ordering::Release);
+    };
+    two_cores(line, write, read_copy, |_| {});
 }
 
 // A spinlock: what it protects is one core's at a time, and seen by the next.
@@ -181,7 +206,7 @@ unsafe impl Sync for Spun {}
 
 impl Spun {
     fn new() -> Self {
-        Self { line: line(), waiters: Waiters::new(2), sum: UnsafeCell::new(0) }
+        Self { line: line(), waiters: Waiters::new(3), sum: UnsafeCell::new(0) }
     }
 
     fn add(&self) {
@@ -196,9 +221,10 @@ fn a_spinlock_orders_its_holders() {
         let _guard = SpinLock::<Loom>::new(&spun.line, LOCK).lock(&spun.waiters);
         spun.add();
     };
-    // SAFETY: both cores have ended.
-    let after = |spun: &Spun| assert_eq!(spun.sum.with(|sum| unsafe { *sum }), 2);
-    two_cores(Spun::new, add, add, after);
+    // SAFETY: all cores have ended.
+    let after = |spun: &Spun| assert_eq!(spun.sum.with(|sum| unsafe { *sum }), 3);
+    // The third hands over to the second in the queue.
+    on_cores(Spun::new, add, vec![add, add], after);
 }
 
 #[test]
@@ -340,8 +366,9 @@ fn a_writer_is_alone() {
         let _guard = RwSem::new(shared).read();
         shared.read();
     };
-    two_cores(Shared::new, Shared::write, read, |_| {});
-    two_cores(Shared::new, Shared::write, Shared::write, |_| {});
+    let free = |shared: &Shared| assert_eq!(shared.line.load(0, Ordering::Relaxed), 0);
+    two_cores(Shared::new, Shared::write, read, free);
+    two_cores(Shared::new, Shared::write, Shared::write, free);
 }
 
 #[test]

@@ -81,7 +81,8 @@ fn has_narrow_lines(source: &Source) -> Vec<String> {
 /// As rustfmt leaves them, a function ends with a brace below its first letter.
 fn has_short_functions(source: &Source) -> Vec<String> {
     let mut violations = Vec::new();
-    let mut open: Option<(usize, String)> = None;
+    // Where it began, what its last line is, and whether its body has begun.
+    let mut open: Option<(usize, String, bool)> = None;
     for (index, line) in source.text.lines().enumerate() {
         let code = line.trim_start();
         let indent = &line[..line.len() - code.len()];
@@ -89,13 +90,14 @@ fn has_short_functions(source: &Source) -> Vec<String> {
             head.split_whitespace().any(|word| word == "fn") && !head.contains(['"', '/', '='])
         });
         if is_fn && open.is_none() {
-            open = Some((index, format!("{indent}}}")));
+            open = Some((index, format!("{indent}}}"), false));
         }
-        if let Some((from, end)) = &open
-            && (line == end || (*from == index && line.ends_with(['}', ';'])))
-        {
-            if index - from + 1 > FUNCTION_LINES_MAX {
-                violations.push(source.at(from + 1, "a function over 70 lines"));
+        let Some((from, end, body)) = &mut open else { continue };
+        *body |= line.ends_with('{');
+        let declared = !*body && line.ends_with([';', '}']);
+        if line == end || declared {
+            if index - *from + 1 > FUNCTION_LINES_MAX {
+                violations.push(source.at(*from + 1, "a function over 70 lines"));
             }
             open = None;
         }
@@ -104,7 +106,7 @@ fn has_short_functions(source: &Source) -> Vec<String> {
 }
 
 fn is_finished(source: &Source) -> Vec<String> {
-    let words = ["todo!", "unimplemented!", "dbg!", "TODO", "FIXME", "XXX"];
+    let words = ["todo!", "unimplemented!", "dbg!", "TODO", "FIXME", "XXX", "HACK"];
     let unfinished = |line: &str| words.iter().any(|word| line.contains(word));
     let lines = source.text.lines().enumerate().filter(|(_, line)| unfinished(line));
     let here = source.path == "tests/tidy.rs";
@@ -133,7 +135,7 @@ fn reaches_the_world_through_machine(source: &Source) -> Vec<String> {
         ["std::sync", "std::thread", "std::time", "HashMap", "HashSet", "static mut", ": Atomic"];
     ["src/sync/", "src/mm/", "src/strategy/"]
         .iter()
-        .flat_map(|layer| forbidden(&source, layer, &words, &["src/mm/frames.rs"]))
+        .flat_map(|layer| forbidden(&source, layer, &words, &[]))
         .collect()
 }
 
@@ -166,10 +168,11 @@ fn strategy_modules() -> Vec<String> {
 fn names_no_other_strategy(source: &Source) -> Vec<String> {
     let modules = strategy_modules();
     let own = source.path.trim_start_matches("src/strategy/").trim_end_matches(".rs");
-    let others: Vec<String> =
-        modules.iter().filter(|m| *m != own).map(|m| format!("{m}::")).collect();
-    let others: Vec<&str> = others.iter().map(String::as_str).collect();
-    forbidden(source, "src/", &others, &["src/strategy/mod.rs"])
+    let others = modules.iter().filter(|module| *module != own);
+    let paths: Vec<String> =
+        others.flat_map(|m| [format!("{m}::"), format!("super::{m}")]).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    forbidden(source, "src/", &paths, &["src/strategy/mod.rs"])
 }
 
 #[test]
@@ -189,7 +192,15 @@ fn nothing_is_left_unfinished() {
 fn layers_look_down() {
     let world = "fn a() { std::thread::yield_now() }";
     holds(reaches_the_world_through_machine, &Source::of("src/mm/a.rs", world));
-    holds(looks_down_only, &Source::of("src/mm/a.rs", "use crate::storm::Spec;"));
+    for (path, import) in [
+        ("src/mm/a.rs", "use crate::storm::Spec;"),
+        ("src/sync/a.rs", "use crate::mm::Mm;"),
+        ("src/machine/a.rs", "use crate::sync::rcu;"),
+        ("src/report/a.rs", "use crate::storm::Storm;"),
+        ("src/workload/a.rs", "use crate::mm::Mm;"),
+    ] {
+        holds(looks_down_only, &Source::of(path, import));
+    }
     holds(leaves_toml_to_workload, &Source::of("src/storm/a.rs", "use toml::Value;"));
 }
 
@@ -197,6 +208,8 @@ fn layers_look_down() {
 fn a_strategy_is_one_file_and_two_lines() {
     let sibling = Source::of("src/strategy/unlocked.rs", "use super::mmap_lock::MmapLock;");
     holds(names_no_other_strategy, &sibling);
+    let whole = Source::of("src/strategy/unlocked.rs", "use super::mmap_lock;");
+    holds(names_no_other_strategy, &whole);
     let files = fs::read_dir(Path::new(ROOT).join("src/strategy")).expect("is there").count();
     assert_eq!(files, strategy_modules().len() + 1, "one file for each `mod`, and the table");
 }
