@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use faultstorm::run::{Run, Status, schema};
+use faultstorm::strategy::STRATEGIES;
 use serde_json::Value;
 
 /// Small enough that a run of it takes a moment.
@@ -95,8 +96,10 @@ fn a_run_prints_tables_and_leaves_a_valid_document() {
     assert!(document.starts_with("faultstorm-") && csv == "repeats.csv", "{files:?}");
     let run = read(&place.path(document));
     assert!(run.complete && run.digest.is_none());
-    // Four strategies and the twin, at two numbers of threads, with both bodies.
-    assert_eq!(run.cells.len(), 5 * 2 * 2);
+    // All strategies and the twin, at two numbers of threads, with both bodies.
+    let strategies = STRATEGIES.iter().filter(|entry| !entry.is_variant()).count();
+    let cells = (strategies + 1) * 2 * 2;
+    assert_eq!(run.cells.len(), cells);
     assert!(run.cells.iter().all(|cell| cell.status == Status::Ok));
     for cell in &run.cells {
         let measured = cell.measured.as_ref().unwrap();
@@ -111,9 +114,9 @@ fn a_run_prints_tables_and_leaves_a_valid_document() {
         .map(|repeat| repeat.order)
         .collect();
     orders.sort_unstable();
-    assert_eq!(orders, (0..40).collect::<Vec<u32>>());
+    assert_eq!(orders, (0..2 * cells as u32).collect::<Vec<u32>>());
     let rows = std::fs::read_to_string(place.path(csv)).unwrap();
-    assert_eq!(rows.lines().count(), 1 + 20 * 2);
+    assert_eq!(rows.lines().count(), 1 + cells * 2);
 }
 
 #[test]
