@@ -6,13 +6,19 @@
 //! the fault done again. *Writers* take the rwsem for write. *Collision:* whoever
 //! comes second sleeps.
 
-use super::Strategy;
+use super::{Scheme, Strategy};
 use crate::machine::Machine;
 use crate::mm::fault::{Outcome, Request};
 use crate::mm::{Core, Mm, locked};
 
 /// See the module.
 pub struct MmapLock;
+
+impl Scheme for MmapLock {
+    const NAME: &'static str = "mmap-lock";
+    const SUMMARY: &'static str = "rwsem of the space held for read over the whole fault";
+    const WHO: &'static str = "Linux before 6.4";
+}
 
 impl<M: Machine> Strategy<M> for MmapLock {
     type MmWords = ();

@@ -14,6 +14,7 @@ use crate::mm::fault::{Outcome, Request};
 use crate::mm::layout::{LINUX_7_2, MmLayout};
 use crate::mm::vma::Vma;
 use crate::mm::{Core, Mm};
+use crate::storm::host::OnHost;
 use crate::storm::{self, Spec, Storm, StormError};
 use crate::workload::Workload;
 
@@ -52,61 +53,52 @@ pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
     fn before_zap(_mm: &Mm<M, Self>) {}
 }
 
+/// What users are told of a scheme, and what it may not run.
+pub trait Scheme {
+    /// `NAME` or `NAME:VARIANT`.
+    const NAME: &'static str;
+    /// What it does, in one line.
+    const SUMMARY: &'static str;
+    /// Who proposed it, or which kernels have it.
+    const WHO: &'static str;
+
+    /// Why it may not run a workload.
+    fn refuses(_workload: &Workload) -> Option<String> {
+        None
+    }
+}
+
 /// A scheme as users meet it.
 pub struct Entry {
-    /// `NAME` or `NAME:VARIANT`.
+    /// [`Scheme::NAME`].
     pub name: &'static str,
-    /// What it does, in one line.
+    /// [`Scheme::SUMMARY`].
     pub summary: &'static str,
-    /// Who proposed it, or which kernels have it.
+    /// [`Scheme::WHO`].
     pub who: &'static str,
-    /// Why it may not run a workload.
+    /// [`Scheme::refuses`].
     pub refuses: fn(&Workload) -> Option<String>,
     /// Runs a storm on this machine's own cores.
     pub run: fn(&Spec) -> Result<Storm, StormError>,
 }
 
-fn accepts_all(_: &Workload) -> Option<String> {
-    None
+const fn entry<S: Scheme + OnHost>() -> Entry {
+    Entry {
+        name: S::NAME,
+        summary: S::SUMMARY,
+        who: S::WHO,
+        refuses: S::refuses,
+        run: storm::host::run::<S>,
+    }
 }
 
 /// Every scheme, in the order in which results show them.
 pub static STRATEGIES: &[Entry] = &[
-    Entry {
-        name: "unlocked",
-        summary: "no protection at all: the bound that no scheme can beat",
-        who: "the limit",
-        refuses: unlocked::refuses,
-        run: storm::host::run::<unlocked::Unlocked>,
-    },
-    Entry {
-        name: "mmap-lock",
-        summary: "rwsem of the space held for read over the whole fault",
-        who: "Linux before 6.4",
-        refuses: accepts_all,
-        run: storm::host::run::<mmap_lock::MmapLock>,
-    },
-    Entry {
-        name: "vma-refcount",
-        summary: "RCU lookup, then a reference on the VMA for every fault",
-        who: "\"a total loss\" (Zijlstra 2021)",
-        refuses: accepts_all,
-        run: storm::host::run::<vma_refcount::VmaRefcount>,
-    },
-    Entry {
-        name: "speculative",
-        summary: "sequence count of the space, RCU, a copy of the VMA, checks under ptl",
-        who: "Lespinasse 2021, with files",
-        refuses: accepts_all,
-        run: storm::host::run::<speculative::Speculative<false>>,
-    },
-    Entry {
-        name: "speculative:refcount",
-        summary: "speculative, with one reference on the VMA around the copy",
-        who: "Lespinasse 2021, as an experiment",
-        refuses: accepts_all,
-        run: storm::host::run::<speculative::Speculative<true>>,
-    },
+    entry::<unlocked::Unlocked>(),
+    entry::<mmap_lock::MmapLock>(),
+    entry::<vma_refcount::VmaRefcount>(),
+    entry::<speculative::Speculative<false>>(),
+    entry::<speculative::Speculative<true>>(),
 ];
 
 impl Entry {

@@ -17,7 +17,7 @@
 //! The variant `refcount` takes one reference on the VMA around the copy: the
 //! experiment with which its author showed what a reference costs.
 
-use super::Strategy;
+use super::{Scheme, Strategy};
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use crate::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
 use crate::mm::vma::{Vma, VmaCopy, VmaFields, flag};
@@ -127,6 +127,19 @@ fn copy_referenced<M: Machine, const R: bool>(
     let copy = VmaCopy::of(vma);
     refs.put();
     Ok(copy)
+}
+
+impl Scheme for Speculative<false> {
+    const NAME: &'static str = "speculative";
+    const SUMMARY: &'static str =
+        "sequence count of the space, RCU, a copy of the VMA, checks under ptl";
+    const WHO: &'static str = "Lespinasse 2021, with files";
+}
+
+impl Scheme for Speculative<true> {
+    const NAME: &'static str = "speculative:refcount";
+    const SUMMARY: &'static str = "speculative, with one reference on the VMA around the copy";
+    const WHO: &'static str = "Lespinasse 2021, as an experiment";
 }
 
 impl<M: Machine, const R: bool> Strategy<M> for Speculative<R> {

@@ -4,7 +4,7 @@
 //! every scheme has those. *Writers* are not allowed, which is why nothing can go
 //! wrong: a workload with writers is refused.
 
-use super::Strategy;
+use super::{Scheme, Strategy};
 use crate::machine::Machine;
 use crate::mm::fault::{self, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
 use crate::mm::vma::Vma;
@@ -13,15 +13,6 @@ use crate::workload::{Op, Workload};
 
 /// See the module.
 pub struct Unlocked;
-
-/// Why a workload may not be run without protection: it changes mappings.
-pub(super) fn refuses(workload: &Workload) -> Option<String> {
-    let ops = workload.groups.iter().flat_map(|g| &g.phases).flat_map(|p| &p.ops);
-    // Every operation that there is only touches: this match asks again of the next.
-    ops.fold(None, |refused, op| match op {
-        Op::Touch(_) => refused,
-    })
-}
 
 /// A VMA that stays as it is, since nobody changes any.
 struct Bare<'a, M: Machine>(&'a Vma<M, Unlocked>);
@@ -66,6 +57,20 @@ fn attempt<M: Machine>(
             fault::handle(mm, core, request, &Bare(vma))
         }
         _ => Ok(locked::failed(request, End::Segv)),
+    }
+}
+
+impl Scheme for Unlocked {
+    const NAME: &'static str = "unlocked";
+    const SUMMARY: &'static str = "no protection at all: the bound that no scheme can beat";
+    const WHO: &'static str = "the limit";
+
+    fn refuses(workload: &Workload) -> Option<String> {
+        let ops = workload.groups.iter().flat_map(|g| &g.phases).flat_map(|p| &p.ops);
+        // Every operation that there is only touches: this match asks again of the next.
+        ops.fold(None, |refused, op| match op {
+            Op::Touch(_) => refused,
+        })
     }
 }
 

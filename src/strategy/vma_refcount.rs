@@ -12,7 +12,7 @@
 //! For I/O the reference is dropped, the file pinned, and the fault done again: else
 //! as complete as the fault under mmap_lock.
 
-use super::Strategy;
+use super::{Scheme, Strategy};
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use crate::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
 use crate::mm::vma::Vma;
@@ -117,6 +117,12 @@ fn attempt<M: Machine>(
         return Err(Fallback::AccessError.into());
     }
     fault::handle(mm, core, request, &referenced)
+}
+
+impl Scheme for VmaRefcount {
+    const NAME: &'static str = "vma-refcount";
+    const SUMMARY: &'static str = "RCU lookup, then a reference on the VMA for every fault";
+    const WHO: &'static str = "\"a total loss\" (Zijlstra 2021)";
 }
 
 impl<M: Machine> Strategy<M> for VmaRefcount {
