@@ -11,6 +11,7 @@
 mod audited;
 mod counted;
 pub mod host;
+pub mod model;
 mod staged;
 
 pub use std::sync::atomic::Ordering;

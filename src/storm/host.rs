@@ -5,9 +5,12 @@ use super::merge::{ThreadResult, merge};
 use super::meter::Meter;
 use super::plan::Plan;
 use super::round::Shared;
+use super::setup::{self, Options};
 use super::worker::Worker;
-use super::{Recording, Spec, Storm, StormError, ThreadStorm, setup};
+use super::world::{self, Meeting, World};
+use super::{Recording, Spec, Storm, StormError, ThreadStorm};
 use crate::host::affinity;
+use crate::host::clock::Clock;
 use crate::machine::Ordering;
 use crate::machine::host::{self, Audited, Bare, Cores, Counted, Host, Record, Staged};
 use crate::mm::Core;
@@ -46,6 +49,51 @@ pub fn run<S: OnHost>(spec: &Spec) -> Result<Storm, StormError> {
         Recording::Lines => run_recording::<Counted, S>(spec, bytes_per_vma),
         Recording::Audit => run_recording::<Audited, S>(spec, bytes_per_vma),
         Recording::Stages => run_recording::<Staged, S>(spec, bytes_per_vma),
+    }
+}
+
+impl<A: Record> World for Host<A> {
+    type Clock = Clock;
+    type Gate = Gate;
+
+    fn pause(paused: bool) {
+        A::pause(paused);
+    }
+
+    fn is_on(cpu: usize) -> bool {
+        affinity::current_cpu() == cpu
+    }
+}
+
+impl world::Clock for Clock {
+    #[inline(always)]
+    fn start(&self) -> u64 {
+        self.start()
+    }
+
+    #[inline(always)]
+    fn end(&self) -> u64 {
+        self.end()
+    }
+
+    #[inline(always)]
+    fn unordered(&self) -> u64 {
+        self.unordered()
+    }
+
+    #[inline(always)]
+    fn delta_ns(&self, from: u64, to: u64) -> f64 {
+        self.delta_ns(from, to)
+    }
+
+    fn ticks(&self, ns: u64) -> u64 {
+        self.ticks(ns)
+    }
+}
+
+impl Meeting for Gate {
+    fn wait(&self) -> Result<(), Broken> {
+        self.wait()
     }
 }
 
@@ -113,13 +161,15 @@ fn name(number: usize) -> String {
     format!("storm-{number}")
 }
 
-fn share<A: Record, S: Strategy<Host<A>>>(spec: &Spec) -> Shared<A, S> {
+fn share<A: Record, S: Strategy<Host<A>>>(spec: &Spec) -> Shared<Host<A>, S> {
     let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until);
     let cores = Cores::new(1);
     let _core = host::enter(&cores, 0);
     let threads = plan.threads.len();
+    let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
+    let options = Options { entry_prefetch, real_body, seed: spec.seed, arena: spec.arena };
     Shared {
-        mm: setup::space(spec, &plan),
+        mm: setup::space(spec.workload, &plan, &options),
         plan,
         gate: Gate::new(threads),
         spans: (0..threads).map(|_| Default::default()).collect(),
@@ -142,7 +192,7 @@ fn warmup(until: Until, warmup_ns: u64) -> Until {
 }
 
 fn run_thread<A: Record, S: Strategy<Host<A>>>(
-    shared: &Shared<A, S>,
+    shared: &Shared<Host<A>, S>,
     cores: &Arc<Cores>,
     number: usize,
     group: String,
@@ -188,7 +238,7 @@ fn run_thread<A: Record, S: Strategy<Host<A>>>(
 /// Waits for all threads, or for the first bad news.
 fn collect<A: Record, S: Strategy<Host<A>>>(
     answers: &Receiver<Answer>,
-    shared: &Shared<A, S>,
+    shared: &Shared<Host<A>, S>,
     threads: usize,
 ) -> Result<Vec<ThreadResult>, StormError> {
     let mut results: Vec<Option<ThreadResult>> = (0..threads).map(|_| None).collect();
@@ -227,7 +277,7 @@ fn collect<A: Record, S: Strategy<Host<A>>>(
 /// The thread that has gone longest without looking at the clock, where no thread has
 /// looked at it of late: others may be waiting for it.
 fn find_stuck<A: Record, S: Strategy<Host<A>>>(
-    shared: &Shared<A, S>,
+    shared: &Shared<Host<A>, S>,
     seen: &mut [(u64, Instant)],
 ) -> Option<usize> {
     for (progress, seen) in shared.progress.iter().zip(&mut *seen) {
@@ -253,7 +303,9 @@ fn panicked(number: usize, payload: &(dyn Any + Send)) -> StormError {
 
 /// Checks the books with the last round's pages in place, and again when everything
 /// has been unmapped.
-fn close_books<A: Record, S: Strategy<Host<A>>>(shared: Shared<A, S>) -> Result<(), StormError> {
+fn close_books<A: Record, S: Strategy<Host<A>>>(
+    shared: Shared<Host<A>, S>,
+) -> Result<(), StormError> {
     let mm = shared.mm;
     let cores = Cores::new(1);
     let _core = host::enter(&cores, 0);

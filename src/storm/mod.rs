@@ -11,5 +11,6 @@ mod round;
 mod setup;
 mod spec;
 mod worker;
+mod world;
 
 pub use spec::{Counts, Io, Recording, Spec, Storm, StormError, ThreadStorm};

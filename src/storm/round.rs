@@ -3,13 +3,12 @@
 //! Every thread sees when every other began and ended, and so computes the same
 //! windows and takes the same decisions: nobody leads.
 
-use super::gate::{Broken, Gate};
+use super::gate::Broken;
 use super::meter::Meter;
 use super::plan::Plan;
 use super::worker::Worker;
-use crate::host::clock::Clock;
+use super::world::{Clock, Meeting, World};
 use crate::machine::Ordering;
-use crate::machine::host::{Host, Record};
 use crate::mm::Mm;
 use crate::strategy::Strategy;
 use crate::workload::{Reset, Until};
@@ -17,16 +16,16 @@ use crossbeam_utils::CachePadded;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// What the threads of a storm share.
-pub(super) struct Shared<A: Record, S: Strategy<Host<A>>> {
-    pub mm: Mm<Host<A>, S>,
+pub(super) struct Shared<W: World, S: Strategy<W>> {
+    pub mm: Mm<W, S>,
     pub plan: Plan,
-    pub gate: Gate,
+    pub gate: W::Gate,
     pub spans: Box<[CachePadded<Span>]>,
     /// Looks at the clock by thread, so that a stuck thread is noticed.
     pub progress: Box<[CachePadded<AtomicU64>]>,
     pub cpus: Box<[usize]>,
     pub reset: Reset,
-    pub clock: Clock,
+    pub clock: W::Clock,
     pub sample_period: u64,
     pub seed: u64,
 }
@@ -54,7 +53,7 @@ pub(super) struct Window {
     pub faults: f64,
 }
 
-impl<A: Record, S: Strategy<Host<A>>> Worker<'_, A, S> {
+impl<W: World, S: Strategy<W>> Worker<'_, W, S> {
     /// Storms until `until`; what the last round mapped stays.
     pub(super) fn rounds(&mut self, until: Until, meter: &mut Meter) -> Result<Window, Broken> {
         let mut window = Window::default();
@@ -148,7 +147,7 @@ impl<A: Record, S: Strategy<Host<A>>> Worker<'_, A, S> {
     /// Undoes a round, all threads together.
     pub(super) fn reset(&mut self) -> Result<(), Broken> {
         let (shared, threads) = (self.shared, self.shared.plan.threads.len());
-        A::pause(true);
+        W::pause(true);
         shared.mm.zap_share(&mut self.core, self.thread, threads);
         shared.gate.wait()?;
         shared.mm.evict_read_in(&mut self.core);
@@ -157,7 +156,7 @@ impl<A: Record, S: Strategy<Host<A>>> Worker<'_, A, S> {
             shared.mm.forget_tables(&mut self.core);
         }
         shared.gate.wait()?;
-        A::pause(false);
+        W::pause(false);
         Ok(())
     }
 }

@@ -1,26 +1,43 @@
 //! Making the space of a storm: files with their cached share, and all mappings.
 
-use super::Spec;
 use super::plan::Plan;
 use crate::machine::Machine;
+use crate::mm::frames::Arena;
 use crate::mm::page_cache::File;
 use crate::mm::{Config, Core, Mm};
 use crate::strategy::Strategy;
-use crate::workload::{self, Latency};
+use crate::workload::{self, Latency, Workload};
 use rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, Exp};
 use rand_pcg::Pcg64Mcg;
+use std::sync::Arc;
 
 /// Latencies that are drawn for each file; a page has the same one in every round.
 const IO_DRAWS: usize = 4096;
 
+/// How a space behaves.
+pub(super) struct Options<'a> {
+    /// See [`Spec::entry_prefetch`](super::Spec).
+    pub entry_prefetch: bool,
+    /// See [`Spec::real_body`](super::Spec).
+    pub real_body: bool,
+    /// Of every random draw.
+    pub seed: u64,
+    /// Memory of frames.
+    pub arena: &'a Arc<Arena>,
+}
+
 /// Makes the space that `plan` lays out. The caller is a core.
-pub(super) fn space<M: Machine, S: Strategy<M>>(spec: &Spec, plan: &Plan) -> Mm<M, S> {
+pub(super) fn space<M: Machine, S: Strategy<M>>(
+    workload: &Workload,
+    plan: &Plan,
+    options: &Options,
+) -> Mm<M, S> {
     let cores = plan.threads.len();
-    let files = (spec.workload.files.iter().zip(&plan.file_pages).enumerate())
+    let files = (workload.files.iter().zip(&plan.file_pages).enumerate())
         .map(|(number, (file, pages))| {
             let leaves = pages.iter().map(|r| r.end.div_ceil(64) - r.start / 64).sum();
-            let io_ns = draw_io(file.io, spec.seed ^ number as u64);
+            let io_ns = draw_io(file.io, options.seed ^ number as u64);
             File::new(number, file.pages, leaves, cores, io_ns)
         })
         .collect();
@@ -29,14 +46,14 @@ pub(super) fn space<M: Machine, S: Strategy<M>>(spec: &Spec, plan: &Plan) -> Mm<
         frames: plan.frames as usize,
         tables: plan.tables as u32,
         vmas: plan.mappings.len() as u32,
-        entry_prefetch: spec.entry_prefetch,
-        real_body: spec.real_body,
+        entry_prefetch: options.entry_prefetch,
+        real_body: options.real_body,
     };
-    let mm = Mm::<M, S>::new(config, spec.arena.clone(), files);
+    let mm = Mm::<M, S>::new(config, options.arena.clone(), files);
     let mut core = Core::new(&mm, 0);
-    for (number, (file, pages)) in spec.workload.files.iter().zip(&plan.file_pages).enumerate() {
+    for (number, (file, pages)) in workload.files.iter().zip(&plan.file_pages).enumerate() {
         for index in pages.iter().flat_map(Clone::clone) {
-            mm.populate(&mut core, number, index, is_cached(file, number, index, spec.seed));
+            mm.populate(&mut core, number, index, is_cached(file, number, index, options.seed));
         }
     }
     plan.mappings.iter().for_each(|mapping| mm.mmap(&core, mapping));

@@ -6,10 +6,9 @@
 
 use super::plan::TouchPlan;
 use super::round::Shared;
+use super::world::{Clock, World};
 use super::{Counts, Io};
-use crate::host::affinity;
-use crate::machine::host::{Host, Record};
-use crate::machine::{Machine, Ordering, Work};
+use crate::machine::{Ordering, Work};
 use crate::mm::addr::{Pfn, Vaddr};
 use crate::mm::books::touched_word;
 use crate::mm::fault::{Access, End, Kind, Outcome, Request};
@@ -32,10 +31,10 @@ pub(super) fn histogram() -> Histogram<u64> {
 }
 
 /// A thread's own state.
-pub(super) struct Worker<'a, A: Record, S: Strategy<Host<A>>> {
-    pub shared: &'a Shared<A, S>,
+pub(super) struct Worker<'a, W: World, S: Strategy<W>> {
+    pub shared: &'a Shared<W, S>,
     pub thread: usize,
-    pub core: Core<Host<A>>,
+    pub core: Core<W>,
     pub counts: Counts,
     pub latency: Vec<Histogram<u64>>,
     pub io: Io,
@@ -50,8 +49,8 @@ pub(super) struct Worker<'a, A: Record, S: Strategy<Host<A>>> {
     random: Pcg64Mcg,
 }
 
-impl<'a, A: Record, S: Strategy<Host<A>>> Worker<'a, A, S> {
-    pub fn new(shared: &'a Shared<A, S>, thread: usize) -> Self {
+impl<'a, W: World, S: Strategy<W>> Worker<'a, W, S> {
+    pub fn new(shared: &'a Shared<W, S>, thread: usize) -> Self {
         let touches = shared.plan.touches(thread);
         let phases = &shared.plan.threads[thread].phases;
         let ops = phases.iter().map(Vec::len).max().unwrap_or(0);
@@ -105,7 +104,7 @@ impl<'a, A: Record, S: Strategy<Host<A>>> Worker<'a, A, S> {
                 for page in pages.by_ref().take(batch as usize) {
                     self.touch(touch.extent.address(page), touch.access);
                     if touch.think_ns > 0 {
-                        Host::<A>::work(Work::ThinkNs(touch.think_ns));
+                        W::work(Work::ThinkNs(touch.think_ns));
                     }
                 }
                 left -= batch;
@@ -144,8 +143,7 @@ impl<'a, A: Record, S: Strategy<Host<A>>> Worker<'a, A, S> {
         let checks = progress.load(Ordering::Relaxed) + 1;
         progress.store(checks, Ordering::Relaxed);
         if checks.is_multiple_of(CHECKS_PER_PLACEMENT) {
-            let here = affinity::current_cpu() == self.shared.cpus[self.thread];
-            self.strayed += u64::from(!here);
+            self.strayed += u64::from(!W::is_on(self.shared.cpus[self.thread]));
         }
     }
 
@@ -203,7 +201,7 @@ impl<'a, A: Record, S: Strategy<Host<A>>> Worker<'a, A, S> {
 
     #[inline(always)]
     fn fault(&mut self, request: Request) -> Outcome {
-        Host::<A>::mark(stage::OUTSIDE);
+        W::mark(stage::OUTSIDE);
         if self.until_sample > 0 {
             self.until_sample -= 1;
             return S::fault(&self.shared.mm, &mut self.core, request);

@@ -1,0 +1,204 @@
+//! Who has a line, and what an access to it costs: a pure function of state and request.
+//!
+//! An agent is a core with a cache of its own; hyperthreads of a core are one agent. A line
+//! is exclusive to one agent (clean or modified), shared by several, or nobody's.
+
+use super::parameters::{Distance, Parameters, Ps};
+use super::sharers::Sharers;
+
+/// No agent, no socket.
+pub const NOBODY: u16 = u16::MAX;
+
+/// What an access needs of the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// A copy.
+    Copy,
+    /// The only copy.
+    Ownership,
+    /// One operation, done at the line's home, where the machine does that; else the only
+    /// copy.
+    FetchOp,
+}
+
+/// In which state an access finds the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Found {
+    /// In the own cache, well enough.
+    Hit,
+    /// Exclusive to another agent.
+    Modified(Distance),
+    /// In others' caches, clean.
+    Shared(Distance),
+    /// In the own cache and in others', while ownership is needed.
+    Upgrade(Distance),
+    /// In no cache.
+    Memory(Distance),
+    /// At its home, where somebody's operation was done.
+    Home,
+    /// Done at the line's home.
+    Far,
+}
+
+/// Who has a line.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    /// The agent to which it is exclusive, or [`NOBODY`].
+    pub owner: u16,
+    /// The socket of its memory, or [`NOBODY`] until it is touched.
+    pub home: u16,
+    /// Agents with a copy, where it is exclusive to none.
+    pub sharers: Sharers,
+    /// The last operation was done at the home, and nobody has had it since.
+    pub at_home: bool,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self { owner: NOBODY, home: NOBODY, sharers: Sharers::default(), at_home: false }
+    }
+}
+
+impl Directory {
+    /// Whether an agent can read the line in its own cache.
+    #[inline(always)]
+    pub fn readable(&self, agent: u16) -> bool {
+        self.owner == agent || self.sharers.contains(agent)
+    }
+
+    /// Whether an agent can write the line in its own cache.
+    #[inline(always)]
+    pub fn writable(&self, agent: u16) -> bool {
+        self.owner == agent
+    }
+
+    /// In which state an access by `agent` finds the line. `waited`: others wait for it, or
+    /// hold it, so that a fetch operation is better done at its home.
+    pub fn found(&self, parameters: &Parameters, agent: u16, need: Need, waited: bool) -> Found {
+        let shape = &parameters.shape;
+        let far = need == Need::FetchOp && parameters.far_atomics.is_some();
+        if self.owner == agent {
+            return if far && waited { Found::Far } else { Found::Hit };
+        }
+        if need == Need::Copy && self.sharers.contains(agent) {
+            return Found::Hit;
+        }
+        if self.owner != NOBODY {
+            return if far {
+                Found::Far
+            } else {
+                Found::Modified(shape.distance(self.owner, agent))
+            };
+        }
+        if far && waited {
+            return Found::Far;
+        }
+        let others = self.sharers.iter().filter(|sharer| *sharer != agent);
+        let distances = others.map(|sharer| shape.distance(sharer, agent));
+        let (own, farthest) = match need {
+            Need::Copy => {
+                return distances.min().map_or(self.in_memory(parameters, agent), Found::Shared);
+            }
+            _ => (self.sharers.contains(agent), distances.max()),
+        };
+        match farthest {
+            Some(_) if far => Found::Far,
+            Some(distance) if own => Found::Upgrade(distance),
+            Some(distance) => Found::Shared(distance),
+            // The only sharer: nobody has to be asked.
+            None if own => Found::Hit,
+            None => self.in_memory(parameters, agent),
+        }
+    }
+
+    fn in_memory(&self, parameters: &Parameters, agent: u16) -> Found {
+        let shape = &parameters.shape;
+        match self.home {
+            _ if self.at_home => Found::Home,
+            NOBODY => Found::Memory(Distance::Socket),
+            home => Found::Memory(shape.between_sockets(home, shape.socket(agent))),
+        }
+    }
+
+    /// How long an access takes that finds the line so, without waiting for others.
+    pub fn latency_ps(&self, parameters: &Parameters, need: Need, found: Found) -> Ps {
+        let homed = |row: &super::parameters::Latencies, distance| match distance {
+            Distance::Socket if self.is_homed_away(parameters) => {
+                parameters.home_remote_socket_ps.unwrap_or(row.at(distance))
+            }
+            _ => row.at(distance),
+        };
+        let write = need != Need::Copy;
+        let invalidate = |sharers: usize| parameters.invalidate_each_ps * sharers as u64;
+        match found {
+            Found::Hit => 0,
+            Found::Modified(distance) if write => homed(&parameters.write_modified, distance),
+            Found::Modified(distance) => {
+                let owners_socket = parameters.shape.socket(self.owner);
+                let away = self.home != NOBODY && self.home != owners_socket;
+                let extra = if away { parameters.home_extra_ps } else { 0 };
+                homed(&parameters.read_modified, distance) + extra
+            }
+            Found::Shared(distance) if write => {
+                homed(&parameters.write_modified, distance) + invalidate(self.sharers.len())
+            }
+            Found::Shared(distance) => homed(&parameters.read_shared, distance),
+            Found::Upgrade(distance) => {
+                homed(&parameters.upgrade, distance) + invalidate(self.sharers.len() - 1)
+            }
+            Found::Memory(distance) => {
+                parameters.memory[match distance {
+                    Distance::Cluster | Distance::Socket => 0,
+                    Distance::Hop => 1,
+                    Distance::TwoHops => 2,
+                }]
+            }
+            Found::Home => parameters.last_level_ps,
+            Found::Far => parameters.far_atomics.map_or(0, |far| far.latency_ps),
+        }
+    }
+
+    /// Whether those that have the line are on one socket, and its home on another.
+    fn is_homed_away(&self, parameters: &Parameters) -> bool {
+        let holder =
+            if self.owner != NOBODY { Some(self.owner) } else { self.sharers.iter().next() };
+        let socket = holder.map(|agent| parameters.shape.socket(agent));
+        self.home != NOBODY && socket.is_some_and(|socket| socket != self.home)
+    }
+
+    /// Gives the line to `agent`. True where that moved it from another cache.
+    pub fn grant(&mut self, agent: u16, socket: u16, need: Need, found: Found) -> bool {
+        if self.home == NOBODY {
+            self.home = socket;
+        }
+        match (need, found) {
+            (_, Found::Hit) => {
+                if need != Need::Copy {
+                    self.make_owner(agent);
+                }
+            }
+            (_, Found::Far) => {
+                self.owner = NOBODY;
+                self.sharers.clear();
+                self.at_home = true;
+            }
+            (Need::Copy, Found::Memory(_) | Found::Home) => self.make_owner(agent),
+            (Need::Copy, _) => {
+                if self.owner != NOBODY {
+                    self.sharers.clear();
+                    self.sharers.insert(self.owner);
+                    self.owner = NOBODY;
+                }
+                self.sharers.insert(agent);
+            }
+            _ => self.make_owner(agent),
+        }
+        matches!(found, Found::Modified(_) | Found::Shared(_) | Found::Upgrade(_) | Found::Far)
+    }
+
+    fn make_owner(&mut self, agent: u16) {
+        self.owner = agent;
+        self.sharers.clear();
+        self.at_home = false;
+    }
+}

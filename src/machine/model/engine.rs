@@ -1,0 +1,501 @@
+//! Cores, events and grants: who gets a line when.
+
+use super::directory::{Found, Need};
+use super::line::{ModelLine, Request, RequestKind, State};
+use super::parameters::{Parameters, Ps};
+use super::queue::{Cores as Queue, Events, NEVER};
+use super::world::{Place, World};
+use corosensei::Yielder;
+use std::collections::VecDeque;
+use std::ptr;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Stores that a core may have under way (56 on Skylake and Zen 3, a few more since).
+const BUFFER_MAX: usize = 56;
+
+/// Lines are used by address while requests for them are under way; see [`ModelLine`]'s
+/// drop, which does not let them go before.
+type LineAt = *const ModelLine;
+
+/// What a core does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    Ready,
+    Fetching { line: LineAt, word: u8 },
+    Joining { line: LineAt },
+    Draining,
+    Spinning { line: LineAt, word: u8 },
+    Parked,
+    Meeting,
+    Done,
+}
+
+/// A store whose line the core does not have yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Store {
+    pub line: LineAt,
+    pub word: u8,
+    pub value: u64,
+}
+
+/// Where a core's time went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CoreTimes {
+    /// Waiting for lines.
+    pub coherence_ps: Ps,
+    /// Spinning and sleeping for locks.
+    pub lock_ps: Ps,
+}
+
+/// One core.
+pub(super) struct CoreState {
+    pub place: Place,
+    pub clock: Ps,
+    pub status: Status,
+    pub token: Option<Ps>,
+    pub yielder: *const Yielder<(), ()>,
+    pub buffer: VecDeque<Store>,
+    prefetches: Vec<LineAt>,
+    pub last_locked: LineAt,
+    pub stagger_ps: Ps,
+    pub times: CoreTimes,
+}
+
+impl CoreState {
+    fn new(place: Place) -> Self {
+        Self {
+            place,
+            clock: 1,
+            status: Status::Ready,
+            token: None,
+            yielder: ptr::null(),
+            buffer: VecDeque::new(),
+            prefetches: Vec::new(),
+            last_locked: ptr::null(),
+            stagger_ps: 0,
+            times: CoreTimes::default(),
+        }
+    }
+
+    /// The value of the newest store to a word that is still in the buffer.
+    pub fn forwards(&self, line: &ModelLine, word: usize) -> Option<u64> {
+        let same = |store: &&Store| ptr::eq(store.line, line) && usize::from(store.word) == word;
+        self.buffer.iter().rev().find(same).map(|store| store.value)
+    }
+
+    /// Whether a request of the core for this line is under way.
+    pub fn is_asking_for(&self, line: &ModelLine) -> bool {
+        self.buffer.front().is_some_and(|store| ptr::eq(store.line, line))
+            || self.prefetches.iter().any(|asked| ptr::eq(*asked, line))
+    }
+
+    pub fn is_buffer_full(&self) -> bool {
+        self.buffer.len() >= BUFFER_MAX
+    }
+
+    /// Whether its accesses need a closer look than whether they hit.
+    pub fn needs_care(&self) -> bool {
+        !self.buffer.is_empty() || !self.prefetches.is_empty()
+    }
+}
+
+enum Event {
+    /// A request reaches its line.
+    Arrive(LineAt, Request),
+    /// A line may be free.
+    Dispatch(LineAt),
+    /// The line of a core's oldest store has come.
+    Commit(u16),
+    /// A prefetched line has come.
+    Prefetched(u16, LineAt),
+}
+
+pub(super) struct Engine {
+    parameters: Parameters,
+    lookahead_ps: Ps,
+    looks_ahead: bool,
+    pub cores: Vec<CoreState>,
+    ready: Queue,
+    events: Events<Event>,
+    memory_free_at: Vec<Ps>,
+    alive: usize,
+    meeting: usize,
+    abandoned: bool,
+}
+
+impl Engine {
+    pub fn new(parameters: &Parameters, places: &[Place]) -> Self {
+        let mut agents: Vec<u16> = places.iter().map(|place| place.agent).collect();
+        agents.sort_unstable();
+        let siblings = agents.windows(2).any(|pair| pair[0] == pair[1]);
+        let mut ready = Queue::default();
+        (0..places.len()).for_each(|core| ready.push(core, 1));
+        Self {
+            parameters: *parameters,
+            // Siblings share a cache: what one does, the other has at once.
+            lookahead_ps: if siblings { 0 } else { parameters.lookahead_ps() },
+            looks_ahead: true,
+            cores: places.iter().map(|place| CoreState::new(*place)).collect(),
+            ready,
+            events: Events::default(),
+            memory_free_at: vec![0; usize::from(parameters.shape.sockets)],
+            alive: places.len(),
+            meeting: 0,
+            abandoned: false,
+        }
+    }
+
+    pub fn forget(&mut self) {
+        self.cores.iter_mut().for_each(|core| core.times = CoreTimes::default());
+    }
+
+    /// Only by the clock, as the oracle of a test.
+    #[cfg(test)]
+    pub fn forbid_lookahead(&mut self) {
+        self.looks_ahead = false;
+    }
+
+    pub fn is_abandoned(&self) -> bool {
+        self.abandoned
+    }
+
+    pub fn abandon(&mut self) {
+        self.abandoned = true;
+    }
+
+    /// Until when the running core, the first of those that can run, may go on.
+    pub fn runs_until(&self, exactly: bool) -> Ps {
+        let ahead = if exactly || !self.looks_ahead { 0 } else { self.lookahead_ps };
+        self.ready.second_clock().saturating_add(ahead).min(self.events.first_time())
+    }
+
+    /// Starts the first core; returns its clock.
+    pub fn start(&mut self, core: usize) -> Ps {
+        let (first, clock) = self.ready.first().expect("a core that is resumed can run");
+        assert_eq!(first, core, "the first core runs");
+        self.cores[core].status = Status::Ready;
+        clock
+    }
+
+    /// The running core, which is the first, stops at `clock`.
+    pub fn leave(&mut self, core: usize, clock: Ps, status: Status) {
+        self.cores[core].clock = clock;
+        self.cores[core].status = status;
+        match status {
+            Status::Ready => return self.ready.delay_first(core, clock),
+            Status::Meeting => self.meeting += 1,
+            Status::Done => self.alive -= 1,
+            _ => {}
+        }
+        self.ready.pop_first();
+        if self.meeting > 0 && self.meeting == self.alive {
+            self.release_meeting();
+        }
+    }
+
+    fn release_meeting(&mut self) {
+        self.meeting = 0;
+        let meets = |core: &&mut CoreState| core.status == Status::Meeting;
+        let last = self.cores.iter_mut().filter(meets).map(|core| core.clock).max();
+        let last = last.expect("somebody meets");
+        for number in 0..self.cores.len() {
+            if self.cores[number].status == Status::Meeting {
+                self.make_ready(number, last + self.cores[number].stagger_ps);
+            }
+        }
+    }
+
+    /// Does what is due before the next core runs; returns that core.
+    pub fn next(&mut self, world: &World) -> Option<usize> {
+        loop {
+            let due = self.events.first_time();
+            match self.ready.first() {
+                Some((core, clock)) if clock <= due => return Some(core),
+                _ if due == NEVER => return None,
+                _ => {}
+            }
+            let (now, event) = self.events.pop().expect("an event is due");
+            match event {
+                Event::Arrive(line, request) => self.arrive(world, line, request, now),
+                Event::Dispatch(line) => self.dispatch(world, line, now, true),
+                Event::Commit(core) => self.commit(world, usize::from(core), now),
+                Event::Prefetched(core, line) => {
+                    self.prefetched(world, usize::from(core), line, now)
+                }
+            }
+        }
+    }
+
+    fn make_ready(&mut self, core: usize, clock: Ps) {
+        self.cores[core].status = Status::Ready;
+        self.ready.push(core, clock);
+    }
+
+    /// Sends a request for a line, at `now`.
+    pub fn request(
+        &mut self,
+        world: &World,
+        core: usize,
+        line: &ModelLine,
+        word: usize,
+        (need, kind): (Need, RequestKind),
+        now: Ps,
+    ) {
+        let agent = self.cores[core].place.agent;
+        let parameters = &self.parameters;
+        let latency_ps = line.state(world, |state| {
+            state.in_flight += 1;
+            let wanted = state.is_wanted();
+            let found = state.directory.found(parameters, agent, need, wanted);
+            state.directory.latency_ps(parameters, need, found)
+        });
+        if kind == RequestKind::Prefetch {
+            self.cores[core].prefetches.push(line);
+        }
+        let arrived_at = now + self.parameters.request_leg(latency_ps).max(self.lookahead_ps);
+        let (core, word) = (core as u16, word as u8);
+        let request = Request { core, agent, need, kind, word, issued_at: now, arrived_at };
+        self.events.push(arrived_at, false, Event::Arrive(line, request));
+    }
+
+    fn arrive(&mut self, world: &World, line: LineAt, request: Request, now: Ps) {
+        let dispatching = at(line).state(world, |state| {
+            state.waiting += 1;
+            state.queue().pending.push_back(request);
+            state.dispatching
+        });
+        if !dispatching {
+            self.dispatch(world, line, now, false);
+        }
+    }
+
+    /// Grants a line where it is free; else looks again when it is.
+    fn dispatch(&mut self, world: &World, line: LineAt, now: Ps, from_event: bool) {
+        let parameters = self.parameters;
+        let (granted, again_at) = at(line).state(world, |state| {
+            if from_event {
+                state.dispatching = false;
+            }
+            let granted =
+                (state.is_wanted() && state.free_at <= now).then(|| state.grant(&parameters, now));
+            let again_at = state.is_wanted().then_some(state.free_at);
+            state.dispatching |= again_at.is_some();
+            (granted, again_at)
+        });
+        if let Some(time) = again_at {
+            self.events.push(time, false, Event::Dispatch(line));
+        }
+        if let Some(grant) = granted {
+            self.granted(world, line, &grant, now);
+        }
+    }
+
+    fn granted(&mut self, world: &World, line: LineAt, grant: &Grant, now: Ps) {
+        let Request { core, kind, issued_at, arrived_at, word, .. } = grant.request;
+        world.ledger.with(at(line).name(), |account| {
+            account.stall_ps += grant.done_at - issued_at;
+            account.queued_ps += now - arrived_at;
+            account.transfers += u64::from(grant.moved);
+            account.from_memory += u64::from(matches!(grant.found, Found::Memory(_)));
+            if grant.moved {
+                account.by_words[usize::from(grant.last_word)][usize::from(word)] += 1;
+            }
+        });
+        match kind {
+            RequestKind::Core => {
+                self.cores[usize::from(core)].times.coherence_ps += grant.done_at - issued_at;
+                self.make_ready(usize::from(core), grant.done_at);
+            }
+            RequestKind::Store => self.events.push(grant.done_at, true, Event::Commit(core)),
+            RequestKind::Prefetch => {
+                self.events.push(grant.done_at, true, Event::Prefetched(core, line));
+            }
+        }
+    }
+
+    /// Does the oldest store of a core, and those behind it whose lines it has.
+    fn commit(&mut self, world: &World, core: usize, mut now: Ps) {
+        let (agent, reuse_k) = (self.cores[core].place.agent, self.parameters.reuse_k);
+        while let Some(store) = self.cores[core].buffer.pop_front() {
+            let line = at(store.line);
+            line.word(usize::from(store.word)).store(store.value, Relaxed);
+            line.state(world, |state| {
+                state.in_flight -= 1;
+                state.note_use(now.max(state.free_at), usize::from(store.word));
+            });
+            self.wake_spinners(world, line, now);
+            self.wake_from(core, store.line, now);
+            let Some(next) = self.cores[core].buffer.front().copied() else { break };
+            let has = at(next.line).state(world, |state| state.may_reuse(agent, reuse_k));
+            if !has {
+                // It has been counted as under way since it was put into the buffer.
+                at(next.line).state(world, |state| state.in_flight -= 1);
+                let what = (Need::Ownership, RequestKind::Store);
+                self.request(world, core, at(next.line), usize::from(next.word), what, now);
+                return;
+            }
+            now += self.parameters.store_ps;
+        }
+        if self.cores[core].status == Status::Draining {
+            let clock = self.cores[core].clock.max(now);
+            self.make_ready(core, clock);
+        }
+    }
+
+    fn prefetched(&mut self, world: &World, core: usize, line: LineAt, now: Ps) {
+        at(line).state(world, |state| state.in_flight -= 1);
+        self.cores[core].prefetches.retain(|asked| !ptr::eq(*asked, line));
+        self.wake_from(core, line, now);
+    }
+
+    /// Lets a core go on that waits for its own request for `line`.
+    fn wake_from(&mut self, core: usize, line: LineAt, now: Ps) {
+        if self.cores[core].status == (Status::Joining { line }) {
+            let clock = self.cores[core].clock;
+            self.cores[core].times.coherence_ps += now.saturating_sub(clock);
+            self.make_ready(core, clock.max(now));
+        }
+    }
+
+    /// Lets those go on that spin on a line, since it was written at `now`.
+    pub fn wake_spinners(&mut self, world: &World, line: &ModelLine, now: Ps) {
+        let spinners = line.state(world, |state| match &mut state.queue {
+            Some(queue) if !queue.spinners.is_empty() => {
+                state.waiting -= queue.spinners.len() as u16;
+                std::mem::take(&mut queue.spinners)
+            }
+            _ => Vec::new(),
+        });
+        for core in spinners {
+            let core = usize::from(core);
+            let clock = self.cores[core].clock;
+            self.cores[core].times.lock_ps += now.saturating_sub(clock);
+            self.make_ready(core, clock.max(now));
+        }
+    }
+
+    /// Wakes a parked core at `at`, or lets its next sleep end then.
+    pub fn unpark(&mut self, core: usize, at: Ps) {
+        if self.cores[core].status == Status::Parked {
+            let clock = self.cores[core].clock;
+            self.cores[core].times.lock_ps += at.saturating_sub(clock);
+            self.make_ready(core, clock.max(at));
+        } else {
+            self.cores[core].token = Some(at);
+        }
+    }
+
+    /// When the memory of a core's socket has done what keeps it busy for `busy_ps`.
+    pub fn stream(&mut self, core: usize, now: Ps, busy_ps: Ps) -> Ps {
+        let free_at = &mut self.memory_free_at[usize::from(self.cores[core].place.socket)];
+        *free_at = now.max(*free_at) + busy_ps;
+        *free_at
+    }
+
+    /// Whether the core's last locked operation was on this line.
+    pub fn is_last_locked(&self, core: usize, line: &ModelLine) -> bool {
+        ptr::eq(self.cores[core].last_locked, line)
+    }
+
+    /// Whether all cores are done.
+    pub fn is_over(&self) -> bool {
+        self.alive == 0
+    }
+}
+
+/// A line by its address.
+fn at<'a>(line: LineAt) -> &'a ModelLine {
+    // SAFETY: addresses come from references, and a line with a request under way, or a
+    // core that waits at it, is not dropped: see `ModelLine::drop`. What is under way is
+    // forgotten unseen where the world is abandoned.
+    unsafe { &*line }
+}
+
+/// What was granted.
+struct Grant {
+    request: Request,
+    found: Found,
+    moved: bool,
+    /// The word last used where the line was.
+    last_word: u8,
+    done_at: Ps,
+}
+
+impl State {
+    /// Whether `agent` owns the line and may go on using it although others wait.
+    pub fn may_reuse(&self, agent: u16, reuse_k: u16) -> bool {
+        self.directory.writable(agent) && !(self.is_wanted() && self.reuse >= reuse_k)
+    }
+
+    /// Gives the line to the next in the queue.
+    fn grant(&mut self, parameters: &Parameters, now: Ps) -> Grant {
+        let request = self.next_request(parameters);
+        let waited = self.is_wanted();
+        let found = self.directory.found(parameters, request.agent, request.need, waited);
+        let latency_ps = self.directory.latency_ps(parameters, request.need, found);
+        let socket = parameters.shape.socket(request.agent);
+        let moved = self.directory.grant(request.agent, socket, request.need, found);
+        let rest_ps = latency_ps - parameters.request_leg(latency_ps);
+        let (takes_ps, busy_ps) = match (request.need, found) {
+            (Need::Copy, Found::Shared(_)) => (rest_ps, parameters.read_occupancy_ps.min(rest_ps)),
+            (Need::Copy, _) => (rest_ps, rest_ps),
+            (_, Found::Far) => {
+                (rest_ps, parameters.far_atomics.map_or(rest_ps, |far| far.occupancy_ps))
+            }
+            _ => (rest_ps + parameters.rmw_hit_ps, rest_ps + parameters.rmw_hit_ps),
+        };
+        self.waiting -= 1;
+        if request.kind == RequestKind::Core {
+            self.in_flight -= 1;
+        }
+        self.reuse = 1;
+        self.free_at = now + busy_ps;
+        let last_word = std::mem::replace(&mut self.last_word, request.word);
+        Grant { request, found, moved, last_word, done_at: now + takes_ps }
+    }
+
+    /// The oldest request of a neighbour of whoever had the line last, for so many in a
+    /// row; else the oldest.
+    fn next_request(&mut self, parameters: &Parameters) -> Request {
+        let (last_domain, last_core, run) = (self.last_domain, self.last_core, self.run);
+        let queue = self.queue();
+        let near = |request: &Request| {
+            parameters.domain(request.agent) == last_domain && request.core != last_core
+        };
+        let found =
+            if run < parameters.local_batch { queue.pending.iter().position(near) } else { None };
+        let request = queue.pending.remove(found.unwrap_or(0)).expect("somebody waits");
+        let domain = parameters.domain(request.agent);
+        self.run = if domain == last_domain { run.saturating_add(1) } else { 1 };
+        (self.last_domain, self.last_core) = (domain, request.core);
+        request
+    }
+}
+
+impl Engine {
+    /// Each core that is not done, and what it waits for.
+    pub fn describe(&self, world: &World) -> Vec<String> {
+        let place = |line: LineAt, word: u8| {
+            let name = world.ledger.name(at(line).name());
+            format!("{} ({})", name.name, name.words[usize::from(word)])
+        };
+        let describe = |(number, core): (usize, &CoreState)| {
+            let what = match core.status {
+                Status::Done => return None,
+                Status::Ready => "can run".to_owned(),
+                Status::Fetching { line, word } => format!("waits for line {}", place(line, word)),
+                Status::Joining { line } => format!("waits for its request for {}", place(line, 0)),
+                Status::Draining => "waits for its stores".to_owned(),
+                Status::Spinning { line, word } => format!("spins on {}", place(line, word)),
+                Status::Parked => {
+                    let last = core.last_locked;
+                    let last = if last.is_null() { "none".to_owned() } else { place(last, 0) };
+                    format!("sleeps; the line of its last locked operation: {last}")
+                }
+                Status::Meeting => "waits for all others".to_owned(),
+            };
+            Some(format!("core {number}, at {} ns: {what}", core.clock / 1000))
+        };
+        self.cores.iter().enumerate().filter_map(describe).collect()
+    }
+}

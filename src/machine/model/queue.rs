@@ -1,0 +1,178 @@
+//! The two queues of the engine: cores that can run, and events of lines.
+
+use super::parameters::Ps;
+
+/// Bits of a key that tell cores apart.
+const CORE_BITS: u32 = 10;
+/// A time that never comes.
+pub const NEVER: Ps = Ps::MAX;
+
+/// Cores that can run, by clock, then by number. The first stays in place while it runs,
+/// since most often it is put back.
+#[derive(Debug, Default)]
+pub struct Cores(Vec<u64>);
+
+fn key(core: usize, clock: Ps) -> u64 {
+    debug_assert!(core < 1 << CORE_BITS && clock < 1 << (64 - CORE_BITS));
+    clock << CORE_BITS | core as u64
+}
+
+impl Cores {
+    /// The first core and its clock.
+    #[inline]
+    pub fn first(&self) -> Option<(usize, Ps)> {
+        let key = *self.0.first()?;
+        Some(((key & ((1 << CORE_BITS) - 1)) as usize, key >> CORE_BITS))
+    }
+
+    /// The clock of the second core.
+    #[inline]
+    pub fn second_clock(&self) -> Ps {
+        let children = &self.0[1..self.0.len().min(3)];
+        children.iter().min().map_or(NEVER, |key| key >> CORE_BITS)
+    }
+
+    /// Adds a core.
+    pub fn push(&mut self, core: usize, clock: Ps) {
+        self.0.push(key(core, clock));
+        let mut at = self.0.len() - 1;
+        while at > 0 && self.0[at] < self.0[(at - 1) / 2] {
+            self.0.swap(at, (at - 1) / 2);
+            at = (at - 1) / 2;
+        }
+    }
+
+    /// Puts the first core back with a later clock.
+    #[inline]
+    pub fn delay_first(&mut self, core: usize, clock: Ps) {
+        self.0[0] = key(core, clock);
+        self.sift_down();
+    }
+
+    /// Takes the first core out.
+    pub fn pop_first(&mut self) {
+        let last = self.0.pop().expect("there is a core");
+        if let Some(first) = self.0.first_mut() {
+            *first = last;
+            self.sift_down();
+        }
+    }
+
+    #[inline]
+    fn sift_down(&mut self) {
+        let keys = &mut self.0[..];
+        let (mut at, moved) = (0, keys[0]);
+        loop {
+            let left = 2 * at + 1;
+            if left >= keys.len() {
+                break;
+            }
+            let right = (left + 1).min(keys.len() - 1);
+            let child = if keys[right] < keys[left] { right } else { left };
+            if keys[child] >= moved {
+                break;
+            }
+            keys[at] = keys[child];
+            at = child;
+        }
+        keys[at] = moved;
+    }
+}
+
+/// Events by time, then by `order`, then first come.
+#[derive(Debug)]
+pub struct Events<T> {
+    heap: std::collections::BinaryHeap<std::cmp::Reverse<(Ps, u64, u32)>>,
+    slots: Vec<Option<T>>,
+    free: Vec<u32>,
+    sequence: u64,
+}
+
+impl<T> Default for Events<T> {
+    fn default() -> Self {
+        Self { heap: Default::default(), slots: Vec::new(), free: Vec::new(), sequence: 0 }
+    }
+}
+
+impl<T> Events<T> {
+    /// When the first is due.
+    #[inline]
+    pub fn first_time(&self) -> Ps {
+        self.heap.peek().map_or(NEVER, |first| first.0.0)
+    }
+
+    /// Adds an event. Of those of one time, those that are `early` come first.
+    pub fn push(&mut self, time: Ps, early: bool, event: T) {
+        self.sequence += 1;
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.slots[slot as usize] = Some(event);
+                slot
+            }
+            None => {
+                self.slots.push(Some(event));
+                self.slots.len() as u32 - 1
+            }
+        };
+        let order = if early { 0 } else { 1 << 62 } | self.sequence;
+        self.heap.push(std::cmp::Reverse((time, order, slot)));
+    }
+
+    /// Takes the first event.
+    pub fn pop(&mut self) -> Option<(Ps, T)> {
+        let std::cmp::Reverse((time, _, slot)) = self.heap.pop()?;
+        self.free.push(slot);
+        self.slots[slot as usize].take().map(|event| (time, event))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn cores_come_in_order(steps in prop::collection::vec((0usize..1024, 0u64..500), 1..300)) {
+            let (mut cores, mut oracle) = (Cores::default(), BTreeSet::new());
+            for (core, clock) in steps {
+                match core % 3 {
+                    0 if !oracle.is_empty() => {
+                        cores.pop_first();
+                        oracle.pop_first();
+                    }
+                    1 if !oracle.is_empty() => {
+                        let (before, first): (Ps, usize) = oracle.pop_first().unwrap();
+                        cores.delay_first(first, before + clock);
+                        oracle.insert((before + clock, first));
+                    }
+                    _ if oracle.iter().all(|(_, other)| *other != core) => {
+                        cores.push(core, clock);
+                        oracle.insert((clock, core));
+                    }
+                    _ => {}
+                }
+                let first = oracle.first().map(|(clock, core)| (*core, *clock));
+                prop_assert_eq!(cores.first(), first);
+                if !oracle.is_empty() {
+                    let second = oracle.iter().nth(1).map_or(NEVER, |(clock, _)| *clock);
+                    prop_assert_eq!(cores.second_clock(), second);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn early_events_come_first_and_the_rest_as_they_came() {
+        let mut events = Events::default();
+        for (time, early, event) in
+            [(5, false, 'c'), (5, false, 'd'), (5, true, 'b'), (1, false, 'a')]
+        {
+            events.push(time, early, event);
+        }
+        let order: Vec<(Ps, char)> = std::iter::from_fn(|| events.pop()).collect();
+        assert_eq!(order, [(1, 'a'), (5, 'b'), (5, 'c'), (5, 'd')]);
+        assert_eq!(events.first_time(), NEVER);
+    }
+}

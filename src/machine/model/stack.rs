@@ -1,0 +1,85 @@
+//! Stacks for coroutines: one mapping, a guard page under each.
+
+use corosensei::stack::{Stack, StackPointer};
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+use std::num::NonZeroUsize;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+const PAGE: usize = 4096;
+/// Memory of a stack, of which only what is touched becomes resident: a page or two.
+const USABLE: usize = 128 * 1024;
+const EACH: usize = USABLE + PAGE;
+/// Distance of two stacks' tops within their pages. Stacks that start at the same offset
+/// have their hot lines in the same sets of the caches of the machine that runs the model.
+const COLOUR: usize = 192;
+
+/// Stacks for a number of cores.
+pub struct Stacks(Rc<Mapping>);
+
+struct Mapping {
+    base: NonNull<u8>,
+    count: usize,
+}
+
+impl Stacks {
+    /// Maps `count` stacks.
+    ///
+    /// # Errors
+    /// Where the kernel does not give the address space.
+    pub fn new(count: usize) -> std::io::Result<Self> {
+        let (prot, flags) =
+            (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::NORESERVE);
+        // SAFETY: a new anonymous mapping at an address of the kernel's choice replaces
+        // nothing.
+        let base = unsafe { mmap_anonymous(std::ptr::null_mut(), count * EACH, prot, flags)? };
+        let base = NonNull::new(base.cast::<u8>()).expect("mmap returns no null mapping");
+        let mapping = Mapping { base, count };
+        for stack in 0..count {
+            // SAFETY: the page lies in the mapping just made, and nothing uses it yet.
+            unsafe {
+                mprotect(base.as_ptr().add(stack * EACH).cast(), PAGE, MprotectFlags::empty())?;
+            }
+        }
+        Ok(Self(Rc::new(mapping)))
+    }
+
+    /// All stacks, each once.
+    pub fn take(self) -> impl Iterator<Item = ColouredStack> {
+        (0..self.0.count).map(move |number| ColouredStack { mapping: self.0.clone(), number })
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the mapping made in `new`; every stack in it holds a reference to it, so
+        // none is left. Failing to unmap it leaks it, no more.
+        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.count * EACH) };
+    }
+}
+
+/// One of [`Stacks`].
+pub struct ColouredStack {
+    mapping: Rc<Mapping>,
+    number: usize,
+}
+
+impl ColouredStack {
+    fn start(&self) -> usize {
+        self.mapping.base.as_ptr() as usize + self.number * EACH
+    }
+}
+
+// SAFETY: `limit` is the lowest and `base` the highest address of memory that is readable
+// and writable but for the guard page at its low end, that nobody else is given, and that
+// stays mapped as long as `self`. Both are aligned: 192 is a multiple of 16.
+unsafe impl Stack for ColouredStack {
+    fn base(&self) -> StackPointer {
+        let top = self.start() + EACH - self.number * COLOUR % PAGE;
+        NonZeroUsize::new(top).expect("a mapping is not at address 0")
+    }
+
+    fn limit(&self) -> StackPointer {
+        NonZeroUsize::new(self.start()).expect("a mapping is not at address 0")
+    }
+}

@@ -1,0 +1,469 @@
+//! A modelled machine with the cores of one storm, as its lines and cores see it.
+//!
+//! The core with the smallest clock runs. It may run on as long as nothing that others do
+//! could have an effect before what it does: a request takes some time to reach a line
+//! ([`Parameters::lookahead_ps`]), so a core that hits its own cache may be that far ahead
+//! of the others and the order of effects is still exact.
+
+use super::directory::Need;
+use super::engine::{Engine, Status, Store};
+use super::ledger::{Accounts, Ledger};
+use super::line::{ModelLine, RequestKind};
+use super::parameters::{Parameters, Ps};
+use crate::machine::LineName;
+use corosensei::Yielder;
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// Where a core is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The agent whose cache it uses; hyperthreads share one.
+    pub agent: u16,
+    /// The socket.
+    pub socket: u16,
+}
+
+/// A machine with the cores of one storm. Lines are made, and used, while it is
+/// [entered](World::enter).
+pub struct World {
+    id: u32,
+    parameters: Parameters,
+    clock: Cell<Ps>,
+    /// Until when the running core may go on; before all time where its accesses need a
+    /// closer look.
+    runs_until: Cell<Ps>,
+    agent: Cell<u16>,
+    core: Cell<usize>,
+    /// Accesses cost nothing and move nothing: no core runs, or it has paused the model.
+    direct: Cell<bool>,
+    pub(super) ledger: Ledger,
+    pub(super) engine: RefCell<Engine>,
+}
+
+thread_local! {
+    static WORLD: Cell<*const World> = const { Cell::new(ptr::null()) };
+}
+
+static WORLDS: AtomicU32 = AtomicU32::new(0);
+
+/// The world that the calling thread is in.
+#[inline(always)]
+pub(super) fn current<'a>() -> &'a World {
+    let world = WORLD.get();
+    assert!(!world.is_null(), "the thread is in a world of the model");
+    // SAFETY: `Entered` borrows the world and takes the pointer back before that borrow
+    // ends. Callers do not keep the reference.
+    unsafe { &*world }
+}
+
+/// Shows that the calling thread is in a world; it leaves when this drops.
+pub struct Entered<'a>(PhantomData<(&'a World, *const ())>);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        WORLD.set(ptr::null());
+    }
+}
+
+impl World {
+    /// A machine with a core at each of `places`.
+    ///
+    /// # Panics
+    /// Where there are no places, or places that the machine does not have.
+    pub fn new(parameters: &Parameters, places: &[Place]) -> Self {
+        let agents = parameters.shape.agents();
+        assert!((1..=crate::machine::CORES_MAX).contains(&places.len()), "a storm has cores");
+        assert!(places.iter().all(|place| usize::from(place.agent) < agents), "an agent exists");
+        let id = WORLDS.fetch_add(1, Relaxed) + 1;
+        assert!(id != 0, "worlds have numbers of their own");
+        Self {
+            id,
+            parameters: *parameters,
+            clock: Cell::new(1),
+            runs_until: Cell::new(0),
+            agent: Cell::new(0),
+            core: Cell::new(0),
+            direct: Cell::new(true),
+            ledger: Ledger::default(),
+            engine: RefCell::new(Engine::new(parameters, places)),
+        }
+    }
+
+    /// Puts the calling thread into this world.
+    ///
+    /// # Panics
+    /// Where it is in one.
+    pub fn enter(&self) -> Entered<'_> {
+        assert!(WORLD.get().is_null(), "a thread is in one world at a time");
+        WORLD.set(self);
+        Entered(PhantomData)
+    }
+
+    /// What was recorded of each line since the last [`forget`](Self::forget).
+    pub fn accounts(&self) -> Accounts {
+        self.ledger.accounts()
+    }
+
+    /// Accesses since the last [`forget`](Self::forget).
+    pub fn accesses(&self) -> u64 {
+        self.ledger.accesses()
+    }
+
+    /// Starts recording from nothing.
+    pub fn forget(&self) {
+        self.ledger.forget();
+        self.engine.borrow_mut().forget();
+    }
+
+    #[inline(always)]
+    pub(super) fn id(&self) -> u32 {
+        self.id
+    }
+
+    pub(super) fn name(&self, name: &'static LineName) -> u16 {
+        self.ledger.number(name)
+    }
+
+    #[inline(always)]
+    pub(super) fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    #[inline(always)]
+    pub(super) fn clock(&self) -> Ps {
+        self.clock.get()
+    }
+
+    #[inline(always)]
+    pub(super) fn agent(&self) -> u16 {
+        self.agent.get()
+    }
+
+    #[inline(always)]
+    pub(super) fn core(&self) -> usize {
+        self.core.get()
+    }
+
+    /// Whether the running core may do the next access without a look at others.
+    #[inline(always)]
+    pub(super) fn may_run_on(&self) -> bool {
+        self.clock.get() <= self.runs_until.get()
+    }
+
+    #[inline(always)]
+    pub(super) fn note_read_hit(&self, name: u16) {
+        self.advance(self.parameters.load_hit_ps);
+        self.ledger.count(&self.ledger.reads, name);
+    }
+
+    #[inline(always)]
+    pub(super) fn note_write_hit(&self, name: u16, ps: Ps) {
+        self.advance(ps);
+        self.ledger.count(&self.ledger.writes, name);
+    }
+
+    /// The running core has been busy.
+    #[inline(always)]
+    pub(super) fn advance(&self, ps: Ps) {
+        self.clock.set(self.clock.get() + ps);
+    }
+
+    /// A load that may not be a hit.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn read(&self, line: &ModelLine, word: usize) -> u64 {
+        if self.direct.get() {
+            return line.state(self, |_| line.word(word).load(Relaxed));
+        }
+        self.take_turn();
+        let forwarded = self.engine.borrow().cores[self.core()].forwards(line, word);
+        if let Some(value) = forwarded {
+            self.note_read_hit(line.name());
+            return value;
+        }
+        let hoisted =
+            self.parameters.hoist_loads && self.engine.borrow().is_last_locked(self.core(), line);
+        while !hoisted && !line.state(self, |state| state.directory.readable(self.agent())) {
+            if !self.join(line) {
+                self.fetch(line, word, Need::Copy);
+                self.ledger.count(&self.ledger.reads, line.name());
+                return line.word(word).load(Relaxed);
+            }
+        }
+        self.note_read_hit(line.name());
+        line.word(word).load(Relaxed)
+    }
+
+    /// Makes a line ready for a read-modify-write by the running core; stores before it
+    /// are done first.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn write(&self, line: &ModelLine, word: usize, need: Need) {
+        if self.direct.get() {
+            return line.state(self, |_| ());
+        }
+        self.drain();
+        self.take_turn();
+        while !self.can_write(line) {
+            if !self.join(line) {
+                self.fetch(line, word, need);
+                self.ledger.count(&self.ledger.writes, line.name());
+                line.state(self, |state| state.last_word = word as u8);
+                self.engine.borrow_mut().cores[self.core()].last_locked = line;
+                return;
+            }
+        }
+        self.note_write_hit(line.name(), self.parameters.rmw_hit_ps);
+        line.state(self, |state| state.note_use(self.clock(), word));
+        self.engine.borrow_mut().cores[self.core()].last_locked = line;
+    }
+
+    /// Lets those go on that spin on a line.
+    pub(super) fn after_write(&self, line: &ModelLine) {
+        if self.direct.get() || line.state(self, |state| state.waiting == 0) {
+            return;
+        }
+        self.engine.borrow_mut().wake_spinners(self, line, self.clock());
+        self.look_again();
+    }
+
+    /// Whether the running core owns a line, and others do not wait too long for it.
+    fn can_write(&self, line: &ModelLine) -> bool {
+        let busy = self.engine.borrow().cores[self.core()].is_asking_for(line);
+        !busy && line.state(self, |state| state.may_reuse(self.agent(), self.parameters.reuse_k))
+    }
+
+    /// A plain store that may not be a hit: into the store buffer.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn store(&self, line: &ModelLine, word: usize, value: u64) {
+        if self.direct.get() {
+            return line.state(self, |_| line.word(word).store(value, Relaxed));
+        }
+        self.take_turn();
+        self.note_write_hit(line.name(), self.parameters.store_ps);
+        if self.engine.borrow().cores[self.core()].buffer.is_empty() && self.can_write(line) {
+            line.state(self, |state| state.note_use(self.clock(), word));
+            line.word(word).store(value, Relaxed);
+            return self.after_write(line);
+        }
+        if self.engine.borrow().cores[self.core()].is_buffer_full() {
+            self.drain();
+        }
+        let mut engine = self.engine.borrow_mut();
+        let first = engine.cores[self.core()].buffer.is_empty();
+        engine.cores[self.core()].buffer.push_back(Store { line, word: word as u8, value });
+        if first {
+            engine.request(
+                self,
+                self.core(),
+                line,
+                word,
+                (Need::Ownership, RequestKind::Store),
+                self.clock(),
+            );
+        } else {
+            line.state(self, |state| state.in_flight += 1);
+        }
+        drop(engine);
+        self.look_again();
+    }
+
+    /// Asks for a line in a writable state, and goes on.
+    pub(super) fn prefetch_w(&self, line: &ModelLine) {
+        if self.direct.get() {
+            return;
+        }
+        self.take_turn();
+        let mut engine = self.engine.borrow_mut();
+        let asking = engine.cores[self.core()].is_asking_for(line);
+        if asking || line.state(self, |state| state.directory.writable(self.agent())) {
+            return;
+        }
+        engine.request(
+            self,
+            self.core(),
+            line,
+            0,
+            (Need::Ownership, RequestKind::Prefetch),
+            self.clock(),
+        );
+        drop(engine);
+        self.look_again();
+    }
+
+    /// Waits for a line.
+    fn fetch(&self, line: &ModelLine, word: usize, need: Need) {
+        let core = self.core();
+        let mut engine = self.engine.borrow_mut();
+        engine.request(self, core, line, word, (need, RequestKind::Core), self.clock());
+        drop(engine);
+        self.wait(Status::Fetching { line, word: word as u8 });
+    }
+
+    /// Waits for the running core's own request for a line; false where there is none.
+    fn join(&self, line: &ModelLine) -> bool {
+        let asking = self.engine.borrow().cores[self.core()].is_asking_for(line);
+        if asking {
+            self.wait(Status::Joining { line });
+        }
+        asking
+    }
+
+    /// Waits until all stores of the running core are done.
+    pub(super) fn drain(&self) {
+        if !self.direct.get() && !self.engine.borrow().cores[self.core()].buffer.is_empty() {
+            self.wait(Status::Draining);
+        }
+    }
+
+    /// Waits until somebody writes to a line.
+    pub(super) fn spin(&self, line: &ModelLine, word: usize) {
+        assert!(!self.direct.get(), "outside of the model nobody else writes");
+        line.state(self, |state| {
+            state.waiting += 1;
+            state.queue().spinners.push(self.core() as u16);
+        });
+        self.wait(Status::Spinning { line, word: word as u8 });
+    }
+
+    /// A spinning core has noticed that it may go on.
+    pub(super) fn leave_spin(&self) {
+        self.advance(self.parameters.spin_exit_ps);
+    }
+
+    /// Sleeps until [`unpark`](Self::unpark).
+    pub(super) fn park(&self) {
+        self.drain();
+        self.take_turn();
+        let token = self.engine.borrow_mut().cores[self.core()].token.take();
+        match token {
+            Some(at) => self.clock.set(self.clock().max(at)),
+            None => self.wait(Status::Parked),
+        }
+    }
+
+    /// Wakes a core, once what this one has stored can be seen.
+    pub(super) fn unpark(&self, core: usize) {
+        self.drain();
+        self.take_turn();
+        let at = self.clock() + self.parameters.work.wake_ps;
+        self.engine.borrow_mut().unpark(core, at);
+        self.look_again();
+    }
+
+    /// Moves `bytes` to or from the memory of the core's socket, which takes `alone_ps`
+    /// where nobody else does.
+    pub(super) fn stream(&self, bytes: u64, alone_ps: Ps) {
+        if self.parameters.memory_bytes_per_us == 0 {
+            return self.advance(alone_ps);
+        }
+        self.take_exact_turn();
+        let busy_ps = bytes * 1_000_000 / self.parameters.memory_bytes_per_us;
+        let served = self.engine.borrow_mut().stream(self.core(), self.clock(), busy_ps);
+        self.clock.set(served.max(self.clock() + alone_ps));
+    }
+
+    /// Waits for all cores, and begins again with them, apart by up to `stagger_ps`.
+    pub fn meet(&self, stagger_ps: Ps) {
+        self.drain();
+        self.engine.borrow_mut().cores[self.core()].stagger_ps = stagger_ps;
+        self.wait(Status::Meeting);
+    }
+
+    /// Stops or resumes charging the running core.
+    pub fn pause(&self, paused: bool) {
+        if paused {
+            self.drain();
+        }
+        self.direct.set(paused);
+        self.look_again();
+    }
+
+    /// Lets the running core go on only when its clock is the smallest that could do
+    /// anything before.
+    fn take_turn(&self) {
+        if self.clock() > self.engine.borrow_mut().runs_until(false) {
+            self.wait(Status::Ready);
+        }
+    }
+
+    /// The same without looking ahead: for what is shared without a line.
+    fn take_exact_turn(&self) {
+        while self.clock() > self.engine.borrow_mut().runs_until(true) {
+            self.wait(Status::Ready);
+        }
+    }
+
+    /// Others may have come to be before what the running core does next.
+    fn look_again(&self) {
+        let slow = self.direct.get() || self.engine.borrow().cores[self.core()].needs_care();
+        let until = if slow { 0 } else { self.engine.borrow_mut().runs_until(false) };
+        self.runs_until.set(until);
+    }
+
+    /// Leaves the running core as `status` says, until it runs again.
+    fn wait(&self, status: Status) {
+        let (core, direct) = (self.core(), self.direct.get());
+        let next = {
+            let mut engine = self.engine.borrow_mut();
+            engine.leave(core, self.clock(), status);
+            engine.next(self)
+        };
+        if next != Some(core) {
+            let yielder = self.engine.borrow().cores[core].yielder;
+            // SAFETY: the yielder stands on the coroutine's stack as long as the coroutine
+            // runs, which it does right here.
+            unsafe { (*yielder).suspend(()) };
+        }
+        self.direct.set(direct);
+        self.resume(core);
+    }
+
+    /// Makes `core`, the first of those that can run, the one that runs.
+    pub(super) fn resume(&self, core: usize) {
+        let place = {
+            let mut engine = self.engine.borrow_mut();
+            self.clock.set(engine.start(core));
+            engine.cores[core].place
+        };
+        self.core.set(core);
+        self.agent.set(place.agent);
+        self.look_again();
+    }
+
+    /// The running core is where it begins: its accesses are charged from now on.
+    pub(super) fn begin(&self, core: usize, yielder: &Yielder<(), ()>) {
+        self.direct.set(false);
+        self.engine.borrow_mut().cores[core].yielder = yielder;
+        self.resume(core);
+    }
+
+    /// The running core is done.
+    pub(super) fn finish(&self, core: usize) {
+        self.drain();
+        self.engine.borrow_mut().leave(core, self.clock(), Status::Done);
+    }
+
+    /// No core runs any more.
+    pub(super) fn halt(&self) {
+        self.direct.set(true);
+        self.runs_until.set(0);
+    }
+
+    /// A line goes while requests for it are under way.
+    #[cold]
+    pub(super) fn forget_line(id: u32, line: &ModelLine) {
+        let world = WORLD.get();
+        if world.is_null() || current().id != id || current().engine.borrow().is_abandoned() {
+            // Its world is over: nobody will look at the requests.
+            return;
+        }
+        current().drain();
+        let left = line.state(current(), |state| state.in_flight);
+        assert!(left == 0, "nobody frees a line that others ask for");
+    }
+}
