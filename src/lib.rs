@@ -4,9 +4,12 @@
 
 pub mod cli;
 pub mod cmd;
+pub mod diag;
+pub mod digest;
 pub mod exit;
 pub mod host;
 pub mod machine;
+pub mod machines;
 pub mod mm;
 pub mod numbers;
 pub mod report;

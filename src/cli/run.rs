@@ -23,6 +23,8 @@ Examples:
       long enough to quote, the document where you want it
   faultstorm run huge-anon --threads 4 --placement 0,2,4,6 --json - --quiet
       on chosen CPUs, the document to a pipe
+  faultstorm run huge-anon --on model:xeon-icelake-2s --threads 1..=128x2
+      on a machine that is not here: the same strategies in the model
 
 Exit codes: 0 done, 2 bad input or usage, 4 a storm failed, 5 interrupted (what
 was measured is on disk), 6 the machine cannot do what was asked.";
@@ -37,7 +39,8 @@ pub struct RunArgs {
     #[arg(value_name = "WORKLOAD")]
     pub workloads: Vec<String>,
 
-    /// World to run in: 'host', real threads on this machine. May be repeated
+    /// World to run in: 'host', real threads on this machine, or 'model:MACHINE', a
+    /// deterministic multicore (see 'list machines', or a path). May be repeated
     #[arg(long, value_name = "WORLD", default_value = "host", help_heading = "What")]
     pub on: Vec<World>,
 
@@ -47,7 +50,7 @@ pub struct RunArgs {
     pub strategy: Vec<String>,
 
     /// Numbers of threads: '1,2,4', '1..=8', or by doubling '1..=128x2' [default: 1
-    /// and as many as there are CPUs]
+    /// and as many as there are CPUs; in the model doublings up to 128]
     #[arg(long, value_name = "N..", value_parser = thread_counts, help_heading = "What")]
     pub threads: Option<NumberList>,
 
@@ -85,7 +88,7 @@ pub struct RunArgs {
     pub seed: u64,
 
     /// Length of a storm, as '100ms': a number with ns, us, ms or s [default: the
-    /// workload's]
+    /// workload's; in the model, where it is virtual, 2048 faults a thread]
     #[arg(
         long = "time",
         value_name = "TIME",
@@ -95,7 +98,7 @@ pub struct RunArgs {
     pub time_ns: Option<u64>,
 
     /// Unmeasured storming at the start of each storm, as '50ms'; '0s' for none
-    /// [default: the workload's]
+    /// [default: the workload's; in the model none]
     #[arg(
         long = "warmup",
         value_name = "TIME",
@@ -114,15 +117,24 @@ pub struct RunArgs {
     )]
     pub faults: Option<u64>,
 
-    /// Measured storms of each cell; the interval of a result is over them
+    /// Measured storms of each cell; the interval of a result is over them. In the model
+    /// they differ by their seed [default: 5; in the model 1]
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 5,
         value_parser = value_parser!(u32).range(1..),
         help_heading = "How long"
     )]
-    pub repeats: u32,
+    pub repeats: Option<u32>,
+
+    /// Cells of the model that run at the same time [default: as many as there are CPUs]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = value_parser!(u32).range(1..=1024),
+        help_heading = "How long"
+    )]
+    pub jobs: Option<u32>,
 
     /// Skip the second pass, which counts transfers of cache lines
     #[arg(long, help_heading = "Output")]
@@ -164,6 +176,13 @@ pub enum Target {
     Stdout,
     /// A file.
     File(PathBuf),
+}
+
+impl RunArgs {
+    /// Measured storms of each cell on the host.
+    pub fn host_repeats(&self) -> u32 {
+        self.repeats.unwrap_or(5)
+    }
 }
 
 impl FromStr for Target {

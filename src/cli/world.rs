@@ -8,17 +8,22 @@ use std::str::FromStr;
 pub enum World {
     /// Real threads on this machine's cores.
     Host,
+    /// The deterministic multicore: a machine by name or path.
+    Model(String),
 }
 
 /// Why `--on` is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WorldError {
     /// A world of the design that this version cannot run.
-    #[error("the world '{0}' does not run in this version: only 'host' does")]
+    #[error("the world '{0}' does not run in this version: 'host' and 'model:MACHINE' do")]
     NotYet(String),
     /// No world at all.
-    #[error("'{0}' is not a world: 'host' is the one that runs in this version")]
+    #[error("'{0}' is not a world: 'host' and 'model:MACHINE' are")]
     Unknown(String),
+    /// The model without a machine.
+    #[error("'model' needs a machine: 'model:NAME' or 'model:./FILE.toml'; see 'list machines'")]
+    NoMachine,
 }
 
 impl FromStr for World {
@@ -28,10 +33,11 @@ impl FromStr for World {
         match text {
             "host" => Ok(World::Host),
             "kernel" => Err(WorldError::NotYet(text.into())),
-            model if model == "model" || model.starts_with("model:") => {
-                Err(WorldError::NotYet(model.into()))
-            }
-            other => Err(WorldError::Unknown(other.into())),
+            "model" | "model:" => Err(WorldError::NoMachine),
+            other => match other.strip_prefix("model:") {
+                Some(machine) => Ok(World::Model(machine.into())),
+                None => Err(WorldError::Unknown(other.into())),
+            },
         }
     }
 }
@@ -40,6 +46,7 @@ impl fmt::Display for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             World::Host => f.write_str("host"),
+            World::Model(machine) => write!(f, "model:{machine}"),
         }
     }
 }
@@ -49,12 +56,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_host_runs() {
-        assert_eq!("host".parse(), Ok(World::Host));
-        assert_eq!(World::Host.to_string(), "host");
-        for world in ["kernel", "model:epyc-2s", "model"] {
-            assert_eq!(world.parse::<World>(), Err(WorldError::NotYet(world.into())));
+    fn worlds_are_told_by_their_names() {
+        for (text, world) in
+            [("host", World::Host), ("model:./mine.toml", World::Model("./mine.toml".into()))]
+        {
+            assert_eq!((text.parse(), world.to_string()), (Ok(world.clone()), text.to_owned()));
         }
+        assert_eq!("kernel".parse::<World>(), Err(WorldError::NotYet("kernel".into())));
+        assert_eq!("model".parse::<World>(), Err(WorldError::NoMachine));
         assert_eq!("hsot".parse::<World>(), Err(WorldError::Unknown("hsot".into())));
     }
 }

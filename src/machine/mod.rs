@@ -89,6 +89,9 @@ pub enum Work {
 pub trait Machine: Sized + Send + Sync + 'static {
     /// What threads share.
     type Line: Line;
+    /// Whether page frames have memory behind them; where not, clearing and copying is
+    /// only charged.
+    const HAS_MEMORY: bool = true;
 
     /// The core in whose name the caller runs: below the number of cores of the
     /// storm, and nobody else's while the caller runs.

@@ -64,6 +64,13 @@ impl<M: Machine> Core<M> {
         }
     }
 
+    /// Takes as many frames and counts as many pages in advance as `draw` says, so that the
+    /// batches of cores that do the same do not turn over together.
+    pub fn stagger<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, draw: u64) {
+        self.frames.stagger(&mm.frames.pool, &mm.waiters, draw as u32 as usize);
+        self.rss.stagger(&mm.rss, draw >> 32);
+    }
+
     /// Enters an RCU read section.
     #[inline(always)]
     pub fn read_section(&self) -> ReadSection {

@@ -149,16 +149,17 @@ pub struct Frames<M: Machine> {
     /// Free frames.
     pub pool: Pool<M>,
     arena: Arc<Arena>,
-    real: bool,
+    body: bool,
 }
 
 impl<M: Machine> Frames<M> {
-    /// The first `count` frames of `arena`. Where `real`, pages are cleared and
+    /// The first `count` frames of `arena`. With a `body`, pages are cleared and
     /// copied; else only the bookkeeping is done.
-    pub fn new(arena: Arc<Arena>, count: usize, real: bool) -> Self {
-        assert!(count <= arena.frames() || !real, "the arena has memory for every frame");
+    pub fn new(arena: Arc<Arena>, count: usize, body: bool) -> Self {
+        let needed = if body && M::HAS_MEMORY { count } else { 0 };
+        assert!(needed <= arena.frames(), "the arena has memory for every frame");
         let folios = slots(count, |_| Folio(M::Line::new(&FOLIO, [0; LINE_WORDS])));
-        Self { folios, pool: Pool::new(&ZONE, 1, count as u32), arena, real }
+        Self { folios, pool: Pool::new(&ZONE, 1, count as u32), arena, body }
     }
 
     /// Frames that there are, the zero page included.
@@ -168,7 +169,7 @@ impl<M: Machine> Frames<M> {
 
     /// Whether pages have content.
     pub fn has_content(&self) -> bool {
-        self.real
+        self.body && M::HAS_MEMORY
     }
 
     /// The folio of a frame.
@@ -186,8 +187,10 @@ impl<M: Machine> Frames<M> {
     /// Clears a frame that nobody else knows.
     #[inline]
     pub fn clear(&self, frame: Pfn) {
-        M::work(Work::ClearPage);
-        if self.real {
+        if self.body {
+            M::work(Work::ClearPage);
+        }
+        if self.has_content() {
             // SAFETY: the caller took the frame from the free list and has not yet
             // published it, so no other thread reaches this page.
             unsafe { self.arena.page(frame).write_bytes(0, PAGE_BYTES as usize) };
@@ -197,8 +200,10 @@ impl<M: Machine> Frames<M> {
     /// Copies `from`, a page that nobody writes, to `to`, a frame that nobody else knows.
     #[inline]
     pub fn copy(&self, from: Pfn, to: Pfn) {
-        M::work(Work::CopyPage);
-        if self.real {
+        if self.body {
+            M::work(Work::CopyPage);
+        }
+        if self.has_content() {
             assert_ne!(from, to, "a page is not copied to itself");
             let (from, to) = (self.arena.page(from), self.arena.page(to));
             // SAFETY: two different pages of the arena. `to` is unpublished; `from` is a

@@ -76,6 +76,8 @@ pub struct Mm<M: Machine, S: Strategy<M>> {
     vmas: Arc<Vmas<M, S>>,
     tree: VmaTree<M>,
     tables: Arc<Tables<M>>,
+    /// The top table as the processor knows it (CR3), without a look at `mm_struct`.
+    top: TableId,
     frames: Frames<M>,
     rss: Rss<M>,
     files: Vec<File<M>>,
@@ -85,23 +87,25 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     /// An empty space, with these files in its page cache.
     pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
         let lines = S::LAYOUT.lines.map(|name| M::Line::new(name, [0; LINE_WORDS]));
+        let (waiters, tables) = (Waiters::new(config.cores), Tables::new(config.tables));
+        let top = TableId(tables.pool.take(&waiters).expect("a space has a table at least"));
         let mm = Self {
             lines,
             words: S::mm_words(),
             rcu: Rcu::new(),
             queue: WaitQueue::new(config.cores),
-            waiters: Arc::new(Waiters::new(config.cores)),
+            waiters: Arc::new(waiters),
             vmas: Arc::new(Vmas::new(config.vmas)),
             tree: VmaTree::new(config.vmas),
-            tables: Arc::new(Tables::new(config.tables)),
+            tables: Arc::new(tables),
+            top,
             frames: Frames::new(arena, config.frames, config.real_body),
             rss: Rss::default(),
             files,
             config,
         };
         mm.field(S::LAYOUT.mm_users).store(mm.config.cores as u64, Ordering::Relaxed);
-        let pgd = mm.tables.pool.take(&mm.waiters).expect("a space has a table at least");
-        mm.field(S::LAYOUT.pgd).store(TableId(pgd).to_entry(), Ordering::Release);
+        mm.field(S::LAYOUT.pgd).store(top.to_entry(), Ordering::Release);
         mm
     }
 
@@ -183,7 +187,7 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     #[inline(always)]
     pub fn translate(&self, addr: Vaddr, access: Access) -> Result<Option<Pfn>, Trap> {
         let tables = self.tables.all();
-        let pud = self.pgd().of(tables).child(addr.index(Level::Pgd)).ok_or(Trap)?;
+        let pud = self.top.of(tables).child(addr.index(Level::Pgd)).ok_or(Trap)?;
         let pmd = pud.of(tables).child(addr.index(Level::Pud)).ok_or(Trap)?;
         let table = pmd.of(tables).child(addr.index(Level::Pmd)).ok_or(Trap)?;
         let entry = table.of(tables).entry(addr.index(Level::Pte));

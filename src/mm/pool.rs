@@ -83,6 +83,13 @@ impl Cache {
         self.0.pop()
     }
 
+    /// Begins with part of a batch, by `draw`.
+    pub fn stagger<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>, draw: usize) {
+        self.refill(pool, waiters);
+        let surplus = (draw % BATCH).min(self.0.len());
+        self.drain(pool, waiters, surplus);
+    }
+
     #[cold]
     fn refill<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) {
         pool.with(waiters, |free| {

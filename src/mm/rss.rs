@@ -69,6 +69,14 @@ impl<M: Machine> LocalRss<M> {
         }
     }
 
+    /// Begins with part of a batch, by `draw`: pages that the shared counter lacks.
+    pub fn stagger(&mut self, rss: &Rss<M>, draw: u64) {
+        let pages = draw % self.batch as u64;
+        let word = Member::Anon as usize;
+        self.line.fetch_add(word, pages, Ordering::Relaxed);
+        rss.0.fetch_sub(FIRST + word, pages, Ordering::Relaxed);
+    }
+
     /// Moves everything to the shared counters.
     #[cold]
     pub fn fold(&mut self, rss: &Rss<M>, waiters: &Waiters<M>) {

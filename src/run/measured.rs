@@ -30,6 +30,8 @@ pub struct Measured {
     pub lines: Option<Lines>,
     /// Nanoseconds per fault by stage; null where not timed.
     pub stages_ns: Option<BTreeMap<String, f64>>,
+    /// Nanoseconds per fault by what a core did; null outside the model.
+    pub time_split_ns: Option<TimeSplit>,
     /// What the scheme costs in memory; null where not measured.
     pub memory: Option<Memory>,
     /// Hardware counters; null where not read, and `provenance.perf` says why.
@@ -180,6 +182,37 @@ pub struct LineCount {
     pub transfer_share: Option<f64>,
     /// Its share of the time that cores waited for lines, 0 to 1; null outside the model.
     pub stall_share: Option<f64>,
+    /// Of that time, the share in which others were served first; null outside the model.
+    #[serde(default)]
+    pub queued_share: Option<f64>,
+    /// Transfers by the words concerned; empty outside the model. Two names that differ are
+    /// false sharing, unless one of them protects the other.
+    #[serde(default)]
+    pub word_pairs: Vec<WordPair>,
+}
+
+/// Transfers of a line between two of its words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WordPair {
+    /// The word last used where the line was.
+    pub left: String,
+    /// The word that it was fetched for.
+    pub wanted: String,
+    /// How often.
+    pub transfers: u64,
+}
+
+/// Where a fault's time went, in nanoseconds per fault, over all cores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TimeSplit {
+    /// Work without shared lines, hits of the own cache included.
+    pub private_work: f64,
+    /// Waiting for lines from other caches or from memory.
+    pub coherence: f64,
+    /// Spinning and sleeping for locks.
+    pub lock_wait: f64,
+    /// Sleeping for I/O.
+    pub io: f64,
 }
 
 /// What a scheme costs in memory.

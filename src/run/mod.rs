@@ -26,7 +26,7 @@ pub use cell::{Body, Cell, Key, Status, World};
 pub use latency::Latency;
 pub use measured::{
     Counts, FaultKind, Interval, Io, LineCount, Lines, Measured, Memory, OpStats, Perf,
-    PerfPerFault, Repeat, ThreadRepeat, fairness,
+    PerfPerFault, Repeat, ThreadRepeat, TimeSplit, WordPair, fairness,
 };
 pub use provenance::{BodyCache, CellCost, Clock, HostCpu, HostInfo, Provenance, Warning};
 pub use write::{WriteError, default_path, to_json, write_atomically};

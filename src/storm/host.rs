@@ -8,7 +8,7 @@ use super::round::Shared;
 use super::setup::{self, Options};
 use super::worker::Worker;
 use super::world::{self, Meeting, World};
-use super::{Recording, Spec, Storm, StormError, ThreadStorm};
+use super::{Recording, Spec, Storm, StormError, ThreadStorm, panic_message};
 use crate::host::affinity;
 use crate::host::clock::Clock;
 use crate::machine::Ordering;
@@ -293,12 +293,7 @@ fn find_stuck<A: Record, S: Strategy<Host<A>>>(
 }
 
 fn panicked(number: usize, payload: &(dyn Any + Send)) -> StormError {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let message = text.or_else(|| payload.downcast_ref::<String>().cloned());
-    StormError::Panicked {
-        thread: name(number),
-        message: message.unwrap_or_else(|| "no message".to_owned()),
-    }
+    StormError::Panicked { thread: name(number), message: panic_message(payload) }
 }
 
 /// Checks the books with the last round's pages in place, and again when everything

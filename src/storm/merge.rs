@@ -28,6 +28,7 @@ pub(super) fn merge(results: Vec<ThreadResult>, bytes_per_vma: u64) -> Result<St
         reset_ns: window.reset_ns,
         overlap_share: if window.whole_ns > 0.0 { window.window_ns / window.whole_ns } else { 0.0 },
         start_skew_ns: window.skew_ns_max,
+        threads_ns: 0.0,
         rounds: window.rounds,
         threads: Vec::with_capacity(results.len()),
         counts: Counts::default(),
@@ -53,6 +54,7 @@ pub(super) fn merge(results: Vec<ThreadResult>, bytes_per_vma: u64) -> Result<St
 }
 
 fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
+    storm.threads_ns += result.window.own_ns;
     storm.counts.add(&result.counts);
     for (sum, latency) in storm.latency.iter_mut().zip(&result.latency) {
         sum.add(latency).expect("histograms have the same bounds");

@@ -5,6 +5,7 @@ mod gate;
 pub mod host;
 mod merge;
 mod meter;
+pub mod model;
 pub mod order;
 pub mod plan;
 mod round;
@@ -13,4 +14,14 @@ mod spec;
 mod worker;
 mod world;
 
+pub use model::{ModelSpec, ModelStorm};
 pub use spec::{Counts, Io, Recording, Spec, Storm, StormError, ThreadStorm};
+
+use std::any::Any;
+
+/// What a thread said when it panicked.
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let message = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    message.unwrap_or_else(|| "no message".to_owned())
+}

@@ -51,6 +51,8 @@ pub(super) struct Window {
     pub skew_ns_max: f64,
     /// This thread's faults inside the window.
     pub faults: f64,
+    /// From this thread's start to its end.
+    pub own_ns: f64,
 }
 
 impl<W: World, S: Strategy<W>> Worker<'_, W, S> {
@@ -118,6 +120,7 @@ impl<W: World, S: Strategy<W>> Worker<'_, W, S> {
         meter.off();
         // The gate's ordering publishes the spans.
         shared.gate.wait()?;
+        window.own_ns += shared.clock.delta_ns(start, end);
         self.add_leg(window, !work.is_empty());
         // Nobody overwrites a span that another still reads.
         shared.gate.wait()

@@ -64,6 +64,8 @@ pub struct Storm {
     pub overlap_share: f64,
     /// Largest time between the first and the last thread's start of a round.
     pub start_skew_ns: f64,
+    /// From each thread's start to its end, all threads and rounds together.
+    pub threads_ns: f64,
     /// Rounds.
     pub rounds: u64,
     /// Each thread by itself.
@@ -156,6 +158,9 @@ pub enum StormError {
         /// How long it was waited for.
         waited_s: u64,
     },
+    /// No core of the model can go on.
+    #[error("no core can go on: {0}")]
+    Deadlock(String),
     /// The space does not add up.
     #[error("the books do not balance: {0}")]
     Books(String),

@@ -202,6 +202,7 @@ impl<'a, W: World, S: Strategy<W>> Worker<'a, W, S> {
     #[inline(always)]
     fn fault(&mut self, request: Request) -> Outcome {
         W::mark(stage::OUTSIDE);
+        W::work(Work::Trap);
         if self.until_sample > 0 {
             self.until_sample -= 1;
             return S::fault(&self.shared.mm, &mut self.core, request);

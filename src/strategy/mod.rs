@@ -10,12 +10,13 @@ mod unlocked;
 mod vma_refcount;
 
 use crate::machine::Machine;
+use crate::machine::model::Model;
 use crate::mm::fault::{Outcome, Request};
 use crate::mm::layout::{LINUX_7_2, MmLayout};
 use crate::mm::vma::Vma;
 use crate::mm::{Core, Mm};
 use crate::storm::host::OnHost;
-use crate::storm::{self, Spec, Storm, StormError};
+use crate::storm::{self, ModelSpec, ModelStorm, Spec, Storm, StormError};
 use crate::workload::Workload;
 
 /// A locking scheme: its own words, its own part of a fault, and what writers do for
@@ -80,15 +81,18 @@ pub struct Entry {
     pub refuses: fn(&Workload) -> Option<String>,
     /// Runs a storm on this machine's own cores.
     pub run: fn(&Spec) -> Result<Storm, StormError>,
+    /// Runs a storm in the model.
+    pub model: fn(&ModelSpec) -> Result<ModelStorm, StormError>,
 }
 
-const fn entry<S: Scheme + OnHost>() -> Entry {
+const fn entry<S: Scheme + OnHost + Strategy<Model>>() -> Entry {
     Entry {
         name: S::NAME,
         summary: S::SUMMARY,
         who: S::WHO,
         refuses: S::refuses,
         run: storm::host::run::<S>,
+        model: storm::model::run::<S>,
     }
 }
 

@@ -4,7 +4,6 @@
 //! `diag` says what is wrong with it). Past it a workload is valid by type: indices point
 //! at something, sizes are whole pages, no storm is empty.
 
-mod diag;
 mod lower;
 mod memory;
 mod read;
@@ -15,8 +14,8 @@ mod source;
 pub mod units;
 mod wire;
 
-pub use diag::Diagnostics;
-pub(crate) use diag::nearest;
+pub use crate::diag::Diagnostics;
+pub(crate) use crate::diag::nearest;
 pub use memory::Memory;
 pub use resolved::{digest, resolved};
 pub use schema::schema;

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::diag::{Diagnostic, meant, nearest};
 use super::wire::{Document, Entry};
+use crate::diag::{Diagnostic, meant, nearest};
 
 /// Reads a workload file as far as it can be read. Mistakes go to `mistakes`;
 /// `None` where the text is not TOML, so that nothing can be said of its meaning.

@@ -38,10 +38,7 @@ pub fn digest(workload: &Workload) -> String {
     if let Value::Object(keys) = &mut storm {
         keys.retain(|key, _| !matches!(key.as_str(), "summary" | "analysis" | "expect"));
     }
-    let hash = storm.to_string().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    format!("{hash:016x}")
+    crate::digest::digest(storm.to_string().as_bytes())
 }
 
 fn file(file: &File) -> Value {

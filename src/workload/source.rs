@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::diag::{Diagnostic, Diagnostics, meant};
 use super::{Workload, lower, read, shipped};
+use crate::diag::{Diagnostic, Diagnostics, meant};
 
 /// What the machine that is to run a workload has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,10 +11,12 @@ use crate::mm::fault::{Fallback, Kind};
 use crate::mm::stage;
 use crate::run::{
     Counts, FaultKind, Io, Latency, LineCount, Lines, Measured, Memory, Perf, PerfPerFault, Repeat,
-    ThreadRepeat, fairness,
+    ThreadRepeat, TimeSplit, fairness,
 };
 use crate::stats;
-use crate::storm::{self, Storm, ThreadStorm};
+use crate::storm::{self, ModelStorm, Storm, ThreadStorm};
+
+mod model;
 
 /// What the storms of one cell have measured so far.
 #[derive(Default)]
@@ -26,6 +28,7 @@ pub(super) struct Collected {
     io: Option<storm::Io>,
     lines: Option<Lines>,
     stages_ns: Option<BTreeMap<String, f64>>,
+    time_split_ns: Option<TimeSplit>,
     bytes_per_vma: Option<u64>,
     perf: Option<Perf>,
     /// Time that its storms took, set-up and teardown included.
@@ -69,6 +72,13 @@ impl Collected {
         self.lines = storm.lines.as_ref().and_then(|tally| lines(tally, storm.counts.faults));
     }
 
+    /// Takes over what the model alone can tell; of several storms the last.
+    pub fn model(&mut self, storm: &ModelStorm) {
+        let faults = storm.storm.counts.faults;
+        self.lines = model::lines(&storm.accounts, faults);
+        self.time_split_ns = model::time_split(storm);
+    }
+
     /// Takes over what a storm that timed stages found.
     pub fn stages(&mut self, storm: &Storm) {
         let faults = storm.counts.faults;
@@ -101,6 +111,7 @@ impl Collected {
             io: self.io.as_ref().and_then(io),
             lines: self.lines.clone(),
             stages_ns: self.stages_ns.clone(),
+            time_split_ns: self.time_split_ns.clone(),
             memory: self.bytes_per_vma.map(|bytes| Memory {
                 bytes_per_vma: Some(bytes as f64),
                 deferred_free_peak: None,
@@ -216,6 +227,8 @@ fn lines(tally: &Tally, faults: u64) -> Option<Lines> {
                 transfers: line.transfers,
                 transfer_share: None,
                 stall_share: None,
+                queued_share: None,
+                word_pairs: Vec::new(),
             }),
         }
     }
@@ -254,6 +267,7 @@ mod tests {
             reset_ns: 5e5,
             overlap_share: 0.99,
             start_skew_ns: 40.0,
+            threads_ns: 1e6,
             rounds: 1,
             threads: vec![ThreadStorm {
                 group: "all".into(),

@@ -15,7 +15,8 @@ use crate::strategy::Entry;
 use crate::workload::units::approximate_size;
 use crate::workload::{PAGE_BYTES, Until, Workload, digest};
 
-/// Everything that is to be run.
+/// Everything that is to be run on the host.
+#[derive(Default)]
 pub(super) struct Matrix {
     /// In the order in which they are run.
     pub groups: Vec<Group>,
@@ -115,6 +116,13 @@ impl Matrix {
         }
     }
 
+    /// Every cell's key, and its workload.
+    pub fn keys(&self) -> impl Iterator<Item = (&Key, &Workload)> {
+        self.groups
+            .iter()
+            .flat_map(|group| group.cells.iter().map(move |cell| (&cell.key, &group.workload)))
+    }
+
     /// The CPUs of the largest storm.
     pub fn cpus(&self) -> &[usize] {
         let largest = self.groups.iter().max_by_key(|group| group.cpus.len());
@@ -175,7 +183,7 @@ fn as_run(mut workload: Workload, args: &RunArgs) -> Workload {
 }
 
 /// The key of a group's cells, without their strategies.
-fn key(
+pub(super) fn key(
     args: &RunArgs,
     workload: &Workload,
     digest: &str,

@@ -3,10 +3,14 @@
 mod collect;
 mod document;
 mod matrix;
+mod models;
 mod progress;
 mod provenance;
 mod storms;
+mod sweep;
 mod warnings;
+
+use std::io;
 
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
@@ -15,10 +19,11 @@ use self::document::{Document, write_csv};
 use self::matrix::Matrix;
 use self::progress::Progress;
 use self::storms::{Ending, Storms};
-use super::console::{print, style};
+use self::sweep::Point;
+use super::console::{color, print, style};
 use super::error::CommandError;
 use super::names;
-use crate::cli::RunArgs;
+use crate::cli::{RunArgs, World};
 use crate::exit::Exit;
 use crate::host::Roots;
 use crate::host::clock::Clock;
@@ -27,11 +32,12 @@ use crate::host::interrupt::Interrupt;
 use crate::host::preflight::Facts;
 use crate::host::steal::StealMeter;
 use crate::host::topology::Topology;
+use crate::machines::Machine;
 use crate::mm::frames::Arena;
 use crate::report;
 use crate::run::Run;
 use crate::storm::Recording;
-use crate::workload::{SEED, resolved};
+use crate::workload::{SEED, Workload, resolved, shipped};
 
 /// Runs the storms that were asked for, prints the tables and writes the document.
 ///
@@ -45,28 +51,43 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
     let started = Timestamp::now();
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
-    let matrix = matrix(args, &topology, &facts)?;
+    let (hosted, machines) = (args.on.contains(&World::Host), machines(args)?);
+    let strategies = names::strategies(&args.strategy)?;
+    let workloads = workloads(args, &facts)?;
+    let of_model = sweep::workloads(args, workloads.clone());
+    let points = sweep::points(args, &of_model, &strategies, &machines)?;
+    let matrix = match hosted {
+        true => {
+            let machine = provenance::machine(&facts);
+            Matrix::new(args, workloads, &strategies, &topology, &machine)?
+        }
+        false => Matrix::default(),
+    };
     matrix.fits(facts.memory.usable_bytes(&facts.limits))?;
     let clock = Clock::new();
 
     let mut run = Run::new(provenance::provenance(started, args.seed, &topology, &facts, &clock));
-    run.provenance.body_cache = provenance::body_cache(matrix.frames, topology.llc_bytes);
-    let found = findings(&facts, &topology, matrix.cpus());
-    run.provenance.warnings.extend(found.iter().map(warnings::of_machine));
-    run.provenance.warnings.extend(warnings::of_profile(&run.provenance.profile));
-    for group in &matrix.groups {
-        for cell in &group.cells {
-            let digest = cell.key.workload_digest.clone();
-            run.workloads.entry(digest).or_insert_with(|| resolved(&group.workload));
-        }
+    if hosted {
+        run.provenance.body_cache = provenance::body_cache(matrix.frames, topology.llc_bytes);
+        let found = findings(&facts, &topology, matrix.cpus());
+        run.provenance.warnings.extend(found.iter().map(warnings::of_machine));
+        run.provenance.warnings.extend(warnings::of_profile(&run.provenance.profile));
     }
+    for (key, workload) in matrix.keys().chain(points.iter().map(Point::workload)) {
+        let digest = key.workload_digest.clone();
+        run.workloads.entry(digest).or_insert_with(|| resolved(workload));
+    }
+    run.machines.extend(machines.iter().map(|machine| (machine.digest(), machine.resolved())));
 
     let arena = Arena::new(matrix.frames)
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
     let passes = passes(args);
+    let planned = matrix.storms(args.host_repeats(), passes.len());
+    let planned = planned + points.iter().filter(|point| point.refused.is_none()).count() as u64;
+    let names = workload_names(&of_model);
     let mut storms = Storms {
-        progress: Progress::new(matrix.storms(args.repeats, passes.len()), args.quiet),
-        document: Document::new(args.json.as_ref(), started, &workload_names(&matrix)),
+        progress: Progress::new(planned, args.quiet),
+        document: Document::new(args.json.as_ref(), started, &names),
         args,
         matrix: &matrix,
         passes,
@@ -78,11 +99,17 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
         worst: Exit::Done,
         run,
     };
-    let steal = StealMeter::start(&Roots::default(), matrix.cpus());
-    let ending = storms.all();
-    storms.run.provenance.host.steal_share = steal.finish();
-    let steal = storms.run.provenance.host.steal_share.and_then(Finding::of_steal);
-    storms.run.provenance.warnings.extend(steal.as_ref().map(warnings::of_machine));
+    let mut ending = Ending::Done;
+    if hosted {
+        let steal = StealMeter::start(&Roots::default(), matrix.cpus());
+        ending = storms.all();
+        storms.run.provenance.host.steal_share = steal.finish();
+        let steal = storms.run.provenance.host.steal_share.and_then(Finding::of_steal);
+        storms.run.provenance.warnings.extend(steal.as_ref().map(warnings::of_machine));
+    }
+    if !points.is_empty() && matches!(ending, Ending::Done) {
+        ending = storms.model(&points)?;
+    }
     let exit = publish(&storms, &ending);
     if let Ending::Stuck(_) = ending {
         // The threads that are stuck cannot be joined, nor can what they use be freed.
@@ -91,19 +118,32 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
     exit
 }
 
-/// Resolves names and flags to cells.
-fn matrix(args: &RunArgs, topology: &Topology, facts: &Facts) -> Result<Matrix, CommandError> {
-    let strategies = names::strategies(&args.strategy)?;
-    let seed: Vec<String>;
-    let workloads = match args.workloads.as_slice() {
-        [] => {
-            seed = SEED.map(str::to_owned).into();
-            &seed
+/// The machines of the model that are named, each once.
+fn machines(args: &RunArgs) -> Result<Vec<Machine>, CommandError> {
+    let mut machines: Vec<Machine> = Vec::new();
+    for world in &args.on {
+        let World::Model(name) = world else { continue };
+        let machine = Machine::find(name).map_err(|wrong| {
+            eprint!("{}", wrong.render(color(&io::stderr())));
+            CommandError::usage(anyhow!("nothing was run: '{name}' is no machine of the model"))
+        })?;
+        if machines.iter().all(|known| known.name != machine.name) {
+            machines.push(machine);
         }
-        given => given,
+    }
+    Ok(machines)
+}
+
+/// Those that are named; else the seed workloads, and in the model all that are shipped.
+fn workloads(args: &RunArgs, facts: &Facts) -> Result<Vec<Workload>, CommandError> {
+    let hosted = args.on.contains(&World::Host);
+    let chosen: Vec<String> = match args.workloads.as_slice() {
+        [] if hosted => SEED.map(str::to_owned).into(),
+        [] => shipped().iter().map(|(name, _)| (*name).to_owned()).collect(),
+        given => given.to_vec(),
     };
-    let workloads = names::workloads(workloads, facts.memory.usable_bytes(&facts.limits))?;
-    Matrix::new(args, workloads, &strategies, topology, &provenance::machine(facts))
+    let memory = facts.memory.usable_bytes(&facts.limits).filter(|_| hosted);
+    names::workloads(&chosen, memory)
 }
 
 /// What is recorded in storms of its own, after the repeats of a group.
@@ -112,10 +152,8 @@ fn passes(args: &RunArgs) -> Vec<Recording> {
     lines.into_iter().chain(args.stages.then_some(Recording::Stages)).collect()
 }
 
-fn workload_names(matrix: &Matrix) -> Vec<&str> {
-    let mut names: Vec<&str> = matrix.groups.iter().map(|group| &*group.workload.name).collect();
-    names.dedup();
-    names
+fn workload_names(workloads: &[Workload]) -> Vec<&str> {
+    workloads.iter().map(|workload| &*workload.name).collect()
 }
 
 /// Writes the document and prints the tables, whatever came of the run.

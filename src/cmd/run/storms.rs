@@ -82,7 +82,7 @@ impl Storms<'_> {
     fn group(&mut self, group: &Group, first: usize) -> Result<(), Ending> {
         self.cells = group.cells.iter().map(|_| Collected::default()).collect();
         let cells = first..first + group.cells.len();
-        for repeat in 0..self.args.repeats {
+        for repeat in 0..self.args.host_repeats() {
             for at in group.order(repeat) {
                 self.storm(group, first, at, Recording::Throughput)?;
             }
@@ -148,6 +148,7 @@ impl Storms<'_> {
         match error {
             StormError::Panicked { .. } => return Err(Ending::Panicked(what)),
             StormError::Stuck { .. } => return Err(Ending::Stuck(what)),
+            StormError::Deadlock(_) => unreachable!("real threads are stuck, not deadlocked"),
             StormError::Machine(_) if self.worst != Exit::Storm => self.worst = Exit::Machine,
             StormError::Machine(_) => {}
             StormError::Books(_) => self.worst = Exit::Storm,
@@ -204,7 +205,7 @@ impl Storms<'_> {
     fn cell(&self, planned: &Planned, at: usize) -> Cell {
         let collected = &self.cells[at];
         let measured = collected.measured(self.args.seed, SAMPLE_PERIOD);
-        let (key, asked) = (planned.key.clone(), self.args.repeats);
+        let (key, asked) = (planned.key.clone(), self.args.host_repeats());
         match (collected.repeats(), measured) {
             (repeats, Some(measured)) if repeats == asked as usize => Cell::ok(key, measured),
             (repeats, None) if repeats == asked as usize => {
@@ -296,6 +297,7 @@ mod tests {
             reset_ns: 0.0,
             overlap_share: 0.5,
             start_skew_ns: 0.0,
+            threads_ns: 1e6,
             rounds: 1,
             threads: spec.cpus.iter().map(thread).collect(),
             counts: Counts { touches: 100, faults: 100, ..Counts::default() },

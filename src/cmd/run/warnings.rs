@@ -52,6 +52,21 @@ pub(super) fn of_cell(cell: &Cell, oversubscribed: bool) -> Vec<Warning> {
     found.into_iter().map(warning).collect()
 }
 
+/// Threads up to which the model's claims have been compared with published figures.
+const VALIDATED_THREADS: u32 = 128;
+
+/// Returns the warnings about a cell of the model.
+pub(super) fn of_model(cell: &Cell) -> Option<Warning> {
+    (cell.key.threads > VALIDATED_THREADS).then(|| Warning {
+        code: "extrapolation".to_owned(),
+        cell: Some(cell.id.clone()),
+        text: format!(
+            "extrapolation: nothing published reaches beyond {VALIDATED_THREADS} threads, so the \
+             model has been compared with nothing there"
+        ),
+    })
+}
+
 fn of_numbers(threads: u32, measured: &Measured) -> Vec<(&'static str, &'static str)> {
     let mut found = Vec::new();
     let mut repeated = measured.repeats.iter();

@@ -40,8 +40,29 @@ const PAGE_BYTES: u64 = 4096;
 /// The machine of the [`World`] that the calling thread is in.
 pub struct Model;
 
+/// Stops or resumes charging the running core.
+pub fn pause(paused: bool) {
+    current().pause(paused);
+}
+
+/// The clock of the running core.
+pub fn clock_ps() -> Ps {
+    current().clock()
+}
+
+/// Waits for all cores, and begins again with them, later by `stagger_ps`.
+pub fn meet(stagger_ps: Ps) {
+    current().meet(stagger_ps);
+}
+
+/// Starts recording from nothing.
+pub fn forget() {
+    current().forget();
+}
+
 impl Machine for Model {
     type Line = ModelLine;
+    const HAS_MEMORY: bool = false;
 
     #[inline(always)]
     fn core() -> usize {

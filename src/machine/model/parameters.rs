@@ -54,6 +54,11 @@ impl Shape {
         usize::from(self.sockets) * usize::from(self.cores_per_socket)
     }
 
+    /// Hardware threads of the machine.
+    pub fn hardware_threads(&self) -> usize {
+        self.agents() * usize::from(self.smt)
+    }
+
     /// The socket of an agent.
     #[inline]
     pub fn socket(&self, agent: u16) -> u16 {

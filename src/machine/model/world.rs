@@ -367,15 +367,15 @@ impl World {
         self.clock.set(served.max(self.clock() + alone_ps));
     }
 
-    /// Waits for all cores, and begins again with them, apart by up to `stagger_ps`.
-    pub fn meet(&self, stagger_ps: Ps) {
+    /// Waits for all cores, and begins again with them, later by `stagger_ps`.
+    pub(super) fn meet(&self, stagger_ps: Ps) {
         self.drain();
         self.engine.borrow_mut().cores[self.core()].stagger_ps = stagger_ps;
         self.wait(Status::Meeting);
     }
 
     /// Stops or resumes charging the running core.
-    pub fn pause(&self, paused: bool) {
+    pub(super) fn pause(&self, paused: bool) {
         if paused {
             self.drain();
         }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use toml::Spanned;
 
+use crate::diag::{Diagnostic, meant};
 use crate::workload::PAGE_BYTES;
-use crate::workload::diag::{Diagnostic, meant};
 use crate::workload::units::print_size;
 use crate::workload::wire::{Entry, File, Group, Size, Vma};
 

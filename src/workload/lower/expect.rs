@@ -3,7 +3,7 @@
 use toml::Spanned;
 
 use super::check::Check;
-use crate::workload::diag::{Diagnostic, meant};
+use crate::diag::{Diagnostic, meant};
 use crate::workload::wire::Entry;
 use crate::workload::{Expect, Metric, wire};
 

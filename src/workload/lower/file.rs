@@ -3,7 +3,7 @@
 use toml::Spanned;
 
 use super::check::Check;
-use crate::workload::diag::Diagnostic;
+use crate::diag::Diagnostic;
 use crate::workload::units::print_time;
 use crate::workload::{File, Latency, wire};
 

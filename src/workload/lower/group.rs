@@ -3,7 +3,7 @@
 use toml::Spanned;
 
 use super::check::Check;
-use crate::workload::diag::Diagnostic;
+use crate::diag::Diagnostic;
 use crate::workload::wire::Entry;
 use crate::workload::{Group, Phase, Threads, wire};
 

@@ -4,7 +4,7 @@ use toml::Spanned;
 
 use super::check::{Check, Named};
 use super::op::Ops;
-use crate::workload::diag::Diagnostic;
+use crate::diag::Diagnostic;
 use crate::workload::wire::{Document, Entry};
 
 /// Reports VMAs that are never touched, groups that have nothing to do and

@@ -3,7 +3,7 @@
 use toml::Spanned;
 
 use super::check::Check;
-use crate::workload::diag::Diagnostic;
+use crate::diag::Diagnostic;
 use crate::workload::units::approximate_size;
 use crate::workload::wire::Document;
 use crate::workload::{Limits, Workload};

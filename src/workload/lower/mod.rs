@@ -16,9 +16,9 @@ mod vma;
 
 use toml::Spanned;
 
-use super::diag::Diagnostic;
 use super::wire::{Document, Entry, Reset as WireReset};
 use super::{Limits, Reset, Until, Workload};
+use crate::diag::Diagnostic;
 use check::{Check, Names};
 
 /// Storming time where a file says nothing, in nanoseconds.

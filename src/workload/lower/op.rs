@@ -4,7 +4,7 @@ use toml::Spanned;
 
 use super::check::{Check, Names};
 use super::touch;
-use crate::workload::diag::Diagnostic;
+use crate::diag::Diagnostic;
 use crate::workload::wire::{Document, Entry};
 use crate::workload::{Access, Backing, Op, Phase, Scope, Touch, Vma, wire};
 

@@ -3,7 +3,7 @@
 use toml::Spanned;
 
 use super::check::{Check, Names};
-use crate::workload::diag::Diagnostic;
+use crate::diag::Diagnostic;
 use crate::workload::wire::{Document, Entry};
 use crate::workload::{Access, Backing, Order, Scope, Slices, Touch, Vma, wire};
 

@@ -3,7 +3,7 @@
 use toml::Spanned;
 
 use super::check::{Check, Names};
-use crate::workload::diag::Diagnostic;
+use crate::diag::Diagnostic;
 use crate::workload::units::print_size;
 use crate::workload::wire::{Document, Entry};
 use crate::workload::{Backing, File, PAGE_BYTES, Scope, Vma, wire};

@@ -1,4 +1,4 @@
-//! What is wrong with a workload file: every mistake with its place in the
+//! What is wrong with a file that a user wrote: every mistake with its place in the
 //! text, the rule that it breaks, and what would be right.
 
 use std::fmt;
@@ -23,30 +23,30 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// A mistake of the file as a whole.
-    pub(super) fn new(title: impl Into<String>) -> Self {
+    pub(crate) fn new(title: impl Into<String>) -> Self {
         Self { title: title.into(), labels: Vec::new(), rules: Vec::new(), helps: Vec::new() }
     }
 
     /// Adds a place; the first one added is where the mistake is.
-    pub(super) fn at(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
+    pub(crate) fn at(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
         self.labels.push((span, label.into()));
         self
     }
 
     /// Adds the rule that is broken.
-    pub(super) fn rule(mut self, text: impl Into<String>) -> Self {
+    pub(crate) fn rule(mut self, text: impl Into<String>) -> Self {
         self.rules.push(text.into());
         self
     }
 
     /// Adds what would be right.
-    pub(super) fn help(mut self, text: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
         self.helps.push(text.into());
         self
     }
 
     /// Adds what would be right, where there is something to say.
-    pub(super) fn help_if(self, text: Option<String>) -> Self {
+    pub(crate) fn help_if(self, text: Option<String>) -> Self {
         match text {
             Some(text) => self.help(text),
             None => self,
@@ -84,7 +84,7 @@ fn first_line(text: &str, span: &Range<usize>) -> Range<usize> {
     start..line
 }
 
-/// Every mistake of one workload file; at least one.
+/// Every mistake of one file; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics {
     path: String,
@@ -94,14 +94,14 @@ pub struct Diagnostics {
 
 impl Diagnostics {
     /// The mistakes `list` of the file shown as `path`, in the order of their places.
-    pub(super) fn new(path: &str, text: &str, mut list: Vec<Diagnostic>) -> Self {
+    pub(crate) fn new(path: &str, text: &str, mut list: Vec<Diagnostic>) -> Self {
         assert!(!list.is_empty(), "a file without a mistake has no diagnostics");
         list.sort_by_key(|diagnostic| diagnostic.labels.first().map_or(0, |(span, _)| span.start));
         Self { path: path.to_owned(), text: text.to_owned(), list }
     }
 
     /// A mistake outside of the text of any file, such as a name that is not known.
-    pub(super) fn outside(diagnostic: Diagnostic) -> Self {
+    pub(crate) fn outside(diagnostic: Diagnostic) -> Self {
         Self::new("", "", vec![diagnostic])
     }
 
@@ -162,7 +162,7 @@ fn likeness(name: &str, candidate: &str) -> f64 {
 }
 
 /// Says what a name could have been: the nearest of `known`, or all of them.
-pub(super) fn meant<'a>(
+pub(crate) fn meant<'a>(
     name: &str,
     known: impl IntoIterator<Item = &'a str> + Clone,
 ) -> Option<String> {

@@ -1,0 +1,65 @@
+//! What the model tells beyond the host: every access, and where the time went.
+
+use crate::machine::LINE_WORDS;
+use crate::machine::LineName;
+use crate::machine::model::{Accounts, LineAccount};
+use crate::run::{LineCount, Lines, TimeSplit, WordPair};
+use crate::storm::ModelStorm;
+
+/// Returns the lines by name; `None` without a fault to divide by.
+pub(super) fn lines(accounts: &Accounts, faults: u64) -> Option<Lines> {
+    const COUNTED: &str = "all";
+    let transfers: u64 = accounts.0.iter().map(|(_, line)| line.transfers).sum();
+    let stall_ps: u64 = accounts.0.iter().map(|(_, line)| line.stall_ps).sum();
+    let share = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
+    let count = |(name, line): &(&'static LineName, LineAccount)| LineCount {
+        name: name.name.to_owned(),
+        counted: COUNTED.to_owned(),
+        reads: Some(line.reads),
+        writes: Some(line.writes),
+        transfers: line.transfers,
+        transfer_share: share(line.transfers, transfers),
+        stall_share: share(line.stall_ps, stall_ps),
+        queued_share: share(line.queued_ps, line.stall_ps),
+        word_pairs: word_pairs(name, line),
+    };
+    let mut by_name: Vec<LineCount> = accounts.0.iter().map(count).collect();
+    by_name.sort_by(|a, b| b.transfers.cmp(&a.transfers).then_with(|| a.name.cmp(&b.name)));
+    (faults > 0).then(|| Lines {
+        counted: COUNTED.to_owned(),
+        transfers_per_fault: transfers as f64 / faults as f64,
+        by_name,
+    })
+}
+
+/// Which word a line was fetched for, and which had been used where it came from.
+fn word_pairs(name: &LineName, line: &LineAccount) -> Vec<WordPair> {
+    let word = |word: usize| match name.words[word] {
+        "" => format!("word {word}"),
+        field => field.to_owned(),
+    };
+    let all = (0..LINE_WORDS).flat_map(|from| (0..LINE_WORDS).map(move |to| (from, to)));
+    let mut pairs: Vec<WordPair> = all
+        .map(|(from, to)| (from, to, line.by_words[from][to]))
+        .filter(|(_, _, transfers)| *transfers > 0)
+        .map(|(from, to, transfers)| WordPair { left: word(from), wanted: word(to), transfers })
+        .collect();
+    pairs.sort_by(|a, b| b.transfers.cmp(&a.transfers).then_with(|| a.wanted.cmp(&b.wanted)));
+    pairs
+}
+
+/// Where a fault's time went; `None` without faults.
+pub(super) fn time_split(storm: &ModelStorm) -> Option<TimeSplit> {
+    let faults = storm.storm.counts.faults as f64;
+    let ns = |ps: u64| ps as f64 / 1000.0;
+    let coherence: f64 = storm.times.iter().map(|core| ns(core.coherence_ps)).sum();
+    let lock: f64 = storm.times.iter().map(|core| ns(core.lock_ps)).sum();
+    let io = storm.storm.io.asked_ns as f64;
+    let private = storm.storm.threads_ns - coherence - lock - io;
+    (faults > 0.0).then(|| TimeSplit {
+        private_work: private / faults,
+        coherence: coherence / faults,
+        lock_wait: lock / faults,
+        io: io / faults,
+    })
+}

@@ -1,0 +1,77 @@
+//! The part of a run that is in the model.
+
+use std::time::{Duration, Instant};
+
+use super::storms::{Ending, Storms};
+use super::sweep::{self, Outcome, Point};
+use super::warnings;
+use crate::cmd::error::CommandError;
+use crate::digest::digest;
+use crate::exit::Exit;
+use crate::run::{Run, Status, World};
+
+/// The document is saved no more often than this: to write it takes time too.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
+
+impl Storms<'_> {
+    /// Runs `points`, whose cells stand behind those of the host.
+    pub fn model(&mut self, points: &[Point]) -> Result<Ending, CommandError> {
+        let Self { run, document, progress, worst, .. } = self;
+        let first = run.cells.len();
+        run.cells.extend(points.iter().map(Point::before));
+        run.complete = false;
+        let jobs = self.args.jobs.map_or_else(available, |jobs| jobs as usize);
+        let mut saved = Instant::now();
+        let interrupted = sweep::run(points, jobs, self.interrupt, |outcome| {
+            if let Some((index, Outcome { cell, cost, error })) = outcome {
+                if error.is_some() {
+                    *worst = Exit::Storm;
+                    progress.rows(std::slice::from_ref(&cell));
+                }
+                run.provenance.cells.extend(cost.map(|cost| (cell.id.clone(), cost)));
+                run.provenance.warnings.extend(warnings::of_model(&cell));
+                progress.next(&cell.id);
+                progress.done();
+                run.cells[first + index] = cell;
+            }
+            if saved.elapsed() > SAVE_EVERY {
+                document.save(run);
+                saved = Instant::now();
+            }
+        })?;
+        progress.clear();
+        finish(run, interrupted);
+        Ok(if interrupted { Ending::Interrupted } else { Ending::Done })
+    }
+}
+
+fn available() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn finish(run: &mut Run, interrupted: bool) {
+    // In the order of cells, not in that of their ends.
+    let place = |id: &Option<String>| {
+        id.as_ref().and_then(|id| run.cells.iter().position(|cell| cell.id == *id))
+    };
+    run.provenance.warnings.sort_by_key(|warning| place(&warning.cell));
+    run.digest = Some(digest_of_cells(run));
+    run.complete = !interrupted;
+    if interrupted {
+        for cell in run.cells.iter_mut().filter(|cell| cell.status == Status::Partial) {
+            cell.reason = Some("the run was interrupted".to_owned());
+        }
+    }
+    if run.cells.iter().all(|cell| cell.key.world == World::Model) {
+        run.provenance.clock = None;
+        run.provenance.harness_cost_ns.clear();
+        run.provenance.perf = "only the model ran".to_owned();
+    }
+}
+
+/// Names what the model found: equal for equal cells, wherever and however they were run.
+fn digest_of_cells(run: &Run) -> String {
+    let cells = run.cells.iter().filter(|cell| cell.key.world == World::Model);
+    let text = cells.map(|cell| serde_json::to_string(cell).expect("a cell has no NaN"));
+    digest(text.collect::<Vec<_>>().join("\n").as_bytes())
+}

@@ -1,0 +1,240 @@
+//! Cells of the model: all combinations, in parallel, in an order that does not matter.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use rayon::prelude::*;
+
+use super::collect::Collected;
+use super::matrix::key;
+use crate::cli::{self, RunArgs};
+use crate::cmd::error::CommandError;
+use crate::host::interrupt::Interrupt;
+use crate::host::placement::place;
+use crate::machine::model::Place;
+use crate::machines::Machine;
+use crate::run::{Cell, CellCost, Key, World};
+use crate::storm::plan::total_threads;
+use crate::storm::{ModelSpec, ModelStorm, StormError};
+use crate::strategy::Entry;
+use crate::workload::{Until, Workload, digest};
+
+/// Faults of a thread, unless flags say how long a storm is: so many that the batches in
+/// which a core takes frames and counts pages turn over several times.
+const FAULTS: u64 = 2048;
+/// Threads of the default sweep, at the most.
+const THREADS_MAX: usize = 128;
+
+/// A cell of the model that is to be run.
+pub(super) struct Point<'a> {
+    pub key: Key,
+    /// Why the strategy may not run this workload.
+    pub refused: Option<String>,
+    entry: &'static Entry,
+    workload: &'a Workload,
+    machine: &'a Machine,
+    threads: usize,
+    places: Vec<Place>,
+    real_body: bool,
+    repeats: u32,
+}
+
+/// What came of a cell.
+pub(super) struct Outcome {
+    pub cell: Cell,
+    pub cost: Option<CellCost>,
+    pub error: Option<StormError>,
+}
+
+/// The workloads as the model runs them: flags beat what is short enough for it.
+pub(super) fn workloads(args: &RunArgs, workloads: Vec<Workload>) -> Vec<Workload> {
+    let of_model = |mut workload: Workload| {
+        workload.warmup_ns = args.warmup_ns.unwrap_or(0);
+        workload.until = match (args.time_ns, args.faults) {
+            (Some(ns), _) => Until::Duration(ns),
+            (None, faults) => Until::Faults(faults.unwrap_or(FAULTS)),
+        };
+        workload
+    };
+    workloads.into_iter().map(of_model).collect()
+}
+
+/// Lays out all cells: machine by machine, workload by workload, few threads before many.
+///
+/// # Errors
+///
+/// A placement that a machine does not have, more threads than it has.
+pub(super) fn points<'a>(
+    args: &RunArgs,
+    workloads: &'a [Workload],
+    strategies: &[&'static Entry],
+    machines: &'a [Machine],
+) -> Result<Vec<Point<'a>>, CommandError> {
+    let bodies: BTreeSet<bool> = args.body.iter().map(|body| *body == cli::Body::Real).collect();
+    let mut points = Vec::new();
+    for machine in machines {
+        for workload in workloads {
+            let digest = digest(workload);
+            for threads in thread_counts(args, machine) {
+                let total = total_threads(workload, threads);
+                let places = places(machine, args, total)?;
+                for &real_body in &bodies {
+                    let key = key(args, workload, &digest, &machine.name, total, real_body);
+                    let key =
+                        Key { world: World::Model, machine_digest: Some(machine.digest()), ..key };
+                    points.extend(strategies.iter().map(|&entry| Point {
+                        key: of_strategy(&key, entry),
+                        refused: (entry.refuses)(workload),
+                        entry,
+                        workload,
+                        machine,
+                        threads,
+                        places: places.clone(),
+                        real_body,
+                        repeats: args.repeats.unwrap_or(1),
+                    }));
+                }
+            }
+        }
+    }
+    Ok(points)
+}
+
+fn of_strategy(key: &Key, entry: &Entry) -> Key {
+    let (strategy, variant) = entry.split();
+    let variant = variant.map(str::to_owned);
+    Key { strategy: strategy.to_owned(), variant, vary: BTreeMap::new(), ..key.clone() }
+}
+
+/// As asked; else doublings up to what the machine has.
+fn thread_counts(args: &RunArgs, machine: &Machine) -> BTreeSet<usize> {
+    if let Some(list) = &args.threads {
+        return list.as_slice().iter().copied().collect();
+    }
+    let all = machine.parameters.shape.hardware_threads().min(THREADS_MAX);
+    let doublings = std::iter::successors(Some(1), |threads| Some(threads * 2));
+    doublings.take_while(|threads| *threads < all).chain([all]).collect()
+}
+
+fn places(machine: &Machine, args: &RunArgs, total: usize) -> Result<Vec<Place>, CommandError> {
+    let shape = machine.parameters.shape;
+    let all = shape.hardware_threads();
+    if total > all {
+        return Err(CommandError::machine(anyhow!(
+            "{total} threads are more than the {all} hardware threads of '{}': in the model each \
+             has one of its own",
+            machine.name
+        )));
+    }
+    let topology = machine.topology();
+    let cpus = place(&topology, &args.placement, total).map_err(CommandError::machine)?;
+    let place = |cpu: usize| {
+        let agent = (cpu % shape.agents()) as u16;
+        Place { agent, socket: shape.socket(agent) }
+    };
+    Ok(cpus.into_iter().map(place).collect())
+}
+
+impl Point<'_> {
+    /// The key of the cell, and its workload.
+    pub fn workload(&self) -> (&Key, &Workload) {
+        (&self.key, self.workload)
+    }
+
+    /// The cell before it is run.
+    pub fn before(&self) -> Cell {
+        match &self.refused {
+            Some(reason) => Cell::skipped(self.key.clone(), reason),
+            None => Cell::partial(self.key.clone(), "it was not run", None),
+        }
+    }
+
+    fn run(&self) -> Outcome {
+        let from = Instant::now();
+        let mut collected = Collected::default();
+        let mut accesses = 0;
+        for repeat in 0..self.repeats {
+            match (self.entry.model)(&self.spec(u64::from(repeat))) {
+                Ok(storm) => accesses += self.take(&mut collected, storm, repeat),
+                Err(error) => {
+                    let cell = Cell::failed(self.key.clone(), error.to_string());
+                    return Outcome { cell, cost: None, error: Some(error) };
+                }
+            }
+        }
+        let cell = match collected.measured(self.key.seed, 1) {
+            Some(measured) => Cell::ok(self.key.clone(), measured),
+            None => {
+                let why = "at no time did all threads storm: give a longer --time";
+                Cell::partial(self.key.clone(), why, None)
+            }
+        };
+        let wall_s = from.elapsed().as_secs_f64();
+        let cost = Some(CellCost { wall_s, tracked_accesses: Some(accesses) });
+        Outcome { cell, cost, error: None }
+    }
+
+    fn take(&self, collected: &mut Collected, storm: ModelStorm, repeat: u32) -> u64 {
+        let accesses = storm.accesses;
+        collected.model(&storm);
+        collected.repeat(storm.storm, repeat);
+        accesses
+    }
+
+    /// Repeats differ by their seed alone.
+    fn spec(&self, repeat: u64) -> ModelSpec<'_> {
+        ModelSpec {
+            workload: self.workload,
+            threads: self.threads,
+            machine: &self.machine.parameters,
+            places: &self.places,
+            real_body: self.real_body,
+            entry_prefetch: self.key.entry_prefetch,
+            seed: self.key.seed + repeat,
+            warmup_ns: self.workload.warmup_ns,
+            until: self.workload.until,
+        }
+    }
+}
+
+/// Runs all points that are not refused, `jobs` at a time, and hands over what came of
+/// each as it comes; also `None`, from time to time, so that somebody can look around.
+/// True where the user asked for an end before.
+pub(super) fn run(
+    points: &[Point],
+    jobs: usize,
+    interrupt: &Interrupt,
+    mut take: impl FnMut(Option<(usize, Outcome)>),
+) -> Result<bool, CommandError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
+    let pool = pool.map_err(|error| CommandError::machine(anyhow!(error)))?;
+    let (sender, outcomes) = channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let sender = sender;
+            pool.install(|| {
+                // One by one: a cell may take a thousand times as long as its neighbour.
+                let runs = points.par_iter().enumerate().with_max_len(1);
+                runs.filter(|(_, point)| point.refused.is_none()).for_each_with(
+                    sender,
+                    |sender, (index, point)| {
+                        if !interrupt.requested() {
+                            // Nobody hears it only where the program ends.
+                            let _ = sender.send((index, point.run()));
+                        }
+                    },
+                );
+            });
+        });
+        loop {
+            match outcomes.recv_timeout(Duration::from_millis(500)) {
+                Ok(outcome) => take(Some(outcome)),
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => take(None),
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+        }
+    });
+    Ok(interrupt.requested())
+}

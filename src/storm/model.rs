@@ -1,0 +1,231 @@
+//! Storms in the model: a coroutine for each core, virtual time.
+
+use super::gate::Broken;
+use super::merge::{ThreadResult, merge};
+use super::meter::Meter;
+use super::plan::Plan;
+use super::round::Shared;
+use super::setup::{self, Options};
+use super::worker::Worker;
+use super::world::{Clock, Meeting, World};
+use super::{Storm, StormError, ThreadStorm, panic_message};
+use crate::machine::Machine;
+use crate::machine::host::{Host, Recorded};
+use crate::machine::model::{self, Accounts, CoreTimes, Halt, Model, Parameters, Place};
+use crate::mm::Core;
+use crate::mm::frames::Arena;
+use crate::mm::vma::Vma;
+use crate::strategy::Strategy;
+use crate::workload::{Until, Workload};
+use rand_core::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use std::rc::Rc;
+
+/// Cores begin a phase apart by up to this much, since no two threads ever start at once
+/// and cores in step would hand lines to each other in the order of their numbers.
+const STAGGER_MAX_PS: u64 = 1_000_000;
+
+/// A storm that is to be run in the model.
+#[derive(Clone)]
+pub struct ModelSpec<'a> {
+    /// What is stormed.
+    pub workload: &'a Workload,
+    /// Threads that groups with a weight share; those of groups with a fixed number
+    /// come on top.
+    pub threads: usize,
+    /// The machine.
+    pub machine: &'a Parameters,
+    /// Where each core is, those of fixed groups included.
+    pub places: &'a [Place],
+    /// Whether clearing and copying pages is charged.
+    pub real_body: bool,
+    /// Whether the fault entry asks for mmap_lock's line.
+    pub entry_prefetch: bool,
+    /// Of every random draw.
+    pub seed: u64,
+    /// Storming before the measurement, in virtual nanoseconds.
+    pub warmup_ns: u64,
+    /// When the storm ends.
+    pub until: Until,
+}
+
+/// What the model tells beside what every storm does.
+#[derive(Debug, Clone)]
+pub struct ModelStorm {
+    /// What every storm measures.
+    pub storm: Storm,
+    /// Each line by name.
+    pub accounts: Accounts,
+    /// Where each core's time went.
+    pub times: Vec<CoreTimes>,
+    /// Accesses that were charged.
+    pub accesses: u64,
+}
+
+impl World for Model {
+    type Clock = Virtual;
+    type Gate = Together;
+
+    fn pause(paused: bool) {
+        model::pause(paused);
+    }
+
+    fn is_on(_: usize) -> bool {
+        true
+    }
+}
+
+/// The clock of the running core; a tick is a picosecond.
+#[derive(Debug, Clone, Copy)]
+pub struct Virtual;
+
+impl Clock for Virtual {
+    fn start(&self) -> u64 {
+        model::clock_ps()
+    }
+
+    fn end(&self) -> u64 {
+        model::clock_ps()
+    }
+
+    fn unordered(&self) -> u64 {
+        model::clock_ps()
+    }
+
+    fn delta_ns(&self, from: u64, to: u64) -> f64 {
+        to.saturating_sub(from) as f64 / 1000.0
+    }
+
+    fn ticks(&self, ns: u64) -> u64 {
+        ns * 1000
+    }
+}
+
+/// Where all cores meet; each goes on a little later, by its own draw.
+pub struct Together(Vec<u64>);
+
+impl Together {
+    fn new(cores: usize, seed: u64) -> Self {
+        let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0x7374_6167);
+        Self((0..cores).map(|_| random.next_u64() % STAGGER_MAX_PS).collect())
+    }
+}
+
+impl Meeting for Together {
+    fn wait(&self) -> Result<(), Broken> {
+        model::meet(self.0[Model::core()]);
+        Ok(())
+    }
+}
+
+/// Runs a storm under `S`, and checks its books.
+///
+/// # Errors
+/// Where a core panics, none can go on, or the books do not balance.
+pub fn run<S: Strategy<Model> + Strategy<Host>>(
+    spec: &ModelSpec,
+) -> Result<ModelStorm, StormError> {
+    let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until);
+    assert_eq!(spec.places.len(), plan.threads.len(), "every core has its place");
+    let world = model::World::new(spec.machine, spec.places);
+    let _here = world.enter();
+    let shared = Rc::new(share::<S>(spec, plan)?);
+    let on_core = {
+        let (shared, until, warmup_ns) = (shared.clone(), spec.until, spec.warmup_ns);
+        let names: Vec<String> = spec.workload.groups.iter().map(|g| g.name.clone()).collect();
+        move |core| run_core(&shared, core, &names, warmup_ns, until)
+    };
+    let results = world.run(on_core).map_err(|halt| halted(halt, &shared))?;
+    let results = results.into_iter().collect::<Result<Vec<_>, Broken>>();
+    let results = results.expect("no gate of the model breaks");
+    let (accounts, times, accesses) = (world.accounts(), world.times(), world.accesses());
+    let shared = Rc::into_inner(shared).expect("all cores have ended");
+    let bytes_per_vma = size_of::<Vma<Host, S>>() as u64;
+    let storm = merge(results, bytes_per_vma)?;
+    close_books(shared)?;
+    Ok(ModelStorm { storm, accounts, times, accesses })
+}
+
+fn share<S: Strategy<Model>>(spec: &ModelSpec, plan: Plan) -> Result<Shared<Model, S>, StormError> {
+    let threads = plan.threads.len();
+    // Pages have no content here: what it costs to clear them is charged.
+    let arena = Arena::new(1).map_err(|error| StormError::Machine(error.to_string()))?;
+    let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
+    let options = Options { entry_prefetch, real_body, seed: spec.seed, arena: &arena };
+    Ok(Shared {
+        mm: setup::space(spec.workload, &plan, &options),
+        plan,
+        gate: Together::new(threads, spec.seed),
+        spans: (0..threads).map(|_| Default::default()).collect(),
+        progress: (0..threads).map(|_| Default::default()).collect(),
+        cpus: spec.places.iter().map(|place| usize::from(place.agent)).collect(),
+        reset: spec.workload.reset,
+        clock: Virtual,
+        sample_period: 1,
+        seed: spec.seed,
+    })
+}
+
+fn run_core<S: Strategy<Model>>(
+    shared: &Shared<Model, S>,
+    core: usize,
+    groups: &[String],
+    warmup_ns: u64,
+    until: Until,
+) -> Result<ThreadResult, Broken> {
+    let mut worker = Worker::new(shared, core);
+    Model::pause(true);
+    let mut random = Pcg64Mcg::seed_from_u64(shared.seed ^ (core as u64) << 32 ^ 0x6669_6c6c);
+    worker.core.stagger(&shared.mm, random.next_u64());
+    Model::pause(false);
+    if warmup_ns > 0 {
+        worker.rounds(Until::Duration(warmup_ns), &mut Meter::closed())?;
+        worker.reset()?;
+    }
+    worker.forget();
+    model::forget();
+    let window = worker.rounds(until, &mut Meter::closed())?;
+    shared.gate.wait()?;
+    Model::pause(true);
+    let mut counts = worker.counts;
+    counts.attempts = worker.core.attempts.attempts;
+    counts.fallbacks = worker.core.attempts.fallbacks;
+    worker.core.retire(&shared.mm);
+    Ok(ThreadResult {
+        thread: ThreadStorm {
+            group: groups[shared.plan.threads[core].group].clone(),
+            cpu: shared.cpus[core],
+            strayed: 0,
+            yields: 0,
+            faults: window.faults.round() as u64,
+        },
+        counts,
+        latency: worker.latency,
+        recorded: Recorded::default(),
+        io: worker.io,
+        perf: Err("the model has no hardware counters".to_owned()),
+        window,
+    })
+}
+
+fn halted<S: Strategy<Model>>(halt: Halt, shared: &Rc<Shared<Model, S>>) -> StormError {
+    // Cores that were given up still refer to it.
+    std::mem::forget(shared.clone());
+    match halt {
+        Halt::Panicked { core, payload } => StormError::Panicked {
+            thread: format!("core {core}"),
+            message: panic_message(&*payload),
+        },
+        Halt::Deadlock(cores) => StormError::Deadlock(cores.join("; ")),
+        Halt::Stacks(error) => StormError::Machine(format!("no stacks for the cores: {error}")),
+    }
+}
+
+fn close_books<S: Strategy<Model>>(shared: Shared<Model, S>) -> Result<(), StormError> {
+    let mm = shared.mm;
+    mm.check_books().map_err(StormError::Books)?;
+    let mut core = Core::new(&mm, 0);
+    mm.exit(&mut core);
+    core.retire(&mm);
+    mm.check_all_free(&core).map_err(StormError::Books)
+}
