@@ -106,6 +106,8 @@ pub enum Subject {
     Strategies,
     /// Workloads that come with faultstorm
     Workloads,
+    /// Machines of the model that come with faultstorm
+    Machines,
 }
 
 /// What `faultstorm completions` takes.
@@ -164,7 +166,8 @@ mod tests {
                 time_ns: None,
                 warmup_ns: None,
                 faults: None,
-                repeats: 5,
+                repeats: None,
+                jobs: None,
                 seed: 1,
                 no_lines: false,
                 stages: false,
@@ -179,14 +182,15 @@ mod tests {
     fn every_flag_of_run() {
         let args = run("huge-anon my.toml --on host --strategy mmap-lock,speculative:refcount \
              --threads 1..=8x2 --body none --placement 0,2 --entry-prefetch on --time 1s \
-             --warmup 0s --repeats 9 --seed 7 --no-lines --stages --json - --csv c.csv -q");
+             --warmup 0s --repeats 9 --seed 7 --jobs 3 --no-lines --stages --json - \
+             --csv c.csv -q");
         assert_eq!(args.workloads, ["huge-anon", "my.toml"]);
         assert_eq!(args.strategy, ["mmap-lock", "speculative:refcount"]);
         assert_eq!(args.threads.unwrap().as_slice(), [1, 2, 4, 8]);
         assert_eq!(args.body, [Body::None]);
         assert_eq!(args.placement.to_string(), "0,2");
         assert_eq!((args.time_ns, args.warmup_ns), (Some(1_000_000_000), Some(0)));
-        assert_eq!((args.repeats, args.seed), (9, 7));
+        assert_eq!((args.repeats, args.jobs, args.seed), (Some(9), Some(3), 7));
         assert!(args.entry_prefetch && args.no_lines && args.stages && args.quiet);
         assert_eq!(args.json, Some(Target::Stdout));
         assert_eq!(args.csv, Some("c.csv".into()));
@@ -203,13 +207,13 @@ mod tests {
             ("run --time 100", r#"write "100ns", "100us", "100ms" or "100s""#),
             ("run --time 0ms", "a storm must last longer than 0s"),
             ("run --on kernel", "the world 'kernel' does not run in this version"),
-            ("run --on model:epyc-2s", "the world 'model:epyc-2s' does not run"),
+            ("run --on model", "'model' needs a machine"),
             ("run --placement near", "'near' is not a placement"),
             ("run --body fake", "[possible values: none, real]"),
             ("run --entry-prefetch yes", "[possible values: on, off]"),
             ("run --repeats 0", "0 is not in 1.."),
             ("run --time 1s --faults 5", "cannot be used with"),
-            ("list machines", "[possible values: strategies, workloads]"),
+            ("list kernels", "[possible values: strategies, workloads, machines]"),
             ("chek", "'check'"),
         ] {
             let error = error(line);

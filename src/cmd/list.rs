@@ -5,31 +5,64 @@ use serde_json::{Value, json};
 
 use super::console::COLUMNS;
 use crate::cli::{ListArgs, Subject};
+use crate::machines::{self, Machine};
 use crate::strategy::STRATEGIES;
 use crate::workload::{Limits, SEED, Workload, resolve, shipped};
 
 /// Returns the list as text that ends with a newline.
 pub fn list(args: &ListArgs) -> String {
-    let strategies = args.subject != Some(Subject::Workloads);
-    let workloads = args.subject != Some(Subject::Strategies);
+    let wanted = |subject| args.subject.is_none_or(|asked| asked == subject);
     if args.json {
         let mut all = serde_json::Map::new();
-        if strategies {
-            all.insert("strategies".to_owned(), strategies_json());
-        }
-        if workloads {
-            all.insert("workloads".to_owned(), workloads_json());
+        for (subject, name, list) in LISTS {
+            if wanted(subject) {
+                all.insert(name.to_owned(), list.0());
+            }
         }
         return format!("{:#}\n", Value::Object(all));
     }
-    let mut sections = Vec::new();
-    if strategies {
-        sections.push(strategies_text());
-    }
-    if workloads {
-        sections.push(workloads_text());
-    }
-    sections.join("\n")
+    let sections = LISTS.into_iter().filter(|(subject, _, _)| wanted(*subject));
+    sections.map(|(_, _, list)| list.1()).collect::<Vec<_>>().join("\n")
+}
+
+/// Each subject: its key in JSON, and its list as JSON and as text.
+type List = (Subject, &'static str, (fn() -> Value, fn() -> String));
+
+const LISTS: [List; 3] = [
+    (Subject::Strategies, "strategies", (strategies_json, strategies_text)),
+    (Subject::Workloads, "workloads", (workloads_json, workloads_text)),
+    (Subject::Machines, "machines", (machines_json, machines_text)),
+];
+
+fn machines_json() -> Value {
+    let machines = machines().map(|machine| {
+        let shape = machine.parameters.shape;
+        json!({
+            "name": machine.name,
+            "summary": machine.summary,
+            "sockets": shape.sockets,
+            "cores": shape.agents(),
+            "hardware_threads": shape.hardware_threads(),
+            "estimated_share": machine.estimated_share(),
+        })
+    });
+    machines.collect()
+}
+
+fn machines_text() -> String {
+    let rows = machines().map(|machine| {
+        let share = machine.estimated_share() * 100.0;
+        let about = format!("{}; {share:.0} % of its numbers are estimates", machine.summary);
+        [machine.name, about]
+    });
+    columns("Machines of the model (--on model:NAME)", rows)
+}
+
+fn machines() -> impl Iterator<Item = Machine> {
+    machines::shipped().iter().map(|(name, _)| {
+        Machine::find(name)
+            .unwrap_or_else(|wrong| unreachable!("shipped machines are valid: {wrong}"))
+    })
 }
 
 fn strategies_json() -> Value {

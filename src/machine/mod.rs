@@ -89,6 +89,8 @@ pub enum Work {
 pub trait Machine: Sized + Send + Sync + 'static {
     /// What threads share.
     type Line: Line;
+    /// Whether any thread may look at its lines when no core runs.
+    const IS_OF_ALL_THREADS: bool = true;
     /// Whether page frames have memory behind them; where not, clearing and copying is
     /// only charged.
     const HAS_MEMORY: bool = true;

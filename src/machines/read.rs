@@ -2,7 +2,7 @@
 
 use super::keys::{Key, NOTHING, Need, Range, keys};
 use super::{Input, Machine};
-use crate::diag::{Diagnostic, Diagnostics, meant};
+use crate::diag::{Diagnostic, Diagnostics, meant, nearest};
 use crate::machine::CORES_MAX;
 use crate::machine::model::Parameters;
 use serde::Deserialize;
@@ -37,6 +37,8 @@ pub(super) fn machine(name: &str, path_shown: &str, text: &str) -> Result<Machin
     let root = root.into_inner();
     let mut summary = None;
     let mut found: Vec<Found> = Vec::new();
+    // What stands there but cannot be read is not missing.
+    let mut unread: Vec<&'static Key> = Vec::new();
     let sections: Vec<&str> = sections();
     for (name, value) in &root {
         let (section, span) = (name.get_ref().as_ref(), name.span());
@@ -47,7 +49,7 @@ pub(super) fn machine(name: &str, path_shown: &str, text: &str) -> Result<Machin
             }
             ("sources", DeValue::Table(table)) => check_sources(table, &mut mistakes),
             (_, DeValue::Table(table)) if sections.contains(&section) => {
-                found.extend(numbers(section, table, &mut mistakes));
+                found.extend(numbers(section, table, &mut unread, &mut mistakes));
             }
             (_, _) if sections.contains(&section) || section == "sources" => {
                 mistakes.push(
@@ -70,7 +72,7 @@ pub(super) fn machine(name: &str, path_shown: &str, text: &str) -> Result<Machin
             .push(Diagnostic::new("`summary` is missing").rule("a line says which machine it is"));
         String::new()
     });
-    let parameters = assemble(&found, &mut mistakes);
+    let parameters = assemble(&found, &unread, &mut mistakes);
     if !mistakes.is_empty() {
         return Err(Diagnostics::new(path_shown, text, mistakes));
     }
@@ -100,7 +102,12 @@ fn check_sources(table: &DeTable<'_>, mistakes: &mut Vec<Diagnostic>) {
 }
 
 /// The numbers of a section that can be read.
-fn numbers(section: &str, table: &DeTable<'_>, mistakes: &mut Vec<Diagnostic>) -> Vec<Found> {
+fn numbers(
+    section: &str,
+    table: &DeTable<'_>,
+    unread: &mut Vec<&'static Key>,
+    mistakes: &mut Vec<Diagnostic>,
+) -> Vec<Found> {
     let known = keys().filter(|key| key.section == section);
     let mut found = Vec::new();
     for (name, value) in table {
@@ -108,11 +115,16 @@ fn numbers(section: &str, table: &DeTable<'_>, mistakes: &mut Vec<Diagnostic>) -
             let title = format!("unknown key \"{}\" in [{section}]", name.get_ref());
             let near = meant(name.get_ref(), known.clone().map(|key| key.name));
             mistakes.push(Diagnostic::new(title).at(name.span(), "no such key").help_if(near));
+            let near = nearest(name.get_ref(), known.clone().map(|key| key.name));
+            unread.extend(known.clone().find(|key| Some(key.name) == near));
             continue;
         };
         match number(key, value) {
             Ok(number) => found.push(number),
-            Err(mistake) => mistakes.push(*mistake),
+            Err(mistake) => {
+                mistakes.push(*mistake);
+                unread.push(key);
+            }
         }
     }
     found
@@ -190,7 +202,11 @@ fn in_range(key: &Key, is: &Spanned<DeValue<'_>>) -> Result<f64, Box<Diagnostic>
 }
 
 /// Puts the numbers in their places, and says what is missing or does not fit together.
-fn assemble(found: &[Found], mistakes: &mut Vec<Diagnostic>) -> Parameters {
+fn assemble(
+    found: &[Found],
+    unread: &[&'static Key],
+    mistakes: &mut Vec<Diagnostic>,
+) -> Parameters {
     let mut parameters = NOTHING;
     found.iter().for_each(|number| (number.key.set)(&mut parameters, number.value));
     let shape = &mut parameters.shape;
@@ -223,7 +239,7 @@ fn assemble(found: &[Found], mistakes: &mut Vec<Diagnostic>) -> Parameters {
             }
             Need::Else(_) | Need::Optional => false,
         };
-        if needed && !given {
+        if needed && !given && !unread.iter().any(|unread| std::ptr::eq(*unread, key)) {
             let title = format!("`{}` is missing in [{}]", key.name, key.section);
             mistakes.push(Diagnostic::new(title).rule(key.about).help(FORM));
         }

@@ -86,8 +86,11 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     fn take_census(&self) -> Result<Census, String> {
         let mut page_tables = Vec::new();
         self.for_each_page_table(|table, base| page_tables.push((table, base)));
-        let mapped = page_tables.par_iter().map(|(table, base)| self.check_table(*table, *base));
-        let mapped = mapped.collect::<Result<Vec<Vec<Pfn>>, String>>()?;
+        let check = |(table, base): &(TableId, u64)| self.check_table(*table, *base);
+        let mapped: Vec<Vec<Pfn>> = match M::IS_OF_ALL_THREADS {
+            true => page_tables.par_iter().map(check).collect::<Result<_, String>>()?,
+            false => page_tables.iter().map(check).collect::<Result<_, String>>()?,
+        };
         let mut census = Census { maps: vec![0; self.frames.count()], tables: 0, mapped: 0 };
         for frame in mapped.into_iter().flatten() {
             census.maps[frame.0 as usize] += 1;
@@ -169,11 +172,14 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
             });
             equal(format_args!("nrpages"), file.cached(), "cached pages", pages)?;
         }
-        let live = (1..cached.len()).into_par_iter().map(|number| {
+        let check = |number: usize| {
             self.check_folio(number, maps(number), cached[number])?;
             Ok(usize::from(maps(number) + cached[number] > 0))
-        });
-        let live = live.sum::<Result<usize, String>>()?;
+        };
+        let live: usize = match M::IS_OF_ALL_THREADS {
+            true => (1..cached.len()).into_par_iter().map(check).sum::<Result<_, String>>()?,
+            false => (1..cached.len()).map(check).sum::<Result<_, String>>()?,
+        };
         let used = self.frames.pool.slots() - self.frames.pool.free();
         equal(format_args!("frames not free"), used, "frames with a reference", live)
     }

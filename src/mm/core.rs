@@ -4,7 +4,7 @@ use super::Mm;
 use super::addr::{PAGE_BYTES, Pfn};
 use super::fault::{Fallback, Stop};
 use super::page_table::TableId;
-use super::pool::Cache;
+use super::pool::{Cache, FRAME_BATCH, TABLE_BATCH};
 use super::rss::{LocalRss, Member};
 use super::wait::Wait;
 use crate::machine::{Machine, Ordering};
@@ -54,8 +54,8 @@ impl<M: Machine> Core<M> {
     pub fn new<S: Strategy<M>>(mm: &Mm<M, S>, reads_max: usize) -> Self {
         Self {
             rcu: mm.rcu.reader(),
-            frames: Cache::default(),
-            tables: Cache::default(),
+            frames: Cache::new(FRAME_BATCH),
+            tables: Cache::new(TABLE_BATCH),
             rss: LocalRss::new(mm.cores()),
             wait: None,
             read_in: Vec::with_capacity(reads_max),

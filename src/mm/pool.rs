@@ -10,9 +10,12 @@ use crate::sync::locked::Locked;
 use crate::sync::spinlock::{LockWords, Waiters};
 
 /// Slots moved at a time between a core and the shared list.
-pub const BATCH: usize = 63;
+pub const FRAME_BATCH: usize = 63;
+/// The same for tables, of which a core takes one for 512 frames: they would be idle, and
+/// they are large.
+pub const TABLE_BATCH: usize = 4;
 /// Slots that a core may keep before it gives a batch back.
-const KEPT_MAX: usize = 6 * BATCH;
+const KEPT_BATCHES: usize = 6;
 
 const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
 const FREE: usize = 2;
@@ -65,55 +68,57 @@ impl<M: Machine> Pool<M> {
 
 /// A core's share of a pool. Nobody else sees it, so it is no tracked line.
 #[derive(Debug)]
-pub struct Cache(Vec<u32>);
-
-impl Default for Cache {
-    fn default() -> Self {
-        Self(Vec::with_capacity(KEPT_MAX + 1))
-    }
+pub struct Cache {
+    slots: Vec<u32>,
+    batch: usize,
 }
 
 impl Cache {
+    /// A share that is filled and emptied `batch` slots at a time.
+    pub fn new(batch: usize) -> Self {
+        Self { slots: Vec::with_capacity(KEPT_BATCHES * batch + 1), batch }
+    }
+
     /// Takes a slot, `None` where neither the core nor the pool has one.
     #[inline]
     pub fn take<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) -> Option<u32> {
-        if self.0.is_empty() {
+        if self.slots.is_empty() {
             self.refill(pool, waiters);
         }
-        self.0.pop()
+        self.slots.pop()
     }
 
     /// Begins with part of a batch, by `draw`.
     pub fn stagger<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>, draw: usize) {
         self.refill(pool, waiters);
-        let surplus = (draw % BATCH).min(self.0.len());
+        let surplus = (draw % self.batch).min(self.slots.len());
         self.drain(pool, waiters, surplus);
     }
 
     #[cold]
     fn refill<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) {
         pool.with(waiters, |free| {
-            let from = free.len().saturating_sub(BATCH);
-            self.0.extend(free.drain(from..));
+            let from = free.len().saturating_sub(self.batch);
+            self.slots.extend(free.drain(from..));
         });
     }
 
     /// Gives a slot back.
     #[inline]
     pub fn give<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>, slot: u32) {
-        self.0.push(slot);
-        if self.0.len() > KEPT_MAX {
-            self.drain(pool, waiters, BATCH);
+        self.slots.push(slot);
+        if self.slots.len() > KEPT_BATCHES * self.batch {
+            self.drain(pool, waiters, self.batch);
         }
     }
 
     /// Gives everything back.
     pub fn retire<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) {
-        self.drain(pool, waiters, self.0.len());
+        self.drain(pool, waiters, self.slots.len());
     }
 
     fn drain<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>, count: usize) {
-        pool.with(waiters, |free| free.extend(self.0.drain(..count)));
+        pool.with(waiters, |free| free.extend(self.slots.drain(..count)));
     }
 }
 
@@ -128,11 +133,14 @@ mod tests {
     fn every_slot_comes_back() {
         let pool = Pool::<Host>::new(&NAME, 1, 1001);
         let waiters = Waiters::new(1);
-        let mut cache = Cache::default();
+        let mut cache = Cache::new(FRAME_BATCH);
         let mut taken: Vec<u32> = std::iter::from_fn(|| cache.take(&pool, &waiters)).collect();
         assert_eq!((taken.len(), pool.free()), (1000, 0));
         taken.iter().for_each(|slot| cache.give(&pool, &waiters, *slot));
-        assert!(pool.free() >= 1000 - KEPT_MAX, "a core keeps no more than its share");
+        assert!(
+            pool.free() >= 1000 - KEPT_BATCHES * FRAME_BATCH,
+            "a core keeps no more than its share"
+        );
         cache.retire(&pool, &waiters);
         assert_eq!(pool.free(), pool.slots());
         taken.sort_unstable();

@@ -56,7 +56,8 @@ pub(super) fn merge(results: Vec<ThreadResult>, bytes_per_vma: u64) -> Result<St
 fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
     storm.threads_ns += result.window.own_ns;
     storm.counts.add(&result.counts);
-    for (sum, latency) in storm.latency.iter_mut().zip(&result.latency) {
+    let used = storm.latency.iter_mut().zip(&result.latency).filter(|(_, own)| !own.is_empty());
+    for (sum, latency) in used {
         sum.add(latency).expect("histograms have the same bounds");
     }
     if let (Some(sum), Some(lines)) = (&mut storm.lines, &result.recorded.lines) {
@@ -68,7 +69,10 @@ fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
     if let (Some(sum), Some(stages)) = (&mut storm.stages_ns, &result.recorded.stages_ns) {
         sum.iter_mut().zip(stages).for_each(|(sum, ns)| *sum += *ns as f64);
     }
-    storm.io.achieved_ns.add(&result.io.achieved_ns).expect("histograms have the same bounds");
+    if !result.io.achieved_ns.is_empty() {
+        let added = storm.io.achieved_ns.add(&result.io.achieved_ns);
+        added.expect("histograms have the same bounds");
+    }
     storm.io.asked_ns += result.io.asked_ns;
     if !first {
         storm.perf = match (&storm.perf, result.perf) {

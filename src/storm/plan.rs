@@ -13,8 +13,9 @@ use std::ops::Range;
 
 /// First address of the first mapping.
 const BASE: u64 = 1 << 32;
-/// Slots that a core's free lists may keep from others, with some air.
-const KEPT_PER_CORE: u64 = 512;
+/// Frames and tables that a core's free lists may keep from others, with some air.
+const FRAMES_KEPT: u64 = 512;
+const TABLES_KEPT: u64 = 32;
 
 /// A storm, laid out.
 #[derive(Debug)]
@@ -169,7 +170,7 @@ impl Plan {
         let mappings = mappings(workload, &extents);
         let file_pages = file_pages(workload);
         let frames = frames(workload, &plans, &extents, &file_pages, most_touches(until));
-        let tables = tables(&extents) + plans.len() as u64 * KEPT_PER_CORE;
+        let tables = tables(&extents) + plans.len() as u64 * TABLES_KEPT;
         Self { threads: plans, mappings, file_pages, frames, tables }
     }
 
@@ -312,7 +313,7 @@ fn frames(
         }
     }
     let cached: u64 = file_pages.iter().flatten().map(|range| range.end - range.start).sum();
-    1 + written + cached + (threads.len() as u64 + 1) * KEPT_PER_CORE
+    1 + written + cached + (threads.len() as u64 + 1) * FRAMES_KEPT
 }
 
 /// Touches of a thread between two resets, at the most, as far as `until` says.

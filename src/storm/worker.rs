@@ -79,7 +79,9 @@ impl<'a, W: World, S: Strategy<W>> Worker<'a, W, S> {
     /// Forgets what was counted in the warm-up.
     pub fn forget(&mut self) {
         self.counts = Counts::default();
-        self.latency.iter_mut().for_each(Histogram::reset);
+        // To clear an empty one would touch all its memory.
+        let used = self.latency.iter_mut().filter(|histogram| !histogram.is_empty());
+        used.for_each(Histogram::reset);
         self.core.attempts = Default::default();
         self.io = Io { achieved_ns: histogram(), asked_ns: 0 };
         self.strayed = 0;

@@ -66,6 +66,7 @@ pub fn measured(key: &Key, faults_per_s: f64, spread: f64, repeats: usize) -> Me
         latency_ns: [(FaultKind::AnonWrite, latency(mean_ns))].into(),
         io: None,
         lines: None,
+        time_split_ns: None,
         stages_ns: None,
         memory: None,
         perf: None,
@@ -111,6 +112,8 @@ pub fn lines(transfers_per_fault: f64, by_name: &[(&str, u64)]) -> Lines {
         transfers,
         transfer_share: (total > 0).then(|| transfers as f64 / total as f64),
         stall_share: None,
+        queued_share: None,
+        word_pairs: Vec::new(),
     };
     Lines {
         counted: "rmw+loads".to_owned(),

@@ -115,6 +115,7 @@ mod tests {
             reset_ns: 0.0,
             overlap_share: 1.0,
             start_skew_ns: 0.0,
+            threads_ns: 1.0,
             rounds: 1,
             threads: Vec::new(),
             counts,

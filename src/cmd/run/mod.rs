@@ -73,11 +73,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
         run.provenance.warnings.extend(found.iter().map(warnings::of_machine));
         run.provenance.warnings.extend(warnings::of_profile(&run.provenance.profile));
     }
-    for (key, workload) in matrix.keys().chain(points.iter().map(Point::workload)) {
-        let digest = key.workload_digest.clone();
-        run.workloads.entry(digest).or_insert_with(|| resolved(workload));
-    }
-    run.machines.extend(machines.iter().map(|machine| (machine.digest(), machine.resolved())));
+    describe(&mut run, &matrix, &points, &machines);
 
     let arena = Arena::new(matrix.frames)
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
@@ -99,23 +95,38 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
         worst: Exit::Done,
         run,
     };
-    let mut ending = Ending::Done;
-    if hosted {
-        let steal = StealMeter::start(&Roots::default(), matrix.cpus());
-        ending = storms.all();
-        storms.run.provenance.host.steal_share = steal.finish();
-        let steal = storms.run.provenance.host.steal_share.and_then(Finding::of_steal);
-        storms.run.provenance.warnings.extend(steal.as_ref().map(warnings::of_machine));
-    }
-    if !points.is_empty() && matches!(ending, Ending::Done) {
-        ending = storms.model(&points)?;
-    }
+    let ending = all(&mut storms, hosted, &points)?;
     let exit = publish(&storms, &ending);
     if let Ending::Stuck(_) = ending {
         // The threads that are stuck cannot be joined, nor can what they use be freed.
         std::process::exit(i32::from(Exit::Storm.code()));
     }
     exit
+}
+
+/// Puts workloads and machines into the document, by digest.
+fn describe(run: &mut Run, matrix: &Matrix, points: &[Point], machines: &[Machine]) {
+    for (key, workload) in matrix.keys().chain(points.iter().map(Point::workload)) {
+        let digest = key.workload_digest.clone();
+        run.workloads.entry(digest).or_insert_with(|| resolved(workload));
+    }
+    run.machines.extend(machines.iter().map(|machine| (machine.digest(), machine.resolved())));
+}
+
+/// Runs what is on the host, then what is in the model.
+fn all(storms: &mut Storms, hosted: bool, points: &[Point]) -> Result<Ending, CommandError> {
+    let mut ending = Ending::Done;
+    if hosted {
+        let steal = StealMeter::start(&Roots::default(), storms.matrix.cpus());
+        ending = storms.all();
+        storms.run.provenance.host.steal_share = steal.finish();
+        let steal = storms.run.provenance.host.steal_share.and_then(Finding::of_steal);
+        storms.run.provenance.warnings.extend(steal.as_ref().map(warnings::of_machine));
+    }
+    if !points.is_empty() && matches!(ending, Ending::Done) {
+        ending = storms.model(points)?;
+    }
+    Ok(ending)
 }
 
 /// The machines of the model that are named, each once.

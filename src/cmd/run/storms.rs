@@ -264,6 +264,7 @@ mod tests {
         who: "a test",
         refuses: |_| None,
         run: |spec| Ok(storm(spec)),
+        model: |_| Err(StormError::Machine("this test has no model".into())),
     };
     static REFUSES: Entry =
         Entry { name: "refuses", refuses: |_| Some("not this one".into()), ..FINE };

@@ -13,6 +13,9 @@ use std::sync::atomic::Ordering::Relaxed;
 /// Stores that a core may have under way (56 on Skylake and Zen 3, a few more since).
 const BUFFER_MAX: usize = 56;
 
+/// Cores that a report of a deadlock describes.
+const DESCRIBED_MAX: usize = 8;
+
 /// Lines are used by address while requests for them are under way; see [`ModelLine`]'s
 /// drop, which does not let them go before.
 type LineAt = *const ModelLine;
@@ -113,6 +116,8 @@ enum Event {
 pub(super) struct Engine {
     parameters: Parameters,
     lookahead_ps: Ps,
+    /// No request reaches its line sooner, not even that of an owner who has to queue.
+    request_leg_min_ps: Ps,
     looks_ahead: bool,
     pub cores: Vec<CoreState>,
     ready: Queue,
@@ -134,6 +139,7 @@ impl Engine {
             parameters: *parameters,
             // Siblings share a cache: what one does, the other has at once.
             lookahead_ps: if siblings { 0 } else { parameters.lookahead_ps() },
+            request_leg_min_ps: parameters.lookahead_ps(),
             looks_ahead: true,
             cores: places.iter().map(|place| CoreState::new(*place)).collect(),
             ready,
@@ -179,6 +185,8 @@ impl Engine {
 
     /// The running core, which is the first, stops at `clock`.
     pub fn leave(&mut self, core: usize, clock: Ps, status: Status) {
+        let first = self.ready.first().map(|(first, _)| first);
+        assert_eq!(first, Some(core), "the core that runs stays the first");
         self.cores[core].clock = clock;
         self.cores[core].status = status;
         match status {
@@ -252,19 +260,25 @@ impl Engine {
         if kind == RequestKind::Prefetch {
             self.cores[core].prefetches.push(line);
         }
-        let arrived_at = now + self.parameters.request_leg(latency_ps).max(self.lookahead_ps);
+        let arrived_at = now + self.parameters.request_leg(latency_ps).max(self.request_leg_min_ps);
         let (core, word) = (core as u16, word as u8);
         let request = Request { core, agent, need, kind, word, issued_at: now, arrived_at };
         self.events.push(arrived_at, false, Event::Arrive(line, request));
     }
 
     fn arrive(&mut self, world: &World, line: LineAt, request: Request, now: Ps) {
-        let dispatching = at(line).state(world, |state| {
+        let parameters = self.parameters;
+        let (granted, dispatching) = at(line).state(world, |state| {
+            if state.free_at <= now && !state.is_wanted() {
+                return (Some(state.grant(&parameters, request, now)), true);
+            }
             state.waiting += 1;
             state.queue().pending.push_back(request);
-            state.dispatching
+            (None, state.dispatching)
         });
-        if !dispatching {
+        if let Some(grant) = granted {
+            self.granted(world, line, &grant, now);
+        } else if !dispatching {
             self.dispatch(world, line, now, false);
         }
     }
@@ -276,8 +290,10 @@ impl Engine {
             if from_event {
                 state.dispatching = false;
             }
-            let granted =
-                (state.is_wanted() && state.free_at <= now).then(|| state.grant(&parameters, now));
+            let granted = (state.is_wanted() && state.free_at <= now).then(|| {
+                let request = state.next_request(&parameters);
+                state.grant(&parameters, request, now)
+            });
             let again_at = state.is_wanted().then_some(state.free_at);
             state.dispatching |= again_at.is_some();
             (granted, again_at)
@@ -427,9 +443,11 @@ impl State {
         self.directory.writable(agent) && !(self.is_wanted() && self.reuse >= reuse_k)
     }
 
-    /// Gives the line to the next in the queue.
-    fn grant(&mut self, parameters: &Parameters, now: Ps) -> Grant {
-        let request = self.next_request(parameters);
+    /// Gives the line to whoever made a request.
+    fn grant(&mut self, parameters: &Parameters, request: Request, now: Ps) -> Grant {
+        let domain = parameters.domain(request.agent);
+        self.run = if domain == self.last_domain { self.run.saturating_add(1) } else { 1 };
+        (self.last_domain, self.last_core) = (domain, request.core);
         let waited = self.is_wanted();
         let found = self.directory.found(parameters, request.agent, request.need, waited);
         let latency_ps = self.directory.latency_ps(parameters, request.need, found);
@@ -444,7 +462,6 @@ impl State {
             }
             _ => (rest_ps + parameters.rmw_hit_ps, rest_ps + parameters.rmw_hit_ps),
         };
-        self.waiting -= 1;
         if request.kind == RequestKind::Core {
             self.in_flight -= 1;
         }
@@ -465,15 +482,13 @@ impl State {
         let found =
             if run < parameters.local_batch { queue.pending.iter().position(near) } else { None };
         let request = queue.pending.remove(found.unwrap_or(0)).expect("somebody waits");
-        let domain = parameters.domain(request.agent);
-        self.run = if domain == last_domain { run.saturating_add(1) } else { 1 };
-        (self.last_domain, self.last_core) = (domain, request.core);
+        self.waiting -= 1;
         request
     }
 }
 
 impl Engine {
-    /// Each core that is not done, and what it waits for.
+    /// The first cores that are not done, and what each waits for.
     pub fn describe(&self, world: &World) -> Vec<String> {
         let place = |line: LineAt, word: u8| {
             let name = world.ledger.name(at(line).name());
@@ -487,15 +502,17 @@ impl Engine {
                 Status::Joining { line } => format!("waits for its request for {}", place(line, 0)),
                 Status::Draining => "waits for its stores".to_owned(),
                 Status::Spinning { line, word } => format!("spins on {}", place(line, word)),
-                Status::Parked => {
-                    let last = core.last_locked;
-                    let last = if last.is_null() { "none".to_owned() } else { place(last, 0) };
-                    format!("sleeps; the line of its last locked operation: {last}")
-                }
+                Status::Parked => "sleeps until somebody wakes it".to_owned(),
                 Status::Meeting => "waits for all others".to_owned(),
             };
             Some(format!("core {number}, at {} ns: {what}", core.clock / 1000))
         };
-        self.cores.iter().enumerate().filter_map(describe).collect()
+        let mut waiting: Vec<String> = self.cores.iter().enumerate().filter_map(describe).collect();
+        let more = waiting.len().saturating_sub(DESCRIBED_MAX);
+        waiting.truncate(DESCRIBED_MAX);
+        if more > 0 {
+            waiting.push(format!("and {more} more"));
+        }
+        waiting
     }
 }

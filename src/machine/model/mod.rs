@@ -62,6 +62,7 @@ pub fn forget() {
 
 impl Machine for Model {
     type Line = ModelLine;
+    const IS_OF_ALL_THREADS: bool = false;
     const HAS_MEMORY: bool = false;
 
     #[inline(always)]

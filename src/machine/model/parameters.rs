@@ -192,9 +192,8 @@ impl Parameters {
     /// before it: the shortest request leg.
     pub fn lookahead_ps(&self) -> Ps {
         let rows = [self.write_modified, self.read_modified, self.read_shared, self.upgrade];
-        let misses =
-            rows.iter().flat_map(|row| row.0).chain(self.memory).chain([self.last_level_ps]);
-        let far = self.far_atomics.map(|far| far.latency_ps);
+        let misses = rows.iter().flat_map(|row| row.0).chain(self.memory);
+        let far = self.far_atomics.map(|far| far.latency_ps.min(self.last_level_ps));
         let shortest = misses.chain(far).chain(self.home_remote_socket_ps).min();
         self.request_leg(shortest.expect("there are latencies")).min(self.work.wake_ps)
     }

@@ -83,7 +83,8 @@ impl World {
         panicked: impl Fn(usize) -> Option<Box<dyn Any + Send>>,
     ) -> Option<Halt> {
         loop {
-            let next = self.engine.borrow_mut().next(self);
+            let chosen = self.chosen.take();
+            let next = chosen.or_else(|| self.engine.borrow_mut().next(self));
             let Some(core) = next else {
                 let engine = self.engine.borrow();
                 return (!engine.is_over()).then(|| Halt::Deadlock(engine.describe(self)));

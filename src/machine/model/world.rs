@@ -35,10 +35,16 @@ pub struct World {
     /// Until when the running core may go on; before all time where its accesses need a
     /// closer look.
     runs_until: Cell<Ps>,
+    /// The same whatever its accesses need.
+    turn_until: Cell<Ps>,
+    /// The running core has requests of its own under way.
+    careful: Cell<bool>,
     agent: Cell<u16>,
     core: Cell<usize>,
     /// Accesses cost nothing and move nothing: no core runs, or it has paused the model.
     direct: Cell<bool>,
+    /// The core that is to run next, as the one that stopped has found out.
+    pub(super) chosen: Cell<Option<usize>>,
     pub(super) ledger: Ledger,
     pub(super) engine: RefCell<Engine>,
 }
@@ -84,9 +90,12 @@ impl World {
             parameters: *parameters,
             clock: Cell::new(1),
             runs_until: Cell::new(0),
+            turn_until: Cell::new(0),
+            careful: Cell::new(false),
             agent: Cell::new(0),
             core: Cell::new(0),
             direct: Cell::new(true),
+            chosen: Cell::new(None),
             ledger: Ledger::default(),
             engine: RefCell::new(Engine::new(parameters, places)),
         }
@@ -179,14 +188,17 @@ impl World {
             return line.state(self, |_| line.word(word).load(Relaxed));
         }
         self.take_turn();
-        let forwarded = self.engine.borrow().cores[self.core()].forwards(line, word);
-        if let Some(value) = forwarded {
-            self.note_read_hit(line.name());
-            return value;
+        if self.careful.get() {
+            let engine = self.engine.borrow();
+            let forwarded = engine.cores[self.core()].forwards(line, word);
+            let hoisted = self.parameters.hoist_loads && engine.is_last_locked(self.core(), line);
+            let hoisted = hoisted.then(|| line.word(word).load(Relaxed));
+            if let Some(value) = forwarded.or(hoisted) {
+                self.note_read_hit(line.name());
+                return value;
+            }
         }
-        let hoisted =
-            self.parameters.hoist_loads && self.engine.borrow().is_last_locked(self.core(), line);
-        while !hoisted && !line.state(self, |state| state.directory.readable(self.agent())) {
+        while !line.state(self, |state| state.directory.readable(self.agent())) {
             if !self.join(line) {
                 self.fetch(line, word, Need::Copy);
                 self.ledger.count(&self.ledger.reads, line.name());
@@ -212,13 +224,19 @@ impl World {
                 self.fetch(line, word, need);
                 self.ledger.count(&self.ledger.writes, line.name());
                 line.state(self, |state| state.last_word = word as u8);
-                self.engine.borrow_mut().cores[self.core()].last_locked = line;
+                self.note_locked(line);
                 return;
             }
         }
         self.note_write_hit(line.name(), self.parameters.rmw_hit_ps);
         line.state(self, |state| state.note_use(self.clock(), word));
-        self.engine.borrow_mut().cores[self.core()].last_locked = line;
+        self.note_locked(line);
+    }
+
+    fn note_locked(&self, line: &ModelLine) {
+        if self.parameters.hoist_loads {
+            self.engine.borrow_mut().cores[self.core()].last_locked = line;
+        }
     }
 
     /// Lets those go on that spin on a line.
@@ -226,14 +244,16 @@ impl World {
         if self.direct.get() || line.state(self, |state| state.waiting == 0) {
             return;
         }
-        self.engine.borrow_mut().wake_spinners(self, line, self.clock());
+        // Later than the running core by a hair, so that it stays the first.
+        self.engine.borrow_mut().wake_spinners(self, line, self.clock() + 1);
         self.look_again();
     }
 
     /// Whether the running core owns a line, and others do not wait too long for it.
     fn can_write(&self, line: &ModelLine) -> bool {
-        let busy = self.engine.borrow().cores[self.core()].is_asking_for(line);
-        !busy && line.state(self, |state| state.may_reuse(self.agent(), self.parameters.reuse_k))
+        let busy = || self.engine.borrow().cores[self.core()].is_asking_for(line);
+        !(self.careful.get() && busy())
+            && line.state(self, |state| state.may_reuse(self.agent(), self.parameters.reuse_k))
     }
 
     /// A plain store that may not be a hit: into the store buffer.
@@ -245,12 +265,14 @@ impl World {
         }
         self.take_turn();
         self.note_write_hit(line.name(), self.parameters.store_ps);
-        if self.engine.borrow().cores[self.core()].buffer.is_empty() && self.can_write(line) {
+        let behind = || !self.engine.borrow().cores[self.core()].buffer.is_empty();
+        if !(self.careful.get() && behind()) && self.can_write(line) {
             line.state(self, |state| state.note_use(self.clock(), word));
             line.word(word).store(value, Relaxed);
             return self.after_write(line);
         }
-        if self.engine.borrow().cores[self.core()].is_buffer_full() {
+        let full = |engine: &Engine| engine.cores[self.core()].is_buffer_full();
+        if self.careful.get() && full(&self.engine.borrow()) {
             self.drain();
         }
         let mut engine = self.engine.borrow_mut();
@@ -306,7 +328,8 @@ impl World {
 
     /// Waits for the running core's own request for a line; false where there is none.
     fn join(&self, line: &ModelLine) -> bool {
-        let asking = self.engine.borrow().cores[self.core()].is_asking_for(line);
+        let asking =
+            self.careful.get() && self.engine.borrow().cores[self.core()].is_asking_for(line);
         if asking {
             self.wait(Status::Joining { line });
         }
@@ -315,7 +338,8 @@ impl World {
 
     /// Waits until all stores of the running core are done.
     pub(super) fn drain(&self) {
-        if !self.direct.get() && !self.engine.borrow().cores[self.core()].buffer.is_empty() {
+        let stores = || !self.engine.borrow().cores[self.core()].buffer.is_empty();
+        if self.careful.get() && stores() {
             self.wait(Status::Draining);
         }
     }
@@ -386,7 +410,7 @@ impl World {
     /// Lets the running core go on only when its clock is the smallest that could do
     /// anything before.
     fn take_turn(&self) {
-        if self.clock() > self.engine.borrow_mut().runs_until(false) {
+        if self.clock() > self.turn_until.get() {
             self.wait(Status::Ready);
         }
     }
@@ -400,21 +424,28 @@ impl World {
 
     /// Others may have come to be before what the running core does next.
     fn look_again(&self) {
-        let slow = self.direct.get() || self.engine.borrow().cores[self.core()].needs_care();
-        let until = if slow { 0 } else { self.engine.borrow_mut().runs_until(false) };
-        self.runs_until.set(until);
+        self.look_at(&self.engine.borrow());
+    }
+
+    #[inline]
+    fn look_at(&self, engine: &Engine) {
+        let careful = self.parameters.hoist_loads || engine.cores[self.core()].needs_care();
+        let until = engine.runs_until(false);
+        self.careful.set(careful);
+        self.turn_until.set(until);
+        self.runs_until.set(if careful || self.direct.get() { 0 } else { until });
     }
 
     /// Leaves the running core as `status` says, until it runs again.
     fn wait(&self, status: Status) {
         let (core, direct) = (self.core(), self.direct.get());
-        let next = {
+        let (next, yielder) = {
             let mut engine = self.engine.borrow_mut();
             engine.leave(core, self.clock(), status);
-            engine.next(self)
+            (engine.next(self), engine.cores[core].yielder)
         };
         if next != Some(core) {
-            let yielder = self.engine.borrow().cores[core].yielder;
+            self.chosen.set(next);
             // SAFETY: the yielder stands on the coroutine's stack as long as the coroutine
             // runs, which it does right here.
             unsafe { (*yielder).suspend(()) };
@@ -425,14 +456,11 @@ impl World {
 
     /// Makes `core`, the first of those that can run, the one that runs.
     pub(super) fn resume(&self, core: usize) {
-        let place = {
-            let mut engine = self.engine.borrow_mut();
-            self.clock.set(engine.start(core));
-            engine.cores[core].place
-        };
+        let mut engine = self.engine.borrow_mut();
+        self.clock.set(engine.start(core));
         self.core.set(core);
-        self.agent.set(place.agent);
-        self.look_again();
+        self.agent.set(engine.cores[core].place.agent);
+        self.look_at(&engine);
     }
 
     /// The running core is where it begins: its accesses are charged from now on.

@@ -1,0 +1,174 @@
+//! Storms in the model: every strategy and workload, the same bytes every time, and what
+//! the command line makes of them.
+
+use faultstorm::machine::model::Place;
+use faultstorm::machines::{Machine, shipped};
+use faultstorm::storm::plan::total_threads;
+use faultstorm::storm::{ModelSpec, ModelStorm};
+use faultstorm::strategy::{Entry, STRATEGIES, find};
+use faultstorm::workload::{self, Limits, Until, Workload};
+use serde_json::Value;
+use std::process::{Command, Output};
+
+fn workload(name: &str) -> Workload {
+    let (_, text) = workload::shipped().iter().find(|(n, _)| *n == name).expect("it is shipped");
+    let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
+    workload::parse(name, name, text, &names, &Limits { memory_bytes: u64::MAX })
+        .expect("a shipped workload is right")
+}
+
+fn storm(entry: &Entry, workload: &Workload, threads: usize, faults: u64, seed: u64) -> ModelStorm {
+    let machine = Machine::find("xeon-icelake-2s").expect("it is shipped").parameters;
+    let place = |core: usize| {
+        let agent = (core % 2 * 32 + core / 2) as u16;
+        Place { agent, socket: machine.shape.socket(agent) }
+    };
+    let places: Vec<Place> = (0..total_threads(workload, threads)).map(place).collect();
+    let spec = ModelSpec {
+        workload,
+        threads,
+        machine: &machine,
+        places: &places,
+        real_body: true,
+        entry_prefetch: false,
+        seed,
+        warmup_ns: 0,
+        until: Until::Faults(faults),
+    };
+    (entry.model)(&spec).unwrap_or_else(|error| panic!("{} at {threads}: {error}", entry.name))
+}
+
+/// What a storm found, in full.
+fn all_of(storm: &ModelStorm) -> String {
+    let ModelStorm { storm, accounts, times, accesses } = storm;
+    format!(
+        "{:?} {:?} {} {accounts:?} {times:?} {accesses}",
+        storm.counts, storm.threads, storm.window_ns
+    )
+}
+
+#[test]
+fn every_strategy_runs_every_workload_and_its_books_balance() {
+    for (name, _) in workload::shipped() {
+        let workload = workload(name);
+        for entry in STRATEGIES {
+            for threads in [1, 2, 7] {
+                let storm = storm(entry, &workload, threads, 200, 1);
+                let counts = storm.storm.counts;
+                let place = format!("{name}, {}, {threads} threads", entry.name);
+                assert_eq!(counts.mapped + counts.raced + counts.sigbus, counts.faults, "{place}");
+                assert!(counts.faults >= 200 * threads as u64, "{place}");
+                assert!(storm.storm.window_ns > 0.0 && storm.accesses > 1000, "{place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_core_moves_nothing() {
+    for entry in STRATEGIES {
+        let storm = storm(entry, &workload("huge-anon-read"), 1, 2000, 1);
+        let moved: u64 = storm.accounts.0.iter().map(|(_, line)| line.transfers).sum();
+        assert_eq!(moved, 0, "{}", entry.name);
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_storm_and_another_is_not() {
+    let workload = workload("private-write");
+    for entry in STRATEGIES {
+        let run = |seed| all_of(&storm(entry, &workload, 9, 300, seed));
+        assert_eq!(run(3), run(3), "{}", entry.name);
+        assert_ne!(run(3), run(4), "{}", entry.name);
+    }
+}
+
+/// The point of the whole thing: what the lock costs grows with the cores, and the schemes
+/// that write no shared line do not have that cost.
+#[test]
+fn the_lock_does_not_scale_and_speculation_does() {
+    let workload = workload("huge-anon-read");
+    let rate = |name: &str, threads| {
+        let entry = find(name).expect("it is in the table");
+        let storm = storm(entry, &workload, threads, 1000, 1).storm;
+        storm.threads.iter().map(|t| t.faults).sum::<u64>() as f64 / storm.window_ns
+    };
+    let scaling = |name| rate(name, 32) / rate(name, 1);
+    assert!(scaling("unlocked") > 25.0);
+    assert!(scaling("speculative") > 25.0);
+    assert!(scaling("mmap-lock") < 10.0);
+    assert!(scaling("vma-refcount") < 10.0);
+}
+
+fn faultstorm(args: &[&str]) -> Output {
+    let directory = tempfile::tempdir().expect("there is room");
+    Command::new(env!("CARGO_BIN_EXE_faultstorm"))
+        .args(args)
+        .current_dir(directory.path())
+        .output()
+        .expect("the program starts")
+}
+
+fn document(jobs: &str) -> Value {
+    let run = ["run", "huge-anon", "file-cold", "--on", "model:epyc-rome-2s", "--threads", "1,6"];
+    let rest = ["--faults", "100", "--json", "-", "--quiet", "--jobs", jobs];
+    let output = faultstorm(&[run.as_slice(), rest.as_slice()].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("the document is JSON")
+}
+
+#[test]
+fn the_document_is_the_same_however_it_is_run() {
+    let (one, two) = (document("1"), document("2"));
+    for key in ["digest", "machines", "workloads", "cells"] {
+        assert_eq!(one[key], two[key], "{key}");
+    }
+    assert!(one["digest"].is_string() && one["provenance"]["clock"].is_null());
+    let cell = &one["cells"][0];
+    assert_eq!(cell["key"]["machine"], "epyc-rome-2s");
+    let digest = cell["key"]["machine_digest"].as_str().expect("it has a digest");
+    assert!(one["machines"][digest]["estimated_share"].as_f64() > Some(0.1));
+    let cost = &one["provenance"]["cells"][cell["id"].as_str().expect("it has an id")];
+    assert!(cost["tracked_accesses"].as_u64() > Some(1000));
+    let schema: Value = serde_json::from_str(&faultstorm::run::schema()).expect("it is JSON");
+    jsonschema::validate(&schema, &one).expect("the document fits its schema");
+}
+
+#[test]
+fn what_a_machine_cannot_do_is_said() {
+    let run = |args: &[&str]| {
+        let output = faultstorm(&[&["run", "huge-anon"], args].concat());
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = run(&["--on", "model:xeon-icelake-2z"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("did you mean \"xeon-icelake-2s\"?"), "{said}");
+    let (code, said) = run(&["--on", "model:laptop-intel", "--threads", "13"]);
+    assert_eq!(code, Some(6));
+    assert!(said.contains("12 hardware threads"), "{said}");
+    let (code, said) = run(&["--on", "model:./nowhere.toml"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("./nowhere.toml"), "{said}");
+}
+
+#[test]
+fn every_shipped_machine_runs_a_storm() {
+    let workload = workload("huge-anon");
+    let entry = find("mmap-lock").expect("it is in the table");
+    for (name, _) in shipped() {
+        let machine = Machine::find(name).expect("it is shipped").parameters;
+        let places: Vec<Place> = (0..6).map(|agent| Place { agent, socket: 0 }).collect();
+        let spec = ModelSpec {
+            workload: &workload,
+            threads: 6,
+            machine: &machine,
+            places: &places,
+            real_body: false,
+            entry_prefetch: true,
+            seed: 1,
+            warmup_ns: 0,
+            until: Until::Faults(100),
+        };
+        (entry.model)(&spec).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
