@@ -18,4 +18,5 @@ pub mod stats;
 pub mod storm;
 pub mod strategy;
 pub mod sync;
+pub mod validation;
 pub mod workload;

@@ -8,6 +8,7 @@ pub mod list;
 pub mod man;
 mod names;
 pub mod run;
+pub mod validate;
 
 pub use console::print;
 pub use error::CommandError;

@@ -73,6 +73,7 @@ pub(super) const NOTHING: Parameters = Parameters {
     request_share_permille: 0,
     spin_exit_ps: 0,
     hoist_loads: false,
+    merge_own_requests: true,
     memory_bytes_per_us: 0,
     work: WorkTimes {
         trap_ps: 0,

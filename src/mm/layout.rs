@@ -40,10 +40,15 @@ pub struct MmLayout {
     pub page_table_lock: (usize, LockWords),
     /// Count of mmap_lock.
     pub mmap_count: Field,
-    /// Line of mmap_lock's other words.
+    /// Line of mmap_lock's owner.
     pub mmap_owner_line: usize,
-    /// mmap_lock's other words.
+    /// Line of mmap_lock's `osq` and `wait_lock`.
+    pub mmap_queue_line: usize,
+    /// mmap_lock's words other than the count.
     pub mmap_owner: OwnerWords,
+    /// Whether that kernel's fault entry asks for mmap_lock's line, whatever a run is set
+    /// to (x86 until commit 1701771d3069, Linux 6.16).
+    pub entry_prefetch: bool,
 }
 
 static READ_MOSTLY: LineName =
@@ -91,9 +96,66 @@ pub const LINUX_7_2: MmLayout = MmLayout {
     page_table_lock: (1, LockWords { locked: 3, tail: 4 }),
     mmap_count: Field { line: 1, word: 5 },
     mmap_owner_line: 2,
+    mmap_queue_line: 2,
     mmap_owner: OwnerWords {
         owner: 0,
         osq: LockWords { locked: 1, tail: 2 },
         wait_lock: LockWords { locked: 3, tail: 4 },
     },
+    entry_prefetch: false,
+};
+
+static TREE_6_2: LineName =
+    LineName { name: "mm.mm_mt", words: ["mm_mt.ma_root", "", "", "", "", "", "", ""] };
+
+static BUSY_6_2: LineName = LineName {
+    name: "mm.mmap_lock",
+    words: [
+        "pgd",
+        "mm_users",
+        "pgtables_bytes",
+        "map_count",
+        "page_table_lock",
+        "page_table_lock.tail",
+        "mmap_lock.count",
+        "mmap_lock.owner",
+    ],
+};
+
+static QUEUE_6_2: LineName = LineName {
+    name: "mm.mmap_lock.osq",
+    words: [
+        "mmap_lock.osq",
+        "mmap_lock.osq.tail",
+        "mmap_lock.wait_lock",
+        "mmap_lock.wait_lock.tail",
+        "",
+        "",
+        "",
+        "",
+    ],
+};
+
+/// Linux 6.1 and 6.2 with the usual options: count and owner of `mmap_lock` (offsets 112
+/// and 120) end the line on which `pgd` (72), `mm_users` and `pgtables_bytes` are, so a
+/// fault that only reads the page tables drags the lock along (computed from the order of
+/// fields in `include/linux/mm_types.h`).
+pub const LINUX_6_2: MmLayout = MmLayout {
+    kernel: "6.2",
+    lines: [&TREE_6_2, &BUSY_6_2, &QUEUE_6_2],
+    mt_root: Field { line: 0, word: 0 },
+    pgd: Field { line: 1, word: 0 },
+    mm_users: Field { line: 1, word: 1 },
+    pgtables_bytes: Field { line: 1, word: 2 },
+    map_count: Field { line: 1, word: 3 },
+    page_table_lock: (1, LockWords { locked: 4, tail: 5 }),
+    mmap_count: Field { line: 1, word: 6 },
+    mmap_owner_line: 1,
+    mmap_queue_line: 2,
+    mmap_owner: OwnerWords {
+        owner: 7,
+        osq: LockWords { locked: 0, tail: 1 },
+        wait_lock: LockWords { locked: 2, tail: 3 },
+    },
+    entry_prefetch: true,
 };

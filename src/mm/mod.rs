@@ -129,7 +129,7 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     /// What every fault does first: the request for mmap_lock's line, where it is on.
     #[inline(always)]
     pub fn enter_fault(&self) {
-        if self.config.entry_prefetch {
+        if self.config.entry_prefetch || S::LAYOUT.entry_prefetch {
             self.lines[S::LAYOUT.mmap_count.line].prefetch_w();
         }
     }
@@ -219,6 +219,11 @@ impl<M: Machine, S: Strategy<M>> Home for Mm<M, S> {
     #[inline(always)]
     fn owner_line(&self) -> &M::Line {
         &self.lines[S::LAYOUT.mmap_owner_line]
+    }
+
+    #[inline(always)]
+    fn queue_line(&self) -> &M::Line {
+        &self.lines[S::LAYOUT.mmap_queue_line]
     }
 
     fn queue(&self) -> &WaitQueue {

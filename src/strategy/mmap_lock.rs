@@ -5,22 +5,33 @@
 //! it, the count is written again. For I/O the file is pinned, the lock dropped, and
 //! the fault done again. *Writers* take the rwsem for write. *Collision:* whoever
 //! comes second sleeps.
+//!
+//! `mmap-lock:6.2` is the same in the layout of that kernel, with the prefetch of its fault
+//! entry: for comparing with that kernel's published figures only.
 
 use super::{Scheme, Strategy};
 use crate::machine::Machine;
 use crate::mm::fault::{Outcome, Request};
+use crate::mm::layout::{LINUX_6_2, LINUX_7_2, MmLayout};
 use crate::mm::{Core, Mm, locked};
 
 /// See the module.
-pub struct MmapLock;
+pub struct MmapLock<const OF_6_2: bool>;
 
-impl Scheme for MmapLock {
+impl Scheme for MmapLock<false> {
     const NAME: &'static str = "mmap-lock";
     const SUMMARY: &'static str = "rwsem of the space held for read over the whole fault";
     const WHO: &'static str = "Linux before 6.4";
 }
 
-impl<M: Machine> Strategy<M> for MmapLock {
+impl Scheme for MmapLock<true> {
+    const NAME: &'static str = "mmap-lock:6.2";
+    const SUMMARY: &'static str = "the same in the layout and with the prefetch of that kernel";
+    const WHO: &'static str = "Linux 6.2, for its published figures";
+}
+
+impl<M: Machine, const OF_6_2: bool> Strategy<M> for MmapLock<OF_6_2> {
+    const LAYOUT: &'static MmLayout = if OF_6_2 { &LINUX_6_2 } else { &LINUX_7_2 };
     type MmWords = ();
     type VmaWords = ();
 

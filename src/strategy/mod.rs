@@ -99,7 +99,8 @@ const fn entry<S: Scheme + OnHost + Strategy<Model>>() -> Entry {
 /// Every scheme, in the order in which results show them.
 pub static STRATEGIES: &[Entry] = &[
     entry::<unlocked::Unlocked>(),
-    entry::<mmap_lock::MmapLock>(),
+    entry::<mmap_lock::MmapLock<false>>(),
+    entry::<mmap_lock::MmapLock<true>>(),
     entry::<vma_refcount::VmaRefcount>(),
     entry::<speculative::Speculative<false>>(),
     entry::<speculative::Speculative<true>>(),

@@ -77,13 +77,18 @@ pub struct OwnerWords {
 pub trait Home {
     /// The world.
     type Machine: Machine;
-    /// Where the words other than the count are, on [`owner_line`](Self::owner_line).
+    /// Where the words other than the count are, on [`owner_line`](Self::owner_line) and
+    /// [`queue_line`](Self::queue_line).
     const WORDS: OwnerWords;
 
     /// Writer bit, flags, readers.
     fn count(&self) -> Word<'_, LineOf<Self>>;
     /// The line of the other words.
     fn owner_line(&self) -> &LineOf<Self>;
+    /// The line of `osq` and `wait_lock`.
+    fn queue_line(&self) -> &LineOf<Self> {
+        self.owner_line()
+    }
     /// Who waits.
     fn queue(&self) -> &WaitQueue;
     /// Where cores wait.
@@ -163,7 +168,7 @@ impl<'a, H: Home> RwSem<'a, H> {
         let home = self.0;
         // SAFETY: a queue belongs to one semaphore, whose words never change, and its
         // wait_lock is taken here alone.
-        unsafe { home.queue().0.lock(home.owner_line(), H::WORDS.wait_lock, home.waiters()) }
+        unsafe { home.queue().0.lock(home.queue_line(), H::WORDS.wait_lock, home.waiters()) }
     }
 
     #[cold]
@@ -202,7 +207,7 @@ impl<'a, H: Home> RwSem<'a, H> {
     /// Spins for the lock; true where that took it.
     fn spin(self) -> bool {
         let _one_at_a_time =
-            SpinLock::<H::Machine>::new(self.0.owner_line(), H::WORDS.osq).lock(self.0.waiters());
+            SpinLock::<H::Machine>::new(self.0.queue_line(), H::WORDS.osq).lock(self.0.waiters());
         let until_ns = H::Machine::now_ns() + SPIN_NS;
         loop {
             let count = self.count().load(Ordering::Relaxed);

@@ -86,10 +86,11 @@ impl CoreState {
         self.buffer.iter().rev().find(same).map(|store| store.value)
     }
 
-    /// Whether a request of the core for this line is under way.
-    pub fn is_asking_for(&self, line: &ModelLine) -> bool {
+    /// Whether a request of the core for this line is under way; only a store, unless what
+    /// follows joins prefetches (`merge`).
+    pub fn is_asking_for(&self, line: &ModelLine, merge: bool) -> bool {
         self.buffer.front().is_some_and(|store| ptr::eq(store.line, line))
-            || self.prefetches.iter().any(|asked| ptr::eq(*asked, line))
+            || merge && self.prefetches.iter().any(|asked| ptr::eq(*asked, line))
     }
 
     pub fn is_buffer_full(&self) -> bool {

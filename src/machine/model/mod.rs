@@ -155,6 +155,7 @@ mod tests {
         request_share_permille: 250,
         spin_exit_ps: 0,
         hoist_loads: false,
+        merge_own_requests: true,
         memory_bytes_per_us: 0,
         work: WorkTimes {
             trap_ps: 0,

@@ -175,6 +175,8 @@ pub struct Parameters {
     pub spin_exit_ps: Ps,
     /// An independent load of the line of the last locked operation is done along with it.
     pub hoist_loads: bool,
+    /// An access joins the core's own request for its line, as a prefetch.
+    pub merge_own_requests: bool,
     /// Bytes that a socket's memory takes in a microsecond; 0: without limit.
     pub memory_bytes_per_us: u64,
     /// Private work.

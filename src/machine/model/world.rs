@@ -251,7 +251,10 @@ impl World {
 
     /// Whether the running core owns a line, and others do not wait too long for it.
     fn can_write(&self, line: &ModelLine) -> bool {
-        let busy = || self.engine.borrow().cores[self.core()].is_asking_for(line);
+        let busy = || {
+            self.engine.borrow().cores[self.core()]
+                .is_asking_for(line, self.parameters.merge_own_requests)
+        };
         !(self.careful.get() && busy())
             && line.state(self, |state| state.may_reuse(self.agent(), self.parameters.reuse_k))
     }
@@ -301,7 +304,8 @@ impl World {
         }
         self.take_turn();
         let mut engine = self.engine.borrow_mut();
-        let asking = engine.cores[self.core()].is_asking_for(line);
+        let asking =
+            engine.cores[self.core()].is_asking_for(line, self.parameters.merge_own_requests);
         if asking || line.state(self, |state| state.directory.writable(self.agent())) {
             return;
         }
@@ -328,8 +332,9 @@ impl World {
 
     /// Waits for the running core's own request for a line; false where there is none.
     fn join(&self, line: &ModelLine) -> bool {
-        let asking =
-            self.careful.get() && self.engine.borrow().cores[self.core()].is_asking_for(line);
+        let asking = self.careful.get()
+            && self.engine.borrow().cores[self.core()]
+                .is_asking_for(line, self.parameters.merge_own_requests);
         if asking {
             self.wait(Status::Joining { line });
         }

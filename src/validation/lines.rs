@@ -1,0 +1,165 @@
+//! Tight loops on one line.
+//!
+//! Figures: perfbook (github.com/paulmckrcu/perfbook at 4c69e89), cpu/overheads.tex and
+//! CodeSamples/count/data, on an 8-socket Xeon Platinum 8176; and
+//! github.com/travisdowns/concurrency-hierarchy-bench at 1b3f7f8, on a client Skylake.
+
+use super::{Figure, around};
+use crate::machine::model::{self, Model, ModelLine, Parameters, Place, Ps, World};
+use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Work};
+use crate::machines::Machine as MachineFile;
+use std::rc::Rc;
+
+static LINE: LineName =
+    LineName { name: "validation.line", words: ["count", "", "", "", "", "", "", ""] };
+
+/// Operations of a core.
+const EACH: u64 = 2000;
+/// Cores begin apart by up to this many nanoseconds, so that neighbours do not stand
+/// together in the queue because of their numbers.
+const APART_NS: u64 = 2000;
+
+fn parameters(machine: &str) -> Parameters {
+    MachineFile::find(machine)
+        .unwrap_or_else(|wrong| unreachable!("it is shipped: {wrong}"))
+        .parameters
+}
+
+/// Runs `operation` `EACH` times on cores at `agents`; nanoseconds for each operation, all
+/// cores together, in the time in which all of them run.
+fn storm(parameters: &Parameters, agents: &[u16], operation: fn(&ModelLine, u64)) -> f64 {
+    let place = |&agent: &u16| Place { agent, socket: parameters.shape.socket(agent) };
+    let places: Vec<Place> = agents.iter().map(place).collect();
+    let cores = agents.len() as u64;
+    let world = World::new(parameters, &places);
+    let _here = world.enter();
+    let line = Rc::new(ModelLine::new(&LINE, [0; LINE_WORDS]));
+    let spans = world.run(move |core| {
+        Model::work(Work::ThinkNs(core as u64 * 7919 % APART_NS));
+        let mut checks: Vec<Ps> = Vec::with_capacity(EACH as usize + 1);
+        checks.push(model::clock_ps());
+        for turn in 0..EACH {
+            operation(&line, turn * cores + core as u64);
+            checks.push(model::clock_ps());
+        }
+        checks
+    });
+    let Ok(spans) = spans else { unreachable!("loops on one line come to their end") };
+    let start = spans.iter().map(|span| span[0]).max().expect("there are cores");
+    let end = spans.iter().map(|span| span[EACH as usize]).min().expect("there are cores");
+    let inside = |span: &Vec<Ps>| span.iter().filter(|at| **at > start && **at <= end).count();
+    let done: usize = spans.iter().map(inside).sum();
+    (end - start) as f64 / 1000.0 / done as f64
+}
+
+fn add(line: &ModelLine, _: u64) {
+    line.fetch_add(0, 1, Ordering::Relaxed);
+}
+
+fn compare_exchange_loop(line: &ModelLine, _: u64) {
+    let mut seen = line.load(0, Ordering::Relaxed);
+    let relaxed = Ordering::Relaxed;
+    while let Err(now) = line.compare_exchange(0, seen, seen + 1, relaxed, relaxed) {
+        seen = now;
+    }
+}
+
+/// Hands over without looking: tries until its turn has come.
+fn blind(line: &ModelLine, turn: u64) {
+    let relaxed = Ordering::Relaxed;
+    while line.compare_exchange(0, turn, turn + 1, relaxed, relaxed).is_err() {}
+}
+
+/// Looks until its turn has come, then hands over.
+fn looking(line: &ModelLine, turn: u64) {
+    line.spin_until(0, |count| count == turn);
+    let relaxed = Ordering::Relaxed;
+    let result = line.compare_exchange(0, turn, turn + 1, relaxed, relaxed);
+    assert!(result.is_ok(), "nobody else has this turn");
+}
+
+/// Handing a line to and fro, on 8-socket Skylake: blind compare-exchange, and load with
+/// compare-exchange, within the socket, one hop away, two hops away.
+pub fn t1() -> Vec<Figure> {
+    let parameters = parameters("xeon-skylake-8s");
+    let places = [("in the socket", 1), ("one hop", 28), ("two hops", 112)];
+    let published = [(47.5, 101.9), (148.8, 442.9), (336.6, 944.8)];
+    let mut figures = Vec::new();
+    for ((place, other), (blindly, seeing)) in places.into_iter().zip(published) {
+        let measured = [blind, looking].map(|way| storm(&parameters, &[0, other], way));
+        let figure = |what: &str, published, model| Figure {
+            target: "T1",
+            what: format!("{what}, {place}"),
+            unit: "ns",
+            published,
+            model,
+            threads: 2,
+            accepts: around(published, 0.2),
+            fitted: false,
+        };
+        figures.push(figure("blind CAS hand-over", blindly, measured[0]));
+        figures.push(figure("load and CAS hand-over", seeing, measured[1]));
+        let ratio = figure("load and CAS over blind", seeing / blindly, measured[1] / measured[0]);
+        figures.push(Figure { unit: "x", accepts: (1.8, 3.3), ..ratio });
+    }
+    figures
+}
+
+/// All threads adding to one line, on 8-socket Skylake: time for each addition of all.
+pub fn t2() -> Vec<Figure> {
+    let parameters = parameters("xeon-skylake-8s");
+    let all = parameters.shape.agents();
+    let published = [(2, 32.0), (4, 28.3), (8, 25.4), (28, 22.3), (112, 28.6), (420, 35.3)];
+    let figure = |(threads, published): (usize, f64)| {
+        let agents: Vec<u16> = (0..threads).map(|thread| (thread % all) as u16).collect();
+        Figure {
+            target: "T2",
+            what: format!("fetch_add, {threads} threads"),
+            unit: "ns/op",
+            published,
+            model: storm(&parameters, &agents, add),
+            threads,
+            accepts: around(published, if threads < 4 { 0.35 } else { 0.25 }),
+            fitted: false,
+        }
+    };
+    published.into_iter().map(figure).collect()
+}
+
+/// A client part: additions and compare-exchange loops, time for each and thread.
+pub fn t3() -> Vec<Figure> {
+    let parameters = parameters("laptop-intel");
+    let curves: [(&str, fn(&ModelLine, u64), [f64; 4]); 2] = [
+        ("fetch_add", add, [7.0, 44.1, 70.0, 96.4]),
+        ("CAS loop", compare_exchange_loop, [12.0, 108.6, 226.8, 347.2]),
+    ];
+    let mut figures = Vec::new();
+    for (what, operation, published) in curves {
+        for (threads, published) in (1..).zip(published) {
+            let agents: Vec<u16> = (0..threads).collect();
+            figures.push(Figure {
+                target: "T3",
+                what: format!("{what}, {threads} threads"),
+                unit: "ns",
+                published,
+                model: storm(&parameters, &agents, operation) * f64::from(threads),
+                threads: usize::from(threads),
+                accepts: around(published, if threads == 1 { 0.3 } else { 0.15 }),
+                fitted: false,
+            });
+        }
+    }
+    figures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tight_loops_are_as_published() {
+        let figures: Vec<Figure> = [t1(), t2(), t3()].concat();
+        let missed: Vec<&Figure> = figures.iter().filter(|figure| !figure.holds()).collect();
+        assert!(missed.is_empty(), "{missed:#?}");
+    }
+}
