@@ -34,13 +34,14 @@ fn storm(entry: &Entry, workload: &Workload, threads: usize, faults: u64, seed: 
         seed,
         warmup_ns: 0,
         until: Until::Faults(faults),
+        trace: None,
     };
     (entry.model)(&spec).unwrap_or_else(|error| panic!("{} at {threads}: {error}", entry.name))
 }
 
 /// What a storm found, in full.
 fn all_of(storm: &ModelStorm) -> String {
-    let ModelStorm { storm, accounts, times, accesses } = storm;
+    let ModelStorm { storm, accounts, times, accesses, .. } = storm;
     format!(
         "{:?} {:?} {} {accounts:?} {times:?} {accesses}",
         storm.counts, storm.threads, storm.window_ns
@@ -168,6 +169,7 @@ fn every_shipped_machine_runs_a_storm() {
             seed: 1,
             warmup_ns: 0,
             until: Until::Faults(100),
+            trace: None,
         };
         (entry.model)(&spec).unwrap_or_else(|error| panic!("{name}: {error}"));
     }

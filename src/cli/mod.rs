@@ -5,9 +5,10 @@ mod world;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 
+use crate::mm::fault::Kind;
 pub use crate::numbers::NumberList;
 pub use run::{Body, RunArgs, Target};
 pub use world::{World, WorldError};
@@ -59,6 +60,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Lists what there is to run
     List(ListArgs),
+    /// Walks through one fault in the model, access by access
+    Explain(ExplainArgs),
     /// Compares the model with published figures
     Validate(ValidateArgs),
     /// Prints completions for a shell
@@ -110,6 +113,45 @@ pub enum Subject {
     Workloads,
     /// Machines of the model that come with faultstorm
     Machines,
+}
+
+/// What `faultstorm explain` takes.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = "\
+Examples:
+  faultstorm explain mmap-lock
+      a write fault in anonymous memory, while another core faults too
+  faultstorm explain speculative --workload private-write --threads 16
+  faultstorm explain vma-refcount --on model:epyc-genoa-2s --kind anon-read \\
+      --workload huge-anon-read")]
+pub struct ExplainArgs {
+    /// The strategy, as NAME or NAME:VARIANT
+    #[arg(value_name = "STRATEGY")]
+    pub strategy: String,
+    /// A workload, by name or path
+    #[arg(long, value_name = "W", default_value = "huge-anon")]
+    pub workload: String,
+    /// A kind of fault, as 'anon-write' or 'private-write' [default: the first]
+    #[arg(long, value_name = "KIND", value_parser = fault_kind)]
+    pub kind: Option<Kind>,
+    /// The machine, as 'model:NAME'
+    #[arg(long, value_name = "WORLD", default_value = "model:xeon-icelake-2s")]
+    pub on: World,
+    /// Cores that fault at the same time
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u32).range(1..=1024))]
+    pub threads: u32,
+    /// Seed of every random draw
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Parses a kind of fault, with `-` or `_`.
+fn fault_kind(text: &str) -> Result<Kind, String> {
+    let name = text.replace('-', "_");
+    Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
+        let all: Vec<String> = Kind::ALL.iter().map(|kind| kind.name().replace('_', "-")).collect();
+        format!("the kinds are {}", all.join(", "))
+    })
 }
 
 /// What `faultstorm validate` takes.

@@ -4,6 +4,7 @@ pub mod check;
 pub mod completions;
 mod console;
 mod error;
+pub mod explain;
 pub mod list;
 pub mod man;
 mod names;

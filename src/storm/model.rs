@@ -11,19 +11,29 @@ use super::world::{Clock, Meeting, World};
 use super::{Storm, StormError, ThreadStorm, panic_message};
 use crate::machine::Machine;
 use crate::machine::host::{Host, Recorded};
-use crate::machine::model::{self, Accounts, CoreTimes, Halt, Model, Parameters, Place};
+use crate::machine::model::{self, Accounts, CoreTimes, Halt, Model, Parameters, Place, Traced};
 use crate::mm::Core;
+use crate::mm::fault::Kind;
 use crate::mm::frames::Arena;
 use crate::mm::vma::Vma;
 use crate::strategy::Strategy;
 use crate::workload::{Until, Workload};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// Cores begin a phase apart by up to this much, since no two threads ever start at once
 /// and cores in step would hand lines to each other in the order of their numbers.
 const STAGGER_MAX_PS: u64 = 1_000_000;
+
+/// A core's fault from which on one may be traced: tables and free lists are there.
+const TRACED_FROM: u64 = 100;
+
+thread_local! {
+    /// The kind of fault that is to be traced, any where `None`.
+    static WANTED: Cell<Option<Kind>> = const { Cell::new(None) };
+}
 
 /// A storm that is to be run in the model.
 #[derive(Clone)]
@@ -47,6 +57,8 @@ pub struct ModelSpec<'a> {
     pub warmup_ns: u64,
     /// When the storm ends.
     pub until: Until,
+    /// Whether one fault of core 0 is traced, and of which kind.
+    pub trace: Option<Option<Kind>>,
 }
 
 /// What the model tells beside what every storm does.
@@ -60,6 +72,8 @@ pub struct ModelStorm {
     pub times: Vec<CoreTimes>,
     /// Accesses that were charged.
     pub accesses: u64,
+    /// The fault that was traced; empty where none was.
+    pub traced: Vec<Traced>,
 }
 
 impl World for Model {
@@ -68,6 +82,15 @@ impl World for Model {
 
     fn pause(paused: bool) {
         model::pause(paused);
+    }
+
+    fn begin_fault() {
+        model::begin_fault();
+    }
+
+    fn end_fault(kind: Kind, number: u64) {
+        let wanted = WANTED.get();
+        model::end_fault(wanted.is_none_or(|wanted| wanted == kind) && number >= TRACED_FROM);
     }
 
     fn is_on(_: usize) -> bool {
@@ -129,6 +152,10 @@ pub fn run<S: Strategy<Model> + Strategy<Host>>(
     assert_eq!(spec.places.len(), plan.threads.len(), "every core has its place");
     let world = model::World::new(spec.machine, spec.places);
     let _here = world.enter();
+    WANTED.set(spec.trace.flatten());
+    if spec.trace.is_some() {
+        world.trace(0);
+    }
     let shared = Rc::new(share::<S>(spec, plan)?);
     let on_core = {
         let (shared, until, warmup_ns) = (shared.clone(), spec.until, spec.warmup_ns);
@@ -143,7 +170,7 @@ pub fn run<S: Strategy<Model> + Strategy<Host>>(
     let bytes_per_vma = size_of::<Vma<Host, S>>() as u64;
     let storm = merge(results, bytes_per_vma)?;
     close_books(shared)?;
-    Ok(ModelStorm { storm, accounts, times, accesses })
+    Ok(ModelStorm { storm, accounts, times, accesses, traced: world.traced_fault() })
 }
 
 fn share<S: Strategy<Model>>(spec: &ModelSpec, plan: Plan) -> Result<Shared<Model, S>, StormError> {

@@ -204,6 +204,7 @@ impl<'a, W: World, S: Strategy<W>> Worker<'a, W, S> {
     #[inline(always)]
     fn fault(&mut self, request: Request) -> Outcome {
         W::mark(stage::OUTSIDE);
+        W::begin_fault();
         W::work(Work::Trap);
         if self.until_sample > 0 {
             self.until_sample -= 1;
@@ -218,6 +219,7 @@ impl<'a, W: World, S: Strategy<W>> Worker<'a, W, S> {
         let start = clock.start();
         let outcome = S::fault(&self.shared.mm, &mut self.core, request);
         let ns = clock.delta_ns(start, clock.end());
+        W::end_fault(outcome.kind(), self.counts.faults);
         self.latency[outcome.kind() as usize].saturating_record((ns as u64).max(1));
         self.until_sample = self.draw_sample();
         outcome

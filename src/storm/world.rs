@@ -2,6 +2,7 @@
 
 use super::gate::Broken;
 use crate::machine::Machine;
+use crate::mm::fault::Kind;
 
 /// A world that storms can run in.
 pub trait World: Machine {
@@ -13,6 +14,12 @@ pub trait World: Machine {
     /// Stops or resumes recording, and in the model charging: a reset is no part of a
     /// storm.
     fn pause(paused: bool);
+    /// A fault begins: the exception.
+    #[inline(always)]
+    fn begin_fault() {}
+    /// A fault ends that was of this kind, the `number`-th of its thread.
+    #[inline(always)]
+    fn end_fault(_kind: Kind, _number: u64) {}
     /// Whether the calling thread is on this CPU.
     fn is_on(cpu: usize) -> bool;
 }

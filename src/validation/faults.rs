@@ -130,6 +130,7 @@ fn rate(
         seed: 1,
         warmup_ns: 0,
         until: Until::Faults(FAULTS),
+        trace: None,
     };
     let storm = (entry.model)(&spec)?.storm;
     let faults: u64 = storm.threads.iter().map(|thread| thread.faults).sum();

@@ -20,6 +20,7 @@ use self::matrix::Matrix;
 use self::progress::Progress;
 use self::storms::{Ending, Storms};
 use self::sweep::Point;
+pub(super) use self::sweep::places;
 use super::console::{color, print, style};
 use super::error::CommandError;
 use super::names;

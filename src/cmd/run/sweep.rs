@@ -12,7 +12,7 @@ use super::matrix::key;
 use crate::cli::{self, RunArgs};
 use crate::cmd::error::CommandError;
 use crate::host::interrupt::Interrupt;
-use crate::host::placement::place;
+use crate::host::placement::{Placement, place};
 use crate::machine::model::Place;
 use crate::machines::Machine;
 use crate::run::{Cell, CellCost, Key, World};
@@ -79,7 +79,7 @@ pub(super) fn points<'a>(
             let digest = digest(workload);
             for threads in thread_counts(args, machine) {
                 let total = total_threads(workload, threads);
-                let places = places(machine, args, total)?;
+                let places = places(machine, &args.placement, total)?;
                 for &real_body in &bodies {
                     let key = key(args, workload, &digest, &machine.name, total, real_body);
                     let key =
@@ -118,7 +118,16 @@ fn thread_counts(args: &RunArgs, machine: &Machine) -> BTreeSet<usize> {
     doublings.take_while(|threads| *threads < all).chain([all]).collect()
 }
 
-fn places(machine: &Machine, args: &RunArgs, total: usize) -> Result<Vec<Place>, CommandError> {
+/// Where the cores of a storm are on a machine.
+///
+/// # Errors
+///
+/// A placement that the machine does not have, more threads than it has.
+pub(in crate::cmd) fn places(
+    machine: &Machine,
+    placement: &Placement,
+    total: usize,
+) -> Result<Vec<Place>, CommandError> {
     let shape = machine.parameters.shape;
     let all = shape.hardware_threads();
     if total > all {
@@ -129,7 +138,7 @@ fn places(machine: &Machine, args: &RunArgs, total: usize) -> Result<Vec<Place>,
         )));
     }
     let topology = machine.topology();
-    let cpus = place(&topology, &args.placement, total).map_err(CommandError::machine)?;
+    let cpus = place(&topology, placement, total).map_err(CommandError::machine)?;
     let place = |cpu: usize| {
         let agent = (cpu % shape.agents()) as u16;
         Place { agent, socket: shape.socket(agent) }
@@ -195,6 +204,7 @@ impl Point<'_> {
             seed: self.key.seed + repeat,
             warmup_ns: self.workload.warmup_ns,
             until: self.workload.until,
+            trace: None,
         }
     }
 }

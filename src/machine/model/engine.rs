@@ -61,6 +61,8 @@ pub(super) struct CoreState {
     prefetches: Vec<LineAt>,
     pub last_locked: LineAt,
     pub stagger_ps: Ps,
+    /// In which state its last request found the line.
+    pub found: Option<Found>,
     pub times: CoreTimes,
 }
 
@@ -76,6 +78,7 @@ impl CoreState {
             prefetches: Vec::new(),
             last_locked: ptr::null(),
             stagger_ps: 0,
+            found: None,
             times: CoreTimes::default(),
         }
     }
@@ -321,6 +324,7 @@ impl Engine {
         match kind {
             RequestKind::Core => {
                 self.cores[usize::from(core)].times.coherence_ps += grant.done_at - issued_at;
+                self.cores[usize::from(core)].found = Some(grant.found);
                 self.make_ready(usize::from(core), grant.done_at);
             }
             RequestKind::Store => self.events.push(grant.done_at, true, Event::Commit(core)),

@@ -9,7 +9,7 @@
 //! | `engine.rs` | requests, grants, store buffers |
 //! | `world.rs` | the running core: hits, turns, waiting |
 //! | `run.rs`, `stack.rs`, `queue.rs` | coroutines, their stacks, whose turn it is |
-//! | `ledger.rs` | what is recorded by name of line |
+//! | `ledger.rs`, `trace.rs` | what is recorded by name of line; one fault, access by access |
 
 mod directory;
 mod engine;
@@ -20,8 +20,10 @@ mod queue;
 mod run;
 mod sharers;
 mod stack;
+mod trace;
 mod world;
 
+pub use self::directory::Found;
 pub use self::engine::CoreTimes;
 pub use self::ledger::{Accounts, LineAccount};
 pub use self::line::ModelLine;
@@ -29,6 +31,7 @@ pub use self::parameters::{
     Arbitration, Distance, FarAtomics, Latencies, Parameters, Ps, Shape, WorkTimes,
 };
 pub use self::run::Halt;
+pub use self::trace::{Step, Traced};
 pub use self::world::{Entered, Place, World};
 
 use self::world::current;
@@ -55,6 +58,16 @@ pub fn meet(stagger_ps: Ps) {
     current().meet(stagger_ps);
 }
 
+/// A fault of the running core begins.
+pub fn begin_fault() {
+    current().begin_fault();
+}
+
+/// A fault of the running core ends; `wanted`: it is one of those to be traced.
+pub fn end_fault(wanted: bool) {
+    current().end_fault(wanted);
+}
+
 /// Starts recording from nothing.
 pub fn forget() {
     current().forget();
@@ -79,7 +92,7 @@ impl Machine for Model {
     #[inline]
     fn work(work: Work) {
         let world = current();
-        let times = &world.parameters().work;
+        let (times, from_ps) = (&world.parameters().work, world.clock());
         match work {
             Work::Trap => world.advance(times.trap_ps),
             Work::ReadSection => world.advance(times.read_section_ps),
@@ -87,6 +100,7 @@ impl Machine for Model {
             Work::CopyPage => world.stream(2 * PAGE_BYTES, times.copy_page_ps),
             Work::ThinkNs(ns) => world.advance(ns * 1000),
         }
+        world.trace_work(work, from_ps);
     }
 
     fn relax() {

@@ -10,6 +10,7 @@ use super::engine::{Engine, Status, Store};
 use super::ledger::{Accounts, Ledger};
 use super::line::{ModelLine, RequestKind};
 use super::parameters::{Parameters, Ps};
+use super::trace::{Step, Traced, Tracer};
 use crate::machine::LineName;
 use corosensei::Yielder;
 use std::cell::{Cell, RefCell};
@@ -46,6 +47,7 @@ pub struct World {
     /// The core that is to run next, as the one that stopped has found out.
     pub(super) chosen: Cell<Option<usize>>,
     pub(super) ledger: Ledger,
+    pub(super) tracer: Tracer,
     pub(super) engine: RefCell<Engine>,
 }
 
@@ -97,6 +99,7 @@ impl World {
             direct: Cell::new(true),
             chosen: Cell::new(None),
             ledger: Ledger::default(),
+            tracer: Tracer::default(),
             engine: RefCell::new(Engine::new(parameters, places)),
         }
     }
@@ -114,6 +117,16 @@ impl World {
     /// What was recorded of each line since the last [`forget`](Self::forget).
     pub fn accounts(&self) -> Accounts {
         self.ledger.accounts()
+    }
+
+    /// Records faults of `core` until one is wanted.
+    pub fn trace(&self, core: usize) {
+        self.tracer.arm(core);
+    }
+
+    /// The fault that was wanted, access by access; empty where none was.
+    pub fn traced_fault(&self) -> Vec<Traced> {
+        self.tracer.kept()
     }
 
     /// Accesses since the last [`forget`](Self::forget).
@@ -184,6 +197,54 @@ impl World {
     #[cold]
     #[inline(never)]
     pub(super) fn read(&self, line: &ModelLine, word: usize) -> u64 {
+        self.traced(Step::Load, line, word, || self.read_now(line, word))
+    }
+
+    /// Does an access, and records it where the fault under way is traced.
+    #[inline(always)]
+    fn traced<R>(
+        &self,
+        step: Step,
+        line: &ModelLine,
+        word: usize,
+        access: impl FnOnce() -> R,
+    ) -> R {
+        if !self.tracer.is_on(self.core()) || self.direct.get() {
+            return access();
+        }
+        let (core, from_ps) = (self.core(), self.clock());
+        self.engine.borrow_mut().cores[core].found = None;
+        let result = access();
+        if self.tracer.is_on(core) {
+            let found = self.engine.borrow().cores[core].found;
+            let at = Some((self.ledger.name(line.name()), word));
+            self.tracer.push(Traced { step, at, found, from_ps, ps: self.clock() - from_ps });
+        }
+        result
+    }
+
+    /// Records private work that the running core has just done.
+    pub(super) fn trace_work(&self, work: crate::machine::Work, from_ps: Ps) {
+        if self.tracer.is_on(self.core()) && !self.direct.get() && self.careful.get() {
+            let ps = self.clock() - from_ps;
+            self.tracer.push(Traced { step: Step::Work(work), at: None, found: None, from_ps, ps });
+        }
+    }
+
+    /// A fault of the running core begins.
+    pub(super) fn begin_fault(&self) {
+        self.tracer.begin(self.core());
+        if self.tracer.is_on(self.core()) {
+            self.look_again();
+        }
+    }
+
+    /// A fault of the running core ends; `wanted`: it is one of those to be traced.
+    pub(super) fn end_fault(&self, wanted: bool) {
+        self.tracer.end(self.core(), wanted);
+    }
+
+    fn read_now(&self, line: &ModelLine, word: usize) -> u64 {
         if self.direct.get() {
             return line.state(self, |_| line.word(word).load(Relaxed));
         }
@@ -214,6 +275,10 @@ impl World {
     #[cold]
     #[inline(never)]
     pub(super) fn write(&self, line: &ModelLine, word: usize, need: Need) {
+        self.traced(Step::Rmw, line, word, || self.write_now(line, word, need));
+    }
+
+    fn write_now(&self, line: &ModelLine, word: usize, need: Need) {
         if self.direct.get() {
             return line.state(self, |_| ());
         }
@@ -263,6 +328,10 @@ impl World {
     #[cold]
     #[inline(never)]
     pub(super) fn store(&self, line: &ModelLine, word: usize, value: u64) {
+        self.traced(Step::Store, line, word, || self.store_now(line, word, value));
+    }
+
+    fn store_now(&self, line: &ModelLine, word: usize, value: u64) {
         if self.direct.get() {
             return line.state(self, |_| line.word(word).store(value, Relaxed));
         }
@@ -299,6 +368,10 @@ impl World {
 
     /// Asks for a line in a writable state, and goes on.
     pub(super) fn prefetch_w(&self, line: &ModelLine) {
+        self.traced(Step::Prefetch, line, 0, || self.prefetch_now(line));
+    }
+
+    fn prefetch_now(&self, line: &ModelLine) {
         if self.direct.get() {
             return;
         }
@@ -356,7 +429,8 @@ impl World {
             state.waiting += 1;
             state.queue().spinners.push(self.core() as u16);
         });
-        self.wait(Status::Spinning { line, word: word as u8 });
+        let spin = || self.wait(Status::Spinning { line, word: word as u8 });
+        self.traced(Step::Spin, line, word, spin);
     }
 
     /// A spinning core has noticed that it may go on.
@@ -434,7 +508,9 @@ impl World {
 
     #[inline]
     fn look_at(&self, engine: &Engine) {
-        let careful = self.parameters.hoist_loads || engine.cores[self.core()].needs_care();
+        let traced = self.tracer.is_on(self.core());
+        let careful =
+            traced || self.parameters.hoist_loads || engine.cores[self.core()].needs_care();
         let until = engine.runs_until(false);
         self.careful.set(careful);
         self.turn_until.set(until);

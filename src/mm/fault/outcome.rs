@@ -27,6 +27,18 @@ impl Kind {
         Self::FileReadIo,
         Self::PrivateWrite,
     ];
+
+    /// Its name in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AnonRead => "anon_read",
+            Self::AnonWrite => "anon_write",
+            Self::FileReadAround => "file_read_around",
+            Self::FileRead => "file_read",
+            Self::FileReadIo => "file_read_io",
+            Self::PrivateWrite => "private_write",
+        }
+    }
 }
 
 /// How a fault ended.

@@ -1,0 +1,201 @@
+//! `faultstorm explain`: one fault in the model, access by access.
+
+use std::fmt::Write;
+
+use anyhow::anyhow;
+
+use super::console::print;
+use super::error::CommandError;
+use super::names;
+use super::run::places;
+use crate::cli::{ExplainArgs, World};
+use crate::exit::Exit;
+use crate::host::placement::Placement;
+use crate::machine::Work;
+use crate::machine::model::{Distance, Found, Step, Traced};
+use crate::machines::Machine;
+use crate::storm::plan::total_threads;
+use crate::storm::{ModelSpec, ModelStorm};
+use crate::workload::Until;
+
+/// Faults of each core: enough that one of the wanted kind comes after the first hundred.
+const FAULTS: u64 = 1000;
+
+/// Runs a storm in the model and prints one fault of its first core.
+///
+/// # Errors
+///
+/// Bad input; a fault of the wanted kind that never comes; a storm that fails.
+pub fn explain(args: &ExplainArgs) -> Result<Exit, CommandError> {
+    let World::Model(machine) = &args.on else {
+        return Err(CommandError::usage(anyhow!(
+            "'{}' cannot be traced: 'model:NAME' can",
+            args.on
+        )));
+    };
+    let machine = Machine::find(machine).map_err(|wrong| CommandError::usage(anyhow!(wrong)))?;
+    let strategies = names::strategies(std::slice::from_ref(&args.strategy))?;
+    let workloads = names::workloads(std::slice::from_ref(&args.workload), None)?;
+    let (entry, workload) = (strategies[0], &workloads[0]);
+    if let Some(reason) = (entry.refuses)(workload) {
+        return Err(CommandError::usage(anyhow!("{} does not run this: {reason}", entry.name)));
+    }
+    let threads = args.threads as usize;
+    let total = total_threads(workload, threads);
+    let spec = ModelSpec {
+        workload,
+        threads,
+        machine: &machine.parameters,
+        places: &places(&machine, &Placement::Scatter, total)?,
+        real_body: true,
+        entry_prefetch: false,
+        seed: args.seed,
+        warmup_ns: 0,
+        until: Until::Faults(FAULTS),
+        trace: Some(args.kind),
+    };
+    let storm = (entry.model)(&spec)
+        .map_err(|error| CommandError { exit: Exit::Storm, error: anyhow!(error) })?;
+    if storm.traced.is_empty() {
+        return Err(CommandError::usage(anyhow!(
+            "'{}' has no such fault after the first hundred of a thread",
+            workload.name
+        )));
+    }
+    let title = format!(
+        "One fault of {} under {}: core 0 of {total}, {}, seed {}",
+        workload.name, entry.name, machine.name, args.seed
+    );
+    print(text(&title, &storm).as_bytes())?;
+    Ok(Exit::Done)
+}
+
+fn text(title: &str, storm: &ModelStorm) -> String {
+    let start = storm.traced.first().map_or(0, |step| step.from_ps);
+    let ns = |ps: u64| ps as f64 / 1000.0;
+    let mut out = format!("{title}\n\n");
+    let _ =
+        writeln!(out, "{:>8} {:>8}  {:<9}{:<20}{:<17}found", "at ns", "ns", "", "line", "field");
+    for step in &storm.traced {
+        let (line, field) = match step.at {
+            Some((name, word)) => (name.name, name.words[word]),
+            None => ("", ""),
+        };
+        if let Step::Work(work) = step.step {
+            let (at, long) = (ns(step.from_ps - start), ns(step.ps));
+            let _ = writeln!(out, "{at:>8.1} {long:>8.1}  {:<9}{}", "work", work_done(work));
+            continue;
+        }
+        let row = format!(
+            "{:>8.1} {:>8.1}  {:<9}{line:<20}{:<17}{}",
+            ns(step.from_ps - start),
+            ns(step.ps),
+            what(step.step),
+            cut(field),
+            found(step)
+        );
+        let _ = writeln!(out, "{}", row.trim_end());
+    }
+    out += "\nfound: what the core had to ask for, and how far away; nothing where it hit its own\n\
+            cache or store buffer. upgrade: it had a copy and needed the only one.\n\n";
+    out += &totals(&storm.traced);
+    out
+}
+
+/// A field without what does not fit: the structure, which the line's name tells.
+fn cut(field: &str) -> &str {
+    field.get(field.len().saturating_sub(16)..).unwrap_or(field)
+}
+
+fn what(step: Step) -> &'static str {
+    match step {
+        Step::Load => "load",
+        Step::Store => "store",
+        Step::Rmw => "rmw",
+        Step::Prefetch => "prefetch",
+        Step::Spin => "spin",
+        Step::Work(_) => "work",
+    }
+}
+
+fn found(step: &Traced) -> String {
+    let distance = |distance| match distance {
+        Distance::Cluster => "cluster",
+        Distance::Socket => "socket",
+        Distance::Hop => "1 hop",
+        Distance::TwoHops => "2 hops",
+    };
+    match (step.step, step.found) {
+        (_, Some(Found::Modified(far))) => format!("modified, {}", distance(far)),
+        (_, Some(Found::Shared(far))) => format!("shared, {}", distance(far)),
+        (_, Some(Found::Upgrade(far))) => format!("upgrade, {}", distance(far)),
+        (_, Some(Found::Memory(_))) => "in memory".to_owned(),
+        (_, Some(Found::Home | Found::Far)) => "at its home".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn work_done(work: Work) -> &'static str {
+    match work {
+        Work::Trap => "exception, return, what is left out",
+        Work::ReadSection => "RCU read section",
+        Work::ClearPage => "clearing the page",
+        Work::CopyPage => "copying the page",
+        Work::ThinkNs(_) => "the program's own",
+    }
+}
+
+fn totals(traced: &[Traced]) -> String {
+    let ns = |steps: &dyn Fn(&&Traced) -> bool| {
+        traced.iter().filter(steps).map(|step| step.ps as f64 / 1000.0).sum::<f64>()
+    };
+    let count = |steps: &dyn Fn(&&Traced) -> bool| traced.iter().filter(steps).count();
+    let is_work = |step: &&Traced| matches!(step.step, Step::Work(_));
+    let is_asked = |step: &&Traced| step.found.is_some() && !is_work(step);
+    let is_hit = |step: &&Traced| step.found.is_none() && !is_work(step);
+    format!(
+        "{:>10.1} ns private work\n{:>10.1} ns {} accesses that had to ask for the line\n\
+         {:>10.1} ns {} accesses in the own cache or store buffer, and waits for stores\n",
+        ns(&is_work),
+        ns(&is_asked),
+        count(&is_asked),
+        ns(&is_hit),
+        count(&is_hit)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::strategy::find;
+
+    #[test]
+    fn a_fault_is_walked_through_in_80_columns() {
+        let machine = Machine::find("xeon-skylake-8s").unwrap();
+        let workload = names::workloads(&["huge-anon".to_owned()], None).unwrap().remove(0);
+        let spec = ModelSpec {
+            workload: &workload,
+            threads: 9,
+            machine: &machine.parameters,
+            places: &places(&machine, &Placement::Scatter, 9).unwrap(),
+            real_body: true,
+            entry_prefetch: true,
+            seed: 1,
+            warmup_ns: 0,
+            until: Until::Faults(200),
+            trace: Some(None),
+        };
+        let storm = (find("mmap-lock").unwrap().model)(&spec).unwrap();
+        let text = text("A fault", &storm);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        for said in
+            ["prefetch mm.mmap_lock", "clearing the page", "ptdesc.ptl", "modified, ", "hop"]
+        {
+            assert!(text.contains(said), "{said}: {text}");
+        }
+        // Each access begins where the one before ended, but for what is no access.
+        let steps = storm.traced.windows(2);
+        assert!(steps.clone().all(|pair| pair[0].from_ps + pair[0].ps <= pair[1].from_ps));
+        assert!(steps.len() > 20);
+    }
+}
