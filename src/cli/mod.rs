@@ -138,7 +138,12 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "WORLD", default_value = "model:xeon-icelake-2s")]
     pub on: World,
     /// Cores that fault at the same time
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u32).range(1..=1024))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 2,
+        value_parser = value_parser!(u32).range(1..=1024)
+    )]
     pub threads: u32,
     /// Seed of every random draw
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -227,6 +232,7 @@ mod tests {
                 faults: None,
                 repeats: None,
                 jobs: None,
+                vary: vec![],
                 seed: 1,
                 no_lines: false,
                 stages: false,

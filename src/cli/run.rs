@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, ValueEnum, value_parser};
 
 use super::World;
 use crate::host::placement::Placement;
+use crate::machines::vary::Vary;
 use crate::numbers::NumberList;
 use crate::workload::units::parse_time;
 
@@ -82,6 +83,11 @@ pub struct RunArgs {
         help_heading = "What"
     )]
     pub entry_prefetch: bool,
+
+    /// Vary a weak number of the model's machine, as 'upg=0.7,1,1.3' (a factor) or
+    /// 'reuse_k=1,2,4' (itself); see machines/README.md. May be repeated: all combinations
+    #[arg(long, value_name = "NAME=VALUES", help_heading = "What")]
+    pub vary: Vec<Vary>,
 
     /// Seed of every random draw: the same seed touches the same pages in the same order
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "What")]

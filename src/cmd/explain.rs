@@ -75,7 +75,7 @@ fn text(title: &str, storm: &ModelStorm) -> String {
     let ns = |ps: u64| ps as f64 / 1000.0;
     let mut out = format!("{title}\n\n");
     let _ =
-        writeln!(out, "{:>8} {:>8}  {:<9}{:<20}{:<17}found", "at ns", "ns", "", "line", "field");
+        writeln!(out, "{:>8} {:>8}  {:<9}{:<19}{:<16}found", "at ns", "ns", "", "line", "field");
     for step in &storm.traced {
         let (line, field) = match step.at {
             Some((name, word)) => (name.name, name.words[word]),
@@ -87,7 +87,7 @@ fn text(title: &str, storm: &ModelStorm) -> String {
             continue;
         }
         let row = format!(
-            "{:>8.1} {:>8.1}  {:<9}{line:<20}{:<17}{}",
+            "{:>8.1} {:>8.1}  {:<9}{line:<19}{:<16}{}",
             ns(step.from_ps - start),
             ns(step.ps),
             what(step.step),
@@ -104,7 +104,7 @@ fn text(title: &str, storm: &ModelStorm) -> String {
 
 /// A field without what does not fit: the structure, which the line's name tells.
 fn cut(field: &str) -> &str {
-    field.get(field.len().saturating_sub(16)..).unwrap_or(field)
+    field.get(field.len().saturating_sub(15)..).unwrap_or(field)
 }
 
 fn what(step: Step) -> &'static str {

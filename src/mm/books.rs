@@ -61,8 +61,9 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     /// # Errors
     /// What is not.
     pub fn check_all_free(&self, core: &Core<M>) -> Result<(), String> {
-        // No reader is left, so a few epochs end every grace period.
-        for _ in 0..64 {
+        // No reader is left, so a few epochs end every grace period; each core that has left
+        // has handed over a bag of its own, and a flush looks at a few of them.
+        for _ in 0..64 + self.cores() {
             core.read_section().flush();
         }
         let (nodes_free, nodes) = self.tree.free_nodes();

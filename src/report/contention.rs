@@ -8,7 +8,7 @@ use super::Style;
 use super::pairs::{Group, measured};
 use super::table::{COLUMNS, body, by_threads, name_width};
 use super::text::{Ink, cut, digits, left, nanoseconds, plural, right, wrap};
-use crate::run::{Body, Latency, Measured};
+use crate::run::{Body, Latency, LineCount, Measured, Run, Scaling};
 
 /// Columns of transfers per fault, and of each percentile.
 const TRANSFERS: usize = 10;
@@ -27,6 +27,9 @@ pub(super) fn blocks(out: &mut String, style: Style, group: &Group<'_>) {
         }
         if found().any(|m| m.stages_ns.is_some()) {
             stages(out, style, group, kind);
+        }
+        if found().any(|m| m.time_split_ns.is_some()) {
+            time_split(out, style, group, kind);
         }
     }
 }
@@ -158,6 +161,66 @@ fn stages(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
         });
         out.push('\n');
     }
+}
+
+/// Appends what a core's time went to, and the line that it waited for most.
+fn time_split(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
+    let title = format!("nanoseconds per fault by what a core did, {}", body(kind));
+    let _ = writeln!(out, "{}", left(style, Ink::Bold, &title, 0));
+    let indent = name_width(group);
+    let heads = "    work   lines   locks     I/O  waited most for";
+    let _ = writeln!(out, "{:indent$}{heads}", "");
+    by_threads(out, style, group, |row| {
+        let found = measured(row.cell(kind))?;
+        let split = found.time_split_ns.as_ref()?;
+        let parts = [split.private_work, split.coherence, split.lock_wait, split.io];
+        let mut text: String = parts.iter().map(|ns| format!("{ns:>8.0}")).collect();
+        let lines = found.lines.iter().flat_map(|lines| &lines.by_name);
+        let waited = |line: &&LineCount| line.stall_share.is_some_and(|share| share > 0.0);
+        let share = |line: &LineCount| line.stall_share.unwrap_or(0.0);
+        let most = lines.filter(waited).max_by(|a, b| share(a).total_cmp(&share(b)));
+        if let Some(line) = most {
+            let percent = format!(" {:.0}%", share(line) * 100.0);
+            text += "  ";
+            text += &cut(&line.name, COLUMNS - indent - 34 - percent.len());
+            text += &percent;
+        }
+        Some(text)
+    });
+    out.push('\n');
+}
+
+/// Appends the coefficients of the scalability law, where enough threads were tried.
+pub(super) fn scaling(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
+    let key = group.key();
+    for kind in group.bodies() {
+        let of_group = |fit: &&Scaling| {
+            fit.workload == key.workload
+                && (fit.world, &fit.machine, fit.body) == (key.world, &key.machine, kind)
+        };
+        let fits = run.scaling.iter().filter(of_group);
+        let fits: Vec<_> = fits.filter_map(|fit| Some((&fit.strategy, fit.law?))).collect();
+        if fits.is_empty() {
+            continue;
+        }
+        let indent = name_width(group);
+        let title = format!("scalability law, {}", body(kind));
+        let heads =
+            format!("{:>12}{:>11}{:>14}{:>9}", "contention", "coherency", "peak at", "off by");
+        let _ = writeln!(out, "{}{heads}", left(style, Ink::Bold, &title, indent.max(29)));
+        for (strategy, law) in fits {
+            let name = left(style, Ink::Plain, &cut(&format!("  {strategy}"), 28), indent.max(29));
+            let peak = law.peak_threads.map_or("-".to_owned(), |n| format!("{n:.0} threads"));
+            let (contention, coherency) = (signed(law.contention), signed(law.coherency));
+            let off = format!("{:.0}%", law.error_max * 100.0);
+            let _ = writeln!(out, "{name}{contention:>12}{coherency:>11}{peak:>14}{off:>9}");
+        }
+        out.push('\n');
+    }
+}
+
+fn signed(value: f64) -> String {
+    if value < 0.0 { format!("-{}", digits(-value)) } else { digits(value) }
 }
 
 /// Returns where a stage stands in a fault; names not known here come last.

@@ -1,6 +1,7 @@
 //! Run -> bytes. Reads a [`Run`] and nothing else, so that a report made at the
 //! end of a run and one made from its file are equal.
 
+mod band;
 mod contention;
 mod csv;
 mod finding;

@@ -78,6 +78,12 @@ pub(super) fn title(out: &mut String, run: &Run, style: Style, group: &Group<'_>
     let (name, rule) = (paint(style, Ink::Bold, &name), paint(style, Ink::Bold, &rule));
     let blank = if out.ends_with("\n\n") { "" } else { "\n" };
     let _ = writeln!(out, "{blank}{name}\n{rule}");
+    if let Some(machine) = key.machine_digest.as_ref().and_then(|digest| run.machines.get(digest)) {
+        let share = machine["estimated_share"].as_f64().unwrap_or(1.0);
+        let of = machine["summary"].as_str().unwrap_or_default();
+        let text = format!("{of}; {:.0} % of its numbers are estimates", share * 100.0);
+        wrap(out, style, "", &text);
+    }
     if let Some(summary) = text_of(run, group, "summary") {
         wrap(out, style, "", summary);
     }

@@ -4,7 +4,7 @@
 use super::finding::finding;
 use super::pairs::{BASES, Group, Ratios, Row, groups, measured};
 use super::text::{Ink, cut, left, paint, plural, rate, right, spread, times, wrap};
-use super::{Style, contention, prose};
+use super::{Style, band, contention, prose};
 use crate::run::{Body, Cell, Run, Status};
 use crate::stats::Verdict;
 
@@ -23,9 +23,11 @@ pub fn table(run: &Run, style: Style, document: Option<&str>) -> String {
         throughput(&mut out, run, style, &group);
         comparison(&mut out, style, &group, &ratios);
         contention::blocks(&mut out, style, &group);
+        contention::scaling(&mut out, run, style, &group);
         prose::unmeasured(&mut out, run, style, &group);
         prose::analysis(&mut out, run, style, &group);
     }
+    band::bands(&mut out, run, style);
     prose::footer(&mut out, run, style, &ratios, document);
     out
 }

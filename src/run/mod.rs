@@ -13,6 +13,7 @@ mod cell;
 mod latency;
 mod measured;
 mod provenance;
+mod scaling;
 mod write;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub use measured::{
     PerfPerFault, Repeat, ThreadRepeat, TimeSplit, WordPair, fairness,
 };
 pub use provenance::{BodyCache, CellCost, Clock, HostCpu, HostInfo, Provenance, Warning};
+pub use scaling::{POINTS_MIN, ScalabilityLaw, Scaling, fit};
 pub use write::{WriteError, default_path, to_json, write_atomically};
 
 /// The value of [`Run::schema`]: name and version of the document.
@@ -57,6 +59,9 @@ pub struct Run {
     /// One per combination of workload, strategy, world and parameters, in the
     /// order asked for.
     pub cells: Vec<Cell>,
+    /// How each strategy's throughput grows with threads.
+    #[serde(default)]
+    pub scaling: Vec<Scaling>,
 }
 
 /// Why a document could not be read.
@@ -108,6 +113,7 @@ impl Run {
             workloads: BTreeMap::new(),
             machines: BTreeMap::new(),
             cells: Vec::new(),
+            scaling: Vec::new(),
         }
     }
 

@@ -97,6 +97,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
         run,
     };
     let ending = all(&mut storms, hosted, &points)?;
+    storms.run.fit_scaling();
     let exit = publish(&storms, &ending);
     if let Ending::Stuck(_) = ending {
         // The threads that are stuck cannot be joined, nor can what they use be freed.

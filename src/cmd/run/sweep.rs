@@ -1,6 +1,6 @@
 //! Cells of the model: all combinations, in parallel, in an order that does not matter.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,9 @@ use crate::cli::{self, RunArgs};
 use crate::cmd::error::CommandError;
 use crate::host::interrupt::Interrupt;
 use crate::host::placement::{Placement, place};
-use crate::machine::model::Place;
+use crate::machine::model::{Parameters, Place};
 use crate::machines::Machine;
+use crate::machines::vary::{combinations, varied};
 use crate::run::{Cell, CellCost, Key, World};
 use crate::storm::plan::total_threads;
 use crate::storm::{ModelSpec, ModelStorm, StormError};
@@ -34,7 +35,7 @@ pub(super) struct Point<'a> {
     pub refused: Option<String>,
     entry: &'static Entry,
     workload: &'a Workload,
-    machine: &'a Machine,
+    machine: Parameters,
     threads: usize,
     places: Vec<Place>,
     real_body: bool,
@@ -70,9 +71,10 @@ pub(super) fn points<'a>(
     args: &RunArgs,
     workloads: &'a [Workload],
     strategies: &[&'static Entry],
-    machines: &'a [Machine],
+    machines: &[Machine],
 ) -> Result<Vec<Point<'a>>, CommandError> {
     let bodies: BTreeSet<bool> = args.body.iter().map(|body| *body == cli::Body::Real).collect();
+    let combinations = combinations(&args.vary);
     let mut points = Vec::new();
     for machine in machines {
         for workload in workloads {
@@ -80,7 +82,9 @@ pub(super) fn points<'a>(
             for threads in thread_counts(args, machine) {
                 let total = total_threads(workload, threads);
                 let places = places(machine, &args.placement, total)?;
-                for &real_body in &bodies {
+                for (vary, &real_body) in
+                    combinations.iter().flat_map(|vary| bodies.iter().map(move |body| (vary, body)))
+                {
                     let key = key(args, workload, &digest, &machine.name, total, real_body);
                     let key =
                         Key { world: World::Model, machine_digest: Some(machine.digest()), ..key };
@@ -89,7 +93,7 @@ pub(super) fn points<'a>(
                         refused: (entry.refuses)(workload),
                         entry,
                         workload,
-                        machine,
+                        machine: varied(&machine.parameters, vary),
                         threads,
                         places: places.clone(),
                         real_body,
@@ -105,7 +109,7 @@ pub(super) fn points<'a>(
 fn of_strategy(key: &Key, entry: &Entry) -> Key {
     let (strategy, variant) = entry.split();
     let variant = variant.map(str::to_owned);
-    Key { strategy: strategy.to_owned(), variant, vary: BTreeMap::new(), ..key.clone() }
+    Key { strategy: strategy.to_owned(), variant, ..key.clone() }
 }
 
 /// As asked; else doublings up to what the machine has.
@@ -197,7 +201,7 @@ impl Point<'_> {
         ModelSpec {
             workload: self.workload,
             threads: self.threads,
-            machine: &self.machine.parameters,
+            machine: &self.machine,
             places: &self.places,
             real_body: self.real_body,
             entry_prefetch: self.key.entry_prefetch,

@@ -93,21 +93,21 @@ impl Directory {
         if far && waited {
             return Found::Far;
         }
-        let others = self.sharers.iter().filter(|sharer| *sharer != agent);
-        let distances = others.map(|sharer| shape.distance(sharer, agent));
-        let (own, farthest) = match need {
-            Need::Copy => {
-                return distances.min().map_or(self.in_memory(parameters, agent), Found::Shared);
-            }
-            _ => (self.sharers.contains(agent), distances.max()),
+        let own = usize::from(self.sharers.contains(agent));
+        let others = self.sharers.len() - own;
+        if others == 0 {
+            // The only sharer has nobody to ask.
+            return if own == 1 { Found::Hit } else { self.in_memory(parameters, agent) };
+        }
+        let neighbours = shape.neighbours(agent).map(|near| self.sharers.count_in(near) - own);
+        let reached = |wanted: &dyn Fn(usize) -> bool| {
+            let found = neighbours.iter().position(|near| wanted(*near));
+            Distance::ALL[found.unwrap_or(neighbours.len())]
         };
-        match farthest {
-            Some(_) if far => Found::Far,
-            Some(distance) if own => Found::Upgrade(distance),
-            Some(distance) => Found::Shared(distance),
-            // The only sharer: nobody has to be asked.
-            None if own => Found::Hit,
-            None => self.in_memory(parameters, agent),
+        match need {
+            Need::Copy => Found::Shared(reached(&|near| near > 0)),
+            _ if own == 1 => Found::Upgrade(reached(&|near| near == others)),
+            _ => Found::Shared(reached(&|near| near == others)),
         }
     }
 
@@ -160,8 +160,7 @@ impl Directory {
 
     /// Whether those that have the line are on one socket, and its home on another.
     fn is_homed_away(&self, parameters: &Parameters) -> bool {
-        let holder =
-            if self.owner != NOBODY { Some(self.owner) } else { self.sharers.iter().next() };
+        let holder = if self.owner != NOBODY { Some(self.owner) } else { self.sharers.first() };
         let socket = holder.map(|agent| parameters.shape.socket(agent));
         self.home != NOBODY && socket.is_some_and(|socket| socket != self.home)
     }

@@ -188,6 +188,7 @@ impl Engine {
     }
 
     /// The running core, which is the first, stops at `clock`.
+    #[inline]
     pub fn leave(&mut self, core: usize, clock: Ps, status: Status) {
         let first = self.ready.first().map(|(first, _)| first);
         assert_eq!(first, Some(core), "the core that runs stays the first");
@@ -218,6 +219,7 @@ impl Engine {
     }
 
     /// Does what is due before the next core runs; returns that core.
+    #[inline]
     pub fn next(&mut self, world: &World) -> Option<usize> {
         loop {
             let due = self.events.first_time();
@@ -226,15 +228,18 @@ impl Engine {
                 _ if due == NEVER => return None,
                 _ => {}
             }
-            let (now, event) = self.events.pop().expect("an event is due");
-            match event {
-                Event::Arrive(line, request) => self.arrive(world, line, request, now),
-                Event::Dispatch(line) => self.dispatch(world, line, now, true),
-                Event::Commit(core) => self.commit(world, usize::from(core), now),
-                Event::Prefetched(core, line) => {
-                    self.prefetched(world, usize::from(core), line, now)
-                }
-            }
+            self.do_event(world);
+        }
+    }
+
+    #[inline(never)]
+    fn do_event(&mut self, world: &World) {
+        let (now, event) = self.events.pop().expect("an event is due");
+        match event {
+            Event::Arrive(line, request) => self.arrive(world, line, request, now),
+            Event::Dispatch(line) => self.dispatch(world, line, now, true),
+            Event::Commit(core) => self.commit(world, usize::from(core), now),
+            Event::Prefetched(core, line) => self.prefetched(world, usize::from(core), line, now),
         }
     }
 
@@ -358,8 +363,9 @@ impl Engine {
             now += self.parameters.store_ps;
         }
         if self.cores[core].status == Status::Draining {
-            let clock = self.cores[core].clock.max(now);
-            self.make_ready(core, clock);
+            let clock = self.cores[core].clock;
+            self.cores[core].times.coherence_ps += now.saturating_sub(clock);
+            self.make_ready(core, clock.max(now));
         }
     }
 

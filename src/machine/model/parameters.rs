@@ -1,5 +1,7 @@
 //! What a modelled machine looks like, in numbers.
 
+use std::ops::Range;
+
 /// Time in the model, in picoseconds.
 pub type Ps = u64;
 
@@ -71,6 +73,19 @@ impl Shape {
         let per_socket = self.cores_per_socket.div_ceil(self.cluster_cores);
         let (socket, core) = (agent / self.cores_per_socket, agent % self.cores_per_socket);
         socket * per_socket + core / self.cluster_cores
+    }
+
+    /// The agents of an agent's cluster, socket, and group of sockets.
+    pub fn neighbours(&self, agent: u16) -> [Range<u16>; 3] {
+        let (cores, socket) = (self.cores_per_socket, self.socket(agent));
+        let first = socket * cores;
+        let cluster = first + (agent - first) / self.cluster_cores * self.cluster_cores;
+        let group = socket / self.sockets_per_group * self.sockets_per_group * cores;
+        [
+            cluster..(cluster + self.cluster_cores).min(first + cores),
+            first..first + cores,
+            group..group + self.sockets_per_group * cores,
+        ]
     }
 
     /// How far two different agents are from each other.

@@ -7,10 +7,60 @@ const CORE_BITS: u32 = 10;
 /// A time that never comes.
 pub const NEVER: Ps = Ps::MAX;
 
+/// A binary heap with the smallest key first, whose first key can be replaced in place.
+#[derive(Debug)]
+struct Heap<K>(Vec<K>);
+
+impl<K: Ord + Copy> Heap<K> {
+    fn push(&mut self, key: K) {
+        self.0.push(key);
+        let mut at = self.0.len() - 1;
+        while at > 0 && self.0[at] < self.0[(at - 1) / 2] {
+            self.0.swap(at, (at - 1) / 2);
+            at = (at - 1) / 2;
+        }
+    }
+
+    fn pop(&mut self) -> Option<K> {
+        let last = self.0.pop()?;
+        let Some(first) = self.0.first().copied() else { return Some(last) };
+        self.replace_first(last);
+        Some(first)
+    }
+
+    /// What is put in comes behind most others, so the way down is nearly always a long
+    /// one, and the smaller child is chosen without a branch.
+    #[inline]
+    fn replace_first(&mut self, key: K) {
+        let keys = &mut self.0[..];
+        let (mut at, mut child) = (0, 1);
+        while child + 1 < keys.len() {
+            child += usize::from(keys[child + 1] < keys[child]);
+            if keys[child] >= key {
+                break;
+            }
+            keys[at] = keys[child];
+            at = child;
+            child = 2 * at + 1;
+        }
+        if child + 1 == keys.len() && keys[child] < key {
+            keys[at] = keys[child];
+            at = child;
+        }
+        keys[at] = key;
+    }
+}
+
 /// Cores that can run, by clock, then by number. The first stays in place while it runs,
 /// since most often it is put back.
-#[derive(Debug, Default)]
-pub struct Cores(Vec<u64>);
+#[derive(Debug)]
+pub struct Cores(Heap<u64>);
+
+impl Default for Cores {
+    fn default() -> Self {
+        Self(Heap(Vec::new()))
+    }
+}
 
 fn key(core: usize, clock: Ps) -> u64 {
     debug_assert!(core < 1 << CORE_BITS && clock < 1 << (64 - CORE_BITS));
@@ -21,68 +71,40 @@ impl Cores {
     /// The first core and its clock.
     #[inline]
     pub fn first(&self) -> Option<(usize, Ps)> {
-        let key = *self.0.first()?;
+        let key = *self.0.0.first()?;
         Some(((key & ((1 << CORE_BITS) - 1)) as usize, key >> CORE_BITS))
     }
 
     /// The clock of the second core.
     #[inline]
     pub fn second_clock(&self) -> Ps {
-        let children = &self.0[1..self.0.len().min(3)];
+        let keys = &self.0.0;
+        let children = &keys[1..keys.len().min(3)];
         children.iter().min().map_or(NEVER, |key| key >> CORE_BITS)
     }
 
     /// Adds a core.
     pub fn push(&mut self, core: usize, clock: Ps) {
         self.0.push(key(core, clock));
-        let mut at = self.0.len() - 1;
-        while at > 0 && self.0[at] < self.0[(at - 1) / 2] {
-            self.0.swap(at, (at - 1) / 2);
-            at = (at - 1) / 2;
-        }
     }
 
     /// Puts the first core back with a later clock.
     #[inline]
     pub fn delay_first(&mut self, core: usize, clock: Ps) {
-        self.0[0] = key(core, clock);
-        self.sift_down();
+        self.0.replace_first(key(core, clock));
     }
 
     /// Takes the first core out.
     pub fn pop_first(&mut self) {
-        let last = self.0.pop().expect("there is a core");
-        if let Some(first) = self.0.first_mut() {
-            *first = last;
-            self.sift_down();
-        }
-    }
-
-    #[inline]
-    fn sift_down(&mut self) {
-        let keys = &mut self.0[..];
-        let (mut at, moved) = (0, keys[0]);
-        loop {
-            let left = 2 * at + 1;
-            if left >= keys.len() {
-                break;
-            }
-            let right = (left + 1).min(keys.len() - 1);
-            let child = if keys[right] < keys[left] { right } else { left };
-            if keys[child] >= moved {
-                break;
-            }
-            keys[at] = keys[child];
-            at = child;
-        }
-        keys[at] = moved;
+        self.0.pop().expect("there is a core");
     }
 }
 
-/// Events by time, then by `order`, then first come.
+/// Events by time; of those of one time the early ones, then first come.
 #[derive(Debug)]
 pub struct Events<T> {
-    heap: std::collections::BinaryHeap<std::cmp::Reverse<(Ps, u64, u32)>>,
+    /// Time, a bit for those that are not early, a sequence number, a slot.
+    heap: Heap<u128>,
     slots: Vec<Option<T>>,
     free: Vec<u32>,
     sequence: u64,
@@ -90,15 +112,19 @@ pub struct Events<T> {
 
 impl<T> Default for Events<T> {
     fn default() -> Self {
-        Self { heap: Default::default(), slots: Vec::new(), free: Vec::new(), sequence: 0 }
+        Self { heap: Heap(Vec::new()), slots: Vec::new(), free: Vec::new(), sequence: 0 }
     }
 }
+
+/// Bits of an event's key below its time, and of its slot.
+const TIE_BITS: u32 = 64;
+const SLOT_BITS: u32 = 16;
 
 impl<T> Events<T> {
     /// When the first is due.
     #[inline]
     pub fn first_time(&self) -> Ps {
-        self.heap.peek().map_or(NEVER, |first| first.0.0)
+        self.heap.0.first().map_or(NEVER, |key| (key >> TIE_BITS) as Ps)
     }
 
     /// Adds an event. Of those of one time, those that are `early` come first.
@@ -114,15 +140,17 @@ impl<T> Events<T> {
                 self.slots.len() as u32 - 1
             }
         };
-        let order = if early { 0 } else { 1 << 62 } | self.sequence;
-        self.heap.push(std::cmp::Reverse((time, order, slot)));
+        assert!(slot < 1 << SLOT_BITS, "each core has few requests under way");
+        let tie = u64::from(!early) << 63 | self.sequence << SLOT_BITS | u64::from(slot);
+        self.heap.push(u128::from(time) << TIE_BITS | u128::from(tie));
     }
 
     /// Takes the first event.
     pub fn pop(&mut self) -> Option<(Ps, T)> {
-        let std::cmp::Reverse((time, _, slot)) = self.heap.pop()?;
+        let key = self.heap.pop()?;
+        let slot = key as u32 & ((1 << SLOT_BITS) - 1);
         self.free.push(slot);
-        self.slots[slot as usize].take().map(|event| (time, event))
+        self.slots[slot as usize].take().map(|event| ((key >> TIE_BITS) as Ps, event))
     }
 }
 

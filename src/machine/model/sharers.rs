@@ -1,5 +1,7 @@
 //! Who has a copy of a line.
 
+use std::ops::Range;
+
 /// Agents (cores with a cache of their own) that a machine may have.
 pub const AGENTS_MAX: usize = 1024;
 const WORDS: usize = AGENTS_MAX / 64;
@@ -60,7 +62,35 @@ impl Sharers {
         self.count = 0;
     }
 
+    /// The agent with the smallest number.
+    pub fn first(&self) -> Option<u16> {
+        let count = usize::from(self.count);
+        if count <= FEW {
+            return self.few[..count].iter().min().copied();
+        }
+        let (word, bits) = self.bits().iter().enumerate().find(|(_, bits)| **bits != 0)?;
+        Some((word * 64) as u16 + bits.trailing_zeros() as u16)
+    }
+
+    /// How many of a range of agents there are.
+    pub fn count_in(&self, range: Range<u16>) -> usize {
+        let count = usize::from(self.count);
+        if count <= FEW {
+            return self.few[..count].iter().filter(|agent| range.contains(agent)).count();
+        }
+        let (start, end) = (usize::from(range.start), usize::from(range.end));
+        let words = self.bits()[start / 64..end.div_ceil(64)].iter().enumerate();
+        let inside = words.map(|(index, bits)| {
+            let first = (start / 64 + index) * 64;
+            let above = u64::MAX << start.saturating_sub(first);
+            let below = if end - first >= 64 { u64::MAX } else { (1 << (end - first)) - 1 };
+            (bits & above & below).count_ones() as usize
+        });
+        inside.sum()
+    }
+
     /// All agents, in no order that matters.
+    #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
         let count = usize::from(self.count);
         let few = if count <= FEW { &self.few[..count] } else { &[] };
@@ -93,6 +123,8 @@ mod tests {
                 }
                 prop_assert_eq!(sharers.len(), oracle.len());
                 prop_assert_eq!(sharers.contains(agent), oracle.contains(&agent));
+                let to = (agent + 100).min(1024);
+                prop_assert_eq!(sharers.count_in(agent..to), oracle.range(agent..to).count());
                 prop_assert_eq!(&sharers.iter().collect::<BTreeSet<_>>(), &oracle);
             }
         }

@@ -1,0 +1,101 @@
+//! How fast the model is: tracked accesses a second on one core of the machine that runs it,
+//! for each strategy at 64, 256 and 1024 modelled cores, with their geometric mean; and the
+//! memory that a modelled core keeps resident.
+//!
+//! Whole cells are timed, set-up, teardown and books included, as a sweep runs them.
+
+use faultstorm::machine::model::Place;
+use faultstorm::machines::Machine;
+use faultstorm::storm::ModelSpec;
+use faultstorm::strategy::{Entry, STRATEGIES};
+use faultstorm::workload::{self, Limits, Until, Workload};
+use std::time::Instant;
+
+/// 8 sockets of 128 cores: the largest machine that the model has.
+const MACHINE: &str = "xeon-skylake-8s";
+const CORES: [usize; 3] = [64, 256, 1024];
+
+fn main() {
+    // Under `cargo test --benches` and `cargo bench -- --test`: once, and small.
+    let test = std::env::args().any(|word| word == "--test");
+    let workload = huge_anon();
+    let strategies: Vec<&Entry> = STRATEGIES.iter().filter(|entry| !entry.is_variant()).collect();
+    print!("{:<22}", "M accesses a second");
+    CORES.iter().for_each(|cores| print!("{:>14}", format!("{cores} cores")));
+    println!();
+    let mut logs = [0.0; CORES.len()];
+    for entry in &strategies {
+        print!("{:<22}", entry.name);
+        for (log, cores) in logs.iter_mut().zip(CORES) {
+            let rate = rate(entry, &workload, cores, if test { 1 << 12 } else { 1 << 19 });
+            *log += rate.ln() / strategies.len() as f64;
+            print!("{rate:>14.1}");
+        }
+        println!();
+    }
+    print!("{:<22}", "geometric mean");
+    logs.iter().for_each(|log| print!("{:>14.1}", log.exp()));
+    println!(
+        "\n\nKiB resident for each modelled core, beyond the address space: {:.1}",
+        resident()
+    );
+}
+
+fn huge_anon() -> Workload {
+    let (_, text) = workload::shipped().iter().find(|(n, _)| *n == "huge-anon").expect("shipped");
+    let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
+    let limits = Limits { memory_bytes: u64::MAX };
+    workload::parse("huge-anon", "huge-anon.toml", text, &names, &limits).expect("it is right")
+}
+
+/// Millions of accesses a second in a storm of `faults` faults.
+fn rate(entry: &Entry, workload: &Workload, cores: usize, faults: u64) -> f64 {
+    let mut machine = Machine::find(MACHINE).expect("it is shipped").parameters;
+    machine.shape.cores_per_socket = 128;
+    machine.shape.cluster_cores = 128;
+    let place = |core: usize| {
+        let agent = (core % 8 * 128 + core / 8) as u16;
+        Place { agent, socket: machine.shape.socket(agent) }
+    };
+    let places: Vec<Place> = (0..cores).map(place).collect();
+    let spec = ModelSpec {
+        workload,
+        threads: cores,
+        machine: &machine,
+        places: &places,
+        real_body: false,
+        entry_prefetch: false,
+        seed: 1,
+        warmup_ns: 0,
+        until: Until::Faults(faults / cores as u64),
+        trace: None,
+    };
+    let from = Instant::now();
+    let storm = (entry.model)(&spec).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
+    storm.accesses as f64 / from.elapsed().as_secs_f64() / 1e6
+}
+
+/// KiB of resident memory that a core costs: 1000 cores that wait for each other, against 8.
+fn resident() -> f64 {
+    use faultstorm::machine::model::{World, meet};
+    let machine = Machine::find(MACHINE).expect("it is shipped").parameters;
+    let resident_with = |cores: usize| {
+        let place = |core: usize| Place { agent: (core % 224) as u16, socket: 0 };
+        let places: Vec<Place> = (0..cores).map(place).collect();
+        let world = World::new(&machine, &places);
+        let _here = world.enter();
+        let kib = world.run(move |core| {
+            meet(0);
+            if core == 0 { resident_kib() } else { 0.0 }
+        });
+        kib.unwrap_or_else(|_| unreachable!("cores that meet go on"))[0]
+    };
+    let few = resident_with(8);
+    (resident_with(1008) - few) / 1000.0
+}
+
+fn resident_kib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(f64::NAN)
+}

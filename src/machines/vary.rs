@@ -1,0 +1,153 @@
+//! A machine's weak numbers, varied.
+
+use crate::machine::model::{Latencies, Parameters, Ps};
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+/// What can be varied.
+pub struct Knob {
+    /// As `--vary` and documents name it.
+    pub name: &'static str,
+    /// What it is, and whether it is a factor.
+    pub about: &'static str,
+    set: fn(&mut Parameters, f64),
+}
+
+fn scale(ps: &mut Ps, factor: f64) {
+    *ps = (*ps as f64 * factor).round() as Ps;
+}
+
+fn scale_row(row: &mut Latencies, factor: f64) {
+    row.0.iter_mut().for_each(|ps| scale(ps, factor));
+}
+
+/// All that can be varied.
+pub static KNOBS: [Knob; 11] = [
+    Knob {
+        name: "wrM",
+        about: "write-modified-ns, times",
+        set: |p, f| scale_row(&mut p.write_modified, f),
+    },
+    Knob {
+        name: "rdM",
+        about: "read-modified-ns, times",
+        set: |p, f| scale_row(&mut p.read_modified, f),
+    },
+    Knob {
+        name: "rdS",
+        about: "read-shared-ns, times",
+        set: |p, f| scale_row(&mut p.read_shared, f),
+    },
+    Knob { name: "upg", about: "upgrade-ns, times", set: |p, f| scale_row(&mut p.upgrade, f) },
+    Knob {
+        name: "mem",
+        about: "memory-ns, times",
+        set: |p, f| p.memory.iter_mut().for_each(|ps| scale(ps, f)),
+    },
+    Knob {
+        name: "o_read",
+        about: "read-occupancy-ns, times",
+        set: |p, f| scale(&mut p.read_occupancy_ps, f),
+    },
+    Knob {
+        name: "inv1",
+        about: "invalidate-each-ns, times",
+        set: |p, f| scale(&mut p.invalidate_each_ps, f),
+    },
+    Knob { name: "trap", about: "trap-ns, times", set: |p, f| scale(&mut p.work.trap_ps, f) },
+    Knob { name: "reuse_k", about: "reuse-k itself", set: |p, n| p.reuse_k = n as u16 },
+    Knob { name: "local_batch", about: "local-batch itself", set: |p, n| p.local_batch = n as u16 },
+    Knob {
+        name: "hoist",
+        about: "0 or 1: independent loads are done along with the lock",
+        set: |p, n| p.hoist_loads = n != 0.0,
+    },
+];
+
+/// A knob and its values: `upg=0.7,1,1.3`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vary {
+    /// Which knob.
+    pub name: &'static str,
+    /// Its values.
+    pub values: Vec<f64>,
+}
+
+impl FromStr for Vary {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, list) = text.split_once('=').ok_or("write NAME=VALUES, as upg=0.7,1,1.3")?;
+        let knob = KNOBS.iter().find(|knob| knob.name == name).ok_or_else(|| {
+            let all: Vec<&str> = KNOBS.iter().map(|knob| knob.name).collect();
+            format!("'{name}' cannot be varied: {} can", all.join(", "))
+        })?;
+        let whole = ["reuse_k", "local_batch"].contains(&name);
+        let value = |text: &str| match text.trim().parse::<f64>() {
+            Ok(value) if whole && (value.fract() != 0.0 || !(1.0..=1000.0).contains(&value)) => {
+                Err(format!("'{text}' is not a whole number from 1 to 1000"))
+            }
+            Ok(value) if (0.0..=1000.0).contains(&value) => Ok(value),
+            _ => Err(format!("'{text}' is not a number from 0 to 1000")),
+        };
+        let values = list.split(',').map(value).collect::<Result<Vec<f64>, String>>()?;
+        Ok(Self { name: knob.name, values })
+    }
+}
+
+/// All combinations of what is varied; one empty one where nothing is.
+pub fn combinations(varied: &[Vary]) -> Vec<BTreeMap<String, f64>> {
+    let mut all = vec![BTreeMap::new()];
+    for Vary { name, values } in varied {
+        let with = |so_far: &BTreeMap<String, f64>| {
+            let so_far = so_far.clone();
+            values
+                .iter()
+                .map(move |value| {
+                    let mut one = so_far.clone();
+                    one.insert((*name).to_owned(), *value);
+                    one
+                })
+                .collect::<Vec<_>>()
+        };
+        all = all.iter().flat_map(with).collect();
+    }
+    all
+}
+
+/// The machine with these knobs set.
+pub fn varied(parameters: &Parameters, knobs: &BTreeMap<String, f64>) -> Parameters {
+    let mut parameters = *parameters;
+    for knob in KNOBS.iter() {
+        if let Some(value) = knobs.get(knob.name) {
+            (knob.set)(&mut parameters, *value);
+        }
+    }
+    parameters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machines::Machine;
+
+    #[test]
+    fn knobs_are_combined_and_set() {
+        let varied_by = ["upg=0.5,2".parse().unwrap(), "reuse_k=1,2,4".parse().unwrap()];
+        let all = combinations(&varied_by);
+        assert_eq!(all.len(), 6);
+        let machine = Machine::find("xeon-icelake-2s").unwrap().parameters;
+        let last = varied(&machine, &all[5]);
+        assert_eq!((last.upgrade.0[2], last.reuse_k), (machine.upgrade.0[2] * 2, 4));
+        assert_eq!(varied(&machine, &combinations(&[])[0]), machine);
+    }
+
+    #[test]
+    fn mistakes_say_what_can_be_varied() {
+        let wrong = |text: &str| text.parse::<Vary>().unwrap_err();
+        assert!(wrong("upq=1").contains("upg"));
+        assert!(wrong("upg").contains("upg=0.7,1,1.3"));
+        assert!(wrong("reuse_k=1.5").contains("whole number"));
+        assert!(wrong("upg=-1").contains("'-1'"));
+    }
+}

@@ -1,0 +1,153 @@
+//! How throughput grows with threads, as two coefficients.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Body, Cell, Key, Run, World};
+
+/// Fewest thread counts from which coefficients are fitted.
+pub const POINTS_MIN: usize = 5;
+
+/// The fit of one strategy on one workload, over the thread counts of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Scaling {
+    /// Name of the workload.
+    pub workload: String,
+    /// `NAME` or `NAME:VARIANT`.
+    pub strategy: String,
+    /// In which world.
+    pub world: World,
+    /// Slug of the CPU, or name of the model's preset.
+    pub machine: String,
+    /// Whether the fault body touches the page.
+    pub body: Body,
+    /// Thread counts that have a result.
+    pub points: usize,
+    /// The fit; null below 5 points, or without a result at one thread.
+    pub law: Option<ScalabilityLaw>,
+}
+
+/// The Universal Scalability Law: throughput at n threads is
+/// `n X(1) / (1 + contention (n - 1) + coherency n (n - 1))`.
+///
+/// N. J. Gunther, "A general theory of computational scalability based on rational
+/// functions", arXiv:0808.1431.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScalabilityLaw {
+    /// Share of the work that is done one after another. Below 0: more than linear.
+    pub contention: f64,
+    /// What each pair of threads costs. Below 0: better with more threads than at few.
+    pub coherency: f64,
+    /// Threads at which throughput is largest; null where it grows for ever.
+    pub peak_threads: Option<f64>,
+    /// Largest error of the fit at any point, as a share of what was measured.
+    pub error_max: f64,
+}
+
+/// Fits the law to throughputs by threads, of which one must be at one thread.
+///
+/// By least squares on `n X(1) / X(n) - 1 = b (n - 1) + a (n - 1)^2`, through the origin, with
+/// `coherency = a` and `contention = b - a`.
+pub fn fit(points: &[(u32, f64)]) -> Option<ScalabilityLaw> {
+    let single = points.iter().find(|(threads, _)| *threads == 1)?.1;
+    if points.len() < POINTS_MIN || points.iter().any(|(_, rate)| *rate <= 0.0) {
+        return None;
+    }
+    let (mut x2, mut x3, mut x4, mut xy, mut x2y) = (0.0, 0.0, 0.0, 0.0, 0.0);
+    for &(threads, rate) in points {
+        let x = f64::from(threads) - 1.0;
+        let y = f64::from(threads) * single / rate - 1.0;
+        x2 += x * x;
+        x3 += x * x * x;
+        x4 += x * x * x * x;
+        xy += x * y;
+        x2y += x * x * y;
+    }
+    let determinant = x2 * x4 - x3 * x3;
+    if determinant == 0.0 {
+        return None;
+    }
+    let linear = (xy * x4 - x2y * x3) / determinant;
+    let coherency = (x2 * x2y - x3 * xy) / determinant;
+    let contention = linear - coherency;
+    let law = |threads: f64| {
+        let others = threads - 1.0;
+        threads * single / (1.0 + contention * others + coherency * threads * others)
+    };
+    let errors = points.iter().map(|&(n, rate)| (law(f64::from(n)) / rate - 1.0).abs());
+    let peaks = coherency > 0.0 && contention < 1.0;
+    Some(ScalabilityLaw {
+        contention,
+        coherency,
+        peak_threads: peaks.then(|| ((1.0 - contention) / coherency).sqrt()),
+        error_max: errors.fold(0.0, f64::max),
+    })
+}
+
+impl Run {
+    /// Fits every strategy over its thread counts; replaces earlier fits.
+    pub fn fit_scaling(&mut self) {
+        let mut fits: Vec<(&Key, Vec<(u32, f64)>)> = Vec::new();
+        for cell in self.cells.iter().filter(|cell| !cell.key.is_aa_twin()) {
+            let points = match fits.iter_mut().find(|(key, _)| same_curve(key, &cell.key)) {
+                Some((_, points)) => points,
+                None => {
+                    fits.push((&cell.key, Vec::new()));
+                    &mut fits.last_mut().expect("just pushed").1
+                }
+            };
+            points.extend(rate(cell).map(|rate| (cell.key.threads, rate)));
+        }
+        let fits = fits.into_iter().filter(|(_, points)| !points.is_empty());
+        self.scaling = fits
+            .map(|(key, points)| Scaling {
+                workload: key.workload.clone(),
+                strategy: key.strategy_name(),
+                world: key.world,
+                machine: key.machine.clone(),
+                body: key.body,
+                points: points.len(),
+                law: fit(&points),
+            })
+            .collect();
+    }
+}
+
+fn rate(cell: &Cell) -> Option<f64> {
+    cell.measured.as_ref().map(|measured| measured.faults_per_s.median)
+}
+
+/// Whether two cells differ in nothing but their threads.
+fn same_curve(a: &Key, b: &Key) -> bool {
+    let without_threads = |key: &Key| Key { threads: 0, ..key.clone() };
+    without_threads(a) == without_threads(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn law(contention: f64, coherency: f64) -> Vec<(u32, f64)> {
+        let rate = |n: u32| {
+            let (n, others) = (f64::from(n), f64::from(n) - 1.0);
+            n * 1e6 / (1.0 + contention * others + coherency * n * others)
+        };
+        [1, 2, 4, 8, 16, 32].map(|n| (n, rate(n))).to_vec()
+    }
+
+    #[test]
+    fn finds_the_coefficients_that_made_the_points() {
+        let found = fit(&law(0.05, 0.001)).unwrap();
+        assert!((found.contention - 0.05).abs() < 1e-9 && (found.coherency - 0.001).abs() < 1e-9);
+        assert!((found.peak_threads.unwrap() - (0.95f64 / 0.001).sqrt()).abs() < 1e-6);
+        assert!(found.error_max < 1e-9);
+        let linear = fit(&law(0.0, 0.0)).unwrap();
+        assert!(linear.contention.abs() < 1e-12 && linear.peak_threads.is_none());
+    }
+
+    #[test]
+    fn says_nothing_from_too_little() {
+        assert_eq!(fit(&law(0.1, 0.0)[..4]), None);
+        assert_eq!(fit(&law(0.1, 0.0)[1..]), None, "nothing at one thread");
+    }
+}
