@@ -96,8 +96,8 @@ fn text(title: &str, storm: &ModelStorm) -> String {
         );
         let _ = writeln!(out, "{}", row.trim_end());
     }
-    out += "\nfound: what the core had to ask for, and how far away; nothing where it hit its own\n\
-            cache or store buffer. upgrade: it had a copy and needed the only one.\n\n";
+    out += "\nfound: what the core had to ask for, and how far away; nothing where it hit its\n\
+            own cache or store buffer. upgrade: it had a copy and needed the only one.\n\n";
     out += &totals(&storm.traced);
     out
 }
