@@ -78,6 +78,8 @@ fn text(title: &str, storm: &ModelStorm) -> String {
         writeln!(out, "{:>8} {:>8}  {:<9}{:<19}{:<16}found", "at ns", "ns", "", "line", "field");
     for step in &storm.traced {
         let (line, field) = match step.at {
+            // A whole line is asked for.
+            Some((name, _)) if step.step == Step::Prefetch => (name.name, ""),
             Some((name, word)) => (name.name, name.words[word]),
             None => ("", ""),
         };
@@ -188,9 +190,7 @@ mod tests {
         let storm = (find("mmap-lock").unwrap().model)(&spec).unwrap();
         let text = text("A fault", &storm);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-        for said in
-            ["prefetch mm.mmap_lock", "clearing the page", "ptdesc.ptl", "modified, ", "hop"]
-        {
+        for said in ["prefetch mm.mmap_lock", "clearing the page", "ptdesc.ptl", "modified, "] {
             assert!(text.contains(said), "{said}: {text}");
         }
         // Each access begins where the one before ended, but for what is no access.
