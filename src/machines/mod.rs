@@ -151,6 +151,20 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_documents_every_number_and_knob() {
+        let readme = include_str!("../../machines/README.md");
+        for key in keys::keys() {
+            let section = format!("### `[{}]`", key.section);
+            let text = readme.split_once(&section).unwrap_or_else(|| panic!("{section}")).1;
+            let text = text.split("### ").next().unwrap();
+            assert!(text.contains(&format!("`{}`", key.name)), "{section} {}", key.name);
+        }
+        for knob in &vary::KNOBS {
+            assert!(readme.contains(&format!("| `{}` |", knob.name)), "{}", knob.name);
+        }
+    }
+
+    #[test]
     fn numbers_reach_their_place() {
         let machine = Machine::find("xeon-skylake-8s").unwrap();
         let parameters = machine.parameters;

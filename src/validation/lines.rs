@@ -13,6 +13,9 @@ use std::rc::Rc;
 static LINE: LineName =
     LineName { name: "validation.line", words: ["count", "", "", "", "", "", "", ""] };
 
+/// What a core does again and again, with the number of its turn.
+type Operation = fn(&ModelLine, u64);
+
 /// Operations of a core.
 const EACH: u64 = 2000;
 /// Cores begin apart by up to this many nanoseconds, so that neighbours do not stand
@@ -27,7 +30,7 @@ fn parameters(machine: &str) -> Parameters {
 
 /// Runs `operation` `EACH` times on cores at `agents`; nanoseconds for each operation, all
 /// cores together, in the time in which all of them run.
-fn storm(parameters: &Parameters, agents: &[u16], operation: fn(&ModelLine, u64)) -> f64 {
+fn storm(parameters: &Parameters, agents: &[u16], operation: Operation) -> f64 {
     let place = |&agent: &u16| Place { agent, socket: parameters.shape.socket(agent) };
     let places: Vec<Place> = agents.iter().map(place).collect();
     let cores = agents.len() as u64;
@@ -129,7 +132,7 @@ pub fn t2() -> Vec<Figure> {
 /// A client part: additions and compare-exchange loops, time for each and thread.
 pub fn t3() -> Vec<Figure> {
     let parameters = parameters("laptop-intel");
-    let curves: [(&str, fn(&ModelLine, u64), [f64; 4]); 2] = [
+    let curves: [(&str, Operation, [f64; 4]); 2] = [
         ("fetch_add", add, [7.0, 44.1, 70.0, 96.4]),
         ("CAS loop", compare_exchange_loop, [12.0, 108.6, 226.8, 347.2]),
     ];
