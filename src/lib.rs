@@ -2,6 +2,7 @@
 //! every locking scheme that the Linux memory-management list argued over in
 //! 2021 is compared on throughput, latency and cache-line contention.
 
+pub mod calibration;
 pub mod cli;
 pub mod cmd;
 pub mod diag;

@@ -21,6 +21,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CommandError> {
         Command::Run(args) => return cmd::run::run(&args),
         Command::Check(args) => return cmd::check::check(&args),
         Command::List(args) => text = cmd::list::list(&args).into_bytes(),
+        Command::Calibrate(args) => return cmd::calibrate::calibrate(&args),
         Command::Explain(args) => return cmd::explain::explain(&args),
         Command::Validate(args) => return cmd::validate::validate(&args),
         Command::Completions(args) => {

@@ -13,6 +13,9 @@ use faultstorm::workload::{self, Limits, Until, Workload};
 const THREADS: usize = 2;
 /// How far apart the two may be, as a share of the directory's count.
 const TOLERANCE: f64 = 0.01;
+/// The same in the layout of a published kernel, where lock, owner and pgd are one line: a
+/// write finds a neighbour's write only when that neighbour is read.
+const TOLERANCE_CROWDED: f64 = 0.03;
 /// Transfers in a storm below which a share of them says nothing.
 const TRANSFERS_MIN: u64 = 20_000;
 
@@ -59,8 +62,11 @@ fn counted_transfers_are_those_of_a_directory() {
             let per_fault = |moves: u64| moves as f64 / storm.counts.faults as f64;
             let (ours, theirs) = (per_fault(counted), per_fault(directory));
             println!("{name:<22} {:<22} {ours:>8.4} {theirs:>9.4}", entry.name);
+            let crowded =
+                entry.split().1.is_some_and(|v| v.starts_with(|c: char| c.is_ascii_digit()));
+            let tolerance = if crowded { TOLERANCE_CROWDED } else { TOLERANCE };
             assert!(
-                directory < TRANSFERS_MIN || (ours / theirs - 1.0).abs() <= TOLERANCE,
+                directory < TRANSFERS_MIN || (ours / theirs - 1.0).abs() <= tolerance,
                 "{name} under {}: {counted} counted, {directory} in the directory",
                 entry.name
             );

@@ -60,6 +60,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Lists what there is to run
     List(ListArgs),
+    /// Measures this machine for the model, and writes a machine file
+    Calibrate(CalibrateArgs),
     /// Walks through one fault in the model, access by access
     Explain(ExplainArgs),
     /// Compares the model with published figures
@@ -113,6 +115,36 @@ pub enum Subject {
     Workloads,
     /// Machines of the model that come with faultstorm
     Machines,
+}
+
+/// What `faultstorm calibrate` takes.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = "\
+Examples:
+  faultstorm calibrate            writes this-machine.toml
+  faultstorm calibrate --base epyc-genoa-2s --output mine.toml
+  faultstorm run huge-anon --on model:./mine.toml
+
+What the cores here cannot see (other sockets, many copies, many waiters) is taken
+from the base and marked as an estimate.")]
+pub struct CalibrateArgs {
+    /// A machine for what cannot be measured here, by name or path
+    #[arg(long, value_name = "MACHINE", default_value = "xeon-icelake-2s")]
+    pub base: String,
+    /// Where the machine file goes
+    #[arg(long, value_name = "PATH", default_value = "./this-machine.toml")]
+    pub output: PathBuf,
+    /// Replace a file that exists
+    #[arg(long)]
+    pub force: bool,
+    /// How often everything is measured
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 7,
+        value_parser = value_parser!(u32).range(1..)
+    )]
+    pub repeats: u32,
 }
 
 /// What `faultstorm explain` takes.

@@ -1,5 +1,6 @@
 //! What each subcommand does.
 
+pub mod calibrate;
 pub mod check;
 pub mod completions;
 mod console;

@@ -125,6 +125,31 @@ impl Machine {
         })
     }
 
+    /// The machine as a file: every number that it has, section by section.
+    pub fn to_toml(&self) -> String {
+        let quoted = |text: &str| json!(text).to_string();
+        let mut out = format!("summary = {}\n", quoted(&self.summary));
+        let mut section = "";
+        for key in keys::keys() {
+            let Some(input) = self.inputs.iter().find(|input| std::ptr::eq(input.key, key)) else {
+                continue;
+            };
+            if key.section != section {
+                section = key.section;
+                out += &format!("\n[{section}]\n");
+            }
+            let is = match key.range {
+                Range::Word(words) => quoted(words[input.value as usize]),
+                Range::Count(..) => format!("{:.0}", input.value),
+                Range::Number(..) => format!("{}", (input.value * 1000.0).round() / 1000.0),
+            };
+            let estimate = if input.estimate { ", estimate = true" } else { "" };
+            let source = quoted(&input.source);
+            out += &format!("{} = {{ is = {is}, source = {source}{estimate} }}\n", key.name);
+        }
+        out
+    }
+
     /// Digest of the numbers, whatever the file says of them beside.
     pub fn digest(&self) -> String {
         digest(format!("{:?}", self.parameters).as_bytes())
@@ -173,6 +198,17 @@ mod tests {
         let laptop = Machine::find("laptop-intel").unwrap().parameters;
         assert_eq!(laptop.write_modified.0, [22_000; 4], "one socket has no other distances");
         assert!(Machine::find("graviton2").unwrap().parameters.far_atomics.is_some());
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for (name, _) in shipped() {
+            let machine = Machine::find(name).unwrap();
+            let again = Machine::parse(name, name, &machine.to_toml());
+            let again = again.unwrap_or_else(|wrong| panic!("{wrong}"));
+            assert_eq!(again.parameters, machine.parameters, "{name}");
+            assert_eq!(again.estimated_share(), machine.estimated_share(), "{name}");
+        }
     }
 
     #[test]

@@ -1,0 +1,119 @@
+//! A machine file from what was measured, the rest from a machine that is named.
+
+use super::{Measurement, Probe};
+use crate::host::topology::Topology;
+use crate::machines::keys::keys;
+use crate::machines::{Input, Machine};
+
+/// Returns `base` with everything that was measured here in its place. What was not
+/// measured is an estimate.
+pub fn machine(
+    base: &Machine,
+    measured: &[Measurement],
+    topology: &Topology,
+    about: &str,
+) -> Machine {
+    let ns = |probe| measured.iter().find(|m| m.probe == probe).map(|m| m.ns);
+    let sockets = topology.sockets().max(1);
+    let own = numbers(&ns, base, topology, sockets);
+    let keep = |input: &&Input| {
+        // One socket has no hops.
+        let hop = ["hop", "two-hops", "sockets-per-group"].contains(&input.key.name);
+        !(hop && sockets == 1)
+    };
+    let estimate = |input: &Input| {
+        let source = format!("{}: {}", base.name, input.source);
+        Input { source, estimate: true, ..input.clone() }
+    };
+    let mut inputs: Vec<Input> = base.inputs.iter().filter(keep).map(estimate).collect();
+    for (section, name, value) in own {
+        let place = (section, name);
+        let key = keys().find(|key| (key.section, key.name) == place).expect("a key of the table");
+        let input = Input { key, value, source: "calibrate".to_owned(), estimate: false };
+        match inputs.iter_mut().find(|input| std::ptr::eq(input.key, key)) {
+            Some(known) => *known = input,
+            None => inputs.push(input),
+        }
+    }
+    Machine {
+        name: "this".to_owned(),
+        summary: format!("{about}, calibrated; what it could not measure is of {}", base.name),
+        parameters: base.parameters,
+        inputs,
+    }
+}
+
+type Number = (&'static str, &'static str, f64);
+
+fn numbers(
+    ns: &impl Fn(Probe) -> Option<f64>,
+    base: &Machine,
+    topology: &Topology,
+    sockets: usize,
+) -> Vec<Number> {
+    let cores = (topology.cores() / sockets).max(1);
+    let cpus = (topology.cpus.len() / (cores * sockets)).max(1);
+    let base_cluster = usize::from(base.parameters.shape.cluster_cores);
+    let mut numbers: Vec<Number> = vec![
+        ("shape", "sockets", sockets as f64),
+        ("shape", "cores-per-socket", cores as f64),
+        ("shape", "cluster-cores", base_cluster.min(cores) as f64),
+        ("shape", "threads-per-core", cpus as f64),
+    ];
+    let alone = [
+        ("hit", "load-ns", Probe::LoadHit),
+        ("hit", "rmw-ns", Probe::RmwHit),
+        ("hit", "store-ns", Probe::Store),
+        ("memory-ns", "local", Probe::Memory),
+        ("work", "clear-page-ns", Probe::ClearPage),
+        ("work", "copy-page-ns", Probe::CopyPage),
+    ];
+    let measured = alone.into_iter().filter_map(|(s, name, probe)| Some((s, name, ns(probe)?)));
+    numbers.extend(measured.map(|(section, name, value)| (section, name, value.max(0.1))));
+    let together = (ns(Probe::RmwHit), ns(Probe::BlindHandOver), ns(Probe::LookingHandOver));
+    let (Some(rmw), Some(blind), Some(looking)) = together else { return numbers };
+    // While a line is handed over the next request is on its way already.
+    let way = 1.0 - base.parameters.request_share_permille as f64 / 1000.0;
+    let write = ((blind - rmw) / way).max(0.1);
+    let read = ns(Probe::Refill).unwrap_or(write).max(0.1);
+    let upgrade = (looking - read - rmw).max(0.1);
+    for place in ["cluster", "socket"] {
+        numbers.push(("write-modified-ns", place, write));
+        numbers.push(("read-modified-ns", place, read));
+        numbers.push(("upgrade-ns", place, upgrade));
+    }
+    if let Some(contended) = ns(Probe::ContendedAdd) {
+        // T = ((1 - r) L + k t) / k, solved for k.
+        let k = (way * write / (contended - rmw).max(0.1)).round().clamp(1.0, 64.0);
+        numbers.push(("line", "reuse-k", k));
+    }
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn what_is_measured_replaces_the_base_and_the_rest_is_an_estimate() {
+        let measured = [
+            (Probe::RmwHit, 5.0),
+            (Probe::BlindHandOver, 45.0),
+            (Probe::LookingHandOver, 120.0),
+            (Probe::Refill, 60.0),
+            (Probe::ContendedAdd, 25.0),
+        ];
+        let measured = measured.map(|(probe, ns)| Measurement { what: "", probe, ns, spread: 0.0 });
+        let base = Machine::find("xeon-skylake-8s").unwrap();
+        let topology = Topology::read(Path::new("/nonexistent"), &[0, 1]);
+        let text = machine(&base, &measured, &topology, "a CPU").to_toml();
+        let made = Machine::parse("x", "x.toml", &text).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let parameters = made.parameters;
+        assert_eq!((parameters.shape.sockets, parameters.shape.agents()), (1, 2));
+        // (45 - 5) / 0.8, and 40 / (25 - 5) accesses a grant.
+        assert_eq!(parameters.write_modified.0[0], 50_000);
+        assert_eq!((parameters.upgrade.0[0], parameters.reuse_k), (55_000, 2));
+        assert!(made.estimated_share() > 0.3 && made.estimated_share() < 0.9);
+    }
+}

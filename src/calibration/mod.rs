@@ -1,0 +1,108 @@
+//! This machine's numbers for the model, as far as its cores can measure them.
+//!
+//! What a few cores cannot see (hops to sockets that are not there, the price of many
+//! copies, arbitration among many) comes from a machine that is named, marked as an
+//! estimate.
+
+mod loops;
+mod machine;
+mod memory;
+
+pub use machine::machine;
+
+use crate::host::topology::Topology;
+use crate::stats::median;
+use std::io;
+
+/// A number that was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measurement {
+    /// What it is, in words.
+    pub what: &'static str,
+    /// Which of them it is.
+    pub probe: Probe,
+    /// Median over repeats, in nanoseconds.
+    pub ns: f64,
+    /// Half the distance of smallest and largest, as a share of the median.
+    pub spread: f64,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// A load that hits.
+    LoadHit,
+    /// A read-modify-write that hits.
+    RmwHit,
+    /// A plain store.
+    Store,
+    /// A line handed over by compare-exchanges that do not look.
+    BlindHandOver,
+    /// A line handed over by a load and a compare-exchange.
+    LookingHandOver,
+    /// A ticket lock handed over.
+    TicketHandOver,
+    /// A line read again after a write, as a sequence count is.
+    Refill,
+    /// An addition to one line, by all CPUs together.
+    ContendedAdd,
+    /// A successful round of a compare-exchange loop, by all CPUs together.
+    ContendedLoop,
+    /// A load from memory.
+    Memory,
+    /// Clearing a page.
+    ClearPage,
+    /// Copying a page.
+    CopyPage,
+}
+
+/// Measures everything, `repeats` times in turn, so that a drift hits all alike. CPUs are
+/// those of `topology` that the process may use.
+///
+/// # Errors
+/// Where a thread cannot be pinned or started.
+pub fn measure(topology: &Topology, repeats: u32) -> io::Result<Vec<Measurement>> {
+    let cpus: Vec<usize> = topology.allowed().map(|cpu| cpu.id).collect();
+    let mut probes: Vec<(Probe, &'static str, Vec<f64>)> =
+        all(cpus.len()).map(|(probe, what)| (probe, what, Vec::new())).collect();
+    let memory = memory::Buffers::new();
+    for _ in 0..repeats {
+        for (probe, _, samples) in &mut probes {
+            samples.push(match probe {
+                Probe::Memory => memory.latency_ns(cpus[0])?,
+                Probe::ClearPage => memory.clear_ns(cpus[0])?,
+                Probe::CopyPage => memory.copy_ns(cpus[0])?,
+                probe => loops::ns(*probe, &cpus)?,
+            });
+        }
+    }
+    let measured = probes.into_iter().map(|(probe, what, samples)| {
+        let ns = median(&samples).expect("there are repeats, and times are numbers");
+        let low = samples.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = samples.iter().copied().fold(0.0, f64::max);
+        Measurement { what, probe, ns, spread: (high - low) / 2.0 / ns }
+    });
+    Ok(measured.collect())
+}
+
+/// What so many CPUs can measure.
+fn all(cpus: usize) -> impl Iterator<Item = (Probe, &'static str)> {
+    let alone = [
+        (Probe::LoadHit, "load, own cache"),
+        (Probe::RmwHit, "fetch_add, own cache"),
+        (Probe::Store, "store, own cache"),
+        (Probe::Memory, "load, memory"),
+        (Probe::ClearPage, "clearing a page"),
+        (Probe::CopyPage, "copying a page"),
+    ];
+    let together = [
+        (Probe::BlindHandOver, "hand-over, blind CAS"),
+        (Probe::LookingHandOver, "hand-over, load and CAS"),
+        (Probe::TicketHandOver, "hand-over, ticket lock"),
+        (Probe::Refill, "refill after a write"),
+        (Probe::ContendedAdd, "fetch_add, all CPUs"),
+        (Probe::ContendedLoop, "CAS loop, all CPUs"),
+    ];
+    let together = together.into_iter().filter(move |_| cpus > 1);
+    alone.into_iter().chain(together)
+}
