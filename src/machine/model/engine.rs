@@ -171,6 +171,7 @@ impl Engine {
 
     pub fn abandon(&mut self) {
         self.abandoned = true;
+        self.cores.iter_mut().for_each(|core| core.yielder = ptr::null());
     }
 
     /// Until when the running core, the first of those that can run, may go on.
@@ -432,9 +433,11 @@ impl Engine {
 
 /// A line by its address.
 fn at<'a>(line: LineAt) -> &'a ModelLine {
-    // SAFETY: addresses come from references, and a line with a request under way, or a
-    // core that waits at it, is not dropped: see `ModelLine::drop`. What is under way is
-    // forgotten unseen where the world is abandoned.
+    // SAFETY: addresses come from references. A line with a request under way is not
+    // dropped (see `ModelLine::drop`), and not moved: lines stand in arrays and boxes that
+    // are made before they are used, and in what a core keeps on its own stack. A core that
+    // waits at a line holds a reference to it. What is under way when a world is abandoned
+    // or over is never looked at again.
     unsafe { &*line }
 }
 

@@ -405,6 +405,23 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "a world runs once")]
+    fn cores_do_not_run_their_own_world() {
+        let world = World::new(&MACHINE, &places(1));
+        let _here = world.enter();
+        assert!(world.run(|_| ()).is_ok());
+        let _ = world.run(|_| ());
+    }
+
+    #[test]
+    #[should_panic(expected = "only a core that runs waits")]
+    fn who_is_no_core_waits_for_nobody() {
+        let world = World::new(&MACHINE, &places(2));
+        let _here = world.enter();
+        meet(0);
+    }
+
+    #[test]
     fn cores_that_meet_go_on_together() {
         let world = World::new(&MACHINE, &places(3));
         let _here = world.enter();
@@ -420,9 +437,9 @@ mod tests {
     #[test]
     fn looking_ahead_is_exact() {
         let run = |lookahead: bool| {
-            let mut world = World::new(&MACHINE, &places(12));
+            let world = World::new(&MACHINE, &places(12));
             if !lookahead {
-                world.engine.get_mut().forbid_lookahead();
+                world.engine.borrow_mut().forbid_lookahead();
             }
             let _here = world.enter();
             let lines: Vec<_> = (0..4).map(|_| line()).collect();

@@ -35,6 +35,7 @@ impl World {
     /// they held is leaked, and this world cannot run again.
     pub fn run<R: 'static>(&self, body: impl Fn(usize) -> R + 'static) -> Result<Vec<R>, Halt> {
         assert!(std::ptr::eq(self, current()), "the caller is in the world that runs");
+        assert!(!self.has_run.replace(true), "a world runs once");
         let cores = self.engine.borrow().cores.len();
         let body = Rc::new(body);
         let results: Rc<RefCell<Vec<Option<std::thread::Result<R>>>>> =

@@ -14,8 +14,8 @@ use super::trace::{Step, Traced, Tracer};
 use crate::machine::LineName;
 use corosensei::Yielder;
 use std::cell::{Cell, RefCell};
-use std::marker::PhantomData;
 use std::ptr;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Where a core is.
@@ -31,6 +31,8 @@ pub struct Place {
 /// [entered](World::enter).
 pub struct World {
     id: u32,
+    /// Its cores run, or have run.
+    pub(super) has_run: Cell<bool>,
     parameters: Parameters,
     clock: Cell<Ps>,
     /// Until when the running core may go on; before all time where its accesses need a
@@ -62,15 +64,19 @@ static WORLDS: AtomicU32 = AtomicU32::new(0);
 pub(super) fn current<'a>() -> &'a World {
     let world = WORLD.get();
     assert!(!world.is_null(), "the thread is in a world of the model");
-    // SAFETY: `Entered` borrows the world and takes the pointer back before that borrow
-    // ends. Callers do not keep the reference.
+    // SAFETY: `Entered` holds the world and takes the pointer back before it lets go; where
+    // it is forgotten, so is its hold, and the world stays. Callers do not keep the
+    // reference.
     unsafe { &*world }
 }
 
 /// Shows that the calling thread is in a world; it leaves when this drops.
-pub struct Entered<'a>(PhantomData<(&'a World, *const ())>);
+pub struct Entered {
+    /// Keeps what [`WORLD`] points to; not to be sent to another thread.
+    _world: Rc<World>,
+}
 
-impl Drop for Entered<'_> {
+impl Drop for Entered {
     fn drop(&mut self) {
         WORLD.set(ptr::null());
     }
@@ -81,14 +87,15 @@ impl World {
     ///
     /// # Panics
     /// Where there are no places, or places that the machine does not have.
-    pub fn new(parameters: &Parameters, places: &[Place]) -> Self {
+    pub fn new(parameters: &Parameters, places: &[Place]) -> Rc<Self> {
         let agents = parameters.shape.agents();
         assert!((1..=crate::machine::CORES_MAX).contains(&places.len()), "a storm has cores");
         assert!(places.iter().all(|place| usize::from(place.agent) < agents), "an agent exists");
         let id = WORLDS.fetch_add(1, Relaxed) + 1;
         assert!(id != 0, "worlds have numbers of their own");
-        Self {
+        Rc::new(Self {
             id,
+            has_run: Cell::new(false),
             parameters: *parameters,
             clock: Cell::new(1),
             runs_until: Cell::new(0),
@@ -101,17 +108,17 @@ impl World {
             ledger: Ledger::default(),
             tracer: Tracer::default(),
             engine: RefCell::new(Engine::new(parameters, places)),
-        }
+        })
     }
 
     /// Puts the calling thread into this world.
     ///
     /// # Panics
     /// Where it is in one.
-    pub fn enter(&self) -> Entered<'_> {
+    pub fn enter(self: &Rc<Self>) -> Entered {
         assert!(WORLD.get().is_null(), "a thread is in one world at a time");
-        WORLD.set(self);
-        Entered(PhantomData)
+        WORLD.set(Rc::as_ptr(self));
+        Entered { _world: Rc::clone(self) }
     }
 
     /// What was recorded of each line since the last [`forget`](Self::forget).
@@ -527,8 +534,9 @@ impl World {
         };
         if next != Some(core) {
             self.chosen.set(next);
-            // SAFETY: the yielder stands on the coroutine's stack as long as the coroutine
-            // runs, which it does right here.
+            assert!(!yielder.is_null(), "only a core that runs waits");
+            // SAFETY: the yielder stands on the stack of the core's coroutine, which runs
+            // right here: the pointer is taken back when it ends.
             unsafe { (*yielder).suspend(()) };
         }
         self.direct.set(direct);
@@ -554,7 +562,9 @@ impl World {
     /// The running core is done.
     pub(super) fn finish(&self, core: usize) {
         self.drain();
-        self.engine.borrow_mut().leave(core, self.clock(), Status::Done);
+        let mut engine = self.engine.borrow_mut();
+        engine.leave(core, self.clock(), Status::Done);
+        engine.cores[core].yielder = ptr::null();
     }
 
     /// No core runs any more.
