@@ -79,6 +79,9 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
             "tables",
             self.tables.pool.slots(),
         )?;
+        // Looked at here and not where they are given back: a look is an access like any other.
+        let written = self.tables.all().iter().filter(|table| !table.is_empty()).count();
+        equal(format_args!("free tables with an entry"), written, "expected", 0)?;
         equal(format_args!("free VMAs"), self.vmas.pool.free(), "VMAs", self.vmas.pool.slots())?;
         equal(format_args!("free tree nodes"), nodes_free, "tree nodes", nodes)?;
         equal(format_args!("rss in pages"), self.rss.pages(), "present ptes", 0)
