@@ -29,7 +29,7 @@ struct Lines {
 pub(super) fn ns(probe: Probe, cpus: &[usize]) -> io::Result<f64> {
     let pair = || &cpus[..2];
     match probe {
-        Probe::LoadHit => race(&cpus[..1], |lines, _, _| chase(lines)),
+        Probe::LoadHit => chase(cpus[0]),
         Probe::RmwHit => race(&cpus[..1], |lines, _, _| add(lines)),
         Probe::Store => {
             race(&cpus[..1], |lines, _, turn| lines.first.store(turn, Ordering::Release))
@@ -46,11 +46,17 @@ pub(super) fn ns(probe: Probe, cpus: &[usize]) -> io::Result<f64> {
     }
 }
 
-/// A load that the next one waits for.
-#[inline(always)]
-fn chase(lines: &Lines) {
-    let zero = black_box(lines.first.load(RELAXED));
-    black_box(zero);
+/// Loads that wait for each other: each says where the next is.
+fn chase(cpu: usize) -> io::Result<f64> {
+    affinity::pin(cpu)?;
+    let words: [AtomicU64; 2] = black_box(Default::default());
+    let mut at = 0;
+    let from = Instant::now();
+    for _ in 0..EACH {
+        at = words[at & 1].load(RELAXED) as usize;
+    }
+    black_box(at);
+    Ok(from.elapsed().as_nanos() as f64 / EACH as f64)
 }
 
 #[inline(always)]

@@ -26,10 +26,12 @@ pub fn machine(
         Input { source, estimate: true, ..input.clone() }
     };
     let mut inputs: Vec<Input> = base.inputs.iter().filter(keep).map(estimate).collect();
-    for (section, name, value) in own {
+    for (section, name, value, source) in own {
         let place = (section, name);
         let key = keys().find(|key| (key.section, key.name) == place).expect("a key of the table");
-        let input = Input { key, value, source: "calibrate".to_owned(), estimate: false };
+        let estimate = source.is_none();
+        let source = source.unwrap_or("calibrate: half of load and CAS, which refill exceeds");
+        let input = Input { key, value, source: source.to_owned(), estimate };
         match inputs.iter_mut().find(|input| std::ptr::eq(input.key, key)) {
             Some(known) => *known = input,
             None => inputs.push(input),
@@ -43,7 +45,10 @@ pub fn machine(
     }
 }
 
-type Number = (&'static str, &'static str, f64);
+/// Section, key, value, and where it is from: an estimate where that is `None`.
+type Number = (&'static str, &'static str, f64, Option<&'static str>);
+
+const MEASURED: Option<&str> = Some("calibrate");
 
 fn numbers(
     ns: &impl Fn(Probe) -> Option<f64>,
@@ -55,10 +60,10 @@ fn numbers(
     let cpus = (topology.cpus.len() / (cores * sockets)).max(1);
     let base_cluster = usize::from(base.parameters.shape.cluster_cores);
     let mut numbers: Vec<Number> = vec![
-        ("shape", "sockets", sockets as f64),
-        ("shape", "cores-per-socket", cores as f64),
-        ("shape", "cluster-cores", base_cluster.min(cores) as f64),
-        ("shape", "threads-per-core", cpus as f64),
+        ("shape", "sockets", sockets as f64, MEASURED),
+        ("shape", "cores-per-socket", cores as f64, MEASURED),
+        ("shape", "cluster-cores", base_cluster.min(cores) as f64, MEASURED),
+        ("shape", "threads-per-core", cpus as f64, MEASURED),
     ];
     let alone = [
         ("hit", "load-ns", Probe::LoadHit),
@@ -69,23 +74,28 @@ fn numbers(
         ("work", "copy-page-ns", Probe::CopyPage),
     ];
     let measured = alone.into_iter().filter_map(|(s, name, probe)| Some((s, name, ns(probe)?)));
-    numbers.extend(measured.map(|(section, name, value)| (section, name, value.max(0.1))));
+    numbers
+        .extend(measured.map(|(section, name, value)| (section, name, value.max(0.1), MEASURED)));
     let together = (ns(Probe::RmwHit), ns(Probe::BlindHandOver), ns(Probe::LookingHandOver));
     let (Some(rmw), Some(blind), Some(looking)) = together else { return numbers };
     // While a line is handed over the next request is on its way already.
     let way = 1.0 - base.parameters.request_share_permille as f64 / 1000.0;
     let write = ((blind - rmw) / way).max(0.1);
-    let read = ns(Probe::Refill).unwrap_or(write).max(0.1);
-    let upgrade = (looking - read - rmw).max(0.1);
+    // Load and compare-exchange are a read and an upgrade; the refill tells them apart.
+    let both = (looking - rmw).max(0.2);
+    let (read, upgrade, source) = match ns(Probe::Refill) {
+        Some(refill) if refill > 0.1 && refill < both - 0.1 => (refill, both - refill, MEASURED),
+        _ => (both / 2.0, both / 2.0, None),
+    };
     for place in ["cluster", "socket"] {
-        numbers.push(("write-modified-ns", place, write));
-        numbers.push(("read-modified-ns", place, read));
-        numbers.push(("upgrade-ns", place, upgrade));
+        numbers.push(("write-modified-ns", place, write, MEASURED));
+        numbers.push(("read-modified-ns", place, read, source));
+        numbers.push(("upgrade-ns", place, upgrade, source));
     }
     if let Some(contended) = ns(Probe::ContendedAdd) {
         // T = ((1 - r) L + k t) / k, solved for k.
         let k = (way * write / (contended - rmw).max(0.1)).round().clamp(1.0, 64.0);
-        numbers.push(("line", "reuse-k", k));
+        numbers.push(("line", "reuse-k", k, MEASURED));
     }
     numbers
 }
