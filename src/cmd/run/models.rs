@@ -29,7 +29,9 @@ impl Storms<'_> {
                     progress.rows(std::slice::from_ref(&cell));
                 }
                 run.provenance.cells.extend(cost.map(|cost| (cell.id.clone(), cost)));
-                run.provenance.warnings.extend(warnings::of_model(&cell));
+                run.provenance
+                    .warnings
+                    .extend(warnings::of_model(&cell, points[index].shares_cores()));
                 progress.next(&cell.id);
                 progress.done();
                 run.cells[first + index] = cell;
