@@ -9,7 +9,7 @@ use crate::machine::Machine;
 use crate::mm::fault::{self, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
 use crate::mm::vma::Vma;
 use crate::mm::{Core, Mm, locked, stage};
-use crate::workload::{Op, Workload};
+use crate::workload::Workload;
 
 /// See the module.
 pub struct Unlocked;
@@ -66,11 +66,9 @@ impl Scheme for Unlocked {
     const WHO: &'static str = "the limit";
 
     fn refuses(workload: &Workload) -> Option<String> {
-        let ops = workload.groups.iter().flat_map(|g| &g.phases).flat_map(|p| &p.ops);
-        // Every operation that there is only touches: this match asks again of the next.
-        ops.fold(None, |refused, op| match op {
-            Op::Touch(_) => refused,
-        })
+        let change = workload.changes().next()?;
+        let name = change.action.name();
+        Some(format!("`{name}` changes what a fault reads, which nothing protects here"))
     }
 }
 
