@@ -8,7 +8,7 @@ use super::pool::{Cache, FRAME_BATCH, TABLE_BATCH};
 use super::rss::{LocalRss, Member};
 use super::wait::Wait;
 use crate::machine::{Machine, Ordering};
-use crate::strategy::Strategy;
+use crate::mm::layout::Layout;
 use crate::sync::rcu::{RcuReader, ReadSection};
 
 /// How often a fault went through the handler, and why it had to again.
@@ -51,7 +51,7 @@ pub struct IoSlept {
 impl<M: Machine> Core<M> {
     /// The calling core, which may read `reads_max` pages into the cache without
     /// allocating.
-    pub fn new<S: Strategy<M>>(mm: &Mm<M, S>, reads_max: usize) -> Self {
+    pub fn new<L: Layout>(mm: &Mm<M, L>, reads_max: usize) -> Self {
         Self {
             rcu: mm.rcu.reader(),
             frames: Cache::new(FRAME_BATCH),
@@ -66,7 +66,7 @@ impl<M: Machine> Core<M> {
 
     /// Takes as many frames and counts as many pages in advance as `draw` says, so that the
     /// batches of cores that do the same do not turn over together.
-    pub fn stagger<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, draw: u64) {
+    pub fn stagger<L: Layout>(&mut self, mm: &Mm<M, L>, draw: u64) {
         self.frames.stagger(&mm.frames.pool, &mm.waiters, draw as u32 as usize);
         self.rss.stagger(&mm.rss, draw >> 32);
     }
@@ -99,44 +99,44 @@ impl<M: Machine> Core<M> {
 
     /// Takes a frame, which nobody else knows then.
     #[inline(always)]
-    pub fn take_frame<S: Strategy<M>>(&mut self, mm: &Mm<M, S>) -> Option<Pfn> {
+    pub fn take_frame<L: Layout>(&mut self, mm: &Mm<M, L>) -> Option<Pfn> {
         self.frames.take(&mm.frames.pool, &mm.waiters).map(Pfn)
     }
 
     /// Gives back a frame that nobody refers to.
     #[inline(always)]
-    pub fn give_frame<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, frame: Pfn) {
+    pub fn give_frame<L: Layout>(&mut self, mm: &Mm<M, L>, frame: Pfn) {
         mm.frames.folio(frame).forget();
         self.frames.give(&mm.frames.pool, &mm.waiters, frame.0);
     }
 
     /// Drops a reference of a folio, and frees it with the last.
     #[inline(always)]
-    pub fn put_folio<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, frame: Pfn) {
+    pub fn put_folio<L: Layout>(&mut self, mm: &Mm<M, L>, frame: Pfn) {
         if mm.frames.folio(frame).refs().put() {
             self.give_frame(mm, frame);
         }
     }
 
     /// Takes an empty table.
-    pub fn take_table<S: Strategy<M>>(&mut self, mm: &Mm<M, S>) -> Option<TableId> {
+    pub fn take_table<L: Layout>(&mut self, mm: &Mm<M, L>) -> Option<TableId> {
         self.tables.take(&mm.tables.pool, &mm.waiters).map(TableId)
     }
 
     /// Gives back a table that was never installed, or that no core can still see.
-    pub fn give_table<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, table: TableId) {
+    pub fn give_table<L: Layout>(&mut self, mm: &Mm<M, L>, table: TableId) {
         self.tables.give(&mm.tables.pool, &mm.waiters, table.0);
     }
 
     /// Counts pages of the space.
     #[inline(always)]
-    pub fn add_rss<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, member: Member, pages: i64) {
+    pub fn add_rss<L: Layout>(&mut self, mm: &Mm<M, L>, member: Member, pages: i64) {
         self.rss.add(&mm.rss, &mm.waiters, member, pages);
     }
 
     /// Adds to the bytes in page tables.
-    pub fn add_pgtables<S: Strategy<M>>(&self, mm: &Mm<M, S>) {
-        mm.field(S::LAYOUT.pgtables_bytes).fetch_add(PAGE_BYTES, Ordering::Relaxed);
+    pub fn add_pgtables<L: Layout>(&self, mm: &Mm<M, L>) {
+        mm.field(L::MM.pgtables_bytes).fetch_add(PAGE_BYTES, Ordering::Relaxed);
     }
 
     /// Sleeps as I/O that takes `ns` would, and notes how long it really was.
@@ -148,7 +148,7 @@ impl<M: Machine> Core<M> {
     }
 
     /// Gives back all that the core kept, and folds its counters.
-    pub fn retire<S: Strategy<M>>(&mut self, mm: &Mm<M, S>) {
+    pub fn retire<L: Layout>(&mut self, mm: &Mm<M, L>) {
         self.frames.retire(&mm.frames.pool, &mm.waiters);
         self.tables.retire(&mm.tables.pool, &mm.waiters);
         self.rss.fold(&mm.rss, &mm.waiters);

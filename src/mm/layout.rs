@@ -10,6 +10,26 @@ use crate::sync::spinlock::LockWords;
 /// Lines of `mm_struct` that faults and writers touch.
 pub const MM_LINES: usize = 3;
 
+/// In which kernel's layout a space is.
+pub trait Layout: Send + Sync + 'static {
+    /// Where the fields of `mm_struct` are.
+    const MM: &'static MmLayout;
+}
+
+/// See [`LINUX_7_2`].
+pub struct Linux7_2;
+
+impl Layout for Linux7_2 {
+    const MM: &'static MmLayout = &LINUX_7_2;
+}
+
+/// See [`LINUX_6_2`].
+pub struct Linux6_2;
+
+impl Layout for Linux6_2 {
+    const MM: &'static MmLayout = &LINUX_6_2;
+}
+
 /// A word of a structure: which of its lines, and where on it.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {

@@ -3,9 +3,9 @@
 
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
-use crate::strategy::Strategy;
+use crate::mm::layout::Layout;
 
-impl<M: Machine, S: Strategy<M>> Mm<M, S> {
+impl<M: Machine, L: Layout> Mm<M, L> {
     /// Zaps part `share` of `shares` of all page tables: contiguous in addresses, so
     /// that a thread gets back the frames of the slice it touched.
     pub fn zap_share(&self, core: &mut Core<M>, share: usize, shares: usize) {
@@ -30,7 +30,7 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     /// All is zapped.
     pub fn forget_tables(&self, core: &mut Core<M>) {
         self.free_tables(core);
-        self.tree.for_each(self.field(S::LAYOUT.mt_root), |vma| {
+        self.tree.for_each(self.field(L::MM.mt_root), |vma| {
             self.vmas.get(vma).anon_vma().store(0, Ordering::Relaxed);
         });
     }

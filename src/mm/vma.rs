@@ -4,7 +4,7 @@ use super::addr::{PAGE_SHIFT, Vaddr};
 use super::pool::Pool;
 use super::slots::slots;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use crate::strategy::Strategy;
+use std::ops::Deref;
 
 // As in Linux 7.2 (offsets computed from the order of fields in
 // `include/linux/mm_types.h`): what a lookup reads stands on the first line, what a
@@ -79,24 +79,21 @@ pub trait VmaFields {
     }
 }
 
-/// A `vm_area_struct`, and the words that strategy `S` adds to it.
+/// A `vm_area_struct`; what a strategy adds to it is in [`Space`](crate::strategy::Space).
 ///
 /// Fields change only under mmap_lock held for writing (`anon_vma`: under
 /// `page_table_lock`), and are published to readers by the `Release` store that
 /// links the VMA into the tree.
-pub struct Vma<M: Machine, S: Strategy<M>> {
+pub struct Vma<M: Machine> {
     lookup: M::Line,
     file: M::Line,
-    /// The strategy's own.
-    pub words: S::VmaWords,
 }
 
-impl<M: Machine, S: Strategy<M>> Vma<M, S> {
+impl<M: Machine> Vma<M> {
     fn new() -> Self {
         Self {
             lookup: M::Line::new(&LOOKUP_LINE, [0; LINE_WORDS]),
             file: M::Line::new(&FILE_LINE, [0; LINE_WORDS]),
-            words: S::vma_words(),
         }
     }
 
@@ -120,7 +117,7 @@ impl<M: Machine, S: Strategy<M>> Vma<M, S> {
     }
 }
 
-impl<M: Machine, S: Strategy<M>> VmaFields for Vma<M, S> {
+impl<M: Machine> VmaFields for Vma<M> {
     #[inline(always)]
     fn range(&self) -> (Vaddr, Vaddr) {
         let relaxed = Ordering::Relaxed;
@@ -216,14 +213,39 @@ impl VmaFields for VmaCopy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VmaId(pub u32);
 
+/// A VMA, and its number: what a strategy finds its own words of it by.
+pub struct VmaRef<'a, M: Machine> {
+    /// Its number.
+    pub id: VmaId,
+    /// The VMA.
+    pub vma: &'a Vma<M>,
+}
+
+impl<M: Machine> Clone for VmaRef<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M: Machine> Copy for VmaRef<'_, M> {}
+
+impl<M: Machine> Deref for VmaRef<'_, M> {
+    type Target = Vma<M>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Vma<M> {
+        self.vma
+    }
+}
+
 /// All VMAs of a space, free ones included.
-pub struct Vmas<M: Machine, S: Strategy<M>> {
-    slots: Box<[Vma<M, S>]>,
+pub struct Vmas<M: Machine> {
+    slots: Box<[Vma<M>]>,
     /// The free ones.
     pub pool: Pool<M>,
 }
 
-impl<M: Machine, S: Strategy<M>> Vmas<M, S> {
+impl<M: Machine> Vmas<M> {
     /// `count` VMAs.
     pub fn new(count: u32) -> Self {
         let slots = slots(count as usize, |_| Vma::new());
@@ -232,7 +254,7 @@ impl<M: Machine, S: Strategy<M>> Vmas<M, S> {
 
     /// One of them.
     #[inline(always)]
-    pub fn get(&self, id: VmaId) -> &Vma<M, S> {
+    pub fn get(&self, id: VmaId) -> &Vma<M> {
         &self.slots[id.0 as usize]
     }
 }

@@ -6,9 +6,9 @@ use super::rss::Member;
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
 use crate::mm::frames::ANON;
-use crate::strategy::Strategy;
+use crate::mm::layout::Layout;
 
-impl<M: Machine, S: Strategy<M>> Mm<M, S> {
+impl<M: Machine, L: Layout> Mm<M, L> {
     /// Clears all ptes of a page table: under its lock ptes, mapcounts and rss; behind
     /// it the references (Linux 7.2 `zap_pte_range`). `gathered` is scratch space.
     pub(super) fn zap_table(&self, core: &mut Core<M>, id: TableId, gathered: &mut Vec<Pfn>) {
@@ -62,7 +62,7 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
                 self.free_below(core, child, levels - 1);
             }
             self.tables.get(table).entry(index).store(0, Ordering::Release);
-            let pgtables_bytes = self.field(S::LAYOUT.pgtables_bytes);
+            let pgtables_bytes = self.field(L::MM.pgtables_bytes);
             pgtables_bytes.fetch_sub(PAGE_BYTES, Ordering::Relaxed);
             core.give_table(self, child);
         }

@@ -3,9 +3,9 @@
 use super::{Fallback, Protection, Stop};
 use crate::machine::{Machine, Ordering, Word};
 use crate::mm::addr::{Level, Pte, Vaddr};
+use crate::mm::layout::Layout;
 use crate::mm::page_table::{Table, TableId};
 use crate::mm::{Core, Mm, stage};
-use crate::strategy::Strategy;
 use crate::sync::spinlock::SpinGuard;
 
 /// How far a walk has come: the pmd entry of an address.
@@ -65,8 +65,8 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// Walks to the pmd entry of `addr`, and allocates what is missing above it where
     /// the protection allows.
     #[inline(always)]
-    pub(super) fn to_pmd<S: Strategy<M>, P: Protection<M, S>>(
-        mm: &'a Mm<M, S>,
+    pub(super) fn to_pmd<L: Layout, P: Protection<M, L>>(
+        mm: &'a Mm<M, L>,
         core: &mut Core<M>,
         protection: &P,
         addr: Vaddr,
@@ -92,9 +92,9 @@ impl<'a, M: Machine> Walk<'a, M> {
 
     /// Makes sure that there is a page table.
     #[inline(always)]
-    pub(super) fn ensure_page_table<S: Strategy<M>, P: Protection<M, S>>(
+    pub(super) fn ensure_page_table<L: Layout, P: Protection<M, L>>(
         self,
-        mm: &Mm<M, S>,
+        mm: &Mm<M, L>,
         core: &mut Core<M>,
         protection: &P,
     ) -> Result<(), Stop> {
@@ -108,7 +108,7 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// Takes the page table's lock, and looks again whether the pmd entry still points
     /// to it (Linux 7.2 `pte_offset_map_lock`; 6.1 did not look).
     #[inline(always)]
-    pub fn lock<S: Strategy<M>>(self, mm: &'a Mm<M, S>) -> Option<PteSlot<'a, M>> {
+    pub fn lock<L: Layout>(self, mm: &'a Mm<M, L>) -> Option<PteSlot<'a, M>> {
         let id = self.page_table()?;
         let table = mm.tables.get(id);
         let slot = PteSlot { table, addr: self.addr, _ptl: table.lock(&mm.waiters) };
@@ -119,7 +119,7 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// Takes the page table's lock where no table is ever freed, and so does not look
     /// again.
     #[inline(always)]
-    pub fn lock_stable<S: Strategy<M>>(self, mm: &'a Mm<M, S>) -> Option<PteSlot<'a, M>> {
+    pub fn lock_stable<L: Layout>(self, mm: &'a Mm<M, L>) -> Option<PteSlot<'a, M>> {
         let table = mm.tables.get(self.page_table()?);
         let slot = PteSlot { table, addr: self.addr, _ptl: table.lock(&mm.waiters) };
         M::mark(stage::LOCK);
@@ -129,7 +129,7 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// Takes the page table's lock where it is free; `Err` where it is not, or where
     /// there is no table.
     #[inline(always)]
-    pub fn try_lock<S: Strategy<M>>(self, mm: &'a Mm<M, S>) -> Result<PteSlot<'a, M>, Fallback> {
+    pub fn try_lock<L: Layout>(self, mm: &'a Mm<M, L>) -> Result<PteSlot<'a, M>, Fallback> {
         let table = mm.tables.get(self.page_table().ok_or(Fallback::Pmd)?);
         let ptl = table.try_lock().ok_or(Fallback::PteMapLockPtl)?;
         M::mark(stage::LOCK);
@@ -141,8 +141,8 @@ impl<'a, M: Machine> Walk<'a, M> {
 /// outside the lock, then lock, look again, account, publish; the loser gives its
 /// table back.
 #[cold]
-fn install<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
-    mm: &Mm<M, S>,
+fn install<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     protection: &P,
     parent: &Table<M>,
