@@ -6,10 +6,12 @@ use super::fault::{Fallback, Stop};
 use super::page_table::TableId;
 use super::pool::{Cache, FRAME_BATCH, TABLE_BATCH};
 use super::rss::{LocalRss, Member};
+use super::vma::VmaId;
 use super::wait::Wait;
 use crate::machine::{Machine, Ordering};
 use crate::mm::layout::Layout;
 use crate::sync::rcu::{RcuReader, ReadSection};
+use std::sync::Arc;
 
 /// How often a fault went through the handler, and why it had to again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -126,6 +128,25 @@ impl<M: Machine> Core<M> {
     /// Gives back a table that was never installed, or that no core can still see.
     pub fn give_table<L: Layout>(&mut self, mm: &Mm<M, L>, table: TableId) {
         self.tables.give(&mm.tables.pool, &mm.waiters, table.0);
+    }
+
+    /// Frees a VMA that nobody finds any more, after a grace period of RCU.
+    pub fn free_vma<L: Layout>(&mut self, mm: &Mm<M, L>, vma: VmaId) {
+        let (vmas, waiters) = (Arc::clone(&mm.vmas), Arc::clone(&mm.waiters));
+        self.rcu.writer_section().defer(move || vmas.free(&waiters, vma));
+    }
+
+    /// Frees a VMA at once: no fault refers to it, or those that may expect it to be
+    /// another one (`SLAB_TYPESAFE_BY_RCU`).
+    pub fn free_vma_now<L: Layout>(&mut self, mm: &Mm<M, L>, vma: VmaId) {
+        mm.vmas.free(&mm.waiters, vma);
+    }
+
+    /// Gives back a table that was installed, after a grace period of RCU: walkers take no
+    /// lock.
+    pub fn free_table<L: Layout>(&mut self, mm: &Mm<M, L>, table: TableId) {
+        let (tables, waiters) = (Arc::clone(&mm.tables), Arc::clone(&mm.waiters));
+        self.rcu.writer_section().defer(move || tables.pool.give(&waiters, table.0));
     }
 
     /// Counts pages of the space.

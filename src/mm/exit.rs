@@ -28,7 +28,6 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         }
         hooks.end();
         let lock = lock.downgrade();
-        hooks.before_zap();
         self.zap_share(core, 0, 1);
         self.free_tables(core);
         for id in vmas {

@@ -17,6 +17,7 @@ pub mod mmap;
 pub mod page_cache;
 pub mod page_table;
 mod placed;
+pub mod point;
 pub mod pool;
 pub mod reset;
 pub mod rss;

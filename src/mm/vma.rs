@@ -4,6 +4,7 @@ use super::addr::{PAGE_SHIFT, Vaddr};
 use super::pool::Pool;
 use super::slots::slots;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use crate::sync::spinlock::Waiters;
 use std::ops::Deref;
 
 // As in Linux 7.2 (offsets computed from the order of fields in
@@ -22,6 +23,11 @@ static FILE_LINE: LineName = LineName {
 
 static SLAB: LineName =
     LineName { name: "slab.vm_area", words: ["lock", "lock.tail", "free", "", "", "", "", ""] };
+
+/// The word of `vm_mm` on the first line: 1 where the VMA is in use.
+const MM: usize = 2;
+/// What it holds in a VMA that was freed.
+const POISON: u64 = 0x6b6b_6b6b;
 
 /// `vm_flags`.
 pub mod flag {
@@ -102,12 +108,18 @@ impl<M: Machine> Vma<M> {
         let (lookup, file, relaxed) = (&self.lookup, &self.file, Ordering::Relaxed);
         lookup.store(0, mapping.start.0, relaxed);
         lookup.store(1, mapping.end.0, relaxed);
-        lookup.store(2, 1, relaxed);
+        lookup.store(MM, 1, relaxed);
         lookup.store(3, mapping.flags, relaxed);
         file.store(0, 0, relaxed);
         file.store(1, mapping.pgoff, relaxed);
         file.store(2, mapping.file.map_or(0, |file| file as u64 + 1), relaxed);
         file.store(3, u64::from(mapping.fault_around_order), relaxed);
+    }
+
+    /// Whether it is in use (`vm_mm` is set): a VMA that was freed is not.
+    #[inline(always)]
+    pub fn is_alive(&self) -> bool {
+        self.lookup.load(MM, Ordering::Relaxed) == 1
     }
 
     /// The word of `anon_vma`: 0 or 1. It goes from 0 to 1 under `page_table_lock`.
@@ -250,6 +262,12 @@ impl<M: Machine> Vmas<M> {
     pub fn new(count: u32) -> Self {
         let slots = slots(count as usize, |_| Vma::new());
         Self { slots, pool: Pool::new(&SLAB, 0, count) }
+    }
+
+    /// Makes a VMA a free one; whoever still uses it finds poison.
+    pub fn free(&self, waiters: &Waiters<M>, id: VmaId) {
+        self.get(id).lookup.store(MM, POISON, Ordering::Relaxed);
+        self.pool.give(waiters, id.0);
     }
 
     /// One of them.

@@ -44,18 +44,43 @@ pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
     /// Handles a fault from beginning to end.
     fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome;
 
+    /// VMAs are never changed: a writer puts a new one in the place of the old.
+    const REPLACES_VMAS: bool = false;
+    /// Faults allocate page tables without excluding writers, and check under the lock of
+    /// the parent table whether they may: writers free tables under that lock too.
+    const LOCKS_TABLES: bool = false;
+    /// The file of a VMA is put when the VMA is freed: not before munmap returns.
+    const DEFERS_FPUT: bool = false;
+
     /// A writer has taken mmap_lock.
     fn begin(_space: &Space<M, Self>) {}
-    /// A writer is about to change this VMA.
+    /// A writer is about to change the tree.
+    fn begin_tree(_space: &Space<M, Self>) {}
+    /// It has.
+    fn end_tree(_space: &Space<M, Self>) {}
+    /// A writer is about to change this VMA, or to take it out: from here to
+    /// [`end_write`](Strategy::end_write) or [`end`](Strategy::end) no fault without
+    /// mmap_lock may publish anything in it.
     fn start_write(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
+    /// A writer has changed this VMA. Not called for one that goes.
+    fn end_write(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
     /// This VMA is filled in, and about to be linked into the tree.
     fn attach(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
-    /// This VMA is out of the tree, and about to go.
+    /// This VMA will be out of the tree at once; [`start_write`](Strategy::start_write)
+    /// has been called.
     fn detach(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
     /// A writer is about to release mmap_lock, or to let readers in.
     fn end(_space: &Space<M, Self>) {}
-    /// Pages are about to be zapped; mmap_lock is held at least for reading.
-    fn before_zap(_space: &Space<M, Self>) {}
+    /// Pages of this VMA are about to be zapped; mmap_lock is held at least for reading,
+    /// or (truncate) the `i_mmap_rwsem` of its file. Two may be at it at once.
+    fn begin_zap(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
+    /// They have been.
+    fn end_zap(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
+    /// Nobody finds this VMA any more: frees it ([`Core::free_vma`] after a grace period
+    /// of RCU) when no fault can still use it.
+    fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        core.free_vma(space, vma.id);
+    }
 }
 
 /// What users are told of a scheme, and what it may not run.

@@ -6,7 +6,7 @@ use crate::mm::frames::Arena;
 use crate::mm::hooks::Hooks;
 use crate::mm::page_cache::File;
 use crate::mm::vma::{VmaId, VmaRef};
-use crate::mm::{Config, Mm};
+use crate::mm::{Config, Core, Mm};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -66,7 +66,39 @@ impl<M: Machine, S: Strategy<M>> Hooks<M> for Space<M, S> {
         S::detach(self, vma);
     }
 
-    fn before_zap(&self) {
-        S::before_zap(self);
+    fn begin_tree(&self) {
+        S::begin_tree(self);
+    }
+
+    fn end_tree(&self) {
+        S::end_tree(self);
+    }
+
+    fn end_write(&self, vma: VmaRef<'_, M>) {
+        S::end_write(self, vma);
+    }
+
+    fn begin_zap(&self, vma: VmaRef<'_, M>) {
+        S::begin_zap(self, vma);
+    }
+
+    fn end_zap(&self, vma: VmaRef<'_, M>) {
+        S::end_zap(self, vma);
+    }
+
+    fn free(&self, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        S::free(self, core, vma);
+    }
+
+    fn replaces_vmas(&self) -> bool {
+        S::REPLACES_VMAS
+    }
+
+    fn locks_tables(&self) -> bool {
+        S::LOCKS_TABLES
+    }
+
+    fn defers_fput(&self) -> bool {
+        S::DEFERS_FPUT
     }
 }

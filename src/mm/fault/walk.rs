@@ -5,7 +5,7 @@ use crate::machine::{Machine, Ordering, Word};
 use crate::mm::addr::{Level, Pte, Vaddr};
 use crate::mm::layout::Layout;
 use crate::mm::page_table::{Table, TableId};
-use crate::mm::{Core, Mm, stage};
+use crate::mm::{Core, Mm, point, stage};
 use crate::sync::spinlock::SpinGuard;
 
 /// How far a walk has come: the pmd entry of an address.
@@ -111,8 +111,10 @@ impl<'a, M: Machine> Walk<'a, M> {
     pub fn lock<L: Layout>(self, mm: &'a Mm<M, L>) -> Option<PteSlot<'a, M>> {
         let id = self.page_table()?;
         let table = mm.tables.get(id);
+        M::point(point::BEFORE_PTL);
         let slot = PteSlot { table, addr: self.addr, _ptl: table.lock(&mm.waiters) };
         M::mark(stage::LOCK);
+        M::point(point::PTL_HELD);
         (self.page_table() == Some(id)).then_some(slot)
     }
 
@@ -126,14 +128,20 @@ impl<'a, M: Machine> Walk<'a, M> {
         Some(slot)
     }
 
-    /// Takes the page table's lock where it is free; `Err` where it is not, or where
+    /// Takes the page table's lock where it is free, and looks again whether the pmd entry
+    /// still points to it: `madvise` frees empty tables under mmap_lock held for reading
+    /// (since 6.14), which no sequence count tells. `Err` where the lock is not free, or
     /// there is no table.
     #[inline(always)]
     pub fn try_lock<L: Layout>(self, mm: &'a Mm<M, L>) -> Result<PteSlot<'a, M>, Fallback> {
-        let table = mm.tables.get(self.page_table().ok_or(Fallback::Pmd)?);
+        let id = self.page_table().ok_or(Fallback::Pmd)?;
+        let table = mm.tables.get(id);
+        M::point(point::BEFORE_PTL);
         let ptl = table.try_lock().ok_or(Fallback::PteMapLockPtl)?;
         M::mark(stage::LOCK);
-        Ok(PteSlot { table, addr: self.addr, _ptl: ptl })
+        let slot = PteSlot { table, addr: self.addr, _ptl: ptl };
+        M::point(point::PTL_HELD);
+        if self.page_table() == Some(id) { Ok(slot) } else { Err(Fallback::PteMapLockPmd) }
     }
 }
 
@@ -157,6 +165,7 @@ fn install<M: Machine, L: Layout, P: Protection<M, L>>(
     }
     let table = core.take_table(mm).ok_or(Stop::Oom)?;
     M::mark(stage::ALLOCATE);
+    M::point(point::AFTER_TABLE_ALLOC);
     let entry = parent.entry(addr.index(level));
     let published = {
         let _lock = match level {
