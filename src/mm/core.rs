@@ -39,6 +39,12 @@ pub struct Core<M: Machine> {
     pub attempts: Attempts,
     /// Sleeps of I/O that this core did since the storm last took them.
     pub io: IoSlept,
+    /// Frames that are out of the page tables, but perhaps not yet forgotten by every core.
+    pub(super) zapped: Vec<Pfn>,
+    /// Tables in the same state.
+    zapped_tables: Vec<TableId>,
+    /// What the child of this core's last fork holds.
+    pub(super) child: Vec<Pfn>,
 }
 
 /// I/O that was waited for.
@@ -63,6 +69,9 @@ impl<M: Machine> Core<M> {
             read_in: Vec::with_capacity(reads_max),
             attempts: Attempts::default(),
             io: IoSlept { achieved_ns: Vec::with_capacity(reads_max), asked_ns: 0 },
+            zapped: Vec::new(),
+            zapped_tables: Vec::new(),
+            child: Vec::new(),
         }
     }
 
@@ -128,6 +137,44 @@ impl<M: Machine> Core<M> {
     /// Gives back a table that was never installed, or that no core can still see.
     pub fn give_table<L: Layout>(&mut self, mm: &Mm<M, L>, table: TableId) {
         self.tables.give(&mm.tables.pool, &mm.waiters, table.0);
+    }
+
+    /// What may be deferred, or changed where nodes are deferred.
+    pub(super) fn writer_section(&self) -> ReadSection {
+        self.rcu.writer_section()
+    }
+
+    /// Lets what this core has deferred go as soon as no reader can use it.
+    pub fn flush_deferred(&self) {
+        self.rcu.writer_section().flush();
+    }
+
+    /// Keeps a table that is out of the tree until no core can have cached a way to it.
+    pub(super) fn gather_table(&mut self, table: TableId) {
+        self.zapped_tables.push(table);
+    }
+
+    /// Whether anything was gathered.
+    pub(super) fn has_gathered(&self) -> bool {
+        !(self.zapped.is_empty() && self.zapped_tables.is_empty())
+    }
+
+    /// Frees what was gathered: no core has it cached any more.
+    pub(super) fn free_gathered<L: Layout>(&mut self, mm: &Mm<M, L>) {
+        while let Some(frame) = self.zapped.pop() {
+            self.put_folio(mm, frame);
+        }
+        while let Some(table) = self.zapped_tables.pop() {
+            self.free_table(mm, table);
+        }
+    }
+
+    /// The child of this core's last fork exits.
+    pub fn end_child<L: Layout>(&mut self, mm: &Mm<M, L>) {
+        while let Some(frame) = self.child.pop() {
+            mm.frames.folio(frame).mapcount().fetch_sub(1, Ordering::Relaxed);
+            self.put_folio(mm, frame);
+        }
     }
 
     /// Frees a VMA that nobody finds any more, after a grace period of RCU.

@@ -12,8 +12,8 @@ use super::{Core, Mm, stage};
 use crate::machine::Machine;
 use crate::mm::layout::Layout;
 
-/// A VMA that mmap_lock protects.
-struct Held<'a, M: Machine>(&'a Vma<M>);
+/// A VMA that mmap_lock protects, held for reading or for writing.
+pub(super) struct Held<'a, M: Machine>(pub &'a Vma<M>);
 
 impl<M: Machine, L: Layout> Protection<M, L> for Held<'_, M> {
     type Vma = Vma<M>;

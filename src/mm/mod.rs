@@ -7,25 +7,27 @@
 pub mod addr;
 pub mod books;
 pub mod core;
+mod ensure;
 pub mod exit;
 pub mod fault;
 pub mod frames;
 pub mod hooks;
 pub mod layout;
 pub mod locked;
-pub mod mmap;
 pub mod page_cache;
 pub mod page_table;
 mod placed;
 pub mod point;
 pub mod pool;
 pub mod reset;
+mod rmap;
 pub mod rss;
 mod slots;
 pub mod stage;
 pub mod vma;
 pub mod vma_tree;
 mod wait;
+pub mod writer;
 mod zap;
 
 pub use self::core::{Attempts, Core};
@@ -37,13 +39,14 @@ use self::frames::{Arena, Frames};
 use self::layout::{Field, Layout};
 use self::page_cache::File;
 use self::page_table::{TableId, Tables};
+use self::rmap::Rmap;
 use self::rss::Rss;
 use self::vma::{Vma, VmaFields, VmaId, VmaRef, Vmas};
 use self::vma_tree::VmaTree;
 use crate::machine::{LINE_WORDS, Line, Machine, Ordering, Word};
 use crate::sync::rcu::Rcu;
 use crate::sync::rwsem::{Home, OwnerWords, RwSem, WaitQueue};
-use crate::sync::spinlock::{SpinLock, Waiters};
+use crate::sync::spinlock::{SpinGuard, SpinLock, Waiters};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -84,20 +87,24 @@ pub struct Mm<M: Machine, L: Layout> {
     frames: Frames<M>,
     rss: Rss<M>,
     files: Vec<File<M>>,
+    rmaps: Vec<Rmap<M>>,
 }
 
 impl<M: Machine, L: Layout> Mm<M, L> {
     /// An empty space, with these files in its page cache.
     pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
         let lines = L::MM.lines.map(|name| M::Line::new(name, [0; LINE_WORDS]));
-        let (waiters, tables) = (Waiters::new(config.cores), Tables::new(config.tables));
+        let waiters = Arc::new(Waiters::new(config.cores));
+        let tables = Tables::new(config.tables);
+        let rmap = |_: &File<M>| Rmap::new(Arc::clone(&waiters), config.cores, config.vmas);
+        let rmaps = files.iter().map(rmap).collect();
         let top = TableId(tables.pool.take(&waiters).expect("a space has a table at least"));
         let mm = Self {
             lines,
             layout: PhantomData,
             rcu: Rcu::new(),
             queue: WaitQueue::new(config.cores),
-            waiters: Arc::new(waiters),
+            waiters,
             vmas: Arc::new(Vmas::new(config.vmas)),
             tree: VmaTree::new(config.vmas),
             tables: Arc::new(tables),
@@ -105,6 +112,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
             frames: Frames::new(arena, config.frames, config.real_body),
             rss: Rss::default(),
             files,
+            rmaps,
             config,
         };
         mm.field(L::MM.mm_users).store(mm.config.cores as u64, Ordering::Relaxed);
@@ -142,6 +150,15 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     fn page_table_lock(&self) -> SpinLock<'_, M> {
         let (line, words) = L::MM.page_table_lock;
         SpinLock::new(&self.lines[line], words)
+    }
+
+    /// The lock of the entries of a table that points to tables: pmd lock in the pmd table
+    /// itself, above it one lock for the space.
+    fn lock_of_entries(&self, table: TableId, level: Level) -> SpinGuard<'_, M> {
+        match level {
+            Level::Pmd => self.tables.get(table).lock(&self.waiters),
+            _ => self.page_table_lock().lock(&self.waiters),
+        }
     }
 
     /// Puts page `index` of a file where a storm may find it: into the cache, or with

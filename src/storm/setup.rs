@@ -58,7 +58,9 @@ pub(super) fn space<W: World>(
             mm.populate(&mut core, number, index, is_cached(file, number, index, options.seed));
         }
     }
-    plan.mappings.iter().for_each(|mapping| space.mmap(&core, mapping));
+    for mapping in &plan.mappings {
+        assert!(space.mmap(&mut core, mapping), "mappings of a plan do not overlap");
+    }
     mm.retire(&mut core);
     space
 }

@@ -9,6 +9,7 @@ use crate::mm::Core;
 use crate::mm::frames::Arena;
 use crate::mm::page_cache::File;
 use crate::mm::vma::Mapping;
+use crate::mm::writer::Writer;
 use crate::mm::{Config, Placed};
 use crate::strategy::{Space, Strategy};
 use std::sync::Arc;
@@ -18,8 +19,8 @@ use std::sync::Arc;
 pub trait Stormed<W: World>: Send + Sync {
     /// The space, without its strategy.
     fn mm(&self) -> &dyn Placed<W>;
-    /// Makes a mapping that overlaps no other.
-    fn mmap(&self, core: &Core<W>, mapping: &Mapping);
+    /// Makes a mapping where nothing is mapped; false where something is.
+    fn mmap(&self, core: &mut Core<W>, mapping: &Mapping) -> bool;
     /// Unmaps everything, and empties the page cache.
     fn exit(&self, core: &mut Core<W>);
     /// Touches the next `count` pages.
@@ -43,8 +44,8 @@ impl<W: World, S: Strategy<W>> Stormed<W> for Space<W, S> {
         &**self
     }
 
-    fn mmap(&self, core: &Core<W>, mapping: &Mapping) {
-        (**self).mmap(self, core, mapping);
+    fn mmap(&self, core: &mut Core<W>, mapping: &Mapping) -> bool {
+        Writer::new(&**self, self, core).mmap(mapping)
     }
 
     fn exit(&self, core: &mut Core<W>) {

@@ -7,7 +7,7 @@
 mod anon;
 mod cow;
 mod file;
-mod folio;
+pub(super) mod folio;
 mod map_pages;
 mod outcome;
 mod walk;

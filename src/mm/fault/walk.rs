@@ -65,7 +65,7 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// Walks to the pmd entry of `addr`, and allocates what is missing above it where
     /// the protection allows.
     #[inline(always)]
-    pub(super) fn to_pmd<L: Layout, P: Protection<M, L>>(
+    pub(in crate::mm) fn to_pmd<L: Layout, P: Protection<M, L>>(
         mm: &'a Mm<M, L>,
         core: &mut Core<M>,
         protection: &P,
@@ -92,7 +92,7 @@ impl<'a, M: Machine> Walk<'a, M> {
 
     /// Makes sure that there is a page table.
     #[inline(always)]
-    pub(super) fn ensure_page_table<L: Layout, P: Protection<M, L>>(
+    pub(in crate::mm) fn ensure_page_table<L: Layout, P: Protection<M, L>>(
         self,
         mm: &Mm<M, L>,
         core: &mut Core<M>,
@@ -169,7 +169,6 @@ fn install<M: Machine, L: Layout, P: Protection<M, L>>(
     let entry = parent.entry(addr.index(level));
     let published = {
         let _lock = match level {
-            // pmd lock: in the pmd table itself; above it one lock for the space.
             Level::Pmd => parent.lock(&mm.waiters),
             _ => mm.page_table_lock().lock(&mm.waiters),
         };
