@@ -159,9 +159,12 @@ impl Plan {
                 let phases = phases
                     .map(|phase| {
                         let ops = phase.ops.iter().enumerate();
-                        ops.map(|(op, Op::Touch(touch))| plan_touch(touch, &extents, place, op))
-                            .filter(|plan| !plan.pages.is_empty())
-                            .collect()
+                        ops.filter_map(|(op, what)| match what {
+                            Op::Touch(touch) => Some(plan_touch(touch, &extents, place, op)),
+                            Op::Change(_) => None,
+                        })
+                        .filter(|plan| !plan.pages.is_empty())
+                        .collect()
                     })
                     .collect();
                 plans.push(ThreadPlan { group: number, phases });
@@ -200,17 +203,13 @@ fn place_vmas(workload: &Workload, sizes: &[usize]) -> Vec<Vec<Extent>> {
         .map(|(number, vma)| match vma.scope {
             Scope::Shared => vec![place(vma)],
             Scope::PerThread => {
-                let touches = |group: &Group| touches_of(group).any(|touch| touch.vma == number);
+                let touches = |group: &Group| group.ops().any(|op| op.vma() == Some(number));
                 let groups = workload.groups.iter().zip(sizes).filter(|(g, _)| touches(g));
                 let threads: usize = groups.map(|(_, size)| *size).sum();
                 (0..threads).map(|_| place(vma)).collect()
             }
         })
         .collect()
-}
-
-fn touches_of(group: &Group) -> impl Iterator<Item = &Touch> {
-    group.phases.iter().flat_map(|phase| &phase.ops).map(|Op::Touch(touch)| touch)
 }
 
 fn plan_touch(touch: &Touch, extents: &[Vec<Extent>], place: Place, op: usize) -> TouchPlan {
@@ -264,7 +263,7 @@ fn mapping(workload: &Workload, vma: &Vma, start: u64) -> Mapping {
 /// Pages of each file that faults may ask for, those around them included.
 fn file_pages(workload: &Workload) -> Vec<Vec<Range<u64>>> {
     let mut pages = vec![Vec::new(); workload.files.len()];
-    for touch in workload.groups.iter().flat_map(touches_of) {
+    for touch in workload.groups.iter().flat_map(Group::touches) {
         let vma = &workload.vmas[touch.vma];
         let Backing::File { file, offset_pages, fault_around_order, .. } = vma.backing else {
             continue;

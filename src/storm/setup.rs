@@ -110,6 +110,9 @@ mod tests {
             name: "f".into(),
             pages: 10_000,
             cached,
+            locked: 0.0,
+            not_uptodate: 0.0,
+            readahead: 0.0,
             io: Latency::Fixed(1),
             speculation: true,
         };
