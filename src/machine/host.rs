@@ -8,6 +8,7 @@
 
 use super::{CORES_MAX, LINE_WORDS, Line, LineName, Machine, Ordering, Work};
 use crossbeam_utils::CachePadded;
+use rustix::thread::{MembarrierCommand, membarrier};
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, AtomicU64, fence};
@@ -189,6 +190,10 @@ impl<A: Record> Machine for Host<A> {
         });
     }
 
+    fn shootdown() {
+        barrier_everywhere();
+    }
+
     fn now_ns() -> u64 {
         start_of_time().elapsed().as_nanos() as u64
     }
@@ -196,6 +201,17 @@ impl<A: Record> Machine for Host<A> {
     #[inline(always)]
     fn mark(stage: usize) {
         A::mark(stage);
+    }
+}
+
+/// A barrier on every CPU that runs a thread of this process, by interrupt and waited for:
+/// what a shootdown costs, but for the mutex of the whole system that this call takes
+/// (Linux 6.18 `kernel/sched/membarrier.c`).
+fn barrier_everywhere() {
+    let barrier = || membarrier(MembarrierCommand::PrivateExpedited);
+    if barrier().is_err() {
+        let registered = membarrier(MembarrierCommand::RegisterPrivateExpedited);
+        registered.and_then(|()| barrier()).expect("membarrier(2) stands for TLB shootdowns");
     }
 }
 

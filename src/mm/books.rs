@@ -9,7 +9,7 @@ use super::vma::{VmaFields, flag};
 use super::wait::file_stamp;
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
-use crate::strategy::Strategy;
+use crate::mm::layout::Layout;
 use rayon::prelude::*;
 
 /// Words of a page that a touch may write: not the first, which says where the
@@ -29,7 +29,7 @@ struct Census {
     mapped: i64,
 }
 
-impl<M: Machine, S: Strategy<M>> Mm<M, S> {
+impl<M: Machine, L: Layout> Mm<M, L> {
     /// Checks a space in which no core faults, and whose cores are retired: pages may
     /// still be mapped.
     ///
@@ -38,7 +38,7 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     pub fn check_books(&self) -> Result<(), String> {
         let census = self.take_census()?;
         equal(format_args!("rss in pages"), self.rss.pages(), "present ptes", census.mapped)?;
-        let bytes = self.field(S::LAYOUT.pgtables_bytes).load(Ordering::Relaxed);
+        let bytes = self.field(L::MM.pgtables_bytes).load(Ordering::Relaxed);
         equal(
             format_args!("pgtables_bytes"),
             bytes,
@@ -125,7 +125,7 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
             }
             if let Some(frame) = pte.frame() {
                 mapped.push(frame);
-                self.check_content(addr, pte, frame, vma)?;
+                self.check_content(addr, pte, frame, vma.vma)?;
             }
         }
         Ok(mapped)
@@ -202,7 +202,7 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
 
     fn check_file_references(&self) -> Result<(), String> {
         let mut expected = vec![1; self.files.len()];
-        self.tree.for_each(self.field(S::LAYOUT.mt_root), |vma| {
+        self.tree.for_each(self.field(L::MM.mt_root), |vma| {
             if let Some(file) = self.vmas.get(vma).file() {
                 expected[file] += 1;
             }

@@ -7,40 +7,47 @@
 pub mod addr;
 pub mod books;
 pub mod core;
+mod ensure;
 pub mod exit;
 pub mod fault;
 pub mod frames;
+pub mod hooks;
 pub mod layout;
 pub mod locked;
-pub mod mmap;
 pub mod page_cache;
 pub mod page_table;
+mod placed;
+pub mod point;
 pub mod pool;
 pub mod reset;
+mod rmap;
 pub mod rss;
 mod slots;
 pub mod stage;
 pub mod vma;
 pub mod vma_tree;
 mod wait;
+pub mod writer;
 mod zap;
 
 pub use self::core::{Attempts, Core};
+pub use self::placed::Placed;
 
 use self::addr::{Level, Pfn, Pte, Vaddr};
 use self::fault::Access;
 use self::frames::{Arena, Frames};
-use self::layout::Field;
+use self::layout::{Field, Layout};
 use self::page_cache::File;
 use self::page_table::{TableId, Tables};
+use self::rmap::Rmap;
 use self::rss::Rss;
-use self::vma::{Vma, VmaFields, Vmas};
+use self::vma::{Vma, VmaFields, VmaId, VmaRef, Vmas};
 use self::vma_tree::VmaTree;
 use crate::machine::{LINE_WORDS, Line, Machine, Ordering, Word};
-use crate::strategy::Strategy;
 use crate::sync::rcu::Rcu;
 use crate::sync::rwsem::{Home, OwnerWords, RwSem, WaitQueue};
-use crate::sync::spinlock::{SpinLock, Waiters};
+use crate::sync::spinlock::{SpinGuard, SpinLock, Waiters};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// How large a space is, and how it behaves.
@@ -65,15 +72,14 @@ pub struct Config {
 pub struct Trap;
 
 /// An address space: what `mm_struct` points to.
-pub struct Mm<M: Machine, S: Strategy<M>> {
+pub struct Mm<M: Machine, L: Layout> {
     lines: [M::Line; layout::MM_LINES],
-    /// The strategy's own.
-    pub words: S::MmWords,
+    layout: PhantomData<fn() -> L>,
     config: Config,
     rcu: Rcu,
     queue: WaitQueue,
     waiters: Arc<Waiters<M>>,
-    vmas: Arc<Vmas<M, S>>,
+    vmas: Arc<Vmas<M>>,
     tree: VmaTree<M>,
     tables: Arc<Tables<M>>,
     /// The top table as the processor knows it (CR3), without a look at `mm_struct`.
@@ -81,20 +87,24 @@ pub struct Mm<M: Machine, S: Strategy<M>> {
     frames: Frames<M>,
     rss: Rss<M>,
     files: Vec<File<M>>,
+    rmaps: Vec<Rmap<M>>,
 }
 
-impl<M: Machine, S: Strategy<M>> Mm<M, S> {
+impl<M: Machine, L: Layout> Mm<M, L> {
     /// An empty space, with these files in its page cache.
     pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
-        let lines = S::LAYOUT.lines.map(|name| M::Line::new(name, [0; LINE_WORDS]));
-        let (waiters, tables) = (Waiters::new(config.cores), Tables::new(config.tables));
+        let lines = L::MM.lines.map(|name| M::Line::new(name, [0; LINE_WORDS]));
+        let waiters = Arc::new(Waiters::new(config.cores));
+        let tables = Tables::new(config.tables);
+        let rmap = |_: &File<M>| Rmap::new(Arc::clone(&waiters), config.cores, config.vmas);
+        let rmaps = files.iter().map(rmap).collect();
         let top = TableId(tables.pool.take(&waiters).expect("a space has a table at least"));
         let mm = Self {
             lines,
-            words: S::mm_words(),
+            layout: PhantomData,
             rcu: Rcu::new(),
             queue: WaitQueue::new(config.cores),
-            waiters: Arc::new(waiters),
+            waiters,
             vmas: Arc::new(Vmas::new(config.vmas)),
             tree: VmaTree::new(config.vmas),
             tables: Arc::new(tables),
@@ -102,10 +112,11 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
             frames: Frames::new(arena, config.frames, config.real_body),
             rss: Rss::default(),
             files,
+            rmaps,
             config,
         };
-        mm.field(S::LAYOUT.mm_users).store(mm.config.cores as u64, Ordering::Relaxed);
-        mm.field(S::LAYOUT.pgd).store(top.to_entry(), Ordering::Release);
+        mm.field(L::MM.mm_users).store(mm.config.cores as u64, Ordering::Relaxed);
+        mm.field(L::MM.pgd).store(top.to_entry(), Ordering::Release);
         mm
     }
 
@@ -129,16 +140,25 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     /// What every fault does first: the request for mmap_lock's line, where it is on.
     #[inline(always)]
     pub fn enter_fault(&self) {
-        if self.config.entry_prefetch || S::LAYOUT.entry_prefetch {
-            self.lines[S::LAYOUT.mmap_count.line].prefetch_w();
+        if self.config.entry_prefetch || L::MM.entry_prefetch {
+            self.lines[L::MM.mmap_count.line].prefetch_w();
         }
     }
 
     /// The lock of the upper page-table levels and of `anon_vma`.
     #[inline(always)]
     fn page_table_lock(&self) -> SpinLock<'_, M> {
-        let (line, words) = S::LAYOUT.page_table_lock;
+        let (line, words) = L::MM.page_table_lock;
         SpinLock::new(&self.lines[line], words)
+    }
+
+    /// The lock of the entries of a table that points to tables: pmd lock in the pmd table
+    /// itself, above it one lock for the space.
+    fn lock_of_entries(&self, table: TableId, level: Level) -> SpinGuard<'_, M> {
+        match level {
+            Level::Pmd => self.tables.get(table).lock(&self.waiters),
+            _ => self.page_table_lock().lock(&self.waiters),
+        }
     }
 
     /// Puts page `index` of a file where a storm may find it: into the cache, or with
@@ -160,22 +180,27 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     /// Looks up the VMA at `addr`. Runs in a read section; what it finds may go at
     /// any time unless mmap_lock is held.
     #[inline(always)]
-    pub fn find_vma(&self, addr: Vaddr) -> Option<&Vma<M, S>> {
-        let id = self.tree.find(self.field(S::LAYOUT.mt_root), addr)?;
-        let vma = self.vmas.get(id);
+    pub fn find_vma(&self, addr: Vaddr) -> Option<VmaRef<'_, M>> {
+        let vma = self.vma(self.tree.find(self.field(L::MM.mt_root), addr)?);
         vma.contains(addr).then_some(vma)
+    }
+
+    /// The VMA of this number.
+    #[inline(always)]
+    pub fn vma(&self, id: VmaId) -> VmaRef<'_, M> {
+        VmaRef { id, vma: self.vmas.get(id) }
     }
 
     /// The top page table.
     #[inline(always)]
     fn pgd(&self) -> TableId {
-        let entry = self.field(S::LAYOUT.pgd).load(Ordering::Relaxed);
+        let entry = self.field(L::MM.pgd).load(Ordering::Relaxed);
         TableId::from_entry(entry).expect("a space has a pgd as long as it lives")
     }
 
     /// Gives a VMA an `anon_vma`, where it has none: `page_table_lock` decides who is
     /// first (Linux 7.2 `__anon_vma_prepare`).
-    pub fn prepare_anon_vma(&self, vma: &Vma<M, S>) {
+    pub fn prepare_anon_vma(&self, vma: &Vma<M>) {
         let _lock = self.page_table_lock().lock(&self.waiters);
         if vma.anon_vma().load(Ordering::Relaxed) == 0 {
             vma.anon_vma().store(1, Ordering::Release);
@@ -207,23 +232,23 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
 }
 
 /// mmap_lock lives in the space.
-impl<M: Machine, S: Strategy<M>> Home for Mm<M, S> {
+impl<M: Machine, L: Layout> Home for Mm<M, L> {
     type Machine = M;
-    const WORDS: OwnerWords = S::LAYOUT.mmap_owner;
+    const WORDS: OwnerWords = L::MM.mmap_owner;
 
     #[inline(always)]
     fn count(&self) -> Word<'_, M::Line> {
-        self.field(S::LAYOUT.mmap_count)
+        self.field(L::MM.mmap_count)
     }
 
     #[inline(always)]
     fn owner_line(&self) -> &M::Line {
-        &self.lines[S::LAYOUT.mmap_owner_line]
+        &self.lines[L::MM.mmap_owner_line]
     }
 
     #[inline(always)]
     fn queue_line(&self) -> &M::Line {
-        &self.lines[S::LAYOUT.mmap_queue_line]
+        &self.lines[L::MM.mmap_queue_line]
     }
 
     fn queue(&self) -> &WaitQueue {

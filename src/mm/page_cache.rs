@@ -124,6 +124,11 @@ impl<M: Machine> File<M> {
         self.inode.load(0, Ordering::Relaxed)
     }
 
+    /// Sets the length, and returns what it was.
+    pub fn set_pages(&self, pages: u64) -> u64 {
+        self.inode.swap(0, pages, Ordering::AcqRel)
+    }
+
     /// `f_ra.mmap_miss`: lowered by a hit where it is above zero, as by
     /// `filemap_map_pages` of 7.2.
     #[inline(always)]

@@ -9,7 +9,7 @@ use super::frames::flag;
 use super::page_cache::File;
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
-use crate::strategy::Strategy;
+use crate::mm::layout::Layout;
 
 /// What is waited for. Holds a reference on the file, and on the folio where there is
 /// one, until [`Mm::wait`] has waited.
@@ -34,7 +34,7 @@ impl Wait {
     }
 }
 
-impl<M: Machine, S: Strategy<M>> Mm<M, S> {
+impl<M: Machine, L: Layout> Mm<M, L> {
     /// Reads the page that an attempt of this core stopped for, or waits until whoever
     /// works on it is done. The caller holds no lock and is in no read section.
     ///

@@ -1,7 +1,7 @@
 //! Threads' results, put together.
 
 use super::round::Window;
-use super::worker::histogram;
+use super::touch::histogram;
 use super::{Counts, Io, Storm, StormError, ThreadStorm};
 use crate::host::perf;
 use crate::machine::host::{Recorded, Tally};

@@ -11,11 +11,14 @@ pub mod plan;
 mod round;
 mod setup;
 mod spec;
+mod stormed;
+mod touch;
 mod worker;
 mod world;
 
 pub use model::{ModelSpec, ModelStorm};
 pub use spec::{Counts, Io, Recording, Spec, Storm, StormError, ThreadStorm};
+pub use stormed::{MakeSpace, Stormed, make};
 
 use std::any::Any;
 

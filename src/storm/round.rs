@@ -6,18 +6,17 @@
 use super::gate::Broken;
 use super::meter::Meter;
 use super::plan::Plan;
+use super::stormed::Stormed;
 use super::worker::Worker;
 use super::world::{Clock, Meeting, World};
 use crate::machine::Ordering;
-use crate::mm::Mm;
-use crate::strategy::Strategy;
 use crate::workload::{Reset, Until};
 use crossbeam_utils::CachePadded;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// What the threads of a storm share.
-pub(super) struct Shared<W: World, S: Strategy<W>> {
-    pub mm: Mm<W, S>,
+pub(super) struct Shared<W: World> {
+    pub space: Box<dyn Stormed<W>>,
     pub plan: Plan,
     pub gate: W::Gate,
     pub spans: Box<[CachePadded<Span>]>,
@@ -55,13 +54,13 @@ pub(super) struct Window {
     pub own_ns: f64,
 }
 
-impl<W: World, S: Strategy<W>> Worker<'_, W, S> {
+impl<W: World> Worker<'_, W> {
     /// Storms until `until`; what the last round mapped stays.
     pub(super) fn rounds(&mut self, until: Until, meter: &mut Meter) -> Result<Window, Broken> {
         let mut window = Window::default();
         (self.touches_left, self.faults_end) = match until {
             Until::Touches(touches) => (touches, u64::MAX),
-            Until::Faults(faults) => (u64::MAX, self.counts.faults + faults),
+            Until::Faults(faults) => (u64::MAX, self.hands.counts.faults + faults),
             Until::Duration(_) | Until::Rounds(_) => (u64::MAX, u64::MAX),
         };
         let phases = self.shared.plan.threads.iter().map(|t| t.phases.len()).max().unwrap_or(0);
@@ -151,12 +150,13 @@ impl<W: World, S: Strategy<W>> Worker<'_, W, S> {
     pub(super) fn reset(&mut self) -> Result<(), Broken> {
         let (shared, threads) = (self.shared, self.shared.plan.threads.len());
         W::pause(true);
-        shared.mm.zap_share(&mut self.core, self.thread, threads);
+        let (mm, core) = (shared.space.mm(), &mut self.hands.core);
+        mm.zap_share(core, self.thread, threads);
         shared.gate.wait()?;
-        shared.mm.evict_read_in(&mut self.core);
+        mm.evict_read_in(core);
         shared.gate.wait()?;
         if shared.reset == Reset::Remap && self.thread == 0 {
-            shared.mm.forget_tables(&mut self.core);
+            mm.forget_tables(core);
         }
         shared.gate.wait()?;
         W::pause(false);

@@ -1,11 +1,11 @@
 //! Making the space of a storm: files with their cached share, and all mappings.
 
 use super::plan::Plan;
-use crate::machine::Machine;
+use super::stormed::{MakeSpace, Stormed};
+use super::world::World;
+use crate::mm::Config;
 use crate::mm::frames::Arena;
 use crate::mm::page_cache::File;
-use crate::mm::{Config, Core, Mm};
-use crate::strategy::Strategy;
 use crate::workload::{self, Latency, Workload};
 use rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, Exp};
@@ -28,11 +28,12 @@ pub(super) struct Options<'a> {
 }
 
 /// Makes the space that `plan` lays out. The caller is a core.
-pub(super) fn space<M: Machine, S: Strategy<M>>(
+pub(super) fn space<W: World>(
+    make: MakeSpace<W>,
     workload: &Workload,
     plan: &Plan,
     options: &Options,
-) -> Mm<M, S> {
+) -> Box<dyn Stormed<W>> {
     let cores = plan.threads.len();
     let files = (workload.files.iter().zip(&plan.file_pages).enumerate())
         .map(|(number, (file, pages))| {
@@ -49,16 +50,19 @@ pub(super) fn space<M: Machine, S: Strategy<M>>(
         entry_prefetch: options.entry_prefetch,
         real_body: options.real_body,
     };
-    let mm = Mm::<M, S>::new(config, options.arena.clone(), files);
-    let mut core = Core::new(&mm, 0);
+    let space = make(config, options.arena.clone(), files);
+    let mm = space.mm();
+    let mut core = mm.core(0);
     for (number, (file, pages)) in workload.files.iter().zip(&plan.file_pages).enumerate() {
         for index in pages.iter().flat_map(Clone::clone) {
             mm.populate(&mut core, number, index, is_cached(file, number, index, options.seed));
         }
     }
-    plan.mappings.iter().for_each(|mapping| mm.mmap(&core, mapping));
-    core.retire(&mm);
-    mm
+    for mapping in &plan.mappings {
+        assert!(space.mmap(&mut core, mapping), "mappings of a plan do not overlap");
+    }
+    mm.retire(&mut core);
+    space
 }
 
 /// Whether a page is in the cache when a round starts: a coin for each page, the same

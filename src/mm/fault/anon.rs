@@ -4,15 +4,15 @@ use super::{End, Kind, Outcome, Protection, Request, Stop, Walk};
 use crate::machine::Machine;
 use crate::mm::addr::Pte;
 use crate::mm::frames::{ANON, flag};
+use crate::mm::layout::Layout;
 use crate::mm::rss::Member;
 use crate::mm::vma::VmaFields;
 use crate::mm::{Core, Mm, stage};
-use crate::strategy::Strategy;
 
 /// Kind A: a read maps the zero page. No frame, no reference, no rss.
 #[inline(always)]
-pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
-    mm: &Mm<M, S>,
+pub(super) fn read<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
@@ -33,8 +33,8 @@ pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
 /// Kind B: a write maps a new, cleared frame. Table, then `anon_vma`, then frame, all
 /// before the page-table lock.
 #[inline(never)]
-pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
-    mm: &Mm<M, S>,
+pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,

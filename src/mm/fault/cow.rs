@@ -5,17 +5,17 @@ use super::{End, Kind, Outcome, Protection, Request, Stop, Walk, folio};
 use crate::machine::{Machine, Ordering};
 use crate::mm::addr::{Pfn, Pte};
 use crate::mm::frames::{ANON, flag};
+use crate::mm::layout::Layout;
 use crate::mm::page_cache::File;
 use crate::mm::rss::Member;
 use crate::mm::vma::VmaFields;
 use crate::mm::{Core, Mm, stage};
-use crate::strategy::Strategy;
 
 /// Kind F: the cached page is copied to a new frame, which is had before the file is
 /// asked; the source stays locked until the copy is mapped.
 #[inline(never)]
-pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
-    mm: &Mm<M, S>,
+pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
@@ -45,15 +45,16 @@ pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
 /// Copies the page to `copy` and maps it; the frame is the caller's again unless this
 /// ends [`End::Mapped`].
 #[inline(always)]
-fn write_to<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
-    mm: &Mm<M, S>,
+fn write_to<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
     (file, walk, copy): (&File<M>, Walk<'_, M>, Pfn),
 ) -> Result<End, Stop> {
     protection.check_file()?;
-    let Some(source) = get_locked::<M, S, P>(mm, core, protection, file, request)? else {
+    let index = protection.vma().file_page(request.addr);
+    let Some(source) = get_locked(mm, core, file, index, P::WAITS)? else {
         return Ok(End::Sigbus);
     };
     M::mark(stage::LOOKUP);

@@ -128,6 +128,8 @@ pub enum Fallback {
     AnonVma,
     /// A writer came before the page-table lock was tried.
     PteMapLockSeq1,
+    /// The page table went before its lock was held.
+    PteMapLockPmd,
     /// The page-table lock was busy.
     PteMapLockPtl,
     /// A writer came before the page-table lock was held.
@@ -142,7 +144,7 @@ pub enum Fallback {
 
 impl Fallback {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Odd,
         Self::Unmapped,
         Self::NoSpeculate,
@@ -152,6 +154,7 @@ impl Fallback {
         Self::Pmd,
         Self::AnonVma,
         Self::PteMapLockSeq1,
+        Self::PteMapLockPmd,
         Self::PteMapLockPtl,
         Self::PteMapLockSeq2,
         Self::Fault,
@@ -171,6 +174,7 @@ impl Fallback {
             Self::Pmd => "PMD",
             Self::AnonVma => "ANON_VMA",
             Self::PteMapLockSeq1 => "PTE_MAP_LOCK_SEQ1",
+            Self::PteMapLockPmd => "PTE_MAP_LOCK_PMD",
             Self::PteMapLockPtl => "PTE_MAP_LOCK_PTL",
             Self::PteMapLockSeq2 => "PTE_MAP_LOCK_SEQ2",
             Self::Fault => "FAULT",
