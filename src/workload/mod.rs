@@ -62,8 +62,8 @@ pub struct File {
     pub pages: u64,
     /// Share of the pages that are in the page cache when a round starts, 0 to 1.
     pub cached: f64,
-    /// Share of the cached pages that are locked when a round starts, 0 to 1: by reads
-    /// that are under way, so that a page is unlocked after [`File::io`].
+    /// Share of the cached pages that are locked when a round starts, 0 to 1, as by reads
+    /// that are under way: who needs one waits for [`File::io`].
     pub locked: f64,
     /// Share of the cached pages that are not up to date when a round starts, 0 to 1:
     /// who needs one reads it, which takes [`File::io`].
@@ -255,11 +255,11 @@ pub struct Change {
 /// What a writer does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Maps the piece where it is not mapped.
+    /// Maps the piece, if nothing of it is mapped.
     Mmap(Pieces),
-    /// Unmaps the piece where it is mapped.
+    /// Unmaps what is mapped of the piece.
     Munmap(Pieces),
-    /// Changes the protection of the piece where it is mapped.
+    /// Changes the protection of what is mapped of the piece.
     Mprotect {
         /// Of what.
         pieces: Pieces,

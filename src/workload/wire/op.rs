@@ -26,7 +26,7 @@ pub(in crate::workload) struct Op {
     /// Accesses to the pages of a mapping.
     #[schemars(with = "Option<Touch>")]
     pub touch: Field<Touch>,
-    /// Maps a piece of a VMA where it is not mapped.
+    /// Maps a piece of a VMA, if nothing of it is mapped.
     #[schemars(with = "Option<Pieces>")]
     pub mmap: Field<Pieces>,
     /// Unmaps a piece of a VMA.
