@@ -185,4 +185,33 @@ mod tests {
         let workload = parse("x", "x.toml", text, &[], &LIMITS).unwrap();
         assert_eq!(workload.memory(4).frames_bytes, 40 * PAGE_BYTES);
     }
+
+    fn anonymous(keys: &str, rest: &str) -> u64 {
+        let text = format!(
+            "summary = \"x\"\n[[vma]]\nname = \"a\"\nsize = \"1MiB\"\n[[group]]\nname = \"g\"\n\
+             {keys}\n[[op]]\ntouch = {{ vma = \"a\", access = \"write\", touches = 10 }}\n{rest}"
+        );
+        parse("x", "x.toml", &text, &[], &LIMITS).unwrap().memory(2).frames_bytes / PAGE_BYTES
+    }
+
+    #[test]
+    fn loops_touch_as_often() {
+        assert_eq!(anonymous("", ""), 20);
+        assert_eq!(anonymous("loops = 4", ""), 80);
+        assert_eq!(anonymous("loops = 40", ""), 256);
+    }
+
+    #[test]
+    fn a_child_keeps_what_its_parent_copies() {
+        assert_eq!(anonymous("", "[[op]]\nfork = {}\n"), 40);
+    }
+
+    #[test]
+    fn a_shared_write_needs_no_copy() {
+        let text = "summary = \"x\"\n[[file]]\nname = \"f\"\nsize = \"1MiB\"\n\
+                    [[vma]]\nname = \"a\"\nsize = \"1MiB\"\nfile = \"f\"\nsharing = \"shared\"\n\
+                    [[op]]\ntouch = { vma = \"a\", access = \"write\" }\n";
+        let workload = parse("x", "x.toml", text, &[], &LIMITS).unwrap();
+        assert_eq!(workload.memory(4).frames_bytes, 1 << 20);
+    }
 }

@@ -248,6 +248,7 @@ fn in_words(expected: &str) -> &str {
         "u8" | "u64" | "usize" => "a whole number, 0 or more",
         "f64" => "a number",
         "a boolean" => "true or false",
+        other if other.starts_with("struct ") => "a table",
         other => other,
     }
 }

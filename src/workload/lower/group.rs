@@ -55,11 +55,10 @@ pub(super) fn assemble(
 ) -> Option<Vec<Group>> {
     let headers: Vec<Header> = headers.into_iter().collect::<Option<_>>()?;
     let phases = phases?;
-    let touches = |phases: &[Phase]| phases.iter().any(touches);
-    let somebody_touches = phases.iter().any(|phases| touches(phases));
+    let somebody_touches = phases.iter().flatten().any(touches);
     let groups: Vec<Group> = (headers.into_iter().zip(phases))
         .map(|(Header { name, threads, loops }, phases)| {
-            let beside = somebody_touches && !touches(&phases);
+            let beside = somebody_touches && !phases.iter().any(touches);
             let default = if beside { Loops::UntilDone } else { Loops::Times(1) };
             Group { name, threads, loops: loops.unwrap_or(default), phases }
         })
@@ -96,17 +95,18 @@ fn without_end(
 ) {
     let group = &groups[index];
     let Some(entry) = document.group.get(index) else { return };
-    let place = match &entry.table.loops {
-        Some(loops) => loops.span(),
-        None => entry.table.name.as_ref().map_or(entry.span.clone(), Spanned::span),
+    let name = entry.table.name.as_ref().map_or(entry.span.clone(), Spanned::span);
+    let (place, label) = match &entry.table.loops {
+        Some(loops) => (loops.span(), "goes on until others are done"),
+        None => (name, "goes on until others are done, by default"),
     };
     let of_phase =
         if group.phases.len() == 1 { String::new() } else { format!(" in phase {}", phase + 1) };
     let title = format!("the group \"{}\" never ends{of_phase}", group.name);
     check.push(
         Diagnostic::new(title)
-            .at(place, "\"until-done\"")
-            .rule("\"until-done\" waits for the groups that touch in this phase a number of times")
+            .at(place, label)
+            .rule("\"until-done\" waits for groups that touch in the same phase and have a number")
             .help("write loops = 1, or let another group touch in this phase"),
     );
 }

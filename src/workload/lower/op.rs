@@ -144,7 +144,7 @@ fn action<'d>(entry: &'d Entry<wire::Op>, check: &mut Check<'_>) -> Option<Writt
             check.push(
                 Diagnostic::new("an [[op]] that does nothing")
                     .at(entry.span.clone(), "what is done is missing")
-                    .rule(format!("an operation is `touch`, or of a writer: {}", keys.join(", ")))
+                    .rule(format!("an operation is `touch`, {}", keys.join(", ")))
                     .help("write touch = { vma = \"...\", access = \"read\" }"),
             );
         }

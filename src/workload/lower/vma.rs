@@ -43,10 +43,8 @@ pub(super) fn lower(
             Some(Backing::Anonymous)
         }
     };
-    let grows_down = match &table.grows_down {
-        Some(grows) => Some(grows_down(entry, grows, pages, document, check)?),
-        None => None,
-    };
+    let grows_down =
+        table.grows_down.as_ref().map(|grows| grows_down(entry, grows, pages, document, check));
     mapped_some_time(entry, document, check);
     fits.then_some(())?;
     Some(Vma {
@@ -60,7 +58,10 @@ pub(super) fn lower(
         backing: backing?,
         writable: table.prot.as_ref().is_none_or(|prot| *prot.get_ref() == wire::Prot::ReadWrite),
         mapped: table.mapped.as_ref().is_none_or(|mapped| *mapped.get_ref()),
-        grows_down,
+        grows_down: match grows_down {
+            Some(pages) => Some(pages?),
+            None => None,
+        },
     })
 }
 
@@ -92,12 +93,12 @@ fn grows_down(
         table.count.as_ref().filter(|n| *n.get_ref() > 1).map(|n| (n.span(), "several mappings")),
         table.mapped.as_ref().filter(|m| !*m.get_ref()).map(|m| (m.span(), "not mapped at all")),
     ];
-    for (span, label) in others.into_iter().flatten() {
+    if others.iter().any(Option::is_some) {
+        let what = Diagnostic::new("`grows_down` of a VMA that cannot be a stack")
+            .at(grows.span(), "grows down");
+        let what = others.into_iter().flatten().fold(what, |d, (span, label)| d.at(span, label));
         check.push(
-            Diagnostic::new("`grows_down` of a VMA that cannot be a stack")
-                .at(grows.span(), "grows down")
-                .at(span, label)
-                .rule("a VMA that grows down is one anonymous mapping, mapped from the start"),
+            what.rule("a VMA that grows down is one anonymous mapping, mapped from the start"),
         );
     }
     if let Some(name) = &table.name

@@ -163,7 +163,7 @@ pub(in crate::workload) struct Truncate {
     pub every: Field<Time>,
 }
 
-/// Forks.
+/// Write-protection of the whole space, as fork does it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::workload) struct Fork {
