@@ -6,6 +6,7 @@ use super::fault::{Fallback, Stop};
 use super::page_table::TableId;
 use super::pool::{Cache, FRAME_BATCH, TABLE_BATCH};
 use super::rss::{LocalRss, Member};
+use super::tlb::{StaleUse, Tlb};
 use super::vma::VmaId;
 use super::wait::Wait;
 use crate::machine::{Machine, Ordering};
@@ -45,6 +46,20 @@ pub struct Core<M: Machine> {
     zapped_tables: Vec<TableId>,
     /// What the child of this core's last fork holds.
     pub(super) child: Vec<Pfn>,
+    pub(super) tlb: Tlb<M>,
+    /// The first translation that was used although its page had been freed.
+    pub(super) stale_use: Option<StaleUse>,
+    /// Shootdowns that this core has asked for.
+    pub shootdowns: Shootdowns,
+}
+
+/// Shootdowns that were asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shootdowns {
+    /// How many.
+    pub count: u64,
+    /// How long they took, in nanoseconds.
+    pub ns: u64,
 }
 
 /// I/O that was waited for.
@@ -72,6 +87,9 @@ impl<M: Machine> Core<M> {
             zapped: Vec::new(),
             zapped_tables: Vec::new(),
             child: Vec::new(),
+            tlb: Tlb::new(),
+            stale_use: None,
+            shootdowns: Shootdowns::default(),
         }
     }
 
@@ -117,7 +135,7 @@ impl<M: Machine> Core<M> {
     /// Gives back a frame that nobody refers to.
     #[inline(always)]
     pub fn give_frame<L: Layout>(&mut self, mm: &Mm<M, L>, frame: Pfn) {
-        mm.frames.folio(frame).forget();
+        mm.frames.forget(frame);
         self.frames.give(&mm.frames.pool, &mm.waiters, frame.0);
     }
 
@@ -131,12 +149,23 @@ impl<M: Machine> Core<M> {
 
     /// Takes an empty table.
     pub fn take_table<L: Layout>(&mut self, mm: &Mm<M, L>) -> Option<TableId> {
-        self.tables.take(&mm.tables.pool, &mm.waiters).map(TableId)
+        let table = self.tables.take(&mm.tables.pool, &mm.waiters).map(TableId)?;
+        mm.tables.get(table).revive();
+        Some(table)
     }
 
     /// Gives back a table that was never installed, or that no core can still see.
     pub fn give_table<L: Layout>(&mut self, mm: &Mm<M, L>, table: TableId) {
         self.tables.give(&mm.tables.pool, &mm.waiters, table.0);
+    }
+
+    /// Makes all cores, this one too, forget the translations that they have cached.
+    pub fn shoot_down(&mut self) {
+        let from_ns = M::now_ns();
+        M::shootdown();
+        self.tlb.flush();
+        self.shootdowns.count += 1;
+        self.shootdowns.ns += M::now_ns() - from_ns;
     }
 
     /// What may be deferred, or changed where nodes are deferred.
@@ -180,7 +209,8 @@ impl<M: Machine> Core<M> {
     /// Frees a VMA that nobody finds any more, after a grace period of RCU.
     pub fn free_vma<L: Layout>(&mut self, mm: &Mm<M, L>, vma: VmaId) {
         let (vmas, waiters) = (Arc::clone(&mm.vmas), Arc::clone(&mm.waiters));
-        self.rcu.writer_section().defer(move || vmas.free(&waiters, vma));
+        mm.backlog.add();
+        self.rcu.writer_section().defer(move || vmas.free_deferred(&waiters, vma));
     }
 
     /// Frees a VMA at once: no fault refers to it, or those that may expect it to be
@@ -193,7 +223,8 @@ impl<M: Machine> Core<M> {
     /// lock.
     pub fn free_table<L: Layout>(&mut self, mm: &Mm<M, L>, table: TableId) {
         let (tables, waiters) = (Arc::clone(&mm.tables), Arc::clone(&mm.waiters));
-        self.rcu.writer_section().defer(move || tables.pool.give(&waiters, table.0));
+        mm.backlog.add();
+        self.rcu.writer_section().defer(move || tables.free_deferred(&waiters, table));
     }
 
     /// Counts pages of the space.

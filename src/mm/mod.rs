@@ -5,6 +5,7 @@
 //! each table, a page cache, frames of real memory, reference counts, rss.
 
 pub mod addr;
+mod backlog;
 pub mod books;
 pub mod core;
 mod ensure;
@@ -19,22 +20,26 @@ pub mod page_table;
 mod placed;
 pub mod point;
 pub mod pool;
+mod populate;
 pub mod reset;
 mod rmap;
 pub mod rss;
 mod slots;
 pub mod stage;
+mod tlb;
+mod translate;
 pub mod vma;
 pub mod vma_tree;
 mod wait;
 pub mod writer;
 mod zap;
 
-pub use self::core::{Attempts, Core};
+pub use self::core::{Attempts, Core, Shootdowns};
 pub use self::placed::Placed;
+pub use self::translate::Trap;
 
-use self::addr::{Level, Pfn, Pte, Vaddr};
-use self::fault::Access;
+use self::addr::{Level, Vaddr};
+use self::backlog::Backlog;
 use self::frames::{Arena, Frames};
 use self::layout::{Field, Layout};
 use self::page_cache::File;
@@ -65,17 +70,18 @@ pub struct Config {
     pub entry_prefetch: bool,
     /// Whether pages are cleared, copied and written.
     pub real_body: bool,
+    /// Whether a page may be written while it is copied.
+    pub source_may_change: bool,
+    /// Whether `mremap` may move a page between the fault that maps it and the access.
+    pub pages_move: bool,
 }
-
-/// A touch that no page table allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trap;
 
 /// An address space: what `mm_struct` points to.
 pub struct Mm<M: Machine, L: Layout> {
     lines: [M::Line; layout::MM_LINES],
     layout: PhantomData<fn() -> L>,
     config: Config,
+    backlog: Arc<Backlog>,
     rcu: Rcu,
     queue: WaitQueue,
     waiters: Arc<Waiters<M>>,
@@ -95,7 +101,8 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
         let lines = L::MM.lines.map(|name| M::Line::new(name, [0; LINE_WORDS]));
         let waiters = Arc::new(Waiters::new(config.cores));
-        let tables = Tables::new(config.tables);
+        let backlog = Arc::<Backlog>::default();
+        let tables = Tables::new(config.tables, Arc::clone(&backlog));
         let rmap = |_: &File<M>| Rmap::new(Arc::clone(&waiters), config.cores, config.vmas);
         let rmaps = files.iter().map(rmap).collect();
         let top = TableId(tables.pool.take(&waiters).expect("a space has a table at least"));
@@ -105,11 +112,12 @@ impl<M: Machine, L: Layout> Mm<M, L> {
             rcu: Rcu::new(),
             queue: WaitQueue::new(config.cores),
             waiters,
-            vmas: Arc::new(Vmas::new(config.vmas)),
+            vmas: Arc::new(Vmas::new(config.vmas, Arc::clone(&backlog))),
+            backlog,
             tree: VmaTree::new(config.vmas),
             tables: Arc::new(tables),
             top,
-            frames: Frames::new(arena, config.frames, config.real_body),
+            frames: Frames::new(arena, config.frames, config.real_body, config.source_may_change),
             rss: Rss::default(),
             files,
             rmaps,
@@ -129,6 +137,11 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     /// Cores that fault in it.
     pub fn cores(&self) -> usize {
         self.config.cores
+    }
+
+    /// The most VMAs and tables that ever waited for readers to leave.
+    pub fn deferred_free_peak(&self) -> u64 {
+        self.backlog.peak()
     }
 
     /// The lock that writers take, and faults that nothing else protects.
@@ -161,22 +174,6 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         }
     }
 
-    /// Puts page `index` of a file where a storm may find it: into the cache, or with
-    /// only its place in the index, so that reading it in allocates nothing.
-    ///
-    /// # Panics
-    /// Where the space was made with too few frames.
-    pub fn populate(&self, core: &mut Core<M>, file: usize, index: u64, cached: bool) {
-        if !cached {
-            return self.files[file].reserve(index, &self.waiters);
-        }
-        let frame = core.take_frame(self).expect("the space was made with enough frames");
-        let mapping = self.files[file].mapping();
-        self.frames.folio(frame).init(mapping, index, frames::flag::UPTODATE);
-        self.write_file_content(file, index, frame);
-        assert!(self.files[file].insert(index, frame, &self.waiters), "a page is cached once");
-    }
-
     /// Looks up the VMA at `addr`. Runs in a read section; what it finds may go at
     /// any time unless mmap_lock is held.
     #[inline(always)]
@@ -205,19 +202,6 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         if vma.anon_vma().load(Ordering::Relaxed) == 0 {
             vma.anon_vma().store(1, Ordering::Release);
         }
-    }
-
-    /// Whether a touch would trap: the walk that the processor does by itself. Returns
-    /// the frame that is mapped, where one is that counts.
-    #[inline(always)]
-    pub fn translate(&self, addr: Vaddr, access: Access) -> Result<Option<Pfn>, Trap> {
-        let tables = self.tables.all();
-        let pud = self.top.of(tables).child(addr.index(Level::Pgd)).ok_or(Trap)?;
-        let pmd = pud.of(tables).child(addr.index(Level::Pud)).ok_or(Trap)?;
-        let table = pmd.of(tables).child(addr.index(Level::Pmd)).ok_or(Trap)?;
-        let entry = table.of(tables).entry(addr.index(Level::Pte));
-        let pte = Pte(entry.load(Ordering::Acquire));
-        if pte.allows(access == Access::Write) { Ok(pte.frame()) } else { Err(Trap) }
     }
 
     /// The files of the page cache.

@@ -1,11 +1,13 @@
 //! Virtual memory areas.
 
 use super::addr::{PAGE_SHIFT, Vaddr};
+use super::backlog::Backlog;
 use super::pool::Pool;
 use super::slots::slots;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use crate::sync::spinlock::Waiters;
 use std::ops::Deref;
+use std::sync::Arc;
 
 // As in Linux 7.2 (offsets computed from the order of fields in
 // `include/linux/mm_types.h`): what a lookup reads stands on the first line, what a
@@ -284,13 +286,20 @@ pub struct Vmas<M: Machine> {
     slots: Box<[Vma<M>]>,
     /// The free ones.
     pub pool: Pool<M>,
+    backlog: Arc<Backlog>,
 }
 
 impl<M: Machine> Vmas<M> {
     /// `count` VMAs.
-    pub fn new(count: u32) -> Self {
+    pub fn new(count: u32, backlog: Arc<Backlog>) -> Self {
         let slots = slots(count as usize, |_| Vma::new());
-        Self { slots, pool: Pool::new(&SLAB, 0, count) }
+        Self { slots, pool: Pool::new(&SLAB, 0, count), backlog }
+    }
+
+    /// Makes a VMA a free one that waited for readers to leave.
+    pub fn free_deferred(&self, waiters: &Waiters<M>, id: VmaId) {
+        self.backlog.remove();
+        self.free(waiters, id);
     }
 
     /// Makes a VMA a free one; whoever still uses it finds poison.

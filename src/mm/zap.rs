@@ -34,7 +34,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     /// Makes all cores forget what was zapped, and frees it.
     pub(super) fn finish_zap(&self, core: &mut Core<M>) {
         if core.has_gathered() {
-            M::shootdown();
+            core.shoot_down();
             core.free_gathered(self);
         }
     }

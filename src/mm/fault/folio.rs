@@ -4,7 +4,7 @@ use crate::machine::{Machine, Ordering};
 use crate::mm::addr::Pfn;
 use crate::mm::frames::flag;
 use crate::mm::layout::Layout;
-use crate::mm::page_cache::File;
+use crate::mm::page_cache::{File, VALUE};
 use crate::mm::{Core, Mm};
 
 /// Looks up page `index` of `file` and takes a reference on its folio.
@@ -27,6 +27,22 @@ pub(in crate::mm) fn get<M: Machine, L: Layout>(
             core.put_folio(mm, frame);
         }
     }
+}
+
+/// Whether a folio was marked for readahead; it is not any more, where the caller can see
+/// to it.
+#[inline(always)]
+pub(in crate::mm) fn take_readahead<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
+    frame: Pfn,
+    waits: bool,
+) -> bool {
+    let flags = mm.frames.folio(frame).flags();
+    let marked = flags.load(Ordering::Relaxed) & flag::READAHEAD != 0;
+    if marked && waits {
+        flags.fetch_and(!flag::READAHEAD & VALUE, Ordering::Relaxed);
+    }
+    marked
 }
 
 /// What became of an attempt to lock a folio.

@@ -29,7 +29,7 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
             vma.has_anon_vma() && vma.flags() & flag::SHARED == 0
         };
         vmas.iter().filter(copied).for_each(|id| self.copy_ptes(mm.vma(*id)));
-        M::shootdown();
+        self.core.shoot_down();
         vmas.iter().for_each(|id| self.hooks.end_write(mm.vma(*id)));
         self.hooks.end();
         drop(lock);

@@ -34,7 +34,7 @@ impl<M: Machine, L: Layout> Writer<'_, M, L> {
             if !writable {
                 let (from, to) = vma.range();
                 mm.write_protect(&(from..to));
-                M::shootdown();
+                self.core.shoot_down();
             }
         }
         M::point(point::BEFORE_UNLOCK);

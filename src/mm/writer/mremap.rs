@@ -77,7 +77,7 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
         }
         let table = entry(source, from).swap(0, Ordering::AcqRel);
         entry(target, to).store(table, Ordering::Release);
-        M::shootdown();
+        self.core.shoot_down();
         true
     }
 
@@ -106,6 +106,6 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
             }
         }
         // Under ptl: whoever finds the page in its new place may free it.
-        M::shootdown();
+        self.core.shoot_down();
     }
 }

@@ -53,7 +53,7 @@ impl<M: Machine, L: Layout> Writer<'_, M, L> {
             let Some(frame) = folio::get(mm, self.core, file, index) else { continue };
             let folio = mm.frames.folio(frame);
             while folio.flags().fetch_or(flag::LOCKED, Ordering::Acquire) & flag::LOCKED != 0 {
-                file.wait_unlocked(&mm.frames, frame, &mm.waiters);
+                mm.wait_for_folio(self.core, file, index, frame);
             }
             let ours = folio.mapping().load(Ordering::Relaxed) == file.mapping();
             if ours {
