@@ -21,6 +21,18 @@ static SHIPPED: &[(&str, &str)] = shipped![
     "file-cold",
     "sparse-file",
     "vma-per-thread",
+    "writers-disjoint",
+    "writers-same-vma",
+    "mmap-munmap-storm",
+    "mprotect-storm",
+    "dontneed-storm",
+    "io-heavy",
+    "many-mappings",
+    "fork-storm",
+    "shared-write",
+    "stack-growth",
+    "truncate-storm",
+    "mremap-storm",
 ];
 
 /// Returns name and text of every shipped workload.
