@@ -132,6 +132,14 @@ pub trait Machine: Sized + Send + Sync + 'static {
     /// See [`interrupts_off`](Machine::interrupts_off).
     #[inline(always)]
     fn interrupts_on() {}
+    /// The program is about to translate an address and to access the page: a shootdown
+    /// returns only when it has [ended](Machine::end_access). Costs nothing where an access
+    /// is one step.
+    #[inline(always)]
+    fn begin_access() {}
+    /// See [`begin_access`](Machine::begin_access).
+    #[inline(always)]
+    fn end_access() {}
     /// The code has reached a point at which a test may hold the core. Costs nothing where
     /// there is none.
     #[inline(always)]

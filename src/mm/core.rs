@@ -6,6 +6,7 @@ use super::fault::{Fallback, Stop};
 use super::page_table::TableId;
 use super::pool::{Cache, FRAME_BATCH, TABLE_BATCH};
 use super::rss::{LocalRss, Member};
+use super::tlb::{StaleUse, Tlb};
 use super::vma::VmaId;
 use super::wait::Wait;
 use crate::machine::{Machine, Ordering};
@@ -39,6 +40,26 @@ pub struct Core<M: Machine> {
     pub attempts: Attempts,
     /// Sleeps of I/O that this core did since the storm last took them.
     pub io: IoSlept,
+    /// Frames that are out of the page tables, but perhaps not yet forgotten by every core.
+    pub(super) zapped: Vec<Pfn>,
+    /// Tables in the same state.
+    zapped_tables: Vec<TableId>,
+    /// What the child of this core's last fork holds.
+    pub(super) child: Vec<Pfn>,
+    pub(super) tlb: Tlb<M>,
+    /// The first translation that was used although its page had been freed.
+    pub(super) stale_use: Option<StaleUse>,
+    /// Shootdowns that this core has asked for.
+    pub shootdowns: Shootdowns,
+}
+
+/// Shootdowns that were asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shootdowns {
+    /// How many.
+    pub count: u64,
+    /// How long they took, in nanoseconds.
+    pub ns: u64,
 }
 
 /// I/O that was waited for.
@@ -63,6 +84,12 @@ impl<M: Machine> Core<M> {
             read_in: Vec::with_capacity(reads_max),
             attempts: Attempts::default(),
             io: IoSlept { achieved_ns: Vec::with_capacity(reads_max), asked_ns: 0 },
+            zapped: Vec::new(),
+            zapped_tables: Vec::new(),
+            child: Vec::new(),
+            tlb: Tlb::new(),
+            stale_use: None,
+            shootdowns: Shootdowns::default(),
         }
     }
 
@@ -108,7 +135,7 @@ impl<M: Machine> Core<M> {
     /// Gives back a frame that nobody refers to.
     #[inline(always)]
     pub fn give_frame<L: Layout>(&mut self, mm: &Mm<M, L>, frame: Pfn) {
-        mm.frames.folio(frame).forget();
+        mm.frames.forget(frame);
         self.frames.give(&mm.frames.pool, &mm.waiters, frame.0);
     }
 
@@ -122,7 +149,9 @@ impl<M: Machine> Core<M> {
 
     /// Takes an empty table.
     pub fn take_table<L: Layout>(&mut self, mm: &Mm<M, L>) -> Option<TableId> {
-        self.tables.take(&mm.tables.pool, &mm.waiters).map(TableId)
+        let table = self.tables.take(&mm.tables.pool, &mm.waiters).map(TableId)?;
+        mm.tables.get(table).revive();
+        Some(table)
     }
 
     /// Gives back a table that was never installed, or that no core can still see.
@@ -130,10 +159,58 @@ impl<M: Machine> Core<M> {
         self.tables.give(&mm.tables.pool, &mm.waiters, table.0);
     }
 
+    /// Makes all cores, this one too, forget the translations that they have cached.
+    pub fn shoot_down(&mut self) {
+        let from_ns = M::now_ns();
+        M::shootdown();
+        self.tlb.flush();
+        self.shootdowns.count += 1;
+        self.shootdowns.ns += M::now_ns() - from_ns;
+    }
+
+    /// What may be deferred, or changed where nodes are deferred.
+    pub(super) fn writer_section(&self) -> ReadSection {
+        self.rcu.writer_section()
+    }
+
+    /// Lets what this core has deferred go as soon as no reader can use it.
+    pub fn flush_deferred(&self) {
+        self.rcu.writer_section().flush();
+    }
+
+    /// Keeps a table that is out of the tree until no core can have cached a way to it.
+    pub(super) fn gather_table(&mut self, table: TableId) {
+        self.zapped_tables.push(table);
+    }
+
+    /// Whether anything was gathered.
+    pub(super) fn has_gathered(&self) -> bool {
+        !(self.zapped.is_empty() && self.zapped_tables.is_empty())
+    }
+
+    /// Frees what was gathered: no core has it cached any more.
+    pub(super) fn free_gathered<L: Layout>(&mut self, mm: &Mm<M, L>) {
+        while let Some(frame) = self.zapped.pop() {
+            self.put_folio(mm, frame);
+        }
+        while let Some(table) = self.zapped_tables.pop() {
+            self.free_table(mm, table);
+        }
+    }
+
+    /// The child of this core's last fork exits.
+    pub fn end_child<L: Layout>(&mut self, mm: &Mm<M, L>) {
+        while let Some(frame) = self.child.pop() {
+            mm.frames.folio(frame).mapcount().fetch_sub(1, Ordering::Relaxed);
+            self.put_folio(mm, frame);
+        }
+    }
+
     /// Frees a VMA that nobody finds any more, after a grace period of RCU.
     pub fn free_vma<L: Layout>(&mut self, mm: &Mm<M, L>, vma: VmaId) {
         let (vmas, waiters) = (Arc::clone(&mm.vmas), Arc::clone(&mm.waiters));
-        self.rcu.writer_section().defer(move || vmas.free(&waiters, vma));
+        mm.backlog.add();
+        self.rcu.writer_section().defer(move || vmas.free_deferred(&waiters, vma));
     }
 
     /// Frees a VMA at once: no fault refers to it, or those that may expect it to be
@@ -146,7 +223,8 @@ impl<M: Machine> Core<M> {
     /// lock.
     pub fn free_table<L: Layout>(&mut self, mm: &Mm<M, L>, table: TableId) {
         let (tables, waiters) = (Arc::clone(&mm.tables), Arc::clone(&mm.waiters));
-        self.rcu.writer_section().defer(move || tables.pool.give(&waiters, table.0));
+        mm.backlog.add();
+        self.rcu.writer_section().defer(move || tables.free_deferred(&waiters, table));
     }
 
     /// Counts pages of the space.

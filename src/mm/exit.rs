@@ -1,46 +1,51 @@
-//! The end of a space (Linux 7.2 `exit_mmap`): all VMAs are detached, all pages
-//! zapped, all tables freed, files put; VMAs are freed after a grace period.
+//! The end of a space (Linux 7.2 `exit_mmap`): all VMAs are detached, all pages zapped, all
+//! tables freed, files put, VMAs freed.
 
 use super::hooks::Hooks;
 use super::vma::VmaFields;
-use super::vma_tree::Writer;
+use super::vma_tree::Edit;
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
 use crate::mm::layout::Layout;
-use std::sync::Arc;
 
 impl<M: Machine, L: Layout> Mm<M, L> {
-    /// Unmaps everything, and empties the page cache.
+    /// Unmaps everything, and empties the page cache. No core faults any more.
     pub fn exit(&self, hooks: &dyn Hooks<M>, core: &mut Core<M>) {
-        let section = core.read_section();
+        self.unmap_all(hooks, core);
+        self.empty_cache(core);
+    }
+
+    /// Unmaps everything in one pass. No core faults.
+    pub fn unmap_all(&self, hooks: &dyn Hooks<M>, core: &mut Core<M>) {
         let lock = self.mmap_lock().write();
         hooks.begin();
-        let root = self.field(L::MM.mt_root);
+        let (section, root) = (core.writer_section(), self.field(L::MM.mt_root));
         let mut vmas = Vec::new();
         self.tree.for_each(root, |vma| vmas.push(vma));
-        let writer = Writer { root, section: &section, waiters: &self.waiters };
-        for id in &vmas {
-            hooks.start_write(self.vma(*id));
-        }
-        self.tree.clear(&writer);
-        for id in &vmas {
-            hooks.detach(self.vma(*id));
-        }
+        vmas.iter().for_each(|id| hooks.start_write(self.vma(*id)));
+        hooks.begin_tree();
+        self.tree.clear(&Edit { root, section: &section, waiters: &self.waiters });
+        hooks.end_tree();
+        drop(section);
+        vmas.iter().for_each(|id| hooks.detach(self.vma(*id)));
         hooks.end();
         let lock = lock.downgrade();
         self.zap_share(core, 0, 1);
         self.free_tables(core);
-        for id in vmas {
-            if let Some(file) = self.vmas.get(id).file() {
-                self.files[file].refs().put();
+        for vma in vmas.into_iter().map(|id| self.vma(id)) {
+            if let Some(file) = vma.file() {
+                let rmap = &self.rmaps[file];
+                let _write = rmap.lock().write();
+                rmap.remove(vma.id);
+                if !hooks.defers_fput() {
+                    self.files[file].refs().put();
+                }
             }
             self.field(L::MM.map_count).fetch_sub(1, Ordering::Relaxed);
-            let (vmas, waiters) = (Arc::clone(&self.vmas), Arc::clone(&self.waiters));
-            section.defer(move || vmas.pool.give(&waiters, id.0));
+            hooks.free(core, vma);
         }
         drop(lock);
-        drop(section);
-        self.empty_cache(core);
+        hooks.drain(core);
     }
 
     fn empty_cache(&self, core: &mut Core<M>) {

@@ -32,6 +32,8 @@ pub trait Hooks<M: Machine> {
     fn end_zap(&self, vma: VmaRef<'_, M>);
     /// Nobody finds this VMA any more: frees it when no fault can still use it.
     fn free(&self, core: &mut Core<M>, vma: VmaRef<'_, M>);
+    /// No core faults any more: frees what waits for faults to end.
+    fn drain(&self, core: &mut Core<M>);
     /// Whether VMAs are replaced instead of changed.
     fn replaces_vmas(&self) -> bool;
     /// Whether a table is freed under the lock of its parent, since faults allocate

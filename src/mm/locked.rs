@@ -19,6 +19,12 @@ pub struct Held<'a, M: Machine> {
 }
 
 impl<'a, M: Machine> Held<'a, M> {
+    /// A VMA under mmap_lock, held for reading or for writing.
+    #[inline(always)]
+    pub(super) fn by_mmap_lock(vma: &'a Vma<M>) -> Self {
+        Self { vma, mmap_locked: true }
+    }
+
     /// A VMA whose own lock is held.
     #[inline(always)]
     pub fn by_its_lock(vma: &'a Vma<M>) -> Self {
@@ -96,7 +102,7 @@ fn attempt<M: Machine, L: Layout>(
     M::mark(stage::LOOKUP);
     let result = match vma {
         Some(vma) if fault::allows(vma.vma, request.access()) => {
-            fault::handle(mm, core, request, &Held { vma: vma.vma, mmap_locked: true })
+            fault::handle(mm, core, request, &Held::by_mmap_lock(vma.vma))
         }
         _ => Ok(failed(request, End::Segv)),
     };

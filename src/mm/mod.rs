@@ -5,45 +5,53 @@
 //! each table, a page cache, frames of real memory, reference counts, rss.
 
 pub mod addr;
+mod backlog;
 pub mod books;
 pub mod core;
+mod ensure;
 pub mod exit;
 pub mod fault;
 pub mod frames;
 pub mod hooks;
 pub mod layout;
 pub mod locked;
-pub mod mmap;
 pub mod page_cache;
 pub mod page_table;
 mod placed;
 pub mod point;
 pub mod pool;
+mod populate;
 pub mod reset;
+mod rmap;
 pub mod rss;
 mod slots;
 pub mod stage;
+mod tlb;
+mod translate;
 pub mod vma;
 pub mod vma_tree;
 mod wait;
+pub mod writer;
 mod zap;
 
-pub use self::core::{Attempts, Core};
+pub use self::core::{Attempts, Core, Shootdowns};
 pub use self::placed::Placed;
+pub use self::translate::Trap;
 
-use self::addr::{Level, Pfn, Pte, Vaddr};
-use self::fault::Access;
+use self::addr::{Level, Vaddr};
+use self::backlog::Backlog;
 use self::frames::{Arena, Frames};
 use self::layout::{Field, Layout};
 use self::page_cache::File;
 use self::page_table::{TableId, Tables};
+use self::rmap::Rmap;
 use self::rss::Rss;
 use self::vma::{Vma, VmaFields, VmaId, VmaRef, Vmas};
 use self::vma_tree::VmaTree;
 use crate::machine::{LINE_WORDS, Line, Machine, Ordering, Word};
 use crate::sync::rcu::Rcu;
 use crate::sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
-use crate::sync::spinlock::{SpinLock, Waiters};
+use crate::sync::spinlock::{SpinGuard, SpinLock, Waiters};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -62,17 +70,18 @@ pub struct Config {
     pub entry_prefetch: bool,
     /// Whether pages are cleared, copied and written.
     pub real_body: bool,
+    /// Whether a page may be written while it is copied.
+    pub source_may_change: bool,
+    /// Whether `mremap` may move a page between the fault that maps it and the access.
+    pub pages_move: bool,
 }
-
-/// A touch that no page table allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trap;
 
 /// An address space: what `mm_struct` points to.
 pub struct Mm<M: Machine, L: Layout> {
     lines: [M::Line; layout::MM_LINES],
     layout: PhantomData<fn() -> L>,
     config: Config,
+    backlog: Arc<Backlog>,
     rcu: Rcu,
     queue: WaitQueue,
     waiters: Arc<Waiters<M>>,
@@ -84,27 +93,34 @@ pub struct Mm<M: Machine, L: Layout> {
     frames: Frames<M>,
     rss: Rss<M>,
     files: Vec<File<M>>,
+    rmaps: Vec<Rmap<M>>,
 }
 
 impl<M: Machine, L: Layout> Mm<M, L> {
     /// An empty space, with these files in its page cache.
     pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
         let lines = L::MM.lines.map(|name| M::Line::new(name, [0; LINE_WORDS]));
-        let (waiters, tables) = (Waiters::new(config.cores), Tables::new(config.tables));
+        let waiters = Arc::new(Waiters::new(config.cores));
+        let backlog = Arc::<Backlog>::default();
+        let tables = Tables::new(config.tables, Arc::clone(&backlog));
+        let rmap = |_: &File<M>| Rmap::new(Arc::clone(&waiters), config.cores, config.vmas);
+        let rmaps = files.iter().map(rmap).collect();
         let top = TableId(tables.pool.take(&waiters).expect("a space has a table at least"));
         let mm = Self {
             lines,
             layout: PhantomData,
             rcu: Rcu::new(),
             queue: WaitQueue::new(config.cores),
-            waiters: Arc::new(waiters),
-            vmas: Arc::new(Vmas::new(config.vmas)),
+            waiters,
+            vmas: Arc::new(Vmas::new(config.vmas, Arc::clone(&backlog))),
+            backlog,
             tree: VmaTree::new(config.vmas),
             tables: Arc::new(tables),
             top,
-            frames: Frames::new(arena, config.frames, config.real_body),
+            frames: Frames::new(arena, config.frames, config.real_body, config.source_may_change),
             rss: Rss::default(),
             files,
+            rmaps,
             config,
         };
         mm.field(L::MM.mm_users).store(mm.config.cores as u64, Ordering::Relaxed);
@@ -121,6 +137,11 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     /// Cores that fault in it.
     pub fn cores(&self) -> usize {
         self.config.cores
+    }
+
+    /// The most VMAs and tables that ever waited for readers to leave.
+    pub fn deferred_free_peak(&self) -> u64 {
+        self.backlog.peak()
     }
 
     /// The lock that writers take, and faults that nothing else protects.
@@ -144,20 +165,13 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         SpinLock::new(&self.lines[line], words)
     }
 
-    /// Puts page `index` of a file where a storm may find it: into the cache, or with
-    /// only its place in the index, so that reading it in allocates nothing.
-    ///
-    /// # Panics
-    /// Where the space was made with too few frames.
-    pub fn populate(&self, core: &mut Core<M>, file: usize, index: u64, cached: bool) {
-        if !cached {
-            return self.files[file].reserve(index, &self.waiters);
+    /// The lock of the entries of a table that points to tables: pmd lock in the pmd table
+    /// itself, above it one lock for the space.
+    fn lock_of_entries(&self, table: TableId, level: Level) -> SpinGuard<'_, M> {
+        match level {
+            Level::Pmd => self.tables.get(table).lock(&self.waiters),
+            _ => self.page_table_lock().lock(&self.waiters),
         }
-        let frame = core.take_frame(self).expect("the space was made with enough frames");
-        let mapping = self.files[file].mapping();
-        self.frames.folio(frame).init(mapping, index, frames::flag::UPTODATE);
-        self.write_file_content(file, index, frame);
-        assert!(self.files[file].insert(index, frame, &self.waiters), "a page is cached once");
     }
 
     /// Looks up the VMA at `addr`. Runs in a read section; what it finds may go at
@@ -188,19 +202,6 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         if vma.anon_vma().load(Ordering::Relaxed) == 0 {
             vma.anon_vma().store(1, Ordering::Release);
         }
-    }
-
-    /// Whether a touch would trap: the walk that the processor does by itself. Returns
-    /// the frame that is mapped, where one is that counts.
-    #[inline(always)]
-    pub fn translate(&self, addr: Vaddr, access: Access) -> Result<Option<Pfn>, Trap> {
-        let tables = self.tables.all();
-        let pud = self.top.of(tables).child(addr.index(Level::Pgd)).ok_or(Trap)?;
-        let pmd = pud.of(tables).child(addr.index(Level::Pud)).ok_or(Trap)?;
-        let table = pmd.of(tables).child(addr.index(Level::Pmd)).ok_or(Trap)?;
-        let entry = table.of(tables).entry(addr.index(Level::Pte));
-        let pte = Pte(entry.load(Ordering::Acquire));
-        if pte.allows(access == Access::Write) { Ok(pte.frame()) } else { Err(Trap) }
     }
 
     /// The files of the page cache.

@@ -1,6 +1,7 @@
 //! A space in any layout.
 
 use super::layout::Layout;
+use super::page_cache::PageState;
 use super::{Core, Mm};
 use crate::machine::Machine;
 
@@ -13,7 +14,11 @@ pub trait Placed<M: Machine>: Send + Sync {
     /// See [`Core::retire`].
     fn retire(&self, core: &mut Core<M>);
     /// See [`Mm::populate`].
-    fn populate(&self, core: &mut Core<M>, file: usize, index: u64, cached: bool);
+    fn populate(&self, core: &mut Core<M>, file: usize, index: u64, state: PageState);
+    /// Sets the length of a file, and leaves its pages where they are.
+    fn set_file_pages(&self, file: usize, pages: u64);
+    /// See [`Core::end_child`].
+    fn end_child(&self, core: &mut Core<M>);
     /// See [`Mm::zap_share`].
     fn zap_share(&self, core: &mut Core<M>, share: usize, shares: usize);
     /// See [`Mm::evict_read_in`].
@@ -25,6 +30,13 @@ pub trait Placed<M: Machine>: Send + Sync {
     /// # Errors
     /// What does not add up.
     fn check_books(&self) -> Result<(), String>;
+    /// See [`Mm::check_translations`].
+    ///
+    /// # Errors
+    /// A translation that is not true.
+    fn check_translations(&self, core: &mut Core<M>) -> Result<(), String>;
+    /// See [`Mm::deferred_free_peak`].
+    fn deferred_free_peak(&self) -> u64;
     /// See [`Mm::check_all_free`].
     ///
     /// # Errors
@@ -45,8 +57,16 @@ impl<M: Machine, L: Layout> Placed<M> for Mm<M, L> {
         core.retire(self);
     }
 
-    fn populate(&self, core: &mut Core<M>, file: usize, index: u64, cached: bool) {
-        self.populate(core, file, index, cached);
+    fn populate(&self, core: &mut Core<M>, file: usize, index: u64, state: PageState) {
+        self.populate(core, file, index, state);
+    }
+
+    fn set_file_pages(&self, file: usize, pages: u64) {
+        self.files()[file].set_pages(pages);
+    }
+
+    fn end_child(&self, core: &mut Core<M>) {
+        core.end_child(self);
     }
 
     fn zap_share(&self, core: &mut Core<M>, share: usize, shares: usize) {
@@ -63,6 +83,14 @@ impl<M: Machine, L: Layout> Placed<M> for Mm<M, L> {
 
     fn check_books(&self) -> Result<(), String> {
         self.check_books()
+    }
+
+    fn check_translations(&self, core: &mut Core<M>) -> Result<(), String> {
+        self.check_translations(core)
+    }
+
+    fn deferred_free_peak(&self) -> u64 {
+        self.deferred_free_peak()
     }
 
     fn check_all_free(&self, core: &Core<M>) -> Result<(), String> {

@@ -1,11 +1,13 @@
 //! Virtual memory areas.
 
 use super::addr::{PAGE_SHIFT, Vaddr};
+use super::backlog::Backlog;
 use super::pool::Pool;
 use super::slots::slots;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use crate::sync::spinlock::Waiters;
 use std::ops::Deref;
+use std::sync::Arc;
 
 // As in Linux 7.2 (offsets computed from the order of fields in
 // `include/linux/mm_types.h`): what a lookup reads stands on the first line, what a
@@ -60,10 +62,26 @@ pub struct Mapping {
     pub flags: u64,
     /// The file that is mapped, by number.
     pub file: Option<usize>,
-    /// First page of the file.
+    /// First page of the file; of anonymous memory the number of the first page where it
+    /// was first mapped, which stays its name when it moves.
     pub pgoff: u64,
     /// Read faults map up to `1 << order` cached pages.
     pub fault_around_order: u8,
+}
+
+impl Mapping {
+    /// The parts below and from an address inside it.
+    pub fn split(&self, at: Vaddr) -> (Self, Self) {
+        assert!(self.start < at && at < self.end, "a mapping is split inside");
+        let pgoff = self.pgoff + ((at.0 - self.start.0) >> PAGE_SHIFT);
+        (Self { end: at, ..*self }, Self { start: at, pgoff, ..*self })
+    }
+
+    /// The same at another address.
+    pub fn moved_to(&self, start: Vaddr) -> Self {
+        let end = Vaddr(start.0 + (self.end.0 - self.start.0));
+        Self { start, end, ..*self }
+    }
 }
 
 /// What a fault reads of a VMA: from the VMA itself, or from a copy of it.
@@ -114,13 +132,18 @@ impl<M: Machine> Vma<M> {
     }
 
     /// Fills in a VMA that nobody else knows yet.
-    pub fn init(&self, mapping: &Mapping) {
+    pub fn init(&self, mapping: &Mapping, has_anon_vma: bool) {
+        self.lookup.store(MM, 1, Ordering::Relaxed);
+        self.file.store(0, u64::from(has_anon_vma), Ordering::Relaxed);
+        self.change(mapping);
+    }
+
+    /// Changes its fields. Its file stays.
+    pub fn change(&self, mapping: &Mapping) {
         let (lookup, file, relaxed) = (&self.lookup, &self.file, Ordering::Relaxed);
         lookup.store(0, mapping.start.0, relaxed);
         lookup.store(1, mapping.end.0, relaxed);
-        lookup.store(MM, 1, relaxed);
         lookup.store(3, mapping.flags, relaxed);
-        file.store(0, 0, relaxed);
         file.store(1, mapping.pgoff, relaxed);
         file.store(2, mapping.file.map_or(0, |file| file as u64 + 1), relaxed);
         file.store(3, u64::from(mapping.fault_around_order), relaxed);
@@ -154,6 +177,14 @@ impl<M: Machine> Vma<M> {
     #[inline(always)]
     pub fn vm_lock_owner(&self) -> Word<'_, M::Line> {
         Word::new(&self.lookup, 7)
+    }
+
+    /// Its fields, as a mapping. The caller excludes writers.
+    pub fn mapping(&self) -> Mapping {
+        let (start, end) = self.range();
+        let (flags, file, pgoff) = (self.flags(), self.file(), self.pgoff());
+        let fault_around_order = self.fault_around_order();
+        Mapping { start, end, flags, file, pgoff, fault_around_order }
     }
 
     /// The word of `anon_vma`: 0 or 1. It goes from 0 to 1 under `page_table_lock`.
@@ -289,13 +320,20 @@ pub struct Vmas<M: Machine> {
     slots: Box<[Vma<M>]>,
     /// The free ones.
     pub pool: Pool<M>,
+    backlog: Arc<Backlog>,
 }
 
 impl<M: Machine> Vmas<M> {
     /// `count` VMAs.
-    pub fn new(count: u32) -> Self {
+    pub fn new(count: u32, backlog: Arc<Backlog>) -> Self {
         let slots = slots(count as usize, |_| Vma::new());
-        Self { slots, pool: Pool::new(&SLAB, 0, count) }
+        Self { slots, pool: Pool::new(&SLAB, 0, count), backlog }
+    }
+
+    /// Makes a VMA a free one that waited for readers to leave.
+    pub fn free_deferred(&self, waiters: &Waiters<M>, id: VmaId) {
+        self.backlog.remove();
+        self.free(waiters, id);
     }
 
     /// Makes a VMA a free one; whoever still uses it finds poison.

@@ -1,7 +1,8 @@
 //! Storms on this machine's own cores: real threads, pinned.
 
+use super::contents::Contents;
 use super::gate::{Broken, Gate};
-use super::merge::{ThreadResult, merge};
+use super::merge::{Allowed, ThreadResult, merge};
 use super::meter::Meter;
 use super::plan::Plan;
 use super::round::Shared;
@@ -26,12 +27,27 @@ use std::time::{Duration, Instant};
 /// reset of a thread's share, takes well under a second for each GiB.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 
+/// What is left of a wait when it spins: the timer slack and a wake-up.
+const SLEEP_TAIL: Duration = Duration::from_micros(120);
+/// The longest sleep before a waiting writer looks whether the others are done.
+const SLEEP_MAX: Duration = Duration::from_millis(1);
+
 impl<A: Record> World for Host<A> {
     type Clock = Clock;
     type Gate = Gate;
 
     fn pause(paused: bool) {
         A::pause(paused);
+    }
+
+    fn wait_until(clock: &Clock, at: u64) {
+        let left = Duration::from_nanos(clock.delta_ns(clock.unordered(), at) as u64);
+        // A sleep ends late: its tail is spent spinning.
+        if left > SLEEP_TAIL {
+            thread::sleep((left - SLEEP_TAIL).min(SLEEP_MAX));
+        } else {
+            std::hint::spin_loop();
+        }
     }
 
     fn is_on(cpu: usize) -> bool {
@@ -131,7 +147,9 @@ pub fn run<A: Record>(
         handle.join().expect("a thread that has answered does not panic");
     }
     let shared = Arc::into_inner(shared).expect("all threads have ended");
-    let storm = merge(results, bytes_per_vma)?;
+    let allowed = Allowed { segv: spec.workload.may_segv() };
+    let mut storm = merge(results, bytes_per_vma, allowed)?;
+    storm.deferred_free_peak = shared.has_changes.then(|| shared.space.mm().deferred_free_peak());
     close_books(shared)?;
     Ok(storm)
 }
@@ -146,10 +164,14 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
     let cores = Cores::new(1);
     let _core = host::enter(&cores, 0);
     let threads = plan.threads.len();
+    let contents = Contents::new(spec.workload, &plan, spec.seed);
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
     let options = Options { entry_prefetch, real_body, seed: spec.seed, arena: spec.arena };
     Shared {
-        space: setup::space(make, spec.workload, &plan, &options),
+        space: setup::space(make, spec.workload, &plan, &contents, &options),
+        foreground: Default::default(),
+        has_changes: spec.workload.has_changes(),
+        contents,
         plan,
         gate: Gate::new(threads),
         spans: (0..threads).map(|_| Default::default()).collect(),
@@ -195,7 +217,10 @@ fn run_thread<A: Record>(
     let window = worker.rounds(until, &mut meter)?;
     let recorded = A::finish();
     let mut hands = worker.hands;
-    shared.space.mm().retire(&mut hands.core);
+    let mm = shared.space.mm();
+    mm.end_child(&mut hands.core);
+    let translations = mm.check_translations(&mut hands.core);
+    mm.retire(&mut hands.core);
     Ok(ThreadResult {
         thread: ThreadStorm {
             group,
@@ -204,6 +229,9 @@ fn run_thread<A: Record>(
             yields: host::yields(),
             faults: window.faults.round() as u64,
         },
+        ops: worker.ops,
+        shootdowns: hands.core.shootdowns,
+        translations,
         counts: hands.counts(),
         latency: hands.latency,
         recorded,

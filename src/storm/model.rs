@@ -1,7 +1,8 @@
 //! Storms in the model: a coroutine for each core, virtual time.
 
+use super::contents::Contents;
 use super::gate::Broken;
-use super::merge::{ThreadResult, merge};
+use super::merge::{Allowed, ThreadResult, merge};
 use super::meter::Meter;
 use super::plan::Plan;
 use super::round::Shared;
@@ -27,6 +28,9 @@ const STAGGER_MAX_PS: u64 = 1_000_000;
 
 /// A core's fault from which on one may be traced: tables and free lists are there.
 const TRACED_FROM: u64 = 100;
+
+/// The longest sleep before a waiting writer looks whether the others are done.
+const SLEEP_MAX_NS: u64 = 20_000;
 
 thread_local! {
     /// The kind of fault that is to be traced, any where `None`.
@@ -89,6 +93,10 @@ impl World for Model {
     fn end_fault(kind: Kind, number: u64) {
         let wanted = WANTED.get();
         model::end_fault(wanted.is_none_or(|wanted| wanted == kind) && number >= TRACED_FROM);
+    }
+
+    fn wait_until(clock: &Virtual, at: u64) {
+        Model::sleep_ns((clock.delta_ns(clock.unordered(), at) as u64).clamp(1, SLEEP_MAX_NS));
     }
 
     fn is_on(_: usize) -> bool {
@@ -167,7 +175,9 @@ pub fn run(
     let results = results.expect("no gate of the model breaks");
     let (accounts, times, accesses) = (world.accounts(), world.times(), world.accesses());
     let shared = Rc::into_inner(shared).expect("all cores have ended");
-    let storm = merge(results, bytes_per_vma)?;
+    let allowed = Allowed { segv: spec.workload.may_segv() };
+    let mut storm = merge(results, bytes_per_vma, allowed)?;
+    storm.deferred_free_peak = shared.has_changes.then(|| shared.space.mm().deferred_free_peak());
     close_books(shared)?;
     Ok(ModelStorm { storm, accounts, times, accesses, traced: world.traced_fault() })
 }
@@ -178,12 +188,16 @@ fn share(
     plan: Plan,
 ) -> Result<Shared<Model>, StormError> {
     let threads = plan.threads.len();
+    let contents = Contents::new(spec.workload, &plan, spec.seed);
     // Pages have no content here: what it costs to clear them is charged.
     let arena = Arena::new(1).map_err(|error| StormError::Machine(error.to_string()))?;
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
     let options = Options { entry_prefetch, real_body, seed: spec.seed, arena: &arena };
     Ok(Shared {
-        space: setup::space(make, spec.workload, &plan, &options),
+        space: setup::space(make, spec.workload, &plan, &contents, &options),
+        foreground: Default::default(),
+        has_changes: spec.workload.has_changes(),
+        contents,
         plan,
         gate: Together::new(threads, spec.seed),
         spans: (0..threads).map(|_| Default::default()).collect(),
@@ -218,7 +232,12 @@ fn run_core(
     shared.gate.wait()?;
     Model::pause(true);
     let mut hands = worker.hands;
-    shared.space.mm().retire(&mut hands.core);
+    let mm = shared.space.mm();
+    mm.end_child(&mut hands.core);
+    // Nobody changes a table any more.
+    shared.gate.wait()?;
+    let translations = mm.check_translations(&mut hands.core);
+    mm.retire(&mut hands.core);
     Ok(ThreadResult {
         thread: ThreadStorm {
             group: groups[shared.plan.threads[core].group].clone(),
@@ -227,6 +246,9 @@ fn run_core(
             yields: 0,
             faults: window.faults.round() as u64,
         },
+        ops: worker.ops,
+        shootdowns: hands.core.shootdowns,
+        translations,
         counts: hands.counts(),
         latency: hands.latency,
         recorded: Recorded::default(),

@@ -31,6 +31,8 @@ pub struct Hands<W: World> {
     clock: W::Clock,
     sample_period: u64,
     until_sample: u64,
+    /// Pages may go while they are accessed.
+    guards: bool,
     random: Pcg64Mcg,
 }
 
@@ -43,6 +45,7 @@ impl<W: World> Hands<W> {
             clock: shared.clock,
             sample_period: shared.sample_period,
             until_sample: 0,
+            guards: shared.has_changes,
             random: Pcg64Mcg::seed_from_u64(shared.seed ^ thread as u64 ^ 0x73_616d),
         };
         hands.until_sample = hands.draw_sample();
@@ -56,6 +59,7 @@ impl<W: World> Hands<W> {
         let used = self.latency.iter_mut().filter(|histogram| !histogram.is_empty());
         used.for_each(Histogram::reset);
         self.core.attempts = Default::default();
+        self.core.shootdowns = Default::default();
     }
 
     /// What it counted, the passes through handlers included.
@@ -92,11 +96,14 @@ impl<W: World> Hands<W> {
         addr: Vaddr,
         access: Access,
     ) -> bool {
-        match space.translate(addr, access) {
-            Ok(frame) => {
-                reach(space, frame, addr, access);
-                false
-            }
+        let guard = self.guards.then(W::begin_access);
+        let translated = space.translate(&mut self.core, addr, access);
+        if let Ok(frame) = translated {
+            reach(space, frame, addr, access);
+        }
+        guard.inspect(|()| W::end_access());
+        match translated {
+            Ok(_) => false,
             Err(Trap) => {
                 let outcome = self.fault(space, Request::new(addr, access));
                 self.count(outcome);

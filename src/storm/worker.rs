@@ -3,17 +3,31 @@
 //! The one thing that it publishes while it storms, its progress, stands on a line that
 //! no other storming thread reads.
 
-use super::Io;
-use super::plan::TouchPlan;
 use super::round::Shared;
+use super::steps::{ChangePlan, Step, TouchPlan};
 use super::touch::{Hands, histogram};
 use super::world::{Clock, World};
+use super::{Io, OpTimes};
 use crate::machine::Ordering;
+use crate::workload::Loops;
 
 /// Touches between two looks at the clock.
 const TOUCHES_PER_CHECK: u64 = 64;
 /// Looks at the clock between two looks at the CPU that the thread is on.
 const CHECKS_PER_PLACEMENT: u64 = 64;
+
+/// Notes of the clock that a thread keeps of a leg whose length nobody knows.
+const CHECKS_MAX: usize = 1 << 16;
+
+/// A phase that is under way, in ticks of the clock.
+struct Leg {
+    start: u64,
+    deadline: u64,
+    /// The last look at the clock.
+    now: u64,
+    /// How often the steps have been done.
+    turn: u64,
+}
 
 /// A thread's own state.
 pub(super) struct Worker<'a, W: World> {
@@ -28,6 +42,8 @@ pub(super) struct Worker<'a, W: World> {
     pub faults_end: u64,
     /// Time and faults so far, at each look at the clock in this leg.
     pub checks: Vec<(u64, u64)>,
+    checks_max: usize,
+    pub ops: OpTimes,
 }
 
 impl<'a, W: World> Worker<'a, W> {
@@ -36,7 +52,10 @@ impl<'a, W: World> Worker<'a, W> {
         let phases = &shared.plan.threads[thread].phases;
         let ops = phases.iter().map(Vec::len).max().unwrap_or(0);
         // Each operation ends with a batch that may be short; then first and last look.
-        let checks_max = (touches / TOUCHES_PER_CHECK) as usize + ops + 2;
+        let checks_max = match shared.plan.threads[thread].loops {
+            Loops::Times(times) => (touches / TOUCHES_PER_CHECK) as usize + ops * times as usize,
+            Loops::UntilDone => CHECKS_MAX,
+        };
         // A read misses at most once for each page, and for each touch.
         let reads_max = shared.plan.file_pages.iter().flatten().map(|r| r.end - r.start).sum();
         let core = shared.space.mm().core(touches.min(reads_max) as usize);
@@ -48,7 +67,9 @@ impl<'a, W: World> Worker<'a, W> {
             strayed: 0,
             touches_left: u64::MAX,
             faults_end: u64::MAX,
-            checks: Vec::with_capacity(checks_max),
+            checks: Vec::with_capacity(checks_max + 2),
+            checks_max,
+            ops: Default::default(),
         }
     }
 
@@ -56,40 +77,92 @@ impl<'a, W: World> Worker<'a, W> {
     pub fn forget(&mut self) {
         self.hands.forget();
         self.io = Io { achieved_ns: histogram(), asked_ns: 0 };
+        self.ops = Default::default();
         self.strayed = 0;
     }
 
-    /// Does the operations of a phase until they are done or `deadline` has passed.
+    /// Does the steps of a phase until they are done or `deadline` has passed.
     /// Returns when it began and ended, in ticks.
-    pub fn storm(&mut self, phase: &[TouchPlan], deadline: u64) -> (u64, u64) {
+    pub fn storm(&mut self, phase: &[Step], deadline: u64) -> (u64, u64) {
         let clock = self.shared.clock;
         self.checks.clear();
         let start = clock.start();
         self.checks.push((start, self.hands.counts.faults));
-        let mut now = start;
-        for touch in phase {
-            let mut pages = touch.pages.iter();
-            let mut left = touch.touches.min(self.touches_left);
-            self.touches_left -= left;
-            while left > 0 && now < deadline && self.hands.counts.faults < self.faults_end {
-                // A touch faults once, so that no batch goes far past the end.
-                let faults_left = self.faults_end - self.hands.counts.faults;
-                let batch = left.min(TOUCHES_PER_CHECK).min(faults_left);
-                self.shared.space.touch(&mut self.hands, touch, &mut pages, batch);
-                left -= batch;
-                self.hands.counts.touches += batch;
-                now = clock.unordered();
-                self.check();
-                // Close to the last fault batches are short, and would fill the notes.
-                if batch == TOUCHES_PER_CHECK || left == 0 {
-                    self.checks.push((now, self.hands.counts.faults));
+        let mut leg = Leg { start, deadline, now: start, turn: 0 };
+        while !self.is_over(&leg) {
+            for step in phase {
+                match step {
+                    Step::Touch(touch) => self.touch(touch, &mut leg),
+                    Step::Change(change) => self.change(change, &mut leg),
                 }
             }
-            self.touches_left = self.touches_left.saturating_add(left);
+            leg.turn += 1;
         }
         let end = clock.end();
         self.checks.push((end, self.hands.counts.faults));
+        if self.loops() != Loops::UntilDone {
+            self.shared.foreground.fetch_sub(1, Ordering::Relaxed);
+        }
         (start, end)
+    }
+
+    /// How often this thread does the steps of a phase.
+    pub fn loops(&self) -> Loops {
+        self.shared.plan.threads[self.thread].loops
+    }
+
+    fn is_over(&self, leg: &Leg) -> bool {
+        let over = match self.loops() {
+            Loops::Times(times) => leg.turn >= times,
+            Loops::UntilDone => self.shared.foreground.load(Ordering::Relaxed) == 0,
+        };
+        over || leg.now >= leg.deadline || self.is_done()
+    }
+
+    fn touch(&mut self, touch: &TouchPlan, leg: &mut Leg) {
+        let mut pages = touch.pages.iter();
+        let mut left = touch.touches.min(self.touches_left);
+        self.touches_left -= left;
+        while left > 0 && leg.now < leg.deadline && self.hands.counts.faults < self.faults_end {
+            // A touch faults once, so that no batch goes far past the end.
+            let faults_left = self.faults_end - self.hands.counts.faults;
+            let batch = left.min(TOUCHES_PER_CHECK).min(faults_left);
+            self.shared.space.touch(&mut self.hands, touch, &mut pages, batch);
+            left -= batch;
+            self.hands.counts.touches += batch;
+            leg.now = self.shared.clock.unordered();
+            self.check();
+            // Close to the last fault batches are short, and would fill the notes.
+            if (batch == TOUCHES_PER_CHECK || left == 0) && self.checks.len() < self.checks_max {
+                self.checks.push((leg.now, self.hands.counts.faults));
+            }
+        }
+        self.touches_left = self.touches_left.saturating_add(left);
+    }
+
+    /// One operation of a writer, at its time, where it is not too late for it.
+    fn change(&mut self, change: &ChangePlan, leg: &mut Leg) {
+        let clock = self.shared.clock;
+        if change.every_ns > 0 {
+            let at = leg.start + leg.turn * clock.ticks(change.every_ns);
+            while clock.unordered() < at.min(leg.deadline) && !self.is_over(leg) {
+                W::wait_until(&clock, at.min(leg.deadline));
+                leg.now = clock.unordered();
+            }
+        }
+        if self.is_over(leg) {
+            return;
+        }
+        let edit = &change.turns[(leg.turn % change.turns.len() as u64) as usize];
+        let start = clock.start();
+        let done = self.shared.space.edit(&mut self.hands.core, edit);
+        let end = clock.end();
+        if done {
+            let ns = clock.delta_ns(start, end) as u64;
+            self.ops[change.action].get_or_insert_with(histogram).saturating_record(ns.max(1));
+        }
+        leg.now = end;
+        self.check();
     }
 
     /// Takes over the sleeps of a round, for which alone the core has room.

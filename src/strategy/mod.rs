@@ -86,6 +86,8 @@ pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
     fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
         core.free_vma(space, vma.id);
     }
+    /// No core faults any more: frees what [`free`](Strategy::free) kept for later.
+    fn drain(_space: &Space<M, Self>, _core: &mut Core<M>) {}
 }
 
 /// What users are told of a scheme, and what it may not run.

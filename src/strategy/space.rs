@@ -91,6 +91,10 @@ impl<M: Machine, S: Strategy<M>> Hooks<M> for Space<M, S> {
         S::free(self, core, vma);
     }
 
+    fn drain(&self, core: &mut Core<M>) {
+        S::drain(self, core);
+    }
+
     fn replaces_vmas(&self) -> bool {
         S::REPLACES_VMAS
     }

@@ -10,7 +10,7 @@ use crate::mm::fault::{self, End, Fallback, Outcome, Protection, PteSlot, Reques
 use crate::mm::layout::{Layout, Linux7_2};
 use crate::mm::vma::Vma;
 use crate::mm::{Config, Core, Mm, locked, stage};
-use crate::workload::{Op, Workload};
+use crate::workload::Workload;
 
 /// See the module.
 pub struct Unlocked;
@@ -74,11 +74,9 @@ impl Scheme for Unlocked {
     };
 
     fn refuses(workload: &Workload) -> Option<String> {
-        let ops = workload.groups.iter().flat_map(|g| &g.phases).flat_map(|p| &p.ops);
-        // Every operation that there is only touches: this match asks again of the next.
-        ops.fold(None, |refused, op| match op {
-            Op::Touch(_) => refused,
-        })
+        let change = workload.changes().next()?;
+        let name = change.action.name();
+        Some(format!("`{name}` changes what a fault reads, which nothing protects here"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Write faults in private file mappings.
 
 use super::file::get_locked;
-use super::{End, Kind, Outcome, Protection, Request, Stop, Walk, folio};
+use super::{End, Kind, Outcome, Protection, Request, Stop, Walk, folio, wp};
 use crate::machine::{Machine, Ordering};
 use crate::mm::addr::{Pfn, Pte};
 use crate::mm::frames::{ANON, flag};
@@ -9,7 +9,7 @@ use crate::mm::layout::Layout;
 use crate::mm::page_cache::File;
 use crate::mm::rss::Member;
 use crate::mm::vma::VmaFields;
-use crate::mm::{Core, Mm, stage};
+use crate::mm::{Core, Mm, point, stage};
 
 /// Kind F: the cached page is copied to a new frame, which is had before the file is
 /// asked; the source stays locked until the copy is mapped.
@@ -23,11 +23,16 @@ pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
 ) -> Result<Outcome, Stop> {
     let walk = Walk::to_pmd(mm, core, protection, request.addr)?;
     walk.ensure_page_table(mm, core, protection)?;
+    let now = walk.peek(mm);
+    if now.is_present() {
+        return wp::write(mm, core, request, protection, (walk, now));
+    }
     if !protection.vma().has_anon_vma() {
         protection.prepare_anon_vma(mm)?;
     }
     let copy = core.take_frame(mm).ok_or(Stop::Oom)?;
     M::mark(stage::ALLOCATE);
+    M::point(point::AFTER_PAGE_ALLOC);
     let end = match write_to(mm, core, request, protection, (file, walk, copy)) {
         Ok(end @ End::Mapped(_)) => end,
         Ok(end) => {

@@ -10,7 +10,7 @@ use crate::mm::page_cache::File;
 use crate::mm::rss::Member;
 use crate::mm::vma::VmaFields;
 use crate::mm::wait::Wait;
-use crate::mm::{Core, Mm, stage};
+use crate::mm::{Core, Mm, point, stage};
 
 /// Kinds C, D and E: the cached pages around, else the page alone, else wait for it.
 #[inline(never)]
@@ -88,8 +88,17 @@ pub(super) fn get_locked<M: Machine, L: Layout>(
         file.note_cache_miss(index);
         return Err(core.stop_for(Wait::for_io(file, index)));
     };
+    M::point(point::FOLIO_GOT_REF);
+    if folio::take_readahead(mm, frame, waits) {
+        if waits {
+            return Err(core.stop_for(Wait::for_readahead(file, index, frame)));
+        }
+        core.put_folio(mm, frame);
+        return Err(super::Fallback::Fault.into());
+    }
     match folio::try_lock(mm, file, frame, index) {
         Lock::Locked => {
+            M::point(point::FOLIO_LOCKED);
             file.note_cache_hit();
             Ok(Some(frame))
         }

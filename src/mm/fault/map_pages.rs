@@ -119,7 +119,8 @@ fn next_folio<M: Machine, L: Layout>(
     for index in from..end {
         let Some(frame) = folio::get(mm, core, file, index) else { continue };
         let flags = mm.frames.folio(frame).flags().load(Ordering::Relaxed);
-        let ready = flags & (flag::LOCKED | flag::UPTODATE) == flag::UPTODATE;
+        let state = flag::LOCKED | flag::UPTODATE | flag::READAHEAD;
+        let ready = flags & state == flag::UPTODATE;
         if ready && matches!(folio::try_lock(mm, file, frame, index), folio::Lock::Locked) {
             return Some((index, frame));
         }

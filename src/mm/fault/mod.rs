@@ -7,10 +7,12 @@
 mod anon;
 mod cow;
 mod file;
-mod folio;
+pub(super) mod folio;
 mod map_pages;
 mod outcome;
+mod shared;
 mod walk;
+mod wp;
 
 pub use self::outcome::{End, Fallback, Kind, Outcome, Stop};
 pub use self::walk::{PteSlot, Walk};
@@ -144,14 +146,10 @@ where
         (None, false) => anon::read(mm, core, request, protection),
         (None, true) => anon::write(mm, core, request, protection),
         (Some(file), false) => file::read(mm, core, request, protection, &mm.files[file]),
-        (Some(file), true) => {
-            assert_eq!(
-                vma.flags() & flag::SHARED,
-                0,
-                "shared writes are refused with the workload"
-            );
+        (Some(file), true) if vma.flags() & flag::SHARED == 0 => {
             cow::write(mm, core, request, protection, &mm.files[file])
         }
+        (Some(file), true) => shared::write(mm, core, request, protection, &mm.files[file]),
     }
 }
 

@@ -15,17 +15,23 @@ pub enum Kind {
     FileReadIo,
     /// Write of a private file mapping: a copy of the cached page.
     PrivateWrite,
+    /// Write of a shared file mapping.
+    SharedWrite,
+    /// Write of a page that is mapped, but not for writing.
+    WpCopy,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::AnonRead,
         Self::AnonWrite,
         Self::FileReadAround,
         Self::FileRead,
         Self::FileReadIo,
         Self::PrivateWrite,
+        Self::SharedWrite,
+        Self::WpCopy,
     ];
 
     /// Its name in documents.
@@ -37,6 +43,8 @@ impl Kind {
             Self::FileRead => "file_read",
             Self::FileReadIo => "file_read_io",
             Self::PrivateWrite => "private_write",
+            Self::SharedWrite => "shared_write",
+            Self::WpCopy => "wp_copy",
         }
     }
 }
@@ -85,7 +93,9 @@ impl Outcome {
             2 => Kind::FileReadAround,
             3 => Kind::FileRead,
             4 => Kind::FileReadIo,
-            _ => Kind::PrivateWrite,
+            5 => Kind::PrivateWrite,
+            6 => Kind::SharedWrite,
+            _ => Kind::WpCopy,
         }
     }
 

@@ -65,7 +65,7 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// Walks to the pmd entry of `addr`, and allocates what is missing above it where
     /// the protection allows.
     #[inline(always)]
-    pub(super) fn to_pmd<L: Layout, P: Protection<M, L>>(
+    pub(in crate::mm) fn to_pmd<L: Layout, P: Protection<M, L>>(
         mm: &'a Mm<M, L>,
         core: &mut Core<M>,
         protection: &P,
@@ -90,9 +90,18 @@ impl<'a, M: Machine> Walk<'a, M> {
         self.pmd.child(self.addr.index(Level::Pmd))
     }
 
+    /// The pte without its lock, where there is a page table: what a write has to do
+    /// depends on it (Linux 7.2 `handle_pte_fault`).
+    #[inline(always)]
+    pub(super) fn peek<L: Layout>(self, mm: &Mm<M, L>) -> Pte {
+        let entry = |id: TableId| mm.tables.get(id).entry(self.addr.index(Level::Pte));
+        let pte = self.page_table().map(|id| entry(id).load(Ordering::Acquire));
+        Pte(pte.unwrap_or(Pte::NONE.0))
+    }
+
     /// Makes sure that there is a page table.
     #[inline(always)]
-    pub(super) fn ensure_page_table<L: Layout, P: Protection<M, L>>(
+    pub(in crate::mm) fn ensure_page_table<L: Layout, P: Protection<M, L>>(
         self,
         mm: &Mm<M, L>,
         core: &mut Core<M>,
@@ -115,6 +124,7 @@ impl<'a, M: Machine> Walk<'a, M> {
         let slot = PteSlot { table, addr: self.addr, _ptl: table.lock(&mm.waiters) };
         M::mark(stage::LOCK);
         M::point(point::PTL_HELD);
+        assert!(table.is_alive(), "a table that a fault has found is not freed");
         (self.page_table() == Some(id)).then_some(slot)
     }
 
@@ -141,6 +151,7 @@ impl<'a, M: Machine> Walk<'a, M> {
         M::mark(stage::LOCK);
         let slot = PteSlot { table, addr: self.addr, _ptl: ptl };
         M::point(point::PTL_HELD);
+        assert!(table.is_alive(), "a table that a fault has found is not freed");
         if self.page_table() == Some(id) { Ok(slot) } else { Err(Fallback::PteMapLockPmd) }
     }
 }
@@ -169,7 +180,6 @@ fn install<M: Machine, L: Layout, P: Protection<M, L>>(
     let entry = parent.entry(addr.index(level));
     let published = {
         let _lock = match level {
-            // pmd lock: in the pmd table itself; above it one lock for the space.
             Level::Pmd => parent.lock(&mm.waiters),
             _ => mm.page_table_lock().lock(&mm.waiters),
         };
