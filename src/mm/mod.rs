@@ -101,6 +101,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
         let lines = L::MM.lines.map(|name| M::Line::new(name, [0; LINE_WORDS]));
         let waiters = Arc::new(Waiters::new(config.cores));
+        let vmas = config.vmas + writer::VMAS_NEEDED as u32;
         let backlog = Arc::<Backlog>::default();
         let tables = Tables::new(config.tables, Arc::clone(&backlog));
         let rmap = |_: &File<M>| Rmap::new(Arc::clone(&waiters), config.cores, config.vmas);
@@ -112,9 +113,9 @@ impl<M: Machine, L: Layout> Mm<M, L> {
             rcu: Rcu::new(),
             queue: WaitQueue::new(config.cores),
             waiters,
-            vmas: Arc::new(Vmas::new(config.vmas, Arc::clone(&backlog))),
+            vmas: Arc::new(Vmas::new(vmas, Arc::clone(&backlog))),
             backlog,
-            tree: VmaTree::new(config.vmas),
+            tree: VmaTree::new(vmas),
             tables: Arc::new(tables),
             top,
             frames: Frames::new(arena, config.frames, config.real_body, config.source_may_change),
@@ -137,6 +138,11 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     /// Cores that fault in it.
     pub fn cores(&self) -> usize {
         self.config.cores
+    }
+
+    /// VMAs that there are, free ones included; strategies have words for each.
+    pub fn vma_slots(&self) -> usize {
+        self.vmas.pool.slots()
     }
 
     /// The most VMAs and tables that ever waited for readers to leave.

@@ -24,8 +24,9 @@ pub struct Space<M: Machine, S: Strategy<M>> {
 impl<M: Machine, S: Strategy<M>> Space<M, S> {
     /// An empty space, with these files in its page cache.
     pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
-        let (words, vmas) = (S::mm_words(&config), config.vmas);
+        let words = S::mm_words(&config);
         let mm = Mm::new(config, arena, files);
+        let vmas = mm.vma_slots();
         Self { mm, words, vma_words: (0..vmas).map(|_| S::vma_words()).collect() }
     }
 
