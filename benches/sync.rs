@@ -12,7 +12,7 @@ use faultstorm::machine::host::{BareLine, Cores, Host, enter};
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Ordering, Word};
 use faultstorm::sync::rcu::Rcu;
 use faultstorm::sync::refcount::RefCount;
-use faultstorm::sync::rwsem::{Home, OwnerWords, RwSem, WaitQueue};
+use faultstorm::sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
 use faultstorm::sync::seqcount::SeqCount;
 use faultstorm::sync::spinlock::{LockWords, SpinLock, Waiters};
 use std::hint::black_box;
@@ -55,8 +55,7 @@ impl Objects {
 /// Count and owner on two lines, as mmap_lock's are.
 impl Home for Objects {
     type Machine = Host;
-    const WORDS: OwnerWords = OwnerWords {
-        owner: 0,
+    const QUEUE: QueueWords = QueueWords {
         osq: LockWords { locked: 1, tail: 2 },
         wait_lock: LockWords { locked: 3, tail: 4 },
     };
@@ -64,7 +63,10 @@ impl Home for Objects {
     fn count(&self) -> Word<'_, BareLine> {
         Word::new(&self.count, 0)
     }
-    fn owner_line(&self) -> &BareLine {
+    fn owner(&self) -> Word<'_, BareLine> {
+        Word::new(&self.owner, 0)
+    }
+    fn queue_line(&self) -> &BareLine {
         &self.owner
     }
     fn queue(&self) -> &WaitQueue {

@@ -7,7 +7,7 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, Work};
 use faultstorm::sync::refcount::RefCount;
-use faultstorm::sync::rwsem::{Home, OwnerWords, RwSem, WaitQueue};
+use faultstorm::sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
 use faultstorm::sync::seqcount::SeqCount;
 use faultstorm::sync::spinlock::{LockWords, SpinLock, Waiters};
 use loom::cell::UnsafeCell;
@@ -326,8 +326,7 @@ unsafe impl Sync for Shared {}
 
 impl Home for Shared {
     type Machine = Loom;
-    const WORDS: OwnerWords = OwnerWords {
-        owner: 1,
+    const QUEUE: QueueWords = QueueWords {
         osq: LockWords { locked: 2, tail: 3 },
         wait_lock: LockWords { locked: 4, tail: 5 },
     };
@@ -335,7 +334,10 @@ impl Home for Shared {
     fn count(&self) -> Word<'_, LoomLine> {
         Word::new(&self.line, 0)
     }
-    fn owner_line(&self) -> &LoomLine {
+    fn owner(&self) -> Word<'_, LoomLine> {
+        Word::new(&self.line, 1)
+    }
+    fn queue_line(&self) -> &LoomLine {
         &self.line
     }
     fn queue(&self) -> &WaitQueue {

@@ -3,7 +3,7 @@
 //! Each rule is a function from a file to its violations, and is tried on a snippet that
 //! breaks it.
 
-use faultstorm::strategy::STRATEGIES;
+use faultstorm::strategy::{Entry, STRATEGIES};
 use faultstorm::workload;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -217,22 +217,46 @@ fn a_strategy_is_one_file_and_two_lines() {
     assert_eq!(files, strategy_modules().len() + 1, "one file for each `mod`, and the table");
 }
 
-/// The first column of the table under this header of README.md.
-fn readme_column(header: &str) -> Vec<String> {
+/// The rows of the table under this header of README.md.
+fn readme_rows(header: &str) -> Vec<String> {
     let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).expect("it is there");
     let rows = readme.lines().skip_while(|line| !line.starts_with(header)).skip(2);
-    let rows = rows.take_while(|line| line.starts_with('|'));
-    rows.filter_map(|row| row.split('`').nth(1)).map(str::to_owned).collect()
+    rows.take_while(|line| line.starts_with('|')).map(str::to_owned).collect()
+}
+
+/// What a row is about: its first cell.
+fn subject(row: &str) -> &str {
+    row.split('`').nth(1).expect("a row begins with a name")
+}
+
+fn about(entry: &Entry) -> String {
+    format!("| `{}` | {} | {} |", entry.name, entry.summary, entry.who)
+}
+
+fn traits(entry: &Entry) -> String {
+    let all = &entry.traits;
+    let cells = [all.shared_writes, all.sleeps, all.allocates_tables, all.falls_back];
+    format!("| `{}` | {} | {} |", entry.name, cells.join(" | "), all.writers_pay)
+}
+
+#[test]
+fn the_readme_says_of_strategies_what_the_code_says() {
+    let tables: [(&str, fn(&Entry) -> String); 2] =
+        [("| strategy |", about), ("| under |", traits)];
+    for (header, row) in tables {
+        let rows = readme_rows(header);
+        assert!(rows.len() > 4, "the table is there: {header}");
+        // A strategy of one's own need not be in it.
+        let named = |entry: &&Entry| rows.iter().any(|row| subject(row) == entry.name);
+        let should: Vec<String> = STRATEGIES.iter().filter(named).map(row).collect();
+        let all: Vec<String> = STRATEGIES.iter().map(row).collect();
+        assert_eq!(rows, should, "README.md, below {header}, should be\n{}", all.join("\n"));
+    }
 }
 
 #[test]
 fn the_readme_lists_what_there_is() {
-    // A strategy of one's own need not be in it.
-    let named = readme_column("| strategy |");
-    let there = STRATEGIES.iter().map(|entry| entry.name);
-    let there: Vec<&str> = there.filter(|name| named.iter().any(|n| n == name)).collect();
-    assert!(!named.is_empty());
-    assert_eq!(named, there);
     let shipped: Vec<&str> = workload::shipped().iter().map(|(name, _)| *name).collect();
-    assert_eq!(readme_column("| workload |"), shipped);
+    let rows = readme_rows("| workload |");
+    assert_eq!(rows.iter().map(|row| subject(row)).collect::<Vec<_>>(), shipped);
 }

@@ -9,7 +9,7 @@ use faultstorm::machine::host::{BareLine, Cores, Host, enter};
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Word};
 use faultstorm::stats;
 use faultstorm::sync::refcount::RefCount;
-use faultstorm::sync::rwsem::{Home, OwnerWords, RwSem, WaitQueue};
+use faultstorm::sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
 use faultstorm::sync::seqcount::SeqCount;
 use faultstorm::sync::spinlock::{LockWords, SpinLock, Waiters};
 use std::cell::Cell;
@@ -36,8 +36,7 @@ struct Generic {
 
 impl Home for Generic {
     type Machine = Host;
-    const WORDS: OwnerWords = OwnerWords {
-        owner: 0,
+    const QUEUE: QueueWords = QueueWords {
         osq: LockWords { locked: 1, tail: 2 },
         wait_lock: LockWords { locked: 3, tail: 4 },
     };
@@ -47,7 +46,11 @@ impl Home for Generic {
         Word::new(&self.count, 0)
     }
     #[inline(always)]
-    fn owner_line(&self) -> &BareLine {
+    fn owner(&self) -> Word<'_, BareLine> {
+        Word::new(&self.owner, 0)
+    }
+    #[inline(always)]
+    fn queue_line(&self) -> &BareLine {
         &self.owner
     }
     fn queue(&self) -> &WaitQueue {

@@ -74,6 +74,11 @@ fn strategies_json() -> Value {
             "variant": variant,
             "summary": entry.summary,
             "who": entry.who,
+            "shared_writes": entry.traits.shared_writes,
+            "sleeps": entry.traits.sleeps,
+            "allocates_tables": entry.traits.allocates_tables,
+            "falls_back": entry.traits.falls_back,
+            "writers_pay": entry.traits.writers_pay,
         })
     });
     strategies.collect()
@@ -91,7 +96,15 @@ fn strategies_text() -> String {
         let mark = if entry.is_variant() { " +" } else { "" };
         [format!("{}{mark}", entry.name), format!("{} ({})", entry.summary, entry.who)]
     });
-    columns("Strategies (+: only where named)", rows)
+    let about = columns("Strategies (+: only where named)", rows);
+    let header = ["", "shared writes", "sleeps", "tables", "falls back", "writers pay"];
+    let traits = STRATEGIES.iter().map(|entry| {
+        let all = &entry.traits;
+        let rest = [all.shared_writes, all.sleeps, all.allocates_tables, all.falls_back];
+        [entry.name, rest[0], rest[1], rest[2], rest[3], all.writers_pay]
+    });
+    let title = "What a fault and a writer pay, and what makes a fault fall back to mmap_lock";
+    format!("{about}\n{}", columns(title, std::iter::once(header).chain(traits)))
 }
 
 fn workloads_text() -> String {
@@ -114,11 +127,14 @@ fn workloads() -> impl Iterator<Item = (Workload, bool)> {
     })
 }
 
-fn columns(title: &str, rows: impl Iterator<Item = [String; 2]>) -> String {
+fn columns<const N: usize>(
+    title: &str,
+    rows: impl Iterator<Item = [impl Into<String>; N]>,
+) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(COLUMNS as u16);
-    table.add_rows(rows);
+    table.add_rows(rows.map(|row| row.map(Into::<String>::into)));
     let lines: String = table.lines().map(|line| format!(" {}\n", line.trim_end())).collect();
     format!("{title}\n{lines}")
 }
@@ -150,7 +166,9 @@ mod tests {
         assert_eq!(seeds, SEED);
         let all: Value =
             serde_json::from_str(&list(&ListArgs { subject: None, json: true })).unwrap();
-        let variant = &all["strategies"].as_array().unwrap().last().unwrap()["variant"];
-        assert_eq!(*variant, "refcount");
+        let strategies = all["strategies"].as_array().unwrap();
+        let variant = strategies.iter().find(|s| s["name"] == "speculative:refcount").unwrap();
+        assert_eq!(variant["variant"], "refcount");
+        assert!(strategies.iter().all(|s| !s["falls_back"].as_str().unwrap().is_empty()));
     }
 }

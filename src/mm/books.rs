@@ -36,7 +36,8 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     ///
     /// # Errors
     /// What does not add up.
-    pub fn check_books(&self) -> Result<(), String> {
+    pub fn check_books(&self, core: &Core<M>) -> Result<(), String> {
+        self.end_grace_periods(core);
         let census = self.take_census()?;
         equal(format_args!("rss in pages"), self.rss.pages(), "present ptes", census.mapped)?;
         let bytes = self.field(L::MM.pgtables_bytes).load(Ordering::Relaxed);
@@ -62,11 +63,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     /// # Errors
     /// What is not.
     pub fn check_all_free(&self, core: &Core<M>) -> Result<(), String> {
-        // No reader is left, so a few epochs end every grace period; each core that has left
-        // has handed over a bag of its own, and a flush looks at a few of them.
-        for _ in 0..64 + self.cores() {
-            core.read_section().flush();
-        }
+        self.end_grace_periods(core);
         let (nodes_free, nodes) = self.tree.free_nodes();
         equal(
             format_args!("free frames"),
@@ -86,6 +83,15 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         equal(format_args!("free VMAs"), self.vmas.pool.free(), "VMAs", self.vmas.pool.slots())?;
         equal(format_args!("free tree nodes"), nodes_free, "tree nodes", nodes)?;
         equal(format_args!("rss in pages"), self.rss.pages(), "present ptes", 0)
+    }
+
+    /// Frees what waits for readers. None is left, so a few epochs end every grace period;
+    /// each core that has left has handed over a bag of its own, and a flush looks at a few
+    /// of them.
+    fn end_grace_periods(&self, core: &Core<M>) {
+        for _ in 0..64 + self.cores() {
+            core.flush_deferred();
+        }
     }
 
     fn take_census(&self) -> Result<Census, String> {

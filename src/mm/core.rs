@@ -168,6 +168,11 @@ impl<M: Machine> Core<M> {
         self.shootdowns.ns += M::now_ns() - from_ns;
     }
 
+    /// Forgets what this core has cached: a reset changes page tables behind its back.
+    pub fn forget_translations(&mut self) {
+        self.tlb.flush();
+    }
+
     /// What may be deferred, or changed where nodes are deferred.
     pub(super) fn writer_section(&self) -> ReadSection {
         self.rcu.writer_section()

@@ -17,15 +17,17 @@ const GRACE_WAITS_MAX: u32 = 1_000_000;
 impl<M: Machine, L: Layout> Mm<M, L> {
     /// Makes sure that there is a pmd table for an address of `vma`, and returns it.
     pub(super) fn ensure_pmd(&self, core: &mut Core<M>, vma: &Vma<M>, addr: Vaddr) -> TableId {
-        self.ensure(core, |core| Walk::to_pmd(self, core, &Held(vma), addr).map(drop));
+        self.ensure(core, |core| {
+            Walk::to_pmd(self, core, &Held::by_mmap_lock(vma), addr).map(drop)
+        });
         self.table_with_entry(addr, Level::Pmd).expect("it has just been made sure of")
     }
 
     /// Makes sure that there is a page table for an address of `vma`, and returns it.
     pub(super) fn ensure_table(&self, core: &mut Core<M>, vma: &Vma<M>, addr: Vaddr) -> TableId {
         self.ensure(core, |core| {
-            let walk = Walk::to_pmd(self, core, &Held(vma), addr)?;
-            walk.ensure_page_table(self, core, &Held(vma))
+            let walk = Walk::to_pmd(self, core, &Held::by_mmap_lock(vma), addr)?;
+            walk.ensure_page_table(self, core, &Held::by_mmap_lock(vma))
         });
         self.table_at(addr).expect("it has just been made sure of")
     }

@@ -4,7 +4,7 @@
 //! along, so a strategy names the kernel that it speaks for.
 
 use crate::machine::LineName;
-use crate::sync::rwsem::OwnerWords;
+use crate::sync::rwsem::QueueWords;
 use crate::sync::spinlock::LockWords;
 
 /// Lines of `mm_struct` that faults and writers touch.
@@ -61,14 +61,16 @@ pub struct MmLayout {
     /// Count of writers that have let go of mmap_lock (and, in a sequence count, taken
     /// it): what locks of VMAs are compared with.
     pub mm_lock_seq: Field,
+    /// Who waits for faults to leave a VMA (`vma_writer_wait`, since 6.15): 1 + a core.
+    pub vma_writer_wait: Field,
     /// Count of mmap_lock.
     pub mmap_count: Field,
-    /// Line of mmap_lock's owner.
-    pub mmap_owner_line: usize,
+    /// Owner of mmap_lock.
+    pub mmap_owner: Field,
     /// Line of mmap_lock's `osq` and `wait_lock`.
     pub mmap_queue_line: usize,
-    /// mmap_lock's words other than the count.
-    pub mmap_owner: OwnerWords,
+    /// Where they are on it.
+    pub mmap_queue: QueueWords,
     /// Whether that kernel's fault entry asks for mmap_lock's line, whatever a run is set
     /// to (x86 until commit 1701771d3069, Linux 6.16).
     pub entry_prefetch: bool,
@@ -99,7 +101,7 @@ static MMAP_OWNER: LineName = LineName {
         "mmap_lock.osq.tail",
         "mmap_lock.wait_lock",
         "mmap_lock.wait_lock.tail",
-        "",
+        "vma_writer_wait",
         "mm_lock_seq",
         "",
     ],
@@ -118,11 +120,11 @@ pub const LINUX_7_2: MmLayout = MmLayout {
     map_count: Field { line: 1, word: 2 },
     page_table_lock: (1, LockWords { locked: 3, tail: 4 }),
     mm_lock_seq: Field { line: 2, word: 6 },
+    vma_writer_wait: Field { line: 2, word: 5 },
     mmap_count: Field { line: 1, word: 5 },
-    mmap_owner_line: 2,
+    mmap_owner: Field { line: 2, word: 0 },
     mmap_queue_line: 2,
-    mmap_owner: OwnerWords {
-        owner: 0,
+    mmap_queue: QueueWords {
         osq: LockWords { locked: 1, tail: 2 },
         wait_lock: LockWords { locked: 3, tail: 4 },
     },
@@ -154,7 +156,7 @@ static QUEUE_6_2: LineName = LineName {
         "mmap_lock.wait_lock",
         "mmap_lock.wait_lock.tail",
         "mm_lock_seq",
-        "",
+        "vma_writer_wait",
         "",
         "",
     ],
@@ -175,11 +177,11 @@ pub const LINUX_6_2: MmLayout = MmLayout {
     page_table_lock: (1, LockWords { locked: 4, tail: 5 }),
     // Since 6.4, behind `mmlist`; no scheme of an earlier kernel looks at it.
     mm_lock_seq: Field { line: 2, word: 4 },
+    vma_writer_wait: Field { line: 2, word: 5 },
     mmap_count: Field { line: 1, word: 6 },
-    mmap_owner_line: 1,
+    mmap_owner: Field { line: 1, word: 7 },
     mmap_queue_line: 2,
-    mmap_owner: OwnerWords {
-        owner: 7,
+    mmap_queue: QueueWords {
         osq: LockWords { locked: 0, tail: 1 },
         wait_lock: LockWords { locked: 2, tail: 3 },
     },

@@ -12,8 +12,25 @@ use super::{Core, Mm, stage};
 use crate::machine::Machine;
 use crate::mm::layout::Layout;
 
-/// A VMA that mmap_lock protects, held for reading or for writing.
-pub(super) struct Held<'a, M: Machine>(pub &'a Vma<M>);
+/// A VMA that no writer can change: mmap_lock is held for reading, or the VMA's own lock.
+pub struct Held<'a, M: Machine> {
+    vma: &'a Vma<M>,
+    mmap_locked: bool,
+}
+
+impl<'a, M: Machine> Held<'a, M> {
+    /// A VMA under mmap_lock, held for reading or for writing.
+    #[inline(always)]
+    pub(super) fn by_mmap_lock(vma: &'a Vma<M>) -> Self {
+        Self { vma, mmap_locked: true }
+    }
+
+    /// A VMA whose own lock is held.
+    #[inline(always)]
+    pub fn by_its_lock(vma: &'a Vma<M>) -> Self {
+        Self { vma, mmap_locked: false }
+    }
+}
 
 impl<M: Machine, L: Layout> Protection<M, L> for Held<'_, M> {
     type Vma = Vma<M>;
@@ -22,11 +39,18 @@ impl<M: Machine, L: Layout> Protection<M, L> for Held<'_, M> {
 
     #[inline(always)]
     fn vma(&self) -> &Vma<M> {
-        self.0
+        self.vma
     }
 
+    /// Under the VMA's own lock mmap_lock is tried just for this: another VMA's `anon_vma`
+    /// may be shared (Linux 6.10 and later, `mm/memory.c`, `__vmf_anon_prepare`).
+    #[cold]
     fn prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback> {
-        mm.prepare_anon_vma(self.0);
+        let lock = (!self.mmap_locked).then(|| mm.mmap_lock().try_read());
+        if let Some(None) = lock {
+            return Err(Fallback::AnonVma);
+        }
+        mm.prepare_anon_vma(self.vma);
         Ok(())
     }
 
@@ -78,7 +102,7 @@ fn attempt<M: Machine, L: Layout>(
     M::mark(stage::LOOKUP);
     let result = match vma {
         Some(vma) if fault::allows(vma.vma, request.access()) => {
-            fault::handle(mm, core, request, &Held(vma.vma))
+            fault::handle(mm, core, request, &Held::by_mmap_lock(vma.vma))
         }
         _ => Ok(failed(request, End::Segv)),
     };
@@ -120,4 +144,25 @@ pub fn after<M: Machine, L: Layout>(
         }
         Stop::Oom => Ok(failed(request, End::Oom)),
     }
+}
+
+/// What follows an attempt under a VMA's own lock that did not end the fault (Linux 7.2
+/// `arch/x86/mm/fault.c`, `do_user_addr_fault`): whoever waited for a page has dropped the
+/// lock, and goes on under mmap_lock. `None`: the VMA was replaced, and the tree is to be
+/// walked again.
+#[cold]
+pub fn after_vma_lock<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    request: Request,
+    stop: Stop,
+) -> Option<Outcome> {
+    if stop == Stop::Fallback(Fallback::VmaLockMiss) {
+        core.note_fallback(Fallback::VmaLockMiss);
+        return None;
+    }
+    Some(after(mm, core, request, stop).unwrap_or_else(|again| {
+        core.note_fallback(Fallback::VmaLockRetry);
+        fault(mm, core, again)
+    }))
 }

@@ -50,7 +50,7 @@ use self::vma::{Vma, VmaFields, VmaId, VmaRef, Vmas};
 use self::vma_tree::VmaTree;
 use crate::machine::{LINE_WORDS, Line, Machine, Ordering, Word};
 use crate::sync::rcu::Rcu;
-use crate::sync::rwsem::{Home, OwnerWords, RwSem, WaitQueue};
+use crate::sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
 use crate::sync::spinlock::{SpinGuard, SpinLock, Waiters};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -218,7 +218,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
 /// mmap_lock lives in the space.
 impl<M: Machine, L: Layout> Home for Mm<M, L> {
     type Machine = M;
-    const WORDS: OwnerWords = L::MM.mmap_owner;
+    const QUEUE: QueueWords = L::MM.mmap_queue;
 
     #[inline(always)]
     fn count(&self) -> Word<'_, M::Line> {
@@ -226,8 +226,8 @@ impl<M: Machine, L: Layout> Home for Mm<M, L> {
     }
 
     #[inline(always)]
-    fn owner_line(&self) -> &M::Line {
-        &self.lines[L::MM.mmap_owner_line]
+    fn owner(&self) -> Word<'_, M::Line> {
+        self.field(L::MM.mmap_owner)
     }
 
     #[inline(always)]

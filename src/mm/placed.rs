@@ -17,8 +17,8 @@ pub trait Placed<M: Machine>: Send + Sync {
     fn populate(&self, core: &mut Core<M>, file: usize, index: u64, state: PageState);
     /// Sets the length of a file, and leaves its pages where they are.
     fn set_file_pages(&self, file: usize, pages: u64);
-    /// See [`Core::end_child`].
-    fn end_child(&self, core: &mut Core<M>);
+    /// See [`Core::forget_translations`] and [`Core::end_child`].
+    fn rest(&self, core: &mut Core<M>);
     /// See [`Mm::zap_share`].
     fn zap_share(&self, core: &mut Core<M>, share: usize, shares: usize);
     /// See [`Mm::evict_read_in`].
@@ -29,7 +29,7 @@ pub trait Placed<M: Machine>: Send + Sync {
     ///
     /// # Errors
     /// What does not add up.
-    fn check_books(&self) -> Result<(), String>;
+    fn check_books(&self, core: &Core<M>) -> Result<(), String>;
     /// See [`Mm::check_translations`].
     ///
     /// # Errors
@@ -65,7 +65,8 @@ impl<M: Machine, L: Layout> Placed<M> for Mm<M, L> {
         self.files()[file].set_pages(pages);
     }
 
-    fn end_child(&self, core: &mut Core<M>) {
+    fn rest(&self, core: &mut Core<M>) {
+        core.forget_translations();
         core.end_child(self);
     }
 
@@ -81,8 +82,8 @@ impl<M: Machine, L: Layout> Placed<M> for Mm<M, L> {
         self.forget_tables(core);
     }
 
-    fn check_books(&self) -> Result<(), String> {
-        self.check_books()
+    fn check_books(&self, core: &Core<M>) -> Result<(), String> {
+        self.check_books(core)
     }
 
     fn check_translations(&self, core: &mut Core<M>) -> Result<(), String> {

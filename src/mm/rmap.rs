@@ -7,7 +7,7 @@
 use super::vma::VmaId;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use crate::sync::locked::Locked;
-use crate::sync::rwsem::{Home, OwnerWords, RwSem, WaitQueue};
+use crate::sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
 use crate::sync::spinlock::{LockWords, Waiters};
 use std::sync::Arc;
 
@@ -75,8 +75,7 @@ impl<M: Machine> Rmap<M> {
 
 impl<M: Machine> Home for Rmap<M> {
     type Machine = M;
-    const WORDS: OwnerWords = OwnerWords {
-        owner: 1,
+    const QUEUE: QueueWords = QueueWords {
         osq: LockWords { locked: 2, tail: 3 },
         wait_lock: LockWords { locked: 4, tail: 5 },
     };
@@ -85,7 +84,11 @@ impl<M: Machine> Home for Rmap<M> {
         Word::new(&self.line, 0)
     }
 
-    fn owner_line(&self) -> &M::Line {
+    fn owner(&self) -> Word<'_, M::Line> {
+        Word::new(&self.line, 1)
+    }
+
+    fn queue_line(&self) -> &M::Line {
         &self.line
     }
 

@@ -12,10 +12,20 @@ use std::sync::Arc;
 // As in Linux 7.2 (offsets computed from the order of fields in
 // `include/linux/mm_types.h`): what a lookup reads stands on the first line, what a
 // file fault reads on the second. The third line holds what a scheme adds
-// (`vm_refcnt`), and is its own (`Strategy::VmaWords`).
+// (`vm_refcnt`), and is its own (`Strategy::VmaWords`). `vm_lock_seq` stands on the first
+// line from 6.4 on, `detached` and `vm_lock` until 6.14.
 static LOOKUP_LINE: LineName = LineName {
     name: "vma.vm_start",
-    words: ["vm_start", "vm_end", "vm_mm", "vm_flags", "", "", "", ""],
+    words: [
+        "vm_start",
+        "vm_end",
+        "vm_mm",
+        "vm_flags",
+        "vm_lock_seq",
+        "detached",
+        "vm_lock",
+        "vm_lock.owner",
+    ],
 };
 
 static FILE_LINE: LineName = LineName {
@@ -143,6 +153,30 @@ impl<M: Machine> Vma<M> {
     #[inline(always)]
     pub fn is_alive(&self) -> bool {
         self.lookup.load(MM, Ordering::Relaxed) == 1
+    }
+
+    /// `vm_lock_seq`: `mm_lock_seq` as long as a writer has this VMA to itself.
+    #[inline(always)]
+    pub fn vm_lock_seq(&self) -> Word<'_, M::Line> {
+        Word::new(&self.lookup, 4)
+    }
+
+    /// `detached`: 1 once a writer has taken it out of the tree.
+    #[inline(always)]
+    pub fn detached(&self) -> Word<'_, M::Line> {
+        Word::new(&self.lookup, 5)
+    }
+
+    /// `vm_lock`: where its lock is, or the count of a lock that is in the VMA.
+    #[inline(always)]
+    pub fn vm_lock(&self) -> Word<'_, M::Line> {
+        Word::new(&self.lookup, 6)
+    }
+
+    /// The owner of a lock that is in the VMA.
+    #[inline(always)]
+    pub fn vm_lock_owner(&self) -> Word<'_, M::Line> {
+        Word::new(&self.lookup, 7)
     }
 
     /// Its fields, as a mapping. The caller excludes writers.

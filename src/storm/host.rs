@@ -218,8 +218,8 @@ fn run_thread<A: Record>(
     let recorded = A::finish();
     let mut hands = worker.hands;
     let mm = shared.space.mm();
-    mm.end_child(&mut hands.core);
     let translations = mm.check_translations(&mut hands.core);
+    mm.rest(&mut hands.core);
     mm.retire(&mut hands.core);
     Ok(ThreadResult {
         thread: ThreadStorm {
@@ -305,8 +305,8 @@ fn close_books<A: Record>(shared: Shared<Host<A>>) -> Result<(), StormError> {
     let (space, mm) = (&shared.space, shared.space.mm());
     let cores = Cores::new(1);
     let _core = host::enter(&cores, 0);
-    mm.check_books().map_err(StormError::Books)?;
     let mut core = mm.core(0);
+    mm.check_books(&core).map_err(StormError::Books)?;
     space.exit(&mut core);
     mm.retire(&mut core);
     mm.check_all_free(&core).map_err(StormError::Books)

@@ -233,10 +233,9 @@ fn run_core(
     Model::pause(true);
     let mut hands = worker.hands;
     let mm = shared.space.mm();
-    mm.end_child(&mut hands.core);
-    // Nobody changes a table any more.
-    shared.gate.wait()?;
+    // Since the gate nobody changes a table.
     let translations = mm.check_translations(&mut hands.core);
+    mm.rest(&mut hands.core);
     mm.retire(&mut hands.core);
     Ok(ThreadResult {
         thread: ThreadStorm {
@@ -273,8 +272,8 @@ fn halted(halt: Halt, shared: &Rc<Shared<Model>>) -> StormError {
 
 fn close_books(shared: Shared<Model>) -> Result<(), StormError> {
     let (space, mm) = (&shared.space, shared.space.mm());
-    mm.check_books().map_err(StormError::Books)?;
     let mut core = mm.core(0);
+    mm.check_books(&core).map_err(StormError::Books)?;
     space.exit(&mut core);
     mm.retire(&mut core);
     mm.check_all_free(&core).map_err(StormError::Books)

@@ -174,8 +174,8 @@ impl<W: World> Worker<'_, W> {
     fn put_back(&mut self) -> Result<(), Broken> {
         let (shared, threads) = (self.shared, self.shared.plan.threads.len());
         let (mm, core) = (shared.space.mm(), &mut self.hands.core);
+        mm.rest(core);
         if shared.has_changes {
-            mm.end_child(core);
             core.flush_deferred();
             shared.gate.wait()?;
         }

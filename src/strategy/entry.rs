@@ -1,6 +1,6 @@
 //! A scheme as users meet it: what they are told, and how it is run in each world.
 
-use super::{Scheme, Strategy};
+use super::{Scheme, Strategy, Traits};
 use crate::machine::Machine;
 use crate::machine::host::{Audited, Bare, Counted, Host, Staged};
 use crate::machine::model::Model;
@@ -16,6 +16,8 @@ pub struct Entry {
     pub summary: &'static str,
     /// [`Scheme::WHO`].
     pub who: &'static str,
+    /// [`Scheme::TRAITS`].
+    pub traits: Traits,
     /// [`Scheme::refuses`].
     pub refuses: fn(&Workload) -> Option<String>,
     /// Runs a storm on this machine's own cores.
@@ -44,6 +46,7 @@ pub(super) const fn entry<S: Scheme + Everywhere>() -> Entry {
         name: S::NAME,
         summary: S::SUMMARY,
         who: S::WHO,
+        traits: S::TRAITS,
         refuses: S::refuses,
         run: on_host::<S>,
         model: in_the_model::<S>,
@@ -52,7 +55,7 @@ pub(super) const fn entry<S: Scheme + Everywhere>() -> Entry {
 
 /// Bytes of a VMA, with the words that the scheme adds.
 fn bytes_per_vma<M: Machine, S: Strategy<M>>() -> u64 {
-    (size_of::<Vma<M>>() + size_of::<S::VmaWords>()) as u64
+    (size_of::<Vma<M>>() + S::VMA_BYTES) as u64
 }
 
 fn on_host<S: Everywhere>(spec: &Spec) -> Result<Storm, StormError> {

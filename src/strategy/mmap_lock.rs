@@ -9,7 +9,7 @@
 //! `mmap-lock:6.2` is the same in the layout of that kernel, with the prefetch of its fault
 //! entry: for comparing with that kernel's published figures only.
 
-use super::{Scheme, Space, Strategy};
+use super::{Scheme, Space, Strategy, Traits};
 use crate::machine::Machine;
 use crate::mm::fault::{Outcome, Request};
 use crate::mm::layout::{Layout, Linux6_2, Linux7_2};
@@ -19,16 +19,26 @@ use std::marker::PhantomData;
 /// See the module.
 pub struct MmapLock<L>(PhantomData<L>);
 
+const TRAITS: Traits = Traits {
+    shared_writes: "3: count twice, owner",
+    sleeps: "no: drops the lock for I/O",
+    allocates_tables: "yes",
+    falls_back: "nothing",
+    writers_pay: "nothing",
+};
+
 impl Scheme for MmapLock<Linux7_2> {
     const NAME: &'static str = "mmap-lock";
     const SUMMARY: &'static str = "rwsem of the space held for read over the whole fault";
     const WHO: &'static str = "Linux before 6.4";
+    const TRAITS: Traits = TRAITS;
 }
 
 impl Scheme for MmapLock<Linux6_2> {
     const NAME: &'static str = "mmap-lock:6.2";
     const SUMMARY: &'static str = "the same in the layout and with the prefetch of that kernel";
     const WHO: &'static str = "Linux 6.2, for its published figures";
+    const TRAITS: Traits = TRAITS;
 }
 
 impl<M: Machine, L: Layout> Strategy<M> for MmapLock<L> {
@@ -37,7 +47,7 @@ impl<M: Machine, L: Layout> Strategy<M> for MmapLock<L> {
     type VmaWords = ();
 
     fn mm_words(_: &Config) {}
-    fn vma_words() {}
+    fn vma_words(_: &Config) {}
 
     #[inline]
     fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {

@@ -6,9 +6,11 @@
 
 mod entry;
 mod mmap_lock;
+mod per_vma_lock;
 mod space;
 mod speculative;
 mod unlocked;
+mod vm_refcnt;
 mod vma_refcount;
 
 pub use self::entry::Entry;
@@ -35,11 +37,14 @@ pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
     type MmWords: Send + Sync;
     /// Words that it adds to `vm_area_struct`.
     type VmaWords: Send + Sync;
+    /// Bytes that it adds to `vm_area_struct`, and to what belongs to one, beside the lines
+    /// of [`Vma`](crate::mm::vma::Vma).
+    const VMA_BYTES: usize = size_of::<Self::VmaWords>();
 
     /// Makes the words of a space.
     fn mm_words(config: &Config) -> Self::MmWords;
     /// Makes the words of a VMA.
-    fn vma_words() -> Self::VmaWords;
+    fn vma_words(config: &Config) -> Self::VmaWords;
 
     /// Handles a fault from beginning to end.
     fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome;
@@ -94,10 +99,29 @@ pub trait Scheme {
     /// Who proposed it, or which kernels have it.
     const WHO: &'static str;
 
+    /// What it costs, and what it cannot do.
+    const TRAITS: Traits;
+
     /// Why it may not run a workload.
     fn refuses(_workload: &Workload) -> Option<String> {
         None
     }
+}
+
+/// What a scheme costs and what it cannot do, in a few words each: the columns of the one
+/// table of schemes.
+pub struct Traits {
+    /// Writes of words that others use too, in a fault that nobody disturbs: those that the
+    /// scheme alone makes, on lines of the space or of the VMA.
+    pub shared_writes: &'static str,
+    /// Whether a fault may sleep and go on.
+    pub sleeps: &'static str,
+    /// Whether a fault may allocate page tables.
+    pub allocates_tables: &'static str,
+    /// What makes a fault fall back.
+    pub falls_back: &'static str,
+    /// What a writer pays beside mmap_lock.
+    pub writers_pay: &'static str,
 }
 
 /// Every scheme, in the order in which results show them.
@@ -108,6 +132,10 @@ pub static STRATEGIES: &[Entry] = &[
     entry::<vma_refcount::VmaRefcount>(),
     entry::<speculative::Speculative<false>>(),
     entry::<speculative::Speculative<true>>(),
+    entry::<per_vma_lock::PerVmaLock<per_vma_lock::Apart>>(),
+    entry::<per_vma_lock::PerVmaLock<per_vma_lock::Embedded>>(),
+    entry::<per_vma_lock::PerVmaLock<per_vma_lock::Linux6_4>>(),
+    entry::<vm_refcnt::VmRefcnt>(),
 ];
 
 /// The scheme of this name.

@@ -24,9 +24,10 @@ pub struct Space<M: Machine, S: Strategy<M>> {
 impl<M: Machine, S: Strategy<M>> Space<M, S> {
     /// An empty space, with these files in its page cache.
     pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
-        let (words, vmas) = (S::mm_words(&config), config.vmas);
+        let words = S::mm_words(&config);
+        let vma_words = (0..config.vmas).map(|_| S::vma_words(&config)).collect();
         let mm = Mm::new(config, arena, files);
-        Self { mm, words, vma_words: (0..vmas).map(|_| S::vma_words()).collect() }
+        Self { mm, words, vma_words }
     }
 
     /// The strategy's own words of a VMA.

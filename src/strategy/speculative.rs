@@ -17,7 +17,7 @@
 //! The variant `refcount` takes one reference on the VMA around the copy: the
 //! experiment with which its author showed what a reference costs.
 
-use super::{Scheme, Space, Strategy};
+use super::{Scheme, Space, Strategy, Traits};
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use crate::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
 use crate::mm::layout::{Layout, Linux7_2};
@@ -134,17 +134,27 @@ fn copy_referenced<M: Machine, const R: bool>(
     Ok(copy)
 }
 
+const TRAITS: Traits = Traits {
+    shared_writes: "0",
+    sleeps: "no",
+    allocates_tables: "no",
+    falls_back: "any writer of the space; no table, page or anon_vma; ptl busy",
+    writers_pay: "two stores to the count",
+};
+
 impl Scheme for Speculative<false> {
     const NAME: &'static str = "speculative";
     const SUMMARY: &'static str =
         "sequence count of the space, RCU, a copy of the VMA, checks under ptl";
     const WHO: &'static str = "Lespinasse 2021, with files";
+    const TRAITS: Traits = TRAITS;
 }
 
 impl Scheme for Speculative<true> {
     const NAME: &'static str = "speculative:refcount";
     const SUMMARY: &'static str = "speculative, with one reference on the VMA around the copy";
     const WHO: &'static str = "Lespinasse 2021, as an experiment";
+    const TRAITS: Traits = Traits { shared_writes: "2: the reference, twice", ..TRAITS };
 }
 
 impl<M: Machine, const R: bool> Strategy<M> for Speculative<R> {
@@ -157,7 +167,7 @@ impl<M: Machine, const R: bool> Strategy<M> for Speculative<R> {
         M::Line::new(&MMAP_SEQ, [0; LINE_WORDS])
     }
 
-    fn vma_words() -> Option<M::Line> {
+    fn vma_words(_: &Config) -> Option<M::Line> {
         R.then(|| M::Line::new(&VM_REFCNT, [0; LINE_WORDS]))
     }
 

@@ -4,7 +4,7 @@
 //! every scheme has those. *Writers* are not allowed, which is why nothing can go
 //! wrong: a workload with writers is refused.
 
-use super::{Scheme, Space, Strategy};
+use super::{Scheme, Space, Strategy, Traits};
 use crate::machine::Machine;
 use crate::mm::fault::{self, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
 use crate::mm::layout::{Layout, Linux7_2};
@@ -65,6 +65,13 @@ impl Scheme for Unlocked {
     const NAME: &'static str = "unlocked";
     const SUMMARY: &'static str = "no protection at all: the bound that no scheme can beat";
     const WHO: &'static str = "the limit";
+    const TRAITS: Traits = Traits {
+        shared_writes: "0",
+        sleeps: "no: drops everything for I/O",
+        allocates_tables: "yes",
+        falls_back: "nothing",
+        writers_pay: "no writers allowed",
+    };
 
     fn refuses(workload: &Workload) -> Option<String> {
         let change = workload.changes().next()?;
@@ -79,7 +86,7 @@ impl<M: Machine> Strategy<M> for Unlocked {
     type VmaWords = ();
 
     fn mm_words(_: &Config) {}
-    fn vma_words() {}
+    fn vma_words(_: &Config) {}
 
     #[inline]
     fn fault(space: &Space<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {

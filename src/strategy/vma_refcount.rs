@@ -12,7 +12,7 @@
 //! For I/O the reference is dropped, the file pinned, and the fault done again: else
 //! as complete as the fault under mmap_lock.
 
-use super::{Scheme, Space, Strategy};
+use super::{Scheme, Space, Strategy, Traits};
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use crate::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
 use crate::mm::layout::{Layout, Linux7_2};
@@ -128,6 +128,13 @@ impl Scheme for VmaRefcount {
     const NAME: &'static str = "vma-refcount";
     const SUMMARY: &'static str = "RCU lookup, then a reference on the VMA for every fault";
     const WHO: &'static str = "\"a total loss\" (Zijlstra 2021)";
+    const TRAITS: Traits = Traits {
+        shared_writes: "2: the reference, twice",
+        sleeps: "no: drops the reference for I/O",
+        allocates_tables: "yes",
+        falls_back: "VMA detached meanwhile",
+        writers_pay: "a new VMA for each change",
+    };
 }
 
 impl<M: Machine> Strategy<M> for VmaRefcount {
@@ -137,7 +144,7 @@ impl<M: Machine> Strategy<M> for VmaRefcount {
 
     fn mm_words(_: &Config) {}
 
-    fn vma_words() -> VmaWords<M> {
+    fn vma_words(_: &Config) -> VmaWords<M> {
         VmaWords(M::Line::new(&VM_REFCNT, [0; LINE_WORDS]))
     }
 

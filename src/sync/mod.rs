@@ -7,6 +7,7 @@
 
 pub mod locked;
 pub mod rcu;
+pub mod ref_lock;
 pub mod refcount;
 pub mod rwsem;
 pub mod seqcount;

@@ -58,12 +58,9 @@ impl Default for Locked<VecDeque<Waiter>> {
     }
 }
 
-/// Where a semaphore's words are: the count on a line of its user's choice, the
-/// others (owner, `osq`, `wait_lock`) together on another or the same.
+/// Which words of a line those use who do not get a semaphore at once.
 #[derive(Debug, Clone, Copy)]
-pub struct OwnerWords {
-    /// The last owner.
-    pub owner: usize,
+pub struct QueueWords {
     /// The queue of spinning writers.
     pub osq: LockWords,
     /// Protects the wait queue.
@@ -77,18 +74,15 @@ pub struct OwnerWords {
 pub trait Home {
     /// The world.
     type Machine: Machine;
-    /// Where the words other than the count are, on [`owner_line`](Self::owner_line) and
-    /// [`queue_line`](Self::queue_line).
-    const WORDS: OwnerWords;
+    /// Words of [`queue_line`](Self::queue_line).
+    const QUEUE: QueueWords;
 
     /// Writer bit, flags, readers.
     fn count(&self) -> Word<'_, LineOf<Self>>;
-    /// The line of the other words.
-    fn owner_line(&self) -> &LineOf<Self>;
+    /// The last owner.
+    fn owner(&self) -> Word<'_, LineOf<Self>>;
     /// The line of `osq` and `wait_lock`.
-    fn queue_line(&self) -> &LineOf<Self> {
-        self.owner_line()
-    }
+    fn queue_line(&self) -> &LineOf<Self>;
     /// Who waits.
     fn queue(&self) -> &WaitQueue;
     /// Where cores wait.
@@ -161,14 +155,14 @@ impl<'a, H: Home> RwSem<'a, H> {
     #[inline(always)]
     fn set_owner(self, flags: u64) {
         let me = (H::Machine::core() as u64 + 1) << 8;
-        self.0.owner_line().store(H::WORDS.owner, me | flags, Ordering::Relaxed);
+        self.0.owner().store(me | flags, Ordering::Relaxed);
     }
 
     fn lock_queue(self) -> LockedGuard<'a, H::Machine, VecDeque<Waiter>> {
         let home = self.0;
         // SAFETY: a queue belongs to one semaphore, whose words never change, and its
         // wait_lock is taken here alone.
-        unsafe { home.queue().0.lock(home.queue_line(), H::WORDS.wait_lock, home.waiters()) }
+        unsafe { home.queue().0.lock(home.queue_line(), H::QUEUE.wait_lock, home.waiters()) }
     }
 
     #[cold]
@@ -207,7 +201,7 @@ impl<'a, H: Home> RwSem<'a, H> {
     /// Spins for the lock; true where that took it.
     fn spin(self) -> bool {
         let _one_at_a_time =
-            SpinLock::<H::Machine>::new(self.0.queue_line(), H::WORDS.osq).lock(self.0.waiters());
+            SpinLock::<H::Machine>::new(self.0.queue_line(), H::QUEUE.osq).lock(self.0.waiters());
         let until_ns = H::Machine::now_ns() + SPIN_NS;
         loop {
             let count = self.count().load(Ordering::Relaxed);
@@ -351,7 +345,7 @@ impl<'a, H: Home> WriteGuard<'a, H> {
 impl<H: Home> Drop for WriteGuard<'_, H> {
     fn drop(&mut self) {
         let sem = self.0;
-        sem.0.owner_line().store(H::WORDS.owner, 0, Ordering::Relaxed);
+        sem.0.owner().store(0, Ordering::Relaxed);
         if sem.count().fetch_sub(WRITER, Ordering::Release) & WAITERS != 0 {
             sem.wake_first();
         }
@@ -367,12 +361,6 @@ mod tests {
     use std::thread;
 
     static NAME: LineName = LineName { name: "test.rwsem", words: [""; LINE_WORDS] };
-    const WORDS: OwnerWords = OwnerWords {
-        owner: 1,
-        osq: LockWords { locked: 2, tail: 3 },
-        wait_lock: LockWords { locked: 4, tail: 5 },
-    };
-
     struct Fixture {
         line: BareLine,
         data: BareLine,
@@ -397,13 +385,20 @@ mod tests {
 
     impl Home for Fixture {
         type Machine = Host;
-        const WORDS: OwnerWords = WORDS;
+        const QUEUE: QueueWords = QueueWords {
+            osq: LockWords { locked: 2, tail: 3 },
+            wait_lock: LockWords { locked: 4, tail: 5 },
+        };
 
         fn count(&self) -> Word<'_, BareLine> {
             Word::new(&self.line, 0)
         }
 
-        fn owner_line(&self) -> &BareLine {
+        fn owner(&self) -> Word<'_, BareLine> {
+            Word::new(&self.line, 1)
+        }
+
+        fn queue_line(&self) -> &BareLine {
             &self.line
         }
 

@@ -253,7 +253,7 @@ mod tests {
     use crate::mm::fault::Kind;
     use crate::mm::stage;
     use crate::storm::{Counts, Io, ThreadStorm};
-    use crate::strategy::Entry;
+    use crate::strategy::{Entry, Traits};
     use crate::workload::{Limits, parse};
     use clap::Parser;
     use hdrhistogram::Histogram;
@@ -262,6 +262,13 @@ mod tests {
         name: "fine",
         summary: "does what is asked",
         who: "a test",
+        traits: Traits {
+            shared_writes: "0",
+            sleeps: "no",
+            allocates_tables: "no",
+            falls_back: "nothing",
+            writers_pay: "nothing",
+        },
         refuses: |_| None,
         run: |spec| Ok(storm(spec)),
         model: |_| Err(StormError::Machine("this test has no model".into())),

@@ -113,7 +113,8 @@ impl Outcome {
     }
 }
 
-/// Why an attempt gave up and the fault was done again under mmap_lock.
+/// Why an attempt gave up and the fault was done again: under mmap_lock, but for
+/// [`VmaLockMiss`](Fallback::VmaLockMiss) where the scheme walks the tree again.
 ///
 /// The names are those of the statistics in Lespinasse's 2021 series
 /// (`SPF_ABORT_*`) and of `/proc/vmstat` (`VMA_LOCK_*`).
@@ -146,15 +147,17 @@ pub enum Fallback {
     PteMapLockSeq2,
     /// The page cache could not give the page at once.
     Fault,
-    /// The VMA was detached before a reference was had.
+    /// The VMA was detached before a reference or its lock was had.
     VmaLockMiss,
-    /// The VMA was detached while the fault ran.
+    /// The VMA could not be locked, or was detached while the fault ran.
     VmaLockAbort,
+    /// The lock of the VMA was dropped to wait for a page.
+    VmaLockRetry,
 }
 
 impl Fallback {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Odd,
         Self::Unmapped,
         Self::NoSpeculate,
@@ -170,6 +173,7 @@ impl Fallback {
         Self::Fault,
         Self::VmaLockMiss,
         Self::VmaLockAbort,
+        Self::VmaLockRetry,
     ];
 
     /// The kernel's name.
@@ -190,6 +194,7 @@ impl Fallback {
             Self::Fault => "FAULT",
             Self::VmaLockMiss => "VMA_LOCK_MISS",
             Self::VmaLockAbort => "VMA_LOCK_ABORT",
+            Self::VmaLockRetry => "VMA_LOCK_RETRY",
         }
     }
 }

@@ -26,7 +26,7 @@ use std::ops::Range;
 
 /// VMAs and tree nodes that an operation may take at the most: those of a piece's two ends,
 /// each with the way down to it.
-const VMAS_NEEDED: usize = 4;
+pub const VMAS_NEEDED: usize = 4;
 const NODES_NEEDED: usize = 64;
 /// How long a writer that finds too few waits at a time for a grace period to end.
 const GRACE_WAIT_NS: u64 = 1_000;

@@ -1,0 +1,240 @@
+//! Writers beside faults, under every strategy, in the host's world and in the model: what
+//! they do is counted, and the books balance (a storm whose books do not is an error).
+
+use faultstorm::host::affinity;
+use faultstorm::host::clock::Clock;
+use faultstorm::machine::model::Place;
+use faultstorm::machines::Machine;
+use faultstorm::mm::fault::Kind;
+use faultstorm::mm::frames::Arena;
+use faultstorm::storm::{ModelSpec, Recording, Spec, Storm, plan};
+use faultstorm::strategy::{Entry, STRATEGIES};
+use faultstorm::workload::{self, Action, Limits, Until, Workload};
+
+fn parse(text: &str) -> Workload {
+    let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
+    let limits = Limits { memory_bytes: 8 << 30 };
+    workload::parse("test", "test.toml", text, &names, &limits)
+        .unwrap_or_else(|wrong| panic!("{}", wrong.render(false)))
+}
+
+/// All strategies that may run a workload.
+fn entries(workload: &Workload) -> impl Iterator<Item = &'static Entry> {
+    let runs: Vec<_> = STRATEGIES.iter().filter(|e| (e.refuses)(workload).is_none()).collect();
+    assert!(!runs.is_empty());
+    runs.into_iter()
+}
+
+fn on_host(entry: &Entry, workload: &Workload, threads: usize, until: Until) -> Storm {
+    let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
+    let total = plan::total_threads(workload, threads);
+    let cpus: Vec<usize> = allowed.iter().copied().cycle().take(total).collect();
+    let arena = Arena::new(plan::needs(workload, threads, until).frames).expect("memory");
+    let spec = Spec {
+        workload,
+        threads,
+        cpus: &cpus,
+        real_body: true,
+        entry_prefetch: false,
+        seed: 1,
+        warmup_ns: 0,
+        until,
+        recording: Recording::Throughput,
+        sample_period: 16,
+        clock: Clock::new(),
+        arena: &arena,
+    };
+    (entry.run)(&spec).unwrap_or_else(|error| panic!("{} on the host: {error}", entry.name))
+}
+
+fn in_the_model(entry: &Entry, workload: &Workload, threads: usize, until: Until) -> Storm {
+    let machine = Machine::find("xeon-icelake-2s").unwrap_or_else(|_| panic!("it is shipped"));
+    let total = plan::total_threads(workload, threads);
+    let shape = &machine.parameters.shape;
+    let place = |core: usize| Place { agent: core as u16, socket: shape.socket(core as u16) };
+    let places: Vec<Place> = (0..total).map(place).collect();
+    let spec = ModelSpec {
+        workload,
+        threads,
+        machine: &machine.parameters,
+        places: &places,
+        real_body: true,
+        entry_prefetch: false,
+        seed: 1,
+        warmup_ns: 0,
+        until,
+        trace: None,
+    };
+    let storm = (entry.model)(&spec);
+    storm.unwrap_or_else(|error| panic!("{} in the model: {error}", entry.name)).storm
+}
+
+/// Runs a workload under every strategy and in both worlds.
+fn everywhere(text: &str, threads: usize, mut check: impl FnMut(&str, &Storm)) {
+    let workload = parse(text);
+    for entry in entries(&workload) {
+        check(entry.name, &on_host(entry, &workload, threads, Until::Rounds(3)));
+        check(entry.name, &in_the_model(entry, &workload, threads, Until::Rounds(2)));
+    }
+}
+
+fn done(storm: &Storm, name: &str) -> u64 {
+    let number = Action::NAMES.iter().position(|action| *action == name).expect("an action");
+    storm.ops[number].as_ref().map_or(0, |times| times.len())
+}
+
+const HEAP: &str = r#"
+summary = "faults beside a writer"
+[[vma]]
+name = "heap"
+size = "4MiB"
+[[group]]
+name = "faulters"
+threads = "all"
+[[group]]
+name = "writer"
+threads = 1
+[[op]]
+group = "faulters"
+touch = { vma = "heap", access = "write", order = "random" }
+"#;
+
+#[test]
+fn madvise_zaps_beside_faults() {
+    let text = format!(
+        "{HEAP}[[op]]\ngroup = \"writer\"\n\
+         madvise_dontneed = {{ vma = \"heap\", length = \"2MiB\", slices = \"shared\" }}\n"
+    );
+    everywhere(&text, 3, |name, storm| {
+        assert!(done(storm, "madvise_dontneed") > 0, "{name}");
+        assert!(storm.counts.faults >= storm.counts.touches, "{name}: {:?}", storm.counts);
+        assert_eq!(storm.counts.segv, 0, "{name}");
+    });
+}
+
+#[test]
+fn munmap_and_mmap_take_pieces_away() {
+    let text = format!(
+        "{HEAP}[[op]]\ngroup = \"writer\"\nmunmap = {{ vma = \"heap\", length = \"192KiB\" }}\n\
+         [[op]]\ngroup = \"writer\"\nmmap = {{ vma = \"heap\", length = \"192KiB\" }}\n"
+    );
+    everywhere(&text, 3, |name, storm| {
+        assert!(done(storm, "munmap") > 0 && done(storm, "mmap") > 0, "{name}");
+        assert_eq!(storm.counts.oom, 0, "{name}");
+    });
+}
+
+#[test]
+fn mprotect_takes_the_right_to_write_and_gives_it_back() {
+    let text = format!(
+        "{HEAP}[[op]]\ngroup = \"writer\"\n\
+         mprotect = {{ vma = \"heap\", length = \"64KiB\", prot = \"read\" }}\n\
+         [[op]]\ngroup = \"writer\"\n\
+         mprotect = {{ vma = \"heap\", length = \"64KiB\", prot = \"read-write\" }}\n"
+    );
+    everywhere(&text, 3, |name, storm| {
+        assert!(done(storm, "mprotect") > 1, "{name}");
+    });
+}
+
+#[test]
+fn mremap_moves_pages_away_and_back() {
+    for length in ["64KiB", "2MiB"] {
+        let text = format!(
+            "{HEAP}[[op]]\ngroup = \"writer\"\nmremap = {{ vma = \"heap\", length = \"{length}\" }}\n"
+        );
+        everywhere(&text, 3, |name, storm| assert!(done(storm, "mremap") > 0, "{name}"));
+    }
+}
+
+#[test]
+fn fork_makes_writes_copy() {
+    let text = format!("{HEAP}[[op]]\ngroup = \"writer\"\nfork = {{ }}\n")
+        .replace("order = \"random\" }", "order = { zipf = 0.9 }, slices = \"shared\" }");
+    everywhere(&text, 3, |name, storm| {
+        assert!(done(storm, "fork") > 0, "{name}");
+        assert!(storm.counts.by_kind[Kind::WpCopy as usize] > 0, "{name}: {:?}", storm.counts);
+    });
+}
+
+const FILE: &str = r#"
+summary = "faults in a file beside a truncate"
+[[file]]
+name = "data"
+size = "2MiB"
+io_latency = "2us"
+[[vma]]
+name = "map"
+size = "2MiB"
+file = "data"
+[[group]]
+name = "faulters"
+threads = "all"
+[[group]]
+name = "writer"
+threads = 1
+[[op]]
+group = "faulters"
+touch = { vma = "map", access = "read", order = "random", slices = "shared" }
+[[op]]
+group = "faulters"
+touch = { vma = "map", access = "write", order = "random", slices = "shared" }
+"#;
+
+#[test]
+fn truncate_takes_pages_from_under_faults() {
+    let text = format!(
+        "{FILE}[[op]]\ngroup = \"writer\"\ntruncate = {{ file = \"data\", size = \"1MiB\" }}\n\
+         [[op]]\ngroup = \"writer\"\ntruncate = {{ file = \"data\", size = \"2MiB\" }}\n"
+    );
+    everywhere(&text, 3, |name, storm| {
+        assert!(done(storm, "truncate") > 1, "{name}");
+        assert_eq!(storm.counts.segv, 0, "{name}");
+    });
+    everywhere(
+        &text.replace("file = \"data\"\n", "file = \"data\"\nsharing = \"shared\"\n"),
+        3,
+        |name, storm| {
+            assert!(done(storm, "truncate") > 1, "{name}");
+        },
+    );
+}
+
+#[test]
+fn a_stack_grows_to_its_full_size() {
+    let text = HEAP.replace("size = \"4MiB\"", "size = \"4MiB\"\ngrows_down = \"64KiB\"");
+    let text = format!(
+        "{text}[[op]]\ngroup = \"writer\"\nexpand_stack = {{ vma = \"heap\", length = \"64KiB\" }}\n"
+    );
+    everywhere(&text, 3, |name, storm| assert!(done(storm, "expand_stack") > 0, "{name}"));
+}
+
+const STATES: &str = r#"
+summary = "pages in all states"
+[[file]]
+name = "data"
+size = "2MiB"
+locked = 0.1
+not_uptodate = 0.1
+readahead = 0.1
+io_latency = "2us"
+[[vma]]
+name = "map"
+size = "2MiB"
+file = "data"
+sharing = "shared"
+[[op]]
+touch = { vma = "map", access = "write", order = "random", slices = "shared" }
+"#;
+
+#[test]
+fn pages_in_all_states_are_mapped_in_the_end() {
+    let reads = STATES.replace("access = \"write\"", "access = \"read\"");
+    for text in [STATES, &reads] {
+        everywhere(text, 3, |name, storm| {
+            let counts = &storm.counts;
+            assert_eq!(counts.sigbus + counts.segv + counts.oom, 0, "{name}");
+            assert!(counts.attempts > counts.faults, "{name}: {counts:?}");
+        });
+    }
+}
