@@ -12,10 +12,12 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     /// Unmaps everything, and empties the page cache. No core faults any more.
     pub fn exit(&self, hooks: &dyn Hooks<M>, core: &mut Core<M>) {
         self.unmap_all(hooks, core);
+        self.zap_share(core, 0, 1);
+        self.free_tables(core);
         self.empty_cache(core);
     }
 
-    /// Unmaps everything in one pass. No core faults.
+    /// Takes all VMAs out in one pass; pages and tables stay. No core faults.
     pub fn unmap_all(&self, hooks: &dyn Hooks<M>, core: &mut Core<M>) {
         let lock = self.mmap_lock().write();
         hooks.begin();
@@ -29,9 +31,6 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         drop(section);
         vmas.iter().for_each(|id| hooks.detach(self.vma(*id)));
         hooks.end();
-        let lock = lock.downgrade();
-        self.zap_share(core, 0, 1);
-        self.free_tables(core);
         for vma in vmas.into_iter().map(|id| self.vma(id)) {
             if let Some(file) = vma.file() {
                 let rmap = &self.rmaps[file];

@@ -25,7 +25,7 @@ pub trait Stormed<W: World>: Send + Sync {
     fn mmap(&self, core: &mut Core<W>, mapping: &Mapping) -> bool;
     /// Does an operation of a writer; false where there was nothing to do.
     fn edit(&self, core: &mut Core<W>, edit: &Edit) -> bool;
-    /// Unmaps everything, and maps `mappings` again. No core faults.
+    /// Takes all VMAs out, and makes `mappings` again; page tables stay. No core faults.
     fn remap(&self, core: &mut Core<W>, mappings: &[Mapping]);
     /// Unmaps everything, and empties the page cache.
     fn exit(&self, core: &mut Core<W>);
