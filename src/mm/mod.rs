@@ -24,6 +24,7 @@ mod populate;
 pub mod reset;
 mod rmap;
 pub mod rss;
+pub mod sequenced;
 mod slots;
 pub mod stage;
 mod tlb;

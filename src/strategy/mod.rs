@@ -5,10 +5,12 @@
 //! table.
 
 mod entry;
+mod hazard;
 mod mmap_lock;
 mod per_vma_lock;
 mod space;
 mod speculative;
+mod speculative_vma;
 mod unlocked;
 mod vm_refcnt;
 mod vma_refcount;
@@ -132,6 +134,9 @@ pub static STRATEGIES: &[Entry] = &[
     entry::<vma_refcount::VmaRefcount>(),
     entry::<speculative::Speculative<false>>(),
     entry::<speculative::Speculative<true>>(),
+    entry::<speculative_vma::SpeculativeVma<false>>(),
+    entry::<speculative_vma::SpeculativeVma<true>>(),
+    entry::<hazard::Hazard>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Apart>>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Embedded>>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Linux6_4>>(),
