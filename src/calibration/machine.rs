@@ -17,9 +17,10 @@ pub fn machine(
     let sockets = topology.sockets().max(1);
     let own = numbers(&ns, base, topology, sockets);
     let keep = |input: &&Input| {
-        // One socket has no hops.
+        // One socket has no hops, one thread a core no sibling.
         let hop = ["hop", "two-hops", "sockets-per-group"].contains(&input.key.name);
-        !(hop && sockets == 1)
+        let sibling = input.key.name == "smt-slowdown";
+        !(hop && sockets == 1 || sibling && !topology.smt())
     };
     let estimate = |input: &Input| {
         let source = format!("{}: {}", base.name, input.source);

@@ -157,10 +157,11 @@ impl Point<'_> {
         (&self.key, self.workload)
     }
 
-    /// Whether threads are hyperthreads of one core.
-    pub fn shares_cores(&self) -> bool {
+    /// Whether threads are hyperthreads of one core, and the machine does not say how much
+    /// they slow each other.
+    pub fn siblings_not_slowed(&self) -> bool {
         let cores: BTreeSet<u16> = self.places.iter().map(|place| place.agent).collect();
-        cores.len() < self.places.len()
+        cores.len() < self.places.len() && self.machine.smt_slowdown_permille == 1000
     }
 
     /// The cell before it is run.
