@@ -1,6 +1,7 @@
 //! The command line: its words, its defaults and its help.
 
 mod run;
+mod vary;
 mod world;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 use crate::mm::fault::Kind;
 pub use crate::numbers::NumberList;
 pub use run::{Body, RunArgs, Target};
+pub use vary::Vary;
 pub use world::{World, WorldError};
 
 /// Columns that help is wrapped to.

@@ -29,7 +29,7 @@ fn scale_row(row: &mut Latencies, factor: f64) {
 }
 
 /// All that can be varied.
-pub static KNOBS: [Knob; 12] = [
+pub static KNOBS: [Knob; 13] = [
     Knob {
         name: "wrM",
         about: "write-modified-ns, times",
@@ -102,6 +102,12 @@ pub static KNOBS: [Knob; 12] = [
         range: Range::Count(0, 1),
         set: |p, n| p.hoist_loads = n != 0.0,
     },
+    Knob {
+        name: "merge",
+        about: "0 or 1: an access joins the core's own prefetch of its line",
+        range: Range::Count(0, 1),
+        set: |p, n| p.merge_own_requests = n != 0.0,
+    },
 ];
 
 /// A knob and its values: `upg=0.7,1,1.3`.
@@ -133,11 +139,14 @@ impl FromStr for Vary {
     }
 }
 
+/// Values by the name of what is varied.
+pub type Settings = BTreeMap<String, f64>;
+
 /// All combinations of what is varied; one empty one where nothing is.
-pub fn combinations(varied: &[Vary]) -> Vec<BTreeMap<String, f64>> {
-    let mut all = vec![BTreeMap::new()];
+pub fn combinations(varied: &[Vary]) -> Vec<Settings> {
+    let mut all = vec![Settings::new()];
     for Vary { name, values } in varied {
-        let with = |so_far: &BTreeMap<String, f64>| {
+        let with = |so_far: &Settings| {
             let so_far = so_far.clone();
             values
                 .iter()
@@ -154,7 +163,7 @@ pub fn combinations(varied: &[Vary]) -> Vec<BTreeMap<String, f64>> {
 }
 
 /// The machine with these knobs set.
-pub fn varied(parameters: &Parameters, knobs: &BTreeMap<String, f64>) -> Parameters {
+pub fn varied(parameters: &Parameters, knobs: &Settings) -> Parameters {
     let mut parameters = *parameters;
     for knob in KNOBS.iter() {
         if let Some(value) = knobs.get(knob.name) {
