@@ -7,7 +7,7 @@
 mod faults;
 mod lines;
 
-pub use faults::{Knobs, t6};
+pub use faults::t6;
 pub use lines::{t1, t2, t3};
 
 /// A published figure, and what the model says.

@@ -53,7 +53,7 @@ pub(super) fn of_cell(cell: &Cell, oversubscribed: bool) -> Vec<Warning> {
 }
 
 /// Threads up to which page faults in the model have been compared with published ones.
-const VALIDATED_THREADS: u32 = 48;
+const VALIDATED_THREADS: u32 = 128;
 
 /// Returns the warnings about a cell of the model. `not_slowed`: threads share cores of a
 /// machine that does not say how much they slow each other.
@@ -63,7 +63,7 @@ pub(super) fn of_model(cell: &Cell, not_slowed: bool) -> Vec<Warning> {
         found.push((
             "extrapolation",
             "extrapolation: page faults in the model have been compared with published ones up \
-             to 48 threads, on xeon-icelake-2s",
+             to 128 threads, on xeon-icelake-2s",
         ));
     }
     if not_slowed {
