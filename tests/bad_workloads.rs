@@ -83,7 +83,7 @@ fn written(index: usize) -> String {
 /// Lines of keys and table headers, as a regular expression.
 const TOML_LIKE: &str = concat!(
     r#"([a-z]{1,6} ?= ?("[a-zé0-9]*"|[0-9.]{1,4}|\{\}|\[\])\r?\n"#,
-    r"|\[\[(vma|op|file|expect|group)\]\]\n|touch\.[a-z]+=1\n){0,12}",
+    r"|\[\[(vma|op|file|expect|group)\]\]\n|(touch|munmap|fork)\.[a-z]+=1\n){0,12}",
 );
 
 proptest! {

@@ -222,8 +222,7 @@ fn a_million_faults_balance_under_every_strategy() {
         let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
         let limits = Limits { memory_bytes: 16 << 30 };
         let workload = workload::parse(name, name, text, &names, &limits).expect("it is shipped");
-        let io = workload.files.iter().any(|file| file.cached < 1.0);
-        let faults = if io { 4000 } else { MANY_FAULTS };
+        let faults = if workload.may_wait() { 4000 } else { MANY_FAULTS };
         let faults =
             std::env::var("FAULTSTORM_FAULTS").map_or(faults, |n| n.parse().expect("a number"));
         for entry in STRATEGIES {

@@ -49,6 +49,10 @@ impl Machine for Loom {
     }
     fn unpark(_: usize) {}
     /// A millisecond later at every look: no spin lasts, and a handoff comes soon.
+    fn shootdown() {
+        unreachable!("no primitive changes page tables");
+    }
+
     fn now_ns() -> u64 {
         NOW_MS.with(|now| {
             now.set(now.get() + 1);

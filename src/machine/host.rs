@@ -8,9 +8,10 @@
 
 use super::{CORES_MAX, LINE_WORDS, Line, LineName, Machine, Ordering, Work};
 use crossbeam_utils::CachePadded;
+use rustix::thread::{MembarrierCommand, membarrier};
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, AtomicU64, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, compiler_fence, fence};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -75,6 +76,8 @@ pub struct Cores(Box<[CachePadded<Slot>]>);
 #[derive(Default)]
 struct Slot {
     entered: AtomicBool,
+    /// Odd while the core translates an address and accesses the page.
+    accesses: AtomicU64,
     thread: OnceLock<Thread>,
     token: AtomicBool,
 }
@@ -88,6 +91,30 @@ impl Cores {
         assert!((1..=CORES_MAX).contains(&count), "a storm has 1 to {CORES_MAX} cores");
         Arc::new(Self((0..count).map(|_| CachePadded::default()).collect()))
     }
+}
+
+impl Cores {
+    /// Waits until every access of a core other than `me` that has begun by now has ended.
+    fn wait_for_accesses(&self, me: usize) {
+        for (_, slot) in self.0.iter().enumerate().filter(|(core, _)| *core != me) {
+            // Acquire: pairs with the Release of `end_access`.
+            let begun = slot.accesses.load(Ordering::Acquire);
+            let mut spins = 0;
+            while begun % 2 == 1 && slot.accesses.load(Ordering::Acquire) == begun {
+                relax(&mut spins);
+            }
+        }
+    }
+}
+
+/// One more beginning or end of an access of the calling core.
+#[inline]
+fn count_access(order: Ordering) {
+    CORES.with_borrow(|now| {
+        let accesses = &now.as_ref().expect("only a core accesses pages").0[core()].accesses;
+        // Nobody else writes it.
+        accesses.store(accesses.load(Ordering::Relaxed) + 1, order);
+    });
 }
 
 /// Shows that the calling thread is a core; it stops being one when this drops.
@@ -189,6 +216,28 @@ impl<A: Record> Machine for Host<A> {
         });
     }
 
+    fn shootdown() {
+        barrier_everywhere();
+        CORES.with_borrow(|now| {
+            let cores = now.as_ref().expect("only a core shoots down");
+            cores.wait_for_accesses(core());
+        });
+    }
+
+    #[inline]
+    fn begin_access() {
+        count_access(Ordering::Relaxed);
+        // Before the translation as the compiler sees it; for the processor the barrier that
+        // a shootdown sends here stands in between.
+        compiler_fence(Ordering::SeqCst);
+    }
+
+    #[inline]
+    fn end_access() {
+        // Release: the access is over for whoever sees the count.
+        count_access(Ordering::Release);
+    }
+
     fn now_ns() -> u64 {
         start_of_time().elapsed().as_nanos() as u64
     }
@@ -196,6 +245,17 @@ impl<A: Record> Machine for Host<A> {
     #[inline(always)]
     fn mark(stage: usize) {
         A::mark(stage);
+    }
+}
+
+/// A barrier on every CPU that runs a thread of this process, by interrupt and waited for:
+/// what a shootdown costs, but for the mutex of the whole system that this call takes
+/// (Linux 6.18 `kernel/sched/membarrier.c`).
+fn barrier_everywhere() {
+    let barrier = || membarrier(MembarrierCommand::PrivateExpedited);
+    if barrier().is_err() {
+        let registered = membarrier(MembarrierCommand::RegisterPrivateExpedited);
+        registered.and_then(|()| barrier()).expect("membarrier(2) stands for TLB shootdowns");
     }
 }
 

@@ -91,6 +91,8 @@ pub trait Machine: Sized + Send + Sync + 'static {
     type Line: Line;
     /// Whether any thread may look at its lines when no core runs.
     const IS_OF_ALL_THREADS: bool = true;
+    /// Whether cores cache translations; where not, none is ever stale.
+    const HAS_TLB: bool = false;
     /// Whether page frames have memory behind them; where not, clearing and copying is
     /// only charged.
     const HAS_MEMORY: bool = true;
@@ -114,6 +116,34 @@ pub trait Machine: Sized + Send + Sync + 'static {
     fn unpark(core: usize);
     /// Nanoseconds since some fixed point.
     fn now_ns() -> u64;
+    /// Makes all other cores forget the translations that they have cached, and returns
+    /// when all have answered. The calling core takes interrupts meanwhile.
+    fn shootdown();
+    /// How often others have made the calling core forget its translations. What it has
+    /// cached before the last time is void.
+    fn shootdowns_taken() -> u64 {
+        0
+    }
+    /// The calling core answers no shootdown until as many calls of
+    /// [`interrupts_on`](Machine::interrupts_on) have been made. Threads of the host cannot,
+    /// and need not: nothing there waits for their answer.
+    #[inline(always)]
+    fn interrupts_off() {}
+    /// See [`interrupts_off`](Machine::interrupts_off).
+    #[inline(always)]
+    fn interrupts_on() {}
+    /// The program is about to translate an address and to access the page: a shootdown
+    /// returns only when it has [ended](Machine::end_access). Costs nothing where an access
+    /// is one step.
+    #[inline(always)]
+    fn begin_access() {}
+    /// See [`begin_access`](Machine::begin_access).
+    #[inline(always)]
+    fn end_access() {}
+    /// The code has reached a point at which a test may hold the core. Costs nothing where
+    /// there is none.
+    #[inline(always)]
+    fn point(_point: usize) {}
     /// The code has reached the end of a stage; what that means is the world's
     /// affair. Costs nothing where nobody listens.
     fn mark(stage: usize);

@@ -80,6 +80,16 @@ impl Pte {
         Self(Self::read_only(frame).0 | Self::WRITABLE | Self::DIRTY)
     }
 
+    /// The same without the right to write.
+    pub fn write_protected(self) -> Self {
+        Self(self.0 & !Self::WRITABLE)
+    }
+
+    /// The same with the right to write, written to.
+    pub fn made_writable(self) -> Self {
+        Self(self.0 | Self::WRITABLE | Self::DIRTY)
+    }
+
     /// Whether an access would not trap.
     #[inline(always)]
     pub fn allows(self, write: bool) -> bool {

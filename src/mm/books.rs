@@ -4,12 +4,13 @@
 
 use super::addr::{ENTRIES, PAGE_BYTES, Pfn, Pte, Vaddr};
 use super::frames::ANON;
+use super::page_cache::File;
 use super::page_table::TableId;
 use super::vma::{VmaFields, flag};
 use super::wait::file_stamp;
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
-use crate::strategy::Strategy;
+use crate::mm::layout::Layout;
 use rayon::prelude::*;
 
 /// Words of a page that a touch may write: not the first, which says where the
@@ -29,7 +30,7 @@ struct Census {
     mapped: i64,
 }
 
-impl<M: Machine, S: Strategy<M>> Mm<M, S> {
+impl<M: Machine, L: Layout> Mm<M, L> {
     /// Checks a space in which no core faults, and whose cores are retired: pages may
     /// still be mapped.
     ///
@@ -38,7 +39,7 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     pub fn check_books(&self) -> Result<(), String> {
         let census = self.take_census()?;
         equal(format_args!("rss in pages"), self.rss.pages(), "present ptes", census.mapped)?;
-        let bytes = self.field(S::LAYOUT.pgtables_bytes).load(Ordering::Relaxed);
+        let bytes = self.field(L::MM.pgtables_bytes).load(Ordering::Relaxed);
         equal(
             format_args!("pgtables_bytes"),
             bytes,
@@ -125,7 +126,7 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
             }
             if let Some(frame) = pte.frame() {
                 mapped.push(frame);
-                self.check_content(addr, pte, frame, vma)?;
+                self.check_content(addr, pte, frame, vma.vma)?;
             }
         }
         Ok(mapped)
@@ -147,20 +148,49 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
         let origin = vma.file().map_or(0, |file| file_stamp(file, vma.file_page(addr)));
         let at = addr.0;
         equal(format_args!("first word of the page at {at:#x}"), word(0), "its origin", origin)?;
-        if !pte.is_writable() {
+        // What is shared may have been written through another mapping.
+        if !pte.is_writable() || vma.flags() & flag::SHARED != 0 {
             return Ok(());
         }
-        let touched = touched_word(addr.page());
-        let name = format_args!("touched word of the page at {at:#x}");
-        equal(name, word(touched), "what was written", addr.page())?;
-        if addr.page().is_multiple_of(COMPARED_WHOLE) {
-            let source = vma.file().and_then(|file| self.files[file].lookup(vma.file_page(addr)));
-            for index in (1..ENTRIES).filter(|index| *index != touched) {
-                let copied =
-                    source.map_or(0, |s| self.frames.word(s, index).load(Ordering::Relaxed));
-                let name = format_args!("word {index} of the page at {at:#x}");
-                equal(name, word(index), "its source", copied)?;
-            }
+        // An anonymous page keeps its name when it moves; a copy of a file's page has none.
+        let page = match vma.file() {
+            None => vma.file_page(addr),
+            Some(_) if self.config.pages_move => return Ok(()),
+            Some(_) => addr.page(),
+        };
+        let touched = touched_word(page);
+        if !(self.config.pages_move && word(touched) == 0) {
+            let name = format_args!("touched word of the page at {at:#x}");
+            equal(name, word(touched), "what was written", page)?;
+        }
+        if page.is_multiple_of(COMPARED_WHOLE) {
+            self.compare_whole(addr, frame, vma, touched)?;
+        }
+        Ok(())
+    }
+
+    /// But for the touched word a page is as it was cleared or copied.
+    fn compare_whole(
+        &self,
+        addr: Vaddr,
+        frame: Pfn,
+        vma: &impl VmaFields,
+        touched: usize,
+    ) -> Result<(), String> {
+        let file = vma.file().map(|file| &self.files[file]);
+        if file.is_some_and(File::is_written) {
+            return Ok(());
+        }
+        let word = |frame, index| self.frames.word(frame, index).load(Ordering::Relaxed);
+        // A truncate may have taken the source away.
+        let source = file.map(|file| file.lookup(vma.file_page(addr)));
+        if source == Some(None) {
+            return Ok(());
+        }
+        for index in (1..ENTRIES).filter(|index| *index != touched) {
+            let copied = source.flatten().map_or(0, |source| word(source, index));
+            let name = format_args!("word {index} of the page at {:#x}", addr.0);
+            equal(name, word(frame, index), "its source", copied)?;
         }
         Ok(())
     }
@@ -202,7 +232,7 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
 
     fn check_file_references(&self) -> Result<(), String> {
         let mut expected = vec![1; self.files.len()];
-        self.tree.for_each(self.field(S::LAYOUT.mt_root), |vma| {
+        self.tree.for_each(self.field(L::MM.mt_root), |vma| {
             if let Some(file) = self.vmas.get(vma).file() {
                 expected[file] += 1;
             }

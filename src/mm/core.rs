@@ -6,10 +6,13 @@ use super::fault::{Fallback, Stop};
 use super::page_table::TableId;
 use super::pool::{Cache, FRAME_BATCH, TABLE_BATCH};
 use super::rss::{LocalRss, Member};
+use super::tlb::{StaleUse, Tlb};
+use super::vma::VmaId;
 use super::wait::Wait;
 use crate::machine::{Machine, Ordering};
-use crate::strategy::Strategy;
+use crate::mm::layout::Layout;
 use crate::sync::rcu::{RcuReader, ReadSection};
+use std::sync::Arc;
 
 /// How often a fault went through the handler, and why it had to again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,6 +40,26 @@ pub struct Core<M: Machine> {
     pub attempts: Attempts,
     /// Sleeps of I/O that this core did since the storm last took them.
     pub io: IoSlept,
+    /// Frames that are out of the page tables, but perhaps not yet forgotten by every core.
+    pub(super) zapped: Vec<Pfn>,
+    /// Tables in the same state.
+    zapped_tables: Vec<TableId>,
+    /// What the child of this core's last fork holds.
+    pub(super) child: Vec<Pfn>,
+    pub(super) tlb: Tlb<M>,
+    /// The first translation that was used although its page had been freed.
+    pub(super) stale_use: Option<StaleUse>,
+    /// Shootdowns that this core has asked for.
+    pub shootdowns: Shootdowns,
+}
+
+/// Shootdowns that were asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shootdowns {
+    /// How many.
+    pub count: u64,
+    /// How long they took, in nanoseconds.
+    pub ns: u64,
 }
 
 /// I/O that was waited for.
@@ -51,7 +74,7 @@ pub struct IoSlept {
 impl<M: Machine> Core<M> {
     /// The calling core, which may read `reads_max` pages into the cache without
     /// allocating.
-    pub fn new<S: Strategy<M>>(mm: &Mm<M, S>, reads_max: usize) -> Self {
+    pub fn new<L: Layout>(mm: &Mm<M, L>, reads_max: usize) -> Self {
         Self {
             rcu: mm.rcu.reader(),
             frames: Cache::new(FRAME_BATCH),
@@ -61,12 +84,18 @@ impl<M: Machine> Core<M> {
             read_in: Vec::with_capacity(reads_max),
             attempts: Attempts::default(),
             io: IoSlept { achieved_ns: Vec::with_capacity(reads_max), asked_ns: 0 },
+            zapped: Vec::new(),
+            zapped_tables: Vec::new(),
+            child: Vec::new(),
+            tlb: Tlb::new(),
+            stale_use: None,
+            shootdowns: Shootdowns::default(),
         }
     }
 
     /// Takes as many frames and counts as many pages in advance as `draw` says, so that the
     /// batches of cores that do the same do not turn over together.
-    pub fn stagger<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, draw: u64) {
+    pub fn stagger<L: Layout>(&mut self, mm: &Mm<M, L>, draw: u64) {
         self.frames.stagger(&mm.frames.pool, &mm.waiters, draw as u32 as usize);
         self.rss.stagger(&mm.rss, draw >> 32);
     }
@@ -99,44 +128,114 @@ impl<M: Machine> Core<M> {
 
     /// Takes a frame, which nobody else knows then.
     #[inline(always)]
-    pub fn take_frame<S: Strategy<M>>(&mut self, mm: &Mm<M, S>) -> Option<Pfn> {
+    pub fn take_frame<L: Layout>(&mut self, mm: &Mm<M, L>) -> Option<Pfn> {
         self.frames.take(&mm.frames.pool, &mm.waiters).map(Pfn)
     }
 
     /// Gives back a frame that nobody refers to.
     #[inline(always)]
-    pub fn give_frame<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, frame: Pfn) {
-        mm.frames.folio(frame).forget();
+    pub fn give_frame<L: Layout>(&mut self, mm: &Mm<M, L>, frame: Pfn) {
+        mm.frames.forget(frame);
         self.frames.give(&mm.frames.pool, &mm.waiters, frame.0);
     }
 
     /// Drops a reference of a folio, and frees it with the last.
     #[inline(always)]
-    pub fn put_folio<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, frame: Pfn) {
+    pub fn put_folio<L: Layout>(&mut self, mm: &Mm<M, L>, frame: Pfn) {
         if mm.frames.folio(frame).refs().put() {
             self.give_frame(mm, frame);
         }
     }
 
     /// Takes an empty table.
-    pub fn take_table<S: Strategy<M>>(&mut self, mm: &Mm<M, S>) -> Option<TableId> {
-        self.tables.take(&mm.tables.pool, &mm.waiters).map(TableId)
+    pub fn take_table<L: Layout>(&mut self, mm: &Mm<M, L>) -> Option<TableId> {
+        let table = self.tables.take(&mm.tables.pool, &mm.waiters).map(TableId)?;
+        mm.tables.get(table).revive();
+        Some(table)
     }
 
     /// Gives back a table that was never installed, or that no core can still see.
-    pub fn give_table<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, table: TableId) {
+    pub fn give_table<L: Layout>(&mut self, mm: &Mm<M, L>, table: TableId) {
         self.tables.give(&mm.tables.pool, &mm.waiters, table.0);
+    }
+
+    /// Makes all cores, this one too, forget the translations that they have cached.
+    pub fn shoot_down(&mut self) {
+        let from_ns = M::now_ns();
+        M::shootdown();
+        self.tlb.flush();
+        self.shootdowns.count += 1;
+        self.shootdowns.ns += M::now_ns() - from_ns;
+    }
+
+    /// What may be deferred, or changed where nodes are deferred.
+    pub(super) fn writer_section(&self) -> ReadSection {
+        self.rcu.writer_section()
+    }
+
+    /// Lets what this core has deferred go as soon as no reader can use it.
+    pub fn flush_deferred(&self) {
+        self.rcu.writer_section().flush();
+    }
+
+    /// Keeps a table that is out of the tree until no core can have cached a way to it.
+    pub(super) fn gather_table(&mut self, table: TableId) {
+        self.zapped_tables.push(table);
+    }
+
+    /// Whether anything was gathered.
+    pub(super) fn has_gathered(&self) -> bool {
+        !(self.zapped.is_empty() && self.zapped_tables.is_empty())
+    }
+
+    /// Frees what was gathered: no core has it cached any more.
+    pub(super) fn free_gathered<L: Layout>(&mut self, mm: &Mm<M, L>) {
+        while let Some(frame) = self.zapped.pop() {
+            self.put_folio(mm, frame);
+        }
+        while let Some(table) = self.zapped_tables.pop() {
+            self.free_table(mm, table);
+        }
+    }
+
+    /// The child of this core's last fork exits.
+    pub fn end_child<L: Layout>(&mut self, mm: &Mm<M, L>) {
+        while let Some(frame) = self.child.pop() {
+            mm.frames.folio(frame).mapcount().fetch_sub(1, Ordering::Relaxed);
+            self.put_folio(mm, frame);
+        }
+    }
+
+    /// Frees a VMA that nobody finds any more, after a grace period of RCU.
+    pub fn free_vma<L: Layout>(&mut self, mm: &Mm<M, L>, vma: VmaId) {
+        let (vmas, waiters) = (Arc::clone(&mm.vmas), Arc::clone(&mm.waiters));
+        mm.backlog.add();
+        self.rcu.writer_section().defer(move || vmas.free_deferred(&waiters, vma));
+    }
+
+    /// Frees a VMA at once: no fault refers to it, or those that may expect it to be
+    /// another one (`SLAB_TYPESAFE_BY_RCU`).
+    pub fn free_vma_now<L: Layout>(&mut self, mm: &Mm<M, L>, vma: VmaId) {
+        mm.vmas.free(&mm.waiters, vma);
+    }
+
+    /// Gives back a table that was installed, after a grace period of RCU: walkers take no
+    /// lock.
+    pub fn free_table<L: Layout>(&mut self, mm: &Mm<M, L>, table: TableId) {
+        let (tables, waiters) = (Arc::clone(&mm.tables), Arc::clone(&mm.waiters));
+        mm.backlog.add();
+        self.rcu.writer_section().defer(move || tables.free_deferred(&waiters, table));
     }
 
     /// Counts pages of the space.
     #[inline(always)]
-    pub fn add_rss<S: Strategy<M>>(&mut self, mm: &Mm<M, S>, member: Member, pages: i64) {
+    pub fn add_rss<L: Layout>(&mut self, mm: &Mm<M, L>, member: Member, pages: i64) {
         self.rss.add(&mm.rss, &mm.waiters, member, pages);
     }
 
     /// Adds to the bytes in page tables.
-    pub fn add_pgtables<S: Strategy<M>>(&self, mm: &Mm<M, S>) {
-        mm.field(S::LAYOUT.pgtables_bytes).fetch_add(PAGE_BYTES, Ordering::Relaxed);
+    pub fn add_pgtables<L: Layout>(&self, mm: &Mm<M, L>) {
+        mm.field(L::MM.pgtables_bytes).fetch_add(PAGE_BYTES, Ordering::Relaxed);
     }
 
     /// Sleeps as I/O that takes `ns` would, and notes how long it really was.
@@ -148,7 +247,7 @@ impl<M: Machine> Core<M> {
     }
 
     /// Gives back all that the core kept, and folds its counters.
-    pub fn retire<S: Strategy<M>>(&mut self, mm: &Mm<M, S>) {
+    pub fn retire<L: Layout>(&mut self, mm: &Mm<M, L>) {
         self.frames.retire(&mm.frames.pool, &mm.waiters);
         self.tables.retire(&mm.tables.pool, &mm.waiters);
         self.rss.fold(&mm.rss, &mm.waiters);

@@ -1,46 +1,51 @@
-//! The end of a space (Linux 7.2 `exit_mmap`): all VMAs are detached, all pages
-//! zapped, all tables freed, files put; VMAs are freed after a grace period.
+//! The end of a space (Linux 7.2 `exit_mmap`): all VMAs are detached, all pages zapped, all
+//! tables freed, files put, VMAs freed.
 
+use super::hooks::Hooks;
 use super::vma::VmaFields;
-use super::vma_tree::Writer;
+use super::vma_tree::Edit;
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
-use crate::strategy::Strategy;
-use std::sync::Arc;
+use crate::mm::layout::Layout;
 
-impl<M: Machine, S: Strategy<M>> Mm<M, S> {
-    /// Unmaps everything, and empties the page cache.
-    pub fn exit(&self, core: &mut Core<M>) {
-        let section = core.read_section();
+impl<M: Machine, L: Layout> Mm<M, L> {
+    /// Unmaps everything, and empties the page cache. No core faults any more.
+    pub fn exit(&self, hooks: &dyn Hooks<M>, core: &mut Core<M>) {
+        self.unmap_all(hooks, core);
+        self.empty_cache(core);
+    }
+
+    /// Unmaps everything in one pass. No core faults.
+    pub fn unmap_all(&self, hooks: &dyn Hooks<M>, core: &mut Core<M>) {
         let lock = self.mmap_lock().write();
-        S::begin(self);
-        let root = self.field(S::LAYOUT.mt_root);
+        hooks.begin();
+        let (section, root) = (core.writer_section(), self.field(L::MM.mt_root));
         let mut vmas = Vec::new();
         self.tree.for_each(root, |vma| vmas.push(vma));
-        let writer = Writer { root, section: &section, waiters: &self.waiters };
-        for id in &vmas {
-            S::start_write(self, self.vmas.get(*id));
-        }
-        self.tree.clear(&writer);
-        for id in &vmas {
-            S::detach(self, self.vmas.get(*id));
-        }
-        S::end(self);
+        vmas.iter().for_each(|id| hooks.start_write(self.vma(*id)));
+        hooks.begin_tree();
+        self.tree.clear(&Edit { root, section: &section, waiters: &self.waiters });
+        hooks.end_tree();
+        drop(section);
+        vmas.iter().for_each(|id| hooks.detach(self.vma(*id)));
+        hooks.end();
         let lock = lock.downgrade();
-        S::before_zap(self);
         self.zap_share(core, 0, 1);
         self.free_tables(core);
-        for id in vmas {
-            if let Some(file) = self.vmas.get(id).file() {
-                self.files[file].refs().put();
+        for vma in vmas.into_iter().map(|id| self.vma(id)) {
+            if let Some(file) = vma.file() {
+                let rmap = &self.rmaps[file];
+                let _write = rmap.lock().write();
+                rmap.remove(vma.id);
+                if !hooks.defers_fput() {
+                    self.files[file].refs().put();
+                }
             }
-            self.field(S::LAYOUT.map_count).fetch_sub(1, Ordering::Relaxed);
-            let (vmas, waiters) = (Arc::clone(&self.vmas), Arc::clone(&self.waiters));
-            section.defer(move || vmas.pool.give(&waiters, id.0));
+            self.field(L::MM.map_count).fetch_sub(1, Ordering::Relaxed);
+            hooks.free(core, vma);
         }
         drop(lock);
-        drop(section);
-        self.empty_cache(core);
+        hooks.drain(core);
     }
 
     fn empty_cache(&self, core: &mut Core<M>) {

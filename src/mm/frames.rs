@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Real memory for frames, populated when it is made. One serves all storms of a
 /// run in turn.
@@ -91,7 +91,16 @@ pub mod flag {
     pub const UPTODATE: u64 = 1 << 1;
     /// Somebody waits for its lock (`PG_waiters`).
     pub const WAITERS: u64 = 1 << 2;
+    /// Reading it shall start the reading of those behind it (`PG_readahead`).
+    pub const READAHEAD: u64 = 1 << 3;
+    /// The lock is that of a read which nobody waits for yet.
+    pub const IO: u64 = 1 << 4;
+    /// Its content is newer than the file's (`PG_dirty`).
+    pub const DIRTY: u64 = 1 << 5;
 }
+
+/// First word of the content of a frame that is free.
+pub const POISON: u64 = 0x6b6b_6b6b_6b6b_6b6b;
 
 /// `mapping` of a folio that belongs to no file.
 pub const ANON: u64 = u64::MAX >> 16;
@@ -150,16 +159,24 @@ pub struct Frames<M: Machine> {
     pub pool: Pool<M>,
     arena: Arc<Arena>,
     body: bool,
+    /// A page that is copied may be written meanwhile.
+    source_may_change: bool,
+    /// How often each frame has been freed, where translations are cached.
+    generations: Box<[AtomicU32]>,
 }
 
 impl<M: Machine> Frames<M> {
     /// The first `count` frames of `arena`. With a `body`, pages are cleared and
-    /// copied; else only the bookkeeping is done.
-    pub fn new(arena: Arc<Arena>, count: usize, body: bool) -> Self {
+    /// copied; else only the bookkeeping is done. `source_may_change`: mappings are shared
+    /// and written, or page tables change while pages are accessed.
+    pub fn new(arena: Arc<Arena>, count: usize, body: bool, source_may_change: bool) -> Self {
         let needed = if body && M::HAS_MEMORY { count } else { 0 };
         assert!(needed <= arena.frames(), "the arena has memory for every frame");
         let folios = slots(count, |_| Folio(M::Line::new(&FOLIO, [0; LINE_WORDS])));
-        Self { folios, pool: Pool::new(&ZONE, 1, count as u32), arena, body }
+        let counted = if M::HAS_TLB { count } else { 0 };
+        let generations = (0..counted).map(|_| AtomicU32::new(0)).collect();
+        let pool = Pool::new(&ZONE, 1, count as u32);
+        Self { folios, pool, arena, body, source_may_change, generations }
     }
 
     /// Frames that there are, the zero page included.
@@ -176,6 +193,24 @@ impl<M: Machine> Frames<M> {
     #[inline(always)]
     pub fn folio(&self, frame: Pfn) -> &Folio<M> {
         &self.folios[frame.0 as usize]
+    }
+
+    /// Makes a frame a free one's: no reference, no mapping; poison in its content.
+    #[inline(always)]
+    pub fn forget(&self, frame: Pfn) {
+        self.folio(frame).forget();
+        if M::HAS_TLB {
+            // Relaxed: cores of a world with translations run on one thread.
+            self.generations[frame.0 as usize].fetch_add(1, Ordering::Relaxed);
+        }
+        if self.has_content() {
+            self.word(frame, 0).store(POISON, Ordering::Relaxed);
+        }
+    }
+
+    /// How often a frame has been freed; told only in a world with cached translations.
+    pub fn generation(&self, frame: Pfn) -> u32 {
+        self.generations[frame.0 as usize].load(Ordering::Relaxed)
     }
 
     /// A word of a frame's content; only where pages have content.
@@ -205,10 +240,20 @@ impl<M: Machine> Frames<M> {
         }
         if self.has_content() {
             assert_ne!(from, to, "a page is not copied to itself");
+            if self.source_may_change {
+                // Word by word, since somebody may write to the page through a shared
+                // mapping, and in no order, as a copy in the kernel has none.
+                for index in 0..PAGE_BYTES as usize / 8 {
+                    let word = self.word(from, index).load(Ordering::Relaxed);
+                    self.word(to, index).store(word, Ordering::Relaxed);
+                }
+                return;
+            }
             let (from, to) = (self.arena.page(from), self.arena.page(to));
-            // SAFETY: two different pages of the arena. `to` is unpublished; `from` is a
-            // page-cache page, which is written only before it is published, since
-            // shared file writes are refused when the workload is read.
+            // SAFETY: two different pages of the arena. `to` is unpublished. `from` is
+            // write-protected wherever it is mapped, or a page-cache page, which is written
+            // only before it is published, since no mapping of the space is shared and
+            // writable (`source_may_change`).
             unsafe { std::ptr::copy_nonoverlapping(from, to, PAGE_BYTES as usize) };
         }
     }
@@ -222,7 +267,7 @@ mod tests {
     #[test]
     fn pages_are_cleared_and_copied() {
         let arena = Arena::new(4).expect("16 KiB can be had");
-        let frames = Frames::<Host>::new(arena, 4, true);
+        let frames = Frames::<Host>::new(arena, 4, true, false);
         frames.word(Pfn(2), 0).store(5, Ordering::Relaxed);
         frames.word(Pfn(2), 511).store(6, Ordering::Relaxed);
         frames.copy(Pfn(2), Pfn(3));

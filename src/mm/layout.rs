@@ -10,6 +10,26 @@ use crate::sync::spinlock::LockWords;
 /// Lines of `mm_struct` that faults and writers touch.
 pub const MM_LINES: usize = 3;
 
+/// In which kernel's layout a space is.
+pub trait Layout: Send + Sync + 'static {
+    /// Where the fields of `mm_struct` are.
+    const MM: &'static MmLayout;
+}
+
+/// See [`LINUX_7_2`].
+pub struct Linux7_2;
+
+impl Layout for Linux7_2 {
+    const MM: &'static MmLayout = &LINUX_7_2;
+}
+
+/// See [`LINUX_6_2`].
+pub struct Linux6_2;
+
+impl Layout for Linux6_2 {
+    const MM: &'static MmLayout = &LINUX_6_2;
+}
+
 /// A word of a structure: which of its lines, and where on it.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
@@ -38,6 +58,9 @@ pub struct MmLayout {
     pub map_count: Field,
     /// Lock of the upper page-table levels, and of `anon_vma` of a VMA.
     pub page_table_lock: (usize, LockWords),
+    /// Count of writers that have let go of mmap_lock (and, in a sequence count, taken
+    /// it): what locks of VMAs are compared with.
+    pub mm_lock_seq: Field,
     /// Count of mmap_lock.
     pub mmap_count: Field,
     /// Line of mmap_lock's owner.
@@ -94,6 +117,7 @@ pub const LINUX_7_2: MmLayout = MmLayout {
     pgtables_bytes: Field { line: 1, word: 1 },
     map_count: Field { line: 1, word: 2 },
     page_table_lock: (1, LockWords { locked: 3, tail: 4 }),
+    mm_lock_seq: Field { line: 2, word: 6 },
     mmap_count: Field { line: 1, word: 5 },
     mmap_owner_line: 2,
     mmap_queue_line: 2,
@@ -129,14 +153,14 @@ static QUEUE_6_2: LineName = LineName {
         "mmap_lock.osq.tail",
         "mmap_lock.wait_lock",
         "mmap_lock.wait_lock.tail",
-        "",
+        "mm_lock_seq",
         "",
         "",
         "",
     ],
 };
 
-/// Linux 6.1 and 6.2 with the usual options: count and owner of `mmap_lock` (offsets 112
+/// Linux 6.1 to 6.4 with the usual options: count and owner of `mmap_lock` (offsets 112
 /// and 120) end the line on which `pgd` (72), `mm_users` and `pgtables_bytes` are, so a
 /// fault that only reads the page tables drags the lock along (computed from the order of
 /// fields in `include/linux/mm_types.h`).
@@ -149,6 +173,8 @@ pub const LINUX_6_2: MmLayout = MmLayout {
     pgtables_bytes: Field { line: 1, word: 2 },
     map_count: Field { line: 1, word: 3 },
     page_table_lock: (1, LockWords { locked: 4, tail: 5 }),
+    // Since 6.4, behind `mmlist`; no scheme of an earlier kernel looks at it.
+    mm_lock_seq: Field { line: 2, word: 4 },
     mmap_count: Field { line: 1, word: 6 },
     mmap_owner_line: 1,
     mmap_queue_line: 2,

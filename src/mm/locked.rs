@@ -10,22 +10,22 @@ use super::fault::{
 use super::vma::Vma;
 use super::{Core, Mm, stage};
 use crate::machine::Machine;
-use crate::strategy::Strategy;
+use crate::mm::layout::Layout;
 
-/// A VMA that mmap_lock protects.
-struct Held<'a, M: Machine, S: Strategy<M>>(&'a Vma<M, S>);
+/// A VMA that mmap_lock protects, held for reading or for writing.
+pub(super) struct Held<'a, M: Machine>(pub &'a Vma<M>);
 
-impl<M: Machine, S: Strategy<M>> Protection<M, S> for Held<'_, M, S> {
-    type Vma = Vma<M, S>;
+impl<M: Machine, L: Layout> Protection<M, L> for Held<'_, M> {
+    type Vma = Vma<M>;
     const ALLOCATES_TABLES: bool = true;
     const WAITS: bool = true;
 
     #[inline(always)]
-    fn vma(&self) -> &Vma<M, S> {
+    fn vma(&self) -> &Vma<M> {
         self.0
     }
 
-    fn prepare_anon_vma(&self, mm: &Mm<M, S>) -> Result<(), Fallback> {
+    fn prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback> {
         mm.prepare_anon_vma(self.0);
         Ok(())
     }
@@ -33,7 +33,7 @@ impl<M: Machine, S: Strategy<M>> Protection<M, S> for Held<'_, M, S> {
     #[inline(always)]
     fn lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, S>,
+        mm: &'a Mm<M, L>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         Ok(walk.lock(mm))
@@ -42,8 +42,8 @@ impl<M: Machine, S: Strategy<M>> Protection<M, S> for Held<'_, M, S> {
 
 /// Handles a fault under mmap_lock from beginning to end.
 #[inline]
-pub fn fault<M: Machine, S: Strategy<M>>(
-    mm: &Mm<M, S>,
+pub fn fault<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     mut request: Request,
 ) -> Outcome {
@@ -64,8 +64,8 @@ pub fn fault<M: Machine, S: Strategy<M>>(
 }
 
 #[inline(always)]
-fn attempt<M: Machine, S: Strategy<M>>(
-    mm: &Mm<M, S>,
+fn attempt<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
 ) -> Result<Outcome, Stop> {
@@ -77,8 +77,8 @@ fn attempt<M: Machine, S: Strategy<M>>(
     let vma = mm.find_vma(request.addr);
     M::mark(stage::LOOKUP);
     let result = match vma {
-        Some(vma) if fault::allows(vma, request.access()) => {
-            fault::handle(mm, core, request, &Held(vma))
+        Some(vma) if fault::allows(vma.vma, request.access()) => {
+            fault::handle(mm, core, request, &Held(vma.vma))
         }
         _ => Ok(failed(request, End::Segv)),
     };
@@ -103,8 +103,8 @@ pub fn failed(request: Request, end: End) -> Outcome {
 /// # Errors
 /// The request with which the strategy tries again, where it has waited.
 #[cold]
-pub fn after<M: Machine, S: Strategy<M>>(
-    mm: &Mm<M, S>,
+pub fn after<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
     stop: Stop,

@@ -5,42 +5,54 @@
 //! each table, a page cache, frames of real memory, reference counts, rss.
 
 pub mod addr;
+mod backlog;
 pub mod books;
 pub mod core;
+mod ensure;
 pub mod exit;
 pub mod fault;
 pub mod frames;
+pub mod hooks;
 pub mod layout;
 pub mod locked;
-pub mod mmap;
 pub mod page_cache;
 pub mod page_table;
+mod placed;
+pub mod point;
 pub mod pool;
+mod populate;
 pub mod reset;
+mod rmap;
 pub mod rss;
 mod slots;
 pub mod stage;
+mod tlb;
+mod translate;
 pub mod vma;
 pub mod vma_tree;
 mod wait;
+pub mod writer;
 mod zap;
 
-pub use self::core::{Attempts, Core};
+pub use self::core::{Attempts, Core, Shootdowns};
+pub use self::placed::Placed;
+pub use self::translate::Trap;
 
-use self::addr::{Level, Pfn, Pte, Vaddr};
-use self::fault::Access;
+use self::addr::{Level, Vaddr};
+use self::backlog::Backlog;
 use self::frames::{Arena, Frames};
-use self::layout::Field;
+use self::layout::{Field, Layout};
 use self::page_cache::File;
 use self::page_table::{TableId, Tables};
+use self::rmap::Rmap;
 use self::rss::Rss;
-use self::vma::{Vma, VmaFields, Vmas};
+use self::vma::{Vma, VmaFields, VmaId, VmaRef, Vmas};
 use self::vma_tree::VmaTree;
 use crate::machine::{LINE_WORDS, Line, Machine, Ordering, Word};
-use crate::strategy::Strategy;
 use crate::sync::rcu::Rcu;
 use crate::sync::rwsem::{Home, OwnerWords, RwSem, WaitQueue};
-use crate::sync::spinlock::{SpinLock, Waiters};
+use crate::sync::spinlock::{SpinGuard, SpinLock, Waiters};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// How large a space is, and how it behaves.
@@ -58,22 +70,22 @@ pub struct Config {
     pub entry_prefetch: bool,
     /// Whether pages are cleared, copied and written.
     pub real_body: bool,
+    /// Whether a page may be written while it is copied.
+    pub source_may_change: bool,
+    /// Whether `mremap` may move a page between the fault that maps it and the access.
+    pub pages_move: bool,
 }
 
-/// A touch that no page table allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trap;
-
 /// An address space: what `mm_struct` points to.
-pub struct Mm<M: Machine, S: Strategy<M>> {
+pub struct Mm<M: Machine, L: Layout> {
     lines: [M::Line; layout::MM_LINES],
-    /// The strategy's own.
-    pub words: S::MmWords,
+    layout: PhantomData<fn() -> L>,
     config: Config,
+    backlog: Arc<Backlog>,
     rcu: Rcu,
     queue: WaitQueue,
     waiters: Arc<Waiters<M>>,
-    vmas: Arc<Vmas<M, S>>,
+    vmas: Arc<Vmas<M>>,
     tree: VmaTree<M>,
     tables: Arc<Tables<M>>,
     /// The top table as the processor knows it (CR3), without a look at `mm_struct`.
@@ -81,31 +93,38 @@ pub struct Mm<M: Machine, S: Strategy<M>> {
     frames: Frames<M>,
     rss: Rss<M>,
     files: Vec<File<M>>,
+    rmaps: Vec<Rmap<M>>,
 }
 
-impl<M: Machine, S: Strategy<M>> Mm<M, S> {
+impl<M: Machine, L: Layout> Mm<M, L> {
     /// An empty space, with these files in its page cache.
     pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
-        let lines = S::LAYOUT.lines.map(|name| M::Line::new(name, [0; LINE_WORDS]));
-        let (waiters, tables) = (Waiters::new(config.cores), Tables::new(config.tables));
+        let lines = L::MM.lines.map(|name| M::Line::new(name, [0; LINE_WORDS]));
+        let waiters = Arc::new(Waiters::new(config.cores));
+        let backlog = Arc::<Backlog>::default();
+        let tables = Tables::new(config.tables, Arc::clone(&backlog));
+        let rmap = |_: &File<M>| Rmap::new(Arc::clone(&waiters), config.cores, config.vmas);
+        let rmaps = files.iter().map(rmap).collect();
         let top = TableId(tables.pool.take(&waiters).expect("a space has a table at least"));
         let mm = Self {
             lines,
-            words: S::mm_words(),
+            layout: PhantomData,
             rcu: Rcu::new(),
             queue: WaitQueue::new(config.cores),
-            waiters: Arc::new(waiters),
-            vmas: Arc::new(Vmas::new(config.vmas)),
+            waiters,
+            vmas: Arc::new(Vmas::new(config.vmas, Arc::clone(&backlog))),
+            backlog,
             tree: VmaTree::new(config.vmas),
             tables: Arc::new(tables),
             top,
-            frames: Frames::new(arena, config.frames, config.real_body),
+            frames: Frames::new(arena, config.frames, config.real_body, config.source_may_change),
             rss: Rss::default(),
             files,
+            rmaps,
             config,
         };
-        mm.field(S::LAYOUT.mm_users).store(mm.config.cores as u64, Ordering::Relaxed);
-        mm.field(S::LAYOUT.pgd).store(top.to_entry(), Ordering::Release);
+        mm.field(L::MM.mm_users).store(mm.config.cores as u64, Ordering::Relaxed);
+        mm.field(L::MM.pgd).store(top.to_entry(), Ordering::Release);
         mm
     }
 
@@ -120,6 +139,11 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
         self.config.cores
     }
 
+    /// The most VMAs and tables that ever waited for readers to leave.
+    pub fn deferred_free_peak(&self) -> u64 {
+        self.backlog.peak()
+    }
+
     /// The lock that writers take, and faults that nothing else protects.
     #[inline(always)]
     pub fn mmap_lock(&self) -> RwSem<'_, Self> {
@@ -129,70 +153,55 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     /// What every fault does first: the request for mmap_lock's line, where it is on.
     #[inline(always)]
     pub fn enter_fault(&self) {
-        if self.config.entry_prefetch || S::LAYOUT.entry_prefetch {
-            self.lines[S::LAYOUT.mmap_count.line].prefetch_w();
+        if self.config.entry_prefetch || L::MM.entry_prefetch {
+            self.lines[L::MM.mmap_count.line].prefetch_w();
         }
     }
 
     /// The lock of the upper page-table levels and of `anon_vma`.
     #[inline(always)]
     fn page_table_lock(&self) -> SpinLock<'_, M> {
-        let (line, words) = S::LAYOUT.page_table_lock;
+        let (line, words) = L::MM.page_table_lock;
         SpinLock::new(&self.lines[line], words)
     }
 
-    /// Puts page `index` of a file where a storm may find it: into the cache, or with
-    /// only its place in the index, so that reading it in allocates nothing.
-    ///
-    /// # Panics
-    /// Where the space was made with too few frames.
-    pub fn populate(&self, core: &mut Core<M>, file: usize, index: u64, cached: bool) {
-        if !cached {
-            return self.files[file].reserve(index, &self.waiters);
+    /// The lock of the entries of a table that points to tables: pmd lock in the pmd table
+    /// itself, above it one lock for the space.
+    fn lock_of_entries(&self, table: TableId, level: Level) -> SpinGuard<'_, M> {
+        match level {
+            Level::Pmd => self.tables.get(table).lock(&self.waiters),
+            _ => self.page_table_lock().lock(&self.waiters),
         }
-        let frame = core.take_frame(self).expect("the space was made with enough frames");
-        let mapping = self.files[file].mapping();
-        self.frames.folio(frame).init(mapping, index, frames::flag::UPTODATE);
-        self.write_file_content(file, index, frame);
-        assert!(self.files[file].insert(index, frame, &self.waiters), "a page is cached once");
     }
 
     /// Looks up the VMA at `addr`. Runs in a read section; what it finds may go at
     /// any time unless mmap_lock is held.
     #[inline(always)]
-    pub fn find_vma(&self, addr: Vaddr) -> Option<&Vma<M, S>> {
-        let id = self.tree.find(self.field(S::LAYOUT.mt_root), addr)?;
-        let vma = self.vmas.get(id);
+    pub fn find_vma(&self, addr: Vaddr) -> Option<VmaRef<'_, M>> {
+        let vma = self.vma(self.tree.find(self.field(L::MM.mt_root), addr)?);
         vma.contains(addr).then_some(vma)
+    }
+
+    /// The VMA of this number.
+    #[inline(always)]
+    pub fn vma(&self, id: VmaId) -> VmaRef<'_, M> {
+        VmaRef { id, vma: self.vmas.get(id) }
     }
 
     /// The top page table.
     #[inline(always)]
     fn pgd(&self) -> TableId {
-        let entry = self.field(S::LAYOUT.pgd).load(Ordering::Relaxed);
+        let entry = self.field(L::MM.pgd).load(Ordering::Relaxed);
         TableId::from_entry(entry).expect("a space has a pgd as long as it lives")
     }
 
     /// Gives a VMA an `anon_vma`, where it has none: `page_table_lock` decides who is
     /// first (Linux 7.2 `__anon_vma_prepare`).
-    pub fn prepare_anon_vma(&self, vma: &Vma<M, S>) {
+    pub fn prepare_anon_vma(&self, vma: &Vma<M>) {
         let _lock = self.page_table_lock().lock(&self.waiters);
         if vma.anon_vma().load(Ordering::Relaxed) == 0 {
             vma.anon_vma().store(1, Ordering::Release);
         }
-    }
-
-    /// Whether a touch would trap: the walk that the processor does by itself. Returns
-    /// the frame that is mapped, where one is that counts.
-    #[inline(always)]
-    pub fn translate(&self, addr: Vaddr, access: Access) -> Result<Option<Pfn>, Trap> {
-        let tables = self.tables.all();
-        let pud = self.top.of(tables).child(addr.index(Level::Pgd)).ok_or(Trap)?;
-        let pmd = pud.of(tables).child(addr.index(Level::Pud)).ok_or(Trap)?;
-        let table = pmd.of(tables).child(addr.index(Level::Pmd)).ok_or(Trap)?;
-        let entry = table.of(tables).entry(addr.index(Level::Pte));
-        let pte = Pte(entry.load(Ordering::Acquire));
-        if pte.allows(access == Access::Write) { Ok(pte.frame()) } else { Err(Trap) }
     }
 
     /// The files of the page cache.
@@ -207,23 +216,23 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
 }
 
 /// mmap_lock lives in the space.
-impl<M: Machine, S: Strategy<M>> Home for Mm<M, S> {
+impl<M: Machine, L: Layout> Home for Mm<M, L> {
     type Machine = M;
-    const WORDS: OwnerWords = S::LAYOUT.mmap_owner;
+    const WORDS: OwnerWords = L::MM.mmap_owner;
 
     #[inline(always)]
     fn count(&self) -> Word<'_, M::Line> {
-        self.field(S::LAYOUT.mmap_count)
+        self.field(L::MM.mmap_count)
     }
 
     #[inline(always)]
     fn owner_line(&self) -> &M::Line {
-        &self.lines[S::LAYOUT.mmap_owner_line]
+        &self.lines[L::MM.mmap_owner_line]
     }
 
     #[inline(always)]
     fn queue_line(&self) -> &M::Line {
-        &self.lines[S::LAYOUT.mmap_queue_line]
+        &self.lines[L::MM.mmap_queue_line]
     }
 
     fn queue(&self) -> &WaitQueue {

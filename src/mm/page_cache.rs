@@ -27,7 +27,7 @@ static FILE_REF: LineName = LineName {
 
 static MAPPING: LineName = LineName {
     name: "mapping.i_pages",
-    words: ["i_pages.xa_head", "xa_lock", "xa_lock.tail", "nrpages", "", "", "", ""],
+    words: ["i_pages.xa_head", "xa_lock", "xa_lock.tail", "nrpages", "tagged", "", "", ""],
 };
 
 static INODE: LineName =
@@ -44,6 +44,7 @@ static NODES: LineName =
 
 const XA_LOCK: LockWords = LockWords { locked: 1, tail: 2 };
 const NRPAGES: usize = 3;
+const TAGGED: usize = 4;
 const WAIT_LOCK: LockWords = LockWords { locked: 0, tail: 1 };
 
 struct Node<M: Machine>([M::Line; SLOTS as usize / LINE_WORDS]);
@@ -54,6 +55,21 @@ impl<M: Machine> Node<M> {
         let slot = (index % SLOTS) as usize;
         Word::new(&self.0[slot / LINE_WORDS], slot % LINE_WORDS)
     }
+}
+
+/// What a page of a file is like when a round starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageState {
+    /// Not in the page cache.
+    Absent,
+    /// Cached, and nothing else.
+    Cached,
+    /// Cached, and locked by a read that is under way.
+    Locked,
+    /// Cached, but its content must be read first.
+    NotUptodate,
+    /// Cached, and marked: who finds it starts the reading of those behind it.
+    Readahead,
 }
 
 /// A file: its open description, inode and page cache.
@@ -122,6 +138,11 @@ impl<M: Machine> File<M> {
     #[inline(always)]
     pub fn pages(&self) -> u64 {
         self.inode.load(0, Ordering::Relaxed)
+    }
+
+    /// Sets the length, and returns what it was.
+    pub fn set_pages(&self, pages: u64) -> u64 {
+        self.inode.swap(0, pages, Ordering::AcqRel)
     }
 
     /// `f_ra.mmap_miss`: lowered by a hit where it is above zero, as by
@@ -221,6 +242,19 @@ impl<M: Machine> File<M> {
         Some(Pfn(frame as u32))
     }
 
+    /// Tags a page as dirty in the index: what matters is its lock, so the tag is a count
+    /// on the line of the lock.
+    pub fn tag_dirty(&self, waiters: &Waiters<M>) {
+        let _lock = self.lock(waiters);
+        let tagged = self.mapping.load(TAGGED, Ordering::Relaxed);
+        self.mapping.store(TAGGED, tagged + 1, Ordering::Relaxed);
+    }
+
+    /// Whether pages of it have been written through shared mappings.
+    pub fn is_written(&self) -> bool {
+        self.mapping.load(TAGGED, Ordering::Relaxed) > 0
+    }
+
     /// Calls `on` with each cached page and its frame. The caller is alone.
     pub fn for_each_cached(&self, mut on: impl FnMut(u64, Pfn)) {
         let root = self.mapping.load(0, Ordering::Relaxed);
@@ -271,4 +305,5 @@ impl<M: Machine> File<M> {
     }
 }
 
-const VALUE: u64 = (1 << crate::machine::VALUE_BITS) - 1;
+/// All bits of a word's value.
+pub(super) const VALUE: u64 = (1 << crate::machine::VALUE_BITS) - 1;

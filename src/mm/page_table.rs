@@ -4,21 +4,25 @@
 //! `__pud_alloc`) and `include/linux/mm.h` (`pmd_lockptr`, `pud_lockptr`).
 
 use super::addr::{ENTRIES, PAGE_SHIFT};
+use super::backlog::Backlog;
 use super::pool::Pool;
 use super::slots::slots;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use crate::sync::spinlock::{LockWords, SpinGuard, SpinLock, Waiters};
+use std::sync::Arc;
 
 static ENTRY_LINE: LineName =
     LineName { name: "page_table.entries", words: ["0", "1", "2", "3", "4", "5", "6", "7"] };
 
 static PTDESC: LineName =
-    LineName { name: "ptdesc.ptl", words: ["ptl", "ptl.tail", "", "", "", "", "", ""] };
+    LineName { name: "ptdesc.ptl", words: ["ptl", "ptl.tail", "freed", "", "", "", "", ""] };
 
 static POOL: LineName =
     LineName { name: "zone.tables", words: ["lock", "lock.tail", "free", "", "", "", "", ""] };
 
 const PTL: LockWords = LockWords { locked: 0, tail: 1 };
+/// 1 in a table that was freed, until it is used again.
+const POISON: usize = 2;
 const PRESENT: u64 = 1;
 
 /// Number of a table in [`Tables`].
@@ -84,6 +88,17 @@ impl<M: Machine> Table<M> {
         SpinLock::new(&self.ptdesc, PTL).try_lock()
     }
 
+    /// Whether it is in use; one that was freed is not.
+    #[inline(always)]
+    pub fn is_alive(&self) -> bool {
+        self.ptdesc.load(POISON, Ordering::Relaxed) == 0
+    }
+
+    /// It is about to be used again.
+    pub fn revive(&self) {
+        self.ptdesc.store(POISON, 0, Ordering::Relaxed);
+    }
+
     /// Whether no entry is set.
     pub fn is_empty(&self) -> bool {
         (0..ENTRIES).all(|index| self.entry(index).load(Ordering::Relaxed) == 0)
@@ -95,13 +110,22 @@ pub struct Tables<M: Machine> {
     slots: Box<[Table<M>]>,
     /// The free ones.
     pub pool: Pool<M>,
+    backlog: Arc<Backlog>,
 }
 
 impl<M: Machine> Tables<M> {
     /// `count` tables.
-    pub fn new(count: u32) -> Self {
+    pub fn new(count: u32, backlog: Arc<Backlog>) -> Self {
         let slots = slots(count as usize, |_| Table::new());
-        Self { slots, pool: Pool::new(&POOL, 0, count) }
+        Self { slots, pool: Pool::new(&POOL, 0, count), backlog }
+    }
+
+    /// Makes a table a free one that waited for walkers to leave; whoever still locks it
+    /// finds poison.
+    pub fn free_deferred(&self, waiters: &Waiters<M>, id: TableId) {
+        self.backlog.remove();
+        self.get(id).ptdesc.store(POISON, 1, Ordering::Relaxed);
+        self.pool.give(waiters, id.0);
     }
 
     /// All of them, by number.

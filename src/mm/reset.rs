@@ -3,26 +3,27 @@
 
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
-use crate::strategy::Strategy;
+use crate::mm::layout::Layout;
 
-impl<M: Machine, S: Strategy<M>> Mm<M, S> {
+impl<M: Machine, L: Layout> Mm<M, L> {
     /// Zaps part `share` of `shares` of all page tables: contiguous in addresses, so
     /// that a thread gets back the frames of the slice it touched.
     pub fn zap_share(&self, core: &mut Core<M>, share: usize, shares: usize) {
         let mut tables = Vec::new();
         self.for_each_page_table(|table, _| tables.push(table));
         let (from, to) = (tables.len() * share / shares, tables.len() * (share + 1) / shares);
-        let mut gathered = Vec::new();
         for table in &tables[from..to] {
-            self.zap_table(core, *table, &mut gathered);
+            self.zap_table(core, *table);
         }
     }
 
     /// Takes the pages that this core read out of the page cache again. All is zapped.
     pub fn evict_read_in(&self, core: &mut Core<M>) {
         while let Some((file, index)) = core.read_in.pop() {
-            let frame = self.files[file].remove(index, &self.waiters);
-            core.put_folio(self, frame.expect("what was read in is in the cache"));
+            // A truncate may have been faster.
+            if let Some(frame) = self.files[file].remove(index, &self.waiters) {
+                core.put_folio(self, frame);
+            }
         }
     }
 
@@ -30,7 +31,7 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
     /// All is zapped.
     pub fn forget_tables(&self, core: &mut Core<M>) {
         self.free_tables(core);
-        self.tree.for_each(self.field(S::LAYOUT.mt_root), |vma| {
+        self.tree.for_each(self.field(L::MM.mt_root), |vma| {
             self.vmas.get(vma).anon_vma().store(0, Ordering::Relaxed);
         });
     }

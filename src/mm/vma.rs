@@ -1,10 +1,13 @@
 //! Virtual memory areas.
 
 use super::addr::{PAGE_SHIFT, Vaddr};
+use super::backlog::Backlog;
 use super::pool::Pool;
 use super::slots::slots;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use crate::strategy::Strategy;
+use crate::sync::spinlock::Waiters;
+use std::ops::Deref;
+use std::sync::Arc;
 
 // As in Linux 7.2 (offsets computed from the order of fields in
 // `include/linux/mm_types.h`): what a lookup reads stands on the first line, what a
@@ -22,6 +25,11 @@ static FILE_LINE: LineName = LineName {
 
 static SLAB: LineName =
     LineName { name: "slab.vm_area", words: ["lock", "lock.tail", "free", "", "", "", "", ""] };
+
+/// The word of `vm_mm` on the first line: 1 where the VMA is in use.
+const MM: usize = 2;
+/// What it holds in a VMA that was freed.
+const POISON: u64 = 0x6b6b_6b6b;
 
 /// `vm_flags`.
 pub mod flag {
@@ -44,10 +52,26 @@ pub struct Mapping {
     pub flags: u64,
     /// The file that is mapped, by number.
     pub file: Option<usize>,
-    /// First page of the file.
+    /// First page of the file; of anonymous memory the number of the first page where it
+    /// was first mapped, which stays its name when it moves.
     pub pgoff: u64,
     /// Read faults map up to `1 << order` cached pages.
     pub fault_around_order: u8,
+}
+
+impl Mapping {
+    /// The parts below and from an address inside it.
+    pub fn split(&self, at: Vaddr) -> (Self, Self) {
+        assert!(self.start < at && at < self.end, "a mapping is split inside");
+        let pgoff = self.pgoff + ((at.0 - self.start.0) >> PAGE_SHIFT);
+        (Self { end: at, ..*self }, Self { start: at, pgoff, ..*self })
+    }
+
+    /// The same at another address.
+    pub fn moved_to(&self, start: Vaddr) -> Self {
+        let end = Vaddr(start.0 + (self.end.0 - self.start.0));
+        Self { start, end, ..*self }
+    }
 }
 
 /// What a fault reads of a VMA: from the VMA itself, or from a copy of it.
@@ -79,38 +103,54 @@ pub trait VmaFields {
     }
 }
 
-/// A `vm_area_struct`, and the words that strategy `S` adds to it.
+/// A `vm_area_struct`; what a strategy adds to it is in [`Space`](crate::strategy::Space).
 ///
 /// Fields change only under mmap_lock held for writing (`anon_vma`: under
 /// `page_table_lock`), and are published to readers by the `Release` store that
 /// links the VMA into the tree.
-pub struct Vma<M: Machine, S: Strategy<M>> {
+pub struct Vma<M: Machine> {
     lookup: M::Line,
     file: M::Line,
-    /// The strategy's own.
-    pub words: S::VmaWords,
 }
 
-impl<M: Machine, S: Strategy<M>> Vma<M, S> {
+impl<M: Machine> Vma<M> {
     fn new() -> Self {
         Self {
             lookup: M::Line::new(&LOOKUP_LINE, [0; LINE_WORDS]),
             file: M::Line::new(&FILE_LINE, [0; LINE_WORDS]),
-            words: S::vma_words(),
         }
     }
 
     /// Fills in a VMA that nobody else knows yet.
-    pub fn init(&self, mapping: &Mapping) {
+    pub fn init(&self, mapping: &Mapping, has_anon_vma: bool) {
+        self.lookup.store(MM, 1, Ordering::Relaxed);
+        self.file.store(0, u64::from(has_anon_vma), Ordering::Relaxed);
+        self.change(mapping);
+    }
+
+    /// Changes its fields. Its file stays.
+    pub fn change(&self, mapping: &Mapping) {
         let (lookup, file, relaxed) = (&self.lookup, &self.file, Ordering::Relaxed);
         lookup.store(0, mapping.start.0, relaxed);
         lookup.store(1, mapping.end.0, relaxed);
-        lookup.store(2, 1, relaxed);
         lookup.store(3, mapping.flags, relaxed);
-        file.store(0, 0, relaxed);
         file.store(1, mapping.pgoff, relaxed);
         file.store(2, mapping.file.map_or(0, |file| file as u64 + 1), relaxed);
         file.store(3, u64::from(mapping.fault_around_order), relaxed);
+    }
+
+    /// Whether it is in use (`vm_mm` is set): a VMA that was freed is not.
+    #[inline(always)]
+    pub fn is_alive(&self) -> bool {
+        self.lookup.load(MM, Ordering::Relaxed) == 1
+    }
+
+    /// Its fields, as a mapping. The caller excludes writers.
+    pub fn mapping(&self) -> Mapping {
+        let (start, end) = self.range();
+        let (flags, file, pgoff) = (self.flags(), self.file(), self.pgoff());
+        let fault_around_order = self.fault_around_order();
+        Mapping { start, end, flags, file, pgoff, fault_around_order }
     }
 
     /// The word of `anon_vma`: 0 or 1. It goes from 0 to 1 under `page_table_lock`.
@@ -120,7 +160,7 @@ impl<M: Machine, S: Strategy<M>> Vma<M, S> {
     }
 }
 
-impl<M: Machine, S: Strategy<M>> VmaFields for Vma<M, S> {
+impl<M: Machine> VmaFields for Vma<M> {
     #[inline(always)]
     fn range(&self) -> (Vaddr, Vaddr) {
         let relaxed = Ordering::Relaxed;
@@ -216,23 +256,61 @@ impl VmaFields for VmaCopy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VmaId(pub u32);
 
-/// All VMAs of a space, free ones included.
-pub struct Vmas<M: Machine, S: Strategy<M>> {
-    slots: Box<[Vma<M, S>]>,
-    /// The free ones.
-    pub pool: Pool<M>,
+/// A VMA, and its number: what a strategy finds its own words of it by.
+pub struct VmaRef<'a, M: Machine> {
+    /// Its number.
+    pub id: VmaId,
+    /// The VMA.
+    pub vma: &'a Vma<M>,
 }
 
-impl<M: Machine, S: Strategy<M>> Vmas<M, S> {
+impl<M: Machine> Clone for VmaRef<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M: Machine> Copy for VmaRef<'_, M> {}
+
+impl<M: Machine> Deref for VmaRef<'_, M> {
+    type Target = Vma<M>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Vma<M> {
+        self.vma
+    }
+}
+
+/// All VMAs of a space, free ones included.
+pub struct Vmas<M: Machine> {
+    slots: Box<[Vma<M>]>,
+    /// The free ones.
+    pub pool: Pool<M>,
+    backlog: Arc<Backlog>,
+}
+
+impl<M: Machine> Vmas<M> {
     /// `count` VMAs.
-    pub fn new(count: u32) -> Self {
+    pub fn new(count: u32, backlog: Arc<Backlog>) -> Self {
         let slots = slots(count as usize, |_| Vma::new());
-        Self { slots, pool: Pool::new(&SLAB, 0, count) }
+        Self { slots, pool: Pool::new(&SLAB, 0, count), backlog }
+    }
+
+    /// Makes a VMA a free one that waited for readers to leave.
+    pub fn free_deferred(&self, waiters: &Waiters<M>, id: VmaId) {
+        self.backlog.remove();
+        self.free(waiters, id);
+    }
+
+    /// Makes a VMA a free one; whoever still uses it finds poison.
+    pub fn free(&self, waiters: &Waiters<M>, id: VmaId) {
+        self.get(id).lookup.store(MM, POISON, Ordering::Relaxed);
+        self.pool.give(waiters, id.0);
     }
 
     /// One of them.
     #[inline(always)]
-    pub fn get(&self, id: VmaId) -> &Vma<M, S> {
+    pub fn get(&self, id: VmaId) -> &Vma<M> {
         &self.slots[id.0 as usize]
     }
 }

@@ -133,7 +133,7 @@ struct Shared<M: Machine> {
 }
 
 /// What a writer needs beside the tree.
-pub struct Writer<'a, M: Machine> {
+pub struct Edit<'a, M: Machine> {
     /// Word of the root: 0, or 1 + a node.
     pub root: Word<'a, M::Line>,
     /// Frees old nodes when readers are done.
@@ -175,7 +175,7 @@ impl<M: Machine> VmaTree<M> {
     }
 
     /// Adds a VMA that ends at `end` and overlaps no other.
-    pub fn insert(&self, writer: &Writer<'_, M>, end: Vaddr, vma: VmaId) {
+    pub fn insert(&self, writer: &Edit<'_, M>, end: Vaddr, vma: VmaId) {
         let root = writer.root.load(Ordering::Relaxed);
         let new = Entry { bound: end.0, slot: u64::from(vma.0) + 1 };
         if root == 0 {
@@ -193,7 +193,7 @@ impl<M: Machine> VmaTree<M> {
         }
     }
 
-    fn insert_below(&self, writer: &Writer<'_, M>, at: u64, bound: u64, new: Entry) -> Change {
+    fn insert_below(&self, writer: &Edit<'_, M>, at: u64, bound: u64, new: Entry) -> Change {
         let (mut entries, leaf) = self.node(at).entries(bound);
         let index = entries.partition_point(|entry| entry.bound < new.bound);
         if leaf {
@@ -215,7 +215,7 @@ impl<M: Machine> VmaTree<M> {
     }
 
     /// Takes out the VMA that ends at `end`.
-    pub fn remove(&self, writer: &Writer<'_, M>, end: Vaddr) {
+    pub fn remove(&self, writer: &Edit<'_, M>, end: Vaddr) {
         let root = writer.root.load(Ordering::Relaxed);
         assert_ne!(root, 0, "what is removed is in the tree");
         match self.remove_below(writer, root, ADDRESS_END, end.0) {
@@ -226,7 +226,7 @@ impl<M: Machine> VmaTree<M> {
         }
     }
 
-    fn remove_below(&self, writer: &Writer<'_, M>, at: u64, bound: u64, end: u64) -> Change {
+    fn remove_below(&self, writer: &Edit<'_, M>, at: u64, bound: u64, end: u64) -> Change {
         let (mut entries, leaf) = self.node(at).entries(bound);
         let index = entries.partition_point(|entry| entry.bound < end);
         if !leaf {
@@ -256,8 +256,58 @@ impl<M: Machine> VmaTree<M> {
         }
     }
 
+    /// Calls `on` with the VMAs that end behind `from`, in order, up to the first that ends
+    /// at `to` or behind. The caller holds mmap_lock.
+    pub fn for_each_in(
+        &self,
+        root: Word<'_, M::Line>,
+        from: Vaddr,
+        to: Vaddr,
+        mut on: impl FnMut(VmaId),
+    ) {
+        let root = root.load(Ordering::Relaxed);
+        if root != 0 {
+            self.visit_in(root, ADDRESS_END, (from.0, to.0), &mut on);
+        }
+    }
+
+    /// Whether to go on behind this subtree.
+    fn visit_in(
+        &self,
+        at: u64,
+        bound: u64,
+        (from, to): (u64, u64),
+        on: &mut impl FnMut(VmaId),
+    ) -> bool {
+        let (entries, leaf) = self.node(at).entries(bound);
+        entries.into_iter().filter(|entry| entry.bound > from).all(|entry| {
+            if !leaf {
+                return self.visit_in(entry.slot, entry.bound, (from, to), on);
+            }
+            on(VmaId(entry.slot as u32 - 1));
+            entry.bound < to
+        })
+    }
+
+    /// The last VMA that ends at `addr` or below. The caller holds mmap_lock.
+    pub fn before(&self, root: Word<'_, M::Line>, addr: Vaddr) -> Option<VmaId> {
+        let root = root.load(Ordering::Relaxed);
+        if root == 0 { None } else { self.last_below(root, ADDRESS_END, addr.0) }
+    }
+
+    fn last_below(&self, at: u64, bound: u64, addr: u64) -> Option<VmaId> {
+        let (entries, leaf) = self.node(at).entries(bound);
+        // Of inner nodes the first that ends behind the address may hold some that do not.
+        let upto = entries.partition_point(|entry| entry.bound <= addr);
+        let upto = if leaf { upto } else { (upto + 1).min(entries.len()) };
+        entries[..upto].iter().rev().find_map(|entry| match leaf {
+            true => Some(VmaId(entry.slot as u32 - 1)),
+            false => self.last_below(entry.slot, entry.bound, addr),
+        })
+    }
+
     /// Takes out every VMA.
-    pub fn clear(&self, writer: &Writer<'_, M>) {
+    pub fn clear(&self, writer: &Edit<'_, M>) {
         let root = writer.root.swap(0, Ordering::AcqRel);
         if root != 0 {
             self.visit(root, &mut |_| {}, &mut |node| self.retire(writer, node));
@@ -276,7 +326,7 @@ impl<M: Machine> VmaTree<M> {
     }
 
     /// Builds one or two nodes of `entries` in place of `old`.
-    fn replace(&self, writer: &Writer<'_, M>, old: u64, entries: &[Entry], leaf: bool) -> Change {
+    fn replace(&self, writer: &Edit<'_, M>, old: u64, entries: &[Entry], leaf: bool) -> Change {
         self.retire(writer, old);
         if entries.len() <= capacity(leaf) {
             return Change::One(self.build(writer, entries, leaf));
@@ -286,13 +336,13 @@ impl<M: Machine> VmaTree<M> {
         Change::Two(self.build(writer, left, leaf), bound, self.build(writer, right, leaf))
     }
 
-    fn build(&self, writer: &Writer<'_, M>, entries: &[Entry], leaf: bool) -> u64 {
+    fn build(&self, writer: &Edit<'_, M>, entries: &[Entry], leaf: bool) -> u64 {
         let id = self.shared.pool.take(writer.waiters).expect("the tree was made large enough");
         self.shared.nodes[id as usize].fill(entries, leaf);
         u64::from(id) + 1
     }
 
-    fn retire(&self, writer: &Writer<'_, M>, node: u64) {
+    fn retire(&self, writer: &Edit<'_, M>, node: u64) {
         let (shared, waiters) = (Arc::clone(&self.shared), Arc::clone(writer.waiters));
         writer.section.defer(move || shared.pool.give(&waiters, node as u32 - 1));
     }
@@ -325,7 +375,7 @@ mod tests {
         for &(insert, key) in steps {
             let (end, id) = (Vaddr(10 * key + 7), VmaId(key as u32));
             let section = reader.read::<Host>();
-            let writer = Writer { root, section: &section, waiters: &waiters };
+            let writer = Edit { root, section: &section, waiters: &waiters };
             if insert && !oracle.contains_key(&end) {
                 tree.insert(&writer, end, id);
                 oracle.insert(end, id);

@@ -6,10 +6,10 @@
 
 use super::addr::Pfn;
 use super::frames::flag;
-use super::page_cache::File;
+use super::page_cache::{File, VALUE};
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
-use crate::strategy::Strategy;
+use crate::mm::layout::Layout;
 
 /// What is waited for. Holds a reference on the file, and on the folio where there is
 /// one, until [`Mm::wait`] has waited.
@@ -18,23 +18,31 @@ pub struct Wait {
     file: usize,
     index: u64,
     folio: Option<Pfn>,
+    /// Nothing is waited for: the file was only to be called without the fault's lock.
+    is_over: bool,
 }
 
 impl Wait {
     /// Page `index` of `file` is not in the cache.
     pub(super) fn for_io<M: Machine>(file: &File<M>, index: u64) -> Self {
         file.refs().get();
-        Self { file: file.number(), index, folio: None }
+        Self { file: file.number(), index, folio: None, is_over: false }
     }
 
     /// It is, but somebody works on it. The caller's reference on the folio goes over.
     pub(super) fn for_folio<M: Machine>(file: &File<M>, index: u64, folio: Pfn) -> Self {
         file.refs().get();
-        Self { file: file.number(), index, folio: Some(folio) }
+        Self { file: file.number(), index, folio: Some(folio), is_over: false }
+    }
+
+    /// The folio was marked for readahead, which is started with no lock held
+    /// (`do_async_mmap_readahead`). The caller's reference goes over.
+    pub(super) fn for_readahead<M: Machine>(file: &File<M>, index: u64, folio: Pfn) -> Self {
+        Self { is_over: true, ..Self::for_folio(file, index, folio) }
     }
 }
 
-impl<M: Machine, S: Strategy<M>> Mm<M, S> {
+impl<M: Machine, L: Layout> Mm<M, L> {
     /// Reads the page that an attempt of this core stopped for, or waits until whoever
     /// works on it is done. The caller holds no lock and is in no read section.
     ///
@@ -49,7 +57,9 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
         let file = &self.files[wait.file];
         let result = match wait.folio {
             Some(folio) => {
-                file.wait_unlocked(&self.frames, folio, &self.waiters);
+                if !wait.is_over {
+                    self.wait_for_folio(core, file, wait.index, folio);
+                }
                 core.put_folio(self, folio);
                 Ok(())
             }
@@ -58,6 +68,34 @@ impl<M: Machine, S: Strategy<M>> Mm<M, S> {
         let last = file.refs().put();
         assert!(!last, "the opener keeps the file open");
         result
+    }
+
+    /// Waits for a folio's lock, or for its content.
+    pub(super) fn wait_for_folio(
+        &self,
+        core: &mut Core<M>,
+        file: &File<M>,
+        index: u64,
+        folio: Pfn,
+    ) {
+        let flags = self.frames.folio(folio).flags();
+        let found = flags.fetch_and(!flag::IO & VALUE, Ordering::AcqRel);
+        let reads = if found & flag::IO != 0 {
+            // A read that was under way before the storm: the first who waits stands for
+            // the device.
+            true
+        } else if found & (flag::LOCKED | flag::UPTODATE) == 0 {
+            // Whoever finds the content missing reads it (`filemap_read_folio`).
+            flags.fetch_or(flag::LOCKED, Ordering::Acquire) & flag::LOCKED == 0
+        } else {
+            false
+        };
+        if !reads {
+            return file.wait_unlocked(&self.frames, folio, &self.waiters);
+        }
+        core.sleep_io(file.io_ns[index as usize % file.io_ns.len()]);
+        flags.fetch_or(flag::UPTODATE, Ordering::Release);
+        file.unlock_folio(&self.frames, folio, &self.waiters);
     }
 
     /// Brings page `index` into the cache, locked for as long as the read takes.

@@ -22,6 +22,9 @@ pub struct Measured {
     pub fallbacks: BTreeMap<String, u64>,
     /// Operations other than touches, by name, as `munmap`.
     pub ops: BTreeMap<String, OpStats>,
+    /// Shootdowns of cached translations that writers and copies waited for, totals over
+    /// repeats; null without writers.
+    pub shootdowns: Option<Shootdowns>,
     /// Latency of sampled faults by kind, fallbacks and retries included.
     pub latency_ns: BTreeMap<FaultKind, Latency>,
     /// Sleeps that stood for I/O, totals over repeats; null where there were none.
@@ -139,10 +142,22 @@ pub enum FaultKind {
 pub struct OpStats {
     /// How many were done.
     pub count: u64,
-    /// How many a second of the window.
+    /// How many a second, from the first start of a thread to the last end; all threads
+    /// together.
     pub per_s: f64,
     /// How long they took; null where not timed.
     pub latency_ns: Option<Latency>,
+}
+
+/// Shootdowns of cached translations. On the host a membarrier stands for one, and takes a
+/// mutex of the whole system.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Shootdowns {
+    /// How many.
+    pub count: u64,
+    /// How long each took, in nanoseconds: part of the operations' time, and of faults that
+    /// copy.
+    pub mean_ns: f64,
 }
 
 /// Sleeps that stood for I/O: short ones take longer than asked.

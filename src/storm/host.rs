@@ -1,21 +1,20 @@
 //! Storms on this machine's own cores: real threads, pinned.
 
+use super::contents::Contents;
 use super::gate::{Broken, Gate};
-use super::merge::{ThreadResult, merge};
+use super::merge::{Allowed, ThreadResult, merge};
 use super::meter::Meter;
 use super::plan::Plan;
 use super::round::Shared;
 use super::setup::{self, Options};
+use super::stormed::MakeSpace;
 use super::worker::Worker;
 use super::world::{self, Meeting, World};
-use super::{Recording, Spec, Storm, StormError, ThreadStorm, panic_message};
+use super::{Spec, Storm, StormError, ThreadStorm, panic_message};
 use crate::host::affinity;
 use crate::host::clock::Clock;
 use crate::machine::Ordering;
-use crate::machine::host::{self, Audited, Bare, Cores, Counted, Host, Record, Staged};
-use crate::mm::Core;
-use crate::mm::vma::Vma;
-use crate::strategy::Strategy;
+use crate::machine::host::{self, Cores, Host, Record};
 use crate::workload::Until;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,29 +27,10 @@ use std::time::{Duration, Instant};
 /// reset of a thread's share, takes well under a second for each GiB.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 
-/// A strategy that every recording of the host can run.
-pub trait OnHost: Timed + Strategy<Host<Counted>> + Strategy<Host<Audited>> {}
-
-/// A strategy that can be timed.
-pub trait Timed: Strategy<Host<Bare>> + Strategy<Host<Staged>> {}
-
-impl<S> OnHost for S where S: Timed + Strategy<Host<Counted>> + Strategy<Host<Audited>> {}
-impl<S> Timed for S where S: Strategy<Host<Bare>> + Strategy<Host<Staged>> {}
-
-/// Runs a storm under `S`, and checks its books.
-///
-/// # Errors
-/// Where a thread panics or is stuck, the books do not balance, or the machine does
-/// not give what is needed.
-pub fn run<S: OnHost>(spec: &Spec) -> Result<Storm, StormError> {
-    let bytes_per_vma = size_of::<Vma<Host<Bare>, S>>() as u64;
-    match spec.recording {
-        Recording::Throughput => run_recording::<Bare, S>(spec, bytes_per_vma),
-        Recording::Lines => run_recording::<Counted, S>(spec, bytes_per_vma),
-        Recording::Audit => run_recording::<Audited, S>(spec, bytes_per_vma),
-        Recording::Stages => run_recording::<Staged, S>(spec, bytes_per_vma),
-    }
-}
+/// What is left of a wait when it spins: the timer slack and a wake-up.
+const SLEEP_TAIL: Duration = Duration::from_micros(120);
+/// The longest sleep before a waiting writer looks whether the others are done.
+const SLEEP_MAX: Duration = Duration::from_millis(1);
 
 impl<A: Record> World for Host<A> {
     type Clock = Clock;
@@ -58,6 +38,16 @@ impl<A: Record> World for Host<A> {
 
     fn pause(paused: bool) {
         A::pause(paused);
+    }
+
+    fn wait_until(clock: &Clock, at: u64) {
+        let left = Duration::from_nanos(clock.delta_ns(clock.unordered(), at) as u64);
+        // A sleep ends late: its tail is spent spinning.
+        if left > SLEEP_TAIL {
+            thread::sleep((left - SLEEP_TAIL).min(SLEEP_MAX));
+        } else {
+            std::hint::spin_loop();
+        }
     }
 
     fn is_on(cpu: usize) -> bool {
@@ -113,11 +103,17 @@ impl From<Broken> for Failed {
     }
 }
 
-fn run_recording<A: Record, S: Strategy<Host<A>>>(
+/// Runs a storm in the space that `make` makes, and checks its books.
+///
+/// # Errors
+/// Where a thread panics or is stuck, the books do not balance, or the machine does
+/// not give what is needed.
+pub fn run<A: Record>(
+    make: MakeSpace<Host<A>>,
     spec: &Spec,
     bytes_per_vma: u64,
 ) -> Result<Storm, StormError> {
-    let shared = Arc::new(share::<A, S>(spec));
+    let shared = Arc::new(share(make, spec));
     let threads = shared.plan.threads.len();
     assert_eq!(spec.cpus.len(), threads, "every thread has its CPU");
     let cores = Cores::new(threads);
@@ -151,7 +147,9 @@ fn run_recording<A: Record, S: Strategy<Host<A>>>(
         handle.join().expect("a thread that has answered does not panic");
     }
     let shared = Arc::into_inner(shared).expect("all threads have ended");
-    let storm = merge(results, bytes_per_vma)?;
+    let allowed = Allowed { segv: spec.workload.may_segv() };
+    let mut storm = merge(results, bytes_per_vma, allowed)?;
+    storm.deferred_free_peak = shared.has_changes.then(|| shared.space.mm().deferred_free_peak());
     close_books(shared)?;
     Ok(storm)
 }
@@ -161,15 +159,19 @@ fn name(number: usize) -> String {
     format!("storm-{number}")
 }
 
-fn share<A: Record, S: Strategy<Host<A>>>(spec: &Spec) -> Shared<Host<A>, S> {
+fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
     let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until);
     let cores = Cores::new(1);
     let _core = host::enter(&cores, 0);
     let threads = plan.threads.len();
+    let contents = Contents::new(spec.workload, &plan, spec.seed);
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
     let options = Options { entry_prefetch, real_body, seed: spec.seed, arena: spec.arena };
     Shared {
-        mm: setup::space(spec.workload, &plan, &options),
+        space: setup::space(make, spec.workload, &plan, &contents, &options),
+        foreground: Default::default(),
+        has_changes: spec.workload.has_changes(),
+        contents,
         plan,
         gate: Gate::new(threads),
         spans: (0..threads).map(|_| Default::default()).collect(),
@@ -191,8 +193,8 @@ fn warmup(until: Until, warmup_ns: u64) -> Until {
     }
 }
 
-fn run_thread<A: Record, S: Strategy<Host<A>>>(
-    shared: &Shared<Host<A>, S>,
+fn run_thread<A: Record>(
+    shared: &Shared<Host<A>>,
     cores: &Arc<Cores>,
     number: usize,
     group: String,
@@ -214,10 +216,11 @@ fn run_thread<A: Record, S: Strategy<Host<A>>>(
     let mut meter = Meter::open();
     let window = worker.rounds(until, &mut meter)?;
     let recorded = A::finish();
-    let mut counts = worker.counts;
-    counts.attempts = worker.core.attempts.attempts;
-    counts.fallbacks = worker.core.attempts.fallbacks;
-    worker.core.retire(&shared.mm);
+    let mut hands = worker.hands;
+    let mm = shared.space.mm();
+    mm.end_child(&mut hands.core);
+    let translations = mm.check_translations(&mut hands.core);
+    mm.retire(&mut hands.core);
     Ok(ThreadResult {
         thread: ThreadStorm {
             group,
@@ -226,8 +229,11 @@ fn run_thread<A: Record, S: Strategy<Host<A>>>(
             yields: host::yields(),
             faults: window.faults.round() as u64,
         },
-        counts,
-        latency: worker.latency,
+        ops: worker.ops,
+        shootdowns: hands.core.shootdowns,
+        translations,
+        counts: hands.counts(),
+        latency: hands.latency,
         recorded,
         io: worker.io,
         perf: meter.read(),
@@ -236,9 +242,9 @@ fn run_thread<A: Record, S: Strategy<Host<A>>>(
 }
 
 /// Waits for all threads, or for the first bad news.
-fn collect<A: Record, S: Strategy<Host<A>>>(
+fn collect<A: Record>(
     answers: &Receiver<Answer>,
-    shared: &Shared<Host<A>, S>,
+    shared: &Shared<Host<A>>,
     threads: usize,
 ) -> Result<Vec<ThreadResult>, StormError> {
     let mut results: Vec<Option<ThreadResult>> = (0..threads).map(|_| None).collect();
@@ -276,10 +282,7 @@ fn collect<A: Record, S: Strategy<Host<A>>>(
 
 /// The thread that has gone longest without looking at the clock, where no thread has
 /// looked at it of late: others may be waiting for it.
-fn find_stuck<A: Record, S: Strategy<Host<A>>>(
-    shared: &Shared<Host<A>, S>,
-    seen: &mut [(u64, Instant)],
-) -> Option<usize> {
+fn find_stuck<A: Record>(shared: &Shared<Host<A>>, seen: &mut [(u64, Instant)]) -> Option<usize> {
     for (progress, seen) in shared.progress.iter().zip(&mut *seen) {
         let checks = progress.load(Ordering::Relaxed);
         if checks != seen.0 {
@@ -298,15 +301,13 @@ fn panicked(number: usize, payload: &(dyn Any + Send)) -> StormError {
 
 /// Checks the books with the last round's pages in place, and again when everything
 /// has been unmapped.
-fn close_books<A: Record, S: Strategy<Host<A>>>(
-    shared: Shared<Host<A>, S>,
-) -> Result<(), StormError> {
-    let mm = shared.mm;
+fn close_books<A: Record>(shared: Shared<Host<A>>) -> Result<(), StormError> {
+    let (space, mm) = (&shared.space, shared.space.mm());
     let cores = Cores::new(1);
     let _core = host::enter(&cores, 0);
     mm.check_books().map_err(StormError::Books)?;
-    let mut core = Core::new(&mm, 0);
-    mm.exit(&mut core);
-    core.retire(&mm);
+    let mut core = mm.core(0);
+    space.exit(&mut core);
+    mm.retire(&mut core);
     mm.check_all_free(&core).map_err(StormError::Books)
 }

@@ -1,11 +1,11 @@
 //! Threads' results, put together.
 
 use super::round::Window;
-use super::worker::histogram;
-use super::{Counts, Io, Storm, StormError, ThreadStorm};
+use super::touch::histogram;
+use super::{Counts, Io, OpTimes, Storm, StormError, ThreadStorm};
 use crate::host::perf;
 use crate::machine::host::{Recorded, Tally};
-use crate::mm::stage;
+use crate::mm::{Shootdowns, stage};
 use hdrhistogram::Histogram;
 
 /// What one thread measured.
@@ -17,10 +17,27 @@ pub(super) struct ThreadResult {
     pub io: Io,
     pub perf: Result<perf::Counts, String>,
     pub window: Window,
+    /// Time of each operation of writers, in nanoseconds by [`Action::NAMES`].
+    pub ops: OpTimes,
+    /// Shootdowns that it asked for.
+    pub shootdowns: Shootdowns,
+    /// Whether what it had cached was true.
+    pub translations: Result<(), String>,
+}
+
+/// What a storm may bring about, so that it is no error.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowed {
+    /// Touches where nothing is mapped, or not for that access.
+    pub segv: bool,
 }
 
 /// Adds threads up.
-pub(super) fn merge(results: Vec<ThreadResult>, bytes_per_vma: u64) -> Result<Storm, StormError> {
+pub(super) fn merge(
+    results: Vec<ThreadResult>,
+    bytes_per_vma: u64,
+    allowed: Allowed,
+) -> Result<Storm, StormError> {
     let first = results.first().expect("a storm has a thread");
     let window = first.window;
     let mut storm = Storm {
@@ -38,12 +55,18 @@ pub(super) fn merge(results: Vec<ThreadResult>, bytes_per_vma: u64) -> Result<St
         stages_ns: first.recorded.stages_ns.map(|_| [0.0; stage::NAMES.len()]),
         io: Io { achieved_ns: histogram(), asked_ns: 0 },
         bytes_per_vma,
+        deferred_free_peak: None,
+        whole_ns: window.whole_ns,
+        ops: Default::default(),
+        shootdowns: Shootdowns::default(),
         perf: first.perf.clone(),
     };
-    for (index, result) in results.into_iter().enumerate() {
+    for (index, mut result) in results.into_iter().enumerate() {
+        std::mem::replace(&mut result.translations, Ok(())).map_err(StormError::Books)?;
         add(&mut storm, result, index == 0);
     }
-    let failed = [storm.counts.segv, storm.counts.oom];
+    let segv = if allowed.segv { 0 } else { storm.counts.segv };
+    let failed = [segv, storm.counts.oom];
     match failed {
         [0, 0] => Ok(storm),
         [0, oom] => Err(StormError::Machine(format!("{oom} faults found no free frame or table"))),
@@ -74,6 +97,14 @@ fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
         added.expect("histograms have the same bounds");
     }
     storm.io.asked_ns += result.io.asked_ns;
+    for (sum, own) in storm.ops.iter_mut().zip(result.ops) {
+        match (sum, own) {
+            (Some(sum), Some(own)) => sum.add(own).expect("histograms have the same bounds"),
+            (sum, own) => *sum = sum.take().or(own),
+        }
+    }
+    storm.shootdowns.count += result.shootdowns.count;
+    storm.shootdowns.ns += result.shootdowns.ns;
     if !first {
         storm.perf = match (&storm.perf, result.perf) {
             (Ok(sum), Ok(counts)) => Ok(sum.plus(&counts)),

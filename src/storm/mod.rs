@@ -1,6 +1,8 @@
 //! A storm: set up a space, start all threads together, measure, drain, and check
 //! that the books balance.
 
+mod contents;
+mod extent;
 mod gate;
 pub mod host;
 mod merge;
@@ -11,11 +13,15 @@ pub mod plan;
 mod round;
 mod setup;
 mod spec;
+pub mod steps;
+mod stormed;
+mod touch;
 mod worker;
 mod world;
 
 pub use model::{ModelSpec, ModelStorm};
-pub use spec::{Counts, Io, Recording, Spec, Storm, StormError, ThreadStorm};
+pub use spec::{Counts, Io, OpTimes, Recording, Spec, Storm, StormError, ThreadStorm};
+pub use stormed::{MakeSpace, Stormed, make};
 
 use std::any::Any;
 

@@ -1,22 +1,21 @@
 //! Storms in the model: a coroutine for each core, virtual time.
 
+use super::contents::Contents;
 use super::gate::Broken;
-use super::merge::{ThreadResult, merge};
+use super::merge::{Allowed, ThreadResult, merge};
 use super::meter::Meter;
 use super::plan::Plan;
 use super::round::Shared;
 use super::setup::{self, Options};
+use super::stormed::MakeSpace;
 use super::worker::Worker;
 use super::world::{Clock, Meeting, World};
 use super::{Storm, StormError, ThreadStorm, panic_message};
 use crate::machine::Machine;
-use crate::machine::host::{Host, Recorded};
+use crate::machine::host::Recorded;
 use crate::machine::model::{self, Accounts, CoreTimes, Halt, Model, Parameters, Place, Traced};
-use crate::mm::Core;
 use crate::mm::fault::Kind;
 use crate::mm::frames::Arena;
-use crate::mm::vma::Vma;
-use crate::strategy::Strategy;
 use crate::workload::{Until, Workload};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -29,6 +28,9 @@ const STAGGER_MAX_PS: u64 = 1_000_000;
 
 /// A core's fault from which on one may be traced: tables and free lists are there.
 const TRACED_FROM: u64 = 100;
+
+/// The longest sleep before a waiting writer looks whether the others are done.
+const SLEEP_MAX_NS: u64 = 20_000;
 
 thread_local! {
     /// The kind of fault that is to be traced, any where `None`.
@@ -93,6 +95,10 @@ impl World for Model {
         model::end_fault(wanted.is_none_or(|wanted| wanted == kind) && number >= TRACED_FROM);
     }
 
+    fn wait_until(clock: &Virtual, at: u64) {
+        Model::sleep_ns((clock.delta_ns(clock.unordered(), at) as u64).clamp(1, SLEEP_MAX_NS));
+    }
+
     fn is_on(_: usize) -> bool {
         true
     }
@@ -141,12 +147,14 @@ impl Meeting for Together {
     }
 }
 
-/// Runs a storm under `S`, and checks its books.
+/// Runs a storm in the space that `make` makes, and checks its books.
 ///
 /// # Errors
 /// Where a core panics, none can go on, or the books do not balance.
-pub fn run<S: Strategy<Model> + Strategy<Host>>(
+pub fn run(
+    make: MakeSpace<Model>,
     spec: &ModelSpec,
+    bytes_per_vma: u64,
 ) -> Result<ModelStorm, StormError> {
     let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until);
     assert_eq!(spec.places.len(), plan.threads.len(), "every core has its place");
@@ -156,7 +164,7 @@ pub fn run<S: Strategy<Model> + Strategy<Host>>(
     if spec.trace.is_some() {
         world.trace(0);
     }
-    let shared = Rc::new(share::<S>(spec, plan)?);
+    let shared = Rc::new(share(make, spec, plan)?);
     let on_core = {
         let (shared, until, warmup_ns) = (shared.clone(), spec.until, spec.warmup_ns);
         let names: Vec<String> = spec.workload.groups.iter().map(|g| g.name.clone()).collect();
@@ -167,20 +175,29 @@ pub fn run<S: Strategy<Model> + Strategy<Host>>(
     let results = results.expect("no gate of the model breaks");
     let (accounts, times, accesses) = (world.accounts(), world.times(), world.accesses());
     let shared = Rc::into_inner(shared).expect("all cores have ended");
-    let bytes_per_vma = size_of::<Vma<Host, S>>() as u64;
-    let storm = merge(results, bytes_per_vma)?;
+    let allowed = Allowed { segv: spec.workload.may_segv() };
+    let mut storm = merge(results, bytes_per_vma, allowed)?;
+    storm.deferred_free_peak = shared.has_changes.then(|| shared.space.mm().deferred_free_peak());
     close_books(shared)?;
     Ok(ModelStorm { storm, accounts, times, accesses, traced: world.traced_fault() })
 }
 
-fn share<S: Strategy<Model>>(spec: &ModelSpec, plan: Plan) -> Result<Shared<Model, S>, StormError> {
+fn share(
+    make: MakeSpace<Model>,
+    spec: &ModelSpec,
+    plan: Plan,
+) -> Result<Shared<Model>, StormError> {
     let threads = plan.threads.len();
+    let contents = Contents::new(spec.workload, &plan, spec.seed);
     // Pages have no content here: what it costs to clear them is charged.
     let arena = Arena::new(1).map_err(|error| StormError::Machine(error.to_string()))?;
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
     let options = Options { entry_prefetch, real_body, seed: spec.seed, arena: &arena };
     Ok(Shared {
-        mm: setup::space(spec.workload, &plan, &options),
+        space: setup::space(make, spec.workload, &plan, &contents, &options),
+        foreground: Default::default(),
+        has_changes: spec.workload.has_changes(),
+        contents,
         plan,
         gate: Together::new(threads, spec.seed),
         spans: (0..threads).map(|_| Default::default()).collect(),
@@ -193,8 +210,8 @@ fn share<S: Strategy<Model>>(spec: &ModelSpec, plan: Plan) -> Result<Shared<Mode
     })
 }
 
-fn run_core<S: Strategy<Model>>(
-    shared: &Shared<Model, S>,
+fn run_core(
+    shared: &Shared<Model>,
     core: usize,
     groups: &[String],
     warmup_ns: u64,
@@ -203,7 +220,7 @@ fn run_core<S: Strategy<Model>>(
     let mut worker = Worker::new(shared, core);
     Model::pause(true);
     let mut random = Pcg64Mcg::seed_from_u64(shared.seed ^ (core as u64) << 32 ^ 0x6669_6c6c);
-    worker.core.stagger(&shared.mm, random.next_u64());
+    shared.space.mm().stagger(&mut worker.hands.core, random.next_u64());
     Model::pause(false);
     if warmup_ns > 0 {
         worker.rounds(Until::Duration(warmup_ns), &mut Meter::closed())?;
@@ -214,10 +231,13 @@ fn run_core<S: Strategy<Model>>(
     let window = worker.rounds(until, &mut Meter::closed())?;
     shared.gate.wait()?;
     Model::pause(true);
-    let mut counts = worker.counts;
-    counts.attempts = worker.core.attempts.attempts;
-    counts.fallbacks = worker.core.attempts.fallbacks;
-    worker.core.retire(&shared.mm);
+    let mut hands = worker.hands;
+    let mm = shared.space.mm();
+    mm.end_child(&mut hands.core);
+    // Nobody changes a table any more.
+    shared.gate.wait()?;
+    let translations = mm.check_translations(&mut hands.core);
+    mm.retire(&mut hands.core);
     Ok(ThreadResult {
         thread: ThreadStorm {
             group: groups[shared.plan.threads[core].group].clone(),
@@ -226,8 +246,11 @@ fn run_core<S: Strategy<Model>>(
             yields: 0,
             faults: window.faults.round() as u64,
         },
-        counts,
-        latency: worker.latency,
+        ops: worker.ops,
+        shootdowns: hands.core.shootdowns,
+        translations,
+        counts: hands.counts(),
+        latency: hands.latency,
         recorded: Recorded::default(),
         io: worker.io,
         perf: Err("the model has no hardware counters".to_owned()),
@@ -235,7 +258,7 @@ fn run_core<S: Strategy<Model>>(
     })
 }
 
-fn halted<S: Strategy<Model>>(halt: Halt, shared: &Rc<Shared<Model, S>>) -> StormError {
+fn halted(halt: Halt, shared: &Rc<Shared<Model>>) -> StormError {
     // Cores that were given up still refer to it.
     std::mem::forget(shared.clone());
     match halt {
@@ -248,11 +271,11 @@ fn halted<S: Strategy<Model>>(halt: Halt, shared: &Rc<Shared<Model, S>>) -> Stor
     }
 }
 
-fn close_books<S: Strategy<Model>>(shared: Shared<Model, S>) -> Result<(), StormError> {
-    let mm = shared.mm;
+fn close_books(shared: Shared<Model>) -> Result<(), StormError> {
+    let (space, mm) = (&shared.space, shared.space.mm());
     mm.check_books().map_err(StormError::Books)?;
-    let mut core = Core::new(&mm, 0);
-    mm.exit(&mut core);
-    core.retire(&mm);
+    let mut core = mm.core(0);
+    space.exit(&mut core);
+    mm.retire(&mut core);
     mm.check_all_free(&core).map_err(StormError::Books)
 }

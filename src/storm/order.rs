@@ -101,7 +101,7 @@ impl Iterator for PagesIter<'_> {
 }
 
 /// The pages of `slice`, shuffled (Fisher and Yates).
-fn permutation(slice: Range<u64>, seed: u64) -> Box<[u32]> {
+pub(super) fn permutation(slice: Range<u64>, seed: u64) -> Box<[u32]> {
     let mut random = Pcg64Mcg::seed_from_u64(seed);
     let mut pages: Box<[u32]> = slice.map(|page| page as u32).collect();
     for last in (1..pages.len()).rev() {

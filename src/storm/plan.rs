@@ -1,13 +1,13 @@
 //! A workload, laid out: which mappings stand where, which pages each thread touches,
 //! and what the space needs.
 
-use super::order::Pages;
+use super::extent::Extent;
+use super::steps::{Place, SECOND_PLACE, Step, mapping, plan_step};
 use crate::mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
 use crate::mm::fault::Access;
-use crate::mm::vma::{Mapping, flag};
+use crate::mm::vma::Mapping;
 use crate::workload::{
-    self, Backing, Group, Op, Order, PAGES_PER_TABLE, Scope, Slices, Threads, Touch, Until, Vma,
-    Workload,
+    Action, Backing, Group, Loops, Order, PAGES_PER_TABLE, Scope, Threads, Until, Vma, Workload,
 };
 use std::ops::Range;
 
@@ -16,14 +16,21 @@ const BASE: u64 = 1 << 32;
 /// Frames and tables that a core's free lists may keep from others, with some air.
 const FRAMES_KEPT: u64 = 512;
 const TABLES_KEPT: u64 = 32;
+/// VMAs and tables of a writer that may wait for a grace period, before it waits itself.
+const VMAS_DEFERRED: u64 = 256;
+const TABLES_DEFERRED: u64 = 128;
+/// Frames that a writer may gather before translations are shot down, with some air.
+const FRAMES_GATHERED: u64 = 10_000;
 
 /// A storm, laid out.
 #[derive(Debug)]
 pub struct Plan {
     /// Each thread's work.
     pub threads: Vec<ThreadPlan>,
-    /// All mappings.
+    /// The mappings with which a round starts.
     pub mappings: Vec<Mapping>,
+    /// VMAs, those included that pieces of mappings may become, and that wait to be freed.
+    pub vmas: u64,
     /// For each file the pages that a fault may ask for, in order.
     pub file_pages: Vec<Vec<Range<u64>>>,
     /// Frames, the zero page included.
@@ -37,74 +44,10 @@ pub struct Plan {
 pub struct ThreadPlan {
     /// Number of its group.
     pub group: usize,
+    /// How often it does the steps of a phase.
+    pub loops: Loops,
     /// What it does in each phase.
-    pub phases: Vec<Vec<TouchPlan>>,
-}
-
-/// One operation of a thread.
-#[derive(Debug)]
-pub struct TouchPlan {
-    /// Where the pages are.
-    pub extent: Extent,
-    /// Which, in order.
-    pub pages: Pages,
-    /// Touches in a round.
-    pub touches: u64,
-    /// How.
-    pub access: Access,
-    /// Work between two touches, in nanoseconds.
-    pub think_ns: u64,
-}
-
-/// Equal mappings, one after another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Extent {
-    base: u64,
-    each: u64,
-    count: u64,
-    stride: u64,
-}
-
-impl Extent {
-    /// Address of page `page` of all.
-    #[inline(always)]
-    pub fn address(&self, page: u64) -> Vaddr {
-        if self.count == 1 {
-            return Vaddr(self.base + page * PAGE_BYTES);
-        }
-        Vaddr(self.base + page / self.each * self.stride + page % self.each * PAGE_BYTES)
-    }
-
-    fn end(&self) -> u64 {
-        self.base + (self.count - 1) * self.stride + self.each * PAGE_BYTES
-    }
-
-    fn pages(&self) -> u64 {
-        self.each * self.count
-    }
-
-    /// Mappings as large as a table or larger start at its boundary; smaller ones are
-    /// packed. A page stays free between neighbours.
-    fn place(vma: &Vma, after: u64) -> Self {
-        let large = vma.pages >= PAGES_PER_TABLE;
-        let align = if large { TABLE_SPAN } else { PAGE_BYTES };
-        let stride = ((vma.pages + 1) * PAGE_BYTES).next_multiple_of(align);
-        let base = (after + PAGE_BYTES).next_multiple_of(align);
-        Self { base, each: vma.pages, count: vma.count, stride }
-    }
-
-    /// Part `part` of `parts`: whole mappings where there are enough, else whole
-    /// tables, else pages.
-    fn slice(&self, part: u64, parts: u64) -> Range<u64> {
-        let unit = match () {
-            () if self.count >= parts && self.count > 1 => self.each,
-            () if self.pages() >= parts * PAGES_PER_TABLE => PAGES_PER_TABLE,
-            () => 1,
-        };
-        let units = self.pages().div_ceil(unit);
-        let bound = |part: u64| (units * part / parts * unit).min(self.pages());
-        bound(part)..bound(part + 1)
-    }
+    pub phases: Vec<Vec<Step>>,
 }
 
 /// Threads of a storm, those of groups with a fixed number included.
@@ -144,12 +87,21 @@ fn group_sizes(workload: &Workload, threads: usize) -> Vec<usize> {
     sizes
 }
 
+impl ThreadPlan {
+    /// All steps, phase after phase.
+    pub(super) fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.phases.iter().flatten()
+    }
+}
+
 impl Plan {
     /// Lays a workload out for `threads` threads (of groups with a weight).
     /// What it needs shrinks where `until` lets a thread touch only part of its slice.
     pub fn new(workload: &Workload, threads: usize, seed: u64, until: Until) -> Self {
         let sizes = group_sizes(workload, threads);
         let extents = place_vmas(workload, &sizes);
+        let end = extents.iter().flatten().map(Extent::end).max().unwrap_or(BASE);
+        assert!(end <= SECOND_PLACE || !moves(workload), "there is room for second places");
         let mut plans = Vec::new();
         for (number, (group, size)) in workload.groups.iter().zip(&sizes).enumerate() {
             for index in 0..*size {
@@ -159,33 +111,44 @@ impl Plan {
                 let phases = phases
                     .map(|phase| {
                         let ops = phase.ops.iter().enumerate();
-                        ops.map(|(op, Op::Touch(touch))| plan_touch(touch, &extents, place, op))
-                            .filter(|plan| !plan.pages.is_empty())
+                        ops.map(|(op, what)| plan_step(workload, what, &extents, place, op))
+                            .filter(|step| !step.is_empty())
                             .collect()
                     })
                     .collect();
-                plans.push(ThreadPlan { group: number, phases });
+                plans.push(ThreadPlan { group: number, loops: group.loops, phases });
             }
         }
         let mappings = mappings(workload, &extents);
         let file_pages = file_pages(workload);
         let frames = frames(workload, &plans, &extents, &file_pages, most_touches(until));
-        let tables = tables(&extents) + plans.len() as u64 * TABLES_KEPT;
-        Self { threads: plans, mappings, file_pages, frames, tables }
+        let changers = changers(&plans);
+        let places = if moves(workload) { 2 } else { 1 };
+        let tables = places * tables(&extents)
+            + plans.len() as u64 * TABLES_KEPT
+            + changers * (TABLES_DEFERRED + tables_of_pieces(&plans));
+        let vmas = all_mappings(&extents) + 2 * pieces(&plans) + changers * VMAS_DEFERRED;
+        Self { threads: plans, mappings, vmas, file_pages, frames, tables }
     }
 
-    /// Touches that a thread makes in a round.
+    /// Touches that a thread makes in a round, where its loops are counted.
     pub fn touches(&self, thread: usize) -> u64 {
-        self.threads[thread].phases.iter().flatten().map(|touch| touch.touches).sum()
+        let plan = &self.threads[thread];
+        let loops = match plan.loops {
+            Loops::Times(times) => times,
+            Loops::UntilDone => 1,
+        };
+        let touches = plan.phases.iter().flatten().filter_map(Step::touch);
+        touches.map(|touch| touch.touches).sum::<u64>() * loops
     }
-}
 
-/// A thread's place in its group.
-#[derive(Clone, Copy)]
-struct Place {
-    index: u64,
-    of: u64,
-    seed: u64,
+    /// Threads whose end ends a phase of this number for those that go on until then.
+    pub fn foreground(&self, phase: usize) -> usize {
+        let ends = |plan: &&ThreadPlan| {
+            plan.loops != Loops::UntilDone && plan.phases.get(phase).is_some_and(|s| !s.is_empty())
+        };
+        self.threads.iter().filter(ends).count()
+    }
 }
 
 /// For each VMA of the workload its extents: one, or one for each thread.
@@ -200,7 +163,7 @@ fn place_vmas(workload: &Workload, sizes: &[usize]) -> Vec<Vec<Extent>> {
         .map(|(number, vma)| match vma.scope {
             Scope::Shared => vec![place(vma)],
             Scope::PerThread => {
-                let touches = |group: &Group| touches_of(group).any(|touch| touch.vma == number);
+                let touches = |group: &Group| group.ops().any(|op| op.vma() == Some(number));
                 let groups = workload.groups.iter().zip(sizes).filter(|(g, _)| touches(g));
                 let threads: usize = groups.map(|(_, size)| *size).sum();
                 (0..threads).map(|_| place(vma)).collect()
@@ -209,62 +172,56 @@ fn place_vmas(workload: &Workload, sizes: &[usize]) -> Vec<Vec<Extent>> {
         .collect()
 }
 
-fn touches_of(group: &Group) -> impl Iterator<Item = &Touch> {
-    group.phases.iter().flat_map(|phase| &phase.ops).map(|Op::Touch(touch)| touch)
-}
-
-fn plan_touch(touch: &Touch, extents: &[Vec<Extent>], place: Place, op: usize) -> TouchPlan {
-    let own = extents[touch.vma].len() > 1;
-    let extent = extents[touch.vma][if own { place.index as usize } else { 0 }];
-    let slice = match touch.slices {
-        Slices::Disjoint if !own => extent.slice(place.index, place.of),
-        _ => 0..extent.pages(),
-    };
-    let seed = place.seed ^ ((op as u64) << 16);
-    let pages = if slice.is_empty() {
-        Pages::Listed(Box::default())
-    } else {
-        Pages::new(touch.order, slice, extent.each, touch.touches, seed)
-    };
-    let touches = touch.touches.unwrap_or(pages.len());
-    let access = match touch.access {
-        workload::Access::Read => Access::Read,
-        workload::Access::Write => Access::Write,
-    };
-    TouchPlan { extent, pages, touches, access, think_ns: touch.think_ns }
-}
-
 fn mappings(workload: &Workload, extents: &[Vec<Extent>]) -> Vec<Mapping> {
     let mut mappings = Vec::new();
     for (vma, extents) in workload.vmas.iter().zip(extents) {
         for extent in extents {
             let starts = (0..extent.count).map(|n| extent.base + n * extent.stride);
-            mappings.extend(starts.map(|start| mapping(workload, vma, start)));
+            let whole = starts.map(|start| mapping(workload, vma, start));
+            mappings.extend(whole.filter(|_| vma.mapped).map(|whole| at_start(vma, whole)));
         }
     }
     mappings
 }
 
-fn mapping(workload: &Workload, vma: &Vma, start: u64) -> Mapping {
-    let (start, end) = (Vaddr(start), Vaddr(start + vma.pages * PAGE_BYTES));
-    let write = if vma.writable { flag::WRITE } else { 0 };
-    match vma.backing {
-        Backing::Anonymous => {
-            Mapping { start, end, flags: write, file: None, pgoff: 0, fault_around_order: 0 }
-        }
-        Backing::File { file, offset_pages, shared, fault_around_order } => {
-            let shared = if shared { flag::SHARED } else { 0 };
-            let speculate = if workload.files[file].speculation { flag::SPECULATE } else { 0 };
-            let (flags, file, pgoff) = (write | shared | speculate, Some(file), offset_pages);
-            Mapping { start, end, flags, file, pgoff, fault_around_order }
-        }
-    }
+/// What is mapped of a mapping when a round starts.
+fn at_start(vma: &Vma, whole: Mapping) -> Mapping {
+    let Some(pages) = vma.grows_down else { return whole };
+    let start = Vaddr(whole.end.0 - pages * PAGE_BYTES);
+    Mapping { start, pgoff: whole.pgoff + vma.pages - pages, ..whole }
+}
+
+fn all_mappings(extents: &[Vec<Extent>]) -> u64 {
+    extents.iter().flatten().map(|extent| extent.count).sum()
+}
+
+/// Threads that change mappings.
+fn changers(threads: &[ThreadPlan]) -> u64 {
+    let changes = |plan: &&ThreadPlan| plan.steps().any(|step| step.change().is_some());
+    threads.iter().filter(changes).count() as u64
+}
+
+/// Pieces of all operations of all writers.
+fn pieces(threads: &[ThreadPlan]) -> u64 {
+    let steps = threads.iter().flat_map(ThreadPlan::steps);
+    steps.filter_map(Step::change).map(|change| change.turns.len() as u64).sum()
+}
+
+/// Tables that the operations of one writer free at most at a time.
+fn tables_of_pieces(threads: &[ThreadPlan]) -> u64 {
+    let steps = threads.iter().flat_map(ThreadPlan::steps);
+    let most = steps.filter_map(Step::change).map(|change| change.pages_max()).max();
+    2 * (most.unwrap_or(0) / PAGES_PER_TABLE + 2)
+}
+
+fn moves(workload: &Workload) -> bool {
+    workload.changes().any(|change| matches!(change.action, Action::Mremap(_)))
 }
 
 /// Pages of each file that faults may ask for, those around them included.
 fn file_pages(workload: &Workload) -> Vec<Vec<Range<u64>>> {
     let mut pages = vec![Vec::new(); workload.files.len()];
-    for touch in workload.groups.iter().flat_map(touches_of) {
+    for touch in workload.groups.iter().flat_map(Group::touches) {
         let vma = &workload.vmas[touch.vma];
         let Backing::File { file, offset_pages, fault_around_order, .. } = vma.backing else {
             continue;
@@ -304,16 +261,19 @@ fn frames(
 ) -> u64 {
     // What a thread writes gets a frame for each page, at the most.
     let mut written = 0;
-    for (vma, extents) in workload.vmas.iter().zip(extents) {
-        for extent in extents.iter().filter(|_| vma.writable) {
-            let touches = threads.iter().flat_map(|thread| thread.phases.iter().flatten());
+    for extents in extents {
+        for extent in extents {
+            let touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(Step::touch);
             let writes = touches.filter(|t| t.extent == *extent && t.access == Access::Write);
             let touched: u64 = writes.map(|t| t.touches.min(t.pages.len()).min(touches_max)).sum();
             written += touched.min(extent.pages());
         }
     }
     let cached: u64 = file_pages.iter().flatten().map(|range| range.end - range.start).sum();
-    1 + written + cached + (threads.len() as u64 + 1) * FRAMES_KEPT
+    // The children of fork hold what was there when they were made.
+    let forks = workload.changes().filter(|change| change.action == Action::Fork).count() as u64;
+    let kept = (threads.len() as u64 + 1) * FRAMES_KEPT + changers(threads) * FRAMES_GATHERED;
+    1 + written * (1 + forks.min(1) * changers(threads)) + cached + kept
 }
 
 /// Touches of a thread between two resets, at the most, as far as `until` says.

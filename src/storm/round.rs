@@ -3,28 +3,35 @@
 //! Every thread sees when every other began and ended, and so computes the same
 //! windows and takes the same decisions: nobody leads.
 
+use super::contents::Contents;
 use super::gate::Broken;
 use super::meter::Meter;
 use super::plan::Plan;
+use super::stormed::Stormed;
 use super::worker::Worker;
 use super::world::{Clock, Meeting, World};
 use crate::machine::Ordering;
-use crate::mm::Mm;
-use crate::strategy::Strategy;
-use crate::workload::{Reset, Until};
+use crate::workload::{Loops, Reset, Until};
 use crossbeam_utils::CachePadded;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 /// What the threads of a storm share.
-pub(super) struct Shared<W: World, S: Strategy<W>> {
-    pub mm: Mm<W, S>,
+pub(super) struct Shared<W: World> {
+    pub space: Box<dyn Stormed<W>>,
     pub plan: Plan,
     pub gate: W::Gate,
     pub spans: Box<[CachePadded<Span>]>,
     /// Looks at the clock by thread, so that a stuck thread is noticed.
     pub progress: Box<[CachePadded<AtomicU64>]>,
+    /// Threads that have work in this leg, and have not ended it, of those whose end ends
+    /// it for the others.
+    pub foreground: CachePadded<AtomicUsize>,
     pub cpus: Box<[usize]>,
     pub reset: Reset,
+    /// There are writers, so that a reset makes all mappings anew.
+    pub has_changes: bool,
+    /// What the files hold when a round starts.
+    pub contents: Contents,
     pub clock: W::Clock,
     pub sample_period: u64,
     pub seed: u64,
@@ -55,13 +62,14 @@ pub(super) struct Window {
     pub own_ns: f64,
 }
 
-impl<W: World, S: Strategy<W>> Worker<'_, W, S> {
+impl<W: World> Worker<'_, W> {
     /// Storms until `until`; what the last round mapped stays.
     pub(super) fn rounds(&mut self, until: Until, meter: &mut Meter) -> Result<Window, Broken> {
         let mut window = Window::default();
         (self.touches_left, self.faults_end) = match until {
+            _ if self.loops() == Loops::UntilDone => (u64::MAX, u64::MAX),
             Until::Touches(touches) => (touches, u64::MAX),
-            Until::Faults(faults) => (u64::MAX, self.counts.faults + faults),
+            Until::Faults(faults) => (u64::MAX, self.hands.counts.faults + faults),
             Until::Duration(_) | Until::Rounds(_) => (u64::MAX, u64::MAX),
         };
         let phases = self.shared.plan.threads.iter().map(|t| t.phases.len()).max().unwrap_or(0);
@@ -103,6 +111,10 @@ impl<W: World, S: Strategy<W>> Worker<'_, W, S> {
         let shared = self.shared;
         let work = shared.plan.threads[self.thread].phases.get(phase).map_or(&[][..], |ops| ops);
         meter.on();
+        if self.thread == 0 {
+            // Nobody looks at it before the gate.
+            shared.foreground.store(shared.plan.foreground(phase), Ordering::Relaxed);
+        }
         shared.gate.wait()?;
         let span = &shared.spans[self.thread];
         let now = shared.clock.unordered();
@@ -114,9 +126,13 @@ impl<W: World, S: Strategy<W>> Worker<'_, W, S> {
             [] => (0, 0),
             work => self.storm(work, deadline),
         };
-        span.start.store(start, Ordering::Relaxed);
-        span.end.store(end, Ordering::Relaxed);
-        span.done.store(self.is_done() || work.is_empty(), Ordering::Relaxed);
+        let background = self.loops() == Loops::UntilDone;
+        // What goes on until the others are done does not say when they are.
+        let (from, to) = if background { (0, 0) } else { (start, end) };
+        span.start.store(from, Ordering::Relaxed);
+        span.end.store(to, Ordering::Relaxed);
+        let done = self.is_done() || work.is_empty() || background;
+        span.done.store(done, Ordering::Relaxed);
         meter.off();
         // The gate's ordering publishes the spans.
         shared.gate.wait()?;
@@ -149,17 +165,35 @@ impl<W: World, S: Strategy<W>> Worker<'_, W, S> {
 
     /// Undoes a round, all threads together.
     pub(super) fn reset(&mut self) -> Result<(), Broken> {
-        let (shared, threads) = (self.shared, self.shared.plan.threads.len());
         W::pause(true);
-        shared.mm.zap_share(&mut self.core, self.thread, threads);
-        shared.gate.wait()?;
-        shared.mm.evict_read_in(&mut self.core);
-        shared.gate.wait()?;
-        if shared.reset == Reset::Remap && self.thread == 0 {
-            shared.mm.forget_tables(&mut self.core);
-        }
-        shared.gate.wait()?;
+        self.put_back()?;
         W::pause(false);
         Ok(())
+    }
+
+    fn put_back(&mut self) -> Result<(), Broken> {
+        let (shared, threads) = (self.shared, self.shared.plan.threads.len());
+        let (mm, core) = (shared.space.mm(), &mut self.hands.core);
+        if shared.has_changes {
+            mm.end_child(core);
+            core.flush_deferred();
+            shared.gate.wait()?;
+        }
+        mm.zap_share(core, self.thread, threads);
+        shared.gate.wait()?;
+        mm.evict_read_in(core);
+        shared.gate.wait()?;
+        if self.thread == 0 {
+            if shared.has_changes {
+                shared.space.remap(core, &shared.plan.mappings);
+            }
+            if shared.has_changes || shared.contents.wear() {
+                shared.contents.fill(mm, core);
+            }
+            if shared.reset == Reset::Remap {
+                mm.forget_tables(core);
+            }
+        }
+        shared.gate.wait()
     }
 }

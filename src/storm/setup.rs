@@ -1,12 +1,13 @@
 //! Making the space of a storm: files with their cached share, and all mappings.
 
+use super::contents::Contents;
 use super::plan::Plan;
-use crate::machine::Machine;
+use super::stormed::{MakeSpace, Stormed};
+use super::world::World;
+use crate::mm::Config;
 use crate::mm::frames::Arena;
 use crate::mm::page_cache::File;
-use crate::mm::{Config, Core, Mm};
-use crate::strategy::Strategy;
-use crate::workload::{self, Latency, Workload};
+use crate::workload::{Action, Backing, Latency, Workload};
 use rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, Exp};
 use rand_pcg::Pcg64Mcg;
@@ -28,11 +29,13 @@ pub(super) struct Options<'a> {
 }
 
 /// Makes the space that `plan` lays out. The caller is a core.
-pub(super) fn space<M: Machine, S: Strategy<M>>(
+pub(super) fn space<W: World>(
+    make: MakeSpace<W>,
     workload: &Workload,
     plan: &Plan,
+    contents: &Contents,
     options: &Options,
-) -> Mm<M, S> {
+) -> Box<dyn Stormed<W>> {
     let cores = plan.threads.len();
     let files = (workload.files.iter().zip(&plan.file_pages).enumerate())
         .map(|(number, (file, pages))| {
@@ -45,28 +48,29 @@ pub(super) fn space<M: Machine, S: Strategy<M>>(
         cores,
         frames: plan.frames as usize,
         tables: plan.tables as u32,
-        vmas: plan.mappings.len() as u32,
+        vmas: plan.vmas as u32,
         entry_prefetch: options.entry_prefetch,
         real_body: options.real_body,
+        // A core that has translated an address may still write when the pte is protected;
+        // in the host's world a shootdown waits for it, but only after the pte is changed.
+        source_may_change: workload.has_changes() || writes_shared(workload),
+        pages_move: workload.changes().any(|change| matches!(change.action, Action::Mremap(_))),
     };
-    let mm = Mm::<M, S>::new(config, options.arena.clone(), files);
-    let mut core = Core::new(&mm, 0);
-    for (number, (file, pages)) in workload.files.iter().zip(&plan.file_pages).enumerate() {
-        for index in pages.iter().flat_map(Clone::clone) {
-            mm.populate(&mut core, number, index, is_cached(file, number, index, options.seed));
-        }
+    let space = make(config, options.arena.clone(), files);
+    let mm = space.mm();
+    let mut core = mm.core(0);
+    contents.fill(mm, &mut core);
+    for mapping in &plan.mappings {
+        assert!(space.mmap(&mut core, mapping), "mappings of a plan do not overlap");
     }
-    plan.mappings.iter().for_each(|mapping| mm.mmap(&core, mapping));
-    core.retire(&mm);
-    mm
+    mm.retire(&mut core);
+    space
 }
 
-/// Whether a page is in the cache when a round starts: a coin for each page, the same
-/// for the same seed.
-fn is_cached(file: &workload::File, number: usize, index: u64, seed: u64) -> bool {
-    let mut random = Pcg64Mcg::seed_from_u64(seed ^ (number as u64) << 48 ^ index << 1 ^ 1);
-    let coin = (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-    coin < file.cached
+/// Whether some mapping is shared and may be written.
+fn writes_shared(workload: &Workload) -> bool {
+    let shared = |backing| matches!(backing, Backing::File { shared: true, .. });
+    workload.vmas.iter().any(|vma| vma.writable && shared(vma.backing))
 }
 
 fn draw_io(latency: Latency, seed: u64) -> Vec<u64> {
@@ -98,19 +102,5 @@ mod tests {
         assert_eq!(mean(Latency::Fixed(80)), 80.0);
         assert!((mean(Latency::Uniform(100, 300)) - 200.0).abs() < 10.0);
         assert!((mean(Latency::Exponential(1000)) - 1000.0).abs() < 60.0);
-    }
-
-    #[test]
-    fn the_cached_share_is_as_asked() {
-        let file = |cached| workload::File {
-            name: "f".into(),
-            pages: 10_000,
-            cached,
-            io: Latency::Fixed(1),
-            speculation: true,
-        };
-        let cached = |share| (0..10_000).filter(|i| is_cached(&file(share), 0, *i, 9)).count();
-        assert_eq!((cached(0.0), cached(1.0)), (0, 10_000));
-        assert!(cached(0.5).abs_diff(5000) < 200);
     }
 }

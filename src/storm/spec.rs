@@ -5,8 +5,8 @@ use crate::host::perf;
 use crate::machine::host::Tally;
 use crate::mm::fault::{Fallback, Kind};
 use crate::mm::frames::Arena;
-use crate::mm::stage;
-use crate::workload::{Until, Workload};
+use crate::mm::{Shootdowns, stage};
+use crate::workload::{Action, Until, Workload};
 use hdrhistogram::Histogram;
 use std::sync::Arc;
 
@@ -84,9 +84,22 @@ pub struct Storm {
     pub io: Io,
     /// Bytes of a VMA under this strategy.
     pub bytes_per_vma: u64,
+    /// The most VMAs and page tables that ever waited for readers to leave; none without
+    /// writers.
+    pub deferred_free_peak: Option<u64>,
+    /// From first start to last end, in nanoseconds; the sum over legs.
+    pub whole_ns: f64,
+    /// Time of each operation of writers.
+    pub ops: OpTimes,
+    /// Shootdowns, summed over threads.
+    pub shootdowns: Shootdowns,
     /// Hardware counters summed over threads, or why there are none.
     pub perf: Result<perf::Counts, String>,
 }
+
+/// How long operations of writers took, in nanoseconds by [`Action::NAMES`]; none where
+/// there was none.
+pub type OpTimes = [Option<Histogram<u64>>; Action::NAMES.len()];
 
 /// Sleeps that stood for I/O: short ones are not exact.
 #[derive(Debug, Clone)]

@@ -1,42 +1,39 @@
-//! One thread of a storm: touches, faults, counts, samples.
+//! One thread of a storm: its operations, its looks at the clock.
 //!
-//! Between the gates a thread writes only what is its own; the one thing that it
-//! publishes while it storms, its progress, stands on a line that no other storming
-//! thread reads.
+//! The one thing that it publishes while it storms, its progress, stands on a line that
+//! no other storming thread reads.
 
-use super::plan::TouchPlan;
 use super::round::Shared;
+use super::steps::{ChangePlan, Step, TouchPlan};
+use super::touch::{Hands, histogram};
 use super::world::{Clock, World};
-use super::{Counts, Io};
-use crate::machine::{Ordering, Work};
-use crate::mm::addr::{Pfn, Vaddr};
-use crate::mm::books::touched_word;
-use crate::mm::fault::{Access, End, Kind, Outcome, Request};
-use crate::mm::{Core, Trap, stage};
-use crate::strategy::Strategy;
-use hdrhistogram::Histogram;
-use rand_core::{Rng, SeedableRng};
-use rand_pcg::Pcg64Mcg;
+use super::{Io, OpTimes};
+use crate::machine::Ordering;
+use crate::workload::Loops;
 
 /// Touches between two looks at the clock.
 const TOUCHES_PER_CHECK: u64 = 64;
 /// Looks at the clock between two looks at the CPU that the thread is on.
 const CHECKS_PER_PLACEMENT: u64 = 64;
-/// Longest latency that a histogram tells from longer ones.
-const LATENCY_MAX_NS: u64 = 60_000_000_000;
 
-/// An empty histogram of latencies: 1 ns to 60 s, three digits.
-pub(super) fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LATENCY_MAX_NS, 3).expect("the bounds are in order")
+/// Notes of the clock that a thread keeps of a leg whose length nobody knows.
+const CHECKS_MAX: usize = 1 << 16;
+
+/// A phase that is under way, in ticks of the clock.
+struct Leg {
+    start: u64,
+    deadline: u64,
+    /// The last look at the clock.
+    now: u64,
+    /// How often the steps have been done.
+    turn: u64,
 }
 
 /// A thread's own state.
-pub(super) struct Worker<'a, W: World, S: Strategy<W>> {
-    pub shared: &'a Shared<W, S>,
+pub(super) struct Worker<'a, W: World> {
+    pub shared: &'a Shared<W>,
     pub thread: usize,
-    pub core: Core<W>,
-    pub counts: Counts,
-    pub latency: Vec<Histogram<u64>>,
+    pub hands: Hands<W>,
     pub io: Io,
     pub strayed: u64,
     /// Touches that it may still make.
@@ -45,89 +42,132 @@ pub(super) struct Worker<'a, W: World, S: Strategy<W>> {
     pub faults_end: u64,
     /// Time and faults so far, at each look at the clock in this leg.
     pub checks: Vec<(u64, u64)>,
-    until_sample: u64,
-    random: Pcg64Mcg,
+    checks_max: usize,
+    pub ops: OpTimes,
 }
 
-impl<'a, W: World, S: Strategy<W>> Worker<'a, W, S> {
-    pub fn new(shared: &'a Shared<W, S>, thread: usize) -> Self {
+impl<'a, W: World> Worker<'a, W> {
+    pub fn new(shared: &'a Shared<W>, thread: usize) -> Self {
         let touches = shared.plan.touches(thread);
         let phases = &shared.plan.threads[thread].phases;
         let ops = phases.iter().map(Vec::len).max().unwrap_or(0);
         // Each operation ends with a batch that may be short; then first and last look.
-        let checks_max = (touches / TOUCHES_PER_CHECK) as usize + ops + 2;
+        let checks_max = match shared.plan.threads[thread].loops {
+            Loops::Times(times) => (touches / TOUCHES_PER_CHECK) as usize + ops * times as usize,
+            Loops::UntilDone => CHECKS_MAX,
+        };
         // A read misses at most once for each page, and for each touch.
         let reads_max = shared.plan.file_pages.iter().flatten().map(|r| r.end - r.start).sum();
-        let mut worker = Self {
+        let core = shared.space.mm().core(touches.min(reads_max) as usize);
+        Self {
             shared,
             thread,
-            core: Core::new(&shared.mm, touches.min(reads_max) as usize),
-            counts: Counts::default(),
-            latency: Kind::ALL.map(|_| histogram()).into(),
+            hands: Hands::new(shared, thread, core),
             io: Io { achieved_ns: histogram(), asked_ns: 0 },
             strayed: 0,
             touches_left: u64::MAX,
             faults_end: u64::MAX,
-            checks: Vec::with_capacity(checks_max),
-            until_sample: 0,
-            random: Pcg64Mcg::seed_from_u64(shared.seed ^ thread as u64 ^ 0x73_616d),
-        };
-        worker.until_sample = worker.draw_sample();
-        worker
+            checks: Vec::with_capacity(checks_max + 2),
+            checks_max,
+            ops: Default::default(),
+        }
     }
 
     /// Forgets what was counted in the warm-up.
     pub fn forget(&mut self) {
-        self.counts = Counts::default();
-        // To clear an empty one would touch all its memory.
-        let used = self.latency.iter_mut().filter(|histogram| !histogram.is_empty());
-        used.for_each(Histogram::reset);
-        self.core.attempts = Default::default();
+        self.hands.forget();
         self.io = Io { achieved_ns: histogram(), asked_ns: 0 };
+        self.ops = Default::default();
         self.strayed = 0;
     }
 
-    /// Does the operations of a phase until they are done or `deadline` has passed.
+    /// Does the steps of a phase until they are done or `deadline` has passed.
     /// Returns when it began and ended, in ticks.
-    pub fn storm(&mut self, phase: &[TouchPlan], deadline: u64) -> (u64, u64) {
+    pub fn storm(&mut self, phase: &[Step], deadline: u64) -> (u64, u64) {
         let clock = self.shared.clock;
         self.checks.clear();
         let start = clock.start();
-        self.checks.push((start, self.counts.faults));
-        let mut now = start;
-        for touch in phase {
-            let mut pages = touch.pages.iter();
-            let mut left = touch.touches.min(self.touches_left);
-            self.touches_left -= left;
-            while left > 0 && now < deadline && self.counts.faults < self.faults_end {
-                // A touch faults once, so that no batch goes far past the end.
-                let faults_left = self.faults_end - self.counts.faults;
-                let batch = left.min(TOUCHES_PER_CHECK).min(faults_left);
-                for page in pages.by_ref().take(batch as usize) {
-                    self.touch(touch.extent.address(page), touch.access);
-                    if touch.think_ns > 0 {
-                        W::work(Work::ThinkNs(touch.think_ns));
-                    }
-                }
-                left -= batch;
-                self.counts.touches += batch;
-                now = clock.unordered();
-                self.check();
-                // Close to the last fault batches are short, and would fill the notes.
-                if batch == TOUCHES_PER_CHECK || left == 0 {
-                    self.checks.push((now, self.counts.faults));
+        self.checks.push((start, self.hands.counts.faults));
+        let mut leg = Leg { start, deadline, now: start, turn: 0 };
+        while !self.is_over(&leg) {
+            for step in phase {
+                match step {
+                    Step::Touch(touch) => self.touch(touch, &mut leg),
+                    Step::Change(change) => self.change(change, &mut leg),
                 }
             }
-            self.touches_left = self.touches_left.saturating_add(left);
+            leg.turn += 1;
         }
         let end = clock.end();
-        self.checks.push((end, self.counts.faults));
+        self.checks.push((end, self.hands.counts.faults));
+        if self.loops() != Loops::UntilDone {
+            self.shared.foreground.fetch_sub(1, Ordering::Relaxed);
+        }
         (start, end)
+    }
+
+    /// How often this thread does the steps of a phase.
+    pub fn loops(&self) -> Loops {
+        self.shared.plan.threads[self.thread].loops
+    }
+
+    fn is_over(&self, leg: &Leg) -> bool {
+        let over = match self.loops() {
+            Loops::Times(times) => leg.turn >= times,
+            Loops::UntilDone => self.shared.foreground.load(Ordering::Relaxed) == 0,
+        };
+        over || leg.now >= leg.deadline || self.is_done()
+    }
+
+    fn touch(&mut self, touch: &TouchPlan, leg: &mut Leg) {
+        let mut pages = touch.pages.iter();
+        let mut left = touch.touches.min(self.touches_left);
+        self.touches_left -= left;
+        while left > 0 && leg.now < leg.deadline && self.hands.counts.faults < self.faults_end {
+            // A touch faults once, so that no batch goes far past the end.
+            let faults_left = self.faults_end - self.hands.counts.faults;
+            let batch = left.min(TOUCHES_PER_CHECK).min(faults_left);
+            self.shared.space.touch(&mut self.hands, touch, &mut pages, batch);
+            left -= batch;
+            self.hands.counts.touches += batch;
+            leg.now = self.shared.clock.unordered();
+            self.check();
+            // Close to the last fault batches are short, and would fill the notes.
+            if (batch == TOUCHES_PER_CHECK || left == 0) && self.checks.len() < self.checks_max {
+                self.checks.push((leg.now, self.hands.counts.faults));
+            }
+        }
+        self.touches_left = self.touches_left.saturating_add(left);
+    }
+
+    /// One operation of a writer, at its time, where it is not too late for it.
+    fn change(&mut self, change: &ChangePlan, leg: &mut Leg) {
+        let clock = self.shared.clock;
+        if change.every_ns > 0 {
+            let at = leg.start + leg.turn * clock.ticks(change.every_ns);
+            while clock.unordered() < at.min(leg.deadline) && !self.is_over(leg) {
+                W::wait_until(&clock, at.min(leg.deadline));
+                leg.now = clock.unordered();
+            }
+        }
+        if self.is_over(leg) {
+            return;
+        }
+        let edit = &change.turns[(leg.turn % change.turns.len() as u64) as usize];
+        let start = clock.start();
+        let done = self.shared.space.edit(&mut self.hands.core, edit);
+        let end = clock.end();
+        if done {
+            let ns = clock.delta_ns(start, end) as u64;
+            self.ops[change.action].get_or_insert_with(histogram).saturating_record(ns.max(1));
+        }
+        leg.now = end;
+        self.check();
     }
 
     /// Takes over the sleeps of a round, for which alone the core has room.
     pub fn take_io(&mut self) {
-        let slept = &mut self.core.io;
+        let slept = &mut self.hands.core.io;
         for ns in slept.achieved_ns.drain(..) {
             self.io.achieved_ns.saturating_record(ns.max(1));
         }
@@ -136,7 +176,7 @@ impl<'a, W: World, S: Strategy<W>> Worker<'a, W, S> {
 
     /// Whether it has had all that it may.
     pub fn is_done(&self) -> bool {
-        self.touches_left == 0 || self.counts.faults >= self.faults_end
+        self.touches_left == 0 || self.hands.counts.faults >= self.faults_end
     }
 
     /// Shows that the thread goes on, and looks from time to time where it is.
@@ -146,111 +186,6 @@ impl<'a, W: World, S: Strategy<W>> Worker<'a, W, S> {
         progress.store(checks, Ordering::Relaxed);
         if checks.is_multiple_of(CHECKS_PER_PLACEMENT) {
             self.strayed += u64::from(!W::is_on(self.shared.cpus[self.thread]));
-        }
-    }
-
-    /// One access, executed again as long as it traps.
-    #[inline(always)]
-    fn touch(&mut self, addr: Vaddr, access: Access) {
-        if self.execute(addr, access) {
-            self.touch_again(addr, access);
-        }
-    }
-
-    /// Apart from the first time, whose walk is the better for being alone.
-    #[inline(never)]
-    fn touch_again(&mut self, addr: Vaddr, access: Access) {
-        while self.execute(addr, access) {}
-    }
-
-    /// What the processor does, and where it traps what the kernel does; true where the
-    /// instruction is to be executed again.
-    #[inline(always)]
-    fn execute(&mut self, addr: Vaddr, access: Access) -> bool {
-        match self.shared.mm.translate(addr, access) {
-            Ok(frame) => {
-                self.access(frame, addr, access);
-                false
-            }
-            Err(Trap) => {
-                let outcome = self.fault(Request::new(addr, access));
-                self.count(outcome);
-                match outcome.end() {
-                    // Without content it would do nothing.
-                    End::Mapped(_) => self.shared.mm.frames().has_content(),
-                    End::Raced(_) => true,
-                    End::Sigbus | End::Segv | End::Oom => false,
-                }
-            }
-        }
-    }
-
-    /// What an access does to the page that it reaches.
-    #[inline(always)]
-    fn access(&self, frame: Option<Pfn>, addr: Vaddr, access: Access) {
-        let frames = self.shared.mm.frames();
-        let Some(frame) = frame.filter(|_| frames.has_content()) else { return };
-        match access {
-            Access::Read => {
-                std::hint::black_box(frames.word(frame, 0).load(Ordering::Relaxed));
-            }
-            Access::Write => {
-                let word = frames.word(frame, touched_word(addr.page()));
-                word.store(addr.page(), Ordering::Relaxed);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn fault(&mut self, request: Request) -> Outcome {
-        W::mark(stage::OUTSIDE);
-        W::begin_fault();
-        W::work(Work::Trap);
-        if self.until_sample > 0 {
-            self.until_sample -= 1;
-            return S::fault(&self.shared.mm, &mut self.core, request);
-        }
-        self.sampled_fault(request)
-    }
-
-    #[inline(never)]
-    fn sampled_fault(&mut self, request: Request) -> Outcome {
-        let clock = self.shared.clock;
-        let start = clock.start();
-        let outcome = S::fault(&self.shared.mm, &mut self.core, request);
-        let ns = clock.delta_ns(start, clock.end());
-        W::end_fault(outcome.kind(), self.counts.faults);
-        self.latency[outcome.kind() as usize].saturating_record((ns as u64).max(1));
-        self.until_sample = self.draw_sample();
-        outcome
-    }
-
-    /// Faults until the next sample: 0 to 2 (period - 1), evenly, so that samples do not
-    /// march in step with tables, windows or batches.
-    fn draw_sample(&mut self) -> u64 {
-        match self.shared.sample_period {
-            0 => u64::MAX,
-            period => self.random.next_u64() % (2 * period - 1),
-        }
-    }
-
-    #[inline(always)]
-    fn count(&mut self, outcome: Outcome) {
-        let counts = &mut self.counts;
-        counts.faults += 1;
-        counts.by_kind[outcome.kind() as usize] += 1;
-        match outcome.end() {
-            End::Mapped(pages) => {
-                counts.mapped += 1;
-                counts.pages_mapped += u64::from(pages);
-            }
-            End::Raced(pages) => {
-                counts.raced += 1;
-                counts.pages_mapped += u64::from(pages);
-            }
-            End::Sigbus => counts.sigbus += 1,
-            End::Segv => counts.segv += 1,
-            End::Oom => counts.oom += 1,
         }
     }
 

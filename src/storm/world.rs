@@ -20,6 +20,8 @@ pub trait World: Machine {
     /// A fault ends that was of this kind, the `number`-th of its thread.
     #[inline(always)]
     fn end_fault(_kind: Kind, _number: u64) {}
+    /// Waits until `at`, or less long: callers look again.
+    fn wait_until(clock: &Self::Clock, at: u64);
     /// Whether the calling thread is on this CPU.
     fn is_on(cpu: usize) -> bool;
 }

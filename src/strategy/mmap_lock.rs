@@ -9,38 +9,39 @@
 //! `mmap-lock:6.2` is the same in the layout of that kernel, with the prefetch of its fault
 //! entry: for comparing with that kernel's published figures only.
 
-use super::{Scheme, Strategy};
+use super::{Scheme, Space, Strategy};
 use crate::machine::Machine;
 use crate::mm::fault::{Outcome, Request};
-use crate::mm::layout::{LINUX_6_2, LINUX_7_2, MmLayout};
-use crate::mm::{Core, Mm, locked};
+use crate::mm::layout::{Layout, Linux6_2, Linux7_2};
+use crate::mm::{Config, Core, locked};
+use std::marker::PhantomData;
 
 /// See the module.
-pub struct MmapLock<const OF_6_2: bool>;
+pub struct MmapLock<L>(PhantomData<L>);
 
-impl Scheme for MmapLock<false> {
+impl Scheme for MmapLock<Linux7_2> {
     const NAME: &'static str = "mmap-lock";
     const SUMMARY: &'static str = "rwsem of the space held for read over the whole fault";
     const WHO: &'static str = "Linux before 6.4";
 }
 
-impl Scheme for MmapLock<true> {
+impl Scheme for MmapLock<Linux6_2> {
     const NAME: &'static str = "mmap-lock:6.2";
     const SUMMARY: &'static str = "the same in the layout and with the prefetch of that kernel";
     const WHO: &'static str = "Linux 6.2, for its published figures";
 }
 
-impl<M: Machine, const OF_6_2: bool> Strategy<M> for MmapLock<OF_6_2> {
-    const LAYOUT: &'static MmLayout = if OF_6_2 { &LINUX_6_2 } else { &LINUX_7_2 };
+impl<M: Machine, L: Layout> Strategy<M> for MmapLock<L> {
+    type Layout = L;
     type MmWords = ();
     type VmaWords = ();
 
-    fn mm_words() {}
+    fn mm_words(_: &Config) {}
     fn vma_words() {}
 
     #[inline]
-    fn fault(mm: &Mm<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
-        mm.enter_fault();
-        locked::fault(mm, core, request)
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
+        space.enter_fault();
+        locked::fault(space, core, request)
     }
 }

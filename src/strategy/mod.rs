@@ -4,19 +4,23 @@
 //! [`STRATEGIES`]. Command line, help, tests, benches and reports follow from the
 //! table.
 
+mod entry;
 mod mmap_lock;
+mod space;
 mod speculative;
 mod unlocked;
 mod vma_refcount;
 
+pub use self::entry::Entry;
+pub use self::space::Space;
+
+use self::entry::entry;
+
 use crate::machine::Machine;
-use crate::machine::model::Model;
 use crate::mm::fault::{Outcome, Request};
-use crate::mm::layout::{LINUX_7_2, MmLayout};
-use crate::mm::vma::Vma;
-use crate::mm::{Core, Mm};
-use crate::storm::host::OnHost;
-use crate::storm::{self, ModelSpec, ModelStorm, Spec, Storm, StormError};
+use crate::mm::layout::{Layout, Linux6_2, Linux7_2};
+use crate::mm::vma::VmaRef;
+use crate::mm::{Config, Core};
 use crate::workload::Workload;
 
 /// A locking scheme: its own words, its own part of a fault, and what writers do for
@@ -26,32 +30,59 @@ use crate::workload::Workload;
 /// scheme falls back to, the fault under mmap_lock, is [`crate::mm::locked`].
 pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
     /// The kernel in whose layout the structures are.
-    const LAYOUT: &'static MmLayout = &LINUX_7_2;
+    type Layout: Layout;
     /// Words that it adds to `mm_struct`.
     type MmWords: Send + Sync;
     /// Words that it adds to `vm_area_struct`.
     type VmaWords: Send + Sync;
 
     /// Makes the words of a space.
-    fn mm_words() -> Self::MmWords;
+    fn mm_words(config: &Config) -> Self::MmWords;
     /// Makes the words of a VMA.
     fn vma_words() -> Self::VmaWords;
 
     /// Handles a fault from beginning to end.
-    fn fault(mm: &Mm<M, Self>, core: &mut Core<M>, request: Request) -> Outcome;
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome;
+
+    /// VMAs are never changed: a writer puts a new one in the place of the old.
+    const REPLACES_VMAS: bool = false;
+    /// Faults allocate page tables without excluding writers, and check under the lock of
+    /// the parent table whether they may: writers free tables under that lock too.
+    const LOCKS_TABLES: bool = false;
+    /// The file of a VMA is put when the VMA is freed: not before munmap returns.
+    const DEFERS_FPUT: bool = false;
 
     /// A writer has taken mmap_lock.
-    fn begin(_mm: &Mm<M, Self>) {}
-    /// A writer is about to change this VMA.
-    fn start_write(_mm: &Mm<M, Self>, _vma: &Vma<M, Self>) {}
+    fn begin(_space: &Space<M, Self>) {}
+    /// A writer is about to change the tree.
+    fn begin_tree(_space: &Space<M, Self>) {}
+    /// It has.
+    fn end_tree(_space: &Space<M, Self>) {}
+    /// A writer is about to change this VMA, or to take it out: from here to
+    /// [`end_write`](Strategy::end_write) or [`end`](Strategy::end) no fault without
+    /// mmap_lock may publish anything in it.
+    fn start_write(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
+    /// A writer has changed this VMA. Not called for one that goes.
+    fn end_write(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
     /// This VMA is filled in, and about to be linked into the tree.
-    fn attach(_mm: &Mm<M, Self>, _vma: &Vma<M, Self>) {}
-    /// This VMA is out of the tree, and about to go.
-    fn detach(_mm: &Mm<M, Self>, _vma: &Vma<M, Self>) {}
+    fn attach(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
+    /// This VMA will be out of the tree at once; [`start_write`](Strategy::start_write)
+    /// has been called.
+    fn detach(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
     /// A writer is about to release mmap_lock, or to let readers in.
-    fn end(_mm: &Mm<M, Self>) {}
-    /// Pages are about to be zapped; mmap_lock is held at least for reading.
-    fn before_zap(_mm: &Mm<M, Self>) {}
+    fn end(_space: &Space<M, Self>) {}
+    /// Pages of this VMA are about to be zapped; mmap_lock is held at least for reading,
+    /// or (truncate) the `i_mmap_rwsem` of its file. Two may be at it at once.
+    fn begin_zap(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
+    /// They have been.
+    fn end_zap(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
+    /// Nobody finds this VMA any more: frees it ([`Core::free_vma`] after a grace period
+    /// of RCU) when no fault can still use it.
+    fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        core.free_vma(space, vma.id);
+    }
+    /// No core faults any more: frees what [`free`](Strategy::free) kept for later.
+    fn drain(_space: &Space<M, Self>, _core: &mut Core<M>) {}
 }
 
 /// What users are told of a scheme, and what it may not run.
@@ -69,54 +100,15 @@ pub trait Scheme {
     }
 }
 
-/// A scheme as users meet it.
-pub struct Entry {
-    /// [`Scheme::NAME`].
-    pub name: &'static str,
-    /// [`Scheme::SUMMARY`].
-    pub summary: &'static str,
-    /// [`Scheme::WHO`].
-    pub who: &'static str,
-    /// [`Scheme::refuses`].
-    pub refuses: fn(&Workload) -> Option<String>,
-    /// Runs a storm on this machine's own cores.
-    pub run: fn(&Spec) -> Result<Storm, StormError>,
-    /// Runs a storm in the model.
-    pub model: fn(&ModelSpec) -> Result<ModelStorm, StormError>,
-}
-
-const fn entry<S: Scheme + OnHost + Strategy<Model>>() -> Entry {
-    Entry {
-        name: S::NAME,
-        summary: S::SUMMARY,
-        who: S::WHO,
-        refuses: S::refuses,
-        run: storm::host::run::<S>,
-        model: storm::model::run::<S>,
-    }
-}
-
 /// Every scheme, in the order in which results show them.
 pub static STRATEGIES: &[Entry] = &[
     entry::<unlocked::Unlocked>(),
-    entry::<mmap_lock::MmapLock<false>>(),
-    entry::<mmap_lock::MmapLock<true>>(),
+    entry::<mmap_lock::MmapLock<Linux7_2>>(),
+    entry::<mmap_lock::MmapLock<Linux6_2>>(),
     entry::<vma_refcount::VmaRefcount>(),
     entry::<speculative::Speculative<false>>(),
     entry::<speculative::Speculative<true>>(),
 ];
-
-impl Entry {
-    /// Whether it runs only when it is named.
-    pub fn is_variant(&self) -> bool {
-        self.name.contains(':')
-    }
-
-    /// Name and variant.
-    pub fn split(&self) -> (&'static str, Option<&'static str>) {
-        self.name.split_once(':').map_or((self.name, None), |(name, variant)| (name, Some(variant)))
-    }
-}
 
 /// The scheme of this name.
 pub fn find(name: &str) -> Option<&'static Entry> {

@@ -17,11 +17,12 @@
 //! The variant `refcount` takes one reference on the VMA around the copy: the
 //! experiment with which its author showed what a reference costs.
 
-use super::{Scheme, Strategy};
+use super::{Scheme, Space, Strategy};
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use crate::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use crate::mm::vma::{Vma, VmaCopy, VmaFields, flag};
-use crate::mm::{Core, Mm, locked, stage};
+use crate::mm::layout::{Layout, Linux7_2};
+use crate::mm::vma::{VmaCopy, VmaFields, VmaId, VmaRef, flag};
+use crate::mm::{Config, Core, Mm, locked, stage};
 use crate::sync::refcount::RefCount;
 use crate::sync::seqcount::SeqCount;
 
@@ -48,7 +49,7 @@ impl<M: Machine> Speculation<'_, M> {
     }
 }
 
-impl<M: Machine, const R: bool> Protection<M, Speculative<R>> for Speculation<'_, M> {
+impl<M: Machine, L: Layout> Protection<M, L> for Speculation<'_, M> {
     type Vma = VmaCopy;
     const ALLOCATES_TABLES: bool = false;
     const WAITS: bool = false;
@@ -63,14 +64,14 @@ impl<M: Machine, const R: bool> Protection<M, Speculative<R>> for Speculation<'_
         self.check(Fallback::Fault)
     }
 
-    fn prepare_anon_vma(&self, _mm: &Mm<M, Speculative<R>>) -> Result<(), Fallback> {
+    fn prepare_anon_vma(&self, _mm: &Mm<M, L>) -> Result<(), Fallback> {
         Err(Fallback::AnonVma)
     }
 
     #[inline(always)]
     fn lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, Speculative<R>>,
+        mm: &'a Mm<M, L>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         self.check(Fallback::PteMapLockSeq1)?;
@@ -83,16 +84,16 @@ impl<M: Machine, const R: bool> Protection<M, Speculative<R>> for Speculation<'_
 impl<const R: bool> Speculative<R> {
     #[inline(always)]
     fn attempt<M: Machine>(
-        mm: &Mm<M, Self>,
+        space: &Space<M, Self>,
         core: &mut Core<M>,
         request: Request,
     ) -> Result<Outcome, Stop> {
-        let seq = seq_of(mm);
+        let seq = seq_of(space);
         let at = seq.begin().ok_or(Fallback::Odd)?;
         M::mark(stage::LOCK);
         let _section = core.read_section();
-        let vma = mm.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
-        let copy = if R { copy_referenced(vma)? } else { VmaCopy::of(vma) };
+        let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
+        let copy = if R { copy_referenced(space, vma)? } else { VmaCopy::of(vma.vma) };
         M::mark(stage::LOOKUP);
         if copy.file().is_some() && copy.flags() & flag::SPECULATE == 0 {
             return Err(Fallback::NoSpeculate.into());
@@ -102,29 +103,33 @@ impl<const R: bool> Speculative<R> {
         if !fault::allows(&speculation.vma, request.access()) {
             return Err(Fallback::AccessError.into());
         }
-        fault::handle::<M, Self, _>(mm, core, request, &speculation)
+        fault::handle(space, core, request, &speculation)
     }
 }
 
 #[inline(always)]
-fn seq_of<M: Machine, const R: bool>(mm: &Mm<M, Speculative<R>>) -> SeqCount<'_, M> {
-    SeqCount::new(Word::new(&mm.words, 0))
+fn seq_of<M: Machine, const R: bool>(space: &Space<M, Speculative<R>>) -> SeqCount<'_, M> {
+    SeqCount::new(Word::new(&space.words, 0))
 }
 
 #[inline(always)]
-fn refs_of<M: Machine, const R: bool>(vma: &Vma<M, Speculative<R>>) -> Option<RefCount<'_, M>> {
-    vma.words.as_ref().map(|line| RefCount::new(Word::new(line, 0)))
+fn refs_of<M: Machine, const R: bool>(
+    space: &Space<M, Speculative<R>>,
+    vma: VmaId,
+) -> Option<RefCount<'_, M>> {
+    space.words_of(vma).as_ref().map(|line| RefCount::new(Word::new(line, 0)))
 }
 
 #[inline(always)]
 fn copy_referenced<M: Machine, const R: bool>(
-    vma: &Vma<M, Speculative<R>>,
+    space: &Space<M, Speculative<R>>,
+    vma: VmaRef<'_, M>,
 ) -> Result<VmaCopy, Fallback> {
-    let refs = refs_of(vma).expect("the variant has the line");
+    let refs = refs_of(space, vma.id).expect("the variant has the line");
     if !refs.get_unless_zero() {
         return Err(Fallback::VmaLockMiss);
     }
-    let copy = VmaCopy::of(vma);
+    let copy = VmaCopy::of(vma.vma);
     refs.put();
     Ok(copy)
 }
@@ -143,11 +148,12 @@ impl Scheme for Speculative<true> {
 }
 
 impl<M: Machine, const R: bool> Strategy<M> for Speculative<R> {
+    type Layout = Linux7_2;
     type MmWords = M::Line;
     /// Only the variant has a count in the VMA.
     type VmaWords = Option<M::Line>;
 
-    fn mm_words() -> M::Line {
+    fn mm_words(_: &Config) -> M::Line {
         M::Line::new(&MMAP_SEQ, [0; LINE_WORDS])
     }
 
@@ -156,38 +162,39 @@ impl<M: Machine, const R: bool> Strategy<M> for Speculative<R> {
     }
 
     #[inline]
-    fn fault(mm: &Mm<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
-        mm.enter_fault();
-        if mm.field(<Self as Strategy<M>>::LAYOUT.mm_users).load(Ordering::Relaxed) == 1 {
-            return locked::fault(mm, core, request);
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
+        space.enter_fault();
+        let users = space.field(<Self as Strategy<M>>::Layout::MM.mm_users);
+        if users.load(Ordering::Relaxed) == 1 {
+            return locked::fault(space, core, request);
         }
         core.note_attempt();
-        let result = Self::attempt(mm, core, request);
+        let result = Self::attempt(space, core, request);
         M::mark(stage::UNLOCK);
         match result {
             Ok(outcome) => outcome,
-            Err(stop) => locked::after(mm, core, request, stop)
+            Err(stop) => locked::after(space, core, request, stop)
                 .expect("speculation waits for nothing, so what it leaves is finished"),
         }
     }
 
-    fn begin(mm: &Mm<M, Self>) {
-        seq_of(mm).write_begin();
+    fn begin(space: &Space<M, Self>) {
+        seq_of(space).write_begin();
     }
 
-    fn attach(_mm: &Mm<M, Self>, vma: &Vma<M, Self>) {
-        if let Some(line) = &vma.words {
+    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        if let Some(line) = space.words_of(vma.id) {
             line.store(0, 1, Ordering::Release);
         }
     }
 
-    fn detach(_mm: &Mm<M, Self>, vma: &Vma<M, Self>) {
-        if let Some(refs) = refs_of(vma) {
+    fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        if let Some(refs) = refs_of(space, vma.id) {
             refs.put();
         }
     }
 
-    fn end(mm: &Mm<M, Self>) {
-        seq_of(mm).write_end();
+    fn end(space: &Space<M, Self>) {
+        seq_of(space).write_end();
     }
 }

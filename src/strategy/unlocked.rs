@@ -4,30 +4,31 @@
 //! every scheme has those. *Writers* are not allowed, which is why nothing can go
 //! wrong: a workload with writers is refused.
 
-use super::{Scheme, Strategy};
+use super::{Scheme, Space, Strategy};
 use crate::machine::Machine;
 use crate::mm::fault::{self, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use crate::mm::layout::{Layout, Linux7_2};
 use crate::mm::vma::Vma;
-use crate::mm::{Core, Mm, locked, stage};
-use crate::workload::{Op, Workload};
+use crate::mm::{Config, Core, Mm, locked, stage};
+use crate::workload::Workload;
 
 /// See the module.
 pub struct Unlocked;
 
 /// A VMA that stays as it is, since nobody changes any.
-struct Bare<'a, M: Machine>(&'a Vma<M, Unlocked>);
+struct Bare<'a, M: Machine>(&'a Vma<M>);
 
-impl<M: Machine> Protection<M, Unlocked> for Bare<'_, M> {
-    type Vma = Vma<M, Unlocked>;
+impl<M: Machine, L: Layout> Protection<M, L> for Bare<'_, M> {
+    type Vma = Vma<M>;
     const ALLOCATES_TABLES: bool = true;
     const WAITS: bool = true;
 
     #[inline(always)]
-    fn vma(&self) -> &Vma<M, Unlocked> {
+    fn vma(&self) -> &Vma<M> {
         self.0
     }
 
-    fn prepare_anon_vma(&self, mm: &Mm<M, Unlocked>) -> Result<(), Fallback> {
+    fn prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback> {
         mm.prepare_anon_vma(self.0);
         Ok(())
     }
@@ -35,7 +36,7 @@ impl<M: Machine> Protection<M, Unlocked> for Bare<'_, M> {
     #[inline(always)]
     fn lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, Unlocked>,
+        mm: &'a Mm<M, L>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         Ok(walk.lock_stable(mm))
@@ -44,17 +45,17 @@ impl<M: Machine> Protection<M, Unlocked> for Bare<'_, M> {
 
 #[inline(always)]
 fn attempt<M: Machine>(
-    mm: &Mm<M, Unlocked>,
+    space: &Space<M, Unlocked>,
     core: &mut Core<M>,
     request: Request,
 ) -> Result<Outcome, Stop> {
     // Not needed without writers; every strategy pays for a read section alike.
     let _section = core.read_section();
-    let vma = mm.find_vma(request.addr);
+    let vma = space.find_vma(request.addr);
     M::mark(stage::LOOKUP);
     match vma {
-        Some(vma) if fault::allows(vma, request.access()) => {
-            fault::handle(mm, core, request, &Bare(vma))
+        Some(vma) if fault::allows(vma.vma, request.access()) => {
+            fault::handle(space, core, request, &Bare(vma.vma))
         }
         _ => Ok(locked::failed(request, End::Segv)),
     }
@@ -66,31 +67,30 @@ impl Scheme for Unlocked {
     const WHO: &'static str = "the limit";
 
     fn refuses(workload: &Workload) -> Option<String> {
-        let ops = workload.groups.iter().flat_map(|g| &g.phases).flat_map(|p| &p.ops);
-        // Every operation that there is only touches: this match asks again of the next.
-        ops.fold(None, |refused, op| match op {
-            Op::Touch(_) => refused,
-        })
+        let change = workload.changes().next()?;
+        let name = change.action.name();
+        Some(format!("`{name}` changes what a fault reads, which nothing protects here"))
     }
 }
 
 impl<M: Machine> Strategy<M> for Unlocked {
+    type Layout = Linux7_2;
     type MmWords = ();
     type VmaWords = ();
 
-    fn mm_words() {}
+    fn mm_words(_: &Config) {}
     fn vma_words() {}
 
     #[inline]
-    fn fault(mm: &Mm<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
-        mm.enter_fault();
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
+        space.enter_fault();
         loop {
             core.note_attempt();
-            let result = attempt(mm, core, request);
+            let result = attempt(space, core, request);
             M::mark(stage::UNLOCK);
             match result {
                 Ok(outcome) => return outcome,
-                Err(stop) => match locked::after(mm, core, request, stop) {
+                Err(stop) => match locked::after(space, core, request, stop) {
                     Ok(outcome) => return outcome,
                     Err(again) => request = again,
                 },

@@ -12,11 +12,12 @@
 //! For I/O the reference is dropped, the file pinned, and the fault done again: else
 //! as complete as the fault under mmap_lock.
 
-use super::{Scheme, Strategy};
+use super::{Scheme, Space, Strategy};
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use crate::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use crate::mm::vma::Vma;
-use crate::mm::{Core, Mm, locked, stage};
+use crate::mm::layout::{Layout, Linux7_2};
+use crate::mm::vma::{Vma, VmaRef};
+use crate::mm::{Config, Core, Mm, locked, stage};
 use crate::sync::refcount::RefCount;
 
 static VM_REFCNT: LineName =
@@ -42,19 +43,23 @@ impl<M: Machine> VmaWords<M> {
 }
 
 /// A VMA that has a reference of this fault.
-struct Referenced<'a, M: Machine>(&'a Vma<M, VmaRefcount>);
+struct Referenced<'a, M: Machine> {
+    vma: &'a Vma<M>,
+    words: &'a VmaWords<M>,
+}
 
 impl<'a, M: Machine> Referenced<'a, M> {
     #[inline(always)]
-    fn get(vma: &'a Vma<M, VmaRefcount>) -> Option<Self> {
-        vma.words.refs().get_unless_zero().then_some(()).map(|()| Self(vma))
+    fn get(space: &'a Space<M, VmaRefcount>, vma: VmaRef<'a, M>) -> Option<Self> {
+        let words = space.words_of(vma.id);
+        words.refs().get_unless_zero().then_some(()).map(|()| Self { vma: vma.vma, words })
     }
 
     /// Acquire: pairs with the Release store of the writer, which comes before it takes
     /// any lock under which this is asked.
     #[inline(always)]
     fn check(&self) -> Result<(), Fallback> {
-        match self.0.words.detached().load(Ordering::Acquire) {
+        match self.words.detached().load(Ordering::Acquire) {
             0 => Ok(()),
             _ => Err(Fallback::VmaLockAbort),
         }
@@ -65,34 +70,34 @@ impl<M: Machine> Drop for Referenced<'_, M> {
     #[inline(always)]
     fn drop(&mut self) {
         // The VMA is freed after a grace period, whoever drops the last reference.
-        self.0.words.refs().put();
+        self.words.refs().put();
         M::mark(stage::UNLOCK);
     }
 }
 
-impl<M: Machine> Protection<M, VmaRefcount> for Referenced<'_, M> {
-    type Vma = Vma<M, VmaRefcount>;
+impl<M: Machine, L: Layout> Protection<M, L> for Referenced<'_, M> {
+    type Vma = Vma<M>;
     const ALLOCATES_TABLES: bool = true;
     const WAITS: bool = true;
 
     #[inline(always)]
-    fn vma(&self) -> &Vma<M, VmaRefcount> {
-        self.0
+    fn vma(&self) -> &Vma<M> {
+        self.vma
     }
 
     fn check_table(&self) -> Result<(), Fallback> {
         self.check()
     }
 
-    fn prepare_anon_vma(&self, mm: &Mm<M, VmaRefcount>) -> Result<(), Fallback> {
-        mm.prepare_anon_vma(self.0);
+    fn prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback> {
+        mm.prepare_anon_vma(self.vma);
         Ok(())
     }
 
     #[inline(always)]
     fn lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, VmaRefcount>,
+        mm: &'a Mm<M, L>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         let slot = walk.lock(mm);
@@ -103,20 +108,20 @@ impl<M: Machine> Protection<M, VmaRefcount> for Referenced<'_, M> {
 
 #[inline(always)]
 fn attempt<M: Machine>(
-    mm: &Mm<M, VmaRefcount>,
+    space: &Space<M, VmaRefcount>,
     core: &mut Core<M>,
     request: Request,
 ) -> Result<Outcome, Stop> {
     // The read section lasts as long as the attempt: tables are freed under RCU too.
     let _section = core.read_section();
-    let vma = mm.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
+    let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
     M::mark(stage::LOOKUP);
-    let referenced = Referenced::get(vma).ok_or(Fallback::VmaLockMiss)?;
+    let referenced = Referenced::get(space, vma).ok_or(Fallback::VmaLockMiss)?;
     M::mark(stage::LOCK);
-    if !fault::allows(vma, request.access()) {
+    if !fault::allows(vma.vma, request.access()) {
         return Err(Fallback::AccessError.into());
     }
-    fault::handle(mm, core, request, &referenced)
+    fault::handle(space, core, request, &referenced)
 }
 
 impl Scheme for VmaRefcount {
@@ -126,23 +131,24 @@ impl Scheme for VmaRefcount {
 }
 
 impl<M: Machine> Strategy<M> for VmaRefcount {
+    type Layout = Linux7_2;
     type MmWords = ();
     type VmaWords = VmaWords<M>;
 
-    fn mm_words() {}
+    fn mm_words(_: &Config) {}
 
     fn vma_words() -> VmaWords<M> {
         VmaWords(M::Line::new(&VM_REFCNT, [0; LINE_WORDS]))
     }
 
     #[inline]
-    fn fault(mm: &Mm<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
-        mm.enter_fault();
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
+        space.enter_fault();
         loop {
             core.note_attempt();
-            match attempt(mm, core, request) {
+            match attempt(space, core, request) {
                 Ok(outcome) => return outcome,
-                Err(stop) => match locked::after(mm, core, request, stop) {
+                Err(stop) => match locked::after(space, core, request, stop) {
                     Ok(outcome) => return outcome,
                     Err(again) => request = again,
                 },
@@ -150,13 +156,15 @@ impl<M: Machine> Strategy<M> for VmaRefcount {
         }
     }
 
-    fn attach(_mm: &Mm<M, Self>, vma: &Vma<M, Self>) {
-        vma.words.detached().store(0, Ordering::Relaxed);
-        vma.words.0.store(0, 1, Ordering::Release);
+    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        let words = space.words_of(vma.id);
+        words.detached().store(0, Ordering::Relaxed);
+        words.0.store(0, 1, Ordering::Release);
     }
 
-    fn detach(_mm: &Mm<M, Self>, vma: &Vma<M, Self>) {
-        vma.words.detached().store(1, Ordering::Release);
-        vma.words.refs().put();
+    fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        let words = space.words_of(vma.id);
+        words.detached().store(1, Ordering::Release);
+        words.refs().put();
     }
 }

@@ -36,6 +36,12 @@ impl RcuReader {
         M::work(Work::ReadSection);
         ReadSection(self.0.pin())
     }
+
+    /// The same for who defers or frees: the kernel's `call_rcu` needs no read section, so
+    /// none is charged.
+    pub fn writer_section(&self) -> ReadSection {
+        ReadSection(self.0.pin())
+    }
 }
 
 /// A read section; ends when it drops.

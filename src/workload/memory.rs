@@ -1,7 +1,7 @@
 //! How much memory a storm needs.
 
-use super::{Access, Backing, Op, Order, Scope, Threads, Touch, Until, Workload};
-use super::{PAGE_BYTES, PAGES_PER_TABLE, Vma};
+use super::{Access, Action, Backing, Group, Loops, Op, Order, Scope, Threads, Touch, Until, Vma};
+use super::{PAGE_BYTES, PAGES_PER_TABLE, Workload};
 
 /// What the address space keeps for each page beside its contents: its entry in
 /// a page table or a page cache, and the counters of its folio. An estimate,
@@ -41,34 +41,32 @@ impl Workload {
     /// Returns an upper bound of the memory of a storm at `threads` threads.
     pub fn memory(&self, threads: usize) -> Memory {
         let threads = u64::try_from(threads).unwrap_or(u64::MAX);
+        let forks = self.changes().any(|change| change.action == Action::Fork);
         let mut file_frames = vec![0_u64; self.files.len()];
         let mut anonymous_frames = 0_u64;
         let mut metadata_pages = 0_u64;
         for (index, vma) in self.vmas.iter().enumerate() {
-            let (mut read, mut written, mut toucher_threads) = (0_u64, 0_u64, 0_u64);
-            for (group, touch) in self.touches().filter(|(_, touch)| touch.vma == index) {
-                let group_threads = match self.groups[group].threads {
-                    Threads::Fixed(fixed) => u64::try_from(fixed).unwrap_or(u64::MAX),
-                    Threads::Weight(_) => threads,
-                };
-                toucher_threads = toucher_threads.max(group_threads);
-                let pages = self.pages_touched(vma, touch, group_threads);
-                match touch.access {
-                    Access::Read => read = read.saturating_add(pages),
-                    Access::Write => written = written.saturating_add(pages),
-                }
-            }
-            let copies = if vma.scope == Scope::PerThread { toucher_threads } else { 1 };
+            let use_of = self.use_of(index, threads);
+            let copies = if vma.scope == Scope::PerThread { use_of.threads } else { 1 };
             let all_pages = vma.total_pages().saturating_mul(copies);
-            anonymous_frames = anonymous_frames.saturating_add(written.min(all_pages));
+            let written = use_of.written.min(all_pages);
+            if !matches!(vma.backing, Backing::File { shared: true, .. }) {
+                // A child of fork keeps the pages of which its parent writes copies.
+                let held = if forks { written } else { 0 };
+                anonymous_frames = anonymous_frames.saturating_add(written).saturating_add(held);
+            }
             match vma.backing {
                 // Reads of anonymous memory map the zero page.
                 Backing::Anonymous => metadata_pages = metadata_pages.saturating_add(all_pages),
                 Backing::File { file, fault_around_order, .. } => {
-                    let around = read.saturating_mul(1 << fault_around_order);
-                    let frames = &mut file_frames[file];
-                    *frames = frames.saturating_add(around.saturating_add(written).min(vma.pages));
+                    let around = use_of.read.saturating_mul(1 << fault_around_order);
+                    let touched = around.saturating_add(use_of.written).min(vma.pages);
+                    file_frames[file] = file_frames[file].saturating_add(touched);
                 }
+            }
+            if use_of.moved {
+                // Page tables of the second place.
+                metadata_pages = metadata_pages.saturating_add(all_pages);
             }
         }
         let mut frames = anonymous_frames;
@@ -82,28 +80,68 @@ impl Workload {
         }
     }
 
-    /// All touches, with the index of their group.
-    fn touches(&self) -> impl Iterator<Item = (usize, &Touch)> {
-        self.groups.iter().enumerate().flat_map(|(index, group)| {
-            let ops = group.phases.iter().flat_map(|phase| &phase.ops);
-            ops.map(move |Op::Touch(touch)| (index, touch))
-        })
+    /// Returns what is done with the VMA `index` in a storm at `threads` threads.
+    fn use_of(&self, index: usize, threads: u64) -> Use {
+        let mut total = Use::default();
+        for group in &self.groups {
+            let group_threads = match group.threads {
+                Threads::Fixed(fixed) => u64::try_from(fixed).unwrap_or(u64::MAX),
+                Threads::Weight(_) => threads,
+            };
+            for op in group.ops().filter(|op| op.vma() == Some(index)) {
+                total.threads = total.threads.max(group_threads);
+                match op {
+                    Op::Touch(touch) => {
+                        let pages = self.pages_touched(touch, group, group_threads);
+                        let of_access = match touch.access {
+                            Access::Read => &mut total.read,
+                            Access::Write => &mut total.written,
+                        };
+                        *of_access = of_access.saturating_add(pages);
+                    }
+                    Op::Change(change) => {
+                        total.moved |= matches!(change.action, Action::Mremap(_));
+                    }
+                }
+            }
+        }
+        total
     }
 
-    /// Returns how many pages `threads` threads touch at most, of all of them together.
-    fn pages_touched(&self, vma: &Vma, touch: &Touch, threads: u64) -> u64 {
+    /// Returns how many pages the `threads` threads of a group touch at most, of all of
+    /// them together.
+    fn pages_touched(&self, touch: &Touch, group: &Group, threads: u64) -> u64 {
+        let vma = &self.vmas[touch.vma];
         let copies = if vma.scope == Scope::PerThread { threads } else { 1 };
         let all = match touch.order {
             Order::OnePerTable => vma.tables(),
             _ => vma.total_pages(),
         };
         let all = all.saturating_mul(copies);
-        let of_round = touch.touches.map_or(all, |touches| touches.saturating_mul(threads));
+        let of_round = match (touch.touches, group.loops) {
+            (Some(touches), Loops::Times(loops)) => {
+                touches.saturating_mul(loops).saturating_mul(threads)
+            }
+            _ => all,
+        };
         match self.until {
             Until::Touches(touches) => all.min(of_round).min(touches.saturating_mul(threads)),
             Until::Duration(_) | Until::Faults(_) | Until::Rounds(_) => all.min(of_round),
         }
     }
+}
+
+/// What is done with a VMA in a round, at the most.
+#[derive(Debug, Default)]
+struct Use {
+    /// Pages that are read.
+    read: u64,
+    /// Pages that are written.
+    written: u64,
+    /// Threads of the largest group that uses it.
+    threads: u64,
+    /// Whether pieces of it move.
+    moved: bool,
 }
 
 #[cfg(test)]
@@ -146,5 +184,34 @@ mod tests {
                     [[op]]\ntouch = { vma = \"a\", access = \"write\" }\n";
         let workload = parse("x", "x.toml", text, &[], &LIMITS).unwrap();
         assert_eq!(workload.memory(4).frames_bytes, 40 * PAGE_BYTES);
+    }
+
+    fn anonymous(keys: &str, rest: &str) -> u64 {
+        let text = format!(
+            "summary = \"x\"\n[[vma]]\nname = \"a\"\nsize = \"1MiB\"\n[[group]]\nname = \"g\"\n\
+             {keys}\n[[op]]\ntouch = {{ vma = \"a\", access = \"write\", touches = 10 }}\n{rest}"
+        );
+        parse("x", "x.toml", &text, &[], &LIMITS).unwrap().memory(2).frames_bytes / PAGE_BYTES
+    }
+
+    #[test]
+    fn loops_touch_as_often() {
+        assert_eq!(anonymous("", ""), 20);
+        assert_eq!(anonymous("loops = 4", ""), 80);
+        assert_eq!(anonymous("loops = 40", ""), 256);
+    }
+
+    #[test]
+    fn a_child_keeps_what_its_parent_copies() {
+        assert_eq!(anonymous("", "[[op]]\nfork = {}\n"), 40);
+    }
+
+    #[test]
+    fn a_shared_write_needs_no_copy() {
+        let text = "summary = \"x\"\n[[file]]\nname = \"f\"\nsize = \"1MiB\"\n\
+                    [[vma]]\nname = \"a\"\nsize = \"1MiB\"\nfile = \"f\"\nsharing = \"shared\"\n\
+                    [[op]]\ntouch = { vma = \"a\", access = \"write\" }\n";
+        let workload = parse("x", "x.toml", text, &[], &LIMITS).unwrap();
+        assert_eq!(workload.memory(4).frames_bytes, 1 << 20);
     }
 }

@@ -4,6 +4,7 @@
 //! `diag` says what is wrong with it). Past it a workload is valid by type: indices point
 //! at something, sizes are whole pages, no storm is empty.
 
+mod change;
 mod lower;
 mod memory;
 mod read;
@@ -61,7 +62,17 @@ pub struct File {
     pub pages: u64,
     /// Share of the pages that are in the page cache when a round starts, 0 to 1.
     pub cached: f64,
-    /// How long a read that misses the page cache sleeps.
+    /// Share of the cached pages that are locked when a round starts, 0 to 1: by reads
+    /// that are under way, so that a page is unlocked after [`File::io`].
+    pub locked: f64,
+    /// Share of the cached pages that are not up to date when a round starts, 0 to 1:
+    /// who needs one reads it, which takes [`File::io`].
+    pub not_uptodate: f64,
+    /// Share of the cached pages that are marked for readahead when a round starts, 0
+    /// to 1. No page is in two of the three shares: their sum is at most 1.
+    pub readahead: f64,
+    /// How long a read that misses the page cache sleeps; `Fixed(0)` where the file
+    /// names no latency, which only a file may that no fault has to read.
     pub io: Latency,
     /// Whether the file system lets a speculative fault call into it: the
     /// per-filesystem bit of the 2021 series.
@@ -92,8 +103,14 @@ pub struct Vma {
     pub scope: Scope,
     /// What is mapped.
     pub backing: Backing,
-    /// Whether the protection allows writes.
+    /// Whether the protection allows writes when a round starts.
     pub writable: bool,
+    /// Whether it is mapped when a round starts; else an [`Action::Mmap`] maps it.
+    pub mapped: bool,
+    /// For anonymous memory that grows down as a stack does: how many pages, the uppermost
+    /// ones, are mapped when a round starts. At least 1 and less than `pages`; `count` is
+    /// 1, and an [`Action::ExpandStack`] grows it.
+    pub grows_down: Option<u64>,
 }
 
 /// For whom a mapping is made.
@@ -130,8 +147,21 @@ pub struct Group {
     pub name: String,
     /// How many of the run's threads belong to it.
     pub threads: Threads,
+    /// How often its threads do the operations of a phase.
+    pub loops: Loops,
     /// Run one after another; all threads of the storm meet between phases.
     pub phases: Vec<Phase>,
+}
+
+/// How often the threads of a group do the operations of a phase, all of them in order
+/// each time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loops {
+    /// So many times, at least once.
+    Times(u64),
+    /// Until every thread of the groups that touch and are not themselves `UntilDone` has
+    /// ended the phase. There is such a group, and it touches in the same phase.
+    UntilDone,
 }
 
 /// How many threads a group has.
@@ -155,6 +185,8 @@ pub struct Phase {
 pub enum Op {
     /// Accesses to the pages of a mapping.
     Touch(Touch),
+    /// What a writer does: it changes mappings, a file or the whole space.
+    Change(Change),
 }
 
 /// Accesses to the pages of a mapping.
@@ -208,6 +240,69 @@ pub enum Slices {
     Disjoint,
     /// The whole mapping, as every other thread of the group.
     Shared,
+}
+
+/// A writer's operation on piece after piece of a mapping (or a file, or the space).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// What is done.
+    pub action: Action,
+    /// Time from the start of one such operation to the start of the next, in nanoseconds;
+    /// 0: at once.
+    pub every_ns: u64,
+}
+
+/// What a writer does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Maps the piece where it is not mapped.
+    Mmap(Pieces),
+    /// Unmaps the piece where it is mapped.
+    Munmap(Pieces),
+    /// Changes the protection of the piece where it is mapped.
+    Mprotect {
+        /// Of what.
+        pieces: Pieces,
+        /// Whether the new protection allows writes.
+        writable: bool,
+    },
+    /// Zaps the piece: its pages go, its mapping stays.
+    MadviseDontneed(Pieces),
+    /// Moves the piece to a place of its own and, the next time, back.
+    Mremap(Pieces),
+    /// Grows a mapping that [grows down](Vma::grows_down) by one piece, until it has its
+    /// full size.
+    ExpandStack {
+        /// Index into [`Workload::vmas`].
+        vma: usize,
+        /// Pages of a piece, at least 1.
+        pages: u64,
+    },
+    /// Sets the file's length; what lies behind it leaves the page cache and all mappings.
+    Truncate {
+        /// Index into [`Workload::files`].
+        file: usize,
+        /// The new length in pages, at most [`File::pages`].
+        pages: u64,
+    },
+    /// Write-protects the whole space as fork does; the child holds its references until
+    /// the next fork or the end of the round.
+    Fork,
+}
+
+/// The pieces of a mapping that a writer works on, one each time: the `n`th loop of its
+/// group works on the `n`th piece, and again from the first after the last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pieces {
+    /// Index into [`Workload::vmas`].
+    pub vma: usize,
+    /// Pages of each piece, at least 1 and at most [`Vma::pages`]. A piece ends with its
+    /// mapping and with the slice at the latest.
+    pub pages: u64,
+    /// In which order: [`Order::Sequential`] or [`Order::Random`].
+    pub order: Order,
+    /// Of which part of the mapping the pieces are.
+    pub slices: Slices,
 }
 
 /// What is undone between rounds.

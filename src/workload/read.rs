@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
+use super::Action;
 use super::wire::{Document, Entry};
 use crate::diag::{Diagnostic, meant, nearest};
 
@@ -114,14 +115,15 @@ struct Taken {
     section: String,
 }
 
-/// Takes the key at `place` out of a table: of `touch`, which is a table of
-/// keys of its own, only the key inside it.
+/// Takes the key at `place` out of a table: of an operation such as `touch`, which is a
+/// table of keys of its own, only the key inside it.
 fn take_key(table: &mut DeTable<'_>, place: &Range<usize>, section: &str) -> Option<Taken> {
     let (key, value) =
         table.iter_mut().find(|(key, value)| holds(&key.span(), place) || around(value, place))?;
     let name = key.get_ref().to_string();
-    if let ("touch", DeValue::Table(inner)) = (name.as_str(), value.get_mut())
-        && let Some(taken) = take_key(inner, place, "in `touch`")
+    let is_op = name == "touch" || Action::NAMES.contains(&name.as_str());
+    if let (true, DeValue::Table(inner)) = (is_op, value.get_mut())
+        && let Some(taken) = take_key(inner, place, &format!("in `{name}`"))
     {
         return Some(taken);
     }
@@ -186,7 +188,9 @@ fn explain(message: &str, place: Range<usize>, section: &str, taken: Option<&Tak
             .help_if(choices(name, &known, &format!("`{key}` is one of")));
     }
     if let Some(problem) = wrong_form(message) {
-        let help = taken.is_some_and(|taken| taken.name == "order").then(|| ORDERS.to_owned());
+        let help = taken.filter(|taken| taken.name == "order").map(|taken| {
+            if taken.section == "in `touch`" { ORDERS.to_owned() } else { PIECE_ORDERS.to_owned() }
+        });
         return Diagnostic::new(format!("`{key}` {problem}")).at(place, "here").help_if(help);
     }
     let wrong = ["invalid type: ", "invalid value: "];
@@ -205,9 +209,11 @@ fn explain(message: &str, place: Range<usize>, section: &str, taken: Option<&Tak
     }
 }
 
-/// The forms of the one key that takes a word or a table.
+/// The forms of the one key that takes a word or, in `touch`, a table.
 const ORDERS: &str = "write \"sequential\", \"random\", \"one-per-table\", { strided = 16 } or \
      { zipf = 0.99 }";
+
+const PIECE_ORDERS: &str = "write \"sequential\" or \"random\"";
 
 /// Says what is wrong with the form of an enum's value.
 fn wrong_form(message: &str) -> Option<&'static str> {
@@ -242,6 +248,7 @@ fn in_words(expected: &str) -> &str {
         "u8" | "u64" | "usize" => "a whole number, 0 or more",
         "f64" => "a number",
         "a boolean" => "true or false",
+        other if other.starts_with("struct ") => "a table",
         other => other,
     }
 }

@@ -3,8 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Access, Backing, Expect, File, Group, Latency, Metric, Op, Order, PAGE_BYTES};
-use super::{Reset, Scope, Slices, Threads, Touch, Until, Vma, Workload};
+use super::{Access, Action, Backing, Change, Expect, File, Group, Latency, Loops, Metric, Op};
+use super::{
+    Order, PAGE_BYTES, Pieces, Reset, Scope, Slices, Threads, Touch, Until, Vma, Workload,
+};
 
 /// Returns the workload as JSON, its keys in a stable order.
 pub fn resolved(workload: &Workload) -> Value {
@@ -42,7 +44,7 @@ pub fn digest(workload: &Workload) -> String {
 }
 
 fn file(file: &File) -> Value {
-    json!({
+    let mut value = json!({
         "name": file.name,
         "size_bytes": file.pages * PAGE_BYTES,
         "cached_share": file.cached,
@@ -52,16 +54,25 @@ fn file(file: &File) -> Value {
             Latency::Exponential(mean) => json!({ "exponential": mean }),
         },
         "speculation": file.speculation,
-    })
+    });
+    let shares = [
+        ("locked_share", file.locked),
+        ("not_uptodate_share", file.not_uptodate),
+        ("readahead_share", file.readahead),
+    ];
+    for (key, share) in shares.into_iter().filter(|(_, share)| *share > 0.0) {
+        value[key] = json!(share);
+    }
+    value
 }
 
 fn vma(vma: &Vma, workload: &Workload) -> Value {
-    json!({
+    let mut value = json!({
         "name": vma.name,
         "size_bytes": vma.pages * PAGE_BYTES,
         "count": vma.count,
         "scope": match vma.scope { Scope::Shared => "shared", Scope::PerThread => "per-thread" },
-        "prot": if vma.writable { "read-write" } else { "read" },
+        "prot": prot(vma.writable),
         "file": match vma.backing {
             Backing::Anonymous => Value::Null,
             Backing::File { file, offset_pages, shared, fault_around_order } => json!({
@@ -71,38 +82,101 @@ fn vma(vma: &Vma, workload: &Workload) -> Value {
                 "fault_around_order": fault_around_order,
             }),
         },
-    })
+    });
+    if !vma.mapped {
+        value["mapped"] = json!(false);
+    }
+    if let Some(pages) = vma.grows_down {
+        value["grows_down_from_bytes"] = json!(pages * PAGE_BYTES);
+    }
+    value
 }
 
 fn group(group: &Group, workload: &Workload) -> Value {
-    let ops = |ops: &[Op]| -> Vec<Value> {
-        ops.iter().map(|Op::Touch(t)| json!({ "touch": touch(t, workload) })).collect()
-    };
-    json!({
+    let ops = |ops: &[Op]| ops.iter().map(|op| self::op(op, workload)).collect::<Vec<_>>();
+    let mut value = json!({
         "name": group.name,
         "threads": match group.threads {
             Threads::Weight(weight) => json!({ "weight": weight }),
             Threads::Fixed(threads) => json!({ "fixed": threads }),
         },
         "phases": group.phases.iter().map(|phase| ops(&phase.ops)).collect::<Vec<_>>(),
+    });
+    match group.loops {
+        Loops::Times(1) => {}
+        Loops::Times(times) => value["loops"] = json!(times),
+        Loops::UntilDone => value["loops"] = json!("until-done"),
+    }
+    value
+}
+
+fn op(op: &Op, workload: &Workload) -> Value {
+    match op {
+        Op::Touch(t) => json!({ "touch": touch(t, workload) }),
+        Op::Change(c) => json!({ c.action.name(): change(c, workload) }),
+    }
+}
+
+fn change(change: &Change, workload: &Workload) -> Value {
+    let mut value = match &change.action {
+        Action::Mmap(p) | Action::Munmap(p) | Action::MadviseDontneed(p) | Action::Mremap(p) => {
+            pieces(p, workload)
+        }
+        Action::Mprotect { pieces: p, writable } => {
+            let mut value = pieces(p, workload);
+            value["prot"] = json!(prot(*writable));
+            value
+        }
+        Action::ExpandStack { vma, pages } => json!({
+            "vma": workload.vmas[*vma].name,
+            "length_bytes": pages * PAGE_BYTES,
+        }),
+        Action::Truncate { file, pages } => json!({
+            "file": workload.files[*file].name,
+            "size_bytes": pages * PAGE_BYTES,
+        }),
+        Action::Fork => json!({}),
+    };
+    value["every_ns"] = json!(change.every_ns);
+    value
+}
+
+fn pieces(pieces: &Pieces, workload: &Workload) -> Value {
+    json!({
+        "vma": workload.vmas[pieces.vma].name,
+        "length_bytes": pieces.pages * PAGE_BYTES,
+        "order": order(pieces.order),
+        "slices": slices(pieces.slices),
     })
+}
+
+fn prot(writable: bool) -> &'static str {
+    if writable { "read-write" } else { "read" }
+}
+
+fn order(order: Order) -> Value {
+    match order {
+        Order::Sequential => json!("sequential"),
+        Order::Strided(stride) => json!({ "strided_pages": stride }),
+        Order::Random => json!("random"),
+        Order::Zipf(exponent) => json!({ "zipf": exponent }),
+        Order::OnePerTable => json!("one-per-table"),
+    }
+}
+
+fn slices(slices: Slices) -> &'static str {
+    match slices {
+        Slices::Disjoint => "disjoint",
+        Slices::Shared => "shared",
+    }
 }
 
 fn touch(touch: &Touch, workload: &Workload) -> Value {
     json!({
         "vma": workload.vmas[touch.vma].name,
         "access": match touch.access { Access::Read => "read", Access::Write => "write" },
-        "order": match touch.order {
-            Order::Sequential => json!("sequential"),
-            Order::Strided(stride) => json!({ "strided_pages": stride }),
-            Order::Random => json!("random"),
-            Order::Zipf(exponent) => json!({ "zipf": exponent }),
-            Order::OnePerTable => json!("one-per-table"),
-        },
-        "slices": match touch.slices {
-            Slices::Disjoint => "disjoint",
-            Slices::Shared => "shared",
-        },
+        "order": order(touch.order),
+        "slices": slices(touch.slices),
         "touches": touch.touches,
         "think_ns": touch.think_ns,
     })

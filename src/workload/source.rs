@@ -102,7 +102,7 @@ pub fn resolve(name_or_path: &str) -> Result<Source, Diagnostics> {
 mod tests {
     use super::*;
     use crate::workload::{
-        Access, Backing, Latency, Order, Reset, Scope, Slices, Threads, Until, resolved,
+        Access, Backing, Latency, Loops, Order, Reset, Scope, Slices, Threads, Until, resolved,
     };
 
     const LIMITS: Limits = Limits { memory_bytes: 8 << 30 };
@@ -130,7 +130,8 @@ mod tests {
         assert_eq!(vma.backing, backing);
         let group = &workload.groups[0];
         assert_eq!((group.name.as_str(), group.threads), ("faulters", Threads::Weight(1.0)));
-        let crate::workload::Op::Touch(touch) = &group.phases[0].ops[0];
+        assert_eq!(group.loops, Loops::Times(1));
+        let touch = group.touches().next().unwrap();
         assert_eq!((touch.access, touch.order), (Access::Read, Order::Sequential));
         let rest = (touch.slices, touch.touches, touch.think_ns);
         assert_eq!(rest, (Slices::Disjoint, None, 0));

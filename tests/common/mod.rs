@@ -63,6 +63,7 @@ pub fn measured(key: &Key, faults_per_s: f64, spread: f64, repeats: usize) -> Me
         },
         fallbacks: BTreeMap::new(),
         ops: BTreeMap::new(),
+        shootdowns: None,
         latency_ns: [(FaultKind::AnonWrite, latency(mean_ns))].into(),
         io: None,
         lines: None,

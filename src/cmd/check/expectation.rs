@@ -124,6 +124,10 @@ mod tests {
             directory: None,
             stages_ns: None,
             io: Io { achieved_ns: Histogram::new(3).unwrap(), asked_ns: 0 },
+            deferred_free_peak: None,
+            whole_ns: 0.0,
+            ops: Default::default(),
+            shootdowns: Default::default(),
             bytes_per_vma: 192,
             perf: Err(String::new()),
         }

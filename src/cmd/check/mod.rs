@@ -183,6 +183,5 @@ fn thread_counts(workload: &Workload) -> BTreeSet<usize> {
 }
 
 fn until(workload: &Workload) -> Until {
-    let sleeps = workload.files.iter().any(|file| file.cached < 1.0);
-    Until::Touches(if sleeps { TOUCHES_WITH_IO } else { TOUCHES })
+    Until::Touches(if workload.may_wait() { TOUCHES_WITH_IO } else { TOUCHES })
 }

@@ -8,15 +8,16 @@ use hdrhistogram::Histogram;
 use crate::host::perf;
 use crate::machine::host::Tally;
 use crate::mm::fault::{Fallback, Kind};
-use crate::mm::stage;
+use crate::mm::{self, stage};
 use crate::run::{
     Counts, FaultKind, Io, Latency, LineCount, Lines, Measured, Memory, Perf, PerfPerFault, Repeat,
     ThreadRepeat, TimeSplit, fairness,
 };
 use crate::stats;
-use crate::storm::{self, ModelStorm, Storm, ThreadStorm};
+use crate::storm::{self, ModelStorm, OpTimes, Storm, ThreadStorm};
 
 mod model;
+mod ops;
 
 /// What the storms of one cell have measured so far.
 #[derive(Default)]
@@ -31,13 +32,19 @@ pub(super) struct Collected {
     time_split_ns: Option<TimeSplit>,
     bytes_per_vma: Option<u64>,
     perf: Option<Perf>,
+    ops: OpTimes,
+    shootdowns: mm::Shootdowns,
+    deferred_free_peak: Option<u64>,
+    /// From first start to last end of its storms' legs, in nanoseconds.
+    whole_ns: f64,
     /// Time that its storms took, set-up and teardown included.
     pub wall: Duration,
 }
 
 impl Collected {
     /// Adds a storm that measured throughput; `order` is its place in the run.
-    pub fn repeat(&mut self, storm: Storm, order: u32) {
+    pub fn repeat(&mut self, mut storm: Storm, order: u32) {
+        self.add_ops(&mut storm);
         add_counts(&mut self.counts, &storm.counts);
         for (reason, &count) in Fallback::ALL.iter().zip(&storm.counts.fallbacks) {
             if count > 0 {
@@ -105,8 +112,8 @@ impl Collected {
             repeats: self.repeats.clone(),
             counts: self.counts.clone(),
             fallbacks: self.fallbacks.clone(),
-            // No workload has operations other than touches.
-            ops: BTreeMap::new(),
+            ops: self.op_stats(),
+            shootdowns: self.shootdown_stats(),
             latency_ns: latency_ns.collect(),
             io: self.io.as_ref().and_then(io),
             lines: self.lines.clone(),
@@ -114,7 +121,7 @@ impl Collected {
             time_split_ns: self.time_split_ns.clone(),
             memory: self.bytes_per_vma.map(|bytes| Memory {
                 bytes_per_vma: Some(bytes as f64),
-                deferred_free_peak: None,
+                deferred_free_peak: self.deferred_free_peak,
             }),
             perf: self.perf.clone().map(|perf| Perf {
                 per_fault: PerfPerFault::of(&perf, self.counts.faults),
@@ -143,6 +150,8 @@ fn fault_kind(kind: Kind) -> FaultKind {
         Kind::FileRead => FaultKind::FileRead,
         Kind::FileReadIo => FaultKind::FileReadIo,
         Kind::PrivateWrite => FaultKind::PrivateWrite,
+        Kind::SharedWrite => FaultKind::SharedWrite,
+        Kind::WpCopy => FaultKind::WpCopy,
     }
 }
 
@@ -282,6 +291,10 @@ mod tests {
             directory: None,
             stages_ns: Some([9.0, 50.0, 0.0, 0.0, 0.0, 0.0, 100.0]),
             io: storm::Io { achieved_ns, asked_ns: 100 },
+            deferred_free_peak: None,
+            whole_ns: 0.0,
+            ops: Default::default(),
+            shootdowns: Default::default(),
             bytes_per_vma: 192,
             perf: Err("none here".to_owned()),
         }

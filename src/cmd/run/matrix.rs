@@ -195,8 +195,8 @@ pub(super) fn thinking(
         let Some(think_ns) = think_ns else { return (workload, Settings::new()) };
         let phases = workload.groups.iter_mut().flat_map(|group| &mut group.phases);
         for op in phases.flat_map(|phase| &mut phase.ops) {
-            match op {
-                Op::Touch(touch) => touch.think_ns = think_ns,
+            if let Op::Touch(touch) = op {
+                touch.think_ns = think_ns;
             }
         }
         (workload, [(THINK.to_owned(), think_ns as f64)].into())
@@ -335,7 +335,9 @@ mod tests {
     fn think_times_are_groups_of_their_own() {
         let matrix = matrix("--threads 1 --body none --vary think=10us,0ns");
         let of = |group: &Group| {
-            let Op::Touch(touch) = &group.workload.groups[0].phases[0].ops[0];
+            let Op::Touch(touch) = &group.workload.groups[0].phases[0].ops[0] else {
+                panic!("the workload only touches")
+            };
             (touch.think_ns, group.cells[0].key.vary[THINK])
         };
         let found: Vec<_> = matrix.groups.iter().map(of).collect();

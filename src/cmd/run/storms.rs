@@ -307,6 +307,10 @@ mod tests {
             directory: None,
             stages_ns: (spec.recording == Recording::Stages).then_some([100.0; stage::NAMES.len()]),
             io: Io { achieved_ns: histogram(), asked_ns: 0 },
+            deferred_free_peak: None,
+            whole_ns: 0.0,
+            ops: Default::default(),
+            shootdowns: Default::default(),
             bytes_per_vma: 192,
             perf: Err("no counters here".into()),
         }

@@ -1,6 +1,7 @@
 //! Cores, events and grants: who gets a line when.
 
 use super::directory::{Found, Need};
+use super::interrupts::Interrupts;
 use super::line::{ModelLine, Request, RequestKind, State};
 use super::parameters::{Parameters, Ps};
 use super::queue::{Cores as Queue, Events, NEVER};
@@ -24,12 +25,24 @@ type LineAt = *const ModelLine;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
     Ready,
-    Fetching { line: LineAt, word: u8 },
-    Joining { line: LineAt },
+    Fetching {
+        line: LineAt,
+        word: u8,
+    },
+    Joining {
+        line: LineAt,
+    },
     Draining,
-    Spinning { line: LineAt, word: u8 },
+    Spinning {
+        line: LineAt,
+        word: u8,
+    },
     Parked,
     Meeting,
+    /// Until a core answers whose interrupts are off.
+    Interrupting {
+        victim: u16,
+    },
     Done,
 }
 
@@ -63,6 +76,7 @@ pub(super) struct CoreState {
     prefetches: Vec<LineAt>,
     pub last_locked: LineAt,
     pub stagger_ps: Ps,
+    pub interrupts: Interrupts,
     /// In which state its last request found the line.
     pub found: Option<Found>,
     pub times: CoreTimes,
@@ -81,6 +95,7 @@ impl CoreState {
             prefetches: Vec::new(),
             last_locked: ptr::null(),
             stagger_ps: 0,
+            interrupts: Interrupts::default(),
             found: None,
             times: CoreTimes::default(),
         }
@@ -245,6 +260,14 @@ impl Engine {
             Event::Dispatch(line) => self.dispatch(world, line, now, true),
             Event::Commit(core) => self.commit(world, usize::from(core), now),
             Event::Prefetched(core, line) => self.prefetched(world, usize::from(core), line, now),
+        }
+    }
+
+    /// A core that waits, as `waits` says, for an answer has it at `now`.
+    pub fn answered(&mut self, core: usize, waits: Status, now: Ps) {
+        if self.cores[core].status == waits {
+            let clock = self.cores[core].clock.max(now);
+            self.make_ready(core, clock);
         }
     }
 
@@ -522,6 +545,9 @@ impl Engine {
                 Status::Spinning { line, word } => format!("spins on {}", place(line, word)),
                 Status::Parked => "sleeps until somebody wakes it".to_owned(),
                 Status::Meeting => "waits for all others".to_owned(),
+                Status::Interrupting { victim } => {
+                    format!("waits for core {victim}, whose interrupts are off, to answer")
+                }
             };
             Some(format!("core {number}, at {} ns: {what}", core.clock / 1000))
         };

@@ -7,12 +7,14 @@
 //! | `sharers.rs` | a set of cores, small |
 //! | `line.rs` | a line: words, directory, queue |
 //! | `engine.rs` | requests, grants, store buffers |
+//! | `interrupts.rs` | shootdowns, and who answers them |
 //! | `world.rs` | the running core: hits, turns, waiting |
 //! | `run.rs`, `stack.rs`, `queue.rs` | coroutines, their stacks, whose turn it is |
 //! | `ledger.rs`, `trace.rs` | what is recorded by name of line; one fault, access by access |
 
 mod directory;
 mod engine;
+mod interrupts;
 mod ledger;
 mod line;
 mod parameters;
@@ -76,6 +78,7 @@ pub fn forget() {
 impl Machine for Model {
     type Line = ModelLine;
     const IS_OF_ALL_THREADS: bool = false;
+    const HAS_TLB: bool = true;
     const HAS_MEMORY: bool = false;
 
     #[inline(always)]
@@ -119,6 +122,22 @@ impl Machine for Model {
 
     fn unpark(core: usize) {
         current().unpark(core);
+    }
+
+    fn shootdown() {
+        current().shootdown();
+    }
+
+    fn shootdowns_taken() -> u64 {
+        current().shootdowns_taken()
+    }
+
+    fn interrupts_off() {
+        current().interrupts_off();
+    }
+
+    fn interrupts_on() {
+        current().interrupts_on();
     }
 
     fn now_ns() -> u64 {

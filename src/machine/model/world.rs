@@ -181,6 +181,11 @@ impl World {
         self.core.get()
     }
 
+    /// Whether accesses cost nothing.
+    pub(super) fn is_direct(&self) -> bool {
+        self.direct.get()
+    }
+
     /// Whether the running core may do the next access without a look at others.
     #[inline(always)]
     pub(super) fn may_run_on(&self) -> bool {
@@ -507,14 +512,14 @@ impl World {
     }
 
     /// The same without looking ahead: for what is shared without a line.
-    fn take_exact_turn(&self) {
+    pub(super) fn take_exact_turn(&self) {
         while self.clock() > self.engine.borrow_mut().runs_until(true) {
             self.wait(Status::Ready);
         }
     }
 
     /// Others may have come to be before what the running core does next.
-    fn look_again(&self) {
+    pub(super) fn look_again(&self) {
         self.look_at(&self.engine.borrow());
     }
 
@@ -530,7 +535,7 @@ impl World {
     }
 
     /// Leaves the running core as `status` says, until it runs again.
-    fn wait(&self, status: Status) {
+    pub(super) fn wait(&self, status: Status) {
         let (core, direct) = (self.core(), self.direct.get());
         let (next, yielder) = {
             let mut engine = self.engine.borrow_mut();
@@ -551,7 +556,8 @@ impl World {
     /// Makes `core`, the first of those that can run, the one that runs.
     pub(super) fn resume(&self, core: usize) {
         let mut engine = self.engine.borrow_mut();
-        self.clock.set(engine.start(core));
+        let owed_ps = std::mem::take(&mut engine.cores[core].interrupts.owed_ps);
+        self.clock.set(engine.start(core) + owed_ps);
         self.core.set(core);
         self.agent.set(engine.cores[core].place.agent);
         self.beside_sibling.set(engine.cores[core].beside_sibling);

@@ -1,18 +1,18 @@
 //! Faults in anonymous memory.
 
-use super::{End, Kind, Outcome, Protection, Request, Stop, Walk};
+use super::{End, Kind, Outcome, Protection, Request, Stop, Walk, wp};
 use crate::machine::Machine;
 use crate::mm::addr::Pte;
 use crate::mm::frames::{ANON, flag};
+use crate::mm::layout::Layout;
 use crate::mm::rss::Member;
 use crate::mm::vma::VmaFields;
-use crate::mm::{Core, Mm, stage};
-use crate::strategy::Strategy;
+use crate::mm::{Core, Mm, point, stage};
 
 /// Kind A: a read maps the zero page. No frame, no reference, no rss.
 #[inline(always)]
-pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
-    mm: &Mm<M, S>,
+pub(super) fn read<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
@@ -33,19 +33,24 @@ pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
 /// Kind B: a write maps a new, cleared frame. Table, then `anon_vma`, then frame, all
 /// before the page-table lock.
 #[inline(never)]
-pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
-    mm: &Mm<M, S>,
+pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
 ) -> Result<Outcome, Stop> {
     let walk = Walk::to_pmd(mm, core, protection, request.addr)?;
     walk.ensure_page_table(mm, core, protection)?;
+    let now = walk.peek(mm);
+    if now.is_present() {
+        return wp::write(mm, core, request, protection, (walk, now));
+    }
     if !protection.vma().has_anon_vma() {
         protection.prepare_anon_vma(mm)?;
     }
     let frame = core.take_frame(mm).ok_or(Stop::Oom)?;
     M::mark(stage::ALLOCATE);
+    M::point(point::AFTER_PAGE_ALLOC);
     mm.frames.clear(frame);
     M::mark(stage::CLEAR);
     let locked = match protection.lock_pte(mm, walk) {

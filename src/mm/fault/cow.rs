@@ -1,21 +1,21 @@
 //! Write faults in private file mappings.
 
 use super::file::get_locked;
-use super::{End, Kind, Outcome, Protection, Request, Stop, Walk, folio};
+use super::{End, Kind, Outcome, Protection, Request, Stop, Walk, folio, wp};
 use crate::machine::{Machine, Ordering};
 use crate::mm::addr::{Pfn, Pte};
 use crate::mm::frames::{ANON, flag};
+use crate::mm::layout::Layout;
 use crate::mm::page_cache::File;
 use crate::mm::rss::Member;
 use crate::mm::vma::VmaFields;
-use crate::mm::{Core, Mm, stage};
-use crate::strategy::Strategy;
+use crate::mm::{Core, Mm, point, stage};
 
 /// Kind F: the cached page is copied to a new frame, which is had before the file is
 /// asked; the source stays locked until the copy is mapped.
 #[inline(never)]
-pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
-    mm: &Mm<M, S>,
+pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
@@ -23,11 +23,16 @@ pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
 ) -> Result<Outcome, Stop> {
     let walk = Walk::to_pmd(mm, core, protection, request.addr)?;
     walk.ensure_page_table(mm, core, protection)?;
+    let now = walk.peek(mm);
+    if now.is_present() {
+        return wp::write(mm, core, request, protection, (walk, now));
+    }
     if !protection.vma().has_anon_vma() {
         protection.prepare_anon_vma(mm)?;
     }
     let copy = core.take_frame(mm).ok_or(Stop::Oom)?;
     M::mark(stage::ALLOCATE);
+    M::point(point::AFTER_PAGE_ALLOC);
     let end = match write_to(mm, core, request, protection, (file, walk, copy)) {
         Ok(end @ End::Mapped(_)) => end,
         Ok(end) => {
@@ -45,15 +50,16 @@ pub(super) fn write<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
 /// Copies the page to `copy` and maps it; the frame is the caller's again unless this
 /// ends [`End::Mapped`].
 #[inline(always)]
-fn write_to<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
-    mm: &Mm<M, S>,
+fn write_to<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
     (file, walk, copy): (&File<M>, Walk<'_, M>, Pfn),
 ) -> Result<End, Stop> {
     protection.check_file()?;
-    let Some(source) = get_locked::<M, S, P>(mm, core, protection, file, request)? else {
+    let index = protection.vma().file_page(request.addr);
+    let Some(source) = get_locked(mm, core, file, index, P::WAITS)? else {
         return Ok(End::Sigbus);
     };
     M::mark(stage::LOOKUP);

@@ -5,17 +5,17 @@ use super::map_pages::map_pages;
 use super::{End, Kind, Outcome, Protection, Request, Stop, Walk};
 use crate::machine::{Machine, Ordering};
 use crate::mm::addr::{Pfn, Pte};
+use crate::mm::layout::Layout;
 use crate::mm::page_cache::File;
 use crate::mm::rss::Member;
 use crate::mm::vma::VmaFields;
 use crate::mm::wait::Wait;
-use crate::mm::{Core, Mm, stage};
-use crate::strategy::Strategy;
+use crate::mm::{Core, Mm, point, stage};
 
 /// Kinds C, D and E: the cached pages around, else the page alone, else wait for it.
 #[inline(never)]
-pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
-    mm: &Mm<M, S>,
+pub(super) fn read<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
@@ -36,7 +36,8 @@ pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
         }
         around = pages;
     }
-    let frame = match get_locked::<M, S, P>(mm, core, protection, file, request)? {
+    let index = protection.vma().file_page(request.addr);
+    let frame = match get_locked(mm, core, file, index, P::WAITS)? {
         Some(frame) => frame,
         None => return Ok(Outcome::new(kind, End::Sigbus)),
     };
@@ -67,33 +68,41 @@ pub(super) fn read<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     Ok(Outcome::new(kind, end))
 }
 
-/// The folio of the fault's page (`->fault`): referenced, locked, up to date. `None`
-/// behind the end of the file.
-#[inline(always)]
-pub(super) fn get_locked<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
-    mm: &Mm<M, S>,
+/// The folio of page `index` (`->fault`): referenced, locked, up to date. `None` behind
+/// the end of the file. `waits`: the fault may wait for the page.
+#[inline(never)] // Compiled once for all strategies.
+pub(super) fn get_locked<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
-    protection: &P,
     file: &File<M>,
-    request: Request,
+    index: u64,
+    waits: bool,
 ) -> Result<Option<Pfn>, Stop> {
-    let index = protection.vma().file_page(request.addr);
     if index >= file.pages() {
         return Ok(None);
     }
     let Some(frame) = folio::get(mm, core, file, index) else {
-        if !P::WAITS {
+        if !waits {
             return Err(super::Fallback::Fault.into());
         }
         file.note_cache_miss(index);
         return Err(core.stop_for(Wait::for_io(file, index)));
     };
+    M::point(point::FOLIO_GOT_REF);
+    if folio::take_readahead(mm, frame, waits) {
+        if waits {
+            return Err(core.stop_for(Wait::for_readahead(file, index, frame)));
+        }
+        core.put_folio(mm, frame);
+        return Err(super::Fallback::Fault.into());
+    }
     match folio::try_lock(mm, file, frame, index) {
         Lock::Locked => {
+            M::point(point::FOLIO_LOCKED);
             file.note_cache_hit();
             Ok(Some(frame))
         }
-        Lock::Busy if P::WAITS => Err(core.stop_for(Wait::for_folio(file, index, frame))),
+        Lock::Busy if waits => Err(core.stop_for(Wait::for_folio(file, index, frame))),
         Lock::Busy => {
             core.put_folio(mm, frame);
             Err(super::Fallback::Fault.into())

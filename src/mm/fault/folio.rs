@@ -3,17 +3,17 @@
 use crate::machine::{Machine, Ordering};
 use crate::mm::addr::Pfn;
 use crate::mm::frames::flag;
-use crate::mm::page_cache::File;
+use crate::mm::layout::Layout;
+use crate::mm::page_cache::{File, VALUE};
 use crate::mm::{Core, Mm};
-use crate::strategy::Strategy;
 
 /// Looks up page `index` of `file` and takes a reference on its folio.
 ///
 /// The slot is read again once the reference is held, since the frame may have left
 /// the cache, and have been reused, in between.
 #[inline(always)]
-pub(super) fn get<M: Machine, S: Strategy<M>>(
-    mm: &Mm<M, S>,
+pub(in crate::mm) fn get<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     file: &File<M>,
     index: u64,
@@ -29,8 +29,24 @@ pub(super) fn get<M: Machine, S: Strategy<M>>(
     }
 }
 
+/// Whether a folio was marked for readahead; it is not any more, where the caller can see
+/// to it.
+#[inline(always)]
+pub(in crate::mm) fn take_readahead<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
+    frame: Pfn,
+    waits: bool,
+) -> bool {
+    let flags = mm.frames.folio(frame).flags();
+    let marked = flags.load(Ordering::Relaxed) & flag::READAHEAD != 0;
+    if marked && waits {
+        flags.fetch_and(!flag::READAHEAD & VALUE, Ordering::Relaxed);
+    }
+    marked
+}
+
 /// What became of an attempt to lock a folio.
-pub(super) enum Lock {
+pub(in crate::mm) enum Lock {
     /// Locked, up to date, and still in its file below the file's end.
     Locked,
     /// Somebody else holds the lock, or the content is not there yet.
@@ -46,8 +62,8 @@ pub(super) enum Lock {
 /// The lock is taken with `Acquire`, paired with the `Release` of
 /// [`File::unlock_folio`].
 #[inline(always)]
-pub(super) fn try_lock<M: Machine, S: Strategy<M>>(
-    mm: &Mm<M, S>,
+pub(in crate::mm) fn try_lock<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
     file: &File<M>,
     frame: Pfn,
     index: u64,
@@ -70,8 +86,8 @@ pub(super) fn try_lock<M: Machine, S: Strategy<M>>(
 
 /// Unlocks a folio and drops the caller's reference.
 #[inline(always)]
-pub(super) fn unlock_and_put<M: Machine, S: Strategy<M>>(
-    mm: &Mm<M, S>,
+pub(in crate::mm) fn unlock_and_put<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     file: &File<M>,
     frame: Pfn,

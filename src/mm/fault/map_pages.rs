@@ -7,11 +7,11 @@ use super::{End, Protection, PteSlot, Request, Stop, Walk, folio};
 use crate::machine::{Machine, Ordering};
 use crate::mm::addr::{PAGE_BYTES, Pfn, Pte, TABLE_SPAN, Vaddr};
 use crate::mm::frames::flag;
+use crate::mm::layout::Layout;
 use crate::mm::page_cache::File;
 use crate::mm::rss::Member;
 use crate::mm::vma::VmaFields;
 use crate::mm::{Core, Mm, stage};
-use crate::strategy::Strategy;
 
 /// Pages of the file that are looked at, and where the first would be mapped.
 struct Window {
@@ -44,8 +44,8 @@ impl Window {
 /// or gone are left out. Returns how the fault ended, or
 /// `None` where its own page was not among them, and the pages mapped.
 #[inline(always)]
-pub(super) fn map_pages<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
-    mm: &Mm<M, S>,
+pub(super) fn map_pages<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
@@ -88,8 +88,8 @@ pub(super) fn map_pages<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
 /// Maps a locked folio where nothing is mapped, and unlocks it. The mapping keeps the
 /// reference.
 #[inline(always)]
-fn map_one<M: Machine, S: Strategy<M>>(
-    mm: &Mm<M, S>,
+fn map_one<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     file: &File<M>,
     slot: &PteSlot<'_, M>,
@@ -108,9 +108,9 @@ fn map_one<M: Machine, S: Strategy<M>>(
 
 /// The first page in `from..end` that can be mapped at once: its folio referenced and
 /// locked.
-#[inline(always)]
-fn next_folio<M: Machine, S: Strategy<M>>(
-    mm: &Mm<M, S>,
+#[inline(never)] // Compiled once for all strategies.
+fn next_folio<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     file: &File<M>,
     from: u64,
@@ -119,7 +119,8 @@ fn next_folio<M: Machine, S: Strategy<M>>(
     for index in from..end {
         let Some(frame) = folio::get(mm, core, file, index) else { continue };
         let flags = mm.frames.folio(frame).flags().load(Ordering::Relaxed);
-        let ready = flags & (flag::LOCKED | flag::UPTODATE) == flag::UPTODATE;
+        let state = flag::LOCKED | flag::UPTODATE | flag::READAHEAD;
+        let ready = flags & state == flag::UPTODATE;
         if ready && matches!(folio::try_lock(mm, file, frame, index), folio::Lock::Locked) {
             return Some((index, frame));
         }

@@ -7,10 +7,12 @@
 mod anon;
 mod cow;
 mod file;
-mod folio;
+pub(super) mod folio;
 mod map_pages;
 mod outcome;
+mod shared;
 mod walk;
+mod wp;
 
 pub use self::outcome::{End, Fallback, Kind, Outcome, Stop};
 pub use self::walk::{PteSlot, Walk};
@@ -19,7 +21,7 @@ use super::addr::Vaddr;
 use super::vma::{VmaFields, flag};
 use super::{Core, Mm};
 use crate::machine::Machine;
-use crate::strategy::Strategy;
+use crate::mm::layout::Layout;
 
 /// Load or store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +77,7 @@ impl Request {
 /// look at *before* it takes any lock of its zap; the fault looks at it *after* it
 /// has that lock. If it is unchanged, the writer takes the lock later and undoes
 /// what the fault has done.
-pub trait Protection<M: Machine, S: Strategy<M>> {
+pub trait Protection<M: Machine, L: Layout> {
     /// Where the fields of the VMA are read.
     type Vma: VmaFields;
 
@@ -109,7 +111,7 @@ pub trait Protection<M: Machine, S: Strategy<M>> {
     ///
     /// # Errors
     /// A reason to fall back.
-    fn prepare_anon_vma(&self, mm: &Mm<M, S>) -> Result<(), Fallback>;
+    fn prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback>;
 
     /// Locks a pte such that it may be published; `None` where its table is gone.
     ///
@@ -117,7 +119,7 @@ pub trait Protection<M: Machine, S: Strategy<M>> {
     /// A reason to fall back.
     fn lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, S>,
+        mm: &'a Mm<M, L>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback>;
 }
@@ -127,16 +129,16 @@ pub trait Protection<M: Machine, S: Strategy<M>> {
 /// # Errors
 /// Where this attempt cannot end the fault. Nothing is held or published then.
 #[inline(always)]
-pub fn handle<M, S, P>(
-    mm: &Mm<M, S>,
+pub fn handle<M, L, P>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
 ) -> Result<Outcome, Stop>
 where
     M: Machine,
-    S: Strategy<M>,
-    P: Protection<M, S>,
+    L: Layout,
+    P: Protection<M, L>,
 {
     let vma = protection.vma();
     let write = request.access() == Access::Write;
@@ -144,14 +146,10 @@ where
         (None, false) => anon::read(mm, core, request, protection),
         (None, true) => anon::write(mm, core, request, protection),
         (Some(file), false) => file::read(mm, core, request, protection, &mm.files[file]),
-        (Some(file), true) => {
-            assert_eq!(
-                vma.flags() & flag::SHARED,
-                0,
-                "shared writes are refused with the workload"
-            );
+        (Some(file), true) if vma.flags() & flag::SHARED == 0 => {
             cow::write(mm, core, request, protection, &mm.files[file])
         }
+        (Some(file), true) => shared::write(mm, core, request, protection, &mm.files[file]),
     }
 }
 

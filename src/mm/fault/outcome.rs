@@ -15,17 +15,23 @@ pub enum Kind {
     FileReadIo,
     /// Write of a private file mapping: a copy of the cached page.
     PrivateWrite,
+    /// Write of a shared file mapping.
+    SharedWrite,
+    /// Write of a page that is mapped, but not for writing.
+    WpCopy,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::AnonRead,
         Self::AnonWrite,
         Self::FileReadAround,
         Self::FileRead,
         Self::FileReadIo,
         Self::PrivateWrite,
+        Self::SharedWrite,
+        Self::WpCopy,
     ];
 
     /// Its name in documents.
@@ -37,6 +43,8 @@ impl Kind {
             Self::FileRead => "file_read",
             Self::FileReadIo => "file_read_io",
             Self::PrivateWrite => "private_write",
+            Self::SharedWrite => "shared_write",
+            Self::WpCopy => "wp_copy",
         }
     }
 }
@@ -85,7 +93,9 @@ impl Outcome {
             2 => Kind::FileReadAround,
             3 => Kind::FileRead,
             4 => Kind::FileReadIo,
-            _ => Kind::PrivateWrite,
+            5 => Kind::PrivateWrite,
+            6 => Kind::SharedWrite,
+            _ => Kind::WpCopy,
         }
     }
 
@@ -128,6 +138,8 @@ pub enum Fallback {
     AnonVma,
     /// A writer came before the page-table lock was tried.
     PteMapLockSeq1,
+    /// The page table went before its lock was held.
+    PteMapLockPmd,
     /// The page-table lock was busy.
     PteMapLockPtl,
     /// A writer came before the page-table lock was held.
@@ -142,7 +154,7 @@ pub enum Fallback {
 
 impl Fallback {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Odd,
         Self::Unmapped,
         Self::NoSpeculate,
@@ -152,6 +164,7 @@ impl Fallback {
         Self::Pmd,
         Self::AnonVma,
         Self::PteMapLockSeq1,
+        Self::PteMapLockPmd,
         Self::PteMapLockPtl,
         Self::PteMapLockSeq2,
         Self::Fault,
@@ -171,6 +184,7 @@ impl Fallback {
             Self::Pmd => "PMD",
             Self::AnonVma => "ANON_VMA",
             Self::PteMapLockSeq1 => "PTE_MAP_LOCK_SEQ1",
+            Self::PteMapLockPmd => "PTE_MAP_LOCK_PMD",
             Self::PteMapLockPtl => "PTE_MAP_LOCK_PTL",
             Self::PteMapLockSeq2 => "PTE_MAP_LOCK_SEQ2",
             Self::Fault => "FAULT",

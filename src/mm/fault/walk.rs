@@ -3,9 +3,9 @@
 use super::{Fallback, Protection, Stop};
 use crate::machine::{Machine, Ordering, Word};
 use crate::mm::addr::{Level, Pte, Vaddr};
+use crate::mm::layout::Layout;
 use crate::mm::page_table::{Table, TableId};
-use crate::mm::{Core, Mm, stage};
-use crate::strategy::Strategy;
+use crate::mm::{Core, Mm, point, stage};
 use crate::sync::spinlock::SpinGuard;
 
 /// How far a walk has come: the pmd entry of an address.
@@ -65,8 +65,8 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// Walks to the pmd entry of `addr`, and allocates what is missing above it where
     /// the protection allows.
     #[inline(always)]
-    pub(super) fn to_pmd<S: Strategy<M>, P: Protection<M, S>>(
-        mm: &'a Mm<M, S>,
+    pub(in crate::mm) fn to_pmd<L: Layout, P: Protection<M, L>>(
+        mm: &'a Mm<M, L>,
         core: &mut Core<M>,
         protection: &P,
         addr: Vaddr,
@@ -90,11 +90,20 @@ impl<'a, M: Machine> Walk<'a, M> {
         self.pmd.child(self.addr.index(Level::Pmd))
     }
 
+    /// The pte without its lock, where there is a page table: what a write has to do
+    /// depends on it (Linux 7.2 `handle_pte_fault`).
+    #[inline(always)]
+    pub(super) fn peek<L: Layout>(self, mm: &Mm<M, L>) -> Pte {
+        let entry = |id: TableId| mm.tables.get(id).entry(self.addr.index(Level::Pte));
+        let pte = self.page_table().map(|id| entry(id).load(Ordering::Acquire));
+        Pte(pte.unwrap_or(Pte::NONE.0))
+    }
+
     /// Makes sure that there is a page table.
     #[inline(always)]
-    pub(super) fn ensure_page_table<S: Strategy<M>, P: Protection<M, S>>(
+    pub(in crate::mm) fn ensure_page_table<L: Layout, P: Protection<M, L>>(
         self,
-        mm: &Mm<M, S>,
+        mm: &Mm<M, L>,
         core: &mut Core<M>,
         protection: &P,
     ) -> Result<(), Stop> {
@@ -108,32 +117,42 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// Takes the page table's lock, and looks again whether the pmd entry still points
     /// to it (Linux 7.2 `pte_offset_map_lock`; 6.1 did not look).
     #[inline(always)]
-    pub fn lock<S: Strategy<M>>(self, mm: &'a Mm<M, S>) -> Option<PteSlot<'a, M>> {
+    pub fn lock<L: Layout>(self, mm: &'a Mm<M, L>) -> Option<PteSlot<'a, M>> {
         let id = self.page_table()?;
         let table = mm.tables.get(id);
+        M::point(point::BEFORE_PTL);
         let slot = PteSlot { table, addr: self.addr, _ptl: table.lock(&mm.waiters) };
         M::mark(stage::LOCK);
+        M::point(point::PTL_HELD);
+        assert!(table.is_alive(), "a table that a fault has found is not freed");
         (self.page_table() == Some(id)).then_some(slot)
     }
 
     /// Takes the page table's lock where no table is ever freed, and so does not look
     /// again.
     #[inline(always)]
-    pub fn lock_stable<S: Strategy<M>>(self, mm: &'a Mm<M, S>) -> Option<PteSlot<'a, M>> {
+    pub fn lock_stable<L: Layout>(self, mm: &'a Mm<M, L>) -> Option<PteSlot<'a, M>> {
         let table = mm.tables.get(self.page_table()?);
         let slot = PteSlot { table, addr: self.addr, _ptl: table.lock(&mm.waiters) };
         M::mark(stage::LOCK);
         Some(slot)
     }
 
-    /// Takes the page table's lock where it is free; `Err` where it is not, or where
+    /// Takes the page table's lock where it is free, and looks again whether the pmd entry
+    /// still points to it: `madvise` frees empty tables under mmap_lock held for reading
+    /// (since 6.14), which no sequence count tells. `Err` where the lock is not free, or
     /// there is no table.
     #[inline(always)]
-    pub fn try_lock<S: Strategy<M>>(self, mm: &'a Mm<M, S>) -> Result<PteSlot<'a, M>, Fallback> {
-        let table = mm.tables.get(self.page_table().ok_or(Fallback::Pmd)?);
+    pub fn try_lock<L: Layout>(self, mm: &'a Mm<M, L>) -> Result<PteSlot<'a, M>, Fallback> {
+        let id = self.page_table().ok_or(Fallback::Pmd)?;
+        let table = mm.tables.get(id);
+        M::point(point::BEFORE_PTL);
         let ptl = table.try_lock().ok_or(Fallback::PteMapLockPtl)?;
         M::mark(stage::LOCK);
-        Ok(PteSlot { table, addr: self.addr, _ptl: ptl })
+        let slot = PteSlot { table, addr: self.addr, _ptl: ptl };
+        M::point(point::PTL_HELD);
+        assert!(table.is_alive(), "a table that a fault has found is not freed");
+        if self.page_table() == Some(id) { Ok(slot) } else { Err(Fallback::PteMapLockPmd) }
     }
 }
 
@@ -141,8 +160,8 @@ impl<'a, M: Machine> Walk<'a, M> {
 /// outside the lock, then lock, look again, account, publish; the loser gives its
 /// table back.
 #[cold]
-fn install<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
-    mm: &Mm<M, S>,
+fn install<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
     core: &mut Core<M>,
     protection: &P,
     parent: &Table<M>,
@@ -157,10 +176,10 @@ fn install<M: Machine, S: Strategy<M>, P: Protection<M, S>>(
     }
     let table = core.take_table(mm).ok_or(Stop::Oom)?;
     M::mark(stage::ALLOCATE);
+    M::point(point::AFTER_TABLE_ALLOC);
     let entry = parent.entry(addr.index(level));
     let published = {
         let _lock = match level {
-            // pmd lock: in the pmd table itself; above it one lock for the space.
             Level::Pmd => parent.lock(&mm.waiters),
             _ => mm.page_table_lock().lock(&mm.waiters),
         };

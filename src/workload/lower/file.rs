@@ -5,48 +5,103 @@ use toml::Spanned;
 use super::check::Check;
 use crate::diag::Diagnostic;
 use crate::workload::units::print_time;
+use crate::workload::wire::{Document, Entry};
 use crate::workload::{File, Latency, wire};
 
 const SHOWN: &str = "[[file]]";
 
-pub(super) fn lower(entry: &wire::Entry<wire::File>, check: &mut Check<'_>) -> Option<File> {
+pub(super) fn lower(
+    entry: &Entry<wire::File>,
+    document: &Document,
+    check: &mut Check<'_>,
+) -> Option<File> {
     let table = &entry.table;
     let size = check.required(entry, SHOWN, "size", &table.size, "\"256MiB\"");
     let pages = size.and_then(|size| check.some_pages("size", size));
-    let cached = match &table.cached {
-        Some(cached) => check.share("cached", cached),
-        None => Some(1.0),
+    let mut share = |key: &str, written: &Option<Spanned<f64>>, default: f64| match written {
+        Some(written) => check.share(key, written),
+        None => Some(default),
     };
+    let cached = share("cached", &table.cached, 1.0);
+    let locked = share("locked", &table.locked, 0.0);
+    let not_uptodate = share("not_uptodate", &table.not_uptodate, 0.0);
+    let readahead = share("readahead", &table.readahead, 0.0);
     let io = match &table.io_latency {
         Some(io) => latency(io, check),
         None => Some(Latency::Fixed(0)),
     };
-    if entry.unread.is_empty() {
-        io_where_it_misses(entry, cached, check);
+    if entry.unread.is_empty()
+        && let (Some(_), Some(_), Some(_), Some(_)) = (cached, locked, not_uptodate, readahead)
+    {
+        shares_fit(table, check);
+        latency_where_a_fault_waits(table, document, check);
     }
     Some(File {
         name: table.name.as_ref()?.get_ref().clone(),
         pages: pages?,
         cached: cached?,
+        locked: locked?,
+        not_uptodate: not_uptodate?,
+        readahead: readahead?,
         io: io?,
         speculation: table.speculation.as_ref().is_none_or(|value| *value.get_ref()),
     })
 }
 
-/// A file that is not wholly cached has an I/O latency, and only such a file.
-fn io_where_it_misses(entry: &wire::Entry<wire::File>, cached: Option<f64>, check: &mut Check<'_>) {
-    let table = &entry.table;
-    match (&table.cached, cached, &table.io_latency) {
-        (Some(written), Some(share), None) if share < 1.0 => check.push(
-            Diagnostic::new("a file that is not wholly cached has no `io_latency`")
-                .at(written.span(), "a read may miss the page cache")
-                .rule("a miss sleeps for `io_latency`")
-                .help("write io_latency = \"80us\", or cached = 1.0"),
+/// A page is in one of the three states at the most.
+fn shares_fit(table: &wire::File, check: &mut Check<'_>) {
+    let states = [&table.locked, &table.not_uptodate, &table.readahead];
+    let sum: f64 = states.into_iter().flatten().map(|share| *share.get_ref()).sum();
+    // 0.33, 0.56 and 0.11 are more by rounding.
+    if sum < 1.0 + 1e-9 {
+        return;
+    }
+    let shown = format!("{sum:.6}");
+    let title = format!(
+        "`locked`, `not_uptodate` and `readahead` make {} of the cached pages",
+        shown.trim_end_matches('0').trim_end_matches('.')
+    );
+    let places = states.into_iter().flatten().map(Spanned::span);
+    let labelled =
+        places.fold(Diagnostic::new(title), |d, place| d.at(place, "of the cached pages"));
+    check.push(
+        labelled.rule("a page is in one of the three states, or in none: they make 1 at most"),
+    );
+}
+
+/// A file has an I/O latency where a fault may wait for one of its pages, and only there.
+fn latency_where_a_fault_waits(table: &wire::File, document: &Document, check: &mut Check<'_>) {
+    let waits = [
+        (&table.cached, 1.0, "not wholly cached", "a read may miss the page cache", "cached = 1.0"),
+        (&table.locked, 0.0, "partly locked", "a read may find a locked page", "locked = 0.0"),
+        (
+            &table.not_uptodate,
+            0.0,
+            "not wholly up to date",
+            "a read may find a page that is not up to date",
+            "not_uptodate = 0.0",
         ),
-        (written, Some(1.0), Some(io)) => {
+    ];
+    let mut waits = waits.into_iter().filter_map(|(written, never, title, label, help)| {
+        let written = written.as_ref().filter(|share| *share.get_ref() != never)?;
+        Some((written, title, label, help))
+    });
+    match (waits.next(), &table.io_latency) {
+        (Some((written, what, label, help)), None) => check.push(
+            Diagnostic::new(format!("a file that is {what} has no `io_latency`"))
+                .at(written.span(), label)
+                .rule("who needs such a page sleeps for `io_latency`")
+                .help(format!("write io_latency = \"80us\", or {help}")),
+        ),
+        (None, Some(io)) => {
+            let truncated =
+                |name: &Spanned<String>| document.has_op("truncate", name.get_ref(), |_| true);
+            if table.name.as_ref().is_some_and(truncated) {
+                return;
+            }
             let mut diagnostic = Diagnostic::new("`io_latency` of a file that is wholly cached")
                 .at(io.span(), "no read ever misses the page cache");
-            if let Some(written) = written {
+            if let Some(written) = &table.cached {
                 diagnostic = diagnostic.at(written.span(), "the share that is cached");
             }
             check.push(diagnostic.help("write cached = 0.5, or leave `io_latency` out"));

@@ -4,25 +4,36 @@ use toml::Spanned;
 
 use super::check::Check;
 use crate::diag::Diagnostic;
-use crate::workload::wire::Entry;
-use crate::workload::{Group, Phase, Threads, wire};
+use crate::workload::wire::{Document, Entry};
+use crate::workload::{Group, Loops, Op, Phase, Threads, wire};
 
 /// The group of all threads, where a file names none.
 const DEFAULT_GROUP: &str = "faulters";
 /// More threads than any machine to come has cores.
 const MAX_THREADS: u64 = 4096;
 
-/// A group without its phases: name and threads.
-pub(super) type Header = Option<(String, Threads)>;
+/// A group without its phases.
+pub(super) struct Header {
+    name: String,
+    threads: Threads,
+    /// As written.
+    loops: Option<Loops>,
+}
 
-/// Returns name and threads of each group; of the default group where there is none.
-pub(super) fn threads(entries: &[Entry<wire::Group>], check: &mut Check<'_>) -> Vec<Header> {
+/// Returns the header of each group; of the default group where there is none.
+pub(super) fn headers(
+    entries: &[Entry<wire::Group>],
+    check: &mut Check<'_>,
+) -> Vec<Option<Header>> {
     if entries.is_empty() {
-        return vec![Some((DEFAULT_GROUP.to_owned(), Threads::Weight(1.0)))];
+        let (name, threads) = (DEFAULT_GROUP.to_owned(), Threads::Weight(1.0));
+        return vec![Some(Header { name, threads, loops: None })];
     }
-    let headers: Vec<Header> = entries.iter().map(|entry| header(entry, check)).collect();
+    let headers: Vec<_> = entries.iter().map(|entry| header(entry, check)).collect();
     all_beside_others(entries, check);
-    let fixed = |header: &Header| matches!(header, Some((_, Threads::Fixed(_))));
+    let fixed = |header: &Option<Header>| {
+        header.as_ref().is_some_and(|header| matches!(header.threads, Threads::Fixed(_)))
+    };
     if headers.iter().all(fixed) {
         let span = entries[0].table.threads.as_ref().map_or(entries[0].span.clone(), |t| t.span());
         check.push(
@@ -35,19 +46,72 @@ pub(super) fn threads(entries: &[Entry<wire::Group>], check: &mut Check<'_>) -> 
     headers
 }
 
-/// Gives each group its phases.
+/// Gives each group its phases, and the loops that follow from them.
 pub(super) fn assemble(
-    headers: Vec<Header>,
+    headers: Vec<Option<Header>>,
     phases: Option<Vec<Vec<Phase>>>,
+    document: &Document,
+    check: &mut Check<'_>,
 ) -> Option<Vec<Group>> {
-    headers
-        .into_iter()
-        .zip(phases?)
-        .map(|(header, phases)| header.map(|(name, threads)| Group { name, threads, phases }))
-        .collect()
+    let headers: Vec<Header> = headers.into_iter().collect::<Option<_>>()?;
+    let phases = phases?;
+    let somebody_touches = phases.iter().flatten().any(touches);
+    let groups: Vec<Group> = (headers.into_iter().zip(phases))
+        .map(|(Header { name, threads, loops }, phases)| {
+            let beside = somebody_touches && !phases.iter().any(touches);
+            let default = if beside { Loops::UntilDone } else { Loops::Times(1) };
+            Group { name, threads, loops: loops.unwrap_or(default), phases }
+        })
+        .collect();
+    for (index, group) in groups.iter().enumerate() {
+        if let Some(phase) = never_ends(group, &groups) {
+            without_end(index, phase, &groups, document, check);
+        }
+    }
+    Some(groups)
 }
 
-fn header(entry: &Entry<wire::Group>, check: &mut Check<'_>) -> Header {
+fn touches(phase: &Phase) -> bool {
+    phase.ops.iter().any(|op| matches!(op, Op::Touch(_)))
+}
+
+/// Returns the index of a phase of a group that goes on until others are done, in which
+/// there are no others.
+fn never_ends(group: &Group, groups: &[Group]) -> Option<usize> {
+    let ends = |other: &Group, phase: usize| {
+        other.loops != Loops::UntilDone && touches(&other.phases[phase])
+    };
+    let mut phases = (0..group.phases.len()).filter(|phase| !group.phases[*phase].ops.is_empty());
+    let until_done = group.loops == Loops::UntilDone;
+    phases.find(|phase| until_done && !groups.iter().any(|other| ends(other, *phase)))
+}
+
+fn without_end(
+    index: usize,
+    phase: usize,
+    groups: &[Group],
+    document: &Document,
+    check: &mut Check<'_>,
+) {
+    let group = &groups[index];
+    let Some(entry) = document.group.get(index) else { return };
+    let name = entry.table.name.as_ref().map_or(entry.span.clone(), Spanned::span);
+    let (place, label) = match &entry.table.loops {
+        Some(loops) => (loops.span(), "goes on until others are done"),
+        None => (name, "goes on until others are done, by default"),
+    };
+    let of_phase =
+        if group.phases.len() == 1 { String::new() } else { format!(" in phase {}", phase + 1) };
+    let title = format!("the group \"{}\" never ends{of_phase}", group.name);
+    check.push(
+        Diagnostic::new(title)
+            .at(place, label)
+            .rule("\"until-done\" waits for groups that touch in the same phase and have a number")
+            .help("write loops = 1, or let another group touch in this phase"),
+    );
+}
+
+fn header(entry: &Entry<wire::Group>, check: &mut Check<'_>) -> Option<Header> {
     let table = &entry.table;
     let threads = match &table.threads {
         None => Some(Threads::Weight(1.0)),
@@ -59,7 +123,21 @@ fn header(entry: &Entry<wire::Group>, check: &mut Check<'_>) -> Header {
             wire::Threads::Fixed(count) => fixed(count, threads, check),
         },
     };
-    Some((table.name.as_ref()?.get_ref().clone(), threads?))
+    let loops = match &table.loops {
+        None => None,
+        Some(loops) => Some(self::loops(loops, check)?),
+    };
+    Some(Header { name: table.name.as_ref()?.get_ref().clone(), threads: threads?, loops })
+}
+
+fn loops(loops: &Spanned<wire::Loops>, check: &mut Check<'_>) -> Option<Loops> {
+    match *loops.get_ref() {
+        wire::Loops::UntilDone => Some(Loops::UntilDone),
+        wire::Loops::Times(times) => {
+            let times = Spanned::new(loops.span(), times);
+            check.at_least("loops", &times, 1).then_some(Loops::Times(*times.get_ref()))
+        }
+    }
 }
 
 fn fixed(count: u64, threads: &Spanned<wire::Threads>, check: &mut Check<'_>) -> Option<Threads> {

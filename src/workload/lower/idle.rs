@@ -7,14 +7,13 @@ use super::op::Ops;
 use crate::diag::Diagnostic;
 use crate::workload::wire::{Document, Entry};
 
-/// Reports VMAs that are never touched, groups that have nothing to do and
-/// files that are never mapped. It is known of every operation what it touches.
+/// Reports VMAs that are never used, groups that have nothing to do and files that are
+/// never mapped. It is known of every operation what it works on.
 pub(super) fn report(table: &Document, ops: &Ops<'_>, check: &mut Check<'_>) {
-    let touched: Vec<&str> =
-        ops.list.iter().filter_map(|op| name(&table.vma, op.touch.vma)).collect();
-    for (name, other) in unused(&table.vma, &touched) {
-        let title = format!("the VMA \"{other}\" is never touched");
-        say(title, name, "no [[op]] touches it", "touch it, or take it out", check);
+    let used: Vec<&str> = ops.list.iter().filter_map(|op| name(&table.vma, op.op.vma()?)).collect();
+    for (name, other) in unused(&table.vma, &used) {
+        let title = format!("the VMA \"{other}\" is never used");
+        say(title, name, "no [[op]] names it", "touch it, or take it out", check);
     }
     let busy: Vec<&str> = ops.list.iter().filter_map(|op| name(&table.group, op.group)).collect();
     for (name, other) in unused(&table.group, &busy) {

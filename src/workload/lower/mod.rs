@@ -4,6 +4,7 @@
 //! each other; what would only follow from a mistake reported already is not
 //! reported again.
 
+mod change;
 mod check;
 mod expect;
 mod file;
@@ -17,7 +18,7 @@ mod vma;
 use toml::Spanned;
 
 use super::wire::{Document, Entry, Reset as WireReset};
-use super::{Limits, Reset, Until, Workload};
+use super::{File, Limits, Reset, Until, Vma, Workload};
 use crate::diag::Diagnostic;
 use check::{Check, Names};
 
@@ -25,6 +26,15 @@ use check::{Check, Names};
 const DEFAULT_DURATION_NS: u64 = 100_000_000;
 /// Warm-up where a file says nothing, in nanoseconds.
 const DEFAULT_WARMUP_NS: u64 = 50_000_000;
+
+/// What operations work on, beside how it was written.
+struct Space<'d> {
+    file_names: Names,
+    files: &'d [Option<File>],
+    vma_names: Names,
+    vmas: &'d [Option<Vma>],
+    document: &'d Document,
+}
 
 /// Returns the workload `name` of a document; its mistakes go to `mistakes`,
 /// and `None` is returned only with a mistake.
@@ -44,19 +54,22 @@ pub(super) fn workload(
     let file_names = Names::collect("file", &table.file, &mut check);
     let vma_names = Names::collect("vma", &table.vma, &mut check);
     let group_names = Names::collect("group", &table.group, &mut check);
-    let files: Vec<_> = table.file.iter().map(|entry| file::lower(entry, &mut check)).collect();
+    let files: Vec<_> =
+        table.file.iter().map(|entry| file::lower(entry, table, &mut check)).collect();
     let vmas: Vec<_> = table
         .vma
         .iter()
         .map(|entry| vma::lower(entry, &file_names, &files, table, &mut check))
         .collect();
-    let threads = group::threads(&table.group, &mut check);
-    let ops = op::lower_all(&table.op, &group_names, &vma_names, &vmas, table, &mut check);
+    let groups = group::headers(&table.group, &mut check);
+    let space = Space { file_names, files: &files, vma_names, vmas: &vmas, document: table };
+    let ops = op::lower_all(&table.op, &group_names, &space, &mut check);
     something_to_do(document, &mut check);
     if ops.complete {
         idle::report(table, &ops, &mut check);
     }
-    let phases = op::phases(&ops, threads.len(), &mut check);
+    let phases = op::phases(&ops, groups.len(), &mut check);
+    let groups = group::assemble(groups, phases, table, &mut check);
     let expect: Vec<_> =
         table.expect.iter().map(|entry| expect::lower(entry, &mut check)).collect();
 
@@ -66,7 +79,7 @@ pub(super) fn workload(
         analysis: table.analysis.as_ref().map(|text| text.get_ref().trim().to_owned()),
         files: files.into_iter().collect::<Option<_>>()?,
         vmas: vmas.into_iter().collect::<Option<_>>()?,
-        groups: group::assemble(threads, phases)?,
+        groups: groups?,
         reset: match table.reset.as_ref().map(Spanned::get_ref) {
             Some(WireReset::Zap) => Reset::Zap,
             Some(WireReset::Remap) | None => Reset::Remap,

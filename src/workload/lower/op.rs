@@ -3,17 +3,15 @@
 use toml::Spanned;
 
 use super::check::{Check, Names};
-use super::touch;
+use super::{Space, change, touch};
 use crate::diag::Diagnostic;
-use crate::workload::wire::{Document, Entry};
-use crate::workload::{Access, Backing, Op, Phase, Scope, Touch, Vma, wire};
-
-const SHOWN: &str = "[[op]]";
+use crate::workload::wire::{Entry, Written};
+use crate::workload::{Action, Op, Phase, Scope, wire};
 
 /// The operations of a file, as far as they could be read.
 pub(super) struct Ops<'d> {
     pub list: Vec<Lowered<'d>>,
-    /// Whether it is known of every operation who touches what.
+    /// Whether it is known of every operation who does what.
     pub complete: bool,
 }
 
@@ -21,29 +19,26 @@ pub(super) struct Ops<'d> {
 pub(super) struct Lowered<'d> {
     pub group: usize,
     pub phase: u64,
-    pub touch: Touch,
+    pub op: Op,
     entry: &'d Entry<wire::Op>,
-    written: &'d wire::Touch,
+    written: Written<'d>,
 }
 
 pub(super) fn lower_all<'d>(
     entries: &'d [Entry<wire::Op>],
     groups: &Names,
-    vma_names: &Names,
-    vmas: &[Option<Vma>],
-    document: &Document,
+    space: &Space<'_>,
     check: &mut Check<'_>,
 ) -> Ops<'d> {
     let mut list = Vec::new();
     let mut complete = true;
     for entry in entries {
-        match lower(entry, groups, vma_names, vmas, document, check) {
+        match lower(entry, groups, space, check) {
             Some(op) => list.push(op),
             None => complete = false,
         }
     }
-    read_and_written(&list, vmas, document, check);
-    touched_by_two_groups(&list, vmas, document, check);
+    used_by_two_groups(&list, space, check);
     Ops { list, complete }
 }
 
@@ -67,7 +62,7 @@ pub(super) fn phases(
     let mut phases = vec![vec![Phase::default(); numbers.len()]; groups];
     for op in &ops.list {
         let index = usize::try_from(op.phase).ok()? - 1;
-        phases[op.group][index].ops.push(Op::Touch(op.touch.clone()));
+        phases[op.group][index].ops.push(op.op.clone());
     }
     ops.complete.then_some(phases)
 }
@@ -92,9 +87,7 @@ fn hole(ops: &Ops<'_>, number: u64, missing: u64, check: &mut Check<'_>) {
 fn lower<'d>(
     entry: &'d Entry<wire::Op>,
     groups: &Names,
-    vma_names: &Names,
-    vmas: &[Option<Vma>],
-    document: &Document,
+    space: &Space<'_>,
     check: &mut Check<'_>,
 ) -> Option<Lowered<'d>> {
     let table = &entry.table;
@@ -103,11 +96,12 @@ fn lower<'d>(
         Some(phase) => check.at_least("phase", phase, 1).then_some(*phase.get_ref()),
         None => Some(1),
     };
-    let form = "{ vma = \"...\", access = \"read\" }";
-    let written = check.required(entry, SHOWN, "touch", &table.touch, form)?;
-    let touch = touch::lower(entry, written, vma_names, vmas, document, check);
-    let written = written.get_ref();
-    Some(Lowered { group: group?, phase: phase?, touch: touch?, entry, written })
+    let written = action(entry, check)?;
+    let op = match written {
+        Written::Touch(touch) => touch::lower(entry, touch, space, check).map(Op::Touch),
+        _ => change::lower(entry, written, space, check).map(Op::Change),
+    };
+    Some(Lowered { group: group?, phase: phase?, op: op?, entry, written })
 }
 
 fn group(entry: &Entry<wire::Op>, groups: &Names, check: &mut Check<'_>) -> Option<usize> {
@@ -129,55 +123,51 @@ fn group(entry: &Entry<wire::Op>, groups: &Names, check: &mut Check<'_>) -> Opti
     }
 }
 
-/// Reports private VMAs that are both read and written: a write to a page that
-/// a read has mapped is a kind of fault that is not simulated.
-fn read_and_written(
-    ops: &[Lowered<'_>],
-    vmas: &[Option<Vma>],
-    document: &Document,
-    check: &mut Check<'_>,
-) {
-    for (index, vma) in vmas.iter().enumerate() {
-        let Some(vma) = vma else { continue };
-        if matches!(vma.backing, Backing::File { shared: true, .. }) || !vma.writable {
-            continue;
+/// Returns what an operation does, where that is exactly one thing.
+fn action<'d>(entry: &'d Entry<wire::Op>, check: &mut Check<'_>) -> Option<Written<'d>> {
+    let written: Vec<Written<'d>> = entry.table.written().collect();
+    match written.as_slice() {
+        [only] => return Some(*only),
+        [first, rest @ ..] => {
+            let keys: Vec<String> = written.iter().map(|w| format!("`{}`", w.key())).collect();
+            let title = format!("an [[op]] does one thing, here are {}", keys.join(" and "));
+            let mut diagnostic =
+                Diagnostic::new(title).at(first.span(), format!("`{}`", first.key()));
+            for other in rest {
+                diagnostic = diagnostic.at(other.span(), format!("and `{}`", other.key()));
+            }
+            check.push(diagnostic.help("write an [[op]] for each: they are done in this order"));
         }
-        let first = |access: Access| {
-            let mut touches = ops.iter().filter(|op| op.touch.vma == index);
-            let op = touches.find(|op| op.touch.access == access)?;
-            op.written.access.as_ref().map(Spanned::span)
-        };
-        let (Some(read), Some(write)) = (first(Access::Read), first(Access::Write)) else {
-            continue;
-        };
-        check.push(
-            Diagnostic::new(format!("the private VMA \"{}\" is read and written", vma.name))
-                .at(write, "a page that a read mapped would be `wp_copy`")
-                .at(read, "read here")
-                .at(document.vma[index].span.clone(), "this VMA")
-                .rule("faults of the kind `wp_copy` are not simulated yet")
-                .help("read one VMA and write another"),
-        );
+        [] if entry.unread.iter().any(|key| key == "touch" || is_action(key)) => {}
+        [] => {
+            let keys: Vec<String> = Action::NAMES.iter().map(|key| format!("`{key}`")).collect();
+            check.push(
+                Diagnostic::new("an [[op]] that does nothing")
+                    .at(entry.span.clone(), "what is done is missing")
+                    .rule(format!("an operation is `touch`, {}", keys.join(", ")))
+                    .help("write touch = { vma = \"...\", access = \"read\" }"),
+            );
+        }
     }
+    None
 }
 
-fn touched_by_two_groups(
-    ops: &[Lowered<'_>],
-    vmas: &[Option<Vma>],
-    document: &Document,
-    check: &mut Check<'_>,
-) {
-    for (index, vma) in vmas.iter().enumerate() {
+fn is_action(key: &str) -> bool {
+    Action::NAMES.contains(&key)
+}
+
+fn used_by_two_groups(ops: &[Lowered<'_>], space: &Space<'_>, check: &mut Check<'_>) {
+    for (index, vma) in space.vmas.iter().enumerate() {
         let Some(vma) = vma.as_ref().filter(|vma| vma.scope == Scope::PerThread) else { continue };
-        let mut touching = ops.iter().filter(|op| op.touch.vma == index);
-        let Some(first) = touching.next() else { continue };
-        let Some(other) = touching.find(|op| op.group != first.group) else { continue };
-        let place = |op: &Lowered<'_>| op.written.vma.as_ref().map_or(0..0, Spanned::span);
+        let mut using = ops.iter().filter(|op| op.op.vma() == Some(index));
+        let Some(first) = using.next() else { continue };
+        let Some(other) = using.find(|op| op.group != first.group) else { continue };
+        let place = |op: &Lowered<'_>| op.written.target().map_or(0..0, Spanned::span);
         check.push(
-            Diagnostic::new(format!("two groups touch the per-thread VMA \"{}\"", vma.name))
+            Diagnostic::new(format!("two groups use the per-thread VMA \"{}\"", vma.name))
                 .at(place(other), "by another group")
                 .at(place(first), "by one group")
-                .at(document.vma[index].span.clone(), "this VMA")
+                .at(space.document.vma[index].span.clone(), "this VMA")
                 .rule("a per-thread VMA belongs to the threads of one group")
                 .help("write a [[vma]] for each group"),
         );

@@ -2,17 +2,16 @@
 
 use toml::Spanned;
 
-use super::check::{Check, Names};
+use super::Space;
+use super::check::Check;
 use crate::diag::Diagnostic;
-use crate::workload::wire::{Document, Entry};
-use crate::workload::{Access, Backing, Order, Scope, Slices, Touch, Vma, wire};
+use crate::workload::wire::{Document, Entry, Written};
+use crate::workload::{Access, Order, Scope, Slices, Touch, Vma, wire};
 
 pub(super) fn lower(
     entry: &Entry<wire::Op>,
     spanned: &Spanned<wire::Touch>,
-    names: &Names,
-    vmas: &[Option<Vma>],
-    document: &Document,
+    space: &Space<'_>,
     check: &mut Check<'_>,
 ) -> Option<Touch> {
     let (span, written) = (spanned.span(), spanned.get_ref());
@@ -20,12 +19,8 @@ pub(super) fn lower(
     let vma = check.required_in(&span, unread, shown, "vma", &written.vma, "\"...\"");
     let access_form = "\"read\" or \"write\"";
     let access = check.required_in(&span, unread, shown, "access", &written.access, access_form);
-    let vma = vma.and_then(|name| names.resolve(name, check));
+    let vma = vma.and_then(|name| space.vma_names.resolve(name, check));
     let order = order(written, check);
-    let slices = match written.slices.as_ref().map(Spanned::get_ref) {
-        Some(wire::Slices::Shared) => Slices::Shared,
-        Some(wire::Slices::Disjoint) | None => Slices::Disjoint,
-    };
     let touches_ok = written.touches.as_ref().is_none_or(|n| check.at_least("touches", n, 1));
     let touch = Touch {
         vma: vma?,
@@ -34,14 +29,15 @@ pub(super) fn lower(
             wire::Access::Write => Access::Write,
         },
         order: order?,
-        slices,
+        slices: slices(&written.slices),
         touches: written.touches.as_ref().map(|touches| *touches.get_ref()),
         think_ns: written.think.as_ref().map_or(0, |think| think.get_ref().0),
     };
-    if let Some(vma) = &vmas[touch.vma] {
-        let place = Place { written, vma, vma_entry: &document.vma[touch.vma] };
-        place.write_is_possible(&touch, check);
-        place.slices_exist(&touch, check);
+    if let Some(vma) = &space.vmas[touch.vma] {
+        let vma_entry = &space.document.vma[touch.vma];
+        let place = Place { written, vma, vma_entry };
+        place.write_is_possible(&touch, space.document, check);
+        slices_exist(&written.slices, vma, vma_entry, check);
         if touches_ok {
             place.touches_fault(&touch, check);
         }
@@ -70,6 +66,35 @@ fn order(written: &wire::Touch, check: &mut Check<'_>) -> Option<Order> {
     }
 }
 
+pub(super) fn slices(written: &Option<Spanned<wire::Slices>>) -> Slices {
+    match written.as_ref().map(Spanned::get_ref) {
+        Some(wire::Slices::Shared) => Slices::Shared,
+        Some(wire::Slices::Disjoint) | None => Slices::Disjoint,
+    }
+}
+
+/// Reports slices that are shared, of a VMA that no two threads have together.
+pub(super) fn slices_exist(
+    written: &Option<Spanned<wire::Slices>>,
+    vma: &Vma,
+    vma_entry: &Entry<wire::Vma>,
+    check: &mut Check<'_>,
+) {
+    let Some(shared) = written.as_ref().filter(|s| *s.get_ref() == wire::Slices::Shared) else {
+        return;
+    };
+    if vma.scope != Scope::PerThread {
+        return;
+    }
+    let scope = vma_entry.table.scope.as_ref().map_or(vma_entry.span.clone(), Spanned::span);
+    check.push(
+        Diagnostic::new(format!("shared slices of the VMA \"{}\" of one thread", vma.name))
+            .at(shared.span(), "shared with whom?")
+            .at(scope, "each thread has one of its own")
+            .help("leave `slices` out, or write scope = \"shared\""),
+    );
+}
+
 /// A touch beside the VMA that it touches.
 struct Place<'d> {
     written: &'d wire::Touch,
@@ -89,40 +114,25 @@ impl Place<'_> {
         diagnostic.at(span, label)
     }
 
-    fn write_is_possible(&self, touch: &Touch, check: &mut Check<'_>) {
+    fn write_is_possible(&self, touch: &Touch, document: &Document, check: &mut Check<'_>) {
         let Some(access) = &self.written.access else { return };
         if touch.access == Access::Read {
             return;
         }
         let name = &self.vma.name;
-        if !self.vma.writable {
-            let title = format!("a write touch on the read-only VMA \"{name}\"");
-            let diagnostic = Diagnostic::new(title).at(access.span(), "a store is SIGSEGV here");
-            let diagnostic = self.at_vma(diagnostic, &self.vma_entry.table.prot, "read-only");
-            check.push(diagnostic.help("write prot = \"read-write\", or access = \"read\""));
-        } else if matches!(self.vma.backing, Backing::File { shared: true, .. }) {
-            let title = format!("a write touch on the shared file mapping \"{name}\"");
-            let diagnostic = Diagnostic::new(title).at(access.span(), "would be `shared_write`");
-            let sharing = &self.vma_entry.table.sharing;
-            check.push(
-                self.at_vma(diagnostic, sharing, "MAP_SHARED")
-                    .rule("faults of the kind `shared_write` are not simulated yet")
-                    .help("write sharing = \"private\" (`private_write`), or access = \"read\""),
-            );
+        let writable = |op: Written<'_>| match op {
+            Written::Mprotect(op) => {
+                !matches!(op.get_ref().prot.as_ref().map(Spanned::get_ref), Some(wire::Prot::Read))
+            }
+            _ => false,
+        };
+        if self.vma.writable || document.has_op("mprotect", name, writable) {
+            return;
         }
-    }
-
-    fn slices_exist(&self, touch: &Touch, check: &mut Check<'_>) {
-        let Some(slices) = &self.written.slices else { return };
-        if self.vma.scope == Scope::PerThread && touch.slices == Slices::Shared {
-            let title = format!("shared slices of the VMA \"{}\" of one thread", self.vma.name);
-            let diagnostic = Diagnostic::new(title).at(slices.span(), "shared with whom?");
-            let scope = &self.vma_entry.table.scope;
-            check.push(
-                self.at_vma(diagnostic, scope, "each thread has one of its own")
-                    .help("leave `slices` out, or write scope = \"shared\""),
-            );
-        }
+        let title = format!("a write touch on the read-only VMA \"{name}\"");
+        let diagnostic = Diagnostic::new(title).at(access.span(), "a store is SIGSEGV here");
+        let diagnostic = self.at_vma(diagnostic, &self.vma_entry.table.prot, "read-only");
+        check.push(diagnostic.help("write prot = \"read-write\", or access = \"read\""));
     }
 
     /// Each page once is as many faults as there are: more touches would hit

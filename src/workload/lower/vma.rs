@@ -43,6 +43,9 @@ pub(super) fn lower(
             Some(Backing::Anonymous)
         }
     };
+    let grows_down =
+        table.grows_down.as_ref().map(|grows| grows_down(entry, grows, pages, document, check));
+    mapped_some_time(entry, document, check);
     fits.then_some(())?;
     Some(Vma {
         name: table.name.as_ref()?.get_ref().clone(),
@@ -54,7 +57,73 @@ pub(super) fn lower(
         },
         backing: backing?,
         writable: table.prot.as_ref().is_none_or(|prot| *prot.get_ref() == wire::Prot::ReadWrite),
+        mapped: table.mapped.as_ref().is_none_or(|mapped| *mapped.get_ref()),
+        grows_down: match grows_down {
+            Some(pages) => Some(pages?),
+            None => None,
+        },
     })
+}
+
+/// Reports a VMA that is not mapped at the start and that nobody maps.
+fn mapped_some_time(entry: &Entry<wire::Vma>, document: &Document, check: &mut Check<'_>) {
+    let (Some(mapped), Some(name)) = (&entry.table.mapped, &entry.table.name) else { return };
+    if *mapped.get_ref() || document.has_op("mmap", name.get_ref(), |_| true) {
+        return;
+    }
+    check.push(
+        Diagnostic::new(format!("the VMA \"{}\" is never mapped", name.get_ref()))
+            .at(mapped.span(), "not mapped when a round starts")
+            .help(format!("write [[op]] with mmap = {{ vma = \"{}\" }}", name.get_ref())),
+    );
+}
+
+/// Returns how many pages a VMA that grows down starts with, where it can grow.
+fn grows_down(
+    entry: &Entry<wire::Vma>,
+    grows: &Spanned<wire::Size>,
+    pages: Option<u64>,
+    document: &Document,
+    check: &mut Check<'_>,
+) -> Option<u64> {
+    let table = &entry.table;
+    let first = check.some_pages("grows_down", grows);
+    let others = [
+        table.file.as_ref().map(|file| (file.span(), "a file is mapped")),
+        table.count.as_ref().filter(|n| *n.get_ref() > 1).map(|n| (n.span(), "several mappings")),
+        table.mapped.as_ref().filter(|m| !*m.get_ref()).map(|m| (m.span(), "not mapped at all")),
+    ];
+    if others.iter().any(Option::is_some) {
+        let what = Diagnostic::new("`grows_down` of a VMA that cannot be a stack")
+            .at(grows.span(), "grows down");
+        let what = others.into_iter().flatten().fold(what, |d, (span, label)| d.at(span, label));
+        check.push(
+            what.rule("a VMA that grows down is one anonymous mapping, mapped from the start"),
+        );
+    }
+    if let Some(name) = &table.name
+        && !document.has_op("expand_stack", name.get_ref(), |_| true)
+    {
+        check.push(
+            Diagnostic::new(format!("the VMA \"{}\" never grows", name.get_ref()))
+                .at(grows.span(), "no [[op]] grows it")
+                .help(format!(
+                    "write [[op]] with expand_stack = {{ vma = \"{}\" }}",
+                    name.get_ref()
+                )),
+        );
+    }
+    let (first, size) = (first?, table.size.as_ref()?);
+    if pages? <= first {
+        check.push(
+            Diagnostic::new("`grows_down` is less than `size`")
+                .at(grows.span(), "mapped when a round starts")
+                .at(size.span(), "the full size")
+                .rule("the rest is mapped by `expand_stack`"),
+        );
+        return None;
+    }
+    Some(first)
 }
 
 fn fits_address_space(

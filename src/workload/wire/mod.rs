@@ -5,6 +5,7 @@
 //! `schemars(required)`). Enums are externally tagged, since serde loses spans
 //! in the other forms.
 
+mod op;
 mod values;
 
 use std::ops::Range;
@@ -13,7 +14,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-pub(in crate::workload) use values::{Latency, Size, Threads, Time};
+pub(in crate::workload) use op::{Grow, Op, PieceOrder, Touch, Truncate, Written};
+pub(in crate::workload) use values::{Latency, Loops, Size, Threads, Time};
 
 /// A value with its place in the text.
 type Field<T> = Option<Spanned<T>>;
@@ -105,7 +107,19 @@ pub(in crate::workload) struct File {
     /// Share of the pages that are cached when a round starts, 0 to 1 (default 1).
     #[schemars(with = "Option<f64>", range(min = 0, max = 1))]
     pub cached: Field<f64>,
-    /// How long a read that misses the page cache sleeps: required below `cached = 1.0`.
+    /// Share of the cached pages that are locked when a round starts, by reads that are
+    /// under way (default 0).
+    #[schemars(with = "Option<f64>", range(min = 0, max = 1))]
+    pub locked: Field<f64>,
+    /// Share of the cached pages that are not up to date when a round starts (default 0).
+    #[schemars(with = "Option<f64>", range(min = 0, max = 1))]
+    pub not_uptodate: Field<f64>,
+    /// Share of the cached pages that are marked for readahead when a round starts
+    /// (default 0).
+    #[schemars(with = "Option<f64>", range(min = 0, max = 1))]
+    pub readahead: Field<f64>,
+    /// How long a read of a page sleeps: required below `cached = 1.0`, and where pages
+    /// are `locked` or `not_uptodate`.
     #[schemars(with = "Option<Latency>")]
     pub io_latency: Field<Latency>,
     /// Whether the file system lets speculative faults call into it (default true).
@@ -145,6 +159,13 @@ pub(in crate::workload) struct Vma {
     /// the kernel's 64KiB; 0 maps one page); only with `file`.
     #[schemars(with = "Option<u8>", range(min = 0, max = 9))]
     pub fault_around_order: Field<u8>,
+    /// Whether it is mapped when a round starts (default true); else `mmap` maps it.
+    #[schemars(with = "Option<bool>")]
+    pub mapped: Field<bool>,
+    /// Makes anonymous memory grow down as a stack does: so much of it, at its upper end,
+    /// is mapped when a round starts, and `expand_stack` grows it.
+    #[schemars(with = "Option<Size>")]
+    pub grows_down: Field<Size>,
 }
 
 /// A named group of threads.
@@ -157,46 +178,10 @@ pub(in crate::workload) struct Group {
     /// How many threads: `"all"` of the run's (the default), a number, or `{ weight = 0.5 }`.
     #[schemars(with = "Option<Threads>")]
     pub threads: Field<Threads>,
-}
-
-/// Something that the threads of a group do in a phase.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::workload) struct Op {
-    /// Name of the `[[group]]`; may be left out where there is one group.
-    #[schemars(with = "Option<String>")]
-    pub group: Field<String>,
-    /// Number of the phase, from 1 without holes (default 1).
-    #[schemars(with = "Option<u64>", range(min = 1))]
-    pub phase: Field<u64>,
-    /// Accesses to the pages of a mapping.
-    #[schemars(required, with = "Touch")]
-    pub touch: Field<Touch>,
-}
-
-/// Accesses to the pages of a mapping.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::workload) struct Touch {
-    /// Name of the `[[vma]]`.
-    #[schemars(required, with = "String")]
-    pub vma: Field<String>,
-    /// Loads or stores.
-    #[schemars(required, with = "Access")]
-    pub access: Field<Access>,
-    /// In which order, `"sequential"` by default.
-    #[schemars(with = "Option<Order>")]
-    pub order: Field<Order>,
-    /// A part of its own for each thread (`"disjoint"`, the default) or the
-    /// whole mapping for all (`"shared"`).
-    #[schemars(with = "Option<Slices>")]
-    pub slices: Field<Slices>,
-    /// Accesses of a thread in a round (default: one for each page of its slice).
-    #[schemars(with = "Option<u64>", range(min = 1))]
-    pub touches: Field<u64>,
-    /// Private work between two touches (default `"0ns"`).
-    #[schemars(with = "Option<Time>")]
-    pub think: Field<Time>,
+    /// How often the operations of a phase are done, a number or `"until-done"` (default:
+    /// once; until the groups that touch are done, for a group that does not).
+    #[schemars(with = "Option<Loops>")]
+    pub loops: Field<Loops>,
 }
 
 /// A statement about the counts of a storm.

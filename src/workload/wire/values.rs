@@ -35,6 +35,13 @@ pub(in crate::workload) enum Threads {
     Weight(f64),
 }
 
+/// How often a group does its operations: a number, or `"until-done"`.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::workload) enum Loops {
+    Times(u64),
+    UntilDone,
+}
+
 /// Reads a value with a unit. The text of an error is the problem and, in a
 /// second line, the right form: `read` takes the two apart.
 struct Quantity<T> {
@@ -183,6 +190,37 @@ impl<'de> Deserialize<'de> for Threads {
     }
 }
 
+const LOOPS_FORMS: &str = "write a number such as 8, or \"until-done\"";
+
+impl<'de> Deserialize<'de> for Loops {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Form;
+        impl Visitor<'_> for Form {
+            type Value = Loops;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of loops or \"until-done\"")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Loops, E> {
+                match text {
+                    "until-done" => Ok(Loops::UntilDone),
+                    _ => {
+                        Err(two_lines(&format!("\"{text}\" is not a number of loops"), LOOPS_FORMS))
+                    }
+                }
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Loops, E> {
+                u64::try_from(number).map(Loops::Times).map_err(|_| {
+                    two_lines(&format!("{number} is not a number of loops"), LOOPS_FORMS)
+                })
+            }
+        }
+        deserializer.deserialize_any(Form)
+    }
+}
+
 impl JsonSchema for Size {
     fn schema_name() -> Cow<'static, str> {
         "Size".into()
@@ -259,6 +297,19 @@ impl JsonSchema for Threads {
                     "additionalProperties": false
                 }
             ]
+        })
+    }
+}
+
+impl JsonSchema for Loops {
+    fn schema_name() -> Cow<'static, str> {
+        "Loops".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "So many times, or until the groups that touch are done.",
+            "oneOf": [{ "const": "until-done" }, { "type": "integer", "minimum": 1 }]
         })
     }
 }

@@ -1,0 +1,151 @@
+//! Kind H: a write to a page that is mapped, but not for writing (Linux 7.2
+//! `mm/memory.c`, `do_wp_page`, `wp_page_copy`).
+
+use super::shared::{Dirtied, mark_dirty};
+use super::{End, Kind, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use crate::machine::{Machine, Ordering};
+use crate::mm::addr::{Pfn, Pte};
+use crate::mm::frames::{ANON, flag};
+use crate::mm::layout::Layout;
+use crate::mm::rss::Member;
+use crate::mm::vma::{VmaFields, flag as vm};
+use crate::mm::{Core, Mm, point, stage};
+
+/// Makes the pte that the fault found writable: at once where nobody else has the page,
+/// else by a copy of it. `now` is what the pte was without its lock.
+#[inline(never)]
+pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    request: Request,
+    protection: &P,
+    (walk, now): (Walk<'_, M>, Pte),
+) -> Result<Outcome, Stop> {
+    let outcome = |end| Ok(Outcome::new(Kind::WpCopy, end));
+    let slot = match protection.lock_pte(mm, walk)? {
+        Some(slot) if slot.get() == now && !now.is_writable() => slot,
+        _ => return outcome(End::Raced(0)),
+    };
+    if protection.vma().flags() & vm::SHARED != 0 {
+        return shared(mm, core, request, protection, (walk, now, slot));
+    }
+    let old = now.frame();
+    if old.is_some_and(|frame| is_alone(mm, frame)) {
+        slot.set(now.made_writable());
+        return outcome(End::Mapped(0));
+    }
+    // Kept while it is copied, since ptl is not.
+    old.inspect(|frame| mm.frames.folio(*frame).refs().get());
+    drop(slot);
+    let result = copy(mm, core, request, protection, (walk, now));
+    old.inspect(|frame| core.put_folio(mm, *frame));
+    result.and_then(outcome)
+}
+
+/// Whether an anonymous page is mapped here alone, and nobody else has it.
+fn is_alone<M: Machine, L: Layout>(mm: &Mm<M, L>, frame: Pfn) -> bool {
+    let folio = mm.frames.folio(frame);
+    folio.mapping().load(Ordering::Relaxed) == ANON && folio.refs().count() == 1
+}
+
+#[inline(always)]
+fn copy<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    request: Request,
+    protection: &P,
+    (walk, now): (Walk<'_, M>, Pte),
+) -> Result<End, Stop> {
+    if !protection.vma().has_anon_vma() {
+        protection.prepare_anon_vma(mm)?;
+    }
+    let new = core.take_frame(mm).ok_or(Stop::Oom)?;
+    M::mark(stage::ALLOCATE);
+    M::point(point::AFTER_PAGE_ALLOC);
+    match now.frame() {
+        Some(old) => mm.frames.copy(old, new),
+        None => mm.frames.clear(new),
+    }
+    M::mark(stage::CLEAR);
+    let slot = match protection.lock_pte(mm, walk) {
+        Ok(Some(slot)) if slot.get() == now => slot,
+        Ok(raced) => {
+            drop(raced);
+            core.give_frame(mm, new);
+            return Ok(End::Raced(0));
+        }
+        Err(reason) => {
+            core.give_frame(mm, new);
+            return Err(reason.into());
+        }
+    };
+    let index = protection.vma().file_page(request.addr);
+    replace(mm, core, &slot, index, (now.frame(), new));
+    drop(slot);
+    M::mark(stage::INSTALL);
+    if let Some(old) = now.frame() {
+        // The reference of the mapping that is gone.
+        core.put_folio(mm, old);
+    }
+    Ok(End::Mapped(1))
+}
+
+/// Puts `new` in the place of `old`, under ptl. No core may see the new page while another
+/// still writes by an old translation, so that is shot down in between.
+fn replace<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    slot: &PteSlot<'_, M>,
+    index: u64,
+    (old, new): (Option<Pfn>, Pfn),
+) {
+    slot.set(Pte::NONE);
+    core.shoot_down();
+    mm.frames.folio(new).init(ANON, index, flag::UPTODATE);
+    mm.frames.folio(new).mapcount().store(1, Ordering::Relaxed);
+    let mapping = old.map(|old| mm.frames.folio(old).mapping().load(Ordering::Relaxed));
+    if mapping != Some(ANON) {
+        core.add_rss(mm, Member::Anon, 1);
+        core.add_rss(mm, Member::File, -i64::from(old.is_some()));
+    }
+    slot.set(Pte::writable(new));
+    // Only once nobody can find the old page by this pte.
+    old.inspect(|old| {
+        mm.frames.folio(*old).mapcount().fetch_sub(1, Ordering::Relaxed);
+    });
+}
+
+/// In a shared mapping: the file is told, and the pte allows writes then.
+#[inline(always)]
+fn shared<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    request: Request,
+    protection: &P,
+    (walk, now, slot): (Walk<'_, M>, Pte, PteSlot<'_, M>),
+) -> Result<Outcome, Stop> {
+    let outcome = |end| Ok(Outcome::new(Kind::WpCopy, end));
+    let frame = now.frame().expect("a shared mapping maps pages of its file");
+    mm.frames.folio(frame).refs().get();
+    drop(slot);
+    let vma = protection.vma();
+    let file = &mm.files[vma.file().expect("a shared mapping has a file")];
+    let index = vma.file_page(request.addr);
+    let dirtied = match mark_dirty(mm, core, file, index, frame, P::WAITS)? {
+        Dirtied::Locked => true,
+        Dirtied::Gone => false,
+    };
+    if !dirtied {
+        return outcome(End::Raced(0));
+    }
+    let end = match protection.lock_pte(mm, walk) {
+        Ok(Some(slot)) if slot.get() == now => {
+            slot.set(now.made_writable());
+            Ok(End::Mapped(0))
+        }
+        Ok(_) => Ok(End::Raced(0)),
+        Err(reason) => Err(Stop::from(reason)),
+    };
+    super::folio::unlock_and_put(mm, core, file, frame);
+    end.and_then(outcome)
+}

@@ -1,0 +1,32 @@
+//! Putting pages of files where a storm finds them. Not simulated work.
+
+use super::frames::flag;
+use super::layout::Layout;
+use super::page_cache::PageState;
+use super::{Core, Mm};
+use crate::machine::{Machine, Ordering};
+
+impl<M: Machine, L: Layout> Mm<M, L> {
+    /// Puts page `index` of a file into a state, whatever it was in: an absent one has its
+    /// place in the index, so that reading it in allocates nothing. Nobody faults.
+    ///
+    /// # Panics
+    /// Where the space was made with too few frames.
+    pub fn populate(&self, core: &mut Core<M>, number: usize, index: u64, state: PageState) {
+        let file = &self.files[number];
+        let flags = match state {
+            PageState::Absent => return file.reserve(index, &self.waiters),
+            PageState::Cached => flag::UPTODATE,
+            PageState::Locked => flag::LOCKED | flag::IO,
+            PageState::NotUptodate => 0,
+            PageState::Readahead => flag::UPTODATE | flag::READAHEAD,
+        };
+        if let Some(frame) = file.lookup(index) {
+            return self.frames.folio(frame).flags().store(flags, Ordering::Relaxed);
+        }
+        let frame = core.take_frame(self).expect("the space was made with enough frames");
+        self.frames.folio(frame).init(file.mapping(), index, flags);
+        self.write_file_content(number, index, frame);
+        assert!(file.insert(index, frame, &self.waiters), "a page is cached once");
+    }
+}

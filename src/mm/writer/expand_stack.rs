@@ -1,0 +1,37 @@
+//! The growth of a stack (Linux 6.5 and later, `mm/vma.c`, `expand_downwards` under
+//! mmap_lock for writing): only the start of the VMA and its offset change.
+
+use super::Writer;
+use crate::machine::Machine;
+use crate::mm::addr::{PAGE_SHIFT, Vaddr};
+use crate::mm::layout::Layout;
+use crate::mm::vma::{Mapping, VmaFields, VmaRef};
+
+impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
+    /// Lets the VMA that ends at `end` begin at `start`; false where it does already, or
+    /// something is mapped below.
+    pub fn expand_stack(&mut self, end: Vaddr, start: Vaddr) -> bool {
+        self.wait_for_memory();
+        let lock = self.mm.mmap_lock().write();
+        let last = Vaddr(end.0 - 1);
+        let Some(vma) = self.mm.find_vma(last).filter(|vma| vma.range().0 > start) else {
+            return false;
+        };
+        if self.vmas_in(&(start..vma.range().0)).iter().any(|id| *id != vma.id) {
+            return false;
+        }
+        self.hooks.begin();
+        self.grow(vma, start);
+        self.hooks.end();
+        drop(lock);
+        true
+    }
+
+    fn grow(&mut self, vma: VmaRef<'a, M>, start: Vaddr) {
+        let old = vma.mapping();
+        let pages = (old.start.0 - start.0) >> PAGE_SHIFT;
+        // A stack always has an `anon_vma`, whose lock excludes the rmap meanwhile.
+        self.mm.prepare_anon_vma(vma.vma);
+        self.change(vma, &Mapping { start, pgoff: old.pgoff - pages, ..old });
+    }
+}

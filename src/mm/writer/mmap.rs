@@ -1,0 +1,27 @@
+//! mmap: a new VMA is filled in, prepared by the strategy, and only then linked into the
+//! tree (Linux 7.2 `mm/vma.c`, `__mmap_region`).
+
+use super::Writer;
+use crate::machine::Machine;
+use crate::mm::layout::Layout;
+use crate::mm::point;
+use crate::mm::vma::Mapping;
+
+impl<M: Machine, L: Layout> Writer<'_, M, L> {
+    /// Makes a mapping where nothing is mapped; false where something is.
+    pub fn mmap(&mut self, mapping: &Mapping) -> bool {
+        assert!(mapping.start < mapping.end, "a mapping is not empty");
+        self.wait_for_memory();
+        let lock = self.mm.mmap_lock().write();
+        if !self.vmas_in(&(mapping.start..mapping.end)).is_empty() {
+            return false;
+        }
+        self.hooks.begin();
+        let vma = self.new_vma(mapping, false);
+        self.edit_tree(|edit| self.mm.tree.insert(edit, mapping.end, vma.id));
+        M::point(point::AFTER_TREE_STORE);
+        self.hooks.end();
+        drop(lock);
+        true
+    }
+}

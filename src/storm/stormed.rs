@@ -1,0 +1,98 @@
+//! An address space as a storm uses it, whatever its strategy.
+
+use super::order::PagesIter;
+use super::steps::{Edit, TouchPlan};
+use super::touch::Hands;
+use super::world::World;
+use crate::machine::Work;
+use crate::mm::Core;
+use crate::mm::addr::Vaddr;
+use crate::mm::frames::Arena;
+use crate::mm::layout::Layout;
+use crate::mm::page_cache::File;
+use crate::mm::vma::Mapping;
+use crate::mm::writer::Writer;
+use crate::mm::{Config, Placed};
+use crate::strategy::{Space, Strategy};
+use std::sync::Arc;
+
+/// What a storm asks of a space. A call covers a batch of touches or more, so that the
+/// loops of a storm are compiled once for each world and not for each strategy.
+pub trait Stormed<W: World>: Send + Sync {
+    /// The space, without its strategy.
+    fn mm(&self) -> &dyn Placed<W>;
+    /// Makes a mapping where nothing is mapped; false where something is.
+    fn mmap(&self, core: &mut Core<W>, mapping: &Mapping) -> bool;
+    /// Does an operation of a writer; false where there was nothing to do.
+    fn edit(&self, core: &mut Core<W>, edit: &Edit) -> bool;
+    /// Unmaps everything, and maps `mappings` again. No core faults.
+    fn remap(&self, core: &mut Core<W>, mappings: &[Mapping]);
+    /// Unmaps everything, and empties the page cache.
+    fn exit(&self, core: &mut Core<W>);
+    /// Touches the next `count` pages.
+    fn touch(&self, hands: &mut Hands<W>, touch: &TouchPlan, pages: &mut PagesIter, count: u64);
+}
+
+/// Makes an empty space, with these files in its page cache.
+pub type MakeSpace<W> = fn(Config, Arc<Arena>, Vec<File<W>>) -> Box<dyn Stormed<W>>;
+
+/// A space under `S`.
+pub fn make<W: World, S: Strategy<W>>(
+    config: Config,
+    arena: Arc<Arena>,
+    files: Vec<File<W>>,
+) -> Box<dyn Stormed<W>> {
+    Box::new(Space::<W, S>::new(config, arena, files))
+}
+
+impl<W: World, S: Strategy<W>> Stormed<W> for Space<W, S> {
+    fn mm(&self) -> &dyn Placed<W> {
+        &**self
+    }
+
+    fn mmap(&self, core: &mut Core<W>, mapping: &Mapping) -> bool {
+        Writer::new(&**self, self, core).mmap(mapping)
+    }
+
+    fn edit(&self, core: &mut Core<W>, edit: &Edit) -> bool {
+        perform(&mut Writer::new(&**self, self, core), edit)
+    }
+
+    fn remap(&self, core: &mut Core<W>, mappings: &[Mapping]) {
+        self.unmap_all(self, core);
+        for mapping in mappings {
+            assert!(self.mmap(core, mapping), "mappings of a plan do not overlap");
+        }
+    }
+
+    fn exit(&self, core: &mut Core<W>) {
+        (**self).exit(self, core);
+    }
+
+    fn touch(&self, hands: &mut Hands<W>, touch: &TouchPlan, pages: &mut PagesIter, count: u64) {
+        for page in pages.take(count as usize) {
+            hands.touch(self, touch.extent.address(page), touch.access);
+            if touch.think_ns > 0 {
+                W::work(Work::ThinkNs(touch.think_ns));
+            }
+        }
+    }
+}
+
+/// Does an operation of a writer; compiled once for each layout.
+fn perform<W: World, L: Layout>(writer: &mut Writer<'_, W, L>, edit: &Edit) -> bool {
+    match edit {
+        Edit::Mmap(mapping) => writer.mmap(mapping),
+        Edit::Munmap(range) => writer.munmap(range),
+        Edit::Mprotect(range, writable) => writer.mprotect(range, *writable),
+        Edit::MadviseDontneed(range) => writer.madvise_dontneed(range),
+        Edit::Mremap(range, second) => {
+            let moved = second.0..second.0 + (range.end.0 - range.start.0);
+            let moved = Vaddr(moved.start)..Vaddr(moved.end);
+            writer.mremap(range, *second) || writer.mremap(&moved, range.start)
+        }
+        Edit::ExpandStack(end, start) => writer.expand_stack(*end, *start),
+        Edit::Truncate(file, pages) => writer.truncate(*file, *pages),
+        Edit::Fork => writer.fork(),
+    }
+}

@@ -1,0 +1,108 @@
+//! An address space under a strategy.
+
+use super::Strategy;
+use crate::machine::Machine;
+use crate::mm::frames::Arena;
+use crate::mm::hooks::Hooks;
+use crate::mm::page_cache::File;
+use crate::mm::vma::{VmaId, VmaRef};
+use crate::mm::{Config, Core, Mm};
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// An address space, and the words that strategy `S` adds to it and to its VMAs.
+///
+/// All that is the same under every strategy is in [`Mm`], which this derefs to, so that
+/// it is compiled once.
+pub struct Space<M: Machine, S: Strategy<M>> {
+    mm: Mm<M, S::Layout>,
+    /// The strategy's own in `mm_struct`.
+    pub words: S::MmWords,
+    vma_words: Box<[S::VmaWords]>,
+}
+
+impl<M: Machine, S: Strategy<M>> Space<M, S> {
+    /// An empty space, with these files in its page cache.
+    pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
+        let (words, vmas) = (S::mm_words(&config), config.vmas);
+        let mm = Mm::new(config, arena, files);
+        Self { mm, words, vma_words: (0..vmas).map(|_| S::vma_words()).collect() }
+    }
+
+    /// The strategy's own words of a VMA.
+    #[inline(always)]
+    pub fn words_of(&self, vma: VmaId) -> &S::VmaWords {
+        &self.vma_words[vma.0 as usize]
+    }
+}
+
+impl<M: Machine, S: Strategy<M>> Deref for Space<M, S> {
+    type Target = Mm<M, S::Layout>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Self::Target {
+        &self.mm
+    }
+}
+
+impl<M: Machine, S: Strategy<M>> Hooks<M> for Space<M, S> {
+    fn begin(&self) {
+        S::begin(self);
+    }
+
+    fn end(&self) {
+        S::end(self);
+    }
+
+    fn start_write(&self, vma: VmaRef<'_, M>) {
+        S::start_write(self, vma);
+    }
+
+    fn attach(&self, vma: VmaRef<'_, M>) {
+        S::attach(self, vma);
+    }
+
+    fn detach(&self, vma: VmaRef<'_, M>) {
+        S::detach(self, vma);
+    }
+
+    fn begin_tree(&self) {
+        S::begin_tree(self);
+    }
+
+    fn end_tree(&self) {
+        S::end_tree(self);
+    }
+
+    fn end_write(&self, vma: VmaRef<'_, M>) {
+        S::end_write(self, vma);
+    }
+
+    fn begin_zap(&self, vma: VmaRef<'_, M>) {
+        S::begin_zap(self, vma);
+    }
+
+    fn end_zap(&self, vma: VmaRef<'_, M>) {
+        S::end_zap(self, vma);
+    }
+
+    fn free(&self, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        S::free(self, core, vma);
+    }
+
+    fn drain(&self, core: &mut Core<M>) {
+        S::drain(self, core);
+    }
+
+    fn replaces_vmas(&self) -> bool {
+        S::REPLACES_VMAS
+    }
+
+    fn locks_tables(&self) -> bool {
+        S::LOCKS_TABLES
+    }
+
+    fn defers_fput(&self) -> bool {
+        S::DEFERS_FPUT
+    }
+}
