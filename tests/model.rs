@@ -174,3 +174,81 @@ fn every_shipped_machine_runs_a_storm() {
         (entry.model)(&spec).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 }
+
+/// Runs in the model and returns the document and the tables.
+fn tables(args: &[&str]) -> (Value, String) {
+    let directory = tempfile::tempdir().expect("there is room");
+    let path = directory.path().join("run.json");
+    let path = path.to_str().expect("the path is a text");
+    let output = faultstorm(&[&["run"], args, &["--json", path]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let document = std::fs::read(path).expect("the document is there");
+    let document = serde_json::from_slice(&document).expect("the document is JSON");
+    (document, String::from_utf8(output.stdout).expect("tables are text"))
+}
+
+#[test]
+fn what_is_varied_of_a_machine_shows_in_keys_and_in_the_band() {
+    let (document, tables) = tables(&[
+        "huge-anon-read",
+        "--on",
+        "model:xeon-icelake-2s",
+        "--threads",
+        "8",
+        "--strategy",
+        "mmap-lock",
+        "--body",
+        "none",
+        "--faults",
+        "200",
+        "--vary",
+        "wrM=1,2",
+    ]);
+    let cells = document["cells"].as_array().expect("there are cells");
+    let varied: Vec<&Value> = cells.iter().map(|cell| &cell["key"]["vary"]["wrM"]).collect();
+    assert_eq!(varied, [1.0, 2.0]);
+    assert!(cells[0]["id"] != cells[1]["id"], "{}", cells[0]["id"]);
+    assert!(tables.contains("Band over 2 variations: huge-anon-read"), "{tables}");
+}
+
+#[test]
+fn the_break_even_rate_follows_from_the_cells() {
+    let (document, tables) = tables(&[
+        "huge-anon-read",
+        "--on",
+        "model:xeon-icelake-2s",
+        "--threads",
+        "16",
+        "--strategy",
+        "unlocked,mmap-lock,speculative",
+        "--body",
+        "none",
+        "--faults",
+        "300",
+        "--vary",
+        "think=0ns,1us,3us,10us,30us,100us",
+    ]);
+    let cells = document["cells"].as_array().expect("there are cells");
+    let curve = |strategy: &str| -> Vec<f64> {
+        let of = cells.iter().filter(|cell| cell["key"]["strategy"] == strategy);
+        let rate = |cell: &Value| cell["measured"]["faults_per_s"]["median"].as_f64();
+        of.map(|cell| rate(cell).expect("it has a rate")).collect()
+    };
+    let (free, locked) = (curve("unlocked"), curve("mmap-lock"));
+    let lost: Vec<f64> = locked.iter().zip(&free).map(|(own, free)| 1.0 - own / free).collect();
+    // Think times ascend, so rates descend.
+    let over = lost.iter().rposition(|lost| *lost >= 0.05).expect("the lock matters");
+    assert!(over + 1 < lost.len(), "at 100 us it does not: {lost:?}");
+    let (low, high) = (free[over + 1] / 16.0, free[over] / 16.0);
+    let part = (0.05 - lost[over + 1]) / (lost[over] - lost[over + 1]);
+    let expected = low * (high / low).powf(part);
+    let found = document["break_even"].as_array().expect("there are rates");
+    let of = |name: &str| found.iter().find(|one| one["strategy"] == name).expect("it is there");
+    let rate = of("mmap-lock")["faults_per_thread_s"].as_f64().expect("it is within");
+    assert!((rate / expected - 1.0).abs() < 1e-12, "{rate} is not {expected}");
+    assert_eq!(of("mmap-lock")["swept"][1].as_f64(), Some(free[0] / 16.0));
+    assert_eq!(of("speculative")["place"], "above_all", "it writes no shared line");
+    assert_eq!(found.len(), 2, "unlocked is what others are compared with");
+    assert!(tables.contains("Break-even rate of faults: huge-anon-read"), "{tables}");
+    assert!(tables.contains("above all swept"), "{tables}");
+}

@@ -1,25 +1,30 @@
 //! A machine file from what was measured, the rest from a machine that is named.
 
 use super::{Measurement, Probe};
+use crate::diag::Diagnostics;
 use crate::host::topology::Topology;
 use crate::machines::keys::keys;
 use crate::machines::{Input, Machine};
 
 /// Returns `base` with everything that was measured here in its place. What was not
 /// measured is an estimate.
+///
+/// # Errors
+/// Where the base lacks a number that this machine needs, as one of one socket does.
 pub fn machine(
     base: &Machine,
     measured: &[Measurement],
     topology: &Topology,
     about: &str,
-) -> Machine {
+) -> Result<Machine, Diagnostics> {
     let ns = |probe| measured.iter().find(|m| m.probe == probe).map(|m| m.ns);
     let sockets = topology.sockets().max(1);
     let own = numbers(&ns, base, topology, sockets);
     let keep = |input: &&Input| {
-        // One socket has no hops.
+        // One socket has no hops, one thread a core no sibling.
         let hop = ["hop", "two-hops", "sockets-per-group"].contains(&input.key.name);
-        !(hop && sockets == 1)
+        let sibling = input.key.name == "smt-slowdown";
+        !(hop && sockets == 1 || sibling && !topology.smt())
     };
     let estimate = |input: &Input| {
         let source = format!("{}: {}", base.name, input.source);
@@ -37,12 +42,9 @@ pub fn machine(
             None => inputs.push(input),
         }
     }
-    Machine {
-        name: "this".to_owned(),
-        summary: format!("{about}, calibrated; what it could not measure is of {}", base.name),
-        parameters: base.parameters,
-        inputs,
-    }
+    let summary = format!("{about}, calibrated; what it could not measure is of {}", base.name);
+    let text = Machine { summary, inputs, ..base.clone() }.to_toml();
+    Machine::parse("this", &format!("calibrated, the rest of {}", base.name), &text)
 }
 
 /// Section, key, value, and where it is from: an estimate where that is `None`.
@@ -117,8 +119,8 @@ mod tests {
         let measured = measured.map(|(probe, ns)| Measurement { what: "", probe, ns, spread: 0.0 });
         let base = Machine::find("xeon-skylake-8s").unwrap();
         let topology = Topology::read(Path::new("/nonexistent"), &[0, 1]);
-        let text = machine(&base, &measured, &topology, "a CPU").to_toml();
-        let made = Machine::parse("x", "x.toml", &text).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let made = machine(&base, &measured, &topology, "a CPU");
+        let made = made.unwrap_or_else(|wrong| panic!("{wrong}"));
         let parameters = made.parameters;
         assert_eq!((parameters.shape.sockets, parameters.shape.agents()), (1, 2));
         // (45 - 5) / 0.8, and 40 / (25 - 5) accesses a grant.

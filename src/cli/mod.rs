@@ -1,6 +1,7 @@
 //! The command line: its words, its defaults and its help.
 
 mod run;
+mod vary;
 mod world;
 
 use std::path::PathBuf;
@@ -11,8 +12,11 @@ use clap_complete::Shell;
 use crate::mm::fault::Kind;
 pub use crate::numbers::NumberList;
 pub use run::{Body, RunArgs, Target};
+pub use vary::Vary;
 pub use world::{World, WorldError};
 
+/// The machine of the model that stands in for what cannot be measured here.
+const BASE: &str = "xeon-icelake-2s";
 /// Columns that help is wrapped to.
 const HELP_COLUMNS: usize = 80;
 
@@ -64,7 +68,7 @@ pub enum Command {
     Calibrate(CalibrateArgs),
     /// Walks through one fault in the model, access by access
     Explain(ExplainArgs),
-    /// Compares the model with published figures
+    /// Compares the model with published figures, and with this machine
     Validate(ValidateArgs),
     /// Prints completions for a shell
     Completions(CompletionsArgs),
@@ -129,7 +133,7 @@ What the cores here cannot see (other sockets, many copies, many waiters) is tak
 from the base and marked as an estimate.")]
 pub struct CalibrateArgs {
     /// A machine for what cannot be measured here, by name or path
-    #[arg(long, value_name = "MACHINE", default_value = "xeon-icelake-2s")]
+    #[arg(long, value_name = "MACHINE", default_value = BASE)]
     pub base: String,
     /// Where the machine file goes
     #[arg(long, value_name = "PATH", default_value = "./this-machine.toml")]
@@ -194,13 +198,25 @@ fn fault_kind(text: &str) -> Result<Kind, String> {
 /// What `faultstorm validate` takes.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(after_help = "\
-Example:
-  faultstorm validate             target, model, error and verdict of each figure
+Examples:
+  faultstorm validate --published
+      target, model, error and verdict of each figure, and how T6 moves
+  faultstorm validate --host --base epyc-genoa-2s
+      this machine, calibrated: what storms measure, and what its model predicts
 
 T1 to T3 are tight loops on one line of an 8-socket Skylake and of a client part. T6
 is page faults of Linux 6.2 on one huge anonymous VMA, on 2-socket Ice Lake. Exit
-codes: 0 all figures hold, 4 one is missed.")]
+codes: 0 all published figures hold, 4 one is missed. This machine gets no verdict.")]
 pub struct ValidateArgs {
+    /// Only the published figures
+    #[arg(long)]
+    pub published: bool,
+    /// Only this machine
+    #[arg(long, conflicts_with = "published")]
+    pub host: bool,
+    /// A machine for what cannot be measured here, by name or path
+    #[arg(long, value_name = "MACHINE", default_value = BASE)]
+    pub base: String,
     /// As JSON rather than as a table
     #[arg(long)]
     pub json: bool,

@@ -1,14 +1,15 @@
 //! What `faultstorm run` takes.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum, value_parser};
 
-use super::World;
+use super::{Vary, World};
 use crate::host::placement::Placement;
-use crate::machines::vary::Vary;
+use crate::machines::vary::Vary as MachineVary;
 use crate::numbers::NumberList;
 use crate::workload::units::parse_time;
 
@@ -26,6 +27,8 @@ Examples:
       on chosen CPUs, the document to a pipe
   faultstorm run huge-anon --on model:xeon-icelake-2s --threads 1..=128x2
       on a machine that is not here: the same strategies in the model
+  faultstorm run huge-anon --vary think=0ns,300ns,1us,3us,10us,30us,100us
+      how often a program may fault before a strategy costs it anything
 
 Exit codes: 0 done, 2 bad input or usage, 4 a storm failed, 5 interrupted (what
 was measured is on disk), 6 the machine cannot do what was asked.";
@@ -85,7 +88,9 @@ pub struct RunArgs {
     pub entry_prefetch: bool,
 
     /// Vary a weak number of the model's machine, as 'upg=0.7,1,1.3' (a factor) or
-    /// 'reuse_k=1,2,4' (itself); see machines/README.md. May be repeated: all combinations
+    /// 'reuse_k=1,2,4' (itself; see machines/README.md), or the work between touches, as
+    /// 'think=0ns,1us,10us', to see at which fault rate a strategy starts to matter. May
+    /// be repeated: all combinations
     #[arg(long, value_name = "NAME=VALUES", help_heading = "What")]
     pub vary: Vec<Vary>,
 
@@ -188,6 +193,25 @@ impl RunArgs {
     /// Measured storms of each cell on the host.
     pub fn host_repeats(&self) -> u32 {
         self.repeats.unwrap_or(5)
+    }
+
+    /// What is varied of the model's machine.
+    pub fn machine_vary(&self) -> Vec<MachineVary> {
+        let of_machine = |vary: &Vary| match vary {
+            Vary::Machine(vary) => Some(vary.clone()),
+            Vary::ThinkNs(_) => None,
+        };
+        self.vary.iter().filter_map(of_machine).collect()
+    }
+
+    /// The times between two touches, in nanoseconds; `None` as the workload has it.
+    pub fn think_ns(&self) -> Vec<Option<u64>> {
+        let times = |vary: &Vary| match vary {
+            Vary::Machine(_) => BTreeSet::new(),
+            Vary::ThinkNs(times) => times.clone(),
+        };
+        let all: BTreeSet<u64> = self.vary.iter().flat_map(times).collect();
+        if all.is_empty() { vec![None] } else { all.into_iter().map(Some).collect() }
     }
 }
 

@@ -37,7 +37,8 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Exit, CommandError> {
         .map_err(|error| CommandError::machine(anyhow!(error).context("cannot measure")))?;
     let facts = Facts::here();
     let cpu = facts.cpu_model.as_deref().unwrap_or("unknown CPU");
-    let text = machine(&base, &measured, &topology, cpu).to_toml();
+    let machine = machine(&base, &measured, &topology, cpu).map_err(CommandError::usage)?;
+    let text = machine.to_toml();
     write(&args.output, &text, args.force)?;
     print(table(&measured, &args.output, topology.allowed_count()).as_bytes())?;
     Ok(Exit::Done)

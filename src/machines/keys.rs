@@ -1,6 +1,7 @@
 //! Every number of a machine file: the one table of them.
 
 use crate::machine::model::{Arbitration, FarAtomics, Latencies, Parameters, Ps, Shape, WorkTimes};
+use std::fmt;
 
 /// A number of a machine file.
 pub struct Key {
@@ -27,6 +28,29 @@ pub enum Range {
     Number(f64, f64),
     /// One of these words; its value is its place among them.
     Word(&'static [&'static str]),
+}
+
+impl Range {
+    /// Whether a number may be this.
+    pub fn contains(self, value: f64) -> bool {
+        match self {
+            Self::Count(low, high) => {
+                value.fract() == 0.0 && (f64::from(low)..=f64::from(high)).contains(&value)
+            }
+            Self::Number(low, high) => (low..=high).contains(&value),
+            Self::Word(words) => Self::Count(0, words.len() as u32 - 1).contains(value),
+        }
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(low, high) => write!(f, "a whole number from {low} to {high}"),
+            Self::Number(low, high) => write!(f, "a number from {low} to {high}"),
+            Self::Word(words) => write!(f, "one of \"{}\"", words.join("\", \"")),
+        }
+    }
 }
 
 /// Whether a number must be there.
@@ -83,6 +107,7 @@ pub(super) const NOTHING: Parameters = Parameters {
         relax_ps: 0,
         wake_ps: 0,
     },
+    smt_slowdown_permille: 1000,
 };
 
 fn ps(ns: f64) -> Ps {
@@ -325,7 +350,7 @@ static FAR_ATOMICS: [Key; 2] = [
     ),
 ];
 
-static WORK: [Key; 7] = [
+static WORK: [Key; 8] = [
     key(
         "work",
         "trap-ns",
@@ -381,6 +406,14 @@ static WORK: [Key; 7] = [
         Need::Optional,
         |p, n| p.memory_bytes_per_us = (n * 1000.0) as u64,
         "what a socket's memory takes, 1e9 bytes a second; without limit, unless given",
+    ),
+    key(
+        "work",
+        "smt-slowdown",
+        Range::Number(1.0, 8.0),
+        Need::Optional,
+        |p, n| p.smt_slowdown_permille = (n * 1000.0).round() as u64,
+        "private work and hits take so many times as long where both threads of a core storm",
     ),
 ];
 

@@ -9,8 +9,9 @@ pub use shipped::shipped;
 
 use crate::diag::{Diagnostic, Diagnostics, meant};
 use crate::digest::digest;
+use crate::host::placement::{Placement, PlacementError, place};
 use crate::host::topology::{Cpu, Topology};
-use crate::machine::model::Parameters;
+use crate::machine::model::{Parameters, Place};
 use keys::{Key, Range};
 use serde_json::{Map, Value, json};
 use std::fs;
@@ -97,6 +98,25 @@ impl Machine {
             }
         };
         Topology { cpus: (0..agents * smt).map(cpu).collect(), llc_bytes: None, complete: true }
+    }
+
+    /// Where the cores of a storm are. With more threads than the machine has, some share
+    /// a place: that is for the caller to notice.
+    ///
+    /// # Errors
+    ///
+    /// A placement that the machine does not have.
+    pub fn places(
+        &self,
+        placement: &Placement,
+        threads: usize,
+    ) -> Result<Vec<Place>, PlacementError> {
+        let shape = self.parameters.shape;
+        let place_of = |cpu: usize| {
+            let agent = (cpu % shape.agents()) as u16;
+            Place { agent, socket: shape.socket(agent) }
+        };
+        Ok(place(&self.topology(), placement, threads)?.into_iter().map(place_of).collect())
     }
 
     /// Share of the numbers that nobody measured, 0 to 1.

@@ -174,7 +174,7 @@ fn in_range(key: &Key, is: &Spanned<DeValue<'_>>) -> Result<f64, Box<Diagnostic>
     };
     if let Range::Word(words) = key.range {
         let DeValue::String(word) = is.get_ref() else {
-            return wrong(format!("one of \"{}\"", words.join("\", \"")));
+            return wrong(key.range.to_string());
         };
         return match words.iter().position(|known| known == word) {
             Some(place) => Ok(place as f64),
@@ -188,17 +188,7 @@ fn in_range(key: &Key, is: &Spanned<DeValue<'_>>) -> Result<f64, Box<Diagnostic>
     let Ok(value) = f64::deserialize(ValueDeserializer::from(is.clone())) else {
         return wrong("a number".to_owned());
     };
-    match key.range {
-        Range::Count(low, high)
-            if value.fract() != 0.0 || value < f64::from(low) || value > f64::from(high) =>
-        {
-            wrong(format!("a whole number from {low} to {high}"))
-        }
-        Range::Number(low, high) if !(low..=high).contains(&value) => {
-            wrong(format!("a number from {low} to {high}"))
-        }
-        _ => Ok(value),
-    }
+    if key.range.contains(value) { Ok(value) } else { wrong(key.range.to_string()) }
 }
 
 /// Puts the numbers in their places, and says what is missing or does not fit together.

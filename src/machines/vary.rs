@@ -1,5 +1,6 @@
 //! A machine's weak numbers, varied.
 
+use super::keys::Range;
 use crate::machine::model::{Latencies, Parameters, Ps};
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -10,8 +11,14 @@ pub struct Knob {
     pub name: &'static str,
     /// What it is, and whether it is a factor.
     pub about: &'static str,
+    range: Range,
     set: fn(&mut Parameters, f64),
 }
+
+/// What a latency may be multiplied with.
+const FACTOR: Range = Range::Number(0.0, 1000.0);
+/// What a count may be.
+const COUNT: Range = Range::Count(1, 1000);
 
 fn scale(ps: &mut Ps, factor: f64) {
     *ps = (*ps as f64 * factor).round() as Ps;
@@ -22,45 +29,84 @@ fn scale_row(row: &mut Latencies, factor: f64) {
 }
 
 /// All that can be varied.
-pub static KNOBS: [Knob; 11] = [
+pub static KNOBS: [Knob; 13] = [
     Knob {
         name: "wrM",
         about: "write-modified-ns, times",
+        range: FACTOR,
         set: |p, f| scale_row(&mut p.write_modified, f),
     },
     Knob {
         name: "rdM",
         about: "read-modified-ns, times",
+        range: FACTOR,
         set: |p, f| scale_row(&mut p.read_modified, f),
     },
     Knob {
         name: "rdS",
         about: "read-shared-ns, times",
+        range: FACTOR,
         set: |p, f| scale_row(&mut p.read_shared, f),
     },
-    Knob { name: "upg", about: "upgrade-ns, times", set: |p, f| scale_row(&mut p.upgrade, f) },
+    Knob {
+        name: "upg",
+        about: "upgrade-ns, times",
+        range: FACTOR,
+        set: |p, f| scale_row(&mut p.upgrade, f),
+    },
     Knob {
         name: "mem",
         about: "memory-ns, times",
+        range: FACTOR,
         set: |p, f| p.memory.iter_mut().for_each(|ps| scale(ps, f)),
     },
     Knob {
         name: "o_read",
         about: "read-occupancy-ns, times",
+        range: FACTOR,
         set: |p, f| scale(&mut p.read_occupancy_ps, f),
     },
     Knob {
         name: "inv1",
         about: "invalidate-each-ns, times",
+        range: FACTOR,
         set: |p, f| scale(&mut p.invalidate_each_ps, f),
     },
-    Knob { name: "trap", about: "trap-ns, times", set: |p, f| scale(&mut p.work.trap_ps, f) },
-    Knob { name: "reuse_k", about: "reuse-k itself", set: |p, n| p.reuse_k = n as u16 },
-    Knob { name: "local_batch", about: "local-batch itself", set: |p, n| p.local_batch = n as u16 },
+    Knob {
+        name: "trap",
+        about: "trap-ns, times",
+        range: FACTOR,
+        set: |p, f| scale(&mut p.work.trap_ps, f),
+    },
+    Knob {
+        name: "smt",
+        about: "smt-slowdown itself",
+        range: Range::Number(1.0, 8.0),
+        set: |p, n| p.smt_slowdown_permille = (n * 1000.0).round() as u64,
+    },
+    Knob {
+        name: "reuse_k",
+        about: "reuse-k itself",
+        range: COUNT,
+        set: |p, n| p.reuse_k = n as u16,
+    },
+    Knob {
+        name: "local_batch",
+        about: "local-batch itself",
+        range: COUNT,
+        set: |p, n| p.local_batch = n as u16,
+    },
     Knob {
         name: "hoist",
         about: "0 or 1: independent loads are done along with the lock",
+        range: Range::Count(0, 1),
         set: |p, n| p.hoist_loads = n != 0.0,
+    },
+    Knob {
+        name: "merge",
+        about: "0 or 1: an access joins the core's own prefetch of its line",
+        range: Range::Count(0, 1),
+        set: |p, n| p.merge_own_requests = n != 0.0,
     },
 ];
 
@@ -82,24 +128,25 @@ impl FromStr for Vary {
             let all: Vec<&str> = KNOBS.iter().map(|knob| knob.name).collect();
             format!("'{name}' cannot be varied: {} can", all.join(", "))
         })?;
-        let whole = ["reuse_k", "local_batch"].contains(&name);
-        let value = |text: &str| match text.trim().parse::<f64>() {
-            Ok(value) if whole && (value.fract() != 0.0 || !(1.0..=1000.0).contains(&value)) => {
-                Err(format!("'{text}' is not a whole number from 1 to 1000"))
-            }
-            Ok(value) if (0.0..=1000.0).contains(&value) => Ok(value),
-            _ => Err(format!("'{text}' is not a number from 0 to 1000")),
+        let value = |text: &str| {
+            let value = text.trim().parse::<f64>().ok();
+            value
+                .filter(|value| knob.range.contains(*value))
+                .ok_or_else(|| format!("'{text}' is not {}", knob.range))
         };
         let values = list.split(',').map(value).collect::<Result<Vec<f64>, String>>()?;
         Ok(Self { name: knob.name, values })
     }
 }
 
+/// Values by the name of what is varied.
+pub type Settings = BTreeMap<String, f64>;
+
 /// All combinations of what is varied; one empty one where nothing is.
-pub fn combinations(varied: &[Vary]) -> Vec<BTreeMap<String, f64>> {
-    let mut all = vec![BTreeMap::new()];
+pub fn combinations(varied: &[Vary]) -> Vec<Settings> {
+    let mut all = vec![Settings::new()];
     for Vary { name, values } in varied {
-        let with = |so_far: &BTreeMap<String, f64>| {
+        let with = |so_far: &Settings| {
             let so_far = so_far.clone();
             values
                 .iter()
@@ -116,7 +163,7 @@ pub fn combinations(varied: &[Vary]) -> Vec<BTreeMap<String, f64>> {
 }
 
 /// The machine with these knobs set.
-pub fn varied(parameters: &Parameters, knobs: &BTreeMap<String, f64>) -> Parameters {
+pub fn varied(parameters: &Parameters, knobs: &Settings) -> Parameters {
     let mut parameters = *parameters;
     for knob in KNOBS.iter() {
         if let Some(value) = knobs.get(knob.name) {
@@ -147,7 +194,9 @@ mod tests {
         let wrong = |text: &str| text.parse::<Vary>().unwrap_err();
         assert!(wrong("upq=1").contains("upg"));
         assert!(wrong("upg").contains("upg=0.7,1,1.3"));
-        assert!(wrong("reuse_k=1.5").contains("whole number"));
+        assert!(wrong("reuse_k=1.5").contains("whole number from 1 to 1000"));
+        assert!(wrong("smt=0.5").contains("a number from 1 to 8"));
+        assert!(wrong("hoist=2").contains("'2'"));
         assert!(wrong("upg=-1").contains("'-1'"));
     }
 }

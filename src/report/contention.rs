@@ -197,6 +197,7 @@ pub(super) fn scaling(out: &mut String, run: &Run, style: Style, group: &Group<'
         let of_group = |fit: &&Scaling| {
             fit.workload == key.workload
                 && (fit.world, &fit.machine, fit.body) == (key.world, &key.machine, kind)
+                && fit.vary == key.vary
         };
         let fits = run.scaling.iter().filter(of_group);
         let fits: Vec<_> = fits.filter_map(|fit| Some((&fit.strategy, fit.law?))).collect();

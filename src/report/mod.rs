@@ -2,6 +2,7 @@
 //! end of a run and one made from its file are equal.
 
 mod band;
+mod break_even;
 mod contention;
 mod csv;
 mod finding;

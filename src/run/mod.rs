@@ -9,6 +9,7 @@
 //! What was not measured is `null`, never zero. Nothing that can differ between
 //! two runs of the same model work stands outside [`Provenance`].
 
+mod break_even;
 mod cell;
 mod latency;
 mod measured;
@@ -23,6 +24,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 
+pub use break_even::{BreakEven, LOST_SHARE, Place, THINK};
 pub use cell::{Body, Cell, Key, Status, World};
 pub use latency::Latency;
 pub use measured::{
@@ -62,6 +64,10 @@ pub struct Run {
     /// How each strategy's throughput grows with threads.
     #[serde(default)]
     pub scaling: Vec<Scaling>,
+    /// At which fault rate each strategy starts to matter; empty where `think` was not
+    /// varied.
+    #[serde(default)]
+    pub break_even: Vec<BreakEven>,
 }
 
 /// Why a document could not be read.
@@ -114,6 +120,7 @@ impl Run {
             machines: BTreeMap::new(),
             cells: Vec::new(),
             scaling: Vec::new(),
+            break_even: Vec::new(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! How throughput grows with threads, as two coefficients.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,9 @@ pub struct Scaling {
     pub machine: String,
     /// Whether the fault body touches the page.
     pub body: Body,
+    /// What was varied, other than threads.
+    #[serde(default)]
+    pub vary: BTreeMap<String, f64>,
     /// Thread counts that have a result.
     pub points: usize,
     /// The fit; null below 5 points, or without a result at one thread.
@@ -106,6 +111,7 @@ impl Run {
                 world: key.world,
                 machine: key.machine.clone(),
                 body: key.body,
+                vary: key.vary.clone(),
                 points: points.len(),
                 law: fit(&points),
             })

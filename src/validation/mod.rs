@@ -3,11 +3,14 @@
 //! T1, T2 and T3 are tight loops on one line, from which presets were calibrated too. T6
 //! is page faults of a real kernel, from which nothing was: only the private work of a
 //! fault is fitted, at one thread, when it is run. Sources of the targets stand beside them.
+//! `host.rs` compares storms on this machine with a model of it.
 
 mod faults;
+mod host;
 mod lines;
 
-pub use faults::{Knobs, t6};
+pub use faults::t6;
+pub use host::{HostSide, Order, Prediction, orders, predictions};
 pub use lines::{t1, t2, t3};
 
 /// A published figure, and what the model says.

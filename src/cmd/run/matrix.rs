@@ -1,7 +1,7 @@
 //! What a run is made of: groups of cells that compete with each other, and the order
 //! of their storms.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anyhow::anyhow;
 
@@ -9,11 +9,12 @@ use crate::cli::{self, RunArgs};
 use crate::cmd::error::CommandError;
 use crate::host::placement::place;
 use crate::host::topology::Topology;
-use crate::run::{Body, Key, World};
+use crate::machines::vary::Settings;
+use crate::run::{Body, Key, THINK, World};
 use crate::storm::plan::{needs, total_threads};
 use crate::strategy::Entry;
 use crate::workload::units::approximate_size;
-use crate::workload::{PAGE_BYTES, Until, Workload, digest};
+use crate::workload::{Op, PAGE_BYTES, Until, Workload, digest};
 
 /// Everything that is to be run on the host.
 #[derive(Default)]
@@ -70,7 +71,8 @@ impl Matrix {
             args.body.iter().map(|body| *body == cli::Body::Real).collect();
         let mut matrix = Matrix { groups: Vec::new(), frames: 0, memory_bytes: 0 };
         let mut metadata_bytes = 0;
-        for workload in workloads.into_iter().map(|workload| as_run(workload, args)) {
+        let workloads = workloads.into_iter().map(|workload| as_run(workload, args));
+        for (workload, think) in workloads.flat_map(|workload| thinking(workload, args)) {
             let digest = digest(&workload);
             for &threads in &threads {
                 let needs = needs(&workload, threads, workload.until);
@@ -85,6 +87,7 @@ impl Matrix {
                         matrix.frames = matrix.frames.max(needs.frames);
                     }
                     let key = key(args, &workload, &digest, machine, total, real_body);
+                    let key = Key { vary: think.clone(), ..key };
                     matrix.groups.push(Group {
                         cells: cells(&workload, strategies, &key),
                         workload: workload.clone(),
@@ -182,6 +185,24 @@ fn as_run(mut workload: Workload, args: &RunArgs) -> Workload {
     workload
 }
 
+/// The workload for each think time that is asked for, with what is varied by that.
+pub(super) fn thinking(
+    workload: Workload,
+    args: &RunArgs,
+) -> impl Iterator<Item = (Workload, Settings)> {
+    args.think_ns().into_iter().map(move |think_ns| {
+        let mut workload = workload.clone();
+        let Some(think_ns) = think_ns else { return (workload, Settings::new()) };
+        let phases = workload.groups.iter_mut().flat_map(|group| &mut group.phases);
+        for op in phases.flat_map(|phase| &mut phase.ops) {
+            if let Op::Touch(touch) = op {
+                touch.think_ns = think_ns;
+            }
+        }
+        (workload, [(THINK.to_owned(), think_ns as f64)].into())
+    })
+}
+
 /// The key of a group's cells, without their strategies.
 pub(super) fn key(
     args: &RunArgs,
@@ -204,21 +225,22 @@ pub(super) fn key(
         entry_prefetch: args.entry_prefetch,
         body: if real_body { Body::Real } else { Body::None },
         seed: args.seed,
-        vary: BTreeMap::new(),
+        vary: Settings::new(),
     }
 }
 
 fn cells(workload: &Workload, strategies: &[&'static Entry], key: &Key) -> Vec<Planned> {
-    let planned = |entry: &'static Entry, vary| {
+    let planned = |entry: &'static Entry| {
         let (strategy, variant) = entry.split();
         let variant = variant.map(str::to_owned);
-        let key = Key { strategy: strategy.to_owned(), variant, vary, ..key.clone() };
+        let key = Key { strategy: strategy.to_owned(), variant, ..key.clone() };
         Planned { entry, key, refused: (entry.refuses)(workload) }
     };
-    let mut cells: Vec<Planned> =
-        strategies.iter().map(|entry| planned(entry, BTreeMap::new())).collect();
+    let mut cells: Vec<Planned> = strategies.iter().map(|&entry| planned(entry)).collect();
     if let Some(first) = cells.iter().find(|cell| cell.refused.is_none()) {
-        cells.push(planned(first.entry, [("aa".to_owned(), 1.0)].into()));
+        let mut twin = planned(first.entry);
+        twin.key.vary.insert("aa".to_owned(), 1.0);
+        cells.push(twin);
     }
     cells
 }
@@ -307,6 +329,23 @@ mod tests {
     fn frames_are_for_bodies_only() {
         assert_eq!(matrix("--threads 1 --body none").frames, 0);
         assert!(matrix("--threads 1").frames >= 1 << 18);
+    }
+
+    #[test]
+    fn think_times_are_groups_of_their_own() {
+        let matrix = matrix("--threads 1 --body none --vary think=10us,0ns");
+        let of = |group: &Group| {
+            let Op::Touch(touch) = &group.workload.groups[0].phases[0].ops[0] else {
+                panic!("the workload only touches")
+            };
+            (touch.think_ns, group.cells[0].key.vary[THINK])
+        };
+        let found: Vec<_> = matrix.groups.iter().map(of).collect();
+        assert_eq!(found, [(0, 0.0), (10_000, 10_000.0)]);
+        let digest = |group: &Group| group.cells[0].key.workload_digest.clone();
+        assert_ne!(digest(&matrix.groups[0]), digest(&matrix.groups[1]));
+        let twin = matrix.groups[1].cells.last().unwrap();
+        assert!(twin.key.is_aa_twin() && twin.key.vary[THINK] == 10_000.0);
     }
 
     #[test]

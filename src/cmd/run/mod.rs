@@ -53,8 +53,16 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
     let (hosted, machines) = (args.on.contains(&World::Host), machines(args)?);
+    if let Some(vary) = args.machine_vary().first().filter(|_| machines.is_empty()) {
+        return Err(CommandError::usage(anyhow!(
+            "'--vary {}' varies the model's machine, and no '--on model:MACHINE' is given",
+            vary.name
+        )));
+    }
     let strategies = names::strategies(&args.strategy)?;
     let workloads = workloads(args, &facts)?;
+    let names: Vec<String> = workloads.iter().map(|workload| workload.name.clone()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let of_model = sweep::workloads(args, workloads.clone());
     let points = sweep::points(args, &of_model, &strategies, &machines)?;
     let matrix = match hosted {
@@ -81,7 +89,6 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
     let passes = passes(args);
     let planned = matrix.storms(args.host_repeats(), passes.len());
     let planned = planned + points.iter().filter(|point| point.refused.is_none()).count() as u64;
-    let names = workload_names(&of_model);
     let mut storms = Storms {
         progress: Progress::new(planned, args.quiet),
         document: Document::new(args.json.as_ref(), started, &names),
@@ -98,6 +105,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
     };
     let ending = all(&mut storms, hosted, &points)?;
     storms.run.fit_scaling();
+    storms.run.find_break_even();
     let exit = publish(&storms, &ending);
     if let Ending::Stuck(_) = ending {
         // The threads that are stuck cannot be joined, nor can what they use be freed.
@@ -163,10 +171,6 @@ fn workloads(args: &RunArgs, facts: &Facts) -> Result<Vec<Workload>, CommandErro
 fn passes(args: &RunArgs) -> Vec<Recording> {
     let lines = (!args.no_lines).then_some(Recording::Lines);
     lines.into_iter().chain(args.stages.then_some(Recording::Stages)).collect()
-}
-
-fn workload_names(workloads: &[Workload]) -> Vec<&str> {
-    workloads.iter().map(|workload| &*workload.name).collect()
 }
 
 /// Writes the document and prints the tables, whatever came of the run.

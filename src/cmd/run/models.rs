@@ -31,7 +31,7 @@ impl Storms<'_> {
                 run.provenance.cells.extend(cost.map(|cost| (cell.id.clone(), cost)));
                 run.provenance
                     .warnings
-                    .extend(warnings::of_model(&cell, points[index].shares_cores()));
+                    .extend(warnings::of_model(&cell, points[index].siblings_not_slowed()));
                 progress.next(&cell.id);
                 progress.done();
                 run.cells[first + index] = cell;

@@ -9,14 +9,14 @@ use anyhow::anyhow;
 use rayon::prelude::*;
 
 use super::collect::Collected;
-use super::matrix::key;
+use super::matrix::{key, thinking};
 use crate::cli::{self, RunArgs};
 use crate::cmd::error::CommandError;
 use crate::host::interrupt::Interrupt;
-use crate::host::placement::{Placement, place};
+use crate::host::placement::Placement;
 use crate::machine::model::{Parameters, Place};
 use crate::machines::Machine;
-use crate::machines::vary::{combinations, varied};
+use crate::machines::vary::{Settings, combinations, varied};
 use crate::run::{Cell, CellCost, Key, World};
 use crate::storm::plan::total_threads;
 use crate::storm::{ModelSpec, ModelStorm, StormError};
@@ -50,8 +50,9 @@ pub(super) struct Outcome {
     pub error: Option<StormError>,
 }
 
-/// The workloads as the model runs them: flags beat what is short enough for it.
-pub(super) fn workloads(args: &RunArgs, workloads: Vec<Workload>) -> Vec<Workload> {
+/// The workloads as the model runs them, each with what is varied of it: flags beat what is
+/// short enough for it.
+pub(super) fn workloads(args: &RunArgs, workloads: Vec<Workload>) -> Vec<(Workload, Settings)> {
     let of_model = |mut workload: Workload| {
         workload.warmup_ns = args.warmup_ns.unwrap_or(0);
         workload.until = match (args.time_ns, args.faults) {
@@ -60,7 +61,7 @@ pub(super) fn workloads(args: &RunArgs, workloads: Vec<Workload>) -> Vec<Workloa
         };
         workload
     };
-    workloads.into_iter().map(of_model).collect()
+    workloads.into_iter().flat_map(|workload| thinking(of_model(workload), args)).collect()
 }
 
 /// Lays out all cells: machine by machine, workload by workload, few threads before many.
@@ -70,15 +71,15 @@ pub(super) fn workloads(args: &RunArgs, workloads: Vec<Workload>) -> Vec<Workloa
 /// A placement that a machine does not have, more threads than it has.
 pub(super) fn points<'a>(
     args: &RunArgs,
-    workloads: &'a [Workload],
+    workloads: &'a [(Workload, Settings)],
     strategies: &[&'static Entry],
     machines: &[Machine],
 ) -> Result<Vec<Point<'a>>, CommandError> {
     let bodies: BTreeSet<bool> = args.body.iter().map(|body| *body == cli::Body::Real).collect();
-    let combinations = combinations(&args.vary);
+    let combinations = combinations(&args.machine_vary());
     let mut points = Vec::new();
     for machine in machines {
-        for workload in workloads {
+        for (workload, think) in workloads {
             let digest = digest(workload);
             for threads in thread_counts(args, machine) {
                 let total = total_threads(workload, threads);
@@ -87,8 +88,12 @@ pub(super) fn points<'a>(
                     combinations.iter().flat_map(|vary| bodies.iter().map(move |body| (vary, body)))
                 {
                     let key = key(args, workload, &digest, &machine.name, total, real_body);
-                    let key =
-                        Key { world: World::Model, machine_digest: Some(machine.digest()), ..key };
+                    let key = Key {
+                        world: World::Model,
+                        machine_digest: Some(machine.digest()),
+                        vary: vary.iter().chain(think).map(|(k, v)| (k.clone(), *v)).collect(),
+                        ..key
+                    };
                     points.extend(strategies.iter().map(|&entry| Point {
                         key: of_strategy(&key, entry),
                         refused: (entry.refuses)(workload),
@@ -133,8 +138,7 @@ pub(in crate::cmd) fn places(
     placement: &Placement,
     total: usize,
 ) -> Result<Vec<Place>, CommandError> {
-    let shape = machine.parameters.shape;
-    let all = shape.hardware_threads();
+    let all = machine.parameters.shape.hardware_threads();
     if total > all {
         return Err(CommandError::machine(anyhow!(
             "{total} threads are more than the {all} hardware threads of '{}': in the model each \
@@ -142,13 +146,7 @@ pub(in crate::cmd) fn places(
             machine.name
         )));
     }
-    let topology = machine.topology();
-    let cpus = place(&topology, placement, total).map_err(CommandError::machine)?;
-    let place = |cpu: usize| {
-        let agent = (cpu % shape.agents()) as u16;
-        Place { agent, socket: shape.socket(agent) }
-    };
-    Ok(cpus.into_iter().map(place).collect())
+    machine.places(placement, total).map_err(CommandError::machine)
 }
 
 impl Point<'_> {
@@ -157,10 +155,11 @@ impl Point<'_> {
         (&self.key, self.workload)
     }
 
-    /// Whether threads are hyperthreads of one core.
-    pub fn shares_cores(&self) -> bool {
+    /// Whether threads are hyperthreads of one core, and the machine does not say how much
+    /// they slow each other.
+    pub fn siblings_not_slowed(&self) -> bool {
         let cores: BTreeSet<u16> = self.places.iter().map(|place| place.agent).collect();
-        cores.len() < self.places.len()
+        cores.len() < self.places.len() && self.machine.smt_slowdown_permille == 1000
     }
 
     /// The cell before it is run.

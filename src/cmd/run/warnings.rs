@@ -53,23 +53,24 @@ pub(super) fn of_cell(cell: &Cell, oversubscribed: bool) -> Vec<Warning> {
 }
 
 /// Threads up to which page faults in the model have been compared with published ones.
-const VALIDATED_THREADS: u32 = 48;
+const VALIDATED_THREADS: u32 = 128;
 
-/// Returns the warnings about a cell of the model. `siblings`: threads share cores.
-pub(super) fn of_model(cell: &Cell, siblings: bool) -> Vec<Warning> {
+/// Returns the warnings about a cell of the model. `not_slowed`: threads share cores of a
+/// machine that does not say how much they slow each other.
+pub(super) fn of_model(cell: &Cell, not_slowed: bool) -> Vec<Warning> {
     let mut found = Vec::new();
     if cell.key.threads > VALIDATED_THREADS {
         found.push((
             "extrapolation",
             "extrapolation: page faults in the model have been compared with published ones up \
-             to 48 threads, on xeon-icelake-2s",
+             to 128 threads, on xeon-icelake-2s",
         ));
     }
-    if siblings {
+    if not_slowed {
         found.push((
             "siblings_not_slowed",
-            "hyperthreads share cores here, and the model does not let them slow each other: \
-             there is no source for how much they do, and real ones are slower",
+            "hyperthreads share cores here, and the machine does not say how much they slow each \
+             other: real ones are slower; give it 'smt-slowdown' in [work]",
         ));
     }
     let warning = |(code, text): (&str, &str)| Warning {

@@ -66,6 +66,8 @@ pub struct CoreTimes {
 /// One core.
 pub(super) struct CoreState {
     pub place: Place,
+    /// Another core of the storm is a hyperthread of the same one.
+    pub beside_sibling: bool,
     pub clock: Ps,
     pub status: Status,
     pub token: Option<Ps>,
@@ -81,9 +83,10 @@ pub(super) struct CoreState {
 }
 
 impl CoreState {
-    fn new(place: Place) -> Self {
+    fn new(place: Place, beside_sibling: bool) -> Self {
         Self {
             place,
+            beside_sibling,
             clock: 1,
             status: Status::Ready,
             token: None,
@@ -149,9 +152,10 @@ pub(super) struct Engine {
 
 impl Engine {
     pub fn new(parameters: &Parameters, places: &[Place]) -> Self {
-        let mut agents: Vec<u16> = places.iter().map(|place| place.agent).collect();
-        agents.sort_unstable();
-        let siblings = agents.windows(2).any(|pair| pair[0] == pair[1]);
+        let mut threads = vec![0; parameters.shape.agents()];
+        places.iter().for_each(|place| threads[usize::from(place.agent)] += 1);
+        let shared = |place: &Place| threads[usize::from(place.agent)] > 1;
+        let siblings = places.iter().any(shared);
         let mut ready = Queue::default();
         (0..places.len()).for_each(|core| ready.push(core, 1));
         Self {
@@ -160,7 +164,7 @@ impl Engine {
             lookahead_ps: if siblings { 0 } else { parameters.lookahead_ps() },
             request_leg_min_ps: parameters.lookahead_ps(),
             looks_ahead: true,
-            cores: places.iter().map(|place| CoreState::new(*place)).collect(),
+            cores: places.iter().map(|place| CoreState::new(*place, shared(place))).collect(),
             ready,
             events: Events::default(),
             memory_free_at: vec![0; usize::from(parameters.shape.sockets)],

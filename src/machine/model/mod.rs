@@ -101,6 +101,7 @@ impl Machine for Model {
             Work::ReadSection => world.advance(times.read_section_ps),
             Work::ClearPage => world.stream(PAGE_BYTES, times.clear_page_ps),
             Work::CopyPage => world.stream(2 * PAGE_BYTES, times.copy_page_ps),
+            // A time that the workload gives, whatever the core can do in it.
             Work::ThinkNs(ns) => world.advance(ns * 1000),
         }
         world.trace_work(work, from_ps);
@@ -198,6 +199,7 @@ mod tests {
             relax_ps: 10_000,
             wake_ps: 1_000_000,
         },
+        smt_slowdown_permille: 1500,
     };
 
     fn places(cores: usize) -> Vec<Place> {
@@ -373,6 +375,28 @@ mod tests {
         });
         let Ok(ends) = ends else { panic!("all cores come to their end") };
         assert_near(*ends.iter().max().unwrap() as f64, 400.0 * 500_000.0, 0.01);
+    }
+
+    #[test]
+    fn a_core_is_slowed_where_its_sibling_storms_too() {
+        // Cores 0 and 1 are siblings, core 2 is alone.
+        let places = [0, 0, 1].map(|agent| Place { agent, socket: 0 });
+        let world = World::new(&MACHINE, &places);
+        let _here = world.enter();
+        let lines = [line(), line(), line()];
+        let ends = world.run(move |core| {
+            add(&lines[core]);
+            let from_ps = current().clock();
+            (0..100).for_each(|_| add(&lines[core]));
+            Model::work(Work::ClearPage);
+            Model::work(Work::ThinkNs(7));
+            current().clock() - from_ps
+        });
+        let alone = 100 * 5_000 + 400_000;
+        let beside = alone * 3 / 2;
+        let think = 7_000;
+        let expected = [beside + think, beside + think, alone + think];
+        assert_eq!(ends.ok(), Some(expected.to_vec()));
     }
 
     #[test]

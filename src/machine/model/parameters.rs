@@ -196,9 +196,31 @@ pub struct Parameters {
     pub memory_bytes_per_us: u64,
     /// Private work.
     pub work: WorkTimes,
+    /// Private work and hits of a core whose sibling storms too, in 1/1000 of what they
+    /// take alone; 1000: siblings do not slow each other.
+    pub smt_slowdown_permille: u64,
 }
 
 impl Parameters {
+    /// The machine as a core has it whose sibling storms too: what its own core does takes
+    /// longer. What comes from elsewhere (lines, memory, sleep) does not.
+    pub fn beside_sibling(&self) -> Self {
+        let slowed = |ps: Ps| ps * self.smt_slowdown_permille / 1000;
+        Self {
+            load_hit_ps: slowed(self.load_hit_ps),
+            rmw_hit_ps: slowed(self.rmw_hit_ps),
+            store_ps: slowed(self.store_ps),
+            work: WorkTimes {
+                trap_ps: slowed(self.work.trap_ps),
+                read_section_ps: slowed(self.work.read_section_ps),
+                clear_page_ps: slowed(self.work.clear_page_ps),
+                copy_page_ps: slowed(self.work.copy_page_ps),
+                ..self.work
+            },
+            ..*self
+        }
+    }
+
     /// The part of a miss until its request reaches the line.
     #[inline]
     pub fn request_leg(&self, latency_ps: Ps) -> Ps {

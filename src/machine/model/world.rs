@@ -33,7 +33,10 @@ pub struct World {
     id: u32,
     /// Its cores run, or have run.
     pub(super) has_run: Cell<bool>,
-    parameters: Parameters,
+    /// As a core has them whose sibling does not storm, and as one whose sibling does.
+    parameters: [Parameters; 2],
+    /// Whether the running core's sibling storms too.
+    beside_sibling: Cell<bool>,
     clock: Cell<Ps>,
     /// Until when the running core may go on; before all time where its accesses need a
     /// closer look.
@@ -96,7 +99,8 @@ impl World {
         Rc::new(Self {
             id,
             has_run: Cell::new(false),
-            parameters: *parameters,
+            parameters: [*parameters, parameters.beside_sibling()],
+            beside_sibling: Cell::new(false),
             clock: Cell::new(1),
             runs_until: Cell::new(0),
             turn_until: Cell::new(0),
@@ -156,9 +160,10 @@ impl World {
         self.ledger.number(name)
     }
 
+    /// The machine as the running core has it.
     #[inline(always)]
     pub(super) fn parameters(&self) -> &Parameters {
-        &self.parameters
+        &self.parameters[usize::from(self.beside_sibling.get())]
     }
 
     #[inline(always)]
@@ -189,7 +194,7 @@ impl World {
 
     #[inline(always)]
     pub(super) fn note_read_hit(&self, name: u16) {
-        self.advance(self.parameters.load_hit_ps);
+        self.advance(self.parameters().load_hit_ps);
         self.ledger.count(&self.ledger.reads, name);
     }
 
@@ -264,7 +269,7 @@ impl World {
         if self.careful.get() {
             let engine = self.engine.borrow();
             let forwarded = engine.cores[self.core()].forwards(line, word);
-            let hoisted = self.parameters.hoist_loads && engine.is_last_locked(self.core(), line);
+            let hoisted = self.parameters().hoist_loads && engine.is_last_locked(self.core(), line);
             let hoisted = hoisted.then(|| line.word(word).load(Relaxed));
             if let Some(value) = forwarded.or(hoisted) {
                 self.note_read_hit(line.name());
@@ -305,13 +310,13 @@ impl World {
                 return;
             }
         }
-        self.note_write_hit(line.name(), self.parameters.rmw_hit_ps);
+        self.note_write_hit(line.name(), self.parameters().rmw_hit_ps);
         line.state(self, |state| state.note_use(self.clock(), word));
         self.note_locked(line);
     }
 
     fn note_locked(&self, line: &ModelLine) {
-        if self.parameters.hoist_loads {
+        if self.parameters().hoist_loads {
             self.engine.borrow_mut().cores[self.core()].last_locked = line;
         }
     }
@@ -330,10 +335,10 @@ impl World {
     fn can_write(&self, line: &ModelLine) -> bool {
         let busy = || {
             self.engine.borrow().cores[self.core()]
-                .is_asking_for(line, self.parameters.merge_own_requests)
+                .is_asking_for(line, self.parameters().merge_own_requests)
         };
         !(self.careful.get() && busy())
-            && line.state(self, |state| state.may_reuse(self.agent(), self.parameters.reuse_k))
+            && line.state(self, |state| state.may_reuse(self.agent(), self.parameters().reuse_k))
     }
 
     /// A plain store that may not be a hit: into the store buffer.
@@ -348,7 +353,7 @@ impl World {
             return line.state(self, |_| line.word(word).store(value, Relaxed));
         }
         self.take_turn();
-        self.note_write_hit(line.name(), self.parameters.store_ps);
+        self.note_write_hit(line.name(), self.parameters().store_ps);
         let behind = || !self.engine.borrow().cores[self.core()].buffer.is_empty();
         if !(self.careful.get() && behind()) && self.can_write(line) {
             line.state(self, |state| state.note_use(self.clock(), word));
@@ -390,7 +395,7 @@ impl World {
         self.take_turn();
         let mut engine = self.engine.borrow_mut();
         let asking =
-            engine.cores[self.core()].is_asking_for(line, self.parameters.merge_own_requests);
+            engine.cores[self.core()].is_asking_for(line, self.parameters().merge_own_requests);
         if asking || line.state(self, |state| state.directory.writable(self.agent())) {
             return;
         }
@@ -419,7 +424,7 @@ impl World {
     fn join(&self, line: &ModelLine) -> bool {
         let asking = self.careful.get()
             && self.engine.borrow().cores[self.core()]
-                .is_asking_for(line, self.parameters.merge_own_requests);
+                .is_asking_for(line, self.parameters().merge_own_requests);
         if asking {
             self.wait(Status::Joining { line });
         }
@@ -447,7 +452,7 @@ impl World {
 
     /// A spinning core has noticed that it may go on.
     pub(super) fn leave_spin(&self) {
-        self.advance(self.parameters.spin_exit_ps);
+        self.advance(self.parameters().spin_exit_ps);
     }
 
     /// Sleeps until [`unpark`](Self::unpark).
@@ -465,7 +470,7 @@ impl World {
     pub(super) fn unpark(&self, core: usize) {
         self.drain();
         self.take_turn();
-        let at = self.clock() + self.parameters.work.wake_ps;
+        let at = self.clock() + self.parameters().work.wake_ps;
         self.engine.borrow_mut().unpark(core, at);
         self.look_again();
     }
@@ -473,11 +478,11 @@ impl World {
     /// Moves `bytes` to or from the memory of the core's socket, which takes `alone_ps`
     /// where nobody else does.
     pub(super) fn stream(&self, bytes: u64, alone_ps: Ps) {
-        if self.parameters.memory_bytes_per_us == 0 {
+        if self.parameters().memory_bytes_per_us == 0 {
             return self.advance(alone_ps);
         }
         self.take_exact_turn();
-        let busy_ps = bytes * 1_000_000 / self.parameters.memory_bytes_per_us;
+        let busy_ps = bytes * 1_000_000 / self.parameters().memory_bytes_per_us;
         let served = self.engine.borrow_mut().stream(self.core(), self.clock(), busy_ps);
         self.clock.set(served.max(self.clock() + alone_ps));
     }
@@ -522,7 +527,7 @@ impl World {
     fn look_at(&self, engine: &Engine) {
         let traced = self.tracer.is_on(self.core());
         let careful =
-            traced || self.parameters.hoist_loads || engine.cores[self.core()].needs_care();
+            traced || self.parameters().hoist_loads || engine.cores[self.core()].needs_care();
         let until = engine.runs_until(false);
         self.careful.set(careful);
         self.turn_until.set(until);
@@ -555,6 +560,7 @@ impl World {
         self.clock.set(engine.start(core) + owed_ps);
         self.core.set(core);
         self.agent.set(engine.cores[core].place.agent);
+        self.beside_sibling.set(engine.cores[core].beside_sibling);
         self.look_at(&engine);
     }
 

@@ -1,0 +1,278 @@
+//! This machine against the model of it: what was measured, what was predicted.
+
+use crate::host::clock::Clock;
+use crate::host::placement::{Placement, place};
+use crate::host::topology::Topology;
+use crate::machines::Machine;
+use crate::mm::frames::Arena;
+use crate::stats::median;
+use crate::storm::plan::total_threads;
+use crate::storm::{ModelSpec, Recording, Spec, Storm, StormError};
+use crate::strategy::{Entry, STRATEGIES};
+use crate::workload::{Until, Workload};
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// Storms of a cell on the host; strategies take turns within each.
+const REPEATS: usize = 3;
+/// Length of a storm on the host, and of the storming before it, in the model too.
+const STORM_NS: u64 = 60_000_000;
+const WARMUP_NS: u64 = 20_000_000;
+/// Faults of a thread in the model.
+const FAULTS: u64 = 2048;
+/// Of every random draw, on both sides.
+const SEED: u64 = 1;
+/// Strategies whose measured rates are closer than this have no order.
+const APART: f64 = 0.05;
+
+/// One strategy on one workload at one thread count.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// Name of the workload.
+    pub workload: String,
+    /// Name of the strategy.
+    pub strategy: &'static str,
+    /// Threads that groups with a weight share.
+    pub threads: usize,
+    /// Faults per second on the host: median over repeats.
+    pub measured: f64,
+    /// Half the distance of the largest and the smallest repeat, as a share of the median.
+    pub spread: f64,
+    /// Faults per second in the model.
+    pub predicted: f64,
+    /// Whether the model was fitted to it: then it shows nothing.
+    pub fitted: bool,
+}
+
+/// Two strategies that are apart on the host, and how far they are in the model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    /// The one that is faster on the host.
+    pub faster: Prediction,
+    /// The other.
+    pub slower: Prediction,
+}
+
+impl Prediction {
+    /// What was predicted over what was measured.
+    pub fn ratio(&self) -> f64 {
+        self.predicted / self.measured
+    }
+}
+
+impl Order {
+    /// Whether the model has them in the same order.
+    pub fn holds(&self) -> bool {
+        self.faster.predicted > self.slower.predicted
+    }
+}
+
+/// What storms on this machine run on.
+pub struct HostSide {
+    /// Its CPUs.
+    pub topology: Topology,
+    /// The clock of windows.
+    pub clock: Clock,
+    /// Without bodies no storm needs frames.
+    arena: Arc<Arena>,
+}
+
+impl HostSide {
+    /// # Errors
+    /// Where no memory can be had.
+    pub fn new(topology: Topology, clock: Clock) -> std::io::Result<Self> {
+        Ok(Self { topology, clock, arena: Arena::new(1)? })
+    }
+
+    /// One thread, doublings, and as many as there are CPUs; never more.
+    fn thread_counts(&self) -> Vec<usize> {
+        let cpus = self.topology.allowed_count().max(1);
+        let doublings = std::iter::successors(Some(1), |n| Some(n * 2));
+        doublings.take_while(|n| *n < cpus).chain([cpus]).collect()
+    }
+
+    /// Storms under every strategy that may run `workload`, the first at one thread first.
+    fn storms(&self, workload: &Workload) -> Result<Vec<Measured<'static>>, StormError> {
+        let may_run = |entry: &&Entry| !entry.is_variant() && (entry.refuses)(workload).is_none();
+        let cpus = self.topology.allowed_count();
+        let fits = |threads: &usize| total_threads(workload, *threads) <= cpus;
+        let mut all = Vec::new();
+        for threads in self.thread_counts().into_iter().filter(fits) {
+            let measured = |entry| Measured { entry, threads, rates: Vec::new() };
+            let mut group: Vec<_> = STRATEGIES.iter().filter(may_run).map(measured).collect();
+            for _ in 0..REPEATS {
+                for measured in &mut group {
+                    measured.rates.push(self.storm(measured.entry, workload, threads)?);
+                }
+            }
+            all.append(&mut group);
+        }
+        Ok(all)
+    }
+
+    fn storm(&self, entry: &Entry, workload: &Workload, threads: usize) -> Result<f64, StormError> {
+        let total = total_threads(workload, threads);
+        let cpus = place(&self.topology, &Placement::Scatter, total)
+            .map_err(|error| StormError::Machine(error.to_string()))?;
+        let storm = (entry.run)(&Spec {
+            workload,
+            threads,
+            cpus: &cpus,
+            real_body: false,
+            entry_prefetch: false,
+            seed: SEED,
+            warmup_ns: WARMUP_NS,
+            until: Until::Duration(STORM_NS),
+            recording: Recording::Throughput,
+            sample_period: 0,
+            clock: self.clock,
+            arena: &self.arena,
+        })?;
+        Ok(rate(&storm))
+    }
+}
+
+fn rate(storm: &Storm) -> f64 {
+    let faults: u64 = storm.threads.iter().map(|thread| thread.faults).sum();
+    faults as f64 / storm.window_ns * 1e9
+}
+
+/// What the host did with one strategy at one thread count.
+struct Measured<'a> {
+    entry: &'a Entry,
+    threads: usize,
+    /// Faults per second of each repeat.
+    rates: Vec<f64>,
+}
+
+impl Measured<'_> {
+    fn median(&self) -> f64 {
+        median(&self.rates).expect("there are repeats, and rates are numbers")
+    }
+
+    /// Half the distance of the largest and the smallest repeat, as a share of the median.
+    fn spread(&self) -> f64 {
+        let low = self.rates.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = self.rates.iter().copied().fold(0.0, f64::max);
+        (high - low) / 2.0 / self.median()
+    }
+}
+
+/// Storms `workload` on the host under every strategy that may run it, without bodies, and
+/// in the model of `machine`. Of the model one number is fitted: the private work of a
+/// fault, by the first strategy at one thread, since the simulated kernel on the host takes
+/// no trap.
+///
+/// # Errors
+/// Where a storm fails.
+pub fn predictions(
+    host: &HostSide,
+    machine: &Machine,
+    workload: &Workload,
+) -> Result<Vec<Prediction>, StormError> {
+    let measured = host.storms(workload)?;
+    let mut machine = machine.clone();
+    if let Some(first) = measured.first() {
+        fit_private_work(&mut machine, first, workload)?;
+    }
+    let prediction = |(number, measured): (usize, &Measured)| {
+        Ok(Prediction {
+            workload: workload.name.clone(),
+            strategy: measured.entry.name,
+            threads: measured.threads,
+            measured: measured.median(),
+            spread: measured.spread(),
+            predicted: predicted(&machine, measured.entry, workload, measured.threads)?,
+            fitted: number == 0,
+        })
+    };
+    measured.par_iter().enumerate().map(prediction).collect()
+}
+
+/// Makes one thread of the model as fast as on the host by what a fault does beside its
+/// lines; not below nothing.
+fn fit_private_work(
+    machine: &mut Machine,
+    measured: &Measured,
+    workload: &Workload,
+) -> Result<(), StormError> {
+    let predicted = predicted(machine, measured.entry, workload, measured.threads)?;
+    let lacks_ns = measured.threads as f64 * (1e9 / measured.median() - 1e9 / predicted);
+    let work = &mut machine.parameters.work;
+    work.trap_ps = (work.trap_ps as f64 + lacks_ns * 1000.0).max(0.0) as u64;
+    Ok(())
+}
+
+fn predicted(
+    machine: &Machine,
+    entry: &Entry,
+    workload: &Workload,
+    threads: usize,
+) -> Result<f64, StormError> {
+    let places = machine
+        .places(&Placement::Scatter, total_threads(workload, threads))
+        .map_err(|error| StormError::Machine(error.to_string()))?;
+    let spec = ModelSpec {
+        workload,
+        threads,
+        machine: &machine.parameters,
+        places: &places,
+        real_body: false,
+        entry_prefetch: false,
+        seed: SEED,
+        // As long as on the host: after it lines are in caches, there and here.
+        warmup_ns: WARMUP_NS,
+        until: Until::Faults(FAULTS),
+        trace: None,
+    };
+    Ok(rate(&(entry.model)(&spec)?.storm))
+}
+
+/// All pairs of strategies that are apart on the host, at the same threads and workload.
+pub fn orders(predictions: &[Prediction]) -> Vec<Order> {
+    let pairs = predictions
+        .iter()
+        .enumerate()
+        .flat_map(|(n, one)| predictions[n + 1..].iter().map(move |other| (one, other)));
+    let same = |(one, other): &(&Prediction, &Prediction)| {
+        (&one.workload, one.threads) == (&other.workload, other.threads)
+    };
+    let order = |(one, other): (&Prediction, &Prediction)| {
+        let (faster, slower) =
+            if one.measured > other.measured { (one, other) } else { (other, one) };
+        let apart = faster.measured > slower.measured * (1.0 + APART);
+        apart.then(|| Order { faster: faster.clone(), slower: slower.clone() })
+    };
+    pairs.filter(same).filter_map(order).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prediction(strategy: &'static str, measured: f64, predicted: f64) -> Prediction {
+        Prediction {
+            workload: "w".to_owned(),
+            strategy,
+            threads: 2,
+            measured,
+            spread: 0.0,
+            predicted,
+            fitted: false,
+        }
+    }
+
+    #[test]
+    fn strategies_that_are_close_on_the_host_have_no_order() {
+        let one = [
+            prediction("a", 100.0, 90.0),
+            prediction("b", 103.0, 10.0),
+            prediction("c", 50.0, 80.0),
+        ];
+        let elsewhere = Prediction { threads: 1, ..prediction("d", 1.0, 1.0) };
+        let found = orders(&[one.as_slice(), &[elsewhere]].concat());
+        let told: Vec<_> =
+            found.iter().map(|o| (o.faster.strategy, o.slower.strategy, o.holds())).collect();
+        assert_eq!(told, [("a", "c", true), ("b", "c", false)]);
+    }
+}
