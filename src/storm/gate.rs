@@ -48,6 +48,11 @@ impl Gate {
         Ok(())
     }
 
+    /// Whether it holds nobody any more.
+    pub fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
+    }
+
     /// Lets everybody who waits, now or later, go with an error.
     pub fn break_up(&self) {
         self.broken.store(true, Ordering::Release);

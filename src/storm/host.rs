@@ -85,6 +85,10 @@ impl Meeting for Gate {
     fn wait(&self) -> Result<(), Broken> {
         self.wait()
     }
+
+    fn is_broken(&self) -> bool {
+        self.is_broken()
+    }
 }
 
 type Answer = (usize, thread::Result<Result<ThreadResult, Failed>>);

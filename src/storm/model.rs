@@ -145,6 +145,11 @@ impl Meeting for Together {
         model::meet(self.0[Model::core()]);
         Ok(())
     }
+
+    /// A panic ends the whole world.
+    fn is_broken(&self) -> bool {
+        false
+    }
 }
 
 /// Runs a storm in the space that `make` makes, and checks its books.

@@ -114,7 +114,11 @@ impl<'a, W: World> Worker<'a, W> {
     fn is_over(&self, leg: &Leg) -> bool {
         let over = match self.loops() {
             Loops::Times(times) => leg.turn >= times,
-            Loops::UntilDone => self.shared.foreground.load(Ordering::Relaxed) == 0,
+            Loops::UntilDone => {
+                // Those who panicked do not come to their end.
+                let shared = self.shared;
+                shared.foreground.load(Ordering::Relaxed) == 0 || shared.gate.is_broken()
+            }
         };
         over || leg.now >= leg.deadline || self.is_done()
     }

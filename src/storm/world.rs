@@ -47,4 +47,6 @@ pub trait Meeting {
     /// # Errors
     /// Where one of them will not come.
     fn wait(&self) -> Result<(), Broken>;
+    /// Whether one of them will not come.
+    fn is_broken(&self) -> bool;
 }

@@ -77,8 +77,9 @@ impl<const RWLOCK: bool> SpeculativeVma<RWLOCK> {
             let _reading = Self::tree_lock(space).read();
             let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
             let refs = Self::refs(space, vma.id);
-            refs.get();
-            return Ok((vma, Reference(refs)));
+            // A writer detaches a VMA before it takes the lock to take it out.
+            let got = refs.get_unless_zero().then(|| Reference(refs));
+            return Ok((vma, got.ok_or(Fallback::VmaLockMiss)?));
         }
         loop {
             let seq = Self::tree_seq(space);
