@@ -13,12 +13,13 @@
 //! `anon_vma`, for pages that are not cached, and for shared writes.
 
 use super::{Scheme, Space, Strategy, Traits};
-use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use crate::machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use crate::mm::fault::{self, Access, Fallback, Outcome, Request, Stop};
 use crate::mm::layout::Linux7_2;
 use crate::mm::sequenced::Sequenced;
 use crate::mm::vma::{VmaFields, VmaId, VmaRef, flag};
 use crate::mm::{Config, Core, locked, point, stage};
+use crate::sync::hazard;
 use crate::sync::seq_writers::SeqWriters;
 use crate::sync::seqcount::SeqCount;
 
@@ -41,30 +42,6 @@ pub struct MmWords<M: Machine> {
     pointers: Box<[M::Line]>,
 }
 
-/// This core's pointer, set.
-struct Pointer<'a, M: Machine>(Word<'a, M::Line>);
-
-impl<'a, M: Machine> Pointer<'a, M> {
-    /// `SeqCst`: the store comes before the look at the tree's count, as the change of the
-    /// tree comes before the scan in [`Strategy::free`].
-    #[inline(always)]
-    fn set(space: &'a Space<M, Hazard>, vma: VmaId) -> Self {
-        let word = Word::new(&space.words.pointers[M::core()], 0);
-        word.store(u64::from(vma.0) + 1, Ordering::SeqCst);
-        Self(word)
-    }
-}
-
-impl<M: Machine> Drop for Pointer<'_, M> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        M::point(point::BEFORE_EXIT_PUT);
-        // Release: the fault is done with the VMA.
-        self.0.store(0, Ordering::Release);
-        M::mark(stage::UNLOCK);
-    }
-}
-
 fn tree_seq<M: Machine>(space: &Space<M, Hazard>) -> SeqCount<'_, M> {
     SeqCount::new(Word::new(&space.words.seq, 0))
 }
@@ -84,12 +61,29 @@ fn attempt<M: Machine>(
     let at = seq.begin().ok_or(Fallback::Odd)?;
     let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
     M::mark(stage::LOOKUP);
-    let _pointer = Pointer::set(space, vma.id);
+    let mine = Word::new(&space.words.pointers[M::core()], 0);
+    let pointer = hazard::Hazard::<M>::set(mine, u64::from(vma.id.0));
+    // Still in the tree: whoever takes it out now sees the pointer.
     if !seq.is_current(at) {
         return Err(Fallback::VmaLockMiss.into());
     }
     M::mark(stage::LOCK);
     M::point(point::AFTER_LOOKUP);
+    let result = fault_in(space, core, request, vma);
+    M::point(point::BEFORE_EXIT_PUT);
+    drop(pointer);
+    M::mark(stage::UNLOCK);
+    result
+}
+
+/// The fault in a VMA that this core's pointer keeps.
+#[inline(always)]
+fn fault_in<M: Machine>(
+    space: &Space<M, Hazard>,
+    core: &mut Core<M>,
+    request: Request,
+    vma: VmaRef<'_, M>,
+) -> Result<Outcome, Stop> {
     let sequenced = Sequenced::copy(vma.vma, sequence(space, vma.id))?;
     let fields = sequenced.fields();
     let shared_write = request.access() == Access::Write && fields.flags() & flag::SHARED != 0;
@@ -174,13 +168,8 @@ impl<M: Machine> Strategy<M> for Hazard {
     }
 
     fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
-        // The tree has changed before any pointer is looked at.
-        M::fence(Ordering::SeqCst);
-        let used = u64::from(vma.id.0) + 1;
-        for pointer in &space.words.pointers {
-            // Acquire: what the fault did with the VMA comes before its end.
-            Word::new(pointer, 0).spin_until(|held| held != used);
-        }
+        let pointers = space.words.pointers.iter().map(|line| Word::new(line, 0));
+        hazard::wait_until_unused::<M>(pointers, u64::from(vma.id.0));
         core.free_vma_now(space, vma.id);
     }
 }

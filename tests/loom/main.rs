@@ -5,6 +5,8 @@
 //! loom does not know the atomics of crossbeam-epoch; `sync::wait_table`; and wake-ups
 //! that are lost, since parking here returns at once, as it may.
 
+mod taken;
+
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, Work};
 use faultstorm::sync::refcount::RefCount;
 use faultstorm::sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
