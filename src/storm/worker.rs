@@ -6,7 +6,7 @@
 use super::round::Shared;
 use super::steps::{ChangePlan, Step, TouchPlan};
 use super::touch::{Hands, histogram};
-use super::world::{Clock, World};
+use super::world::{Clock, Meeting, World};
 use super::{Io, OpTimes};
 use crate::machine::Ordering;
 use crate::workload::Loops;
