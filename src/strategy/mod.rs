@@ -4,6 +4,7 @@
 //! [`STRATEGIES`]. Command line, help, tests, benches and reports follow from the
 //! table.
 
+mod counted;
 mod entry;
 mod mmap_lock;
 mod per_vma_lock;
@@ -16,6 +17,7 @@ mod vma_refcount;
 pub use self::entry::Entry;
 pub use self::space::Space;
 
+use self::counted::{Attached, CountedWords};
 use self::entry::entry;
 
 use crate::machine::Machine;
