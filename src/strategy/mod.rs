@@ -8,6 +8,7 @@ mod counted;
 mod entry;
 mod mmap_lock;
 mod per_vma_lock;
+mod rcu_map_pages;
 mod space;
 mod speculative;
 mod unlocked;
@@ -134,6 +135,7 @@ pub static STRATEGIES: &[Entry] = &[
     entry::<vma_refcount::VmaRefcount>(),
     entry::<speculative::Speculative<false>>(),
     entry::<speculative::Speculative<true>>(),
+    entry::<rcu_map_pages::RcuMapPages>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Apart>>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Embedded>>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Linux6_4>>(),
