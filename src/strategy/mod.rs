@@ -4,10 +4,12 @@
 //! [`STRATEGIES`]. Command line, help, tests, benches and reports follow from the
 //! table.
 
+mod counted;
 mod entry;
 mod hazard;
 mod mmap_lock;
 mod per_vma_lock;
+mod rcu_map_pages;
 mod space;
 mod speculative;
 mod speculative_vma;
@@ -18,6 +20,7 @@ mod vma_refcount;
 pub use self::entry::Entry;
 pub use self::space::Space;
 
+use self::counted::{Attached, CountedWords};
 use self::entry::entry;
 
 use crate::machine::Machine;
@@ -137,6 +140,7 @@ pub static STRATEGIES: &[Entry] = &[
     entry::<speculative_vma::SpeculativeVma<false>>(),
     entry::<speculative_vma::SpeculativeVma<true>>(),
     entry::<hazard::Hazard>(),
+    entry::<rcu_map_pages::RcuMapPages>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Apart>>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Embedded>>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Linux6_4>>(),
