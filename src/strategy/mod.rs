@@ -132,6 +132,7 @@ pub static STRATEGIES: &[Entry] = &[
     entry::<unlocked::Unlocked>(),
     entry::<mmap_lock::MmapLock<Linux7_2>>(),
     entry::<mmap_lock::MmapLock<Linux6_2>>(),
+    entry::<mmap_lock::MmapLock<Linux7_2, true>>(),
     entry::<vma_refcount::VmaRefcount>(),
     entry::<speculative::Speculative<0, true>>(),
     entry::<speculative::Speculative<1, true>>(),
