@@ -11,6 +11,7 @@ mod per_vma_lock;
 mod space;
 mod speculative;
 mod speculative_vma;
+mod srcu;
 mod unlocked;
 mod vm_refcnt;
 mod vma_refcount;
@@ -88,6 +89,9 @@ pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
     fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
         core.free_vma(space, vma.id);
     }
+    /// A writer waits for memory, with nothing held: frees what [`free`](Strategy::free) kept
+    /// for later and no fault can use any more.
+    fn reclaim(_space: &Space<M, Self>, _core: &mut Core<M>) {}
     /// No core faults any more: frees what [`free`](Strategy::free) kept for later.
     fn drain(_space: &Space<M, Self>, _core: &mut Core<M>) {}
 }
@@ -137,6 +141,8 @@ pub static STRATEGIES: &[Entry] = &[
     entry::<speculative_vma::SpeculativeVma<false>>(),
     entry::<speculative_vma::SpeculativeVma<true>>(),
     entry::<hazard::Hazard>(),
+    entry::<srcu::SrcuFaults<false>>(),
+    entry::<srcu::SrcuFaults<true>>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Apart>>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Embedded>>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Linux6_4>>(),
