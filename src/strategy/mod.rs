@@ -13,6 +13,7 @@ mod rcu_map_pages;
 mod space;
 mod speculative;
 mod speculative_vma;
+mod srcu;
 mod unlocked;
 mod vm_refcnt;
 mod vma_refcount;
@@ -91,6 +92,9 @@ pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
     fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
         core.free_vma(space, vma.id);
     }
+    /// A writer waits for memory, with nothing held: frees what [`free`](Strategy::free) kept
+    /// for later and no fault can use any more.
+    fn reclaim(_space: &Space<M, Self>, _core: &mut Core<M>) {}
     /// No core faults any more: frees what [`free`](Strategy::free) kept for later.
     fn drain(_space: &Space<M, Self>, _core: &mut Core<M>) {}
 }
@@ -142,6 +146,8 @@ pub static STRATEGIES: &[Entry] = &[
     entry::<speculative_vma::SpeculativeVma<false>>(),
     entry::<speculative_vma::SpeculativeVma<true>>(),
     entry::<hazard::Hazard>(),
+    entry::<srcu::SrcuFaults<false>>(),
+    entry::<srcu::SrcuFaults<true>>(),
     entry::<rcu_map_pages::RcuMapPages>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Apart>>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Embedded>>(),
