@@ -141,7 +141,8 @@ fn mprotect_takes_the_right_to_write_and_gives_it_back() {
 fn mremap_moves_pages_away_and_back() {
     for length in ["64KiB", "2MiB"] {
         let text = format!(
-            "{HEAP}[[op]]\ngroup = \"writer\"\nmremap = {{ vma = \"heap\", length = \"{length}\" }}\n"
+            "{HEAP}[[op]]\ngroup = \"writer\"\n\
+             mremap = {{ vma = \"heap\", length = \"{length}\" }}\n"
         );
         everywhere(&text, 3, |name, storm| assert!(done(storm, "mremap") > 0, "{name}"));
     }
@@ -204,7 +205,8 @@ fn truncate_takes_pages_from_under_faults() {
 fn a_stack_grows_to_its_full_size() {
     let text = HEAP.replace("size = \"4MiB\"", "size = \"4MiB\"\ngrows_down = \"64KiB\"");
     let text = format!(
-        "{text}[[op]]\ngroup = \"writer\"\nexpand_stack = {{ vma = \"heap\", length = \"64KiB\" }}\n"
+        "{text}[[op]]\ngroup = \"writer\"\n\
+         expand_stack = {{ vma = \"heap\", length = \"64KiB\" }}\n"
     );
     everywhere(&text, 3, |name, storm| assert!(done(storm, "expand_stack") > 0, "{name}"));
 }

@@ -218,6 +218,17 @@ impl<M: Machine> Core<M> {
         self.rcu.writer_section().defer(move || vmas.free_deferred(&waiters, vma));
     }
 
+    /// Counts a VMA that is to be freed later.
+    pub fn note_deferred_vma<L: Layout>(&self, mm: &Mm<M, L>) {
+        mm.backlog.add();
+    }
+
+    /// Frees a VMA that was [noted](Self::note_deferred_vma), and that no fault can use any
+    /// more.
+    pub fn free_deferred_vma<L: Layout>(&self, mm: &Mm<M, L>, vma: VmaId) {
+        mm.vmas.free_deferred(&mm.waiters, vma);
+    }
+
     /// Frees a VMA at once: no fault refers to it, or those that may expect it to be
     /// another one (`SLAB_TYPESAFE_BY_RCU`).
     pub fn free_vma_now<L: Layout>(&mut self, mm: &Mm<M, L>, vma: VmaId) {

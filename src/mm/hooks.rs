@@ -32,6 +32,8 @@ pub trait Hooks<M: Machine> {
     fn end_zap(&self, vma: VmaRef<'_, M>);
     /// Nobody finds this VMA any more: frees it when no fault can still use it.
     fn free(&self, core: &mut Core<M>, vma: VmaRef<'_, M>);
+    /// A writer waits for memory: frees what no fault can use any more.
+    fn reclaim(&self, core: &mut Core<M>);
     /// No core faults any more: frees what waits for faults to end.
     fn drain(&self, core: &mut Core<M>);
     /// Whether VMAs are replaced instead of changed.

@@ -69,11 +69,23 @@ impl<M: Machine, L: Layout> Protection<M, L> for Held<'_, M> {
 pub fn fault<M: Machine, L: Layout>(
     mm: &Mm<M, L>,
     core: &mut Core<M>,
+    request: Request,
+) -> Outcome {
+    fault_by::<M, L, false>(mm, core, request)
+}
+
+/// The same; `BLIND`: mmap_lock is taken by [`RwSem::read_blind`].
+///
+/// [`RwSem::read_blind`]: crate::sync::rwsem::RwSem::read_blind
+#[inline(always)]
+pub fn fault_by<M: Machine, L: Layout, const BLIND: bool>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
     mut request: Request,
 ) -> Outcome {
     loop {
         core.note_attempt();
-        match attempt(mm, core, request) {
+        match attempt::<M, L, BLIND>(mm, core, request) {
             Ok(outcome) => return outcome,
             Err(Stop::Wait) => {
                 request = request.after_wait();
@@ -88,12 +100,12 @@ pub fn fault<M: Machine, L: Layout>(
 }
 
 #[inline(always)]
-fn attempt<M: Machine, L: Layout>(
+fn attempt<M: Machine, L: Layout, const BLIND: bool>(
     mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
 ) -> Result<Outcome, Stop> {
-    let lock = mm.mmap_lock().read();
+    let lock = if BLIND { mm.mmap_lock().read_blind() } else { mm.mmap_lock().read() };
     // Not needed under the lock; every strategy pays for a read section alike. Entered
     // behind the lock: whoever sleeps for it would hold up all that is to be freed.
     let section = core.read_section();

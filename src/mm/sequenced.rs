@@ -35,8 +35,12 @@ impl<'a, M: Machine> Sequenced<'a, M> {
         &self.vma
     }
 
+    /// Whether nobody has changed the VMA since.
+    ///
+    /// # Errors
+    /// `reason`, where somebody has, or does.
     #[inline(always)]
-    fn check(&self, reason: Fallback) -> Result<(), Fallback> {
+    pub fn check(&self, reason: Fallback) -> Result<(), Fallback> {
         if self.sequence.is_current(self.at) { Ok(()) } else { Err(reason) }
     }
 

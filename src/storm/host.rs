@@ -310,6 +310,7 @@ fn close_books<A: Record>(shared: Shared<Host<A>>) -> Result<(), StormError> {
     let cores = Cores::new(1);
     let _core = host::enter(&cores, 0);
     let mut core = mm.core(0);
+    space.drain(&mut core);
     mm.check_books(&core).map_err(StormError::Books)?;
     space.exit(&mut core);
     mm.retire(&mut core);

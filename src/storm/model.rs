@@ -278,6 +278,7 @@ fn halted(halt: Halt, shared: &Rc<Shared<Model>>) -> StormError {
 fn close_books(shared: Shared<Model>) -> Result<(), StormError> {
     let (space, mm) = (&shared.space, shared.space.mm());
     let mut core = mm.core(0);
+    space.drain(&mut core);
     mm.check_books(&core).map_err(StormError::Books)?;
     space.exit(&mut core);
     mm.retire(&mut core);

@@ -27,6 +27,8 @@ pub trait Stormed<W: World>: Send + Sync {
     fn edit(&self, core: &mut Core<W>, edit: &Edit) -> bool;
     /// Takes all VMAs out, and makes `mappings` again; page tables stay. No core faults.
     fn remap(&self, core: &mut Core<W>, mappings: &[Mapping]);
+    /// Frees what waits for faults to end. No core faults.
+    fn drain(&self, core: &mut Core<W>);
     /// Unmaps everything, and empties the page cache.
     fn exit(&self, core: &mut Core<W>);
     /// Touches the next `count` pages.
@@ -63,6 +65,10 @@ impl<W: World, S: Strategy<W>> Stormed<W> for Space<W, S> {
         for mapping in mappings {
             assert!(self.mmap(core, mapping), "mappings of a plan do not overlap");
         }
+    }
+
+    fn drain(&self, core: &mut Core<W>) {
+        S::drain(self, core);
     }
 
     fn exit(&self, core: &mut Core<W>) {

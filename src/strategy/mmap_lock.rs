@@ -7,7 +7,9 @@
 //! comes second sleeps.
 //!
 //! `mmap-lock:6.2` is the same in the layout of that kernel, with the prefetch of its fault
-//! entry: for comparing with that kernel's published figures only.
+//! entry: for comparing with that kernel's published figures only. `mmap-lock:blind-cas`
+//! takes the rwsem as kernels before November 2021 did: by a compare-exchange that guesses that it
+//! is free, without a look at it first.
 
 use super::{Scheme, Space, Strategy, Traits};
 use crate::machine::Machine;
@@ -17,7 +19,7 @@ use crate::mm::{Config, Core, locked};
 use std::marker::PhantomData;
 
 /// See the module.
-pub struct MmapLock<L>(PhantomData<L>);
+pub struct MmapLock<L, const BLIND: bool = false>(PhantomData<L>);
 
 const TRAITS: Traits = Traits {
     shared_writes: "3: count twice, owner",
@@ -41,7 +43,14 @@ impl Scheme for MmapLock<Linux6_2> {
     const TRAITS: Traits = TRAITS;
 }
 
-impl<M: Machine, L: Layout> Strategy<M> for MmapLock<L> {
+impl Scheme for MmapLock<Linux7_2, true> {
+    const NAME: &'static str = "mmap-lock:blind-cas";
+    const SUMMARY: &'static str = "the same, the rwsem taken without a look at it first";
+    const WHO: &'static str = "Linux before November 2021";
+    const TRAITS: Traits = TRAITS;
+}
+
+impl<M: Machine, L: Layout, const BLIND: bool> Strategy<M> for MmapLock<L, BLIND> {
     type Layout = L;
     type MmWords = ();
     type VmaWords = ();
@@ -52,6 +61,6 @@ impl<M: Machine, L: Layout> Strategy<M> for MmapLock<L> {
     #[inline]
     fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
         space.enter_fault();
-        locked::fault(space, core, request)
+        locked::fault_by::<M, L, BLIND>(space, core, request)
     }
 }

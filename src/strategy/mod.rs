@@ -4,13 +4,16 @@
 //! [`STRATEGIES`]. Command line, help, tests, benches and reports follow from the
 //! table.
 
+mod counted;
 mod entry;
 mod hazard;
 mod mmap_lock;
 mod per_vma_lock;
+mod rcu_map_pages;
 mod space;
 mod speculative;
 mod speculative_vma;
+mod srcu;
 mod unlocked;
 mod vm_refcnt;
 mod vma_refcount;
@@ -18,6 +21,7 @@ mod vma_refcount;
 pub use self::entry::Entry;
 pub use self::space::Space;
 
+use self::counted::{Attached, CountedWords};
 use self::entry::entry;
 
 use crate::machine::Machine;
@@ -88,6 +92,9 @@ pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
     fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
         core.free_vma(space, vma.id);
     }
+    /// A writer waits for memory, with nothing held: frees what [`free`](Strategy::free) kept
+    /// for later and no fault can use any more.
+    fn reclaim(_space: &Space<M, Self>, _core: &mut Core<M>) {}
     /// No core faults any more: frees what [`free`](Strategy::free) kept for later.
     fn drain(_space: &Space<M, Self>, _core: &mut Core<M>) {}
 }
@@ -131,12 +138,17 @@ pub static STRATEGIES: &[Entry] = &[
     entry::<unlocked::Unlocked>(),
     entry::<mmap_lock::MmapLock<Linux7_2>>(),
     entry::<mmap_lock::MmapLock<Linux6_2>>(),
+    entry::<mmap_lock::MmapLock<Linux7_2, true>>(),
     entry::<vma_refcount::VmaRefcount>(),
-    entry::<speculative::Speculative<false>>(),
-    entry::<speculative::Speculative<true>>(),
+    entry::<speculative::Speculative<0, true>>(),
+    entry::<speculative::Speculative<1, true>>(),
+    entry::<speculative::Speculative<0, false>>(),
     entry::<speculative_vma::SpeculativeVma<false>>(),
     entry::<speculative_vma::SpeculativeVma<true>>(),
     entry::<hazard::Hazard>(),
+    entry::<srcu::SrcuFaults<false>>(),
+    entry::<srcu::SrcuFaults<true>>(),
+    entry::<rcu_map_pages::RcuMapPages>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Apart>>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Embedded>>(),
     entry::<per_vma_lock::PerVmaLock<per_vma_lock::Linux6_4>>(),

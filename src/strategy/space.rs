@@ -91,6 +91,10 @@ impl<M: Machine, S: Strategy<M>> Hooks<M> for Space<M, S> {
         S::free(self, core, vma);
     }
 
+    fn reclaim(&self, core: &mut Core<M>) {
+        S::reclaim(self, core);
+    }
+
     fn drain(&self, core: &mut Core<M>) {
         S::drain(self, core);
     }

@@ -15,14 +15,20 @@
 //! what must not sleep does not, and on the host an epoch pin has a price.
 //!
 //! The variant `refcount` takes one reference on the VMA around the copy: the
-//! experiment with which its author showed what a reference costs.
+//! experiment with which its author showed what a reference costs. The variant `fields`
+//! makes no copy: each field is read from the VMA where it is wanted. Fields that are read
+//! apart may not belong together, so nothing that follows from them has an effect before
+//! the count is checked again: a pte under ptl, as ever; the end of the file, which needs
+//! no ptl, before it is reported. File and kind of a mapping never change.
 
 use super::{Scheme, Space, Strategy, Traits};
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use crate::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use crate::mm::fault::{
+    self, Access, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk,
+};
 use crate::mm::layout::{Layout, Linux7_2};
 use crate::mm::vma::{VmaCopy, VmaFields, VmaId, VmaRef, flag};
-use crate::mm::{Config, Core, Mm, locked, stage};
+use crate::mm::{Config, Core, Mm, locked, point, stage};
 use crate::sync::refcount::RefCount;
 use crate::sync::seqcount::SeqCount;
 
@@ -33,30 +39,32 @@ static VM_REFCNT: LineName =
     LineName { name: "vma.vm_refcnt", words: ["vm_refcnt", "", "", "", "", "", "", ""] };
 
 /// See the module.
-pub struct Speculative<const REFCOUNT: bool = false>;
+///
+/// `REFS`: reference counts that it adds to a VMA, none or one. `COPIES`: it copies the VMA.
+pub struct Speculative<const REFS: usize, const COPIES: bool>;
 
-/// A copy of a VMA, and the count at which it was taken.
-struct Speculation<'a, M: Machine> {
-    vma: VmaCopy,
+/// A VMA or a copy of it, and the count at which it was found.
+struct Speculation<'a, M: Machine, F> {
+    vma: &'a F,
     seq: SeqCount<'a, M>,
     at: u64,
 }
 
-impl<M: Machine> Speculation<'_, M> {
+impl<M: Machine, F> Speculation<'_, M, F> {
     #[inline(always)]
     fn check(&self, reason: Fallback) -> Result<(), Fallback> {
         if self.seq.is_current(self.at) { Ok(()) } else { Err(reason) }
     }
 }
 
-impl<M: Machine, L: Layout> Protection<M, L> for Speculation<'_, M> {
-    type Vma = VmaCopy;
+impl<M: Machine, L: Layout, F: VmaFields> Protection<M, L> for Speculation<'_, M, F> {
+    type Vma = F;
     const ALLOCATES_TABLES: bool = false;
     const WAITS: bool = false;
 
     #[inline(always)]
-    fn vma(&self) -> &VmaCopy {
-        &self.vma
+    fn vma(&self) -> &F {
+        self.vma
     }
 
     #[inline(always)]
@@ -81,7 +89,7 @@ impl<M: Machine, L: Layout> Protection<M, L> for Speculation<'_, M> {
     }
 }
 
-impl<const R: bool> Speculative<R> {
+impl<const R: usize, const C: bool> Speculative<R, C> {
     #[inline(always)]
     fn attempt<M: Machine>(
         space: &Space<M, Self>,
@@ -93,44 +101,78 @@ impl<const R: bool> Speculative<R> {
         M::mark(stage::LOCK);
         let _section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
-        let copy = if R { copy_referenced(space, vma)? } else { VmaCopy::of(vma.vma) };
+        if !C {
+            let vma = vma.vma;
+            let found = Speculation { vma, seq, at };
+            let outcome = Self::speculate(space, core, request, &found)?;
+            // The pages of a file are counted from fields that may not belong together.
+            if outcome.end() == End::Sigbus {
+                found.check(Fallback::Fault)?;
+            }
+            return Ok(outcome);
+        }
+        let copy = copy(space, vma)?;
+        M::point(point::AFTER_COPY);
+        Self::speculate(space, core, request, &Speculation { vma: &copy, seq, at })
+    }
+
+    #[inline(always)]
+    fn speculate<M: Machine, F: VmaFields>(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+        found: &Speculation<'_, M, F>,
+    ) -> Result<Outcome, Stop> {
         M::mark(stage::LOOKUP);
-        if copy.file().is_some() && copy.flags() & flag::SPECULATE == 0 {
+        if !can_speculate(found.vma, request.access()) {
             return Err(Fallback::NoSpeculate.into());
         }
-        let speculation = Speculation { vma: copy, seq, at };
-        speculation.check(Fallback::VmaCopy)?;
-        if !fault::allows(&speculation.vma, request.access()) {
+        found.check(Fallback::VmaCopy)?;
+        if !fault::allows(found.vma, request.access()) {
             return Err(Fallback::AccessError.into());
         }
-        fault::handle(space, core, request, &speculation)
+        fault::handle(space, core, request, found)
     }
 }
 
+/// `vma_can_speculate` of the series: the file system may be called, and would not have to
+/// be told of a write.
 #[inline(always)]
-fn seq_of<M: Machine, const R: bool>(space: &Space<M, Speculative<R>>) -> SeqCount<'_, M> {
+fn can_speculate(vma: &impl VmaFields, access: Access) -> bool {
+    let flags = vma.flags();
+    let tells = access == Access::Write && flags & flag::SHARED != 0;
+    vma.file().is_none() || (flags & flag::SPECULATE != 0 && !tells)
+}
+
+#[inline(always)]
+fn seq_of<M: Machine, const R: usize, const C: bool>(
+    space: &Space<M, Speculative<R, C>>,
+) -> SeqCount<'_, M> {
     SeqCount::new(Word::new(&space.words, 0))
 }
 
+/// The reference count of a VMA, under the variant that has one.
 #[inline(always)]
-fn refs_of<M: Machine, const R: bool>(
-    space: &Space<M, Speculative<R>>,
+fn refs_of<M: Machine, const R: usize, const C: bool>(
+    space: &Space<M, Speculative<R, C>>,
     vma: VmaId,
 ) -> Option<RefCount<'_, M>> {
-    space.words_of(vma).as_ref().map(|line| RefCount::new(Word::new(line, 0)))
+    space.words_of(vma).first().map(|line| RefCount::new(Word::new(line, 0)))
 }
 
 #[inline(always)]
-fn copy_referenced<M: Machine, const R: bool>(
-    space: &Space<M, Speculative<R>>,
+fn copy<M: Machine, const R: usize, const C: bool>(
+    space: &Space<M, Speculative<R, C>>,
     vma: VmaRef<'_, M>,
 ) -> Result<VmaCopy, Fallback> {
-    let refs = refs_of(space, vma.id).expect("the variant has the line");
-    if !refs.get_unless_zero() {
+    let refs = refs_of(space, vma.id);
+    if refs.as_ref().is_some_and(|refs| !refs.get_unless_zero()) {
         return Err(Fallback::VmaLockMiss);
     }
     let copy = VmaCopy::of(vma.vma);
-    refs.put();
+    refs.inspect(|refs| {
+        refs.put();
+    });
     Ok(copy)
 }
 
@@ -142,7 +184,7 @@ const TRAITS: Traits = Traits {
     writers_pay: "two stores to the count",
 };
 
-impl Scheme for Speculative<false> {
+impl Scheme for Speculative<0, true> {
     const NAME: &'static str = "speculative";
     const SUMMARY: &'static str =
         "sequence count of the space, RCU, a copy of the VMA, checks under ptl";
@@ -150,25 +192,31 @@ impl Scheme for Speculative<false> {
     const TRAITS: Traits = TRAITS;
 }
 
-impl Scheme for Speculative<true> {
+impl Scheme for Speculative<1, true> {
     const NAME: &'static str = "speculative:refcount";
     const SUMMARY: &'static str = "speculative, with one reference on the VMA around the copy";
     const WHO: &'static str = "Lespinasse 2021, as an experiment";
     const TRAITS: Traits = Traits { shared_writes: "2: the reference, twice", ..TRAITS };
 }
 
-impl<M: Machine, const R: bool> Strategy<M> for Speculative<R> {
+impl Scheme for Speculative<0, false> {
+    const NAME: &'static str = "speculative:fields";
+    const SUMMARY: &'static str = "speculative, with the fields read from the VMA, not a copy";
+    const WHO: &'static str = "what a copy costs";
+    const TRAITS: Traits = TRAITS;
+}
+
+impl<M: Machine, const R: usize, const C: bool> Strategy<M> for Speculative<R, C> {
     type Layout = Linux7_2;
     type MmWords = M::Line;
-    /// Only the variant has a count in the VMA.
-    type VmaWords = Option<M::Line>;
+    type VmaWords = [M::Line; R];
 
     fn mm_words(_: &Config) -> M::Line {
         M::Line::new(&MMAP_SEQ, [0; LINE_WORDS])
     }
 
-    fn vma_words(_: &Config) -> Option<M::Line> {
-        R.then(|| M::Line::new(&VM_REFCNT, [0; LINE_WORDS]))
+    fn vma_words(_: &Config) -> [M::Line; R] {
+        std::array::from_fn(|_| M::Line::new(&VM_REFCNT, [0; LINE_WORDS]))
     }
 
     #[inline]
@@ -193,7 +241,7 @@ impl<M: Machine, const R: bool> Strategy<M> for Speculative<R> {
     }
 
     fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        if let Some(line) = space.words_of(vma.id) {
+        if let Some(line) = space.words_of(vma.id).first() {
             line.store(0, 1, Ordering::Release);
         }
     }

@@ -6,105 +6,27 @@
 //! all cores that fault in one huge VMA. The reference keeps the VMA in memory but
 //! excludes no writer, so `detached` is checked again before a table is published
 //! (under the lock of its parent) and before a pte is (under the page-table lock).
-//! *Writers* mark a VMA that they take out as detached before they zap it, and drop
-//! the tree's reference. *Collision:* the fault falls back to mmap_lock.
+//! *Writers* never change a VMA, since a fault may be reading it: they put a new one in
+//! its place, so that `detached` covers `mprotect` and splits as it covers `munmap`. They
+//! mark the old one before they take any lock of its pages, and drop the tree's reference.
+//! They free tables under the lock of the parent. *Collision:* the fault falls back to
+//! mmap_lock.
+//!
+//! A missing `anon_vma` is set under mmap_lock, which is tried, as by per-VMA locks since
+//! Linux 6.10.
 //!
 //! For I/O the reference is dropped, the file pinned, and the fault done again: else
 //! as complete as the fault under mmap_lock.
 
-use super::{Scheme, Space, Strategy, Traits};
-use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use crate::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use crate::mm::layout::{Layout, Linux7_2};
-use crate::mm::vma::{Vma, VmaRef};
-use crate::mm::{Config, Core, Mm, locked, stage};
-use crate::sync::refcount::RefCount;
-
-static VM_REFCNT: LineName =
-    LineName { name: "vma.vm_refcnt", words: ["vm_refcnt", "detached", "", "", "", "", "", ""] };
+use super::{Attached, CountedWords, Scheme, Space, Strategy, Traits};
+use crate::machine::Machine;
+use crate::mm::fault::{self, Fallback, Outcome, Request, Stop};
+use crate::mm::layout::Linux7_2;
+use crate::mm::vma::VmaRef;
+use crate::mm::{Config, Core, locked, point, stage};
 
 /// See the module.
 pub struct VmaRefcount;
-
-/// The line that it adds to a VMA, apart from what a fault reads, as in Linux 6.15.
-pub struct VmaWords<M: Machine>(M::Line);
-
-impl<M: Machine> VmaWords<M> {
-    /// References: one of the tree, and those of faults. 0: gone.
-    #[inline(always)]
-    fn refs(&self) -> RefCount<'_, M> {
-        RefCount::new(Word::new(&self.0, 0))
-    }
-
-    #[inline(always)]
-    fn detached(&self) -> Word<'_, M::Line> {
-        Word::new(&self.0, 1)
-    }
-}
-
-/// A VMA that has a reference of this fault.
-struct Referenced<'a, M: Machine> {
-    vma: &'a Vma<M>,
-    words: &'a VmaWords<M>,
-}
-
-impl<'a, M: Machine> Referenced<'a, M> {
-    #[inline(always)]
-    fn get(space: &'a Space<M, VmaRefcount>, vma: VmaRef<'a, M>) -> Option<Self> {
-        let words = space.words_of(vma.id);
-        words.refs().get_unless_zero().then_some(()).map(|()| Self { vma: vma.vma, words })
-    }
-
-    /// Acquire: pairs with the Release store of the writer, which comes before it takes
-    /// any lock under which this is asked.
-    #[inline(always)]
-    fn check(&self) -> Result<(), Fallback> {
-        match self.words.detached().load(Ordering::Acquire) {
-            0 => Ok(()),
-            _ => Err(Fallback::VmaLockAbort),
-        }
-    }
-}
-
-impl<M: Machine> Drop for Referenced<'_, M> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        // The VMA is freed after a grace period, whoever drops the last reference.
-        self.words.refs().put();
-        M::mark(stage::UNLOCK);
-    }
-}
-
-impl<M: Machine, L: Layout> Protection<M, L> for Referenced<'_, M> {
-    type Vma = Vma<M>;
-    const ALLOCATES_TABLES: bool = true;
-    const WAITS: bool = true;
-
-    #[inline(always)]
-    fn vma(&self) -> &Vma<M> {
-        self.vma
-    }
-
-    fn check_table(&self) -> Result<(), Fallback> {
-        self.check()
-    }
-
-    fn prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback> {
-        mm.prepare_anon_vma(self.vma);
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn lock_pte<'a>(
-        &self,
-        mm: &'a Mm<M, L>,
-        walk: Walk<'a, M>,
-    ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
-        let slot = walk.lock(mm);
-        self.check()?;
-        Ok(slot)
-    }
-}
 
 #[inline(always)]
 fn attempt<M: Machine>(
@@ -116,12 +38,13 @@ fn attempt<M: Machine>(
     let _section = core.read_section();
     let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
     M::mark(stage::LOOKUP);
-    let referenced = Referenced::get(space, vma).ok_or(Fallback::VmaLockMiss)?;
+    let _reference = space.words_of(vma.id).get().ok_or(Fallback::VmaLockMiss)?;
     M::mark(stage::LOCK);
+    M::point(point::AFTER_LOOKUP);
     if !fault::allows(vma.vma, request.access()) {
         return Err(Fallback::AccessError.into());
     }
-    fault::handle(space, core, request, &referenced)
+    fault::handle(space, core, request, &Attached::<M, true>::new(space, vma))
 }
 
 impl Scheme for VmaRefcount {
@@ -132,7 +55,7 @@ impl Scheme for VmaRefcount {
         shared_writes: "2: the reference, twice",
         sleeps: "no: drops the reference for I/O",
         allocates_tables: "yes",
-        falls_back: "VMA detached meanwhile",
+        falls_back: "writer of the VMA",
         writers_pay: "a new VMA for each change",
     };
 }
@@ -140,12 +63,14 @@ impl Scheme for VmaRefcount {
 impl<M: Machine> Strategy<M> for VmaRefcount {
     type Layout = Linux7_2;
     type MmWords = ();
-    type VmaWords = VmaWords<M>;
+    type VmaWords = CountedWords<M>;
+    const REPLACES_VMAS: bool = true;
+    const LOCKS_TABLES: bool = true;
 
     fn mm_words(_: &Config) {}
 
-    fn vma_words(_: &Config) -> VmaWords<M> {
-        VmaWords(M::Line::new(&VM_REFCNT, [0; LINE_WORDS]))
+    fn vma_words(_: &Config) -> CountedWords<M> {
+        CountedWords::new()
     }
 
     #[inline]
@@ -163,15 +88,19 @@ impl<M: Machine> Strategy<M> for VmaRefcount {
         }
     }
 
+    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        space.words_of(vma.id).start_write();
+    }
+
+    fn end_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        space.words_of(vma.id).end_write();
+    }
+
     fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        let words = space.words_of(vma.id);
-        words.detached().store(0, Ordering::Relaxed);
-        words.0.store(0, 1, Ordering::Release);
+        space.words_of(vma.id).attach();
     }
 
     fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        let words = space.words_of(vma.id);
-        words.detached().store(1, Ordering::Release);
-        words.refs().put();
+        space.words_of(vma.id).detach();
     }
 }

@@ -15,4 +15,5 @@ pub mod rwsem;
 pub mod seq_writers;
 pub mod seqcount;
 pub mod spinlock;
+pub mod srcu;
 pub mod wait_table;

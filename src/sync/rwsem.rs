@@ -123,11 +123,24 @@ impl<'a, H: Home> RwSem<'a, H> {
         self.try_read().unwrap_or_else(|| self.read_slow())
     }
 
+    /// The same, as before commit 14c24048841151: the first compare-exchange guesses that
+    /// the lock is free. Where it is not, the line has moved for nothing, but no load has
+    /// moved it before.
+    #[inline(always)]
+    pub fn read_blind(self) -> ReadGuard<'a, H> {
+        self.try_read_from(0).unwrap_or_else(|| self.read_slow())
+    }
+
     /// Takes the lock for reading where nobody writes or waits: a load, then a
-    /// compare-exchange (since commit 14c24048841151; blind before).
+    /// compare-exchange (since commit 14c24048841151).
     #[inline(always)]
     pub fn try_read(self) -> Option<ReadGuard<'a, H>> {
-        let mut count = self.count().load(Ordering::Relaxed);
+        self.try_read_from(self.count().load(Ordering::Relaxed))
+    }
+
+    /// `count`: what the caller takes the count to be.
+    #[inline(always)]
+    fn try_read_from(self, mut count: u64) -> Option<ReadGuard<'a, H>> {
         while count & (WRITER | WAITERS | HANDOFF) == 0 {
             let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
             match self.count().compare_exchange(count, count + READER, acquire, relaxed) {
@@ -417,8 +430,10 @@ mod tests {
         let (first, second) = (fixture.sem().try_read(), fixture.sem().try_read());
         assert!(first.is_some() && second.is_some());
         drop((first, second));
+        drop((fixture.sem().read_blind(), fixture.sem().read_blind()));
         let writer = fixture.sem().write();
         assert!(fixture.sem().try_read().is_none());
+        assert!(fixture.sem().try_read_from(0).is_none(), "a wrong guess takes nothing");
         let reader = writer.downgrade();
         assert!(fixture.sem().try_read().is_some());
         drop(reader);

@@ -30,7 +30,7 @@ impl<'a, M: Machine> SeqWriters<'a, M> {
     #[inline(always)]
     pub fn read(&self) -> Option<u64> {
         let count = self.0.load(Ordering::Acquire);
-        (count % GENERATION == 0).then_some(count)
+        count.is_multiple_of(GENERATION).then_some(count)
     }
 
     /// Whether nobody has begun to write since [`read`](Self::read) returned `count`.
@@ -61,7 +61,7 @@ impl<'a, M: Machine> SeqWriters<'a, M> {
     /// One writer less, after its last store (`Release`).
     pub fn end_write(&self) {
         let before = self.0.fetch_sub(1, Ordering::Release);
-        assert!(before % GENERATION > 0, "a writer ends what it began");
+        assert!(!before.is_multiple_of(GENERATION), "a writer ends what it began");
     }
 
     /// Forgets the writers of an object that was freed while they wrote: it is about to be

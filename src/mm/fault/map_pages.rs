@@ -31,7 +31,8 @@ impl Window {
         let low = (addr.0 & !(span - 1)).max(start.0).max(table);
         let high = ((addr.0 & !(span - 1)) + span).min(end.0).min(table + TABLE_SPAN);
         let first = vma.file_page(Vaddr(low));
-        let pages = (high - low) / PAGE_BYTES;
+        // None where the fields of a VMA that is read without a lock do not belong together.
+        let pages = high.saturating_sub(low) / PAGE_BYTES;
         Self { first, end: (first + pages).min(file_pages), addr: Vaddr(low) }
     }
 

@@ -107,6 +107,14 @@ pub trait Protection<M: Machine, L: Layout> {
         Ok(())
     }
 
+    /// Whether a page that is mapped may be copied, and the copy put in its place.
+    ///
+    /// # Errors
+    /// A reason to fall back.
+    fn check_copy(&self) -> Result<(), Fallback> {
+        Ok(())
+    }
+
     /// Gives the VMA an `anon_vma`.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
     (walk, now): (Walk<'_, M>, Pte),
 ) -> Result<Outcome, Stop> {
     let outcome = |end| Ok(Outcome::new(Kind::WpCopy, end));
+    protection.check_copy()?;
     let slot = match protection.lock_pte(mm, walk)? {
         Some(slot) if slot.get() == now && !now.is_writable() => slot,
         _ => return outcome(End::Raced(0)),
@@ -67,6 +68,7 @@ fn copy<M: Machine, L: Layout, P: Protection<M, L>>(
         None => mm.frames.clear(new),
     }
     M::mark(stage::CLEAR);
+    let index = protection.vma().file_page(request.addr);
     let slot = match protection.lock_pte(mm, walk) {
         Ok(Some(slot)) if slot.get() == now => slot,
         Ok(raced) => {
@@ -79,7 +81,6 @@ fn copy<M: Machine, L: Layout, P: Protection<M, L>>(
             return Err(reason.into());
         }
     };
-    let index = protection.vma().file_page(request.addr);
     replace(mm, core, &slot, index, (now.frame(), new));
     drop(slot);
     M::mark(stage::INSTALL);

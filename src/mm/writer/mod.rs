@@ -50,6 +50,7 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
         let vmas = || self.mm.vmas.pool.free() >= VMAS_NEEDED;
         let nodes = || self.mm.tree.free_nodes().0 >= NODES_NEEDED;
         while !(vmas() && nodes()) {
+            self.hooks.reclaim(self.core);
             self.core.flush_deferred();
             M::sleep_ns(GRACE_WAIT_NS);
         }

@@ -55,10 +55,10 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
             // Up to where either table ends.
             let left = |addr: u64| TABLE_SPAN - addr % TABLE_SPAN;
             let bytes = left(at).min(left(to)).min(from.end.0 - at);
-            if let Some(table) = self.mm.table_at(Vaddr(at)) {
-                if bytes < TABLE_SPAN || !self.move_table(Vaddr(at), Vaddr(to), new) {
-                    self.move_ptes(table, Vaddr(at), Vaddr(to), bytes, new);
-                }
+            if let Some(table) = self.mm.table_at(Vaddr(at))
+                && (bytes < TABLE_SPAN || !self.move_table(Vaddr(at), Vaddr(to), new))
+            {
+                self.move_ptes(table, Vaddr(at), Vaddr(to), bytes, new);
             }
             (at, to) = (at + bytes, to + bytes);
         }
