@@ -141,6 +141,9 @@ impl<M: Machine> Strategy<M> for VmaRefcount {
     type Layout = Linux7_2;
     type MmWords = ();
     type VmaWords = VmaWords<M>;
+    // Only `detached` tells a fault of a writer.
+    const REPLACES_VMAS: bool = true;
+    const LOCKS_TABLES: bool = true;
 
     fn mm_words(_: &Config) {}
 
