@@ -60,7 +60,8 @@ impl World {
         self.answer_watchers(core);
         let status = self.engine.borrow().cores[core].status;
         if matches!(status, Status::Held { .. }) {
-            self.engine.borrow_mut().answered(core, status, self.clock());
+            // Later than the running core by a hair, so that it stays the first.
+            self.engine.borrow_mut().answered(core, status, self.clock() + 1);
         }
         self.look_again();
     }
