@@ -7,6 +7,7 @@
 
 use super::directory::Need;
 use super::engine::{Engine, Status, Store};
+use super::hold::Holds;
 use super::ledger::{Accounts, Ledger};
 use super::line::{ModelLine, RequestKind};
 use super::parameters::{Parameters, Ps};
@@ -53,6 +54,7 @@ pub struct World {
     pub(super) chosen: Cell<Option<usize>>,
     pub(super) ledger: Ledger,
     pub(super) tracer: Tracer,
+    pub(super) holds: Holds,
     pub(super) engine: RefCell<Engine>,
 }
 
@@ -111,6 +113,7 @@ impl World {
             chosen: Cell::new(None),
             ledger: Ledger::default(),
             tracer: Tracer::default(),
+            holds: Holds::default(),
             engine: RefCell::new(Engine::new(parameters, places)),
         })
     }
@@ -574,6 +577,7 @@ impl World {
     /// The running core is done.
     pub(super) fn finish(&self, core: usize) {
         self.drain();
+        self.forget_holds(core);
         let mut engine = self.engine.borrow_mut();
         engine.leave(core, self.clock(), Status::Done);
         engine.cores[core].yielder = ptr::null();
