@@ -251,19 +251,6 @@ impl World {
         }
     }
 
-    /// A fault of the running core begins.
-    pub(super) fn begin_fault(&self) {
-        self.tracer.begin(self.core());
-        if self.tracer.is_on(self.core()) {
-            self.look_again();
-        }
-    }
-
-    /// A fault of the running core ends; `wanted`: it is one of those to be traced.
-    pub(super) fn end_fault(&self, wanted: bool) {
-        self.tracer.end(self.core(), wanted);
-    }
-
     fn read_now(&self, line: &ModelLine, word: usize) -> u64 {
         if self.direct.get() {
             return line.state(self, |_| line.word(word).load(Relaxed));
