@@ -11,7 +11,7 @@ use faultstorm::workload::{self, Limits, Until, Workload};
 
 /// Faults of each storm of the long test, over all threads, unless `FAULTSTORM_FAULTS` says
 /// otherwise (`scripts/sanitize`: a million).
-const MANY_FAULTS: u64 = 40_000;
+const MANY_FAULTS: u64 = 8_000;
 
 fn parse(text: &str) -> Workload {
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
@@ -199,7 +199,7 @@ fn a_file_system_may_refuse_speculation() {
 
 #[test]
 fn one_thread_transfers_nothing_and_two_on_one_line_do() {
-    let workload = parse(&ANON.replace("write", "read").replace("16MiB", "64MiB"));
+    let workload = parse(&ANON.replace("write", "read").replace("16MiB", "32MiB"));
     let per_fault = |name: &str, threads| {
         let entry = faultstorm::strategy::find(name).expect("it is in the table");
         let until = Until::Rounds(4);
@@ -224,7 +224,7 @@ fn shipped_workloads_balance_under_every_strategy() {
         let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
         let limits = Limits { memory_bytes: 16 << 30 };
         let workload = workload::parse(name, name, text, &names, &limits).expect("it is shipped");
-        let faults = if workload.may_wait() { 2000 } else { MANY_FAULTS };
+        let faults = if workload.may_wait() { 1000 } else { MANY_FAULTS };
         let faults =
             std::env::var("FAULTSTORM_FAULTS").map_or(faults, |n| n.parse().expect("a number"));
         for entry in STRATEGIES.iter().filter(|entry| (entry.refuses)(&workload).is_none()) {

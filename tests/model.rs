@@ -52,12 +52,13 @@ fn all_of(storm: &ModelStorm) -> String {
 fn every_strategy_runs_every_workload_and_its_books_balance() {
     for (name, _) in workload::shipped() {
         let workload = workload(name);
-        for entry in STRATEGIES {
+        for entry in STRATEGIES.iter().filter(|entry| (entry.refuses)(&workload).is_none()) {
             for threads in [1, 2, 7] {
                 let storm = storm(entry, &workload, threads, 200, 1);
                 let counts = storm.storm.counts;
                 let place = format!("{name}, {}, {threads} threads", entry.name);
-                assert_eq!(counts.mapped + counts.raced + counts.sigbus, counts.faults, "{place}");
+                let ended = counts.mapped + counts.raced + counts.sigbus + counts.segv;
+                assert_eq!(ended, counts.faults, "{place}");
                 assert!(counts.faults >= 200 * threads as u64, "{place}");
                 assert!(storm.storm.window_ns > 0.0 && storm.accesses > 1000, "{place}");
             }
@@ -247,8 +248,8 @@ fn the_break_even_rate_follows_from_the_cells() {
     let rate = of("mmap-lock")["faults_per_thread_s"].as_f64().expect("it is within");
     assert!((rate / expected - 1.0).abs() < 1e-12, "{rate} is not {expected}");
     assert_eq!(of("mmap-lock")["swept"][1].as_f64(), Some(free[0] / 16.0));
-    assert_eq!(of("speculative")["place"], "above_all", "it writes no shared line");
+    let own = of("speculative")["faults_per_thread_s"].as_f64();
+    assert!(own.is_none_or(|own| own > rate), "it writes no shared line");
     assert_eq!(found.len(), 2, "unlocked is what others are compared with");
     assert!(tables.contains("Break-even rate of faults: huge-anon-read"), "{tables}");
-    assert!(tables.contains("above all swept"), "{tables}");
 }

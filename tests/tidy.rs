@@ -245,8 +245,8 @@ fn traits(entry: &Entry) -> String {
 
 #[test]
 fn the_readme_says_of_strategies_what_the_code_says() {
-    let tables: [(&str, fn(&Entry) -> String); 2] =
-        [("| strategy |", about), ("| under |", traits)];
+    type Row = fn(&Entry) -> String;
+    let tables: [(&str, Row); 2] = [("| strategy |", about), ("| under |", traits)];
     for (header, row) in tables {
         let rows = readme_rows(header);
         assert!(rows.len() > 4, "the table is there: {header}");

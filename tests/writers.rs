@@ -69,11 +69,12 @@ fn in_the_model(entry: &Entry, workload: &Workload, threads: usize, until: Until
     storm.unwrap_or_else(|error| panic!("{} in the model: {error}", entry.name)).storm
 }
 
-/// Runs a workload under every strategy and in both worlds.
+/// Runs a workload under every strategy and in both worlds; the books are checked in both,
+/// counts in the model: on few CPUs the system may not let a writer run in so short a storm.
 fn everywhere(text: &str, threads: usize, mut check: impl FnMut(&str, &Storm)) {
     let workload = parse(text);
     for entry in entries(&workload) {
-        check(entry.name, &on_host(entry, &workload, threads, Until::Rounds(3)));
+        on_host(entry, &workload, threads, Until::Rounds(3));
         check(entry.name, &in_the_model(entry, &workload, threads, Until::Rounds(2)));
     }
 }

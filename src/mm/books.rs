@@ -2,7 +2,7 @@
 //!
 //! A storm whose books do not balance is an error, never a result.
 
-use super::addr::{ENTRIES, PAGE_BYTES, Pfn, Pte, Vaddr};
+use super::addr::{ENTRIES, PAGE_BYTES, Pfn, Pte, TABLE_SPAN, Vaddr};
 use super::frames::ANON;
 use super::page_cache::File;
 use super::page_table::TableId;
@@ -12,6 +12,7 @@ use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
 use crate::mm::layout::Layout;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Words of a page that a touch may write: not the first, which says where the
 /// content came from, and one by page, so that a page that was not cleared shows.
@@ -111,6 +112,15 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         Ok(census)
     }
 
+    /// Whether any VMA reaches into a range.
+    fn is_mapped(&self, range: Range<Vaddr>) -> bool {
+        let mut reaches = false;
+        self.tree.for_each_in(self.field(L::MM.mt_root), range.start, range.end, |vma| {
+            reaches |= self.vmas.get(vma).range().0 < range.end;
+        });
+        reaches
+    }
+
     fn count_tables(&self, table: TableId, levels: u32) -> u64 {
         let children = (0..ENTRIES).filter_map(|index| self.tables.get(table).child(index));
         children.map(|t| if levels > 1 { 1 + self.count_tables(t, levels - 1) } else { 1 }).sum()
@@ -118,6 +128,9 @@ impl<M: Machine, L: Layout> Mm<M, L> {
 
     /// Checks every pte of a table; the frames that they map, in order.
     fn check_table(&self, id: TableId, base: u64) -> Result<Vec<Pfn>, String> {
+        if !self.is_mapped(Vaddr(base)..Vaddr(base + TABLE_SPAN)) {
+            return Err(format!("a page table at {base:#x}, no VMA"));
+        }
         let mut mapped = Vec::with_capacity(ENTRIES);
         for index in 0..ENTRIES {
             let pte = Pte(self.tables.get(id).entry(index).load(Ordering::Relaxed));

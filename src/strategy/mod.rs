@@ -19,7 +19,14 @@ mod vm_refcnt;
 mod vma_refcount;
 
 pub use self::entry::Entry;
+pub use self::hazard::Hazard;
+pub use self::mmap_lock::MmapLock;
+pub use self::per_vma_lock::{Apart, Embedded, PerVmaLock};
 pub use self::space::Space;
+pub use self::speculative::Speculative;
+pub use self::speculative_vma::SpeculativeVma;
+pub use self::vm_refcnt::VmRefcnt;
+pub use self::vma_refcount::VmaRefcount;
 
 use self::counted::{Attached, CountedWords};
 use self::entry::entry;

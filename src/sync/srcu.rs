@@ -223,18 +223,19 @@ mod tests {
 
     #[test]
     fn one_that_began_after_the_flip_holds_up_nobody() {
-        let (cores, waiters) = (Cores::new(2), Waiters::<Host>::new(2));
+        let waiters = Waiters::<Host>::new(2);
+        let on = |core| enter(&Cores::new(2), core);
         let srcu = Srcu::<Host, u32>::new(2);
         let mut done = Vec::new();
-        let core = enter(&cores, 0);
+        let core = on(0);
         let early = srcu.read();
         srcu.call(&waiters, 7);
         srcu.advance(&waiters, &mut done);
         drop(core);
-        let core = enter(&cores, 1);
+        let core = on(1);
         let late = srcu.read();
         drop(core);
-        let _core = enter(&cores, 0);
+        let _core = on(0);
         drop(early);
         srcu.advance(&waiters, &mut done);
         assert_eq!(done, [7], "the late reader is of the other rank");

@@ -43,6 +43,14 @@ pub(super) enum Status {
     Interrupting {
         victim: u16,
     },
+    /// At a point, by a test.
+    Held {
+        point: usize,
+    },
+    /// Until a core is held.
+    Watching {
+        core: usize,
+    },
     Done,
 }
 
@@ -548,6 +556,8 @@ impl Engine {
                 Status::Interrupting { victim } => {
                     format!("waits for core {victim}, whose interrupts are off, to answer")
                 }
+                Status::Held { point } => format!("is held at point {point}"),
+                Status::Watching { core } => format!("waits until core {core} is held"),
             };
             Some(format!("core {number}, at {} ns: {what}", core.clock / 1000))
         };

@@ -7,6 +7,7 @@
 //! | `sharers.rs` | a set of cores, small |
 //! | `line.rs` | a line: words, directory, queue |
 //! | `engine.rs` | requests, grants, store buffers |
+//! | `hold.rs` | cores that a test holds at points of the code |
 //! | `interrupts.rs` | shootdowns, and who answers them |
 //! | `world.rs` | the running core: hits, turns, waiting |
 //! | `run.rs`, `stack.rs`, `queue.rs` | coroutines, their stacks, whose turn it is |
@@ -14,6 +15,7 @@
 
 mod directory;
 mod engine;
+mod hold;
 mod interrupts;
 mod ledger;
 mod line;
@@ -68,6 +70,21 @@ pub fn begin_fault() {
 /// A fault of the running core ends; `wanted`: it is one of those to be traced.
 pub fn end_fault(wanted: bool) {
     current().end_fault(wanted);
+}
+
+/// `core` stops when it comes to `point` next, until it is [released](release).
+pub fn hold(core: usize, point: usize) {
+    current().hold(core, point);
+}
+
+/// Waits until `core` is held; false where it has ended, or was released, without.
+pub fn wait_until_held(core: usize) -> bool {
+    current().wait_until_held(core)
+}
+
+/// Lets `core` go on from where it is held.
+pub fn release(core: usize) {
+    current().release(core);
 }
 
 /// Starts recording from nothing.
@@ -142,6 +159,11 @@ impl Machine for Model {
 
     fn now_ns() -> u64 {
         current().clock() / 1000
+    }
+
+    #[inline(always)]
+    fn point(point: usize) {
+        current().at_point(point);
     }
 
     #[inline(always)]
@@ -431,6 +453,35 @@ mod tests {
         let Err(Halt::Deadlock(cores)) = halted else { panic!("nobody can go on") };
         assert!(cores[0].contains("core 0") && cores[0].contains("sleeps"), "{cores:?}");
         assert!(cores[1].contains("spins on test.line (b)"), "{cores:?}");
+    }
+
+    #[test]
+    fn a_core_is_held_until_it_is_released_and_a_deadlock_names_its_point() {
+        let run = |releases: bool| {
+            let world = World::new(&MACHINE, &places(2));
+            let _here = world.enter();
+            world.run(move |core| match core {
+                0 => {
+                    hold(0, 7);
+                    Model::point(6);
+                    Model::point(7);
+                    Model::point(7);
+                    Model::now_ns()
+                }
+                _ => {
+                    current().advance(1_000);
+                    assert!(wait_until_held(0), "it comes to its point");
+                    Model::sleep_ns(5_000);
+                    if releases {
+                        release(0);
+                    }
+                    Model::now_ns()
+                }
+            })
+        };
+        assert!(matches!(run(true).as_deref(), Ok([released, now]) if released == now));
+        let Err(Halt::Deadlock(cores)) = run(false) else { panic!("nobody releases it") };
+        assert!(cores[0].ends_with("is held at point 7"), "{cores:?}");
     }
 
     #[test]

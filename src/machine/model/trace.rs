@@ -2,6 +2,7 @@
 
 use super::directory::Found;
 use super::parameters::Ps;
+use super::world::World;
 use crate::machine::{LineName, Work};
 use std::cell::{Cell, RefCell};
 
@@ -83,5 +84,20 @@ impl Tracer {
     /// The fault that was kept; empty where none was.
     pub fn kept(&self) -> Vec<Traced> {
         if self.core.get().is_some() { Vec::new() } else { self.steps.borrow().clone() }
+    }
+}
+
+impl World {
+    /// A fault of the running core begins.
+    pub(super) fn begin_fault(&self) {
+        self.tracer.begin(self.core());
+        if self.tracer.is_on(self.core()) {
+            self.look_again();
+        }
+    }
+
+    /// A fault of the running core ends; `wanted`: it is one of those to be traced.
+    pub(super) fn end_fault(&self, wanted: bool) {
+        self.tracer.end(self.core(), wanted);
     }
 }

@@ -7,6 +7,7 @@
 
 use super::directory::Need;
 use super::engine::{Engine, Status, Store};
+use super::hold::Holds;
 use super::ledger::{Accounts, Ledger};
 use super::line::{ModelLine, RequestKind};
 use super::parameters::{Parameters, Ps};
@@ -53,6 +54,7 @@ pub struct World {
     pub(super) chosen: Cell<Option<usize>>,
     pub(super) ledger: Ledger,
     pub(super) tracer: Tracer,
+    pub(super) holds: Holds,
     pub(super) engine: RefCell<Engine>,
 }
 
@@ -111,6 +113,7 @@ impl World {
             chosen: Cell::new(None),
             ledger: Ledger::default(),
             tracer: Tracer::default(),
+            holds: Holds::default(),
             engine: RefCell::new(Engine::new(parameters, places)),
         })
     }
@@ -246,19 +249,6 @@ impl World {
             let ps = self.clock() - from_ps;
             self.tracer.push(Traced { step: Step::Work(work), at: None, found: None, from_ps, ps });
         }
-    }
-
-    /// A fault of the running core begins.
-    pub(super) fn begin_fault(&self) {
-        self.tracer.begin(self.core());
-        if self.tracer.is_on(self.core()) {
-            self.look_again();
-        }
-    }
-
-    /// A fault of the running core ends; `wanted`: it is one of those to be traced.
-    pub(super) fn end_fault(&self, wanted: bool) {
-        self.tracer.end(self.core(), wanted);
     }
 
     fn read_now(&self, line: &ModelLine, word: usize) -> u64 {
@@ -574,6 +564,7 @@ impl World {
     /// The running core is done.
     pub(super) fn finish(&self, core: usize) {
         self.drain();
+        self.forget_holds(core);
         let mut engine = self.engine.borrow_mut();
         engine.leave(core, self.clock(), Status::Done);
         engine.cores[core].yielder = ptr::null();

@@ -133,6 +133,7 @@ impl<'a, M: Machine> Walk<'a, M> {
     #[inline(always)]
     pub fn lock_stable<L: Layout>(self, mm: &'a Mm<M, L>) -> Option<PteSlot<'a, M>> {
         let table = mm.tables.get(self.page_table()?);
+        M::point(point::BEFORE_PTL);
         let slot = PteSlot { table, addr: self.addr, _ptl: table.lock(&mm.waiters) };
         M::mark(stage::LOCK);
         Some(slot)

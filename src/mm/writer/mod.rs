@@ -24,9 +24,9 @@ use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
 use std::ops::Range;
 
-/// VMAs and tree nodes that an operation may take at the most: those of a piece's two ends,
-/// each with the way down to it.
-pub const VMAS_NEEDED: usize = 4;
+/// VMAs and tree nodes that operations may take: those of a piece's two ends, each with the
+/// way down to it, of every writer that has looked and not yet begun.
+pub const VMAS_NEEDED: usize = 64;
 const NODES_NEEDED: usize = 64;
 /// How long a writer that finds too few waits at a time for a grace period to end.
 const GRACE_WAIT_NS: u64 = 1_000;
