@@ -115,6 +115,14 @@ fn dense_first_touch_is_one_fault_a_page() {
             assert_eq!((counts.mapped, counts.pages_mapped), (3 * 4096, 3 * 4096));
             assert_eq!(kind(&counts, Kind::AnonWrite), counts.faults);
             assert_eq!(storm.rounds, 3);
+            // Nothing is waited for: what is done again is what fell back.
+            let again = counts.fallbacks.iter().sum::<u64>();
+            assert_eq!(counts.attempts, counts.faults + again, "{}", entry.name);
+            let no_table = fallbacks(&counts, Fallback::Pmd) + fallbacks(&counts, Fallback::Pud);
+            let allocates = entry.traits.allocates_tables.starts_with("yes");
+            assert!(!allocates || no_table == 0, "{}: {counts:?}", entry.name);
+            // 8 tables a round; alone, some do not try.
+            assert!(allocates || threads == 1 || again >= 3 * 8, "{}: {counts:?}", entry.name);
         }
     }
 }
@@ -170,10 +178,72 @@ fn misses_are_read_once_by_whoever_comes_first() {
     }
 }
 
+/// Kinds that a strategy ends on its own path where page tables, an `anon_vma` and the
+/// cached pages are there: A, B: read and write of anonymous memory; C, D: read of a file
+/// with and without those around; F: private write; G: shared write; H: write of what was
+/// only read. The others fall back, always.
+const ENDED: [(&str, &str); 18] = [
+    ("unlocked", "ABCDFGH"),
+    ("mmap-lock", "ABCDFGH"),
+    ("mmap-lock:6.2", "ABCDFGH"),
+    ("mmap-lock:blind-cas", "ABCDFGH"),
+    ("vma-refcount", "ABCDFGH"),
+    ("speculative", "ABCDFH"),
+    ("speculative:refcount", "ABCDFH"),
+    ("speculative:fields", "ABCDFH"),
+    // Reads alone never make the `anon_vma` that they ask for.
+    ("speculative-vma", "BH"),
+    ("speculative-vma:rwlock", "BH"),
+    ("hazard", "ABCDFH"),
+    ("srcu", "ABCDFH"),
+    ("srcu:tables", "ABCDFH"),
+    ("rcu-map-pages", "ABCDFGH"),
+    ("per-vma-lock", "ABCDFGH"),
+    ("per-vma-lock:embedded", "ABCDFGH"),
+    ("per-vma-lock:6.4", "BH"),
+    ("vm-refcnt", "ABCDFGH"),
+];
+
+/// A workload for each of those kinds. Tables stay from round to round.
+fn workloads_by_kind() -> [(char, Kind, Workload); 7] {
+    let zap = |text: &str| parse(&format!("reset = \"zap\"\n{text}"));
+    let reads = ANON.replace(r#"access = "write""#, r#"access = "read""#);
+    let then_writes = ANON.split_once("[[op]]").expect("it has an operation").1;
+    let writes = FILE.replace(r#"prot = "read""#, r#"prot = "read-write""#);
+    let writes = writes.replace(r#"access = "read""#, r#"access = "write""#);
+    let shared = writes.replace("[[op]]", "sharing = \"shared\"\n[[op]]");
+    [
+        ('A', Kind::AnonRead, zap(&reads)),
+        ('B', Kind::AnonWrite, zap(ANON)),
+        ('C', Kind::FileReadAround, zap(FILE)),
+        ('D', Kind::FileRead, zap(&FILE.replace("order = 4", "order = 0"))),
+        ('F', Kind::PrivateWrite, zap(&writes)),
+        ('G', Kind::SharedWrite, zap(&shared)),
+        ('H', Kind::WpCopy, zap(&format!("{reads}[[op]]{then_writes}"))),
+    ]
+}
+
+#[test]
+fn each_kind_ends_where_its_strategy_says() {
+    for (letter, its_kind, workload) in workloads_by_kind() {
+        for (name, ended) in ENDED {
+            let entry = faultstorm::strategy::find(name).expect("it is in the table");
+            let counts = storm(entry, &workload, 2, Until::Rounds(4), false).counts;
+            let fell_back = counts.fallbacks.iter().sum::<u64>();
+            assert!(kind(&counts, its_kind) > 0, "{letter} under {name}: {counts:?}");
+            if ended.contains(letter) {
+                assert!(fell_back * 4 < counts.faults, "{letter} under {name}: {counts:?}");
+            } else {
+                assert_eq!(fell_back, counts.faults, "{letter} under {name}");
+            }
+        }
+    }
+}
+
 #[test]
 fn speculation_falls_back_once_a_table_and_never_alone() {
     let workload = parse(ANON);
-    for name in ["speculative", "speculative:refcount"] {
+    for name in ["speculative", "speculative:refcount", "speculative:fields"] {
         let entry = faultstorm::strategy::find(name).expect("it is in the table");
         let counts = storm(entry, &workload, 2, Until::Rounds(4), false).counts;
         // 8 tables a round; the first of all finds the levels above missing too.

@@ -9,8 +9,11 @@ use faultstorm::sync::ref_lock::RefLock;
 use faultstorm::sync::rwlock::RwLock;
 use faultstorm::sync::seq_writers::SeqWriters;
 use faultstorm::sync::seqcount::SeqCount;
+use faultstorm::sync::spinlock::Waiters;
+use faultstorm::sync::srcu::Srcu;
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::fence;
+use loom::thread;
 
 /// An object, whether it is to be found, and a reader's own line.
 struct Taken {
@@ -226,4 +229,63 @@ fn a_spinning_writer_is_alone() {
     };
     let free = |taken: &Taken| assert_eq!(taken.line.load(0, Ordering::Relaxed), 0);
     on_cores(Taken::new, write, vec![read, read], free);
+}
+
+// Sleepable RCU: what a section found is not freed while it lasts.
+
+struct Kept {
+    taken: Taken,
+    srcu: Srcu<Loom, u32>,
+    waiters: Waiters<Loom>,
+}
+
+impl Kept {
+    fn new() -> Self {
+        Self { taken: Taken::new(), srcu: Srcu::new(2), waiters: Waiters::new(2) }
+    }
+}
+
+fn free_after_a_grace_period(kept: &Kept) {
+    kept.taken.line.store(FOUND, 0, Ordering::Relaxed);
+    kept.srcu.call(&kept.waiters, 0);
+    let mut done = Vec::new();
+    while done.is_empty() {
+        kept.srcu.advance(&kept.waiters, &mut done);
+        thread::yield_now();
+    }
+    kept.taken.change_it();
+}
+
+#[test]
+fn a_section_keeps_what_it_found() {
+    let read = |kept: &Kept| {
+        let _section = kept.srcu.read();
+        if kept.taken.line.load(FOUND, Ordering::Relaxed) == 1 {
+            kept.taken.use_it();
+        }
+    };
+    two_cores(Kept::new, free_after_a_grace_period, read, |_| {});
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn a_section_that_is_left_without_its_fence_keeps_nothing() {
+    // In word 0 of its line it counts itself in, in word 1 out.
+    let read = |taken: &Taken| {
+        taken.own.store(0, 1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if taken.line.load(FOUND, Ordering::Relaxed) == 1 {
+            taken.use_it();
+        }
+        taken.own.store(1, 1, Ordering::Relaxed);
+    };
+    let free = |taken: &Taken| {
+        taken.line.store(FOUND, 0, Ordering::Relaxed);
+        let left = taken.own.load(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if taken.own.load(0, Ordering::Relaxed) == left {
+            taken.change_it();
+        }
+    };
+    two_cores(Taken::new, free, read, |_| {});
 }
