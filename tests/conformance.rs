@@ -299,7 +299,8 @@ fn shipped_workloads_balance_under_every_strategy() {
             std::env::var("FAULTSTORM_FAULTS").map_or(faults, |n| n.parse().expect("a number"));
         for entry in STRATEGIES.iter().filter(|entry| (entry.refuses)(&workload).is_none()) {
             let counts = storm(entry, &workload, 2, Until::Faults(faults / 2), false).counts;
-            assert!(counts.faults >= faults / 2 * 2, "{name} under {}: {counts:?}", entry.name);
+            // Of two threads one may be a writer.
+            assert!(counts.faults >= faults / 2, "{name} under {}: {counts:?}", entry.name);
         }
     }
 }
