@@ -13,6 +13,7 @@ pub use machine::machine;
 use crate::host::topology::Topology;
 use crate::stats::median;
 use std::io;
+use std::thread;
 
 /// A number that was measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +63,14 @@ pub enum Probe {
 /// # Errors
 /// Where a thread cannot be pinned or started.
 pub fn measure(topology: &Topology, repeats: u32) -> io::Result<Vec<Measurement>> {
+    // Loops pin the thread that they run on: not the caller's, nor what it starts.
+    thread::scope(|scope| {
+        let measure = thread::Builder::new().spawn_scoped(scope, || here(topology, repeats))?;
+        measure.join().expect("loops do not panic")
+    })
+}
+
+fn here(topology: &Topology, repeats: u32) -> io::Result<Vec<Measurement>> {
     let cpus: Vec<usize> = topology.allowed().map(|cpu| cpu.id).collect();
     let mut probes: Vec<(Probe, &'static str, Vec<f64>)> =
         all(cpus.len()).map(|(probe, what)| (probe, what, Vec::new())).collect();
@@ -105,4 +114,19 @@ fn all(cpus: usize) -> impl Iterator<Item = (Probe, &'static str)> {
     ];
     let together = together.into_iter().filter(move |_| cpus > 1);
     alone.into_iter().chain(together)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::affinity;
+
+    #[test]
+    fn the_caller_may_run_where_it_could_before() {
+        let before = affinity::allowed_cpus().expect("the kernel says where we may run");
+        let topology = Topology::here().expect("the kernel says what there is");
+        let measured = measure(&topology, 1).expect("threads can be had");
+        assert!(measured.iter().all(|found| found.ns >= 0.0));
+        assert_eq!(affinity::allowed_cpus().ok(), Some(before));
+    }
 }
