@@ -4,7 +4,7 @@
 //! [`STRATEGIES`]. Command line, help, tests, benches and reports follow from the
 //! table.
 
-mod counted;
+mod attached;
 mod entry;
 mod hazard;
 mod mmap_lock;
@@ -28,7 +28,7 @@ pub use self::speculative_vma::SpeculativeVma;
 pub use self::vm_refcnt::VmRefcnt;
 pub use self::vma_refcount::VmaRefcount;
 
-use self::counted::{Attached, CountedWords};
+use self::attached::{Attached, CountedWords};
 use self::entry::entry;
 
 use crate::machine::Machine;

@@ -202,7 +202,7 @@ impl Scheme for Speculative<1, true> {
 impl Scheme for Speculative<0, false> {
     const NAME: &'static str = "speculative:fields";
     const SUMMARY: &'static str = "speculative, with the fields read from the VMA, not a copy";
-    const WHO: &'static str = "what a copy costs";
+    const WHO: &'static str = "asked about in the 2021 thread";
     const TRAITS: Traits = TRAITS;
 }
 
