@@ -241,3 +241,44 @@ fn pages_in_all_states_are_mapped_in_the_end() {
         });
     }
 }
+
+const PHASES: &str = r#"
+summary = "two groups that touch, one in each phase, beside a writer with a number of loops"
+[[vma]]
+name = "heap"
+size = "1MiB"
+[[group]]
+name = "first"
+threads = { weight = 1 }
+[[group]]
+name = "second"
+threads = { weight = 1 }
+[[group]]
+name = "writer"
+threads = 1
+loops = 2
+[[op]]
+group = "first"
+touch = { vma = "heap", access = "write" }
+[[op]]
+group = "second"
+phase = 2
+touch = { vma = "heap", access = "write", touches = 200 }
+[[op]]
+group = "writer"
+madvise_dontneed = { vma = "heap", length = "64KiB" }
+"#;
+
+/// Who does not touch is not waited for, and who touches in the first phase alone is.
+#[test]
+fn every_thread_that_touches_makes_its_touches() {
+    let workload = parse(PHASES);
+    for entry in entries(&workload) {
+        let until = Until::Touches(700);
+        let storms =
+            [on_host(entry, &workload, 2, until), in_the_model(entry, &workload, 2, until)];
+        for storm in storms {
+            assert_eq!(storm.counts.touches, 1400, "{}", entry.name);
+        }
+    }
+}
