@@ -71,11 +71,15 @@ fn in_the_model(entry: &Entry, workload: &Workload, threads: usize, until: Until
 
 /// Runs a workload under every strategy and in both worlds; the books are checked in both,
 /// counts in the model: on few CPUs the system may not let a writer run in so short a storm.
-fn everywhere(text: &str, threads: usize, mut check: impl FnMut(&str, &Storm)) {
+fn everywhere(text: &str, threads: usize, check: impl FnMut(&str, &Storm)) {
+    everywhere_until(text, threads, Until::Rounds(2), check);
+}
+
+fn everywhere_until(text: &str, threads: usize, until: Until, mut check: impl FnMut(&str, &Storm)) {
     let workload = parse(text);
     for entry in entries(&workload) {
-        on_host(entry, &workload, threads, Until::Rounds(3));
-        check(entry.name, &in_the_model(entry, &workload, threads, Until::Rounds(2)));
+        on_host(entry, &workload, threads, until);
+        check(entry.name, &in_the_model(entry, &workload, threads, until));
     }
 }
 
@@ -281,4 +285,30 @@ fn every_thread_that_touches_makes_its_touches() {
             assert_eq!(storm.counts.touches, 1400, "{}", entry.name);
         }
     }
+}
+
+const MAPPED_LATE: &str = r#"
+summary = "memory that is mapped in a round, and not when the next begins"
+reset = "zap"
+[[vma]]
+name = "heap"
+size = "40KiB"
+[[vma]]
+name = "late"
+size = "4MiB"
+mapped = false
+[[op]]
+touch = { vma = "heap", access = "write", slices = "shared" }
+[[op]]
+mmap = { vma = "late", slices = "shared" }
+[[op]]
+touch = { vma = "late", access = "write", slices = "shared", touches = 1 }
+"#;
+
+/// The second round ends before the mapping is made again: its table may not be there.
+#[test]
+fn no_table_stays_for_what_is_not_mapped_when_a_round_starts() {
+    everywhere_until(MAPPED_LATE, 2, Until::Touches(15), |name, storm| {
+        assert_eq!(storm.counts.touches, 30, "{name}");
+    });
 }
