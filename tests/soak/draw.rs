@@ -77,7 +77,7 @@ fn head(draw: &mut Draw, on_host: bool) -> String {
     let end = match draw.below(3) {
         0 => format!("duration = \"{}us\"", draw.pick(&[100, 300, 1000])),
         _ if on_host => format!("rounds = {}", 1 + draw.below(2)),
-        _ => format!("touches = {}", 20 + draw.below(180)),
+        _ => format!("touches = {}", 20 + draw.below(100)),
     };
     format!("reset = \"{reset}\"\nwarmup = \"{warmup}\"\n{end}\n")
 }

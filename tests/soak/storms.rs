@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 /// Threads for each CPU of this machine.
 const OVERSUBSCRIBED: usize = 4;
-const MODEL_THREADS_MAX: u64 = 64;
+/// Threads in the model: up to a power of two, which is up to 2 to this.
+const MODEL_THREADS_LOG_MAX: u64 = 6;
 /// Above it a workload storms without page bodies.
 const BODY_BYTES_MAX: u64 = 1 << 30;
 
@@ -113,7 +114,8 @@ impl<'a> Modelled<'a> {
         let machine = Machine::find(draw.pick(&names)).expect("it is shipped");
         let beside = plan::total_threads(workload, 1) - 1;
         let room = machine.parameters.shape.hardware_threads() - beside;
-        let threads = 1 + draw.below(MODEL_THREADS_MAX.min(room as u64)) as usize;
+        let most = 2 << draw.below(MODEL_THREADS_LOG_MAX);
+        let threads = 1 + draw.below(most.min(room as u64)) as usize;
         let placement = match draw.below(3) {
             0 => Placement::Compact,
             1 => Placement::Smt,
