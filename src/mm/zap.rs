@@ -147,8 +147,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
                 self.free_below(core, child, levels - 1);
             }
             self.tables.get(table).entry(index).store(0, Ordering::Release);
-            let pgtables_bytes = self.field(L::MM.pgtables_bytes);
-            pgtables_bytes.fetch_sub(PAGE_BYTES, Ordering::Relaxed);
+            self.uncount_table();
             core.give_table(self, child);
         }
     }
