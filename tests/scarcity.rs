@@ -31,6 +31,12 @@ fn operations_on_all_pieces<S: Strategy<Host>>() {
     let _core = enter(&cores, 0);
     let config = Config {
         cores: 1,
+        nodes: vec![0],
+        lru: true,
+        memcg_depth: 1,
+        rss: true,
+        pgtables_bytes: true,
+        split_pmd_locks: true,
         frames: 64,
         tables: 64,
         vmas: PAGES as u32 + VMAS_SPARE,

@@ -159,7 +159,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         table: TableId,
     ) {
         self.tables.get(parent).entry(index).store(0, Ordering::Release);
-        self.field(L::MM.pgtables_bytes).fetch_sub(PAGE_BYTES, Ordering::Relaxed);
+        self.uncount_table();
         core.give_table(self, table);
     }
 }

@@ -106,8 +106,11 @@ fn r11_truncate_leaves_nothing_mapped() {
 /// R12: a translation is used after its page was freed.
 #[test]
 fn r12_no_stale_translation_is_used() {
+    // A page in the batch of another core is not freed by who zaps it.
+    let before = &[Step::Write(1), Step::DrainLru];
     let fault = &[Step::Write(0), Step::Read(1)];
-    let script = Script { fault, ..write(point::AFTER_PAGE_ALLOC, &[Step::Dontneed(1, 2)]) };
+    let writer = &[Step::Dontneed(1, 2)];
+    let script = Script { before, fault, ..write(point::AFTER_PAGE_ALLOC, writer) };
     all_stand(&script);
     stands::<{ twins::SOUND }>(&script);
     let said = play::<Deaf, Twin<{ twins::SOUND }>>(&script).expect_err("nobody answers");

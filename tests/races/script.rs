@@ -38,6 +38,8 @@ pub enum Step {
     Fork,
     /// What waits for readers to leave is freed, as far as they have left.
     Reclaim,
+    /// Folios leave the core's batch for their list.
+    DrainLru,
 }
 
 /// A race: core 0 faults and is held at a point; meanwhile core 1 writes, until it is done
@@ -71,6 +73,12 @@ fn mapping(script: &Script, from: u64, to: u64) -> Mapping {
 fn space<M: Machine, S: Strategy<M>>(script: &Script, cores: usize) -> Space<M, S> {
     let config = Config {
         cores,
+        nodes: (0..cores).map(|core| core % 2).collect(),
+        lru: true,
+        memcg_depth: 1,
+        rss: true,
+        pgtables_bytes: true,
+        split_pmd_locks: true,
         frames: 4096,
         tables: 256,
         vmas: 64,
@@ -120,6 +128,7 @@ fn perform<M: Machine, S: Strategy<M>>(
         Step::Read(page) => return touch(space, core, page, Access::Read),
         Step::Write(page) => return touch(space, core, page, Access::Write),
         Step::Reclaim => return (0..64).for_each(|_| core.flush_deferred()),
+        Step::DrainLru => return core.drain_lru(space),
         Step::Mmap(from, to) => writer.mmap(&mapping(script, from, to)),
         Step::Munmap(from, to) => writer.munmap(&range(from, to)),
         Step::Mprotect(from, to, writable) => writer.mprotect(&range(from, to), writable),

@@ -70,7 +70,8 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
         let source = mm.table_with_entry(from, Level::Pmd).expect("a table has a parent");
         let entry = |pmd: TableId, addr: Vaddr| mm.tables.get(pmd).entry(addr.index(Level::Pmd));
         let _source = mm.lock_of_entries(source, Level::Pmd);
-        let _target = (source != target).then(|| mm.lock_of_entries(target, Level::Pmd));
+        let other = source != target && mm.config.split_pmd_locks;
+        let _target = other.then(|| mm.lock_of_entries(target, Level::Pmd));
         if entry(target, to).load(Ordering::Relaxed) != 0 {
             return false;
         }
