@@ -8,11 +8,16 @@ use faultstorm::storm::plan::total_threads;
 use faultstorm::storm::{ModelSpec, ModelStorm};
 use faultstorm::strategy::{Entry, STRATEGIES, find};
 use faultstorm::workload::{self, Kernel, Limits, Until, Workload};
+use rayon::prelude::*;
 use serde_json::Value;
 use std::process::{Command, Output};
 
 fn workload(name: &str) -> Workload {
     let (_, text) = workload::shipped().iter().find(|(n, _)| *n == name).expect("it is shipped");
+    read(name, text)
+}
+
+fn read(name: &str, text: &str) -> Workload {
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
     workload::parse(name, name, text, &names, &Limits { memory_bytes: u64::MAX })
         .expect("a shipped workload is right")
@@ -51,10 +56,14 @@ fn all_of(storm: &ModelStorm) -> String {
 
 #[test]
 fn every_strategy_runs_every_workload_and_its_books_balance() {
-    for (name, _) in workload::shipped() {
-        let workload = workload(name);
-        for entry in STRATEGIES.iter().filter(|entry| (entry.refuses)(&workload).is_none()) {
-            for threads in [1, 2, 7] {
+    for (name, text) in workload::shipped() {
+        // Large page caches take longer to fill than all storms here.
+        let text = text.replace("16GiB", "1GiB").replace("256MiB", "32MiB");
+        let workload = read(name, &text);
+        let may_run: Vec<_> =
+            STRATEGIES.iter().filter(|entry| (entry.refuses)(&workload).is_none()).collect();
+        may_run.par_iter().for_each(|entry| {
+            for threads in [1, 6] {
                 let storm = storm(entry, &workload, threads, 200, 1);
                 let counts = storm.storm.counts;
                 let place = format!("{name}, {}, {threads} threads", entry.name);
@@ -64,7 +73,7 @@ fn every_strategy_runs_every_workload_and_its_books_balance() {
                 assert!(counts.faults >= 200, "{place}");
                 assert!(storm.storm.window_ns > 0.0 && storm.accesses > 1000, "{place}");
             }
-        }
+        });
     }
 }
 

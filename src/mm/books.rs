@@ -114,7 +114,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     }
 
     /// Whether any VMA reaches into a range.
-    fn is_mapped(&self, range: Range<Vaddr>) -> bool {
+    pub(super) fn is_mapped(&self, range: Range<Vaddr>) -> bool {
         let mut reaches = false;
         self.tree.for_each_in(self.field(L::MM.mt_root), range.start, range.end, |vma| {
             reaches |= self.vmas.get(vma).range().0 < range.end;

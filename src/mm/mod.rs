@@ -12,6 +12,7 @@ mod ensure;
 pub mod exit;
 pub mod fault;
 pub mod frames;
+mod grace;
 pub mod hooks;
 pub mod layout;
 pub mod locked;

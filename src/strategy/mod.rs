@@ -25,6 +25,7 @@ pub use self::per_vma_lock::{Apart, Embedded, PerVmaLock};
 pub use self::space::Space;
 pub use self::speculative::Speculative;
 pub use self::speculative_vma::SpeculativeVma;
+pub use self::srcu::SrcuFaults;
 pub use self::vm_refcnt::VmRefcnt;
 pub use self::vma_refcount::VmaRefcount;
 

@@ -8,7 +8,7 @@ use faultstorm::mm::fault::{Access, End, Request};
 use faultstorm::mm::frames::Arena;
 use faultstorm::mm::page_cache::{File, PageState};
 use faultstorm::mm::vma::{Mapping, flag};
-use faultstorm::mm::writer::{VMAS_NEEDED, Writer};
+use faultstorm::mm::writer::Writer;
 use faultstorm::mm::{Config, Core};
 use faultstorm::strategy::{Space, Strategy};
 use std::ops::Range;
@@ -81,7 +81,7 @@ fn space<M: Machine, S: Strategy<M>>(script: &Script, cores: usize) -> Space<M, 
         split_pmd_locks: true,
         frames: 4096,
         tables: 256,
-        vmas: 2 * VMAS_NEEDED as u32,
+        vmas: 64,
         entry_prefetch: false,
         real_body: true,
         source_may_change: true,

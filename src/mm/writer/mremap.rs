@@ -14,7 +14,6 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
     /// Moves what is mapped in a range to `to`; false where nothing is, or something is
     /// mapped there.
     pub fn mremap(&mut self, from: &Range<Vaddr>, to: Vaddr) -> bool {
-        self.wait_for_memory();
         let lock = self.mm.mmap_lock().write();
         let target = to..Vaddr(to.0 + (from.end.0 - from.start.0));
         if self.vmas_in(from).is_empty() || !self.vmas_in(&target).is_empty() {
