@@ -162,7 +162,7 @@ fn leaves_toml_to_its_readers(source: &Source) -> Vec<String> {
 }
 
 /// Modules of `strategy/` that hold no strategy.
-const COMMON: [&str; 3] = ["counted", "entry", "space"];
+const COMMON: [&str; 3] = ["attached", "entry", "space"];
 
 /// Strategies by the module that holds each.
 fn strategy_modules() -> Vec<String> {

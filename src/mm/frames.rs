@@ -133,6 +133,12 @@ impl<M: Machine> Folio<M> {
         Word::new(&self.0, 3)
     }
 
+    /// Which page of the file it is.
+    #[inline(always)]
+    pub fn index(&self) -> Word<'_, M::Line> {
+        Word::new(&self.0, 4)
+    }
+
     /// Makes it a free frame's: no reference, no mapping.
     #[inline(always)]
     pub fn forget(&self) {

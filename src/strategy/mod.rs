@@ -21,10 +21,12 @@ mod vma_refcount;
 pub use self::entry::Entry;
 pub use self::hazard::Hazard;
 pub use self::mmap_lock::MmapLock;
-pub use self::per_vma_lock::{Apart, Embedded, PerVmaLock};
+pub use self::per_vma_lock::{Apart, Embedded, Linux6_4, PerVmaLock};
+pub use self::rcu_map_pages::RcuMapPages;
 pub use self::space::Space;
 pub use self::speculative::Speculative;
 pub use self::speculative_vma::SpeculativeVma;
+pub use self::srcu::SrcuFaults;
 pub use self::vm_refcnt::VmRefcnt;
 pub use self::vma_refcount::VmaRefcount;
 
