@@ -2,8 +2,8 @@
 
 use crate::script::{ANON, END, FILE, Maps, Script, Shape, Step, TABLE};
 use crate::shipped::all_stand;
-use crate::twins::reference::{self, Referenced};
 use crate::twins::refcnt::{self, Refcnt};
+use crate::twins::reference::{self, Referenced};
 use crate::twins::sequence::Sequence;
 use crate::twins::speculative::{self, Twin};
 use crate::{caught, stands};
@@ -38,8 +38,12 @@ fn r22_two_writers_of_a_vma_are_noticed() {
     stands::<Sequence<true>>(&alone);
     caught::<Sequence<false>>(&alone, "a pte at");
     // mremap does the same, and writes to the new VMA; truncate zaps beside it.
-    let turns =
-        vec![(0, point::AFTER_LOOKUP), (1, point::TABLE_ZAPPED), (2, point::TABLE_ZAPPED), (0, END)];
+    let turns = vec![
+        (0, point::AFTER_LOOKUP),
+        (1, point::TABLE_ZAPPED),
+        (2, point::TABLE_ZAPPED),
+        (0, END),
+    ];
     let (mremap, truncate) = (&[Step::Mremap(0, 8, 4 * TABLE)], &[Step::Truncate(4)]);
     let both = Script::turns(turns, FILE, vec![&[Step::Read(0)], mremap, truncate]);
     all_stand(&both);

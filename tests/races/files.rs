@@ -43,9 +43,8 @@ fn r11_truncate_leaves_nothing_mapped() {
     stands::<FileRead<{ file::SOUND }>>(&Script { before: &[], ..read.clone() });
     caught::<FileRead<{ file::NO_RECHECK }>>(&Script { before: &[], ..read }, "ends before it");
     // A private copy is made when the ptes were zapped, and the page not yet removed.
-    let truncate = |again: &'static [Step]| {
-        Script::at(point::FOLIO_LOCKED, FILE, &[Step::Write(9)], again)
-    };
+    let truncate =
+        |again: &'static [Step]| Script::at(point::FOLIO_LOCKED, FILE, &[Step::Write(9)], again);
     let twice = truncate(&[Step::Other(Other::Truncate(4, true))]);
     stands::<MmapLock<Linux7_2>>(&twice);
     let once = truncate(&[Step::Other(Other::Truncate(4, false))]);

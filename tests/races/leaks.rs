@@ -31,7 +31,10 @@ fn reasons() -> Vec<(Fallback, Script)> {
         (F::Unmapped, touch(ANON, &[Step::Read(3 * TABLE)])),
         (F::NoSpeculate, touch(SHARED, &[Step::Write(0)])),
         (F::VmaCopy, write(point::AFTER_COPY, protect)),
-        (F::AccessError, Script::at(END, ANON, &[Step::Mprotect(0, 8, false), Step::Write(0)], &[])),
+        (
+            F::AccessError,
+            Script::at(END, ANON, &[Step::Mprotect(0, 8, false), Step::Write(0)], &[]),
+        ),
         (F::Pud, Script { before: &[], ..touch(ANON, &[Step::Read(0)]) }),
         (F::Pmd, touch(ANON, &[Step::Write(TABLE)])),
         (F::AnonVma, Script { before: &[Step::Read(1)], ..touch(ANON, &[Step::Write(0)]) }),

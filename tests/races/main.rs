@@ -5,8 +5,8 @@
 //! Numbers are those of the catalogue in ARCHITECTURE.md, "Races".
 
 mod catalogue;
-mod files;
 mod fields;
+mod files;
 mod leaks;
 mod play;
 mod reclaim;

@@ -78,7 +78,7 @@ fn play_core<M: Machine, S: Strategy<M>>(
     space: &Space<M, S>,
     number: usize,
 ) -> Result<Ended, String> {
-    let mut core = Core::new(&**space, script.space.pages() as usize);
+    let mut core = Core::new(&**space, 0);
     let (mut held, mut ns) = (true, 0);
     if number == script.cores.len() {
         held = direct::<M>(script);

@@ -15,8 +15,10 @@ use std::ops::Range;
 /// Pages under one page table; the first page of a script begins one.
 pub const TABLE: u64 = 512;
 const BASE: u64 = 1 << 30;
-/// Pages of the mapping at first, and of the file.
+/// Pages of the mapping at first.
 const PAGES: u64 = 2 * TABLE;
+/// Pages of the file: it ends inside the mapping.
+const FILE_PAGES: u64 = TABLE + 128;
 /// A touch that traps more often never ends.
 const TRAPS_MAX: usize = 16;
 /// The turn of a core that is held at no point: it goes on as far as it can.
@@ -97,7 +99,7 @@ pub const ANON: Shape =
     Shape { mapped: (0, PAGES), maps: Maps::Anon, around: 0, io_ns: 1000, frames: 256 };
 /// A private mapping of a file that is cached.
 pub const FILE: Shape =
-    Shape { maps: Maps::File(PageState::Cached), frames: PAGES as usize + 256, ..ANON };
+    Shape { maps: Maps::File(PageState::Cached), frames: FILE_PAGES as usize + 256, ..ANON };
 
 impl Script {
     /// A core comes to a point in what it does; then another does something, until it is
@@ -112,19 +114,8 @@ impl Script {
     }
 
     /// Cores have these turns, after core 0 has written to page 1.
-    pub fn turns(
-        turns: Vec<(usize, usize)>,
-        space: Shape,
-        cores: Vec<&'static [Step]>,
-    ) -> Self {
+    pub fn turns(turns: Vec<(usize, usize)>, space: Shape, cores: Vec<&'static [Step]>) -> Self {
         Self { space, before: &[Step::Write(1)], cores, turns }
-    }
-}
-
-impl Shape {
-    /// Pages that one core may read into the cache.
-    pub const fn pages(&self) -> u64 {
-        PAGES
     }
 }
 
@@ -158,11 +149,11 @@ pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M
     };
     let arena = Arena::new(1).expect("a page");
     let state = shape.maps.pages();
-    let file = || File::new(0, PAGES, PAGES / 64, cores, vec![shape.io_ns]);
+    let file = || File::new(0, FILE_PAGES, FILE_PAGES / 64, cores, vec![shape.io_ns]);
     let space = Space::<M, S>::new(config, arena, state.map(|_| file()).into_iter().collect());
-    let mut core = Core::new(&*space, PAGES as usize);
+    let mut core = Core::new(&*space, 0);
     if let Some(state) = state {
-        (0..PAGES).for_each(|page| space.populate(&mut core, 0, page, state));
+        (0..FILE_PAGES).for_each(|page| space.populate(&mut core, 0, page, state));
     }
     let made = Writer::new(&*space, &space, &mut core).mmap(&mapping(shape, shape.mapped, 0));
     assert!(made, "nothing is mapped before");

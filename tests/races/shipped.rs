@@ -51,8 +51,9 @@ pub fn all_stand(script: &Script) -> Vec<(&'static str, Played)> {
 #[track_caller]
 pub fn stand<M: Machine<Line = ModelLine>>(script: &Script) -> Vec<(&'static str, Played)> {
     let rows = all::<M>(script).into_iter();
-    let played: Vec<_> =
-        rows.map(|(name, row)| (name, row.unwrap_or_else(|wrong| panic!("{name}: {wrong}")))).collect();
+    let played: Vec<_> = rows
+        .map(|(name, row)| (name, row.unwrap_or_else(|wrong| panic!("{name}: {wrong}"))))
+        .collect();
     let points = &script.turns;
     assert!(played.iter().any(|(_, played)| played.held), "nobody comes to {points:?}");
     played

@@ -4,8 +4,8 @@ use crate::play::play;
 use crate::script::{ANON, END, FILE, Script, Shape, Step, TABLE};
 use crate::shipped::all_stand;
 use crate::twins::machines::Deaf;
-use crate::twins::reference::{self, Referenced};
 use crate::twins::refcnt::{self, Refcnt};
+use crate::twins::reference::{self, Referenced};
 use crate::twins::speculative::{self, Twin};
 use crate::twins::steps::Other;
 use crate::{caught, stands};
@@ -108,10 +108,7 @@ fn r17_a_stack_does_not_grow_beside_a_munmap() {
     };
     all_stand(&race(&[Step::Expand(2 * TABLE, TABLE / 2), Step::Write(TABLE / 2)]));
     caught::<Locked>(
-        &race(&[
-            Step::Other(Other::ExpandUnlocked(2 * TABLE, TABLE / 2)),
-            Step::Write(TABLE / 2),
-        ]),
+        &race(&[Step::Other(Other::ExpandUnlocked(2 * TABLE, TABLE / 2)), Step::Write(TABLE / 2)]),
         "rss in pages",
     );
 }

@@ -32,11 +32,7 @@ pub fn get<M: Machine, L: Layout>(
 /// Whether a folio was marked for readahead; it is not any more, where the caller can see
 /// to it.
 #[inline(always)]
-pub fn take_readahead<M: Machine, L: Layout>(
-    mm: &Mm<M, L>,
-    frame: Pfn,
-    waits: bool,
-) -> bool {
+pub fn take_readahead<M: Machine, L: Layout>(mm: &Mm<M, L>, frame: Pfn, waits: bool) -> bool {
     let flags = mm.frames.folio(frame).flags();
     let marked = flags.load(Ordering::Relaxed) & flag::READAHEAD != 0;
     if marked && waits {

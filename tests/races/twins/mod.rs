@@ -3,8 +3,8 @@
 
 pub mod file;
 pub mod machines;
-pub mod reference;
 pub mod refcnt;
+pub mod reference;
 pub mod sequence;
 pub mod speculative;
 pub mod steps;

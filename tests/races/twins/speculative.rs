@@ -1,9 +1,9 @@
 //! Twins of `speculative`: a sequence count of the space, a copy of the VMA, checks under ptl.
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Word};
+use faultstorm::mm::addr::{PAGE_BYTES, Vaddr};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
 use faultstorm::mm::layout::{Layout, Linux7_2};
-use faultstorm::mm::addr::{PAGE_BYTES, Vaddr};
 use faultstorm::mm::vma::{VmaCopy, VmaFields, VmaRef};
 use faultstorm::mm::{Config, Core, Mm, locked};
 use faultstorm::strategy::{Space, Strategy};
@@ -92,8 +92,8 @@ impl<M: Machine, const STEP: u32, const TABLES: bool, const WIDE: bool>
     }
 }
 
-impl<M: Machine, L: Layout, const STEP: u32, const TABLES: bool, const WIDE: bool>
-    Protection<M, L> for Attempt<'_, M, STEP, TABLES, WIDE>
+impl<M: Machine, L: Layout, const STEP: u32, const TABLES: bool, const WIDE: bool> Protection<M, L>
+    for Attempt<'_, M, STEP, TABLES, WIDE>
 {
     type Vma = Copied<WIDE>;
     const ALLOCATES_TABLES: bool = TABLES;
