@@ -1,17 +1,23 @@
 //! Storms in the model: every strategy and workload, the same bytes every time, and what
 //! the command line makes of them.
 
+use faultstorm::machine::LineName;
 use faultstorm::machine::model::Place;
 use faultstorm::machines::{Machine, shipped};
 use faultstorm::storm::plan::total_threads;
 use faultstorm::storm::{ModelSpec, ModelStorm};
 use faultstorm::strategy::{Entry, STRATEGIES, find};
-use faultstorm::workload::{self, Limits, Until, Workload};
+use faultstorm::workload::{self, Kernel, Limits, Until, Workload};
+use rayon::prelude::*;
 use serde_json::Value;
 use std::process::{Command, Output};
 
 fn workload(name: &str) -> Workload {
     let (_, text) = workload::shipped().iter().find(|(n, _)| *n == name).expect("it is shipped");
+    read(name, text)
+}
+
+fn read(name: &str, text: &str) -> Workload {
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
     workload::parse(name, name, text, &names, &Limits { memory_bytes: u64::MAX })
         .expect("a shipped workload is right")
@@ -50,20 +56,90 @@ fn all_of(storm: &ModelStorm) -> String {
 
 #[test]
 fn every_strategy_runs_every_workload_and_its_books_balance() {
-    for (name, _) in workload::shipped() {
-        let workload = workload(name);
-        for entry in STRATEGIES.iter().filter(|entry| (entry.refuses)(&workload).is_none()) {
-            for threads in [1, 2, 7] {
+    for (name, text) in workload::shipped() {
+        // Large page caches take longer to fill than all storms here.
+        let text = text.replace("16GiB", "1GiB").replace("256MiB", "32MiB");
+        let workload = read(name, &text);
+        let may_run: Vec<_> =
+            STRATEGIES.iter().filter(|entry| (entry.refuses)(&workload).is_none()).collect();
+        may_run.par_iter().for_each(|entry| {
+            for threads in [1, 6] {
                 let storm = storm(entry, &workload, threads, 200, 1);
                 let counts = storm.storm.counts;
                 let place = format!("{name}, {}, {threads} threads", entry.name);
                 let ended = counts.mapped + counts.raced + counts.sigbus + counts.segv;
                 assert_eq!(ended, counts.faults, "{place}");
-                assert!(counts.faults >= 200 * threads as u64, "{place}");
+                // All threads but one may be writers.
+                assert!(counts.faults >= 200, "{place}");
                 assert!(storm.storm.window_ns > 0.0 && storm.accesses > 1000, "{place}");
             }
-        }
+        });
     }
+}
+
+/// Stores to each line by name, for each fault of a write of one huge VMA.
+fn writes_a_fault(kernel: Kernel, entry: &str) -> impl Fn(&str) -> f64 {
+    let workload = Workload { kernel, ..workload("huge-anon") };
+    let entry = find(entry).expect("it is in the table");
+    let storm = storm(entry, &workload, 4, 2048, 1);
+    let faults = storm.storm.counts.faults as f64;
+    move |name| {
+        let lines = storm.accounts.0.iter().filter(|(line, _)| line.name == name);
+        lines.map(|(_, line)| line.writes).sum::<u64>() as f64 / faults
+    }
+}
+
+/// Whether a rate is as expected: batches that are open at the ends make it a little less or
+/// more.
+#[track_caller]
+fn near(rate: f64, expected: f64) {
+    assert!((rate / expected - 1.0).abs() < 0.05, "{rate} instead of {expected}");
+}
+
+#[test]
+fn lines_behind_the_locks_are_written_at_the_rate_of_their_batches() {
+    let writes = writes_a_fault(Kernel::default(), "per-vma-lock");
+    near(writes("memcg.usage"), 3.0 / 64.0);
+    // Taken, released, and the number of free ones stored.
+    near(writes("zone.lock"), 3.0 / 63.0);
+    near(writes("lruvec.lru_lock"), 2.0 / 31.0);
+    near(writes("lruvec.lru_zone_size"), 1.0);
+    // Taken, released, and both counts stored.
+    near(writes("mm.rss_stat"), 4.0 / 32.0);
+    let old = writes_a_fault(Kernel::default(), "mmap-lock:6.2");
+    near(old("lruvec.lru_lock"), 2.0 / 15.0);
+}
+
+#[test]
+fn lines_behind_the_locks_can_be_left_out() {
+    let all = writes_a_fault(Kernel::default(), "mmap-lock");
+    let none = Kernel {
+        numa: false,
+        lru: false,
+        memcg_depth: 0,
+        rss: false,
+        pgtables_bytes: false,
+        split_pmd_locks: false,
+    };
+    let none = writes_a_fault(none, "mmap-lock");
+    for line in ["lruvec.lru_lock", "lruvec.lists", "memcg.usage", "mm.rss_stat"] {
+        assert!(all(line) > 0.0 && none(line) == 0.0, "{line}");
+    }
+    assert!(none("ptdesc.ptl") < all("ptdesc.ptl"), "pmd tables have no lock of their own");
+}
+
+#[test]
+fn each_node_has_its_zone_and_lruvec() {
+    let moved = |kernel| {
+        let workload = Workload { kernel, ..workload("huge-anon") };
+        let entry = find("per-vma-lock").expect("it is in the table");
+        let storm = storm(entry, &workload, 2, 2048, 1);
+        let own = |line: &&LineName| line.name.starts_with("zone.l") || line.name.contains("lru");
+        let lines = storm.accounts.0.iter().filter(|(line, _)| own(line));
+        lines.map(|(_, line)| line.transfers).sum::<u64>()
+    };
+    assert_eq!(moved(Kernel::default()), 0, "two cores on two sockets share none");
+    assert!(moved(Kernel { numa: false, ..Kernel::default() }) > 100);
 }
 
 #[test]

@@ -71,11 +71,15 @@ fn in_the_model(entry: &Entry, workload: &Workload, threads: usize, until: Until
 
 /// Runs a workload under every strategy and in both worlds; the books are checked in both,
 /// counts in the model: on few CPUs the system may not let a writer run in so short a storm.
-fn everywhere(text: &str, threads: usize, mut check: impl FnMut(&str, &Storm)) {
+fn everywhere(text: &str, threads: usize, check: impl FnMut(&str, &Storm)) {
+    everywhere_until(text, threads, Until::Rounds(2), check);
+}
+
+fn everywhere_until(text: &str, threads: usize, until: Until, mut check: impl FnMut(&str, &Storm)) {
     let workload = parse(text);
     for entry in entries(&workload) {
-        on_host(entry, &workload, threads, Until::Rounds(3));
-        check(entry.name, &in_the_model(entry, &workload, threads, Until::Rounds(2)));
+        on_host(entry, &workload, threads, until);
+        check(entry.name, &in_the_model(entry, &workload, threads, until));
     }
 }
 
@@ -240,4 +244,71 @@ fn pages_in_all_states_are_mapped_in_the_end() {
             assert!(counts.attempts > counts.faults, "{name}: {counts:?}");
         });
     }
+}
+
+const PHASES: &str = r#"
+summary = "two groups that touch, one in each phase, beside a writer with a number of loops"
+[[vma]]
+name = "heap"
+size = "1MiB"
+[[group]]
+name = "first"
+threads = { weight = 1 }
+[[group]]
+name = "second"
+threads = { weight = 1 }
+[[group]]
+name = "writer"
+threads = 1
+loops = 2
+[[op]]
+group = "first"
+touch = { vma = "heap", access = "write" }
+[[op]]
+group = "second"
+phase = 2
+touch = { vma = "heap", access = "write", touches = 200 }
+[[op]]
+group = "writer"
+madvise_dontneed = { vma = "heap", length = "64KiB" }
+"#;
+
+/// Who does not touch is not waited for, and who touches in the first phase alone is.
+#[test]
+fn every_thread_that_touches_makes_its_touches() {
+    let workload = parse(PHASES);
+    for entry in entries(&workload) {
+        let until = Until::Touches(700);
+        let storms =
+            [on_host(entry, &workload, 2, until), in_the_model(entry, &workload, 2, until)];
+        for storm in storms {
+            assert_eq!(storm.counts.touches, 1400, "{}", entry.name);
+        }
+    }
+}
+
+const MAPPED_LATE: &str = r#"
+summary = "memory that is mapped in a round, and not when the next begins"
+reset = "zap"
+[[vma]]
+name = "heap"
+size = "40KiB"
+[[vma]]
+name = "late"
+size = "4MiB"
+mapped = false
+[[op]]
+touch = { vma = "heap", access = "write", slices = "shared" }
+[[op]]
+mmap = { vma = "late", slices = "shared" }
+[[op]]
+touch = { vma = "late", access = "write", slices = "shared", touches = 1 }
+"#;
+
+/// The second round ends before the mapping is made again: its table may not be there.
+#[test]
+fn no_table_stays_for_what_is_not_mapped_when_a_round_starts() {
+    everywhere_until(MAPPED_LATE, 2, Until::Touches(15), |name, storm| {
+        assert_eq!(storm.counts.touches, 30, "{name}");
+    });
 }

@@ -122,6 +122,12 @@ impl Topology {
     }
 }
 
+/// The NUMA node of each of these CPUs of the machine; 0 where it is not said.
+pub fn nodes_of(cpus: &[usize]) -> Vec<usize> {
+    let nodes = nodes(&Roots::default().sys.join("devices/system/node"));
+    cpus.iter().map(|cpu| nodes.get(cpu).copied().unwrap_or(0)).collect()
+}
+
 /// Parses the kernel's lists of CPUs (`0-3,8,10-11`); `None` where it is none.
 fn cpu_list(list: &str) -> Option<Vec<usize>> {
     let mut cpus = Vec::new();

@@ -1,14 +1,16 @@
 //! What a core has to itself while it faults.
 
 use super::Mm;
-use super::addr::{PAGE_BYTES, Pfn};
+use super::addr::Pfn;
 use super::fault::{Fallback, Stop};
+use super::memcg::Stock;
 use super::page_table::TableId;
-use super::pool::{Cache, FRAME_BATCH, TABLE_BATCH};
+use super::pool::{Cache, TABLE_BATCH};
 use super::rss::{LocalRss, Member};
 use super::tlb::{StaleUse, Tlb};
 use super::vma::VmaId;
 use super::wait::Wait;
+use super::zones::PageLists;
 use crate::machine::{Machine, Ordering};
 use crate::mm::layout::Layout;
 use crate::sync::rcu::{RcuReader, ReadSection};
@@ -28,7 +30,14 @@ pub struct Attempts {
 /// Made on the thread that uses it, and [retired](Core::retire) there.
 pub struct Core<M: Machine> {
     rcu: RcuReader,
-    frames: Cache,
+    pub(super) frames: PageLists,
+    pub(super) stock: Stock,
+    /// Folios that are to be put on LRU lists; a reference of each is held.
+    pub(super) lru_batch: Vec<Pfn>,
+    /// With how many the batch is full.
+    pub(super) lru_full: usize,
+    /// Folios of the call that frees them.
+    pub(super) freed: Vec<Pfn>,
     tables: Cache,
     pub(super) rss: LocalRss<M>,
     /// What the last attempt stopped for.
@@ -77,7 +86,11 @@ impl<M: Machine> Core<M> {
     pub fn new<L: Layout>(mm: &Mm<M, L>, reads_max: usize) -> Self {
         Self {
             rcu: mm.rcu.reader(),
-            frames: Cache::new(FRAME_BATCH),
+            frames: PageLists::new(&mm.frames.zones, M::core()),
+            stock: Stock::default(),
+            lru_batch: Vec::with_capacity(L::MM.lru_batch),
+            lru_full: L::MM.lru_batch,
+            freed: Vec::with_capacity(L::MM.release_batch),
             tables: Cache::new(TABLE_BATCH),
             rss: LocalRss::new(mm.cores()),
             wait: None,
@@ -93,11 +106,13 @@ impl<M: Machine> Core<M> {
         }
     }
 
-    /// Takes as many frames and counts as many pages in advance as `draw` says, so that the
-    /// batches of cores that do the same do not turn over together.
+    /// Fills the batches of frames, counted pages, charged pages and folios in part, by
+    /// `draw`, so that those of cores that do the same do not turn over together.
     pub fn stagger<L: Layout>(&mut self, mm: &Mm<M, L>, draw: u64) {
-        self.frames.stagger(&mm.frames.pool, &mm.waiters, draw as u32 as usize);
-        self.rss.stagger(&mm.rss, draw >> 32);
+        self.frames.stagger(&mm.frames.zones, &mm.waiters, draw as u16 as usize);
+        self.stock.stagger(&mm.memcg, draw >> 16 & 0xffff);
+        self.lru_full = 1 + (draw >> 32) as u16 as usize % L::MM.lru_batch;
+        self.rss.stagger(&mm.rss, draw >> 48);
     }
 
     /// Enters an RCU read section.
@@ -124,27 +139,6 @@ impl<M: Machine> Core<M> {
     #[inline]
     pub fn note_fallback(&mut self, reason: Fallback) {
         self.attempts.fallbacks[reason as usize] += 1;
-    }
-
-    /// Takes a frame, which nobody else knows then.
-    #[inline(always)]
-    pub fn take_frame<L: Layout>(&mut self, mm: &Mm<M, L>) -> Option<Pfn> {
-        self.frames.take(&mm.frames.pool, &mm.waiters).map(Pfn)
-    }
-
-    /// Gives back a frame that nobody refers to.
-    #[inline(always)]
-    pub fn give_frame<L: Layout>(&mut self, mm: &Mm<M, L>, frame: Pfn) {
-        mm.frames.forget(frame);
-        self.frames.give(&mm.frames.pool, &mm.waiters, frame.0);
-    }
-
-    /// Drops a reference of a folio, and frees it with the last.
-    #[inline(always)]
-    pub fn put_folio<L: Layout>(&mut self, mm: &Mm<M, L>, frame: Pfn) {
-        if mm.frames.folio(frame).refs().put() {
-            self.give_frame(mm, frame);
-        }
     }
 
     /// Takes an empty table.
@@ -193,11 +187,13 @@ impl<M: Machine> Core<M> {
         !(self.zapped.is_empty() && self.zapped_tables.is_empty())
     }
 
-    /// Frees what was gathered: no core has it cached any more.
+    /// Frees what was gathered: no core has it cached any more. What this core has in its
+    /// batch is put on its list first, or it would not be free (`free_pages_and_swap_cache`).
     pub(super) fn free_gathered<L: Layout>(&mut self, mm: &Mm<M, L>) {
-        while let Some(frame) = self.zapped.pop() {
-            self.put_folio(mm, frame);
+        if !self.zapped.is_empty() {
+            self.drain_lru(mm);
         }
+        self.put_folios(mm, |core| &mut core.zapped);
         while let Some(table) = self.zapped_tables.pop() {
             self.free_table(mm, table);
         }
@@ -205,10 +201,10 @@ impl<M: Machine> Core<M> {
 
     /// The child of this core's last fork exits.
     pub fn end_child<L: Layout>(&mut self, mm: &Mm<M, L>) {
-        while let Some(frame) = self.child.pop() {
-            mm.frames.folio(frame).mapcount().fetch_sub(1, Ordering::Relaxed);
-            self.put_folio(mm, frame);
+        for frame in &self.child {
+            mm.frames.folio(*frame).mapcount().fetch_sub(1, Ordering::Relaxed);
         }
+        self.put_folios(mm, |core| &mut core.child);
     }
 
     /// Frees a VMA that nobody finds any more, after a grace period of RCU.
@@ -246,12 +242,9 @@ impl<M: Machine> Core<M> {
     /// Counts pages of the space.
     #[inline(always)]
     pub fn add_rss<L: Layout>(&mut self, mm: &Mm<M, L>, member: Member, pages: i64) {
-        self.rss.add(&mm.rss, &mm.waiters, member, pages);
-    }
-
-    /// Adds to the bytes in page tables.
-    pub fn add_pgtables<L: Layout>(&self, mm: &Mm<M, L>) {
-        mm.field(L::MM.pgtables_bytes).fetch_add(PAGE_BYTES, Ordering::Relaxed);
+        if mm.config.rss {
+            self.rss.add(&mm.rss, &mm.waiters, member, pages);
+        }
     }
 
     /// Sleeps as I/O that takes `ns` would, and notes how long it really was.
@@ -264,7 +257,9 @@ impl<M: Machine> Core<M> {
 
     /// Gives back all that the core kept, and folds its counters.
     pub fn retire<L: Layout>(&mut self, mm: &Mm<M, L>) {
-        self.frames.retire(&mm.frames.pool, &mm.waiters);
+        self.drain_lru(mm);
+        self.stock.retire(&mm.memcg);
+        self.frames.retire(&mm.frames.zones, &mm.waiters);
         self.tables.retire(&mm.tables.pool, &mm.waiters);
         self.rss.fold(&mm.rss, &mm.waiters);
     }

@@ -2,17 +2,13 @@
 
 use super::addr::{Level, Vaddr};
 use super::fault::Walk;
+use super::grace;
 use super::locked::Held;
 use super::page_table::TableId;
 use super::vma::Vma;
 use super::{Core, Mm};
 use crate::machine::Machine;
 use crate::mm::layout::Layout;
-
-/// How long a writer that finds no table waits at a time for a grace period to end.
-const GRACE_WAIT_NS: u64 = 1_000;
-/// How often it waits before it gives up: a second.
-const GRACE_WAITS_MAX: u32 = 1_000_000;
 
 impl<M: Machine, L: Layout> Mm<M, L> {
     /// Makes sure that there is a pmd table for an address of `vma`, and returns it.
@@ -32,19 +28,17 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         self.table_at(addr).expect("it has just been made sure of")
     }
 
-    /// Tries until no table is wanting: those that were freed may wait for readers.
+    /// Tries until no table is wanting.
     fn ensure(
         &self,
         core: &mut Core<M>,
         mut walk: impl FnMut(&mut Core<M>) -> Result<(), super::fault::Stop>,
     ) {
-        for _ in 0..GRACE_WAITS_MAX {
-            if walk(core).is_ok() {
-                return;
-            }
-            core.flush_deferred();
-            M::sleep_ns(GRACE_WAIT_NS);
-        }
-        panic!("no page table is left for a writer");
+        grace::until::<M, _>("page table", || {
+            walk(core).ok().or_else(|| {
+                core.flush_deferred();
+                None
+            })
+        });
     }
 }

@@ -1,8 +1,9 @@
 //! Page frames: an arena of real memory, and a line of metadata for each frame.
 
+use super::Config;
 use super::addr::{PAGE_BYTES, Pfn};
-use super::pool::Pool;
 use super::slots::slots;
+use super::zones::Zones;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, Work};
 use crate::sync::refcount::RefCount;
 use rayon::prelude::*;
@@ -77,11 +78,8 @@ impl Drop for Arena {
 
 static FOLIO: LineName = LineName {
     name: "folio",
-    words: ["flags", "_refcount", "_mapcount", "mapping", "index", "", "", ""],
+    words: ["flags", "_refcount", "_mapcount", "mapping", "index", "lru.next", "lru.prev", ""],
 };
-
-static ZONE: LineName =
-    LineName { name: "zone.lock", words: ["lock", "lock.tail", "free", "", "", "", "", ""] };
 
 /// Folio flags.
 pub mod flag {
@@ -97,6 +95,10 @@ pub mod flag {
     pub const IO: u64 = 1 << 4;
     /// Its content is newer than the file's (`PG_dirty`).
     pub const DIRTY: u64 = 1 << 5;
+    /// It is on a list of its lruvec (`PG_lru`).
+    pub const LRU: u64 = 1 << 6;
+    /// It is no file's (`PG_swapbacked`), as its list in the lruvec says.
+    pub const SWAPBACKED: u64 = 1 << 7;
 }
 
 /// First word of the content of a frame that is free.
@@ -139,6 +141,18 @@ impl<M: Machine> Folio<M> {
         Word::new(&self.0, 4)
     }
 
+    /// The folio before it in its lruvec, nearer to the head.
+    #[inline(always)]
+    pub fn lru_prev(&self) -> Word<'_, M::Line> {
+        Word::new(&self.0, 6)
+    }
+
+    /// The folio behind it.
+    #[inline(always)]
+    pub fn lru_next(&self) -> Word<'_, M::Line> {
+        Word::new(&self.0, 5)
+    }
+
     /// Makes it a free frame's: no reference, no mapping.
     #[inline(always)]
     pub fn forget(&self) {
@@ -156,13 +170,20 @@ impl<M: Machine> Folio<M> {
         self.0.store(3, mapping, relaxed);
         self.0.store(4, index, relaxed);
     }
+
+    /// Sets up an anonymous folio, known to nobody else and mapped once.
+    #[inline(always)]
+    pub fn init_anon(&self, index: u64) {
+        self.init(ANON, index, flag::UPTODATE | flag::SWAPBACKED);
+        self.mapcount().store(1, Ordering::Relaxed);
+    }
 }
 
 /// The frames of a space: metadata, free list, memory.
 pub struct Frames<M: Machine> {
     folios: Box<[Folio<M>]>,
     /// Free frames.
-    pub pool: Pool<M>,
+    pub zones: Zones<M>,
     arena: Arc<Arena>,
     body: bool,
     /// A page that is copied may be written meanwhile.
@@ -172,17 +193,18 @@ pub struct Frames<M: Machine> {
 }
 
 impl<M: Machine> Frames<M> {
-    /// The first `count` frames of `arena`. With a `body`, pages are cleared and
-    /// copied; else only the bookkeeping is done. `source_may_change`: mappings are shared
-    /// and written, or page tables change while pages are accessed.
-    pub fn new(arena: Arc<Arena>, count: usize, body: bool, source_may_change: bool) -> Self {
+    /// The first frames of `arena`. With a body, pages are cleared and
+    /// copied; else only the bookkeeping is done.
+    pub fn new(arena: Arc<Arena>, config: &Config) -> Self {
+        let (count, body) = (config.frames, config.real_body);
         let needed = if body && M::HAS_MEMORY { count } else { 0 };
         assert!(needed <= arena.frames(), "the arena has memory for every frame");
         let folios = slots(count, |_| Folio(M::Line::new(&FOLIO, [0; LINE_WORDS])));
         let counted = if M::HAS_TLB { count } else { 0 };
         let generations = (0..counted).map(|_| AtomicU32::new(0)).collect();
-        let pool = Pool::new(&ZONE, 1, count as u32);
-        Self { folios, pool, arena, body, source_may_change, generations }
+        let zones = Zones::new(1, count as u32, &config.nodes);
+        let source_may_change = config.source_may_change;
+        Self { folios, zones, arena, body, source_may_change, generations }
     }
 
     /// Frames that there are, the zero page included.
@@ -273,7 +295,8 @@ mod tests {
     #[test]
     fn pages_are_cleared_and_copied() {
         let arena = Arena::new(4).expect("16 KiB can be had");
-        let frames = Frames::<Host>::new(arena, 4, true, false);
+        let config = Config { frames: 4, real_body: true, ..Config::default() };
+        let frames = Frames::<Host>::new(arena, &config);
         frames.word(Pfn(2), 0).store(5, Ordering::Relaxed);
         frames.word(Pfn(2), 511).store(6, Ordering::Relaxed);
         frames.copy(Pfn(2), Pfn(3));

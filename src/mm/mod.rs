@@ -12,15 +12,19 @@ mod ensure;
 pub mod exit;
 pub mod fault;
 pub mod frames;
+mod grace;
 pub mod hooks;
 pub mod layout;
 pub mod locked;
+pub mod lru;
+pub mod memcg;
 pub mod page_cache;
 pub mod page_table;
 mod placed;
 pub mod point;
 pub mod pool;
 mod populate;
+mod release;
 pub mod reset;
 mod rmap;
 pub mod rss;
@@ -34,15 +38,18 @@ pub mod vma_tree;
 mod wait;
 pub mod writer;
 mod zap;
+pub mod zones;
 
 pub use self::core::{Attempts, Core, Shootdowns};
 pub use self::placed::Placed;
 pub use self::translate::Trap;
 
-use self::addr::{Level, Vaddr};
+use self::addr::{Level, PAGE_BYTES, Vaddr};
 use self::backlog::Backlog;
 use self::frames::{Arena, Frames};
 use self::layout::{Field, Layout};
+use self::lru::Lru;
+use self::memcg::Memcg;
 use self::page_cache::File;
 use self::page_table::{TableId, Tables};
 use self::rmap::Rmap;
@@ -57,10 +64,24 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// How large a space is, and how it behaves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Config {
     /// Cores that fault in it; also `mm_users`.
     pub cores: usize,
+    /// The NUMA node of each core, numbered from 0 without holes. Each node has a zone and
+    /// an lruvec of its own.
+    pub nodes: Box<[usize]>,
+    /// Whether folios are put on LRU lists.
+    pub lru: bool,
+    /// Memory cgroups above which the one is that pages are charged to; 0: it is the root,
+    /// and nothing is charged.
+    pub memcg_depth: u32,
+    /// Whether pages of the space are counted.
+    pub rss: bool,
+    /// Whether its page tables are.
+    pub pgtables_bytes: bool,
+    /// Whether each pmd table has a lock of its own, else it is `page_table_lock`.
+    pub split_pmd_locks: bool,
     /// Frames, the zero page included.
     pub frames: usize,
     /// Page tables of all levels.
@@ -92,6 +113,8 @@ pub struct Mm<M: Machine, L: Layout> {
     /// The top table as the processor knows it (CR3), without a look at `mm_struct`.
     top: TableId,
     frames: Frames<M>,
+    lru: Lru<M>,
+    memcg: Memcg<M>,
     rss: Rss<M>,
     files: Vec<File<M>>,
     rmaps: Vec<Rmap<M>>,
@@ -107,6 +130,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         let rmap = |_: &File<M>| Rmap::new(Arc::clone(&waiters), config.cores, config.vmas);
         let rmaps = files.iter().map(rmap).collect();
         let top = TableId(tables.pool.take(&waiters).expect("a space has a table at least"));
+        let frames = Frames::new(arena, &config);
         let mm = Self {
             lines,
             layout: PhantomData,
@@ -118,7 +142,9 @@ impl<M: Machine, L: Layout> Mm<M, L> {
             tree: VmaTree::new(config.vmas),
             tables: Arc::new(tables),
             top,
-            frames: Frames::new(arena, config.frames, config.real_body, config.source_may_change),
+            lru: Lru::new(if config.lru { frames.zones.nodes() } else { 0 }),
+            memcg: Memcg::new(config.memcg_depth),
+            frames,
             rss: Rss::default(),
             files,
             rmaps,
@@ -159,6 +185,20 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         }
     }
 
+    /// A table has been linked.
+    fn count_table(&self) {
+        if self.config.pgtables_bytes {
+            self.field(L::MM.pgtables_bytes).fetch_add(PAGE_BYTES, Ordering::Relaxed);
+        }
+    }
+
+    /// A table has been unlinked.
+    fn uncount_table(&self) {
+        if self.config.pgtables_bytes {
+            self.field(L::MM.pgtables_bytes).fetch_sub(PAGE_BYTES, Ordering::Relaxed);
+        }
+    }
+
     /// The lock of the upper page-table levels and of `anon_vma`.
     #[inline(always)]
     fn page_table_lock(&self) -> SpinLock<'_, M> {
@@ -167,10 +207,10 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     }
 
     /// The lock of the entries of a table that points to tables: pmd lock in the pmd table
-    /// itself, above it one lock for the space.
+    /// itself where those are split, above it one lock for the space.
     fn lock_of_entries(&self, table: TableId, level: Level) -> SpinGuard<'_, M> {
         match level {
-            Level::Pmd => self.tables.get(table).lock(&self.waiters),
+            Level::Pmd if self.config.split_pmd_locks => self.tables.get(table).lock(&self.waiters),
             _ => self.page_table_lock().lock(&self.waiters),
         }
     }

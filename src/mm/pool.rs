@@ -2,20 +2,18 @@
 //!
 //! Frames, page tables and VMAs are slots of arrays that are made before a storm,
 //! and are handed out by number, so that a storm allocates nothing from the system
-//! and a number never dangles. The shape is the kernel's: per-core page lists that
-//! are refilled from the zone in batches of 63 (`pcp->batch`, `mm/page_alloc.c`).
+//! and a number never dangles. The shape is that of the kernel's page lists, which are
+//! refilled from a zone in batches (`mm/page_alloc.c`).
 
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
 use crate::sync::locked::Locked;
 use crate::sync::spinlock::{LockWords, Waiters};
 
-/// Slots moved at a time between a core and the shared list.
-pub const FRAME_BATCH: usize = 63;
-/// The same for tables, of which a core takes one for 512 frames: they would be idle, and
-/// they are large.
+/// Tables moved at a time between a core and the shared list. A core takes one for 512
+/// frames: as many as frames would be idle, and they are large.
 pub const TABLE_BATCH: usize = 4;
-/// Slots that a core may keep before it gives a batch back.
-const KEPT_BATCHES: usize = 6;
+/// Batches that a core may keep before it gives one back.
+pub const KEPT_BATCHES: usize = 6;
 
 const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
 const FREE: usize = 2;
@@ -64,6 +62,21 @@ impl<M: Machine> Pool<M> {
     pub fn give(&self, waiters: &Waiters<M>, slot: u32) {
         self.with(waiters, |free| free.push(slot));
     }
+
+    /// Moves up to `count` slots to the end of `to`, and says how many.
+    pub fn take_batch(&self, waiters: &Waiters<M>, to: &mut Vec<u32>, count: usize) -> usize {
+        self.with(waiters, |free| {
+            let from = free.len().saturating_sub(count);
+            let taken = free.len() - from;
+            to.extend(free.drain(from..));
+            taken
+        })
+    }
+
+    /// Takes the first `count` slots of `from` back.
+    pub fn give_batch(&self, waiters: &Waiters<M>, from: &mut Vec<u32>, count: usize) {
+        self.with(waiters, |free| free.extend(from.drain(..count)));
+    }
 }
 
 /// A core's share of a pool. Nobody else sees it, so it is no tracked line.
@@ -83,24 +96,9 @@ impl Cache {
     #[inline]
     pub fn take<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) -> Option<u32> {
         if self.slots.is_empty() {
-            self.refill(pool, waiters);
+            pool.take_batch(waiters, &mut self.slots, self.batch);
         }
         self.slots.pop()
-    }
-
-    /// Begins with part of a batch, by `draw`.
-    pub fn stagger<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>, draw: usize) {
-        self.refill(pool, waiters);
-        let surplus = (draw % self.batch).min(self.slots.len());
-        self.drain(pool, waiters, surplus);
-    }
-
-    #[cold]
-    fn refill<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) {
-        pool.with(waiters, |free| {
-            let from = free.len().saturating_sub(self.batch);
-            self.slots.extend(free.drain(from..));
-        });
     }
 
     /// Gives a slot back.
@@ -108,17 +106,14 @@ impl Cache {
     pub fn give<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>, slot: u32) {
         self.slots.push(slot);
         if self.slots.len() > KEPT_BATCHES * self.batch {
-            self.drain(pool, waiters, self.batch);
+            pool.give_batch(waiters, &mut self.slots, self.batch);
         }
     }
 
     /// Gives everything back.
     pub fn retire<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) {
-        self.drain(pool, waiters, self.slots.len());
-    }
-
-    fn drain<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>, count: usize) {
-        pool.with(waiters, |free| free.extend(self.slots.drain(..count)));
+        let count = self.slots.len();
+        pool.give_batch(waiters, &mut self.slots, count);
     }
 }
 
@@ -133,12 +128,12 @@ mod tests {
     fn every_slot_comes_back() {
         let pool = Pool::<Host>::new(&NAME, 1, 1001);
         let waiters = Waiters::new(1);
-        let mut cache = Cache::new(FRAME_BATCH);
+        let mut cache = Cache::new(TABLE_BATCH);
         let mut taken: Vec<u32> = std::iter::from_fn(|| cache.take(&pool, &waiters)).collect();
         assert_eq!((taken.len(), pool.free()), (1000, 0));
         taken.iter().for_each(|slot| cache.give(&pool, &waiters, *slot));
         assert!(
-            pool.free() >= 1000 - KEPT_BATCHES * FRAME_BATCH,
+            pool.free() >= 1000 - KEPT_BATCHES * TABLE_BATCH,
             "a core keeps no more than its share"
         );
         cache.retire(&pool, &waiters);

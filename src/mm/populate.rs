@@ -22,11 +22,17 @@ impl<M: Machine, L: Layout> Mm<M, L> {
             PageState::Readahead => flag::UPTODATE | flag::READAHEAD,
         };
         if let Some(frame) = file.lookup(index) {
-            return self.frames.folio(frame).flags().store(flags, Ordering::Relaxed);
+            let word = self.frames.folio(frame).flags();
+            let listed = word.load(Ordering::Relaxed) & flag::LRU;
+            return word.store(flags | listed, Ordering::Relaxed);
         }
-        let frame = core.take_frame(self).expect("the space was made with enough frames");
+        // As if all cores had read the file in together.
+        let reader = index as usize % self.cores();
+        let frame = core.take_frame_as(self, reader);
+        let frame = frame.expect("the space was made with enough frames");
         self.frames.folio(frame).init(file.mapping(), index, flags);
         self.write_file_content(number, index, frame);
         assert!(file.insert(index, frame, &self.waiters), "a page is cached once");
+        core.add_to_lru(self, frame);
     }
 }

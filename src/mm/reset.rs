@@ -1,6 +1,7 @@
 //! What happens between rounds, when no core faults: not simulated work, so it takes
 //! no mmap_lock and waits for no grace period.
 
+use super::addr::{Level, TABLE_SPAN, Vaddr};
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
 use crate::mm::layout::Layout;
@@ -24,6 +25,21 @@ impl<M: Machine, L: Layout> Mm<M, L> {
             if let Some(frame) = self.files[file].remove(index, &self.waiters) {
                 core.put_folio(self, frame);
             }
+        }
+    }
+
+    /// Frees the page tables that no VMA reaches into: what a round has mapped, or moved
+    /// somewhere, need not be there when the next begins. All is zapped.
+    pub fn forget_unmapped_tables(&self, core: &mut Core<M>) {
+        let mut unmapped = Vec::new();
+        self.for_each_page_table(|table, base| {
+            if !self.is_mapped(Vaddr(base)..Vaddr(base + TABLE_SPAN)) {
+                unmapped.push((table, Vaddr(base)));
+            }
+        });
+        for (table, base) in unmapped {
+            let parent = self.table_with_entry(base, Level::Pmd).expect("a table has a parent");
+            self.drop_table(core, parent, base.index(Level::Pmd), table);
         }
     }
 

@@ -107,6 +107,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
             core.give_frame(self, frame);
             return Ok(());
         }
+        core.add_to_lru(self, frame);
         core.read_in.push((file.number(), index));
         core.sleep_io(file.io_ns[index as usize % file.io_ns.len()]);
         self.write_file_content(file.number(), index, frame);

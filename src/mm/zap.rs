@@ -146,10 +146,20 @@ impl<M: Machine, L: Layout> Mm<M, L> {
             if levels > 1 {
                 self.free_below(core, child, levels - 1);
             }
-            self.tables.get(table).entry(index).store(0, Ordering::Release);
-            let pgtables_bytes = self.field(L::MM.pgtables_bytes);
-            pgtables_bytes.fetch_sub(PAGE_BYTES, Ordering::Relaxed);
-            core.give_table(self, child);
+            self.drop_table(core, table, index, child);
         }
+    }
+
+    /// Takes a table that is empty, and that no core walks, out of its parent.
+    pub(super) fn drop_table(
+        &self,
+        core: &mut Core<M>,
+        parent: TableId,
+        index: usize,
+        table: TableId,
+    ) {
+        self.tables.get(parent).entry(index).store(0, Ordering::Release);
+        self.uncount_table();
+        core.give_table(self, table);
     }
 }

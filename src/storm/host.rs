@@ -13,6 +13,7 @@ use super::world::{self, Meeting, World};
 use super::{Spec, Storm, StormError, ThreadStorm, panic_message};
 use crate::host::affinity;
 use crate::host::clock::Clock;
+use crate::host::topology;
 use crate::machine::Ordering;
 use crate::machine::host::{self, Cores, Host, Record};
 use crate::workload::Until;
@@ -170,7 +171,8 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
     let threads = plan.threads.len();
     let contents = Contents::new(spec.workload, &plan, spec.seed);
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
-    let options = Options { entry_prefetch, real_body, seed: spec.seed, arena: spec.arena };
+    let nodes = topology::nodes_of(spec.cpus);
+    let options = Options { entry_prefetch, real_body, seed: spec.seed, nodes, arena: spec.arena };
     Shared {
         space: setup::space(make, spec.workload, &plan, &contents, &options),
         foreground: Default::default(),

@@ -197,7 +197,8 @@ fn share(
     // Pages have no content here: what it costs to clear them is charged.
     let arena = Arena::new(1).map_err(|error| StormError::Machine(error.to_string()))?;
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
-    let options = Options { entry_prefetch, real_body, seed: spec.seed, arena: &arena };
+    let nodes = spec.places.iter().map(|place| usize::from(place.socket)).collect();
+    let options = Options { entry_prefetch, real_body, seed: spec.seed, nodes, arena: &arena };
     Ok(Shared {
         space: setup::space(make, spec.workload, &plan, &contents, &options),
         foreground: Default::default(),

@@ -6,7 +6,6 @@ use super::steps::{Place, SECOND_PLACE, Step, mapping, plan_step};
 use crate::mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
 use crate::mm::fault::Access;
 use crate::mm::vma::Mapping;
-use crate::mm::writer::VMAS_NEEDED;
 use crate::workload::{
     Action, Backing, Group, Loops, Order, PAGES_PER_TABLE, Scope, Threads, Until, Vma, Workload,
 };
@@ -128,10 +127,7 @@ impl Plan {
         let tables = places * tables(&extents)
             + plans.len() as u64 * TABLES_KEPT
             + changers * (TABLES_DEFERRED + tables_of_pieces(&plans));
-        let vmas = all_mappings(&extents)
-            + 2 * pieces(&plans)
-            + changers * VMAS_DEFERRED
-            + VMAS_NEEDED as u64;
+        let vmas = all_mappings(&extents) + 2 * pieces(&plans) + changers * VMAS_DEFERRED;
         Self { threads: plans, mappings, vmas, file_pages, frames, tables }
     }
 

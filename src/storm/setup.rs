@@ -24,6 +24,8 @@ pub(super) struct Options<'a> {
     pub real_body: bool,
     /// Of every random draw.
     pub seed: u64,
+    /// The NUMA node of each core.
+    pub nodes: Vec<usize>,
     /// Memory of frames.
     pub arena: &'a Arc<Arena>,
 }
@@ -37,6 +39,7 @@ pub(super) fn space<W: World>(
     options: &Options,
 ) -> Box<dyn Stormed<W>> {
     let cores = plan.threads.len();
+    let kernel = workload.kernel;
     let files = (workload.files.iter().zip(&plan.file_pages).enumerate())
         .map(|(number, (file, pages))| {
             let leaves = pages.iter().map(|r| r.end.div_ceil(64) - r.start / 64).sum();
@@ -46,6 +49,12 @@ pub(super) fn space<W: World>(
         .collect();
     let config = Config {
         cores,
+        nodes: if kernel.numa { dense(&options.nodes) } else { vec![0; cores].into() },
+        lru: kernel.lru,
+        memcg_depth: kernel.memcg_depth,
+        rss: kernel.rss,
+        pgtables_bytes: kernel.pgtables_bytes,
+        split_pmd_locks: kernel.split_pmd_locks,
         frames: plan.frames as usize,
         tables: plan.tables as u32,
         vmas: plan.vmas as u32,
@@ -65,6 +74,15 @@ pub(super) fn space<W: World>(
     }
     mm.retire(&mut core);
     space
+}
+
+/// The same nodes, numbered from 0 without holes.
+fn dense(nodes: &[usize]) -> Box<[usize]> {
+    let mut used = nodes.to_vec();
+    used.sort_unstable();
+    used.dedup();
+    let number = |node: &usize| used.binary_search(node).expect("it is one of them");
+    nodes.iter().map(number).collect()
 }
 
 /// Whether some mapping is shared and may be written.

@@ -25,7 +25,7 @@ pub trait Stormed<W: World>: Send + Sync {
     fn mmap(&self, core: &mut Core<W>, mapping: &Mapping) -> bool;
     /// Does an operation of a writer; false where there was nothing to do.
     fn edit(&self, core: &mut Core<W>, edit: &Edit) -> bool;
-    /// Takes all VMAs out, and makes `mappings` again; page tables stay. No core faults.
+    /// Takes all VMAs out, and makes `mappings` again; their page tables stay. No core faults.
     fn remap(&self, core: &mut Core<W>, mappings: &[Mapping]);
     /// Frees what waits for faults to end. No core faults.
     fn drain(&self, core: &mut Core<W>);
@@ -65,6 +65,7 @@ impl<W: World, S: Strategy<W>> Stormed<W> for Space<W, S> {
         for mapping in mappings {
             assert!(self.mmap(core, mapping), "mappings of a plan do not overlap");
         }
+        self.forget_unmapped_tables(core);
     }
 
     fn drain(&self, core: &mut Core<W>) {

@@ -4,9 +4,9 @@
 //! owner** (a second write, on another line in some kernels); they leave with one
 //! subtraction. A reader never spins: with a writer, a waiter or a handoff in the
 //! count it queues. *Writers* spin a while in the hope of a short hold (one at a
-//! time, through `osq`), then queue; a writer that has been first in the queue for
-//! 4 ms asks for a handoff, which stops everybody else from taking the lock before
-//! it. *Waking:* the last reader or the writer that leaves wakes the head of the
+//! time, through `osq`), then queue. Who has been first in the queue for 4 ms asks for
+//! a handoff, which stops everybody else from taking the lock before it: spinning
+//! writers overtake the queue until then. *Waking:* the last reader or the writer that leaves wakes the head of the
 //! queue; a reader at the head is granted the lock by its waker, with every other
 //! queued reader; a writer at the head is only woken, and tries.
 //!
@@ -28,7 +28,7 @@ const HELD: u64 = WRITER | !(READER - 1);
 /// Bit of the owner word: readers own the lock (the rest names one of them).
 const OWNED_BY_READERS: u64 = 1;
 
-/// A queued writer asks for a handoff after this long (`RWSEM_WAIT_TIMEOUT`, HZ/250).
+/// The first in the queue asks for a handoff after this long (`RWSEM_WAIT_TIMEOUT`, HZ/250).
 const HANDOFF_AFTER_NS: u64 = 4_000_000;
 /// How long a writer spins before it queues. The kernel spins while the owner runs
 /// (up to 25 us on readers); a thread cannot see whether another one runs.
@@ -290,15 +290,18 @@ impl<'a, H: Home> RwSem<'a, H> {
     /// Wakes the writer at the head of the queue, or grants the lock to all readers
     /// in it where a reader is at the head.
     fn wake(self, queue: &mut VecDeque<Waiter>) {
-        match queue.front() {
-            None => return,
-            Some(first) if first.writer => return H::Machine::unpark(first.core),
-            Some(_) => {}
+        let Some(&first) = queue.front() else { return };
+        if first.writer {
+            return H::Machine::unpark(first.core);
         }
         // The first share is taken before the writer bit is looked at, so that no
         // writer can slip in between.
-        if self.count().fetch_add(READER, Ordering::Acquire) & WRITER != 0 {
-            self.count().fetch_sub(READER, Ordering::Relaxed);
+        let before = self.count().fetch_add(READER, Ordering::Acquire);
+        if before & WRITER != 0 {
+            let waited_ns = H::Machine::now_ns().saturating_sub(first.since_ns);
+            let asks = before & HANDOFF == 0 && waited_ns >= HANDOFF_AFTER_NS;
+            let back = if asks { READER - HANDOFF } else { READER };
+            self.count().fetch_sub(back, Ordering::Relaxed);
             return;
         }
         let readers = queue.iter().filter(|waiter| !waiter.writer).count();

@@ -7,10 +7,11 @@
 //!
 //! Two differences. There is no pending bit, with which the kernel's second comer waits
 //! without a place in the queue. And the kernel packs queue and lock into one word, so that a
-//! newcomer's compare-exchange fails while anybody waits. Here the lock is a word
-//! of its own, since the release must be a plain store and must not wipe the queue;
-//! a newcomer may therefore overtake the head in the instant of a release, as in
-//! the kernel's paravirtual form (`pv_hybrid_queued_unfair_trylock`).
+//! newcomer's compare-exchange fails while anybody waits. Here the lock is a word of its
+//! own, since the release must be a plain store and must not wipe the queue; a newcomer
+//! that finds it free looks at the queue behind its compare-exchange, and gives the lock
+//! back where somebody waits. Otherwise the head may be overtaken for ever: so a storm of
+//! MADV_DONTNEED was seen not to end.
 
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
 
@@ -89,8 +90,27 @@ impl<'a, M: Machine> SpinLock<'a, M> {
         self.try_take().then(|| SpinGuard(self))
     }
 
+    /// Takes the lock where it is free and nobody queues for it.
     #[inline(always)]
     fn try_take(self) -> bool {
+        self.take_free() && (self.nobody_queues() || self.give_back())
+    }
+
+    /// A load of a line that has just been written.
+    #[inline(always)]
+    fn nobody_queues(self) -> bool {
+        self.line.load(self.words.tail, Ordering::Relaxed) == 0
+    }
+
+    /// Nothing was done under the lock.
+    #[cold]
+    fn give_back(self) -> bool {
+        self.line.store(self.words.locked, 0, Ordering::Release);
+        false
+    }
+
+    #[inline(always)]
+    fn take_free(self) -> bool {
         let (locked, relaxed) = (self.words.locked, Ordering::Relaxed);
         self.line.compare_exchange(locked, 0, 1, Ordering::Acquire, relaxed).is_ok()
     }
@@ -110,7 +130,7 @@ impl<'a, M: Machine> SpinLock<'a, M> {
         }
         loop {
             self.line.spin_until(self.words.locked, |locked| locked == 0);
-            if self.try_take() {
+            if self.take_free() {
                 break;
             }
         }

@@ -1,15 +1,15 @@
 //! The model against published figures.
 //!
 //! T1, T2 and T3 are tight loops on one line, from which presets were calibrated too. T6
-//! is page faults of a real kernel, from which nothing was: only the private work of a
-//! fault is fitted, at one thread, when it is run. Sources of the targets stand beside them.
+//! and T7 are page faults of real kernels, from which nothing was: only the private work of
+//! a fault is fitted, at one thread, when they are run. Sources of the targets stand beside them.
 //! `host.rs` compares storms on this machine with a model of it.
 
 mod faults;
 mod host;
 mod lines;
 
-pub use faults::t6;
+pub use faults::{t6, t7};
 pub use host::{HostSide, Order, Prediction, orders, predictions};
 pub use lines::{t1, t2, t3};
 

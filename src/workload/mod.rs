@@ -5,6 +5,7 @@
 //! at something, sizes are whole pages, no storm is empty.
 
 mod change;
+mod kernel;
 mod lower;
 mod memory;
 mod read;
@@ -17,6 +18,7 @@ mod wire;
 
 pub use crate::diag::Diagnostics;
 pub(crate) use crate::diag::nearest;
+pub use kernel::Kernel;
 pub use memory::Memory;
 pub use resolved::{digest, resolved};
 pub use schema::schema;
@@ -43,6 +45,8 @@ pub struct Workload {
     pub vmas: Vec<Vma>,
     /// Groups of threads, each running its phases.
     pub groups: Vec<Group>,
+    /// What the kernel keeps behind its locks.
+    pub kernel: Kernel,
     /// What is undone between rounds.
     pub reset: Reset,
     /// When a storm ends.

@@ -115,15 +115,19 @@ struct Taken {
     section: String,
 }
 
-/// Takes the key at `place` out of a table: of an operation such as `touch`, which is a
-/// table of keys of its own, only the key inside it.
+/// Takes the key at `place` out of a table: of [kernel] and of an operation such as `touch`,
+/// which are tables of keys of their own, only the key inside it.
 fn take_key(table: &mut DeTable<'_>, place: &Range<usize>, section: &str) -> Option<Taken> {
     let (key, value) =
         table.iter_mut().find(|(key, value)| holds(&key.span(), place) || around(value, place))?;
     let name = key.get_ref().to_string();
-    let is_op = name == "touch" || Action::NAMES.contains(&name.as_str());
-    if let (true, DeValue::Table(inner)) = (is_op, value.get_mut())
-        && let Some(taken) = take_key(inner, place, &format!("in `{name}`"))
+    let inside = match name.as_str() {
+        "kernel" => Some("in [kernel]".to_owned()),
+        "touch" => Some("in `touch`".to_owned()),
+        op => Action::NAMES.contains(&op).then(|| format!("in `{op}`")),
+    };
+    if let (Some(inside), DeValue::Table(inner)) = (inside, value.get_mut())
+        && let Some(taken) = take_key(inner, place, &inside)
     {
         return Some(taken);
     }

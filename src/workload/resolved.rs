@@ -3,10 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Access, Action, Backing, Change, Expect, File, Group, Latency, Loops, Metric, Op};
-use super::{
-    Order, PAGE_BYTES, Pieces, Reset, Scope, Slices, Threads, Touch, Until, Vma, Workload,
-};
+use super::{Access, Action, Backing, Change, Expect, File, Group, Kernel, Latency, Loops};
+use super::{Metric, Op, Order, PAGE_BYTES, Pieces, Reset, Scope, Slices, Threads, Touch};
+use super::{Until, Vma, Workload};
 
 /// Returns the workload as JSON, its keys in a stable order.
 pub fn resolved(workload: &Workload) -> Value {
@@ -22,6 +21,7 @@ pub fn resolved(workload: &Workload) -> Value {
             Until::Rounds(rounds) => json!({ "rounds": rounds }),
         },
         "warmup_ns": workload.warmup_ns,
+        "kernel": kernel(workload.kernel),
         "files": workload.files.iter().map(file).collect::<Vec<_>>(),
         "vmas": workload.vmas.iter().map(|v| vma(v, workload)).collect::<Vec<_>>(),
         "groups": workload.groups.iter().map(|g| group(g, workload)).collect::<Vec<_>>(),
@@ -41,6 +41,17 @@ pub fn digest(workload: &Workload) -> String {
         keys.retain(|key, _| !matches!(key.as_str(), "summary" | "analysis" | "expect"));
     }
     crate::digest::digest(storm.to_string().as_bytes())
+}
+
+fn kernel(kernel: Kernel) -> Value {
+    json!({
+        "numa": kernel.numa,
+        "lru": kernel.lru,
+        "memcg_depth": kernel.memcg_depth,
+        "rss": kernel.rss,
+        "pgtables_bytes": kernel.pgtables_bytes,
+        "split_pmd_locks": kernel.split_pmd_locks,
+    })
 }
 
 fn file(file: &File) -> Value {

@@ -80,7 +80,7 @@ fn r24_fault_around_stops_at_every_end() {
 /// What was found before the fault slept for I/O is another's when it wakes: the range was
 /// unmapped, and mapped again to other pages of the file.
 #[test]
-fn what_a_fault_found_before_it_slept_is_asked_again() {
+fn slept_faults_ask_again() {
     let io_ns = 3 * crate::play::TURN_NS;
     let absent = Shape { io_ns, maps: Maps::File(PageState::Absent), ..FILE };
     let remap = &[Step::Munmap(0, 8), Step::MmapShifted(0, 8, 64), Step::Reclaim];

@@ -2,6 +2,7 @@
 
 use crate::script::{ANON, END, FILE, Maps, Script, Shape, Step, TABLE};
 use crate::shipped::all_stand;
+use crate::twins::file::{self, FileRead};
 use crate::twins::refcnt::{self, Refcnt};
 use crate::{caught, stands};
 use faultstorm::mm::fault::Fallback;
@@ -63,6 +64,10 @@ fn r21_who_falls_back_gives_everything_back() {
     let script = Script::at(END, ABSENT, &[Step::Read(0)], &[Step::Munmap(0, 8)]);
     stands::<Refcnt<{ refcnt::SOUND }>>(&script);
     caught::<Refcnt<{ refcnt::LEAKS }>>(&script, "sleeps until somebody wakes it");
+    let read = &[Step::Read(0)];
+    let busy = Script { before: &[], ..Script::at(point::FOLIO_LOCKED, FILE, read, read) };
+    stands::<FileRead<{ file::SOUND }>>(&busy);
+    caught::<FileRead<{ file::KEEPS_PAGE }>>(&busy, "_refcount of frame");
 }
 
 /// R23: who ends in one of the ways of a fault holds no lock any more, and has given none

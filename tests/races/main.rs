@@ -28,6 +28,13 @@ fn caught<S: Strategy<Model>>(script: &Script, what: &str) {
     assert!(said.contains(what), "{said}");
 }
 
+/// The twin `S` stands, but its writer, core 1, waits as long as this at least.
+#[track_caller]
+fn is_late<S: Strategy<Model>>(script: &Script, wait_ns: u64) {
+    let played = play::<Model, S>(script).unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert!(played.ns[1] >= wait_ns, "{:?}", played.ns);
+}
+
 /// The twin `S` comes to the points, and stands.
 #[track_caller]
 fn stands<S: Strategy<Model>>(script: &Script) {

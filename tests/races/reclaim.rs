@@ -26,7 +26,7 @@ fn race(order: [usize; 3], space: Shape, fault: &'static [Step]) -> Script {
 }
 
 #[test]
-fn no_fault_waits_for_memory_with_a_page_locked() {
+fn reclaim_waits_for_no_fault_that_waits_for_it() {
     let around = Shape { around: 4, ..FILE };
     let shared = Shape { maps: Maps::Shared(PageState::Cached), ..FILE };
     for order in ORDERS {
@@ -42,7 +42,7 @@ fn no_fault_waits_for_memory_with_a_page_locked() {
 }
 
 #[test]
-fn a_page_that_is_locked_first_deadlocks_and_is_named() {
+fn reclaim_deadlocks_where_the_page_is_locked_first() {
     let script = race(ORDERS[0], FILE, READ);
     let said = play::<Short, FileRead<{ file::PAGE_FIRST }>>(&script).expect_err("it is caught");
     let named = ["deadlock: ", "spins on reclaim (reclaimed)", "spins on reclaim (written_back)"];

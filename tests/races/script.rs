@@ -42,6 +42,8 @@ pub enum Step {
     Fork,
     /// What waits for readers to leave is freed, as far as they have left.
     Reclaim,
+    /// Folios leave the core's batch for their list.
+    DrainLru,
     /// Files have the references of their opener and of VMAs, and no others.
     FilesArePut,
     /// What no writer of the crate does.
@@ -139,6 +141,12 @@ fn mapping(shape: &Shape, (from, to): (u64, u64), shift: u64) -> Mapping {
 pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M, S> {
     let config = Config {
         cores,
+        nodes: (0..cores).map(|core| core % 2).collect(),
+        lru: true,
+        memcg_depth: 1,
+        rss: true,
+        pgtables_bytes: true,
+        split_pmd_locks: true,
         frames: shape.frames,
         tables: 24,
         vmas: 80,
@@ -193,6 +201,7 @@ pub fn perform<M: Machine, S: Strategy<M>>(
             S::reclaim(space, core);
             return (0..64).for_each(|_| core.flush_deferred());
         }
+        Step::DrainLru => return core.drain_lru(space),
         Step::FilesArePut => {
             return space.check_file_references().unwrap_or_else(|wrong| panic!("{wrong}"));
         }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::machines::vary::Settings;
 use crate::storm::StormError;
-use crate::validation::{Figure, t1, t2, t3, t6};
+use crate::validation::{Figure, t1, t2, t3, t6, t7};
 
 /// All targets, and how T6 moves.
 pub(super) struct Published {
@@ -38,7 +38,8 @@ impl Published {
         };
         let variations = settings().into_par_iter().map(variation);
         let variations = variations.collect::<Result<_, StormError>>()?;
-        Ok(Self { figures: [t1(), t2(), t3(), faults].concat(), variations })
+        let ratios = t7(&Settings::new(), &faults)?;
+        Ok(Self { figures: [t1(), t2(), t3(), faults, ratios].concat(), variations })
     }
 
     /// Whether all figures hold.
@@ -123,8 +124,8 @@ fn figures_as_text(figures: &[Figure]) -> String {
             verdict(figure)
         );
     }
-    out += "\nT1 to T3 are what the machines' numbers were calibrated on too. Of T6 only the\n\
-            private work of a fault was fitted, at one thread, just now.\n";
+    out += "\nT1 to T3 are what the machines' numbers were calibrated on too. Of T6 and T7\n\
+            only the private work of a fault was fitted, at one thread, just now.\n";
     out
 }
 

@@ -3,7 +3,6 @@
 use super::{End, Kind, Outcome, Protection, Request, Stop, Walk, wp};
 use crate::machine::Machine;
 use crate::mm::addr::Pte;
-use crate::mm::frames::{ANON, flag};
 use crate::mm::layout::Layout;
 use crate::mm::rss::Member;
 use crate::mm::vma::VmaFields;
@@ -62,9 +61,9 @@ pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
     };
     let end = match locked {
         Some(slot) if slot.get() == Pte::NONE => {
-            mm.frames.folio(frame).init(ANON, request.addr.page(), flag::UPTODATE);
-            mm.frames.folio(frame).mapcount().store(1, crate::machine::Ordering::Relaxed);
+            mm.frames.folio(frame).init_anon(request.addr.page());
             core.add_rss(mm, Member::Anon, 1);
+            core.add_to_lru(mm, frame);
             slot.set(Pte::writable(frame));
             M::mark(stage::INSTALL);
             End::Mapped(1)

@@ -2,9 +2,8 @@
 
 use super::file::get_locked;
 use super::{End, Kind, Outcome, Protection, Request, Stop, Walk, folio, wp};
-use crate::machine::{Machine, Ordering};
+use crate::machine::Machine;
 use crate::mm::addr::{Pfn, Pte};
-use crate::mm::frames::{ANON, flag};
 use crate::mm::layout::Layout;
 use crate::mm::page_cache::File;
 use crate::mm::rss::Member;
@@ -67,9 +66,9 @@ fn write_to<M: Machine, L: Layout, P: Protection<M, L>>(
     M::mark(stage::CLEAR);
     let end = match protection.lock_pte(mm, walk) {
         Ok(Some(slot)) if slot.get() == Pte::NONE => {
-            mm.frames.folio(copy).init(ANON, request.addr.page(), flag::UPTODATE);
-            mm.frames.folio(copy).mapcount().store(1, Ordering::Relaxed);
+            mm.frames.folio(copy).init_anon(request.addr.page());
             core.add_rss(mm, Member::Anon, 1);
+            core.add_to_lru(mm, copy);
             slot.set(Pte::writable(copy));
             Ok(End::Mapped(1))
         }

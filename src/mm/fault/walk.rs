@@ -193,7 +193,7 @@ fn install<M: Machine, L: Layout, P: Protection<M, L>>(
         protection.check_table().map(|()| {
             let now = TableId::from_entry(entry.load(Ordering::Relaxed));
             if now.is_none() {
-                core.add_pgtables(mm);
+                mm.count_table();
                 // Release: a walker that sees the table sees it empty.
                 entry.store(table.to_entry(), Ordering::Release);
             }

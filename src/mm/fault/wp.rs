@@ -11,6 +11,10 @@ use crate::mm::rss::Member;
 use crate::mm::vma::{VmaFields, flag as vm};
 use crate::mm::{Core, Mm, point, stage};
 
+/// References that a page may have which is found to be alone: its mapping's, that of a
+/// batch, and in the kernel that of the swap cache.
+const ALONE_MAX: u64 = 3;
+
 /// Makes the pte that the fault found writable: at once where nobody else has the page,
 /// else by a copy of it. `now` is what the pte was without its lock.
 #[inline(never)]
@@ -31,7 +35,7 @@ pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
         return shared(mm, core, request, protection, (walk, now, slot));
     }
     let old = now.frame();
-    if old.is_some_and(|frame| is_alone(mm, frame)) {
+    if old.is_some_and(|frame| is_alone(mm, core, frame)) {
         slot.set(now.made_writable());
         return outcome(End::Mapped(0));
     }
@@ -43,10 +47,18 @@ pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
     result.and_then(outcome)
 }
 
-/// Whether an anonymous page is mapped here alone, and nobody else has it.
-fn is_alone<M: Machine, L: Layout>(mm: &Mm<M, L>, frame: Pfn) -> bool {
+/// Whether an anonymous page is mapped here alone, and nobody else has it
+/// (`wp_can_reuse_anon_folio`): the reference of this core's batch does not count.
+fn is_alone<M: Machine, L: Layout>(mm: &Mm<M, L>, core: &mut Core<M>, frame: Pfn) -> bool {
     let folio = mm.frames.folio(frame);
-    folio.mapping().load(Ordering::Relaxed) == ANON && folio.refs().count() == 1
+    let relaxed = Ordering::Relaxed;
+    if folio.mapping().load(relaxed) != ANON || folio.refs().count() > ALONE_MAX {
+        return false;
+    }
+    if mm.lru.is_on() && folio.flags().load(relaxed) & flag::LRU == 0 {
+        core.drain_lru(mm);
+    }
+    folio.refs().count() == 1
 }
 
 #[inline(always)]
@@ -102,13 +114,13 @@ fn replace<M: Machine, L: Layout>(
 ) {
     slot.set(Pte::NONE);
     core.shoot_down();
-    mm.frames.folio(new).init(ANON, index, flag::UPTODATE);
-    mm.frames.folio(new).mapcount().store(1, Ordering::Relaxed);
+    mm.frames.folio(new).init_anon(index);
     let mapping = old.map(|old| mm.frames.folio(old).mapping().load(Ordering::Relaxed));
     if mapping != Some(ANON) {
         core.add_rss(mm, Member::Anon, 1);
         core.add_rss(mm, Member::File, -i64::from(old.is_some()));
     }
+    core.add_to_lru(mm, new);
     slot.set(Pte::writable(new));
     // Only once nobody can find the old page by this pte.
     old.inspect(|old| {

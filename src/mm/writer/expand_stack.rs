@@ -11,7 +11,6 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
     /// Lets the VMA that ends at `end` begin at `start`; false where it does already, or
     /// something is mapped below.
     pub fn expand_stack(&mut self, end: Vaddr, start: Vaddr) -> bool {
-        self.wait_for_memory();
         let lock = self.mm.mmap_lock().write();
         let last = Vaddr(end.0 - 1);
         let Some(vma) = self.mm.find_vma(last).filter(|vma| vma.range().0 > start) else {

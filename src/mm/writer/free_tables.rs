@@ -7,7 +7,7 @@
 
 use super::Writer;
 use crate::machine::{Machine, Ordering};
-use crate::mm::addr::{ADDRESS_END, Level, PAGE_BYTES, TABLE_SPAN, Vaddr};
+use crate::mm::addr::{ADDRESS_END, Level, TABLE_SPAN, Vaddr};
 use crate::mm::layout::Layout;
 use crate::mm::page_table::TableId;
 use crate::mm::point;
@@ -56,7 +56,7 @@ impl<M: Machine, L: Layout> Writer<'_, M, L> {
             let taken = TableId::from_entry(entry.load(Ordering::Relaxed));
             if taken.is_some() {
                 entry.store(0, Ordering::Release);
-                mm.field(L::MM.pgtables_bytes).fetch_sub(PAGE_BYTES, Ordering::Relaxed);
+                mm.uncount_table();
             }
             taken
         };

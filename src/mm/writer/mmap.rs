@@ -11,7 +11,6 @@ impl<M: Machine, L: Layout> Writer<'_, M, L> {
     /// Makes a mapping where nothing is mapped; false where something is.
     pub fn mmap(&mut self, mapping: &Mapping) -> bool {
         assert!(mapping.start < mapping.end, "a mapping is not empty");
-        self.wait_for_memory();
         let lock = self.mm.mmap_lock().write();
         if !self.vmas_in(&(mapping.start..mapping.end)).is_empty() {
             return false;

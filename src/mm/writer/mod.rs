@@ -16,6 +16,7 @@ mod split;
 mod truncate;
 
 use super::addr::Vaddr;
+use super::grace;
 use super::hooks::Hooks;
 use super::layout::Layout;
 use super::vma::{Mapping, VmaFields, VmaId, VmaRef};
@@ -24,12 +25,9 @@ use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
 use std::ops::Range;
 
-/// VMAs and tree nodes that operations may take: those of a piece's two ends, each with the
-/// way down to it, of every writer that has looked and not yet begun.
-pub const VMAS_NEEDED: usize = 64;
-const NODES_NEEDED: usize = 64;
-/// How long a writer that finds too few waits at a time for a grace period to end.
-const GRACE_WAIT_NS: u64 = 1_000;
+/// Tree nodes that one change of the tree may take: for each of three entries the way down to
+/// it, of two nodes a level.
+const NODES_NEEDED: usize = 32;
 
 /// A core that changes mappings.
 pub struct Writer<'a, M: Machine, L: Layout> {
@@ -44,24 +42,35 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
         Self { mm, hooks, core }
     }
 
-    /// Waits, with nothing held, until what an operation may need is free: what was freed
-    /// before may still wait for readers.
-    fn wait_for_memory(&mut self) {
-        let vmas = || self.mm.vmas.pool.free() >= VMAS_NEEDED;
-        let nodes = || self.mm.tree.free_nodes().0 >= NODES_NEEDED;
-        while !(vmas() && nodes()) {
-            self.hooks.reclaim(self.core);
-            self.core.flush_deferred();
-            M::sleep_ns(GRACE_WAIT_NS);
-        }
-    }
-
     /// Changes the tree, and tells the strategy before and after.
+    ///
+    /// It waits for nodes before, since faults may wait for the end of the change in a read
+    /// section. Nobody else takes any: mmap_lock is held for writing.
     fn edit_tree(&self, edit: impl FnOnce(&Edit<'_, M>)) {
+        grace::until::<M, _>("node of the VMA tree", || {
+            let enough = self.mm.tree.free_nodes().0 >= NODES_NEEDED;
+            enough.then_some(()).or_else(|| {
+                self.core.flush_deferred();
+                None
+            })
+        });
         let (section, root) = (self.core.writer_section(), self.mm.field(L::MM.mt_root));
         self.hooks.begin_tree();
         edit(&Edit { root, section: &section, waiters: &self.mm.waiters });
         self.hooks.end_tree();
+    }
+
+    /// Takes a VMA. No fault waits in a read section for what a writer holds here.
+    fn take_vma(&mut self) -> VmaId {
+        let taken = grace::until::<M, _>("VMA", || {
+            let free = self.mm.vmas.pool.take(&self.mm.waiters);
+            if free.is_none() {
+                self.hooks.reclaim(self.core);
+                self.core.flush_deferred();
+            }
+            free
+        });
+        VmaId(taken)
     }
 
     /// VMAs that overlap a range, in the order of addresses.
@@ -78,8 +87,7 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
 
     /// A VMA that is filled in and prepared by the strategy, but not yet in the tree.
     fn new_vma(&mut self, mapping: &Mapping, has_anon_vma: bool) -> VmaRef<'a, M> {
-        let slot = self.mm.vmas.pool.take(&self.mm.waiters);
-        let vma = self.mm.vma(VmaId(slot.expect("a writer has waited for free VMAs")));
+        let vma = self.mm.vma(self.take_vma());
         vma.init(mapping, has_anon_vma);
         self.hooks.attach(vma);
         if let Some(file) = mapping.file {

@@ -13,7 +13,6 @@ impl<M: Machine, L: Layout> Writer<'_, M, L> {
     /// Changes what is mapped in a range to allow writes, or not to; false where it is so
     /// already, or nothing is mapped.
     pub fn mprotect(&mut self, range: &Range<Vaddr>, writable: bool) -> bool {
-        self.wait_for_memory();
         let lock = self.mm.mmap_lock().write();
         let mm = self.mm;
         let differs = |flags: u64| (flags & flag::WRITE != 0) != writable;

@@ -15,7 +15,6 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
     /// Moves what is mapped in a range to `to`; false where nothing is, or something is
     /// mapped there.
     pub fn mremap(&mut self, from: &Range<Vaddr>, to: Vaddr) -> bool {
-        self.wait_for_memory();
         let lock = self.mm.mmap_lock().write();
         let target = to..Vaddr(to.0 + (from.end.0 - from.start.0));
         if self.vmas_in(from).is_empty() || !self.vmas_in(&target).is_empty() {
@@ -73,7 +72,8 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
         let source = mm.table_with_entry(from, Level::Pmd).expect("a table has a parent");
         let entry = |pmd: TableId, addr: Vaddr| mm.tables.get(pmd).entry(addr.index(Level::Pmd));
         let _source = mm.lock_of_entries(source, Level::Pmd);
-        let _target = (source != target).then(|| mm.lock_of_entries(target, Level::Pmd));
+        let other = source != target && mm.config.split_pmd_locks;
+        let _target = other.then(|| mm.lock_of_entries(target, Level::Pmd));
         if entry(target, to).load(Ordering::Relaxed) != 0 {
             return false;
         }

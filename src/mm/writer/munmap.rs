@@ -13,7 +13,6 @@ use std::ops::Range;
 impl<M: Machine, L: Layout> Writer<'_, M, L> {
     /// Unmaps what is mapped in a range; false where nothing is.
     pub fn munmap(&mut self, range: &Range<Vaddr>) -> bool {
-        self.wait_for_memory();
         let lock = self.mm.mmap_lock().write();
         if self.vmas_in(range).is_empty() {
             return false;

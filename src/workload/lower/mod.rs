@@ -10,6 +10,7 @@ mod expect;
 mod file;
 mod group;
 mod idle;
+mod kernel;
 mod memory;
 mod op;
 mod touch;
@@ -50,6 +51,7 @@ pub(super) fn workload(
     let summary = summary(document, &mut check);
     let until = until(document, &mut check);
     processes(document, &mut check);
+    let kernel = kernel::lower(table.kernel.as_ref(), &mut check);
 
     let file_names = Names::collect("file", &table.file, &mut check);
     let vma_names = Names::collect("vma", &table.vma, &mut check);
@@ -80,6 +82,7 @@ pub(super) fn workload(
         files: files.into_iter().collect::<Option<_>>()?,
         vmas: vmas.into_iter().collect::<Option<_>>()?,
         groups: groups?,
+        kernel: kernel?,
         reset: match table.reset.as_ref().map(Spanned::get_ref) {
             Some(WireReset::Zap) => Reset::Zap,
             Some(WireReset::Remap) | None => Reset::Remap,

@@ -72,6 +72,8 @@ pub(in crate::workload) struct Document {
     /// Reserved for several processes that share a file; only 1 can be written.
     #[schemars(with = "Option<u64>", range(min = 1, max = 1))]
     pub processes: Field<u64>,
+    /// What the kernel keeps behind its locks.
+    pub kernel: Option<Kernel>,
     /// Files that VMAs map.
     #[serde(default)]
     #[schemars(with = "Vec<File>")]
@@ -92,6 +94,32 @@ pub(in crate::workload) struct Document {
     #[serde(default)]
     #[schemars(with = "Vec<Expect>")]
     pub expect: Vec<Entry<Expect>>,
+}
+
+/// Structures that all threads share beside locks: each is a line or a few, and can be left
+/// out to see what it costs.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::workload) struct Kernel {
+    /// Whether each NUMA node has a zone and an lruvec of its own (default true).
+    #[schemars(with = "Option<bool>")]
+    pub numa: Field<bool>,
+    /// Whether pages are put on LRU lists (default true).
+    #[schemars(with = "Option<bool>")]
+    pub lru: Field<bool>,
+    /// Memory cgroups above the one that pages are charged to (default 2); 0 is the root
+    /// group, in which nothing is charged.
+    #[schemars(with = "Option<u64>", range(min = 0, max = 16))]
+    pub memcg_depth: Field<u64>,
+    /// Whether pages of the space are counted (default true).
+    #[schemars(with = "Option<bool>")]
+    pub rss: Field<bool>,
+    /// Whether its page tables are counted (default true).
+    #[schemars(with = "Option<bool>")]
+    pub pgtables_bytes: Field<bool>,
+    /// Whether each pmd table has a lock of its own (default true).
+    #[schemars(with = "Option<bool>")]
+    pub split_pmd_locks: Field<bool>,
 }
 
 /// A file in the page cache.

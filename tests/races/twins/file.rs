@@ -11,6 +11,7 @@ use faultstorm::mm::rss::Member;
 use faultstorm::mm::vma::{VmaFields, VmaRef};
 use faultstorm::mm::{Config, Core, locked, point};
 use faultstorm::strategy::{Space, Strategy};
+use faultstorm::sync::rwsem::Home;
 
 /// No step is missing.
 pub const SOUND: u32 = 0;
@@ -18,6 +19,9 @@ pub const SOUND: u32 = 0;
 pub const PAGE_FIRST: u32 = 1;
 /// Under the page's lock nothing is asked of the page again.
 pub const NO_RECHECK: u32 = 2;
+/// Where the page is another's, its reference is kept (three places of the series of April
+/// 2021, in `filemap_fault`).
+pub const KEEPS_PAGE: u32 = 3;
 
 /// Reads of a file, with a step that is missing.
 pub struct FileRead<const STEP: u32>;
@@ -30,6 +34,7 @@ impl<const STEP: u32> FileRead<STEP> {
         vma: VmaRef<'_, M>,
     ) -> Result<Outcome, Stop> {
         let (mm, held) = (&**space, Held::by_its_lock(vma.vma));
+        let waiters = Home::waiters(mm);
         let outcome = |end| Ok(Outcome::new(Kind::FileRead, end));
         let walk = Walk::to_pmd(mm, core, &held, request.addr)?;
         if STEP != PAGE_FIRST {
@@ -47,7 +52,10 @@ impl<const STEP: u32> FileRead<STEP> {
             folio::try_lock(mm, file, frame, index)
         };
         if !matches!(locked, Lock::Locked) {
-            core.put_folio(mm, frame);
+            file.wait_unlocked(mm.frames(), frame, waiters);
+            if STEP != KEEPS_PAGE {
+                core.put_folio(mm, frame);
+            }
             return outcome(End::Raced(0));
         }
         M::point(point::FOLIO_LOCKED);
@@ -62,7 +70,7 @@ impl<const STEP: u32> FileRead<STEP> {
         core.add_rss(mm, Member::File, 1);
         slot.set(Pte::read_only(frame));
         drop(slot);
-        file.unlock_folio(mm.frames(), frame, faultstorm::sync::rwsem::Home::waiters(mm));
+        file.unlock_folio(mm.frames(), frame, waiters);
         outcome(End::Mapped(1))
     }
 }

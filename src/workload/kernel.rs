@@ -1,0 +1,41 @@
+//! What the simulated kernel keeps behind its locks.
+
+/// Highest [`Kernel::memcg_depth`].
+pub const MEMCG_DEPTH_MAX: u32 = 16;
+
+/// Structures that all threads share beside the locks that strategies are about: each is a
+/// line or a few, named in results, and can be left out to see what it costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kernel {
+    /// Whether each NUMA node has a zone and an lruvec of its own, else there is one
+    /// (`zone.lock`, `lruvec.*`).
+    pub numa: bool,
+    /// Whether pages are put on LRU lists (`lruvec.*`).
+    pub lru: bool,
+    /// Memory cgroups above the one that pages are charged to (`memcg.*`). 0: it is the root
+    /// group, in which nothing is charged.
+    pub memcg_depth: u32,
+    /// Whether pages are counted (`mm.rss_stat`).
+    pub rss: bool,
+    /// Whether page tables are counted (`pgtables_bytes`, on a line of `mm_struct`).
+    pub pgtables_bytes: bool,
+    /// Whether each pmd table has a lock of its own (`CONFIG_SPLIT_PMD_PTLOCKS`), else there
+    /// is the `page_table_lock` of the space.
+    pub split_pmd_locks: bool,
+}
+
+/// As an x86 distribution's kernel has it, for a process in a service of the system: systemd
+/// has memory accounting on for every unit (`DefaultMemoryAccounting`), and a service is a
+/// group in `system.slice`, which is one in the root.
+impl Default for Kernel {
+    fn default() -> Self {
+        Self {
+            numa: true,
+            lru: true,
+            memcg_depth: 2,
+            rss: true,
+            pgtables_bytes: true,
+            split_pmd_locks: true,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The storms of a workload in either world.
+
+use crate::draw::Draw;
+use faultstorm::host::affinity;
+use faultstorm::host::clock::Clock;
+use faultstorm::host::placement::Placement;
+use faultstorm::machine::model::Place;
+use faultstorm::machines::{Machine, shipped};
+use faultstorm::mm::frames::Arena;
+use faultstorm::storm::{ModelSpec, ModelStorm, Recording, Spec, Storm, plan};
+use faultstorm::strategy::Entry;
+use faultstorm::workload::Workload;
+use std::sync::Arc;
+
+/// Threads for each CPU of this machine.
+const OVERSUBSCRIBED: usize = 4;
+/// Threads in the model: up to a power of two, which is up to 2 to this.
+const MODEL_THREADS_LOG_MAX: u64 = 6;
+/// Above it a workload storms without page bodies.
+const BODY_BYTES_MAX: u64 = 1 << 30;
+
+/// What all storms did.
+#[derive(Default)]
+pub struct Totals {
+    pub storms: u64,
+    pub faults: u64,
+    pub operations: u64,
+}
+
+impl Totals {
+    /// Counts a storm whose books balance.
+    ///
+    /// # Errors
+    /// Where it had too little memory: what a storm needs is reckoned beforehand.
+    fn add(&mut self, storm: &Storm) -> Result<(), String> {
+        self.storms += 1;
+        self.faults += storm.counts.faults;
+        self.operations += storm.ops.iter().flatten().map(|times| times.len()).sum::<u64>();
+        match storm.counts.oom {
+            0 => Ok(()),
+            oom => Err(format!("{oom} faults found no memory")),
+        }
+    }
+}
+
+/// Storms on this machine.
+pub struct Host<'a> {
+    workload: &'a Workload,
+    pub threads: usize,
+    seed: u64,
+    cpus: Vec<usize>,
+    real_body: bool,
+    entry_prefetch: bool,
+    recording: Recording,
+    arena: Arc<Arena>,
+}
+
+impl<'a> Host<'a> {
+    pub fn new(workload: &'a Workload, seed: u64, draw: &mut Draw) -> Self {
+        let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
+        let threads = OVERSUBSCRIBED * allowed.len();
+        let total = plan::total_threads(workload, threads);
+        let needs = plan::needs(workload, threads, workload.until);
+        let real_body = needs.memory_bytes < BODY_BYTES_MAX && !draw.one_in(3);
+        let frames = if real_body { needs.frames } else { 1 };
+        let recordings =
+            [Recording::Throughput, Recording::Lines, Recording::Audit, Recording::Stages];
+        Self {
+            workload,
+            threads,
+            seed,
+            cpus: allowed.iter().copied().cycle().take(total).collect(),
+            real_body,
+            entry_prefetch: draw.one_in(4),
+            recording: if draw.one_in(2) { recordings[0] } else { draw.pick(&recordings) },
+            arena: Arena::new(frames).expect("there is memory"),
+        }
+    }
+
+    pub fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
+        let spec = Spec {
+            workload: self.workload,
+            threads: self.threads,
+            cpus: &self.cpus,
+            real_body: self.real_body,
+            entry_prefetch: self.entry_prefetch,
+            seed: self.seed,
+            warmup_ns: self.workload.warmup_ns,
+            until: self.workload.until,
+            recording: self.recording,
+            sample_period: 16,
+            clock: Clock::new(),
+            arena: &self.arena,
+        };
+        let storm = (entry.run)(&spec).map_err(|error| error.to_string())?;
+        totals.add(&storm)
+    }
+}
+
+/// Storms in the model.
+pub struct Modelled<'a> {
+    workload: &'a Workload,
+    pub threads: usize,
+    seed: u64,
+    pub machine: Machine,
+    places: Vec<Place>,
+    real_body: bool,
+    entry_prefetch: bool,
+}
+
+impl<'a> Modelled<'a> {
+    pub fn new(workload: &'a Workload, seed: u64, draw: &mut Draw) -> Self {
+        let names: Vec<&str> = shipped().iter().map(|(name, _)| *name).collect();
+        let machine = Machine::find(draw.pick(&names)).expect("it is shipped");
+        let beside = plan::total_threads(workload, 1) - 1;
+        let room = machine.parameters.shape.hardware_threads() - beside;
+        let most = 2 << draw.below(MODEL_THREADS_LOG_MAX);
+        let threads = 1 + draw.below(most.min(room as u64)) as usize;
+        let placement = match draw.below(3) {
+            0 => Placement::Compact,
+            1 => Placement::Smt,
+            _ => Placement::Scatter,
+        };
+        let places = machine
+            .places(&placement, threads + beside)
+            .expect("these placements are on every machine");
+        Self {
+            workload,
+            threads,
+            seed,
+            machine,
+            places,
+            real_body: !draw.one_in(3),
+            entry_prefetch: draw.one_in(4),
+        }
+    }
+
+    /// Storms twice: the same must come out.
+    pub fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
+        let (once, again) = (self.run(entry)?, self.run(entry)?);
+        if all_of(&once) != all_of(&again) {
+            return Err("the same storm twice is not the same".to_owned());
+        }
+        totals.add(&once.storm)
+    }
+
+    fn run(&self, entry: &Entry) -> Result<ModelStorm, String> {
+        let spec = ModelSpec {
+            workload: self.workload,
+            threads: self.threads,
+            machine: &self.machine.parameters,
+            places: &self.places,
+            real_body: self.real_body,
+            entry_prefetch: self.entry_prefetch,
+            seed: self.seed,
+            warmup_ns: self.workload.warmup_ns,
+            until: self.workload.until,
+            trace: None,
+        };
+        (entry.model)(&spec).map_err(|error| error.to_string())
+    }
+}
+
+/// What a storm found, in full.
+fn all_of(storm: &ModelStorm) -> String {
+    let ModelStorm { storm, accounts, times, accesses, .. } = storm;
+    format!(
+        "{:?} {:?} {} {accounts:?} {times:?} {accesses}",
+        storm.counts, storm.threads, storm.window_ns
+    )
+}
