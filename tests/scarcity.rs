@@ -31,7 +31,7 @@ fn operations_on_all_pieces<S: Strategy<Host>>() {
     let _core = enter(&cores, 0);
     let config = Config {
         cores: 1,
-        nodes: vec![0],
+        nodes: [0].into(),
         lru: true,
         memcg_depth: 1,
         rss: true,

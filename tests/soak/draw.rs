@@ -79,7 +79,17 @@ fn head(draw: &mut Draw, on_host: bool) -> String {
         _ if on_host => format!("rounds = {}", 1 + draw.below(2)),
         _ => format!("touches = {}", 20 + draw.below(100)),
     };
-    format!("reset = \"{reset}\"\nwarmup = \"{warmup}\"\n{end}\n")
+    let kernel = kernel(draw);
+    format!("reset = \"{reset}\"\nwarmup = \"{warmup}\"\n{end}\n{kernel}")
+}
+
+/// What the kernel keeps: nearly all of it, nearly always.
+fn kernel(draw: &mut Draw) -> String {
+    let mut table = format!("\n[kernel]\nmemcg_depth = {}\n", draw.pick(&[0, 2, 5]));
+    for key in ["numa", "lru", "rss", "pgtables_bytes", "split_pmd_locks"] {
+        table += &format!("{key} = {}\n", !draw.one_in(6));
+    }
+    table
 }
 
 fn file(number: u64, draw: &mut Draw) -> File {

@@ -43,10 +43,51 @@ impl Totals {
     }
 }
 
+/// The storms of a workload.
+pub enum Storms<'a> {
+    Host(Host<'a>),
+    Model(Box<Modelled<'a>>),
+}
+
+impl<'a> Storms<'a> {
+    pub fn new(workload: &'a Workload, seed: u64, on_host: bool, draw: &mut Draw) -> Self {
+        match on_host {
+            true => Self::Host(Host::new(workload, seed, draw)),
+            false => Self::Model(Modelled::new(workload, seed, draw).into()),
+        }
+    }
+
+    /// The world, as the command line names it.
+    pub fn world(&self) -> String {
+        match self {
+            Self::Host(_) => "host".to_owned(),
+            Self::Model(model) => format!("model:{}", model.machine.name),
+        }
+    }
+
+    pub fn threads(&self) -> usize {
+        match self {
+            Self::Host(host) => host.threads,
+            Self::Model(model) => model.threads,
+        }
+    }
+
+    /// One storm, whose books balance.
+    ///
+    /// # Errors
+    /// Where they do not, or anything else is wrong.
+    pub fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
+        match self {
+            Self::Host(host) => host.storm(entry, totals),
+            Self::Model(model) => model.storm(entry, totals),
+        }
+    }
+}
+
 /// Storms on this machine.
 pub struct Host<'a> {
     workload: &'a Workload,
-    pub threads: usize,
+    threads: usize,
     seed: u64,
     cpus: Vec<usize>,
     real_body: bool,
@@ -56,7 +97,7 @@ pub struct Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    pub fn new(workload: &'a Workload, seed: u64, draw: &mut Draw) -> Self {
+    fn new(workload: &'a Workload, seed: u64, draw: &mut Draw) -> Self {
         let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
         let threads = OVERSUBSCRIBED * allowed.len();
         let total = plan::total_threads(workload, threads);
@@ -77,7 +118,7 @@ impl<'a> Host<'a> {
         }
     }
 
-    pub fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
+    fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
         let spec = Spec {
             workload: self.workload,
             threads: self.threads,
@@ -100,16 +141,16 @@ impl<'a> Host<'a> {
 /// Storms in the model.
 pub struct Modelled<'a> {
     workload: &'a Workload,
-    pub threads: usize,
+    threads: usize,
     seed: u64,
-    pub machine: Machine,
+    machine: Machine,
     places: Vec<Place>,
     real_body: bool,
     entry_prefetch: bool,
 }
 
 impl<'a> Modelled<'a> {
-    pub fn new(workload: &'a Workload, seed: u64, draw: &mut Draw) -> Self {
+    fn new(workload: &'a Workload, seed: u64, draw: &mut Draw) -> Self {
         let names: Vec<&str> = shipped().iter().map(|(name, _)| *name).collect();
         let machine = Machine::find(draw.pick(&names)).expect("it is shipped");
         let beside = plan::total_threads(workload, 1) - 1;
@@ -136,7 +177,7 @@ impl<'a> Modelled<'a> {
     }
 
     /// Storms twice: the same must come out.
-    pub fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
+    fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
         let (once, again) = (self.run(entry)?, self.run(entry)?);
         if all_of(&once) != all_of(&again) {
             return Err("the same storm twice is not the same".to_owned());
