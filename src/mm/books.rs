@@ -53,6 +53,8 @@ impl<M: Machine, L: Layout> Mm<M, L> {
             "tables in the tree and the pgd",
             census.tables + 1,
         )?;
+        let locked = self.field(L::MM.mmap_count).load(Ordering::Relaxed);
+        equal(format_args!("mmap_lock.count"), locked, "that of a lock nobody holds", 0)?;
         self.check_folios(&census)?;
         self.check_charges()?;
         self.check_file_references()
@@ -146,10 +148,31 @@ impl<M: Machine, L: Layout> Mm<M, L> {
             }
             if let Some(frame) = pte.frame() {
                 mapped.push(frame);
+                self.check_mapping(addr, frame, vma.vma)?;
                 self.check_content(addr, pte, frame, vma.vma)?;
             }
         }
         Ok(mapped)
+    }
+
+    /// The frame is one that this VMA may map here.
+    fn check_mapping(&self, addr: Vaddr, frame: Pfn, vma: &impl VmaFields) -> Result<(), String> {
+        let (folio, at) = (self.frames.folio(frame), addr.0);
+        let page = vma.file().map(|file| (&self.files[file], vma.file_page(addr)));
+        if let Some((file, page)) = page
+            && page >= file.pages()
+        {
+            return Err(format!("a pte at {at:#x}, page {page} of a file that ends before it"));
+        }
+        match (folio.mapping().load(Ordering::Relaxed), page) {
+            (ANON, _) if vma.has_anon_vma() => Ok(()),
+            (ANON, _) => Err(format!("an anonymous page at {at:#x} in a VMA without anon_vma")),
+            (mapping, Some((file, page))) if mapping == file.mapping() => {
+                let name = format_args!("page of the file at {at:#x}");
+                equal(name, folio.index().load(Ordering::Relaxed), "what the VMA maps", page)
+            }
+            _ => Err(format!("a page at {at:#x} that its VMA's file does not have")),
+        }
     }
 
     /// The page holds what the fault put there, and where it is writable what the touch
@@ -281,7 +304,11 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         }
     }
 
-    fn check_file_references(&self) -> Result<(), String> {
+    /// Each file has its opener's reference and one for each VMA, where no fault waits.
+    ///
+    /// # Errors
+    /// Which has not.
+    pub fn check_file_references(&self) -> Result<(), String> {
         let mut expected = vec![1; self.files.len()];
         self.tree.for_each(self.field(L::MM.mt_root), |vma| {
             if let Some(file) = self.vmas.get(vma).file() {

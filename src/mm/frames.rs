@@ -135,6 +135,12 @@ impl<M: Machine> Folio<M> {
         Word::new(&self.0, 3)
     }
 
+    /// Which page of the file it is.
+    #[inline(always)]
+    pub fn index(&self) -> Word<'_, M::Line> {
+        Word::new(&self.0, 4)
+    }
+
     /// The folio before it in its lruvec, nearer to the head.
     #[inline(always)]
     pub fn lru_prev(&self) -> Word<'_, M::Line> {

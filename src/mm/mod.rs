@@ -220,6 +220,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     #[inline(always)]
     pub fn find_vma(&self, addr: Vaddr) -> Option<VmaRef<'_, M>> {
         let vma = self.vma(self.tree.find(self.field(L::MM.mt_root), addr)?);
+        M::point(point::VMA_FOUND);
         vma.contains(addr).then_some(vma)
     }
 

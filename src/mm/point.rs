@@ -40,9 +40,18 @@ pub const AFTER_TREE_STORE: usize = 16;
 pub const BEFORE_UNLOCK: usize = 17;
 /// A truncate has zapped for the first time.
 pub const AFTER_FIRST_ZAP: usize = 18;
+/// A fault has found a VMA in the tree, and has not yet protected it.
+pub const VMA_FOUND: usize = 19;
+/// A fault has seen that no writer is at the VMA, and is about to lock it.
+pub const BEFORE_VMA_LOCK: usize = 20;
+/// A fault has a lock, reference or pointer, and has not yet asked again whether it came in
+/// time.
+pub const VMA_LOCKED: usize = 21;
+/// A fault is about to read `vm_pgoff`: it may have read other fields before.
+pub const BEFORE_PGOFF: usize = 22;
 
 /// Names of the points, by number.
-pub const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 23] = [
     "after_lookup",
     "after_copy",
     "after_table_alloc",
@@ -62,4 +71,8 @@ pub const NAMES: [&str; 19] = [
     "after_tree_store",
     "before_unlock",
     "after_first_zap",
+    "vma_found",
+    "before_vma_lock",
+    "vma_locked",
+    "before_pgoff",
 ];

@@ -2,6 +2,7 @@
 
 use super::addr::{PAGE_SHIFT, Vaddr};
 use super::backlog::Backlog;
+use super::point;
 use super::pool::Pool;
 use super::slots::slots;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
@@ -102,7 +103,7 @@ pub trait VmaFields {
     /// The page of the file that `addr` maps.
     #[inline(always)]
     fn file_page(&self, addr: Vaddr) -> u64 {
-        self.pgoff() + ((addr.0 - self.range().0.0) >> PAGE_SHIFT)
+        ((addr.0 - self.range().0.0) >> PAGE_SHIFT) + self.pgoff()
     }
 
     /// Whether `addr` lies inside.
@@ -219,6 +220,7 @@ impl<M: Machine> VmaFields for Vma<M> {
 
     #[inline(always)]
     fn pgoff(&self) -> u64 {
+        M::point(point::BEFORE_PGOFF);
         self.file.load(1, Ordering::Relaxed)
     }
 

@@ -63,6 +63,7 @@ fn attempt<M: Machine>(
     M::mark(stage::LOOKUP);
     let mine = Word::new(&space.words.pointers[M::core()], 0);
     let pointer = hazard::Hazard::<M>::set(mine, u64::from(vma.id.0));
+    M::point(point::VMA_LOCKED);
     // Still in the tree: whoever takes it out now sees the pointer.
     if !seq.is_current(at) {
         return Err(Fallback::VmaLockMiss.into());

@@ -193,8 +193,10 @@ impl<F: Form> PerVmaLock<F> {
         if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Relaxed) {
             return Err(Fallback::VmaLockAbort.into());
         }
+        M::point(point::BEFORE_VMA_LOCK);
         let lock = VmaLock::of(space, vma);
         let guard = RwSem::new(&lock).try_read().ok_or(Fallback::VmaLockAbort)?;
+        M::point(point::VMA_LOCKED);
         // Acquire: pairs with the Release of `end`. Who sees the new count sees all that
         // the writer has done to the VMA.
         if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Acquire) {

@@ -90,6 +90,7 @@ impl<const RWLOCK: bool> SpeculativeVma<RWLOCK> {
                 return Err(Fallback::VmaLockMiss);
             }
             let reference = Reference(refs);
+            M::point(point::VMA_LOCKED);
             if seq.is_current(at) {
                 return Ok((vma, reference));
             }

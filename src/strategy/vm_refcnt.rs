@@ -92,12 +92,14 @@ fn lock<'a, M: Machine>(
     if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Relaxed) {
         return Err(Fallback::VmaLockAbort);
     }
+    M::point(point::BEFORE_VMA_LOCK);
     let count = count_of(space, vma.id);
     count.get().map_err(|refused| match refused {
         Refused::Detached => Fallback::VmaLockMiss,
         Refused::Closed => Fallback::VmaLockAbort,
     })?;
     let reference = Reference(count);
+    M::point(point::VMA_LOCKED);
     // `vm_mm`: freed, or another's. Acquire: pairs with the Release of `end`. Who sees the
     // new count sees all that the writer has done to the VMA.
     if !vma.is_alive() || seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Acquire) {

@@ -6,6 +6,7 @@
 //! that are lost, since parking here returns at once, as it may.
 
 mod taken;
+mod unlock;
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, Work};
 use faultstorm::sync::refcount::RefCount;

@@ -228,7 +228,7 @@ fn a_spinning_writer_is_alone() {
         taken.use_it();
     };
     let free = |taken: &Taken| assert_eq!(taken.line.load(0, Ordering::Relaxed), 0);
-    on_cores(Taken::new, write, vec![read, read], free);
+    two_cores(Taken::new, write, read, free);
 }
 
 // Sleepable RCU: what a section found is not freed while it lasts.

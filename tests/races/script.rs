@@ -1,8 +1,7 @@
-//! Scripts: what the cores of a race do, and the space that they do it in.
+//! Scripts: what the cores of a race do, in which order, and the space that they do it in.
 
+use crate::twins::steps::Other;
 use faultstorm::machine::Machine;
-use faultstorm::machine::model::{self, Halt, Place, World};
-use faultstorm::machines;
 use faultstorm::mm::addr::{PAGE_BYTES, Vaddr};
 use faultstorm::mm::fault::{Access, End, Request};
 use faultstorm::mm::frames::Arena;
@@ -12,17 +11,18 @@ use faultstorm::mm::writer::Writer;
 use faultstorm::mm::{Config, Core};
 use faultstorm::strategy::{Space, Strategy};
 use std::ops::Range;
-use std::rc::Rc;
 
 /// Pages under one page table; the first page of a script begins one.
 pub const TABLE: u64 = 512;
 const BASE: u64 = 1 << 30;
-/// Pages of the mapping, and of the file where it maps one.
+/// Pages of the mapping at first.
 const PAGES: u64 = 2 * TABLE;
-/// How long the fault is held: longer than any writer takes that nobody stops.
-const HELD_NS: u64 = 10_000_000;
+/// Pages of the file: it ends inside the mapping.
+const FILE_PAGES: u64 = TABLE + 128;
 /// A touch that traps more often never ends.
 const TRAPS_MAX: usize = 16;
+/// The turn of a core that is held at no point: it goes on as far as it can.
+pub const END: usize = usize::MAX;
 
 /// What a core does. Pages are counted from the start of the mapping.
 #[derive(Clone, Copy)]
@@ -30,32 +30,98 @@ pub enum Step {
     Read(u64),
     Write(u64),
     Mmap(u64, u64),
+    /// The same, of pages of the file that begin so many further on.
+    MmapShifted(u64, u64, u64),
     Munmap(u64, u64),
     Mprotect(u64, u64, bool),
     Dontneed(u64, u64),
     Mremap(u64, u64, u64),
     Truncate(u64),
+    /// The VMA that ends at the first page begins at the second.
+    Expand(u64, u64),
     Fork,
     /// What waits for readers to leave is freed, as far as they have left.
     Reclaim,
     /// Folios leave the core's batch for their list.
     DrainLru,
+    /// Files have the references of their opener and of VMAs, and no others.
+    FilesArePut,
+    /// What no writer of the crate does.
+    Other(Other),
 }
 
-/// A race: core 0 faults and is held at a point; meanwhile core 1 writes, until it is done
-/// or has to wait; core 2 releases core 0.
-#[derive(Clone, Copy)]
+/// A race. Core 0 does alone what comes before; then cores have turns, in each of which one
+/// goes on until it comes to a point; then all go on to their end.
+#[derive(Clone)]
 pub struct Script {
-    pub maps_file: bool,
-    /// What core 0 does before.
+    pub space: Shape,
     pub before: &'static [Step],
-    /// Where it is held in what it does then.
-    pub held_at: usize,
-    pub fault: &'static [Step],
-    pub writer: &'static [Step],
+    /// What each core does.
+    pub cores: Vec<&'static [Step]>,
+    /// Cores, and the point up to which each goes on.
+    pub turns: Vec<(usize, usize)>,
 }
 
-fn addr(page: u64) -> Vaddr {
+/// The space of a script.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    /// Pages that are mapped at first.
+    pub mapped: (u64, u64),
+    /// What is mapped.
+    pub maps: Maps,
+    /// Log2 of the pages that a read fault maps around.
+    pub around: u8,
+    /// How long a read of a page takes that is not cached.
+    pub io_ns: u64,
+    /// Frames, those of the page cache among them.
+    pub frames: usize,
+}
+
+/// What a mapping maps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Maps {
+    Anon,
+    /// A file, privately, whose pages are like this.
+    File(PageState),
+    /// The same, shared.
+    Shared(PageState),
+}
+
+impl Maps {
+    fn pages(self) -> Option<PageState> {
+        match self {
+            Self::Anon => None,
+            Self::File(state) | Self::Shared(state) => Some(state),
+        }
+    }
+}
+
+/// Anonymous memory.
+pub const ANON: Shape =
+    Shape { mapped: (0, PAGES), maps: Maps::Anon, around: 0, io_ns: 1000, frames: 256 };
+/// A private mapping of a file that is cached.
+pub const FILE: Shape =
+    Shape { maps: Maps::File(PageState::Cached), frames: FILE_PAGES as usize + 256, ..ANON };
+
+impl Script {
+    /// A core comes to a point in what it does; then another does something, until it is
+    /// done or has to wait.
+    pub fn at(
+        held_at: usize,
+        space: Shape,
+        held: &'static [Step],
+        meanwhile: &'static [Step],
+    ) -> Self {
+        Self::turns(vec![(0, held_at), (1, END)], space, vec![held, meanwhile])
+    }
+
+    /// Cores have these turns, after core 0 has written to page 1.
+    pub fn turns(turns: Vec<(usize, usize)>, space: Shape, cores: Vec<&'static [Step]>) -> Self {
+        Self { space, before: &[Step::Write(1)], cores, turns }
+    }
+}
+
+pub fn addr(page: u64) -> Vaddr {
     Vaddr(BASE + page * PAGE_BYTES)
 }
 
@@ -63,14 +129,16 @@ fn range(from: u64, to: u64) -> Range<Vaddr> {
     addr(from)..addr(to)
 }
 
-fn mapping(script: &Script, from: u64, to: u64) -> Mapping {
-    let file = script.maps_file.then_some(0);
-    let pgoff = if script.maps_file { from } else { addr(from).page() };
-    let flags = flag::WRITE | flag::SPECULATE;
-    Mapping { start: addr(from), end: addr(to), flags, file, pgoff, fault_around_order: 0 }
+fn mapping(shape: &Shape, (from, to): (u64, u64), shift: u64) -> Mapping {
+    let file = shape.maps.pages().map(|_| 0);
+    let pgoff = shift + if file.is_some() { from } else { addr(from).page() };
+    let shared = if matches!(shape.maps, Maps::Shared(_)) { flag::SHARED } else { 0 };
+    let flags = flag::WRITE | flag::SPECULATE | shared;
+    let fault_around_order = shape.around;
+    Mapping { start: addr(from), end: addr(to), flags, file, pgoff, fault_around_order }
 }
 
-fn space<M: Machine, S: Strategy<M>>(script: &Script, cores: usize) -> Space<M, S> {
+pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M, S> {
     let config = Config {
         cores,
         nodes: (0..cores).map(|core| core % 2).collect(),
@@ -79,22 +147,24 @@ fn space<M: Machine, S: Strategy<M>>(script: &Script, cores: usize) -> Space<M, 
         rss: true,
         pgtables_bytes: true,
         split_pmd_locks: true,
-        frames: 4096,
-        tables: 256,
-        vmas: 64,
+        frames: shape.frames,
+        tables: 24,
+        vmas: 80,
         entry_prefetch: false,
         real_body: true,
         source_may_change: true,
         pages_move: true,
     };
     let arena = Arena::new(1).expect("a page");
-    let files =
-        if script.maps_file { vec![File::new(0, PAGES, 64, cores, vec![1000])] } else { vec![] };
-    let cached = if script.maps_file { PAGES } else { 0 };
-    let space = Space::<M, S>::new(config, arena, files);
-    let mut core = Core::new(&*space, PAGES as usize);
-    (0..cached).for_each(|page| space.populate(&mut core, 0, page, PageState::Cached));
-    assert!(Writer::new(&*space, &space, &mut core).mmap(&mapping(script, 0, PAGES)));
+    let state = shape.maps.pages();
+    let file = || File::new(0, FILE_PAGES, FILE_PAGES / 64, cores, vec![shape.io_ns]);
+    let space = Space::<M, S>::new(config, arena, state.map(|_| file()).into_iter().collect());
+    let mut core = Core::new(&*space, 0);
+    if let Some(state) = state {
+        (0..FILE_PAGES).for_each(|page| space.populate(&mut core, 0, page, state));
+    }
+    let made = Writer::new(&*space, &space, &mut core).mmap(&mapping(shape, shape.mapped, 0));
+    assert!(made, "nothing is mapped before");
     core.retire(&*space);
     space
 }
@@ -117,8 +187,8 @@ fn touch<M: Machine, S: Strategy<M>>(
     panic!("a touch of page {page} does not end");
 }
 
-fn perform<M: Machine, S: Strategy<M>>(
-    script: &Script,
+pub fn perform<M: Machine, S: Strategy<M>>(
+    shape: &Shape,
     space: &Space<M, S>,
     core: &mut Core<M>,
     step: Step,
@@ -127,93 +197,24 @@ fn perform<M: Machine, S: Strategy<M>>(
     let done = match step {
         Step::Read(page) => return touch(space, core, page, Access::Read),
         Step::Write(page) => return touch(space, core, page, Access::Write),
-        Step::Reclaim => return (0..64).for_each(|_| core.flush_deferred()),
+        Step::Reclaim => {
+            S::reclaim(space, core);
+            return (0..64).for_each(|_| core.flush_deferred());
+        }
         Step::DrainLru => return core.drain_lru(space),
-        Step::Mmap(from, to) => writer.mmap(&mapping(script, from, to)),
+        Step::FilesArePut => {
+            return space.check_file_references().unwrap_or_else(|wrong| panic!("{wrong}"));
+        }
+        Step::Other(other) => return other.perform(space, core),
+        Step::Mmap(from, to) => writer.mmap(&mapping(shape, (from, to), 0)),
+        Step::MmapShifted(from, to, by) => writer.mmap(&mapping(shape, (from, to), by)),
         Step::Munmap(from, to) => writer.munmap(&range(from, to)),
         Step::Mprotect(from, to, writable) => writer.mprotect(&range(from, to), writable),
         Step::Dontneed(from, to) => writer.madvise_dontneed(&range(from, to)),
         Step::Mremap(from, end, to) => writer.mremap(&range(from, end), addr(to)),
         Step::Truncate(pages) => writer.truncate(0, pages),
+        Step::Expand(end, start) => writer.expand_stack(addr(end), addr(start)),
         Step::Fork => writer.fork(),
     };
     assert!(done, "a writer of a script has something to do");
-}
-
-/// What core `number` does; whether core 0 was held.
-fn play_core<M: Machine, S: Strategy<M>>(
-    script: &Script,
-    space: &Space<M, S>,
-    number: usize,
-) -> Result<bool, String> {
-    let mut core = Core::new(&**space, PAGES as usize);
-    let mut all = |steps: &[Step]| {
-        steps.iter().for_each(|step| perform(script, space, &mut core, *step));
-    };
-    if number == 0 {
-        all(script.before);
-        model::hold(0, script.held_at);
-    }
-    model::meet(0);
-    let held = number > 0 && model::wait_until_held(0);
-    match number {
-        0 => {
-            all(script.fault);
-            // Under some strategies it does not come to the point.
-            model::release(0);
-        }
-        1 => all(script.writer),
-        _ => {
-            M::sleep_ns(HELD_NS);
-            model::release(0);
-        }
-    }
-    model::meet(0);
-    model::pause(true);
-    let translations = space.check_translations(&mut core);
-    core.forget_translations();
-    core.end_child(&**space);
-    core.retire(&**space);
-    translations.map(|()| held)
-}
-
-/// Plays a race in machine `M`, whose lines are the model's. `Ok`: the books balance;
-/// whether the fault came to its point.
-pub fn play<M: Machine, S: Strategy<M>>(script: &Script) -> Result<bool, String> {
-    const CORES: usize = 3;
-    let machine = machines::Machine::find("xeon-icelake-2s").unwrap_or_else(|_| panic!("shipped"));
-    let shape = machine.parameters.shape;
-    let place = |agent| Place { agent, socket: shape.socket(agent) };
-    let places: Vec<Place> = (0..CORES as u16).map(place).collect();
-    let world = World::new(&machine.parameters, &places);
-    let _here = world.enter();
-    let space = Rc::new(space::<M, S>(script, CORES));
-    let ran = {
-        let (space, script) = (space.clone(), *script);
-        world.run(move |core| play_core(&script, &space, core))
-    };
-    let ends = ran.map_err(|halt| {
-        // Cores that were given up still refer to it.
-        std::mem::forget(space.clone());
-        said(halt)
-    })?;
-    let held = ends.into_iter().collect::<Result<Vec<_>, _>>()?.contains(&true);
-    let mut core = Core::new(&**space, 0);
-    space.check_books(&core)?;
-    space.exit(&*space, &mut core);
-    core.retire(&**space);
-    space.check_all_free(&core)?;
-    Ok(held)
-}
-
-fn said(halt: Halt) -> String {
-    match halt {
-        Halt::Deadlock(cores) => format!("deadlock: {}", cores.join("; ")),
-        Halt::Stacks(error) => error.to_string(),
-        Halt::Panicked { core, payload } => {
-            let text = payload.downcast_ref::<String>().map(String::as_str);
-            let text = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("?");
-            format!("core {core} panicked: {text}")
-        }
-    }
 }

@@ -1,34 +1,69 @@
-//! Every strategy of the table that may run beside writers: one line each.
+//! Every strategy of the table that may run beside writers.
 
-use crate::script::{Script, play};
-use faultstorm::machine::model::Model;
+use crate::play::{Played, play};
+use crate::script::Script;
+use faultstorm::machine::Machine;
+use faultstorm::machine::model::{Model, ModelLine};
 use faultstorm::mm::layout::{Linux6_2, Linux7_2};
 use faultstorm::strategy::{
-    Apart, Embedded, Hazard, MmapLock, PerVmaLock, Scheme, Speculative, SpeculativeVma, Strategy,
-    VmRefcnt, VmaRefcount,
+    Apart, Embedded, Hazard, Linux6_4, MmapLock, PerVmaLock, RcuMapPages, STRATEGIES, Scheme,
+    Speculative, SpeculativeVma, SrcuFaults, Strategy, VmRefcnt, VmaRefcount,
 };
 
-fn one<S: Strategy<Model> + Scheme>(script: &Script) -> (&'static str, bool) {
-    let played = play::<Model, S>(script);
-    (S::NAME, played.unwrap_or_else(|wrong| panic!("{}: {wrong}", S::NAME)))
+/// How a race went under a strategy.
+pub type Row = (&'static str, Result<Played, String>);
+
+fn one<M: Machine, S: Strategy<M> + Scheme>(script: &Script) -> Row {
+    (S::NAME, play::<M, S>(script))
 }
 
-/// Plays a race under every strategy; those whose fault came to its point.
-pub fn all_stand(script: &Script) -> Vec<&'static str> {
-    let played = [
-        one::<MmapLock<Linux7_2>>(script),
-        one::<MmapLock<Linux6_2>>(script),
-        one::<VmaRefcount>(script),
-        one::<Speculative<0, true>>(script),
-        one::<Speculative<1, true>>(script),
-        one::<SpeculativeVma<false>>(script),
-        one::<SpeculativeVma<true>>(script),
-        one::<Hazard>(script),
-        one::<PerVmaLock<Apart>>(script),
-        one::<PerVmaLock<Embedded>>(script),
-        one::<VmRefcnt>(script),
-    ];
-    let held: Vec<_> = played.into_iter().filter(|(_, held)| *held).map(|(n, _)| n).collect();
-    assert!(!held.is_empty(), "no fault came to point {}", script.held_at);
-    held
+/// Plays a race under every strategy.
+pub fn all<M: Machine<Line = ModelLine>>(script: &Script) -> Vec<Row> {
+    vec![
+        one::<M, MmapLock<Linux7_2>>(script),
+        one::<M, MmapLock<Linux6_2>>(script),
+        one::<M, MmapLock<Linux7_2, true>>(script),
+        one::<M, VmaRefcount>(script),
+        one::<M, Speculative<0, true>>(script),
+        one::<M, Speculative<1, true>>(script),
+        one::<M, Speculative<0, false>>(script),
+        one::<M, SpeculativeVma<false>>(script),
+        one::<M, SpeculativeVma<true>>(script),
+        one::<M, Hazard>(script),
+        one::<M, SrcuFaults<false>>(script),
+        one::<M, SrcuFaults<true>>(script),
+        one::<M, RcuMapPages>(script),
+        one::<M, PerVmaLock<Apart>>(script),
+        one::<M, PerVmaLock<Embedded>>(script),
+        one::<M, PerVmaLock<Linux6_4>>(script),
+        one::<M, VmRefcnt>(script),
+    ]
+}
+
+/// The books balance under every strategy, and the cores came to their points under one at
+/// least.
+#[track_caller]
+pub fn all_stand(script: &Script) -> Vec<(&'static str, Played)> {
+    stand::<Model>(script)
+}
+
+/// The same in another machine.
+#[track_caller]
+pub fn stand<M: Machine<Line = ModelLine>>(script: &Script) -> Vec<(&'static str, Played)> {
+    let rows = all::<M>(script).into_iter();
+    let played: Vec<_> = rows
+        .map(|(name, row)| (name, row.unwrap_or_else(|wrong| panic!("{name}: {wrong}"))))
+        .collect();
+    let points = &script.turns;
+    assert!(played.iter().any(|(_, played)| played.held), "nobody comes to {points:?}");
+    played
+}
+
+/// Under every strategy that may run beside writers.
+#[test]
+fn no_strategy_is_left_out() {
+    let script = Script::turns(vec![], crate::script::ANON, vec![&[]]);
+    let played: Vec<_> = all::<Model>(&script).into_iter().map(|(name, _)| name).collect();
+    let table = STRATEGIES.iter().map(|entry| entry.name).filter(|name| *name != "unlocked");
+    assert_eq!(played, table.collect::<Vec<_>>());
 }

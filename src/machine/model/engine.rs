@@ -47,10 +47,6 @@ pub(super) enum Status {
     Held {
         point: usize,
     },
-    /// Until a core is held.
-    Watching {
-        core: usize,
-    },
     Done,
 }
 
@@ -557,7 +553,6 @@ impl Engine {
                     format!("waits for core {victim}, whose interrupts are off, to answer")
                 }
                 Status::Held { point } => format!("is held at point {point}"),
-                Status::Watching { core } => format!("waits until core {core} is held"),
             };
             Some(format!("core {number}, at {} ns: {what}", core.clock / 1000))
         };

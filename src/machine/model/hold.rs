@@ -32,23 +32,19 @@ impl World {
     #[cold]
     fn stop_at(&self, point: usize) {
         let core = self.core();
-        if !self.disarm(|armed| *armed == (core, point)) {
+        if !self.holds.armed.borrow().contains(&(core, point)) {
             return;
         }
+        self.disarm(core);
         // What it has stored is seen: the order is that of the code.
         self.drain();
         self.take_exact_turn();
-        self.answer_watchers(core);
         self.wait(Status::Held { point });
     }
 
-    /// Waits until `core` is held; false where it has ended, or is released first.
-    pub(super) fn wait_until_held(&self, core: usize) -> bool {
-        let is_armed = || self.holds.armed.borrow().iter().any(|(armed, _)| *armed == core);
+    /// Whether `core` is held.
+    pub(super) fn is_held(&self, core: usize) -> bool {
         self.take_exact_turn();
-        if is_armed() {
-            self.wait(Status::Watching { core });
-        }
         matches!(self.engine.borrow().cores[core].status, Status::Held { .. })
     }
 
@@ -56,8 +52,7 @@ impl World {
     pub(super) fn release(&self, core: usize) {
         self.drain();
         self.take_exact_turn();
-        self.disarm(|(armed, _)| *armed == core);
-        self.answer_watchers(core);
+        self.disarm(core);
         let status = self.engine.borrow().cores[core].status;
         if matches!(status, Status::Held { .. }) {
             // Later than the running core by a hair, so that it stays the first.
@@ -66,29 +61,10 @@ impl World {
         self.look_again();
     }
 
-    /// Lets those go on that wait for `core` to be held.
-    pub(super) fn answer_watchers(&self, core: usize) {
-        // Later than the running core by a hair, so that it stays the first.
-        let now = self.clock() + 1;
-        let mut engine = self.engine.borrow_mut();
-        for watcher in 0..engine.cores.len() {
-            engine.answered(watcher, Status::Watching { core }, now);
-        }
-    }
-
-    /// Forgets what was to be held; false where nothing was.
-    fn disarm(&self, which: impl Fn(&(usize, usize)) -> bool) -> bool {
+    /// Forgets where `core` was to be held.
+    fn disarm(&self, core: usize) {
         let mut armed = self.holds.armed.borrow_mut();
-        let before = armed.len();
-        armed.retain(|hold| !which(hold));
+        armed.retain(|(other, _)| *other != core);
         self.holds.is_armed.set(!armed.is_empty());
-        armed.len() < before
-    }
-
-    /// A core ends: it comes to no point any more.
-    pub(super) fn forget_holds(&self, core: usize) {
-        if self.holds.is_armed.get() && self.disarm(|(armed, _)| *armed == core) {
-            self.answer_watchers(core);
-        }
     }
 }

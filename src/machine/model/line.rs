@@ -198,7 +198,9 @@ impl Line for ModelLine {
 
     #[inline(always)]
     fn fetch_sub(&self, word: usize, value: u64, _: Ordering) -> u64 {
-        self.rmw(word, Need::FetchOp, |w| w.fetch_sub(value, Relaxed))
+        let before = self.rmw(word, Need::FetchOp, |w| w.fetch_sub(value, Relaxed));
+        assert!(before >= value, "a word goes below zero: {before} - {value}");
+        before
     }
 
     #[inline(always)]

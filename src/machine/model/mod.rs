@@ -77,9 +77,9 @@ pub fn hold(core: usize, point: usize) {
     current().hold(core, point);
 }
 
-/// Waits until `core` is held; false where it has ended, or was released, without.
-pub fn wait_until_held(core: usize) -> bool {
-    current().wait_until_held(core)
+/// Whether `core` has come to the point at which it was to be held.
+pub fn is_held(core: usize) -> bool {
+    current().is_held(core)
 }
 
 /// Lets `core` go on from where it is held.
@@ -470,8 +470,8 @@ mod tests {
                 }
                 _ => {
                     current().advance(1_000);
-                    assert!(wait_until_held(0), "it comes to its point");
                     Model::sleep_ns(5_000);
+                    assert!(is_held(0), "it has come to its point");
                     if releases {
                         release(0);
                     }

@@ -564,7 +564,6 @@ impl World {
     /// The running core is done.
     pub(super) fn finish(&self, core: usize) {
         self.drain();
-        self.forget_holds(core);
         let mut engine = self.engine.borrow_mut();
         engine.leave(core, self.clock(), Status::Done);
         engine.cores[core].yielder = ptr::null();

@@ -12,7 +12,7 @@ use crate::mm::{Core, Mm};
 /// The slot is read again once the reference is held, since the frame may have left
 /// the cache, and have been reused, in between.
 #[inline(always)]
-pub(in crate::mm) fn get<M: Machine, L: Layout>(
+pub fn get<M: Machine, L: Layout>(
     mm: &Mm<M, L>,
     core: &mut Core<M>,
     file: &File<M>,
@@ -32,11 +32,7 @@ pub(in crate::mm) fn get<M: Machine, L: Layout>(
 /// Whether a folio was marked for readahead; it is not any more, where the caller can see
 /// to it.
 #[inline(always)]
-pub(in crate::mm) fn take_readahead<M: Machine, L: Layout>(
-    mm: &Mm<M, L>,
-    frame: Pfn,
-    waits: bool,
-) -> bool {
+pub fn take_readahead<M: Machine, L: Layout>(mm: &Mm<M, L>, frame: Pfn, waits: bool) -> bool {
     let flags = mm.frames.folio(frame).flags();
     let marked = flags.load(Ordering::Relaxed) & flag::READAHEAD != 0;
     if marked && waits {
@@ -46,7 +42,7 @@ pub(in crate::mm) fn take_readahead<M: Machine, L: Layout>(
 }
 
 /// What became of an attempt to lock a folio.
-pub(in crate::mm) enum Lock {
+pub enum Lock {
     /// Locked, up to date, and still in its file below the file's end.
     Locked,
     /// Somebody else holds the lock, or the content is not there yet.
@@ -62,7 +58,7 @@ pub(in crate::mm) enum Lock {
 /// The lock is taken with `Acquire`, paired with the `Release` of
 /// [`File::unlock_folio`].
 #[inline(always)]
-pub(in crate::mm) fn try_lock<M: Machine, L: Layout>(
+pub fn try_lock<M: Machine, L: Layout>(
     mm: &Mm<M, L>,
     file: &File<M>,
     frame: Pfn,
@@ -86,7 +82,7 @@ pub(in crate::mm) fn try_lock<M: Machine, L: Layout>(
 
 /// Unlocks a folio and drops the caller's reference.
 #[inline(always)]
-pub(in crate::mm) fn unlock_and_put<M: Machine, L: Layout>(
+pub fn unlock_and_put<M: Machine, L: Layout>(
     mm: &Mm<M, L>,
     core: &mut Core<M>,
     file: &File<M>,

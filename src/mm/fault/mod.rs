@@ -7,7 +7,7 @@
 mod anon;
 mod cow;
 mod file;
-pub(super) mod folio;
+pub mod folio;
 mod map_pages;
 mod outcome;
 mod shared;

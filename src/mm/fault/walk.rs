@@ -64,8 +64,11 @@ impl<M: Machine> PteSlot<'_, M> {
 impl<'a, M: Machine> Walk<'a, M> {
     /// Walks to the pmd entry of `addr`, and allocates what is missing above it where
     /// the protection allows.
+    ///
+    /// # Errors
+    /// Where a table is missing that may not or cannot be allocated.
     #[inline(always)]
-    pub(in crate::mm) fn to_pmd<L: Layout, P: Protection<M, L>>(
+    pub fn to_pmd<L: Layout, P: Protection<M, L>>(
         mm: &'a Mm<M, L>,
         core: &mut Core<M>,
         protection: &P,
@@ -100,8 +103,11 @@ impl<'a, M: Machine> Walk<'a, M> {
     }
 
     /// Makes sure that there is a page table.
+    ///
+    /// # Errors
+    /// Where there is none, and it may not or cannot be allocated.
     #[inline(always)]
-    pub(in crate::mm) fn ensure_page_table<L: Layout, P: Protection<M, L>>(
+    pub fn ensure_page_table<L: Layout, P: Protection<M, L>>(
         self,
         mm: &Mm<M, L>,
         core: &mut Core<M>,

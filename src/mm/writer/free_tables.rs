@@ -10,6 +10,7 @@ use crate::machine::{Machine, Ordering};
 use crate::mm::addr::{ADDRESS_END, Level, TABLE_SPAN, Vaddr};
 use crate::mm::layout::Layout;
 use crate::mm::page_table::TableId;
+use crate::mm::point;
 use crate::mm::vma::VmaFields;
 use std::ops::Range;
 
@@ -21,6 +22,7 @@ impl<M: Machine, L: Layout> Writer<'_, M, L> {
     /// Frees the tables of a range that is out of the tree, as far as no VMA needs them.
     pub(super) fn free_tables_of(&mut self, range: &Range<Vaddr>) {
         let free = self.free_around(range);
+        M::point(point::BEFORE_FREE_TABLES);
         for (level, span) in LEVELS {
             let first = range.start.0 / span * span;
             for base in (first..range.end.0).step_by(span as usize) {

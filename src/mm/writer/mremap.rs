@@ -7,6 +7,7 @@ use crate::machine::{Machine, Ordering};
 use crate::mm::addr::{ENTRIES, Level, PAGE_BYTES, Pte, TABLE_SPAN, Vaddr};
 use crate::mm::layout::Layout;
 use crate::mm::page_table::TableId;
+use crate::mm::point;
 use crate::mm::vma::{VmaFields, VmaId, VmaRef};
 use std::ops::Range;
 
@@ -36,6 +37,7 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
         let new = self.new_vma(&old.mapping().moved_to(to), old.has_anon_vma());
         self.hooks.start_write(new);
         self.edit_tree(|edit| self.mm.tree.insert(edit, new.range().1, new.id));
+        M::point(point::AFTER_TREE_STORE);
         {
             // Truncate must find each pte in one of the two places.
             let rmap = old.file().map(|file| &self.mm.rmaps[file]);

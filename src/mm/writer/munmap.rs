@@ -56,7 +56,6 @@ impl<M: Machine, L: Layout> Writer<'_, M, L> {
             self.hooks.end_zap(vma);
         }
         vmas.iter().for_each(|id| self.unlink_file(self.mm.vma(*id)));
-        M::point(point::BEFORE_FREE_TABLES);
         self.free_tables_of(range);
         self.mm.finish_zap(self.core);
     }

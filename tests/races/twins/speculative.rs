@@ -1,11 +1,10 @@
-//! Broken twins: speculation under a sequence count of the space, as shipped, but for one
-//! step. The sound one shows that it is that step which matters.
+//! Twins of `speculative`: a sequence count of the space, a copy of the VMA, checks under ptl.
 
-use faultstorm::machine::model::{Model, ModelLine};
-use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, Work};
+use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Word};
+use faultstorm::mm::addr::{PAGE_BYTES, Vaddr};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
 use faultstorm::mm::layout::{Layout, Linux7_2};
-use faultstorm::mm::vma::{VmaCopy, VmaRef};
+use faultstorm::mm::vma::{VmaCopy, VmaFields, VmaRef};
 use faultstorm::mm::{Config, Core, Mm, locked};
 use faultstorm::strategy::{Space, Strategy};
 use faultstorm::sync::seqcount::SeqCount;
@@ -28,18 +27,49 @@ pub const SPINS: u32 = 5;
 pub const NO_TABLE_CHECK: u32 = 6;
 /// They are, and the count is looked at under the lock of the parent.
 pub const TABLE_CHECK: u32 = 7;
+/// The count is sampled when the copy is made, not before.
+pub const LATE_SAMPLE: u32 = 8;
+/// Fault-around does not stop at the end of the VMA.
+pub const UNCLAMPED: u32 = 9;
 
 /// Speculation with a step that is missing or added.
 pub struct Twin<const STEP: u32>;
 
-/// The same where page tables may be allocated.
-struct Attempt<'a, M: Machine, const STEP: u32, const TABLES: bool> {
-    vma: VmaCopy,
+/// A copy of a VMA; `WIDE`: it says that it ends 16 pages further on.
+struct Copied<const WIDE: bool>(VmaCopy);
+
+impl<const WIDE: bool> VmaFields for Copied<WIDE> {
+    fn range(&self) -> (Vaddr, Vaddr) {
+        let (start, end) = self.0.range();
+        (start, Vaddr(end.0 + if WIDE { 16 * PAGE_BYTES } else { 0 }))
+    }
+    fn flags(&self) -> u64 {
+        self.0.flags()
+    }
+    fn has_anon_vma(&self) -> bool {
+        self.0.has_anon_vma()
+    }
+    fn file(&self) -> Option<usize> {
+        self.0.file()
+    }
+    fn pgoff(&self) -> u64 {
+        self.0.pgoff()
+    }
+    fn fault_around_order(&self) -> u8 {
+        self.0.fault_around_order()
+    }
+}
+
+/// An attempt; `TABLES`: page tables may be allocated. `WIDE`: see [`Copied`].
+struct Attempt<'a, M: Machine, const STEP: u32, const TABLES: bool, const WIDE: bool> {
+    vma: Copied<WIDE>,
     seq: SeqCount<'a, M>,
     at: u64,
 }
 
-impl<M: Machine, const STEP: u32, const TABLES: bool> Attempt<'_, M, STEP, TABLES> {
+impl<M: Machine, const STEP: u32, const TABLES: bool, const WIDE: bool>
+    Attempt<'_, M, STEP, TABLES, WIDE>
+{
     fn check(&self, reason: Fallback) -> Result<(), Fallback> {
         if self.seq.is_current(self.at) { Ok(()) } else { Err(reason) }
     }
@@ -62,14 +92,14 @@ impl<M: Machine, const STEP: u32, const TABLES: bool> Attempt<'_, M, STEP, TABLE
     }
 }
 
-impl<M: Machine, L: Layout, const STEP: u32, const TABLES: bool> Protection<M, L>
-    for Attempt<'_, M, STEP, TABLES>
+impl<M: Machine, L: Layout, const STEP: u32, const TABLES: bool, const WIDE: bool> Protection<M, L>
+    for Attempt<'_, M, STEP, TABLES, WIDE>
 {
-    type Vma = VmaCopy;
+    type Vma = Copied<WIDE>;
     const ALLOCATES_TABLES: bool = TABLES;
     const WAITS: bool = false;
 
-    fn vma(&self) -> &VmaCopy {
+    fn vma(&self) -> &Copied<WIDE> {
         &self.vma
     }
 
@@ -100,16 +130,18 @@ impl<M: Machine, L: Layout, const STEP: u32, const TABLES: bool> Protection<M, L
 }
 
 impl<const STEP: u32> Twin<STEP> {
-    fn attempt<M: Machine<Line = ModelLine>, const TABLES: bool>(
+    fn attempt<M: Machine, const TABLES: bool, const WIDE: bool>(
         space: &Space<M, Self>,
         core: &mut Core<M>,
         request: Request,
     ) -> Result<Outcome, Stop> {
         let seq = SeqCount::<M>::new(Word::new(&space.words, 0));
-        let at = seq.begin().ok_or(Fallback::Odd)?;
+        let early = seq.begin().ok_or(Fallback::Odd)?;
         let _section = (STEP != NO_SECTION).then(|| core.read_section());
         let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
-        let attempt = Attempt::<M, STEP, TABLES> { vma: VmaCopy::of(vma.vma), seq, at };
+        let vma = Copied(VmaCopy::of(vma.vma));
+        let at = if STEP == LATE_SAMPLE { seq.begin().ok_or(Fallback::Odd)? } else { early };
+        let attempt = Attempt::<M, STEP, TABLES, WIDE> { vma, seq, at };
         attempt.check(Fallback::VmaCopy)?;
         if !fault::allows(&attempt.vma, request.access()) {
             return Err(Fallback::AccessError.into());
@@ -118,25 +150,24 @@ impl<const STEP: u32> Twin<STEP> {
     }
 }
 
-impl<M: Machine<Line = ModelLine>, const STEP: u32> Strategy<M> for Twin<STEP> {
+impl<M: Machine, const STEP: u32> Strategy<M> for Twin<STEP> {
     type Layout = Linux7_2;
-    type MmWords = ModelLine;
+    type MmWords = M::Line;
     type VmaWords = ();
     const LOCKS_TABLES: bool = true;
 
-    fn mm_words(_: &Config) -> ModelLine {
-        ModelLine::new(&SEQ, [0; LINE_WORDS])
+    fn mm_words(_: &Config) -> M::Line {
+        M::Line::new(&SEQ, [0; LINE_WORDS])
     }
 
     fn vma_words(_: &Config) {}
 
     fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
         core.note_attempt();
-        let tables = STEP == NO_TABLE_CHECK || STEP == TABLE_CHECK;
-        let result = if tables {
-            Self::attempt::<M, true>(space, core, request)
-        } else {
-            Self::attempt::<M, false>(space, core, request)
+        let result = match STEP {
+            NO_TABLE_CHECK | TABLE_CHECK => Self::attempt::<M, true, false>(space, core, request),
+            UNCLAMPED => Self::attempt::<M, false, true>(space, core, request),
+            _ => Self::attempt::<M, false, false>(space, core, request),
         };
         result.unwrap_or_else(|stop| {
             locked::after(space, core, request, stop).expect("it waits for nothing")
@@ -152,44 +183,4 @@ impl<M: Machine<Line = ModelLine>, const STEP: u32> Strategy<M> for Twin<STEP> {
     fn end(space: &Space<M, Self>) {
         SeqCount::<M>::new(Word::new(&space.words, 0)).write_end();
     }
-}
-
-/// The model, but a shootdown reaches nobody.
-pub struct Deaf;
-
-impl Machine for Deaf {
-    type Line = ModelLine;
-    const IS_OF_ALL_THREADS: bool = false;
-    const HAS_TLB: bool = true;
-    const HAS_MEMORY: bool = false;
-
-    fn core() -> usize {
-        Model::core()
-    }
-    fn fence(order: Ordering) {
-        Model::fence(order);
-    }
-    fn work(work: Work) {
-        Model::work(work);
-    }
-    fn relax() {
-        Model::relax();
-    }
-    fn sleep_ns(ns: u64) {
-        Model::sleep_ns(ns);
-    }
-    fn park() {
-        Model::park();
-    }
-    fn unpark(core: usize) {
-        Model::unpark(core);
-    }
-    fn now_ns() -> u64 {
-        Model::now_ns()
-    }
-    fn shootdown() {}
-    fn point(point: usize) {
-        Model::point(point);
-    }
-    fn mark(_: usize) {}
 }

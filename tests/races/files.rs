@@ -1,0 +1,67 @@
+//! Races about files and their pages.
+
+use crate::play::{TURN_NS, play};
+use crate::script::{END, FILE, Maps, Script, Shape, Step, TABLE};
+use crate::shipped::{all, all_stand};
+use crate::twins::file::{self, FileRead};
+use crate::twins::refcnt::{self, Refcnt};
+use crate::twins::steps::Other;
+use crate::{caught, is_late, stands};
+use faultstorm::machine::model::Model;
+use faultstorm::mm::layout::Linux7_2;
+use faultstorm::mm::page_cache::PageState;
+use faultstorm::mm::point;
+use faultstorm::strategy::MmapLock;
+
+/// R8: the file of a VMA is open after munmap has returned. Who defers it is known.
+#[test]
+fn r8_files_are_put_when_munmap_returns() {
+    for held_at in [point::AFTER_LOOKUP, point::AFTER_COPY, point::FOLIO_GOT_REF] {
+        let munmap = &[Step::Munmap(0, 2 * TABLE), Step::FilesArePut];
+        let rows = all::<Model>(&Script::at(held_at, FILE, &[Step::Read(0)], munmap));
+        let violate: Vec<_> = rows.iter().filter(|(_, row)| row.is_err()).collect();
+        for (name, row) in &violate {
+            let said = row.as_ref().expect_err("it is one of those");
+            assert!(said.contains("f_ref of file 0: 2, but opener and VMAs: 1"), "{name}: {said}");
+        }
+        // As published: the count of the file falls in the callback of SRCU.
+        let names: Vec<_> = violate.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["srcu", "srcu:tables"], "at {held_at}");
+    }
+}
+
+/// R11: truncate takes a page away that a fault has found.
+#[test]
+fn r11_truncate_leaves_nothing_mapped() {
+    let points = [point::FOLIO_GOT_REF, point::FOLIO_LOCKED, point::BEFORE_PTL, point::PTL_HELD];
+    for held_at in points {
+        for fault in [&[Step::Read(0)], &[Step::Write(0)]] {
+            all_stand(&Script::at(held_at, FILE, fault, &[Step::Truncate(0)]));
+        }
+    }
+    let read = Script::at(point::FOLIO_GOT_REF, FILE, &[Step::Read(0)], &[Step::Truncate(0)]);
+    stands::<FileRead<{ file::SOUND }>>(&Script { before: &[], ..read.clone() });
+    caught::<FileRead<{ file::NO_RECHECK }>>(&Script { before: &[], ..read }, "ends before it");
+    // A private copy is made when the ptes were zapped, and the page not yet removed.
+    let truncate =
+        |again: &'static [Step]| Script::at(point::FOLIO_LOCKED, FILE, &[Step::Write(9)], again);
+    let twice = truncate(&[Step::Other(Other::Truncate(4, true))]);
+    stands::<MmapLock<Linux7_2>>(&twice);
+    let once = truncate(&[Step::Other(Other::Truncate(4, false))]);
+    caught::<MmapLock<Linux7_2>>(&once, "ends before it");
+}
+
+/// R25: a writer waits as long as a fault does for a page.
+#[test]
+fn r25_writers_do_not_wait_for_io() {
+    let io_ns = 3 * TURN_NS;
+    let absent = Shape { io_ns, maps: Maps::File(PageState::Absent), ..FILE };
+    let script = Script::at(END, absent, &[Step::Read(0)], &[Step::Munmap(0, 8)]);
+    let script = Script { before: &[Step::Write(1)], ..script };
+    for (name, played) in all_stand(&script) {
+        assert!(played.ns[0] > io_ns && played.ns[1] < TURN_NS, "{name}: {:?}", played.ns);
+    }
+    let sound = play::<Model, Refcnt<{ refcnt::SOUND }>>(&script).expect("it stands");
+    assert!(sound.ns[1] < TURN_NS, "{:?}", sound.ns);
+    is_late::<Refcnt<{ refcnt::SLEEPS }>>(&script, io_ns - 2 * TURN_NS);
+}

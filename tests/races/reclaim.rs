@@ -1,0 +1,53 @@
+//! A fault that holds a page and waits for memory, memory that waits for writeback, and
+//! writeback that waits for the page: why a table comes before a page is locked
+//! (Lespinasse's patch to `__do_fault`, April 2021; comment in `do_fault_around`).
+
+use crate::play::play;
+use crate::script::{END, FILE, Maps, Script, Shape, Step, TABLE};
+use crate::shipped::stand;
+use crate::twins::file::{self, FileRead};
+use crate::twins::machines::Short;
+use crate::twins::steps::Other;
+use faultstorm::mm::page_cache::PageState;
+
+/// All orders in which a fault, reclaim and writeback may begin.
+const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+
+/// Page `TABLE` is touched, whose page table is wanting; those above it are there.
+const READ: &[Step] = &[Step::Other(Other::MemoryIsShort), Step::Read(TABLE)];
+const WRITE: &[Step] = &[Step::Other(Other::MemoryIsShort), Step::Write(TABLE)];
+
+fn race(order: [usize; 3], space: Shape, fault: &'static [Step]) -> Script {
+    let reclaim = &[Step::Other(Other::Reclaim)];
+    let write_back = &[Step::Other(Other::WriteBack(TABLE))];
+    let turns = order.map(|core| (core, END)).to_vec();
+    let before = &[Step::Read(0)];
+    Script { before, ..Script::turns(turns, space, vec![fault, reclaim, write_back]) }
+}
+
+#[test]
+fn reclaim_waits_for_no_fault_that_waits_for_it() {
+    let around = Shape { around: 4, ..FILE };
+    let shared = Shape { maps: Maps::Shared(PageState::Cached), ..FILE };
+    for order in ORDERS {
+        let script = race(order, FILE, READ);
+        stand::<Short>(&script);
+        let sound = play::<Short, FileRead<{ file::SOUND }>>(&script);
+        assert!(sound.is_ok(), "{sound:?}");
+    }
+    for (space, fault) in [(around, READ), (FILE, WRITE), (shared, WRITE)] {
+        stand::<Short>(&race(ORDERS[0], space, fault));
+        stand::<Short>(&race(ORDERS[5], space, fault));
+    }
+}
+
+#[test]
+fn reclaim_deadlocks_where_the_page_is_locked_first() {
+    let script = race(ORDERS[0], FILE, READ);
+    let said = play::<Short, FileRead<{ file::PAGE_FIRST }>>(&script).expect_err("it is caught");
+    let named = ["deadlock: ", "spins on reclaim (reclaimed)", "spins on reclaim (written_back)"];
+    for what in named {
+        assert!(said.contains(what), "{said}");
+    }
+    assert!(said.contains("core 2") && said.contains("sleeps"), "{said}");
+}

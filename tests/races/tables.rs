@@ -1,0 +1,140 @@
+//! Races about page tables and what is in them.
+
+use crate::play::play;
+use crate::script::{ANON, END, FILE, Script, Shape, Step, TABLE};
+use crate::shipped::all_stand;
+use crate::twins::machines::Deaf;
+use crate::twins::refcnt::{self, Refcnt};
+use crate::twins::reference::{self, Referenced};
+use crate::twins::speculative::{self, Twin};
+use crate::twins::steps::Other;
+use crate::{caught, stands};
+use faultstorm::mm::point;
+use faultstorm::strategy::MmapLock;
+
+type Locked = MmapLock<faultstorm::mm::layout::Linux7_2>;
+
+/// A write to page 0, whose table and `anon_vma` are there, against a writer.
+fn write(held_at: usize, writer: &'static [Step]) -> Script {
+    Script::at(held_at, ANON, &[Step::Write(0)], writer)
+}
+
+/// R1: a page table is published after those of its range were freed.
+#[test]
+fn r1_no_table_is_left_behind() {
+    let munmap = &[Step::Munmap(TABLE, 2 * TABLE)];
+    let script = Script::at(point::AFTER_TABLE_ALLOC, ANON, &[Step::Write(TABLE)], munmap);
+    all_stand(&script);
+    stands::<Twin<{ speculative::TABLE_CHECK }>>(&script);
+    caught::<Twin<{ speculative::NO_TABLE_CHECK }>>(&script, "a page table");
+    stands::<Referenced<{ reference::SOUND }>>(&script);
+    caught::<Referenced<{ reference::NO_TABLE_CHECK }>>(&script, "a page table");
+}
+
+/// R2: a table is freed under a walker that takes no lock.
+#[test]
+fn r2_tables_outlast_their_walkers() {
+    let script = write(point::BEFORE_PTL, &[Step::Munmap(0, 2 * TABLE), Step::Reclaim]);
+    all_stand(&script);
+    stands::<Twin<{ speculative::SOUND }>>(&script);
+    caught::<Twin<{ speculative::NO_SECTION }>>(&script, "is not freed");
+}
+
+/// R3: a pte is stored after its slot was zapped.
+#[test]
+fn r3_nothing_is_mapped_behind_a_zap() {
+    let script = write(point::BEFORE_PTL, &[Step::Munmap(0, 8)]);
+    all_stand(&script);
+    stands::<Twin<{ speculative::SOUND }>>(&script);
+    caught::<Twin<{ speculative::NO_SECOND_CHECK }>>(&script, "a pte at");
+    stands::<Referenced<{ reference::SOUND }>>(&script);
+    caught::<Referenced<{ reference::NO_CHECK }>>(&script, "a pte at");
+    // The check is there, but what it looks at changes too late.
+    caught::<Referenced<{ reference::DETACHES_LATE }>>(&during_zap(), "a pte at");
+    stands::<Referenced<{ reference::SOUND }>>(&during_zap());
+    all_stand(&during_zap());
+}
+
+/// The fault comes to its pte when the slot was zapped, but not all is over.
+fn during_zap() -> Script {
+    let turns = vec![(0, point::BEFORE_PTL), (1, point::TABLE_ZAPPED), (0, END)];
+    Script::turns(turns, ANON, vec![&[Step::Write(0)], &[Step::Munmap(0, 8)]])
+}
+
+/// R4: who spins for ptl with interrupts off does not answer the shootdown of its holder.
+#[test]
+fn r4_nobody_spins_for_ptl_with_interrupts_off() {
+    let script = write(point::BEFORE_PTL, &[Step::Mremap(0, 8, 4 * TABLE)]);
+    all_stand(&script);
+    stands::<Twin<{ speculative::INTERRUPTS_OFF }>>(&script);
+    caught::<Twin<{ speculative::SPINS }>>(&script, "whose interrupts are off");
+}
+
+/// R10: a write fault that began before mprotect took the right to write.
+#[test]
+fn r10_mprotect_leaves_no_writable_pte() {
+    let script = write(point::BEFORE_PTL, &[Step::Mprotect(0, 8, false)]);
+    all_stand(&script);
+    all_stand(&write(point::AFTER_PAGE_ALLOC, &[Step::Mprotect(0, 8, false)]));
+    stands::<Twin<{ speculative::SOUND }>>(&script);
+    caught::<Twin<{ speculative::NO_SECOND_CHECK }>>(&script, "a writable pte");
+    stands::<Refcnt<{ refcnt::SOUND }>>(&script);
+    caught::<Refcnt<{ refcnt::DOES_NOT_WAIT }>>(&script, "a writable pte");
+    caught::<Referenced<{ reference::NO_CHECK }>>(&script, "a writable pte");
+}
+
+/// R12: a translation is used after its page was freed.
+#[test]
+fn r12_no_stale_translation_is_used() {
+    let fault = &[Step::Write(0), Step::Read(1)];
+    // A page in the batch of another core is not freed by who zaps it.
+    let before = &[Step::Write(1), Step::DrainLru];
+    let script = Script::at(point::AFTER_PAGE_ALLOC, ANON, fault, &[Step::Dontneed(1, 2)]);
+    let script = Script { before, ..script };
+    all_stand(&script);
+    stands::<Twin<{ speculative::SOUND }>>(&script);
+    let said = play::<Deaf, Twin<{ speculative::SOUND }>>(&script).expect_err("nobody answers");
+    assert!(said.contains("after that was freed"), "{said}");
+    all_stand(&Script::at(point::AFTER_PAGE_ALLOC, ANON, fault, &[Step::Fork]));
+}
+
+const STACK: Shape = Shape { mapped: (TABLE, 2 * TABLE), ..ANON };
+
+/// R17: a stack grows while what was below it is unmapped under the lock for reading.
+#[test]
+fn r17_a_stack_does_not_grow_beside_a_munmap() {
+    let turns = vec![(0, point::BEFORE_FREE_TABLES), (1, END)];
+    let before = &[Step::Mmap(0, TABLE), Step::Write(1), Step::Write(TABLE + 1)];
+    let race = |grow| {
+        let turns = turns.clone();
+        Script { before, ..Script::turns(turns, STACK, vec![&[Step::Munmap(0, TABLE)], grow]) }
+    };
+    all_stand(&race(&[Step::Expand(2 * TABLE, TABLE / 2), Step::Write(TABLE / 2)]));
+    caught::<Locked>(
+        &race(&[Step::Other(Other::ExpandUnlocked(2 * TABLE, TABLE / 2)), Step::Write(TABLE / 2)]),
+        "rss in pages",
+    );
+}
+
+/// R18: madvise frees an empty table, of which no count tells.
+#[test]
+fn r18_no_pte_is_stored_in_a_table_that_is_gone() {
+    let script = write(point::BEFORE_PTL, &[Step::Dontneed(0, TABLE)]);
+    all_stand(&script);
+    stands::<Twin<{ speculative::SOUND }>>(&script);
+    caught::<Twin<{ speculative::NO_PMD_CHECK }>>(&script, "rss in pages");
+}
+
+/// R19, as far as it can be here: a table is moved beside one who zaps by the file's map, and
+/// beside one who frees empty tables.
+#[test]
+fn r19_a_table_that_moves_is_found_in_one_place() {
+    for other in [&[Step::Truncate(4)] as &[_], &[Step::Dontneed(0, 2 * TABLE)]] {
+        for held_at in [point::AFTER_TREE_STORE, point::AFTER_DETACH, point::BEFORE_FREE_TABLES] {
+            let before: &[_] = &[Step::Write(1), Step::Read(6)];
+            let mremap = &[Step::Mremap(0, TABLE, 4 * TABLE)];
+            let turns = vec![(0, held_at), (1, END)];
+            all_stand(&Script { before, ..Script::turns(turns, FILE, vec![mremap, other]) });
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Twins of the fault in a file mapping that reads a cached page, under mmap_lock.
+
+use faultstorm::machine::{Machine, Ordering};
+use faultstorm::mm::addr::Pte;
+use faultstorm::mm::fault::folio::{self, Lock};
+use faultstorm::mm::fault::{End, Kind, Outcome, Request, Stop, Walk};
+use faultstorm::mm::frames::flag;
+use faultstorm::mm::layout::Linux7_2;
+use faultstorm::mm::locked::Held;
+use faultstorm::mm::rss::Member;
+use faultstorm::mm::vma::{VmaFields, VmaRef};
+use faultstorm::mm::{Config, Core, locked, point};
+use faultstorm::strategy::{Space, Strategy};
+use faultstorm::sync::rwsem::Home;
+
+/// No step is missing.
+pub const SOUND: u32 = 0;
+/// The table is allocated when the page is locked, not before.
+pub const PAGE_FIRST: u32 = 1;
+/// Under the page's lock nothing is asked of the page again.
+pub const NO_RECHECK: u32 = 2;
+/// Where the page is another's, its reference is kept (three places of the series of April
+/// 2021, in `filemap_fault`).
+pub const KEEPS_PAGE: u32 = 3;
+
+/// Reads of a file, with a step that is missing.
+pub struct FileRead<const STEP: u32>;
+
+impl<const STEP: u32> FileRead<STEP> {
+    fn read<M: Machine>(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+        vma: VmaRef<'_, M>,
+    ) -> Result<Outcome, Stop> {
+        let (mm, held) = (&**space, Held::by_its_lock(vma.vma));
+        let waiters = Home::waiters(mm);
+        let outcome = |end| Ok(Outcome::new(Kind::FileRead, end));
+        let walk = Walk::to_pmd(mm, core, &held, request.addr)?;
+        if STEP != PAGE_FIRST {
+            walk.ensure_page_table(mm, core, &held)?;
+        }
+        let file = &mm.files()[vma.file().expect("a file is mapped")];
+        let index = vma.file_page(request.addr);
+        let Some(frame) = folio::get(mm, core, file, index) else { return outcome(End::Sigbus) };
+        M::point(point::FOLIO_GOT_REF);
+        let folio = mm.frames().folio(frame);
+        let locked = if STEP == NO_RECHECK {
+            let before = folio.flags().fetch_or(flag::LOCKED, Ordering::Acquire);
+            if before & flag::LOCKED == 0 { Lock::Locked } else { Lock::Busy }
+        } else {
+            folio::try_lock(mm, file, frame, index)
+        };
+        if !matches!(locked, Lock::Locked) {
+            file.wait_unlocked(mm.frames(), frame, waiters);
+            if STEP != KEEPS_PAGE {
+                core.put_folio(mm, frame);
+            }
+            return outcome(End::Raced(0));
+        }
+        M::point(point::FOLIO_LOCKED);
+        if STEP == PAGE_FIRST {
+            walk.ensure_page_table(mm, core, &held)?;
+        }
+        let Some(slot) = walk.lock(mm).filter(|slot| slot.get() == Pte::NONE) else {
+            folio::unlock_and_put(mm, core, file, frame);
+            return outcome(End::Raced(0));
+        };
+        folio.mapcount().fetch_add(1, Ordering::Relaxed);
+        core.add_rss(mm, Member::File, 1);
+        slot.set(Pte::read_only(frame));
+        drop(slot);
+        file.unlock_folio(mm.frames(), frame, waiters);
+        outcome(End::Mapped(1))
+    }
+}
+
+impl<M: Machine, const STEP: u32> Strategy<M> for FileRead<STEP> {
+    type Layout = Linux7_2;
+    type MmWords = ();
+    type VmaWords = ();
+
+    fn mm_words(_: &Config) {}
+    fn vma_words(_: &Config) {}
+
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
+        core.note_attempt();
+        let _lock = space.mmap_lock().read();
+        let _section = core.read_section();
+        match space.find_vma(request.addr) {
+            Some(vma) => Self::read(space, core, request, vma).expect("memory is left"),
+            None => locked::failed(request, End::Segv),
+        }
+    }
+}

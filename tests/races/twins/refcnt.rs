@@ -1,0 +1,204 @@
+//! Twins of `vm-refcnt`: a count of the VMA that writers can close, and VMAs that are reused
+//! at once.
+
+use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use faultstorm::mm::layout::{Layout, Linux7_2};
+use faultstorm::mm::vma::{VmaCopy, VmaFields, VmaId, VmaRef};
+use faultstorm::mm::{Config, Core, Mm, locked, point};
+use faultstorm::strategy::{Space, Strategy};
+use faultstorm::sync::ref_lock::{RefLock, Refused};
+use faultstorm::sync::seqcount::SeqCount;
+
+static WORDS: LineName =
+    LineName { name: "twin.vm_refcnt", words: ["vm_refcnt", "", "", "", "", "", "", ""] };
+
+/// No step is missing.
+pub const SOUND: u32 = 0;
+/// Who has a reference does not ask again whether the VMA is the one.
+pub const NO_RECHECK: u32 = 1;
+/// Fields are read before the reference is had, not behind it.
+pub const FIELDS_FIRST: u32 = 2;
+/// A VMA that is not yet in the tree is not locked.
+pub const NEW_UNLOCKED: u32 = 3;
+/// Whoever changes the tree lets go of all VMAs.
+pub const UNLOCKS_EARLY: u32 = 4;
+/// Who detaches a VMA does not wait for a reader that is about to find that out.
+pub const DETACHES_AT_ONCE: u32 = 5;
+/// A writer does not wait for readers.
+pub const DOES_NOT_WAIT: u32 = 6;
+/// The reference is kept while a page is waited for.
+pub const SLEEPS: u32 = 7;
+/// An attempt that ends before the fault does keeps its reference.
+pub const LEAKS: u32 = 8;
+/// Such an attempt drops its reference twice.
+pub const PUTS_TWICE: u32 = 9;
+
+/// References with a step that is missing.
+pub struct Refcnt<const STEP: u32>;
+
+/// The fields of a VMA on which the fault has a reference.
+struct Locked(VmaCopy);
+
+impl<M: Machine, L: Layout> Protection<M, L> for Locked {
+    type Vma = VmaCopy;
+    const ALLOCATES_TABLES: bool = true;
+    const WAITS: bool = true;
+
+    fn vma(&self) -> &VmaCopy {
+        &self.0
+    }
+
+    fn prepare_anon_vma(&self, _: &Mm<M, L>) -> Result<(), Fallback> {
+        Err(Fallback::AnonVma)
+    }
+
+    fn lock_pte<'a>(
+        &self,
+        mm: &'a Mm<M, L>,
+        walk: Walk<'a, M>,
+    ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
+        Ok(walk.lock(mm))
+    }
+}
+
+struct Reference<'a, M: Machine>(RefLock<'a, M>);
+
+impl<M: Machine> Drop for Reference<'_, M> {
+    fn drop(&mut self) {
+        self.0.put();
+    }
+}
+
+impl<const STEP: u32> Refcnt<STEP> {
+    fn count<M: Machine>(space: &Space<M, Self>, vma: VmaId) -> RefLock<'_, M> {
+        let waiting = space.field(Linux7_2::MM.vma_writer_wait);
+        RefLock::new(Word::new(space.words_of(vma), 0), waiting)
+    }
+
+    fn mm_lock_seq<M: Machine>(space: &Space<M, Self>) -> Word<'_, M::Line> {
+        space.field(Linux7_2::MM.mm_lock_seq)
+    }
+
+    fn attempt<M: Machine>(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        let section = core.read_section();
+        let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
+        let early = VmaCopy::of(vma.vma);
+        let (mm_seq, seq) = (Self::mm_lock_seq(space), vma.vm_lock_seq());
+        if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Relaxed) {
+            return Err(Fallback::VmaLockAbort.into());
+        }
+        M::point(point::BEFORE_VMA_LOCK);
+        let count = Self::count(space, vma.id);
+        count.get().map_err(|refused| match refused {
+            Refused::Detached => Fallback::VmaLockMiss,
+            Refused::Closed => Fallback::VmaLockAbort,
+        })?;
+        let reference = Reference(count);
+        M::point(point::VMA_LOCKED);
+        let fields = if STEP == FIELDS_FIRST { early } else { VmaCopy::of(vma.vma) };
+        let locked = seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Acquire);
+        let other = !vma.is_alive() || locked || !fields.contains(request.addr);
+        if STEP != NO_RECHECK && other {
+            return Err(Fallback::VmaLockAbort.into());
+        }
+        if !fault::allows(&fields, request.access()) {
+            return Err(Fallback::AccessError.into());
+        }
+        let result = fault::handle(space, core, request, &Locked(fields));
+        drop(section);
+        match result {
+            Err(Stop::Wait) if STEP == SLEEPS => {
+                space.wait(core).expect("a frame is left");
+                Err(Fallback::VmaLockRetry.into())
+            }
+            Err(stop) => {
+                match STEP {
+                    LEAKS => std::mem::forget(reference),
+                    PUTS_TWICE => reference.0.put(),
+                    _ => {}
+                }
+                Err(stop)
+            }
+            ended => ended,
+        }
+    }
+}
+
+impl<M: Machine, const STEP: u32> Strategy<M> for Refcnt<STEP> {
+    type Layout = Linux7_2;
+    type MmWords = ();
+    type VmaWords = M::Line;
+
+    fn mm_words(_: &Config) {}
+
+    fn vma_words(_: &Config) -> M::Line {
+        M::Line::new(&WORDS, [0; LINE_WORDS])
+    }
+
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
+        loop {
+            core.note_attempt();
+            let stop = match Self::attempt(space, core, request) {
+                Ok(outcome) => return outcome,
+                Err(stop) => stop,
+            };
+            if let Some(outcome) = locked::after_vma_lock(space, core, request, stop) {
+                return outcome;
+            }
+        }
+    }
+
+    fn begin(space: &Space<M, Self>) {
+        SeqCount::<M>::new(Self::mm_lock_seq(space)).write_begin();
+    }
+
+    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        let found = space.find_vma(vma.range().0);
+        let new = found.is_none_or(|found| found.id != vma.id);
+        let seq = Self::mm_lock_seq(space).load(Ordering::Relaxed);
+        if STEP == NEW_UNLOCKED && new || vma.vm_lock_seq().load(Ordering::Relaxed) == seq {
+            return;
+        }
+        let count = Self::count(space, vma.id);
+        let closed = STEP != DOES_NOT_WAIT && count.close();
+        vma.vm_lock_seq().store(seq, Ordering::Relaxed);
+        if closed {
+            count.open();
+        }
+    }
+
+    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        Self::start_write(space, vma);
+        Self::count(space, vma.id).attach();
+    }
+
+    fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        match STEP {
+            DETACHES_AT_ONCE => {
+                Word::new(space.words_of(vma.id), 0).fetch_sub(1, Ordering::AcqRel);
+            }
+            _ => Self::count(space, vma.id).detach(),
+        }
+    }
+
+    fn end_tree(space: &Space<M, Self>) {
+        if STEP == UNLOCKS_EARLY {
+            let seq = SeqCount::<M>::new(Self::mm_lock_seq(space));
+            seq.write_end();
+            seq.write_begin();
+        }
+    }
+
+    fn end(space: &Space<M, Self>) {
+        SeqCount::<M>::new(Self::mm_lock_seq(space)).write_end();
+    }
+
+    fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        core.free_vma_now(space, vma.id);
+    }
+}

@@ -1,0 +1,89 @@
+//! What no writer of the crate does: twins of writers, and who is no writer at all.
+
+use super::machines::Short;
+use crate::script::addr;
+use faultstorm::machine::{Machine, Ordering};
+use faultstorm::mm::Core;
+use faultstorm::mm::addr::PAGE_SHIFT;
+use faultstorm::mm::fault::folio;
+use faultstorm::mm::frames::flag;
+use faultstorm::mm::vma::Mapping;
+use faultstorm::mm::writer::Writer;
+use faultstorm::strategy::{Space, Strategy};
+use faultstorm::sync::rwsem::Home;
+
+#[derive(Clone, Copy)]
+pub enum Other {
+    /// From here on whoever wants memory waits for it to be reclaimed.
+    MemoryIsShort,
+    /// Reclaims memory, once some is wanted.
+    Reclaim,
+    /// Writes back what reclaim has chosen, in one go with this page of the file.
+    WriteBack(u64),
+    /// The growth of a stack, from the VMA's end to its new start, under mmap_lock held for
+    /// reading.
+    ExpandUnlocked(u64, u64),
+    /// Truncate to so many pages of the file; whether ptes are zapped again at the end.
+    Truncate(u64, bool),
+}
+
+impl Other {
+    pub fn perform<M: Machine, S: Strategy<M>>(self, space: &Space<M, S>, core: &mut Core<M>) {
+        match self {
+            Self::MemoryIsShort => Short::begin(),
+            Self::Reclaim => Short::reclaim(),
+            Self::WriteBack(page) => write_back(space, page),
+            Self::ExpandUnlocked(end, start) => expand(space, end, start),
+            Self::Truncate(pages, zaps_again) => truncate(space, core, pages, zaps_again),
+        }
+    }
+}
+
+/// Takes the lock of a page of the file that is cached, and gives it back.
+fn write_back<M: Machine, S: Strategy<M>>(space: &Space<M, S>, page: u64) {
+    let (file, frames) = (&space.files()[0], space.frames());
+    let frame = file.lookup(page).expect("it is cached");
+    let flags = frames.folio(frame).flags();
+    while flags.fetch_or(flag::LOCKED, Ordering::Acquire) & flag::LOCKED != 0 {
+        file.wait_unlocked(frames, frame, Home::waiters(&**space));
+    }
+    file.unlock_folio(frames, frame, Home::waiters(&**space));
+    Short::written_back();
+}
+
+fn expand<M: Machine, S: Strategy<M>>(space: &Space<M, S>, end: u64, start: u64) {
+    let _lock = space.mmap_lock().read();
+    let vma = space.find_vma(addr(end - 1)).expect("the stack is there");
+    let old = vma.mapping();
+    let pages = (old.start.0 - addr(start).0) >> PAGE_SHIFT;
+    vma.change(&Mapping { start: addr(start), pgoff: old.pgoff - pages, ..old });
+}
+
+/// In the order of the kernel; ptes are zapped by `madvise`.
+fn truncate<M: Machine, S: Strategy<M>>(
+    space: &Space<M, S>,
+    core: &mut Core<M>,
+    pages: u64,
+    zaps_again: bool,
+) {
+    let file = &space.files()[0];
+    let before = file.set_pages(pages);
+    let zap = |core: &mut Core<M>| {
+        Writer::new(&**space, space, core).madvise_dontneed(&(addr(pages)..addr(before)))
+    };
+    zap(core);
+    for index in pages..before {
+        let Some(frame) = folio::get(&**space, core, file, index) else { continue };
+        let flags = space.frames().folio(frame).flags();
+        while flags.fetch_or(flag::LOCKED, Ordering::Acquire) & flag::LOCKED != 0 {
+            file.wait_unlocked(space.frames(), frame, Home::waiters(&**space));
+        }
+        file.remove(index, Home::waiters(&**space));
+        space.frames().folio(frame).mapping().store(0, Ordering::Relaxed);
+        folio::unlock_and_put(&**space, core, file, frame);
+        core.put_folio(&**space, frame);
+    }
+    if zaps_again {
+        zap(core);
+    }
+}

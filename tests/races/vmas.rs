@@ -1,0 +1,93 @@
+//! Races about VMAs: found, locked, detached, reused.
+
+use crate::script::{ANON, END, Script, Step, TABLE};
+use crate::shipped::all_stand;
+use crate::twins::refcnt::{self, Refcnt};
+use crate::{caught, stands};
+use faultstorm::mm::point;
+
+/// R5: a VMA is freed and becomes another's between lookup and lock.
+#[test]
+fn r5_a_vma_is_not_taken_for_another() {
+    let writer = &[Step::Munmap(0, 8), Step::Mmap(3 * TABLE, 3 * TABLE + 8), Step::Reclaim];
+    let points = [
+        point::VMA_FOUND,
+        point::BEFORE_VMA_LOCK,
+        point::VMA_LOCKED,
+        point::AFTER_LOOKUP,
+        point::AFTER_PAGE_ALLOC,
+        point::BEFORE_EXIT_PUT,
+    ];
+    let race = |held_at| Script::at(held_at, ANON, &[Step::Write(0)], writer);
+    points.iter().for_each(|held_at| drop(all_stand(&race(*held_at))));
+    // The other VMA has no `anon_vma`, which a write would notice.
+    let read = Script::at(point::BEFORE_VMA_LOCK, ANON, &[Step::Read(0)], writer);
+    stands::<Refcnt<{ refcnt::SOUND }>>(&read);
+    caught::<Refcnt<{ refcnt::NO_RECHECK }>>(&read, "a pte at");
+    // It is the same VMA, but no longer reaches so far.
+    let split = &[Step::Munmap(8, 2 * TABLE)];
+    let script = Script::at(point::BEFORE_VMA_LOCK, ANON, &[Step::Write(9)], split);
+    all_stand(&script);
+    caught::<Refcnt<{ refcnt::NO_RECHECK }>>(&script, "a pte at");
+}
+
+/// R13: a VMA is found before it is finished.
+#[test]
+fn r13_a_fault_waits_for_a_vma_to_be_finished() {
+    let fault = &[Step::Write(4 * TABLE + 1), Step::Read(4 * TABLE)];
+    let turns = || vec![(0, point::AFTER_TREE_STORE), (1, END)];
+    let mremap = Script::turns(turns(), ANON, vec![&[Step::Mremap(0, 8, 4 * TABLE)], fault]);
+    all_stand(&mremap);
+    stands::<Refcnt<{ refcnt::SOUND }>>(&mremap);
+    caught::<Refcnt<{ refcnt::NEW_UNLOCKED }>>(&mremap, "rss in pages");
+    let mmap = &[Step::Mmap(4 * TABLE, 5 * TABLE)];
+    all_stand(&Script::turns(turns(), ANON, vec![mmap, fault]));
+}
+
+/// R14: what was seen of a VMA before it was locked is no longer so.
+#[test]
+fn r14_nothing_is_concluded_before_the_lock() {
+    // The same range, but the new VMA has no `anon_vma`.
+    let again = &[Step::Munmap(0, 2 * TABLE), Step::Mmap(0, 2 * TABLE)];
+    for held_at in [point::VMA_FOUND, point::BEFORE_VMA_LOCK, point::AFTER_LOOKUP] {
+        all_stand(&Script::at(held_at, ANON, &[Step::Write(0)], again));
+    }
+    let script = Script::at(point::BEFORE_VMA_LOCK, ANON, &[Step::Write(0)], again);
+    stands::<Refcnt<{ refcnt::SOUND }>>(&script);
+    caught::<Refcnt<{ refcnt::FIELDS_FIRST }>>(&script, "without anon_vma");
+}
+
+/// R16: VMAs are let go of in the middle of what a writer does.
+#[test]
+fn r16_vmas_stay_locked_until_the_writer_is_done() {
+    let fault = &[Step::Write(4 * TABLE + 1)];
+    let turns = vec![(0, point::AFTER_TREE_STORE), (1, END)];
+    let script = Script::turns(turns, ANON, vec![&[Step::Mremap(0, 8, 4 * TABLE)], fault]);
+    all_stand(&script);
+    stands::<Refcnt<{ refcnt::SOUND }>>(&script);
+    caught::<Refcnt<{ refcnt::UNLOCKS_EARLY }>>(&script, "rss in pages");
+}
+
+/// R26: a writer that detaches a VMA waits for a reader that came too late.
+#[test]
+fn r26_detaching_waits_for_readers() {
+    let munmap = &[Step::Munmap(0, 2 * TABLE), Step::Reclaim];
+    for held_at in [point::VMA_LOCKED, point::AFTER_LOOKUP, point::BEFORE_EXIT_PUT] {
+        all_stand(&Script::at(held_at, ANON, &[Step::Write(0)], munmap));
+    }
+    // The reader gets in when the writer has locked the VMA, and has yet to detach it.
+    let turns = vec![
+        (0, point::BEFORE_VMA_LOCK),
+        (1, point::AFTER_INVALIDATE),
+        (0, point::VMA_LOCKED),
+        (1, END),
+        (0, END),
+        (2, END),
+    ];
+    let again = &[Step::Munmap(0, 2 * TABLE), Step::Mmap(0, 2 * TABLE)];
+    let last = &[Step::Munmap(0, 2 * TABLE)];
+    let script = Script::turns(turns, ANON, vec![&[Step::Write(0)], again, last]);
+    all_stand(&script);
+    stands::<Refcnt<{ refcnt::SOUND }>>(&script);
+    caught::<Refcnt<{ refcnt::DETACHES_AT_ONCE }>>(&script, "below zero");
+}
