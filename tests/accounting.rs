@@ -17,12 +17,14 @@ const TOLERANCE: f64 = 0.01;
 /// write finds a neighbour's write only when that neighbour is read.
 const TOLERANCE_CROWDED: f64 = 0.03;
 /// Transfers in a storm below which a share of them says nothing.
-const TRANSFERS_MIN: u64 = 20_000;
+const TRANSFERS_MIN: u64 = 5_000;
 
 fn shipped(name: &str) -> Workload {
     let (_, text) = workload::shipped().iter().find(|(n, _)| *n == name).expect("it is shipped");
+    // Large page caches take longer to fill than the storms.
+    let text = text.replace("1GiB", "64MiB").replace("256MiB", "32MiB");
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    workload::parse(name, name, text, &names, &Limits { memory_bytes: u64::MAX })
+    workload::parse(name, name, &text, &names, &Limits { memory_bytes: u64::MAX })
         .expect("a shipped workload is right")
 }
 
@@ -36,8 +38,8 @@ fn audit(entry: &Entry, workload: &Workload) -> Storm {
         real_body: false,
         entry_prefetch: false,
         seed: 1,
-        warmup_ns: 50_000_000,
-        until: Until::Duration(200_000_000),
+        warmup_ns: 20_000_000,
+        until: Until::Duration(100_000_000),
         recording: Recording::Audit,
         sample_period: 0,
         clock: Clock::new(),
@@ -54,7 +56,7 @@ fn transfers(tally: &Option<Tally>) -> u64 {
 #[test]
 fn counted_transfers_are_those_of_a_directory() {
     println!("\ntransfers a fault, {THREADS} threads, lock alone      counted directory");
-    for name in ["huge-anon-read", "huge-anon", "file-no-fault-around", "private-write"] {
+    for name in ["huge-anon-read", "private-write"] {
         let workload = shipped(name);
         for entry in STRATEGIES {
             let storm = audit(entry, &workload);
