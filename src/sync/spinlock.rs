@@ -83,11 +83,14 @@ impl<'a, M: Machine> SpinLock<'a, M> {
         SpinGuard(self)
     }
 
-    /// Takes the lock where it is free; ordering as [`lock`](Self::lock).
+    /// Takes the lock where it is free and nobody queues for it; ordering as
+    /// [`lock`](Self::lock). Looks first, as `queued_spin_trylock` does: who tries in a loop
+    /// does not take the line from the head of the queue.
     #[inline(always)]
     pub fn try_lock(self) -> Option<SpinGuard<'a, M>> {
+        let is_free = self.line.load(self.words.locked, Ordering::Relaxed) == 0;
         // Lazily: a guard that is made and dropped would release somebody else's lock.
-        self.try_take().then(|| SpinGuard(self))
+        (is_free && self.nobody_queues() && self.try_take()).then(|| SpinGuard(self))
     }
 
     /// Takes the lock where it is free and nobody queues for it.
@@ -96,7 +99,6 @@ impl<'a, M: Machine> SpinLock<'a, M> {
         self.take_free() && (self.nobody_queues() || self.give_back())
     }
 
-    /// A load of a line that has just been written.
     #[inline(always)]
     fn nobody_queues(self) -> bool {
         self.line.load(self.words.tail, Ordering::Relaxed) == 0
