@@ -19,7 +19,9 @@ fn workload(name: &str) -> Workload {
 
 fn read(name: &str, text: &str) -> Workload {
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    workload::parse(name, name, text, &names, &Limits { memory_bytes: u64::MAX })
+    // Large page caches take longer to fill than all storms here.
+    let text = text.replace("16GiB", "1GiB").replace("256MiB", "32MiB");
+    workload::parse(name, name, &text, &names, &Limits { memory_bytes: u64::MAX })
         .expect("a shipped workload is right")
 }
 
@@ -57,20 +59,18 @@ fn all_of(storm: &ModelStorm) -> String {
 #[test]
 fn every_strategy_runs_every_workload_and_its_books_balance() {
     for (name, text) in workload::shipped() {
-        // Large page caches take longer to fill than all storms here.
-        let text = text.replace("16GiB", "1GiB").replace("256MiB", "32MiB");
-        let workload = read(name, &text);
+        let workload = read(name, text);
         let may_run: Vec<_> =
             STRATEGIES.iter().filter(|entry| (entry.refuses)(&workload).is_none()).collect();
         may_run.par_iter().for_each(|entry| {
             for threads in [1, 6] {
-                let storm = storm(entry, &workload, threads, 200, 1);
+                let storm = storm(entry, &workload, threads, 100, 1);
                 let counts = storm.storm.counts;
                 let place = format!("{name}, {}, {threads} threads", entry.name);
                 let ended = counts.mapped + counts.raced + counts.sigbus + counts.segv;
                 assert_eq!(ended, counts.faults, "{place}");
                 // All threads but one may be writers.
-                assert!(counts.faults >= 200, "{place}");
+                assert!(counts.faults >= 100, "{place}");
                 assert!(storm.storm.window_ns > 0.0 && storm.accesses > 1000, "{place}");
             }
         });
@@ -90,10 +90,10 @@ fn writes_a_fault(kernel: Kernel, entry: &str) -> impl Fn(&str) -> f64 {
 }
 
 /// Whether a rate is as expected: batches that are open at the ends make it a little less or
-/// more.
+/// more, and so do newcomers that give a lock back.
 #[track_caller]
 fn near(rate: f64, expected: f64) {
-    assert!((rate / expected - 1.0).abs() < 0.05, "{rate} instead of {expected}");
+    assert!((rate / expected - 1.0).abs() < 0.1, "{rate} instead of {expected}");
 }
 
 #[test]

@@ -178,6 +178,14 @@ mod tests {
     }
 
     #[test]
+    fn the_per_vma_lock_gains_and_loses_as_published() {
+        let settings = Settings::new();
+        let t6 = t6_at(&settings, &PUBLISHED[..5]).unwrap();
+        let t7 = t7(&settings, &t6).unwrap();
+        assert!(t7.len() == 5 && t7.iter().all(Figure::holds), "{t7:#?}");
+    }
+
+    #[test]
     fn the_verdict_depends_on_reuse_and_on_hoisting() {
         let few = &PUBLISHED[..4];
         assert!(missed(&[("reuse_k", 3.0)], few).is_empty());
