@@ -9,7 +9,7 @@ use super::{Body, Cell, Key, Run, World};
 
 /// What is varied to find it: the work between two touches, in nanoseconds.
 pub const THINK: &str = "think_ns";
-/// Share of the throughput of [`BASE`] whose loss counts.
+/// Share of the throughput of `unlocked` whose loss counts.
 pub const LOST_SHARE: f64 = 0.05;
 /// The strategy that all others are compared with: it costs nothing.
 const BASE: &str = "unlocked";
