@@ -82,9 +82,9 @@ impl PageLists {
     /// Empty lists of a core.
     pub fn new<M: Machine>(zones: &Zones<M>, core: usize) -> Self {
         let node = zones.node_of_core(core);
-        let mut lists: Box<[Vec<u32>]> = (0..zones.nodes()).map(|_| Vec::new()).collect();
-        lists[node].reserve(KEPT_MAX + FRAME_BATCH);
-        Self { lists, node, kept: 0 }
+        // Of other nodes too: what they fill with is freed, and taken, while threads storm.
+        let list = |_| Vec::with_capacity(KEPT_MAX + FRAME_BATCH);
+        Self { lists: (0..zones.nodes()).map(list).collect(), node, kept: 0 }
     }
 
     /// Takes a frame of the core's node, or else of another; `None` where the core has none
