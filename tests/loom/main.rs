@@ -230,7 +230,8 @@ fn a_spinlock_orders_its_holders() {
     };
     // SAFETY: all cores have ended.
     let after = |spun: &Spun| assert_eq!(spun.sum.with(|sum| unsafe { *sum }), 2);
-    // With a third, which would wait behind the second, loom does not come to an end.
+    // A third, which would wait behind the second, had not come to its end in four minutes:
+    // handing over in the queue is left to `one_core_at_a_time`, on threads.
     on_cores(Spun::new, add, vec![add], after);
 }
 
