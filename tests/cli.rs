@@ -272,7 +272,7 @@ fn an_expectation_that_does_not_hold_is_said_with_what_was_found() {
     assert!(out(&bad).contains(said), "{}", out(&bad));
 }
 
-/// A document made elsewhere, as by the run of the README in CI.
+/// A document made elsewhere, as by the storm at the end of `.ci/run`.
 #[test]
 fn a_document_from_elsewhere_validates() {
     let place = Place::new();
