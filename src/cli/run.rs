@@ -27,6 +27,8 @@ Examples:
       on chosen CPUs, the document to a pipe
   faultstorm run huge-anon --on model:xeon-icelake-2s --threads 1..=128x2
       on a machine that is not here: the same strategies in the model
+  faultstorm run huge-anon --on kernel --on host --on model:xeon-icelake-2s
+      the running kernel beside both simulations, in one table
   faultstorm run huge-anon --vary think=0ns,300ns,1us,3us,10us,30us,100us
       how often a program may fault before a strategy costs it anything
 
@@ -43,8 +45,9 @@ pub struct RunArgs {
     #[arg(value_name = "WORKLOAD")]
     pub workloads: Vec<String>,
 
-    /// World to run in: 'host', real threads on this machine, or 'model:MACHINE', a
-    /// deterministic multicore (see 'list machines', or a path). May be repeated
+    /// World to run in: 'host', real threads on this machine; 'kernel', the page faults of
+    /// the running kernel; or 'model:MACHINE', a deterministic multicore (see 'list
+    /// machines', or a path). May be repeated
     #[arg(long, value_name = "WORLD", default_value = "host", help_heading = "What")]
     pub on: Vec<World>,
 

@@ -10,6 +10,7 @@ pub mod cgroup;
 pub mod clock;
 pub mod finding;
 pub mod interrupt;
+pub mod kernel_locks;
 pub mod memory;
 pub mod perf;
 pub mod placement;
@@ -28,12 +29,14 @@ pub struct Roots {
     pub proc: PathBuf,
     /// Files of the distribution: `/etc`.
     pub etc: PathBuf,
+    /// Images and configurations of kernels: `/boot`.
+    pub boot: PathBuf,
 }
 
 impl Default for Roots {
     /// The machine that the process runs on.
     fn default() -> Roots {
-        Roots { sys: "/sys".into(), proc: "/proc".into(), etc: "/etc".into() }
+        Roots { sys: "/sys".into(), proc: "/proc".into(), etc: "/etc".into(), boot: "/boot".into() }
     }
 }
 
@@ -69,7 +72,8 @@ mod fixture {
     }
 
     impl Machine {
-        /// A machine of these files: paths start with `sys/`, `proc/` or `etc/`.
+        /// A machine of these files: paths start with `sys/`, `proc/`, `etc/` or
+        /// `boot/`.
         pub fn of(files: &[(&str, &str)]) -> Machine {
             let machine = Machine { dir: tempfile::tempdir().unwrap() };
             machine.write(files);
@@ -88,7 +92,12 @@ mod fixture {
         /// Where its files are.
         pub fn roots(&self) -> Roots {
             let root = self.dir.path();
-            Roots { sys: root.join("sys"), proc: root.join("proc"), etc: root.join("etc") }
+            Roots {
+                sys: root.join("sys"),
+                proc: root.join("proc"),
+                etc: root.join("etc"),
+                boot: root.join("boot"),
+            }
         }
     }
 }

@@ -37,6 +37,9 @@ pub struct Measured {
     pub time_split_ns: Option<TimeSplit>,
     /// What the scheme costs in memory; null where not measured.
     pub memory: Option<Memory>,
+    /// What the running kernel told; null in other worlds.
+    #[serde(default)]
+    pub kernel: Option<KernelFaults>,
     /// Hardware counters; null where not read, and `provenance.perf` says why.
     pub perf: Option<Perf>,
     /// Jain's index over the faults of each thread: 1 is equal; null without faults.
@@ -95,22 +98,47 @@ pub struct Counts {
     pub touches: u64,
     /// Touches that trapped.
     pub faults: u64,
-    /// Faults that installed a page.
-    pub mapped: u64,
-    /// Faults that found the page installed by someone else.
-    pub raced: u64,
+    /// Faults that installed a page; null on the running kernel, which does not tell.
+    pub mapped: Option<u64>,
+    /// Faults that found the page installed by someone else; null as `mapped`.
+    pub raced: Option<u64>,
     /// Faults that ended beyond the end of a file.
     pub sigbus: u64,
     /// Faults that ended without a mapping or against its protection.
     pub segv: u64,
     /// Faults that ended for want of memory.
     pub oom: u64,
-    /// Pages installed, those mapped around a fault included.
-    pub pages_mapped: u64,
-    /// Passes through the handler: a fault that fell back made two.
-    pub attempts: u64,
-    /// Faults by kind.
+    /// Pages installed, those mapped around a fault included; null as `mapped`.
+    pub pages_mapped: Option<u64>,
+    /// Passes through the handler: a fault that fell back made two; null as `mapped`.
+    pub attempts: Option<u64>,
+    /// Faults by kind; on the running kernel by what a first touch of the page does.
     pub by_kind: BTreeMap<FaultKind, u64>,
+}
+
+/// What the running kernel told of the faults of a cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct KernelFaults {
+    /// Faults without I/O (`ru_minflt` of the storming threads), totals over repeats.
+    pub minor_faults: u64,
+    /// Faults that waited for I/O (`ru_majflt`), totals over repeats.
+    pub major_faults: u64,
+    /// The fewest faults that so many touches can be: 0 where a touch may find its page
+    /// mapped.
+    pub expected_min: u64,
+    /// The most faults that so many touches can be.
+    pub expected_max: u64,
+    /// Bytes that a read fault of a file maps around it, of the whole system; null where
+    /// debugfs does not tell (65536 unless somebody changed it).
+    pub fault_around_bytes: Option<u64>,
+    /// Whether huge pages were asked for (`MADV_HUGEPAGE`); else they are forbidden
+    /// (`MADV_NOHUGEPAGE`).
+    pub huge_pages: bool,
+    /// The kind of file system that each file is on, by the name of the file.
+    pub files: BTreeMap<String, String>,
+    /// By how much `vma_lock_success` and its like grew in the whole system, totals over
+    /// repeats; null where the kernel does not count them, which says nothing about its lock.
+    pub vma_lock_events: Option<BTreeMap<String, u64>>,
 }
 
 /// What a fault has to do.
@@ -287,6 +315,18 @@ impl Measured {
     pub fn hottest_line(&self) -> Option<&LineCount> {
         let lines = self.lines.iter().flat_map(|lines| &lines.by_name);
         lines.rev().filter(|line| line.transfers > 0).max_by_key(|line| line.transfers)
+    }
+}
+
+/// How far the kernel's counts may be from what touches can be, as a share.
+const COUNTS_APART_MAX: f64 = 0.001;
+
+impl KernelFaults {
+    /// Whether the kernel counted so many faults as the touches can be, within 0.1 %.
+    pub fn agree(&self) -> bool {
+        let found = (self.minor_faults + self.major_faults) as f64;
+        found >= self.expected_min as f64 * (1.0 - COUNTS_APART_MAX)
+            && found <= self.expected_max as f64 * (1.0 + COUNTS_APART_MAX)
     }
 }
 

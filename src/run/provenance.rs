@@ -117,6 +117,9 @@ pub struct HostInfo {
     pub os: Option<String>,
     /// Release of the kernel, as `6.18.0`.
     pub kernel: Option<String>,
+    /// Which lock that kernel takes for a page fault; null in documents before it was read.
+    #[serde(default)]
+    pub kernel_locks: Option<KernelLocks>,
     /// Hypervisor, where the CPU reports one.
     pub hypervisor: Option<String>,
     /// Frequency governor.
@@ -135,6 +138,21 @@ pub struct HostInfo {
     pub load_average: Option<f64>,
     /// Share of CPU time that the hypervisor took during the run, 0 to 1.
     pub steal_share: Option<f64>,
+}
+
+/// Which lock the running kernel takes for a page fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KernelLocks {
+    /// Whether it was built with per-VMA locks (`CONFIG_PER_VMA_LOCK`); null where its
+    /// configuration is not to be seen.
+    pub per_vma_lock: Option<bool>,
+    /// File that says so.
+    pub config: Option<String>,
+    /// Whether it counts what becomes of per-VMA locks (`CONFIG_PER_VMA_LOCK_STATS`).
+    pub counts_events: bool,
+    /// The strategy that takes the same lock, by release and configuration; null where they
+    /// are not known.
+    pub strategy: Option<String>,
 }
 
 /// One logical CPU.

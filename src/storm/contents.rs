@@ -37,6 +37,11 @@ impl Contents {
         }
     }
 
+    /// Whether a page is in the page cache when a round starts.
+    pub fn is_cached(&self, number: usize, index: u64) -> bool {
+        self.state(number, index) != PageState::Absent
+    }
+
     /// The state of a page when a round starts: two coins for each page, the same for the
     /// same seed.
     fn state(&self, number: usize, index: u64) -> PageState {
@@ -73,6 +78,7 @@ mod tests {
             readahead: 0.3,
             io: Latency::Fixed(1),
             speculation: true,
+            directory: None,
         };
         let contents = Contents { files: vec![(file, Vec::new())], seed: 9 };
         let share = |state| (0..10_000).filter(|i| contents.state(0, *i) == state).count();

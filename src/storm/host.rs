@@ -1,37 +1,22 @@
 //! Storms on this machine's own cores: real threads, pinned.
 
 use super::contents::Contents;
-use super::gate::{Broken, Gate};
+use super::gate::Gate;
 use super::merge::{Allowed, ThreadResult, merge};
-use super::meter::Meter;
 use super::plan::Plan;
-use super::round::Shared;
+use super::round::{Parts, Shared};
 use super::setup::{self, Options};
 use super::stormed::MakeSpace;
+use super::threads::{self, Failed, group_names};
 use super::worker::Worker;
-use super::world::{self, Meeting, World};
-use super::{Spec, Storm, StormError, ThreadStorm, panic_message};
+use super::world::World;
+use super::{Spec, Storm, StormError, ThreadStorm};
 use crate::host::affinity;
 use crate::host::clock::Clock;
 use crate::host::topology;
-use crate::machine::Ordering;
 use crate::machine::host::{self, Cores, Host, Record};
 use crate::workload::Until;
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
-use std::time::{Duration, Instant};
-
-/// How long a thread may make no progress. The longest single step of a storm, the
-/// reset of a thread's share, takes well under a second for each GiB.
-const STUCK_AFTER: Duration = Duration::from_secs(60);
-
-/// What is left of a wait when it spins: the timer slack and a wake-up.
-const SLEEP_TAIL: Duration = Duration::from_micros(120);
-/// The longest sleep before a waiting writer looks whether the others are done.
-const SLEEP_MAX: Duration = Duration::from_millis(1);
 
 impl<A: Record> World for Host<A> {
     type Clock = Clock;
@@ -42,69 +27,11 @@ impl<A: Record> World for Host<A> {
     }
 
     fn wait_until(clock: &Clock, at: u64) {
-        let left = Duration::from_nanos(clock.delta_ns(clock.unordered(), at) as u64);
-        // A sleep ends late: its tail is spent spinning.
-        if left > SLEEP_TAIL {
-            thread::sleep((left - SLEEP_TAIL).min(SLEEP_MAX));
-        } else {
-            std::hint::spin_loop();
-        }
+        threads::wait_until(clock, at);
     }
 
     fn is_on(cpu: usize) -> bool {
         affinity::current_cpu() == cpu
-    }
-}
-
-impl world::Clock for Clock {
-    #[inline(always)]
-    fn start(&self) -> u64 {
-        self.start()
-    }
-
-    #[inline(always)]
-    fn end(&self) -> u64 {
-        self.end()
-    }
-
-    #[inline(always)]
-    fn unordered(&self) -> u64 {
-        self.unordered()
-    }
-
-    #[inline(always)]
-    fn delta_ns(&self, from: u64, to: u64) -> f64 {
-        self.delta_ns(from, to)
-    }
-
-    fn ticks(&self, ns: u64) -> u64 {
-        self.ticks(ns)
-    }
-}
-
-impl Meeting for Gate {
-    fn wait(&self) -> Result<(), Broken> {
-        self.wait()
-    }
-
-    fn is_broken(&self) -> bool {
-        self.is_broken()
-    }
-}
-
-type Answer = (usize, thread::Result<Result<ThreadResult, Failed>>);
-
-/// Why a thread has no result.
-enum Failed {
-    /// Another panicked.
-    Broken,
-    /// It could not be placed.
-    Machine(String),
-}
-
-impl From<Broken> for Failed {
-    fn from(_: Broken) -> Self {
-        Self::Broken
     }
 }
 
@@ -118,50 +45,18 @@ pub fn run<A: Record>(
     spec: &Spec,
     bytes_per_vma: u64,
 ) -> Result<Storm, StormError> {
-    let shared = Arc::new(share(make, spec));
-    let threads = shared.plan.threads.len();
-    assert_eq!(spec.cpus.len(), threads, "every thread has its CPU");
-    let cores = Cores::new(threads);
-    let (sender, answers) = channel::<Answer>();
-    let mut handles = Vec::new();
-    for number in 0..threads {
-        let group = spec.workload.groups[shared.plan.threads[number].group].name.clone();
-        let (warmup_ns, until) = (spec.warmup_ns, spec.until);
-        let gate_keeper = shared.clone();
-        let (shared, cores, sender) = (shared.clone(), cores.clone(), sender.clone());
-        let storm = move || {
-            let run =
-                AssertUnwindSafe(|| run_thread(&shared, &cores, number, group, warmup_ns, until));
-            let result = catch_unwind(run);
-            if !matches!(result, Ok(Ok(_))) {
-                shared.gate.break_up();
-            }
-            drop(shared);
-            // The receiver is gone only where the run has given up on this storm.
-            let _ = sender.send((number, result));
-        };
-        let thread = thread::Builder::new().name(name(number)).spawn(storm);
-        handles.push(thread.map_err(|error| {
-            gate_keeper.gate.break_up();
-            StormError::Machine(format!("cannot start thread '{}': {error}", name(number)))
-        })?);
-    }
-    drop(sender);
-    let results = collect(&answers, &shared, threads)?;
-    for handle in handles {
-        handle.join().expect("a thread that has answered does not panic");
-    }
-    let shared = Arc::into_inner(shared).expect("all threads have ended");
+    let shared = share(make, spec);
+    let cores = Cores::new(shared.plan.threads.len());
+    let groups = group_names(spec.workload);
+    let (warmup_ns, until) = (spec.warmup_ns, spec.until);
+    let (results, shared) = threads::run(shared, move |shared: &Shared<Host<A>>, number| {
+        run_thread(shared, &cores, number, &groups, warmup_ns, until)
+    })?;
     let allowed = Allowed { segv: spec.workload.may_segv() };
-    let mut storm = merge(results, bytes_per_vma, allowed)?;
+    let mut storm = merge(results, Some(bytes_per_vma), allowed)?;
     storm.deferred_free_peak = shared.has_changes.then(|| shared.space.mm().deferred_free_peak());
     close_books(shared)?;
     Ok(storm)
-}
-
-/// Name of a thread, as a debugger and messages show it.
-fn name(number: usize) -> String {
-    format!("storm-{number}")
 }
 
 fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
@@ -173,54 +68,34 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
     let nodes = topology::nodes_of(spec.cpus);
     let options = Options { entry_prefetch, real_body, seed: spec.seed, nodes, arena: spec.arena };
-    Shared {
-        space: setup::space(make, spec.workload, &plan, &contents, &options),
-        foreground: Default::default(),
-        has_changes: spec.workload.has_changes(),
-        contents,
-        plan,
-        gate: Gate::new(threads),
-        spans: (0..threads).map(|_| Default::default()).collect(),
-        progress: (0..threads).map(|_| Default::default()).collect(),
-        cpus: spec.cpus.into(),
-        reset: spec.workload.reset,
-        clock: spec.clock,
-        sample_period: spec.sample_period,
-        seed: spec.seed,
-    }
-}
-
-/// What is stormed unmeasured. A storm of a fixed size has a space made for that size,
-/// so another like it warms it up.
-fn warmup(until: Until, warmup_ns: u64) -> Until {
-    match until {
-        Until::Duration(_) | Until::Rounds(_) => Until::Duration(warmup_ns),
-        Until::Touches(_) | Until::Faults(_) => until,
-    }
+    let space = setup::space(make, spec.workload, &plan, &contents, &options);
+    Shared::new(
+        space,
+        Parts {
+            workload: spec.workload,
+            plan,
+            contents,
+            gate: Gate::new(threads),
+            cpus: spec.cpus.into(),
+            clock: spec.clock,
+            sample_period: spec.sample_period,
+            seed: spec.seed,
+        },
+    )
 }
 
 fn run_thread<A: Record>(
     shared: &Shared<Host<A>>,
     cores: &Arc<Cores>,
     number: usize,
-    group: String,
+    groups: &[String],
     warmup_ns: u64,
     until: Until,
 ) -> Result<ThreadResult, Failed> {
-    let cpu = shared.cpus[number];
-    affinity::pin(cpu)
-        .map_err(|error| Failed::Machine(format!("cannot pin a thread to CPU {cpu}: {error}")))?;
     let _core = host::enter(cores, number);
     let mut worker = Worker::new(shared, number);
     A::start();
-    if warmup_ns > 0 {
-        worker.rounds(warmup(until, warmup_ns), &mut Meter::closed())?;
-        worker.reset()?;
-    }
-    worker.forget();
-    A::forget();
-    let mut meter = Meter::open();
-    let window = worker.rounds(until, &mut meter)?;
+    let (window, meter) = threads::measure(&mut worker, warmup_ns, until, A::forget)?;
     let recorded = A::finish();
     let mut hands = worker.hands;
     let mm = shared.space.mm();
@@ -229,8 +104,8 @@ fn run_thread<A: Record>(
     mm.retire(&mut hands.core);
     Ok(ThreadResult {
         thread: ThreadStorm {
-            group,
-            cpu,
+            group: groups[shared.plan.threads[number].group].clone(),
+            cpu: shared.cpus[number],
             strayed: worker.strayed,
             yields: host::yields(),
             faults: window.faults.round() as u64,
@@ -239,70 +114,12 @@ fn run_thread<A: Record>(
         shootdowns: hands.core.shootdowns,
         translations,
         counts: hands.counts(),
-        latency: hands.latency,
+        latency: hands.tally.latency,
         recorded,
         io: worker.io,
         perf: meter.read(),
         window,
     })
-}
-
-/// Waits for all threads, or for the first bad news.
-fn collect<A: Record>(
-    answers: &Receiver<Answer>,
-    shared: &Shared<Host<A>>,
-    threads: usize,
-) -> Result<Vec<ThreadResult>, StormError> {
-    let mut results: Vec<Option<ThreadResult>> = (0..threads).map(|_| None).collect();
-    let mut bad = None;
-    let mut seen = vec![(0, Instant::now()); threads];
-    let mut waiting = threads;
-    while waiting > 0 {
-        match answers.recv_timeout(Duration::from_secs(1)) {
-            Ok((number, answer)) => {
-                waiting -= 1;
-                seen[number].1 = Instant::now() + STUCK_AFTER * 1000;
-                match answer {
-                    Ok(Ok(result)) => results[number] = Some(result),
-                    Ok(Err(Failed::Broken)) => {}
-                    Ok(Err(Failed::Machine(why))) => bad = Some(StormError::Machine(why)),
-                    Err(payload) => bad = Some(panicked(number, &*payload)),
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                let stuck = find_stuck(shared, &mut seen);
-                // A thread that waits for a broken one is not what is wrong.
-                if let Some(number) = stuck {
-                    let (thread, waited_s) = (name(number), STUCK_AFTER.as_secs());
-                    return Err(bad.unwrap_or(StormError::Stuck { thread, waited_s }));
-                }
-            }
-            Err(RecvTimeoutError::Disconnected) => unreachable!("every thread answers"),
-        }
-    }
-    match bad {
-        Some(error) => Err(error),
-        None => Ok(results.into_iter().map(|r| r.expect("all is well, so all answered")).collect()),
-    }
-}
-
-/// The thread that has gone longest without looking at the clock, where no thread has
-/// looked at it of late: others may be waiting for it.
-fn find_stuck<A: Record>(shared: &Shared<Host<A>>, seen: &mut [(u64, Instant)]) -> Option<usize> {
-    for (progress, seen) in shared.progress.iter().zip(&mut *seen) {
-        let checks = progress.load(Ordering::Relaxed);
-        if checks != seen.0 {
-            *seen = (checks, Instant::now());
-        }
-    }
-    let moved = seen.iter().filter(|(_, at)| *at <= Instant::now()).map(|(_, at)| *at).max()?;
-    let running = seen.iter().enumerate().filter(|(_, (_, at))| *at <= Instant::now());
-    let oldest = running.min_by_key(|(_, (_, at))| *at)?.0;
-    (moved.elapsed() > STUCK_AFTER).then_some(oldest)
-}
-
-fn panicked(number: usize, payload: &(dyn Any + Send)) -> StormError {
-    StormError::Panicked { thread: name(number), message: panic_message(payload) }
 }
 
 /// Checks the books with the last round's pages in place, and again when everything

@@ -1,7 +1,7 @@
 //! Threads' results, put together.
 
 use super::round::Window;
-use super::touch::histogram;
+use super::tally::histogram;
 use super::{Counts, Io, OpTimes, Storm, StormError, ThreadStorm};
 use crate::host::perf;
 use crate::machine::host::{Recorded, Tally};
@@ -35,7 +35,7 @@ pub(super) struct Allowed {
 /// Adds threads up.
 pub(super) fn merge(
     results: Vec<ThreadResult>,
-    bytes_per_vma: u64,
+    bytes_per_vma: Option<u64>,
     allowed: Allowed,
 ) -> Result<Storm, StormError> {
     let first = results.first().expect("a storm has a thread");
@@ -60,6 +60,7 @@ pub(super) fn merge(
         ops: Default::default(),
         shootdowns: Shootdowns::default(),
         perf: first.perf.clone(),
+        kernel: None,
     };
     for (index, mut result) in results.into_iter().enumerate() {
         std::mem::replace(&mut result.translations, Ok(())).map_err(StormError::Books)?;
@@ -118,6 +119,7 @@ fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
 impl Counts {
     fn add(&mut self, other: &Counts) {
         self.touches += other.touches;
+        self.major += other.major;
         self.faults += other.faults;
         self.mapped += other.mapped;
         self.raced += other.raced;

@@ -5,9 +5,10 @@ use super::gate::Broken;
 use super::merge::{Allowed, ThreadResult, merge};
 use super::meter::Meter;
 use super::plan::Plan;
-use super::round::Shared;
+use super::round::{Parts, Shared};
 use super::setup::{self, Options};
 use super::stormed::MakeSpace;
+use super::threads::group_names;
 use super::worker::Worker;
 use super::world::{Clock, Meeting, World};
 use super::{Storm, StormError, ThreadStorm, panic_message};
@@ -172,7 +173,7 @@ pub fn run(
     let shared = Rc::new(share(make, spec, plan)?);
     let on_core = {
         let (shared, until, warmup_ns) = (shared.clone(), spec.until, spec.warmup_ns);
-        let names: Vec<String> = spec.workload.groups.iter().map(|g| g.name.clone()).collect();
+        let names = group_names(spec.workload);
         move |core| run_core(&shared, core, &names, warmup_ns, until)
     };
     let results = world.run(on_core).map_err(|halt| halted(halt, &shared))?;
@@ -181,7 +182,7 @@ pub fn run(
     let (accounts, times, accesses) = (world.accounts(), world.times(), world.accesses());
     let shared = Rc::into_inner(shared).expect("all cores have ended");
     let allowed = Allowed { segv: spec.workload.may_segv() };
-    let mut storm = merge(results, bytes_per_vma, allowed)?;
+    let mut storm = merge(results, Some(bytes_per_vma), allowed)?;
     storm.deferred_free_peak = shared.has_changes.then(|| shared.space.mm().deferred_free_peak());
     close_books(shared)?;
     Ok(ModelStorm { storm, accounts, times, accesses, traced: world.traced_fault() })
@@ -199,21 +200,20 @@ fn share(
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
     let nodes = spec.places.iter().map(|place| usize::from(place.socket)).collect();
     let options = Options { entry_prefetch, real_body, seed: spec.seed, nodes, arena: &arena };
-    Ok(Shared {
-        space: setup::space(make, spec.workload, &plan, &contents, &options),
-        foreground: Default::default(),
-        has_changes: spec.workload.has_changes(),
-        contents,
-        plan,
-        gate: Together::new(threads, spec.seed),
-        spans: (0..threads).map(|_| Default::default()).collect(),
-        progress: (0..threads).map(|_| Default::default()).collect(),
-        cpus: spec.places.iter().map(|place| usize::from(place.agent)).collect(),
-        reset: spec.workload.reset,
-        clock: Virtual,
-        sample_period: 1,
-        seed: spec.seed,
-    })
+    let space = setup::space(make, spec.workload, &plan, &contents, &options);
+    Ok(Shared::new(
+        space,
+        Parts {
+            workload: spec.workload,
+            plan,
+            contents,
+            gate: Together::new(threads, spec.seed),
+            cpus: spec.places.iter().map(|place| usize::from(place.agent)).collect(),
+            clock: Virtual,
+            sample_period: 1,
+            seed: spec.seed,
+        },
+    ))
 }
 
 fn run_core(
@@ -255,7 +255,7 @@ fn run_core(
         shootdowns: hands.core.shootdowns,
         translations,
         counts: hands.counts(),
-        latency: hands.latency,
+        latency: hands.tally.latency,
         recorded: Recorded::default(),
         io: worker.io,
         perf: Err("the model has no hardware counters".to_owned()),

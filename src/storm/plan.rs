@@ -12,7 +12,7 @@ use crate::workload::{
 use std::ops::Range;
 
 /// First address of the first mapping.
-const BASE: u64 = 1 << 32;
+pub(super) const BASE: u64 = 1 << 32;
 /// Frames and tables that a core's free lists may keep from others, with some air.
 const FRAMES_KEPT: u64 = 512;
 const TABLES_KEPT: u64 = 32;
@@ -27,6 +27,8 @@ const FRAMES_GATHERED: u64 = 10_000;
 pub struct Plan {
     /// Each thread's work.
     pub threads: Vec<ThreadPlan>,
+    /// From the first address of a VMA to the last.
+    pub places: Range<u64>,
     /// The mappings with which a round starts.
     pub mappings: Vec<Mapping>,
     /// VMAs, those included that pieces of mappings may become, and that wait to be freed.
@@ -128,7 +130,8 @@ impl Plan {
             + plans.len() as u64 * TABLES_KEPT
             + changers * (TABLES_DEFERRED + tables_of_pieces(&plans));
         let vmas = all_mappings(&extents) + 2 * pieces(&plans) + changers * VMAS_DEFERRED;
-        Self { threads: plans, mappings, vmas, file_pages, frames, tables }
+        let places = BASE..end;
+        Self { threads: plans, places, mappings, vmas, file_pages, frames, tables }
     }
 
     /// Touches that a thread makes in a round, where its loops are counted.

@@ -7,34 +7,66 @@ use super::contents::Contents;
 use super::gate::Broken;
 use super::meter::Meter;
 use super::plan::Plan;
-use super::stormed::Stormed;
 use super::worker::Worker;
-use super::world::{Clock, Meeting, World};
+use super::world::{Clock, Counting, Ground, Meeting};
 use crate::machine::Ordering;
-use crate::workload::{Loops, Reset, Until};
+use crate::workload::{Loops, Reset, Until, Workload};
 use crossbeam_utils::CachePadded;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 /// What the threads of a storm share.
-pub(super) struct Shared<W: World> {
-    pub space: Box<dyn Stormed<W>>,
-    pub plan: Plan,
-    pub gate: W::Gate,
-    pub spans: Box<[CachePadded<Span>]>,
+pub struct Shared<W: Ground> {
+    pub(super) space: Box<W::Space>,
+    pub(super) plan: Plan,
+    pub(super) gate: W::Gate,
+    pub(super) spans: Box<[CachePadded<Span>]>,
     /// Looks at the clock by thread, so that a stuck thread is noticed.
-    pub progress: Box<[CachePadded<AtomicU64>]>,
+    pub(super) progress: Box<[CachePadded<AtomicU64>]>,
     /// Threads that have work in this leg, and have not ended it, of those whose end ends
     /// it for the others.
-    pub foreground: CachePadded<AtomicUsize>,
-    pub cpus: Box<[usize]>,
-    pub reset: Reset,
+    pub(super) foreground: CachePadded<AtomicUsize>,
+    pub(super) cpus: Box<[usize]>,
+    pub(super) reset: Reset,
     /// There are writers, so that a reset makes all mappings anew.
-    pub has_changes: bool,
+    pub(super) has_changes: bool,
     /// What the files hold when a round starts.
+    pub(super) contents: Contents,
+    pub(super) clock: W::Clock,
+    pub(super) sample_period: u64,
+    pub(super) seed: u64,
+}
+
+/// What [`Shared`] is made of, beside the space.
+pub(super) struct Parts<'a, W: Ground> {
+    pub workload: &'a Workload,
+    pub plan: Plan,
     pub contents: Contents,
+    pub gate: W::Gate,
+    pub cpus: Box<[usize]>,
     pub clock: W::Clock,
     pub sample_period: u64,
     pub seed: u64,
+}
+
+impl<W: Ground> Shared<W> {
+    pub(super) fn new(space: Box<W::Space>, parts: Parts<'_, W>) -> Self {
+        let threads = parts.plan.threads.len();
+        Self {
+            space,
+            foreground: Default::default(),
+            has_changes: parts.workload.has_changes(),
+            contents: parts.contents,
+            plan: parts.plan,
+            gate: parts.gate,
+            spans: (0..threads).map(|_| Default::default()).collect(),
+            progress: (0..threads).map(|_| Default::default()).collect(),
+            cpus: parts.cpus,
+            reset: parts.workload.reset,
+            clock: parts.clock,
+            sample_period: parts.sample_period,
+            seed: parts.seed,
+        }
+    }
 }
 
 /// When a thread began and ended a leg, in ticks; both 0 where it had nothing to do.
@@ -62,14 +94,14 @@ pub(super) struct Window {
     pub own_ns: f64,
 }
 
-impl<W: World> Worker<'_, W> {
+impl<W: Ground> Worker<'_, W> {
     /// Storms until `until`; what the last round mapped stays.
     pub(super) fn rounds(&mut self, until: Until, meter: &mut Meter) -> Result<Window, Broken> {
         let mut window = Window::default();
         (self.touches_left, self.faults_end) = match until {
             _ if self.loops() == Loops::UntilDone => (u64::MAX, u64::MAX),
             Until::Touches(touches) => (touches, u64::MAX),
-            Until::Faults(faults) => (u64::MAX, self.hands.counts.faults + faults),
+            Until::Faults(faults) => (u64::MAX, self.hands.tally().counts.faults + faults),
             Until::Duration(_) | Until::Rounds(_) => (u64::MAX, u64::MAX),
         };
         let phases = self.shared.plan.threads.iter().map(|t| t.phases.len()).max().unwrap_or(0);
@@ -167,34 +199,8 @@ impl<W: World> Worker<'_, W> {
     /// Undoes a round, all threads together.
     pub(super) fn reset(&mut self) -> Result<(), Broken> {
         W::pause(true);
-        self.put_back()?;
+        W::put_back(self.shared, &mut self.hands, self.thread)?;
         W::pause(false);
         Ok(())
-    }
-
-    fn put_back(&mut self) -> Result<(), Broken> {
-        let (shared, threads) = (self.shared, self.shared.plan.threads.len());
-        let (mm, core) = (shared.space.mm(), &mut self.hands.core);
-        mm.rest(core);
-        if shared.has_changes {
-            core.flush_deferred();
-            shared.gate.wait()?;
-        }
-        mm.zap_share(core, self.thread, threads);
-        shared.gate.wait()?;
-        mm.evict_read_in(core);
-        shared.gate.wait()?;
-        if self.thread == 0 {
-            if shared.has_changes {
-                shared.space.remap(core, &shared.plan.mappings);
-            }
-            if shared.has_changes || shared.contents.wear() {
-                shared.contents.fill(mm, core);
-            }
-            if shared.reset == Reset::Remap {
-                mm.forget_tables(core);
-            }
-        }
-        shared.gate.wait()
     }
 }

@@ -3,7 +3,7 @@
 use super::contents::Contents;
 use super::plan::Plan;
 use super::stormed::{MakeSpace, Stormed};
-use super::world::World;
+use super::world::Simulated;
 use crate::mm::Config;
 use crate::mm::frames::Arena;
 use crate::mm::page_cache::File;
@@ -31,7 +31,7 @@ pub(super) struct Options<'a> {
 }
 
 /// Makes the space that `plan` lays out. The caller is a core.
-pub(super) fn space<W: World>(
+pub(super) fn space<W: Simulated>(
     make: MakeSpace<W>,
     workload: &Workload,
     plan: &Plan,

@@ -1,5 +1,6 @@
 //! What a storm is asked for, and what it answers.
 
+use super::kernel::KernelStorm;
 use crate::host::clock::Clock;
 use crate::host::perf;
 use crate::machine::host::Tally;
@@ -82,8 +83,8 @@ pub struct Storm {
     pub stages_ns: Option<[f64; stage::NAMES.len()]>,
     /// Sleeps that stood for I/O.
     pub io: Io,
-    /// Bytes of a VMA under this strategy.
-    pub bytes_per_vma: u64,
+    /// Bytes of a VMA under this strategy; the running kernel does not tell.
+    pub bytes_per_vma: Option<u64>,
     /// The most VMAs and page tables that ever waited for readers to leave; none without
     /// writers.
     pub deferred_free_peak: Option<u64>,
@@ -95,6 +96,8 @@ pub struct Storm {
     pub shootdowns: Shootdowns,
     /// Hardware counters summed over threads, or why there are none.
     pub perf: Result<perf::Counts, String>,
+    /// What the running kernel tells; none in the other worlds.
+    pub kernel: Option<KernelStorm>,
 }
 
 /// How long operations of writers took, in nanoseconds by [`Action::NAMES`]; none where
@@ -132,7 +135,10 @@ pub struct Counts {
     pub touches: u64,
     /// Touches that trapped.
     pub faults: u64,
-    /// Faults that mapped their page.
+    /// Faults that waited for I/O, as the running kernel counts them; 0 in other worlds.
+    pub major: u64,
+    /// Faults that mapped their page. This, `raced`, `pages_mapped` and `attempts` the
+    /// running kernel does not tell.
     pub mapped: u64,
     /// Faults whose page somebody else mapped first.
     pub raced: u64,

@@ -25,6 +25,8 @@ pub enum Step {
 /// Accesses of a thread.
 #[derive(Debug)]
 pub struct TouchPlan {
+    /// Number of the VMA.
+    pub vma: usize,
     /// Where the pages are.
     pub extent: Extent,
     /// Which, in order.
@@ -159,7 +161,7 @@ fn plan_touch(touch: &Touch, extents: &[Vec<Extent>], place: Place) -> TouchPlan
         workload::Access::Read => Access::Read,
         workload::Access::Write => Access::Write,
     };
-    TouchPlan { extent, pages, touches, access, think_ns: touch.think_ns }
+    TouchPlan { vma: touch.vma, extent, pages, touches, access, think_ns: touch.think_ns }
 }
 
 fn plan_change(

@@ -3,7 +3,7 @@
 use super::order::PagesIter;
 use super::steps::{Edit, TouchPlan};
 use super::touch::Hands;
-use super::world::World;
+use super::world::Simulated;
 use crate::machine::Work;
 use crate::mm::Core;
 use crate::mm::addr::Vaddr;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// What a storm asks of a space. A call covers a batch of touches or more, so that the
 /// loops of a storm are compiled once for each world and not for each strategy.
-pub trait Stormed<W: World>: Send + Sync {
+pub trait Stormed<W: Simulated>: Send + Sync {
     /// The space, without its strategy.
     fn mm(&self) -> &dyn Placed<W>;
     /// Makes a mapping where nothing is mapped; false where something is.
@@ -39,7 +39,7 @@ pub trait Stormed<W: World>: Send + Sync {
 pub type MakeSpace<W> = fn(Config, Arc<Arena>, Vec<File<W>>) -> Box<dyn Stormed<W>>;
 
 /// A space under `S`.
-pub fn make<W: World, S: Strategy<W>>(
+pub fn make<W: Simulated, S: Strategy<W>>(
     config: Config,
     arena: Arc<Arena>,
     files: Vec<File<W>>,
@@ -47,7 +47,7 @@ pub fn make<W: World, S: Strategy<W>>(
     Box::new(Space::<W, S>::new(config, arena, files))
 }
 
-impl<W: World, S: Strategy<W>> Stormed<W> for Space<W, S> {
+impl<W: Simulated, S: Strategy<W>> Stormed<W> for Space<W, S> {
     fn mm(&self) -> &dyn Placed<W> {
         &**self
     }
@@ -87,7 +87,7 @@ impl<W: World, S: Strategy<W>> Stormed<W> for Space<W, S> {
 }
 
 /// Does an operation of a writer; compiled once for each layout.
-fn perform<W: World, L: Layout>(writer: &mut Writer<'_, W, L>, edit: &Edit) -> bool {
+fn perform<W: Simulated, L: Layout>(writer: &mut Writer<'_, W, L>, edit: &Edit) -> bool {
     match edit {
         Edit::Mmap(mapping) => writer.mmap(mapping),
         Edit::Munmap(range) => writer.munmap(range),

@@ -2,70 +2,116 @@
 //!
 //! Between the gates a thread writes only what is its own.
 
-use super::Counts;
+use super::gate::Broken;
+use super::order::PagesIter;
 use super::round::Shared;
-use super::world::{Clock, World};
+use super::steps::{Edit, TouchPlan};
+use super::stormed::Stormed;
+use super::tally::Tally;
+use super::world::{Clock, Counting, Ground, Meeting, Simulated};
+use super::{Counts, Io};
 use crate::machine::{Ordering, Work};
 use crate::mm::addr::{Pfn, Vaddr};
 use crate::mm::books::touched_word;
-use crate::mm::fault::{Access, End, Kind, Outcome, Request};
+use crate::mm::fault::{Access, End, Outcome, Request};
 use crate::mm::{Core, Trap, stage};
 use crate::strategy::{Space, Strategy};
-use hdrhistogram::Histogram;
-use rand_core::{Rng, SeedableRng};
-use rand_pcg::Pcg64Mcg;
-
-/// Longest latency that a histogram tells from longer ones.
-const LATENCY_MAX_NS: u64 = 60_000_000_000;
-
-/// An empty histogram of latencies: 1 ns to 60 s, three digits.
-pub(super) fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LATENCY_MAX_NS, 3).expect("the bounds are in order")
-}
+use crate::workload::Reset;
 
 /// What a thread touches with, and counts by.
-pub struct Hands<W: World> {
+pub struct Hands<W: Simulated> {
     pub(super) core: Core<W>,
-    pub(super) counts: Counts,
-    pub(super) latency: Vec<Histogram<u64>>,
+    pub(super) tally: Tally,
     clock: W::Clock,
-    sample_period: u64,
-    until_sample: u64,
     /// Pages may go while they are accessed.
     guards: bool,
-    random: Pcg64Mcg,
 }
 
-impl<W: World> Hands<W> {
-    pub(super) fn new(shared: &Shared<W>, thread: usize, core: Core<W>) -> Self {
-        let mut hands = Self {
-            core,
-            counts: Counts::default(),
-            latency: Kind::ALL.map(|_| histogram()).into(),
-            clock: shared.clock,
-            sample_period: shared.sample_period,
-            until_sample: 0,
-            guards: shared.has_changes,
-            random: Pcg64Mcg::seed_from_u64(shared.seed ^ thread as u64 ^ 0x73_616d),
-        };
-        hands.until_sample = hands.draw_sample();
-        hands
+impl<W: Simulated> Ground for W {
+    type Space = dyn Stormed<W>;
+    type Hands = Hands<W>;
+    const TOUCHES_PER_CHECK: u64 = 64;
+
+    fn hands(shared: &Shared<W>, thread: usize) -> Hands<W> {
+        // A read misses at most once for each page, and for each touch.
+        let reads_max = shared.plan.file_pages.iter().flatten().map(|r| r.end - r.start).sum();
+        let core = shared.space.mm().core(shared.plan.touches(thread).min(reads_max) as usize);
+        let tally = Tally::new(shared.sample_period, shared.seed, thread);
+        Hands { core, tally, clock: shared.clock, guards: shared.has_changes }
     }
 
-    /// Forgets what was counted in the warm-up.
-    pub(super) fn forget(&mut self) {
-        self.counts = Counts::default();
-        // To clear an empty one would touch all its memory.
-        let used = self.latency.iter_mut().filter(|histogram| !histogram.is_empty());
-        used.for_each(Histogram::reset);
+    #[inline(always)]
+    fn touch(
+        space: &dyn Stormed<W>,
+        hands: &mut Hands<W>,
+        touch: &TouchPlan,
+        pages: &mut PagesIter,
+        count: u64,
+    ) {
+        space.touch(hands, touch, pages, count);
+    }
+
+    fn edit(space: &dyn Stormed<W>, hands: &mut Hands<W>, edit: &Edit) -> bool {
+        space.edit(&mut hands.core, edit)
+    }
+
+    /// For the sleeps of a round alone the core has room.
+    fn take_io(hands: &mut Hands<W>, io: &mut Io) {
+        let slept = &mut hands.core.io;
+        for ns in slept.achieved_ns.drain(..) {
+            io.achieved_ns.saturating_record(ns.max(1));
+        }
+        io.asked_ns += std::mem::take(&mut slept.asked_ns);
+    }
+
+    fn put_back(shared: &Shared<W>, hands: &mut Hands<W>, thread: usize) -> Result<(), Broken> {
+        let threads = shared.plan.threads.len();
+        let (mm, core) = (shared.space.mm(), &mut hands.core);
+        mm.rest(core);
+        if shared.has_changes {
+            core.flush_deferred();
+            shared.gate.wait()?;
+        }
+        mm.zap_share(core, thread, threads);
+        shared.gate.wait()?;
+        mm.evict_read_in(core);
+        shared.gate.wait()?;
+        if thread == 0 {
+            if shared.has_changes {
+                shared.space.remap(core, &shared.plan.mappings);
+            }
+            if shared.has_changes || shared.contents.wear() {
+                shared.contents.fill(mm, core);
+            }
+            if shared.reset == Reset::Remap {
+                mm.forget_tables(core);
+            }
+        }
+        shared.gate.wait()
+    }
+}
+
+impl<W: Simulated> Counting for Hands<W> {
+    fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    fn tally_mut(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
+    fn forget(&mut self) {
+        self.tally.forget();
         self.core.attempts = Default::default();
         self.core.shootdowns = Default::default();
     }
+}
 
+impl<W: Simulated> Hands<W> {
     /// What it counted, the passes through handlers included.
     pub(super) fn counts(&self) -> Counts {
         let attempts = &self.core.attempts;
-        Counts { attempts: attempts.attempts, fallbacks: attempts.fallbacks, ..self.counts }
+        Counts { attempts: attempts.attempts, fallbacks: attempts.fallbacks, ..self.tally.counts }
     }
 
     /// One access, executed again as long as it traps.
@@ -122,8 +168,8 @@ impl<W: World> Hands<W> {
         W::mark(stage::OUTSIDE);
         W::begin_fault();
         W::work(Work::Trap);
-        if self.until_sample > 0 {
-            self.until_sample -= 1;
+        if self.tally.until_sample > 0 {
+            self.tally.until_sample -= 1;
             return S::fault(space, &mut self.core, request);
         }
         self.sampled_fault(space, request)
@@ -135,24 +181,15 @@ impl<W: World> Hands<W> {
         let start = clock.start();
         let outcome = S::fault(space, &mut self.core, request);
         let ns = clock.delta_ns(start, clock.end());
-        W::end_fault(outcome.kind(), self.counts.faults);
-        self.latency[outcome.kind() as usize].saturating_record((ns as u64).max(1));
-        self.until_sample = self.draw_sample();
+        W::end_fault(outcome.kind(), self.tally.counts.faults);
+        self.tally.record(outcome.kind(), ns);
+        self.tally.draw_sample();
         outcome
-    }
-
-    /// Faults until the next sample: 0 to 2 (period - 1), evenly, so that samples do not
-    /// march in step with tables, windows or batches.
-    fn draw_sample(&mut self) -> u64 {
-        match self.sample_period {
-            0 => u64::MAX,
-            period => self.random.next_u64() % (2 * period - 1),
-        }
     }
 
     #[inline(always)]
     fn count(&mut self, outcome: Outcome) {
-        let counts = &mut self.counts;
+        let counts = &mut self.tally.counts;
         counts.faults += 1;
         counts.by_kind[outcome.kind() as usize] += 1;
         match outcome.end() {
@@ -173,7 +210,7 @@ impl<W: World> Hands<W> {
 
 /// What an access does to the page that it reaches.
 #[inline(always)]
-fn reach<W: World, S: Strategy<W>>(
+fn reach<W: Simulated, S: Strategy<W>>(
     space: &Space<W, S>,
     frame: Option<Pfn>,
     addr: Vaddr,

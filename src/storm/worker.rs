@@ -5,14 +5,12 @@
 
 use super::round::Shared;
 use super::steps::{ChangePlan, Step, TouchPlan};
-use super::touch::{Hands, histogram};
-use super::world::{Clock, Meeting, World};
+use super::tally::histogram;
+use super::world::{Clock, Counting, Ground, Meeting};
 use super::{Io, OpTimes};
 use crate::machine::Ordering;
 use crate::workload::Loops;
 
-/// Touches between two looks at the clock.
-const TOUCHES_PER_CHECK: u64 = 64;
 /// Looks at the clock between two looks at the CPU that the thread is on.
 const CHECKS_PER_PLACEMENT: u64 = 64;
 
@@ -30,10 +28,10 @@ struct Leg {
 }
 
 /// A thread's own state.
-pub(super) struct Worker<'a, W: World> {
+pub(super) struct Worker<'a, W: Ground> {
     pub shared: &'a Shared<W>,
     pub thread: usize,
-    pub hands: Hands<W>,
+    pub hands: W::Hands,
     pub io: Io,
     pub strayed: u64,
     /// Touches that it may still make.
@@ -46,23 +44,20 @@ pub(super) struct Worker<'a, W: World> {
     pub ops: OpTimes,
 }
 
-impl<'a, W: World> Worker<'a, W> {
+impl<'a, W: Ground> Worker<'a, W> {
     pub fn new(shared: &'a Shared<W>, thread: usize) -> Self {
         let touches = shared.plan.touches(thread);
         let phases = &shared.plan.threads[thread].phases;
         let ops = phases.iter().map(Vec::len).max().unwrap_or(0);
         // Each operation ends with a batch that may be short; then first and last look.
         let checks_max = match shared.plan.threads[thread].loops {
-            Loops::Times(times) => (touches / TOUCHES_PER_CHECK) as usize + ops * times as usize,
+            Loops::Times(times) => (touches / W::TOUCHES_PER_CHECK) as usize + ops * times as usize,
             Loops::UntilDone => CHECKS_MAX,
         };
-        // A read misses at most once for each page, and for each touch.
-        let reads_max = shared.plan.file_pages.iter().flatten().map(|r| r.end - r.start).sum();
-        let core = shared.space.mm().core(touches.min(reads_max) as usize);
         Self {
             shared,
             thread,
-            hands: Hands::new(shared, thread, core),
+            hands: W::hands(shared, thread),
             io: Io { achieved_ns: histogram(), asked_ns: 0 },
             strayed: 0,
             touches_left: u64::MAX,
@@ -87,7 +82,7 @@ impl<'a, W: World> Worker<'a, W> {
         let clock = self.shared.clock;
         self.checks.clear();
         let start = clock.start();
-        self.checks.push((start, self.hands.counts.faults));
+        self.checks.push((start, self.faults()));
         let mut leg = Leg { start, deadline, now: start, turn: 0 };
         while !self.is_over(&leg) {
             for step in phase {
@@ -99,7 +94,7 @@ impl<'a, W: World> Worker<'a, W> {
             leg.turn += 1;
         }
         let end = clock.end();
-        self.checks.push((end, self.hands.counts.faults));
+        self.checks.push((end, self.faults()));
         if self.loops() != Loops::UntilDone {
             self.shared.foreground.fetch_sub(1, Ordering::Relaxed);
         }
@@ -127,18 +122,18 @@ impl<'a, W: World> Worker<'a, W> {
         let mut pages = touch.pages.iter();
         let mut left = touch.touches.min(self.touches_left);
         self.touches_left -= left;
-        while left > 0 && leg.now < leg.deadline && self.hands.counts.faults < self.faults_end {
+        while left > 0 && leg.now < leg.deadline && self.faults() < self.faults_end {
             // A touch faults once, so that no batch goes far past the end.
-            let faults_left = self.faults_end - self.hands.counts.faults;
-            let batch = left.min(TOUCHES_PER_CHECK).min(faults_left);
-            self.shared.space.touch(&mut self.hands, touch, &mut pages, batch);
+            let faults_left = self.faults_end - self.faults();
+            let batch = left.min(W::TOUCHES_PER_CHECK).min(faults_left);
+            W::touch(&*self.shared.space, &mut self.hands, touch, &mut pages, batch);
             left -= batch;
-            self.hands.counts.touches += batch;
+            self.hands.tally_mut().counts.touches += batch;
             leg.now = self.shared.clock.unordered();
             self.check();
             // Close to the last fault batches are short, and would fill the notes.
-            if (batch == TOUCHES_PER_CHECK || left == 0) && self.checks.len() < self.checks_max {
-                self.checks.push((leg.now, self.hands.counts.faults));
+            if (batch == W::TOUCHES_PER_CHECK || left == 0) && self.checks.len() < self.checks_max {
+                self.checks.push((leg.now, self.faults()));
             }
         }
         self.touches_left = self.touches_left.saturating_add(left);
@@ -159,7 +154,7 @@ impl<'a, W: World> Worker<'a, W> {
         }
         let edit = &change.turns[(leg.turn % change.turns.len() as u64) as usize];
         let start = clock.start();
-        let done = self.shared.space.edit(&mut self.hands.core, edit);
+        let done = W::edit(&*self.shared.space, &mut self.hands, edit);
         let end = clock.end();
         if done {
             let ns = clock.delta_ns(start, end) as u64;
@@ -169,18 +164,19 @@ impl<'a, W: World> Worker<'a, W> {
         self.check();
     }
 
-    /// Takes over the sleeps of a round, for which alone the core has room.
+    /// Takes over the sleeps of a round.
     pub fn take_io(&mut self) {
-        let slept = &mut self.hands.core.io;
-        for ns in slept.achieved_ns.drain(..) {
-            self.io.achieved_ns.saturating_record(ns.max(1));
-        }
-        self.io.asked_ns += std::mem::take(&mut slept.asked_ns);
+        W::take_io(&mut self.hands, &mut self.io);
+    }
+
+    /// Faults so far.
+    fn faults(&self) -> u64 {
+        self.hands.tally().counts.faults
     }
 
     /// Whether it has had all that it may.
     pub fn is_done(&self) -> bool {
-        self.touches_left == 0 || self.hands.counts.faults >= self.faults_end
+        self.touches_left == 0 || self.faults() >= self.faults_end
     }
 
     /// Shows that the thread goes on, and looks from time to time where it is.

@@ -47,6 +47,9 @@ pub struct Workload {
     pub groups: Vec<Group>,
     /// What the kernel keeps behind its locks.
     pub kernel: Kernel,
+    /// Whether the running kernel may use huge pages for the mappings. The simulated one has
+    /// none.
+    pub huge_pages: bool,
     /// What is undone between rounds.
     pub reset: Reset,
     /// When a storm ends.
@@ -81,6 +84,8 @@ pub struct File {
     /// Whether the file system lets a speculative fault call into it: the
     /// per-filesystem bit of the 2021 series.
     pub speculation: bool,
+    /// On the running kernel: where the file is made, an absolute path; `None`: in memory.
+    pub directory: Option<String>,
 }
 
 /// A distribution of I/O latencies, in nanoseconds.

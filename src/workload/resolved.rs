@@ -27,6 +27,9 @@ pub fn resolved(workload: &Workload) -> Value {
         "groups": workload.groups.iter().map(|g| group(g, workload)).collect::<Vec<_>>(),
         "expect": workload.expect.iter().map(expect).collect::<Vec<_>>(),
     });
+    if workload.huge_pages {
+        resolved["huge_pages"] = json!(true);
+    }
     // Sorted by default, but any crate of the build may turn `preserve_order` on.
     resolved.sort_all_objects();
     resolved
@@ -73,6 +76,9 @@ fn file(file: &File) -> Value {
     ];
     for (key, share) in shares.into_iter().filter(|(_, share)| *share > 0.0) {
         value[key] = json!(share);
+    }
+    if let Some(directory) = &file.directory {
+        value["directory"] = json!(directory);
     }
     value
 }

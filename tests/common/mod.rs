@@ -55,9 +55,10 @@ pub fn measured(key: &Key, faults_per_s: f64, spread: f64, repeats: usize) -> Me
         counts: Counts {
             touches: faults,
             faults,
-            mapped: faults,
-            pages_mapped: faults,
-            attempts: faults,
+            mapped: Some(faults),
+            raced: Some(0),
+            pages_mapped: Some(faults),
+            attempts: Some(faults),
             by_kind: [(FaultKind::AnonWrite, faults)].into(),
             ..Counts::default()
         },
@@ -70,6 +71,7 @@ pub fn measured(key: &Key, faults_per_s: f64, spread: f64, repeats: usize) -> Me
         time_split_ns: None,
         stages_ns: None,
         memory: None,
+        kernel: None,
         perf: None,
     }
 }
@@ -220,7 +222,7 @@ fn huge_anon(run: &mut Run) {
                     let faults = found.counts.faults;
                     found.fallbacks =
                         [("PMD".to_owned(), faults / 512), ("SEQ".to_owned(), 0)].into();
-                    found.counts.attempts += faults / 512;
+                    found.counts.attempts = Some(faults + faults / 512);
                 }
                 run.cells.push(Cell::ok(key.clone(), found.clone()));
                 if n == 0 {

@@ -128,7 +128,8 @@ mod tests {
             whole_ns: 0.0,
             ops: Default::default(),
             shootdowns: Default::default(),
-            bytes_per_vma: 192,
+            bytes_per_vma: Some(192),
+            kernel: None,
             perf: Err(String::new()),
         }
     }

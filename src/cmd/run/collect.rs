@@ -10,12 +10,13 @@ use crate::machine::host::Tally;
 use crate::mm::fault::{Fallback, Kind};
 use crate::mm::{self, stage};
 use crate::run::{
-    Counts, FaultKind, Io, Latency, LineCount, Lines, Measured, Memory, Perf, PerfPerFault, Repeat,
-    ThreadRepeat, TimeSplit, fairness,
+    Counts, FaultKind, Io, KernelFaults, Latency, LineCount, Lines, Measured, Memory, Perf,
+    PerfPerFault, Repeat, ThreadRepeat, TimeSplit, fairness,
 };
 use crate::stats;
 use crate::storm::{self, ModelStorm, OpTimes, Storm, ThreadStorm};
 
+mod kernel;
 mod model;
 mod ops;
 
@@ -35,6 +36,7 @@ pub(super) struct Collected {
     ops: OpTimes,
     shootdowns: mm::Shootdowns,
     deferred_free_peak: Option<u64>,
+    kernel: Option<KernelFaults>,
     /// From first start to last end of its storms' legs, in nanoseconds.
     whole_ns: f64,
     /// Time that its storms took, set-up and teardown included.
@@ -45,7 +47,10 @@ impl Collected {
     /// Adds a storm that measured throughput; `order` is its place in the run.
     pub fn repeat(&mut self, mut storm: Storm, order: u32) {
         self.add_ops(&mut storm);
-        add_counts(&mut self.counts, &storm.counts);
+        add_counts(&mut self.counts, &storm);
+        if let Some(found) = &storm.kernel {
+            self.kernel = Some(kernel::added(self.kernel.take(), found));
+        }
         for (reason, &count) in Fallback::ALL.iter().zip(&storm.counts.fallbacks) {
             if count > 0 {
                 *self.fallbacks.entry(reason.name().to_owned()).or_default() += count;
@@ -55,7 +60,7 @@ impl Collected {
             merge(self.latency.entry(fault_kind(kind)), samples);
         }
         self.perf = add_perf(self.perf.take(), storm.perf.as_ref().ok(), self.repeats.is_empty());
-        self.bytes_per_vma = Some(storm.bytes_per_vma);
+        self.bytes_per_vma = storm.bytes_per_vma;
         match &mut self.io {
             Some(io) => {
                 io.achieved_ns.add(&storm.io.achieved_ns).expect("all have the same precision");
@@ -123,6 +128,7 @@ impl Collected {
                 bytes_per_vma: Some(bytes as f64),
                 deferred_free_peak: self.deferred_free_peak,
             }),
+            kernel: self.kernel.clone(),
             perf: self.perf.clone().map(|perf| Perf {
                 per_fault: PerfPerFault::of(&perf, self.counts.faults),
                 ..perf
@@ -155,16 +161,20 @@ fn fault_kind(kind: Kind) -> FaultKind {
     }
 }
 
-fn add_counts(sum: &mut Counts, storm: &storm::Counts) {
+fn add_counts(sum: &mut Counts, storm: &Storm) {
+    let (told, storm) = (storm.kernel.is_none(), &storm.counts);
+    let add = |sum: &mut Option<u64>, more: u64| {
+        *sum = told.then(|| sum.unwrap_or(0) + more);
+    };
+    add(&mut sum.mapped, storm.mapped);
+    add(&mut sum.raced, storm.raced);
+    add(&mut sum.pages_mapped, storm.pages_mapped);
+    add(&mut sum.attempts, storm.attempts);
     sum.touches += storm.touches;
     sum.faults += storm.faults;
-    sum.mapped += storm.mapped;
-    sum.raced += storm.raced;
     sum.sigbus += storm.sigbus;
     sum.segv += storm.segv;
     sum.oom += storm.oom;
-    sum.pages_mapped += storm.pages_mapped;
-    sum.attempts += storm.attempts;
     for (&kind, &count) in Kind::ALL.iter().zip(&storm.by_kind) {
         if count > 0 {
             *sum.by_kind.entry(fault_kind(kind)).or_default() += count;
@@ -295,7 +305,8 @@ mod tests {
             whole_ns: 0.0,
             ops: Default::default(),
             shootdowns: Default::default(),
-            bytes_per_vma: 192,
+            bytes_per_vma: Some(192),
+            kernel: None,
             perf: Err("none here".to_owned()),
         }
     }

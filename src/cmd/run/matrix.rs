@@ -12,11 +12,12 @@ use crate::host::topology::Topology;
 use crate::machines::vary::Settings;
 use crate::run::{Body, Key, THINK, World};
 use crate::storm::plan::{needs, total_threads};
+use crate::storm::{Spec, Storm, StormError, kernel};
 use crate::strategy::Entry;
 use crate::workload::units::approximate_size;
 use crate::workload::{Op, PAGE_BYTES, Until, Workload, digest};
 
-/// Everything that is to be run on the host.
+/// Everything that is to be run on this machine, simulated or on its kernel.
 #[derive(Default)]
 pub(super) struct Matrix {
     /// In the order in which they are run.
@@ -27,8 +28,11 @@ pub(super) struct Matrix {
     pub memory_bytes: u64,
 }
 
-/// One workload at one number of threads with one body: its strategies take turns.
+/// One workload at one number of threads with one body: its strategies take turns. Or on the
+/// running kernel, which takes turns with itself.
 pub(super) struct Group {
+    /// [`World::Host`] or [`World::Kernel`].
+    pub world: World,
     /// As it is run: flags have beaten the file.
     pub workload: Workload,
     /// Threads that groups with a weight share.
@@ -43,9 +47,9 @@ pub(super) struct Group {
 
 /// A cell that is to be run.
 pub(super) struct Planned {
-    pub entry: &'static Entry,
+    pub run: fn(&Spec) -> Result<Storm, StormError>,
     pub key: Key,
-    /// Why the strategy may not run this workload.
+    /// Why it may not run this workload.
     pub refused: Option<String>,
 }
 
@@ -67,10 +71,9 @@ impl Matrix {
             Some(list) => list.as_slice().iter().copied().collect(),
             None => [1, topology.allowed_count().max(1)].into(),
         };
-        let bodies: BTreeSet<bool> =
-            args.body.iter().map(|body| *body == cli::Body::Real).collect();
+        let worlds = worlds(args);
         let mut matrix = Matrix { groups: Vec::new(), frames: 0, memory_bytes: 0 };
-        let mut metadata_bytes = 0;
+        let (mut metadata_bytes, mut kernel_bytes) = (0, 0);
         let workloads = workloads.into_iter().map(|workload| as_run(workload, args));
         for (workload, think) in workloads.flat_map(|workload| thinking(workload, args)) {
             let digest = digest(&workload);
@@ -82,14 +85,23 @@ impl Matrix {
                     needs.memory_bytes.saturating_sub(frames_bytes).max(metadata_bytes);
                 let cpus =
                     place(topology, &args.placement, total).map_err(CommandError::machine)?;
-                for &real_body in &bodies {
-                    if real_body {
-                        matrix.frames = matrix.frames.max(needs.frames);
-                    }
+                for &(world, real_body) in &worlds {
                     let key = key(args, &workload, &digest, machine, total, real_body);
-                    let key = Key { vary: think.clone(), ..key };
+                    let key = Key { world, vary: think.clone(), ..key };
+                    let cells = match world {
+                        World::Kernel => {
+                            kernel_bytes = kernel_bytes.max(frames_bytes);
+                            cells_of_kernel(&workload, &key)
+                        }
+                        _ => {
+                            let frames = if real_body { needs.frames } else { 0 };
+                            matrix.frames = matrix.frames.max(frames);
+                            cells(&workload, strategies, &key)
+                        }
+                    };
                     matrix.groups.push(Group {
-                        cells: cells(&workload, strategies, &key),
+                        world,
+                        cells,
                         workload: workload.clone(),
                         threads,
                         cpus: cpus.clone(),
@@ -98,7 +110,9 @@ impl Matrix {
                 }
             }
         }
-        matrix.memory_bytes = (matrix.frames as u64 * PAGE_BYTES).saturating_add(metadata_bytes);
+        // The arena stays while the kernel's own pages come and go.
+        let beside = metadata_bytes.max(kernel_bytes);
+        matrix.memory_bytes = (matrix.frames as u64 * PAGE_BYTES).saturating_add(beside);
         Ok(matrix)
     }
 
@@ -135,14 +149,13 @@ impl Matrix {
     /// How many storms a complete run has: `repeats` of each cell, then `passes` more of
     /// each but the twins.
     pub fn storms(&self, repeats: u32, passes: usize) -> u64 {
+        let of_cell = |cell: &Planned| {
+            // The kernel shows no lines and no stages.
+            let once = cell.key.is_aa_twin() || cell.key.world == World::Kernel;
+            u64::from(repeats) + if once { 0 } else { passes as u64 }
+        };
         let running = self.groups.iter().flat_map(|group| &group.cells);
-        let running = running.filter(|cell| cell.refused.is_none());
-        running
-            .map(|cell| {
-                let passes = if cell.key.is_aa_twin() { 0 } else { passes };
-                u64::from(repeats) + passes as u64
-            })
-            .sum()
+        running.filter(|cell| cell.refused.is_none()).map(of_cell).sum()
     }
 }
 
@@ -229,16 +242,36 @@ pub(super) fn key(
     }
 }
 
+/// Where groups run, and with which body: the kernel has the one that it has.
+fn worlds(args: &RunArgs) -> Vec<(World, bool)> {
+    let bodies: BTreeSet<bool> = args.body.iter().map(|body| *body == cli::Body::Real).collect();
+    let hosted = args.on.contains(&cli::World::Host);
+    let host = bodies.into_iter().filter(|_| hosted).map(|real| (World::Host, real));
+    let kernel = args.on.contains(&cli::World::Kernel).then_some((World::Kernel, true));
+    host.chain(kernel).collect()
+}
+
+/// The kernel and its twin.
+fn cells_of_kernel(workload: &Workload, key: &Key) -> Vec<Planned> {
+    let refused = kernel::refuses(workload);
+    let key = Key { strategy: "kernel".to_owned(), entry_prefetch: false, ..key.clone() };
+    let planned = |key| Planned { run: kernel::run, key, refused: refused.clone() };
+    let mut twin = key.clone();
+    twin.vary.insert("aa".to_owned(), 1.0);
+    let keys = [Some(key), refused.is_none().then_some(twin)];
+    keys.into_iter().flatten().map(planned).collect()
+}
+
 fn cells(workload: &Workload, strategies: &[&'static Entry], key: &Key) -> Vec<Planned> {
     let planned = |entry: &'static Entry| {
         let (strategy, variant) = entry.split();
         let variant = variant.map(str::to_owned);
         let key = Key { strategy: strategy.to_owned(), variant, ..key.clone() };
-        Planned { entry, key, refused: (entry.refuses)(workload) }
+        Planned { run: entry.run, key, refused: (entry.refuses)(workload) }
     };
     let mut cells: Vec<Planned> = strategies.iter().map(|&entry| planned(entry)).collect();
     if let Some(first) = cells.iter().find(|cell| cell.refused.is_none()) {
-        let mut twin = planned(first.entry);
+        let mut twin = Planned { run: first.run, key: first.key.clone(), refused: None };
         twin.key.vary.insert("aa".to_owned(), 1.0);
         cells.push(twin);
     }

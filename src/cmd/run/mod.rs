@@ -52,7 +52,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
     let started = Timestamp::now();
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
-    let (hosted, machines) = (args.on.contains(&World::Host), machines(args)?);
+    let (hosted, machines) = (is_here(args), machines(args)?);
     if let Some(vary) = args.machine_vary().first().filter(|_| machines.is_empty()) {
         return Err(CommandError::usage(anyhow!(
             "'--vary {}' varies the model's machine, and no '--on model:MACHINE' is given",
@@ -123,7 +123,12 @@ fn describe(run: &mut Run, matrix: &Matrix, points: &[Point], machines: &[Machin
     run.machines.extend(machines.iter().map(|machine| (machine.digest(), machine.resolved())));
 }
 
-/// Runs what is on the host, then what is in the model.
+/// Whether anything runs on this machine's own cores.
+fn is_here(args: &RunArgs) -> bool {
+    args.on.iter().any(|world| matches!(world, World::Host | World::Kernel))
+}
+
+/// Runs what is on this machine, then what is in the model.
 fn all(storms: &mut Storms, hosted: bool, points: &[Point]) -> Result<Ending, CommandError> {
     let mut ending = Ending::Done;
     if hosted {
@@ -157,7 +162,7 @@ fn machines(args: &RunArgs) -> Result<Vec<Machine>, CommandError> {
 
 /// Those that are named; else the seed workloads, and in the model all that are shipped.
 fn workloads(args: &RunArgs, facts: &Facts) -> Result<Vec<Workload>, CommandError> {
-    let hosted = args.on.contains(&World::Host);
+    let hosted = is_here(args);
     let chosen: Vec<String> = match args.workloads.as_slice() {
         [] if hosted => SEED.map(str::to_owned).into(),
         [] => shipped().iter().map(|(name, _)| (*name).to_owned()).collect(),

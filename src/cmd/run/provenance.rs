@@ -5,7 +5,9 @@ use std::hint::black_box;
 
 use jiff::Timestamp;
 
+use crate::host::Roots;
 use crate::host::clock::Clock;
+use crate::host::kernel_locks::KernelLocks;
 use crate::host::preflight::Facts;
 use crate::host::topology::Topology;
 use crate::machine::host::{Bare, Host};
@@ -16,6 +18,9 @@ use crate::workload::PAGE_BYTES;
 
 /// Faults, on average, for each one whose latency is sampled.
 pub(super) const SAMPLE_PERIOD: u64 = 64;
+/// Touches, on average, for each one whose latency is sampled on the running kernel, where a
+/// sample takes two system calls to know whether it faulted.
+pub(super) const KERNEL_SAMPLE_PERIOD: u64 = 1024;
 
 /// Read sections in a batch of [`epoch_pin_ns`], and batches.
 const PINS: u32 = 1000;
@@ -110,6 +115,7 @@ fn host_info(topology: &Topology, facts: &Facts) -> HostInfo {
         memory_available_bytes: facts.memory.available_bytes,
         os: facts.os.clone(),
         kernel: facts.kernel.clone(),
+        kernel_locks: Some(kernel_locks()),
         hypervisor: facts.hypervisor.clone(),
         governor: (!facts.governors.is_empty()).then(|| facts.governors.join(", ")),
         turbo: facts.turbo,
@@ -119,6 +125,16 @@ fn host_info(topology: &Topology, facts: &Facts) -> HostInfo {
         cgroup_memory_bytes: facts.limits.memory_bytes,
         load_average: facts.load_average,
         steal_share: None,
+    }
+}
+
+fn kernel_locks() -> run::KernelLocks {
+    let locks = KernelLocks::read(&Roots::default());
+    run::KernelLocks {
+        per_vma_lock: locks.per_vma_lock,
+        config: locks.config.as_ref().map(|path| path.display().to_string()),
+        counts_events: locks.counts_events,
+        strategy: locks.strategy().map(str::to_owned),
     }
 }
 

@@ -7,14 +7,14 @@ use super::collect::Collected;
 use super::document::Document;
 use super::matrix::{Group, Matrix, Planned};
 use super::progress::Progress;
-use super::provenance::SAMPLE_PERIOD;
+use super::provenance::{KERNEL_SAMPLE_PERIOD, SAMPLE_PERIOD};
 use super::warnings;
 use crate::cli::RunArgs;
 use crate::exit::Exit;
 use crate::host::clock::Clock;
 use crate::host::interrupt::Interrupt;
 use crate::mm::frames::Arena;
-use crate::run::{Cell, CellCost, Run, Status};
+use crate::run::{Cell, CellCost, Run, Status, World};
 use crate::storm::{Recording, Spec, Storm, StormError};
 use crate::workload::Until;
 
@@ -91,7 +91,9 @@ impl Storms<'_> {
                 self.progress.rows(&self.run.cells[cells.clone()]);
             }
         }
-        for recording in self.passes.clone() {
+        // The kernel shows no lines and no stages.
+        let passes = if group.world == World::Kernel { Vec::new() } else { self.passes.clone() };
+        for recording in passes {
             // The twins are there for the noise of throughput alone.
             for at in group.order(0) {
                 if !group.cells[at].key.is_aa_twin() {
@@ -121,7 +123,7 @@ impl Storms<'_> {
         }
         self.progress.next(&planned.key.id());
         let from = Instant::now();
-        let result = (planned.entry.run)(&self.spec(group, recording));
+        let result = (planned.run)(&self.spec(group, recording));
         self.cells[at].wall += from.elapsed();
         self.progress.done();
         let outcome = match result {
@@ -174,7 +176,7 @@ impl Storms<'_> {
                 until => until,
             },
             recording,
-            sample_period: if throughput { SAMPLE_PERIOD } else { 0 },
+            sample_period: if throughput { sample_period(group.world) } else { 0 },
             clock: self.clock,
             arena: self.arena,
         }
@@ -204,7 +206,7 @@ impl Storms<'_> {
     /// Returns a cell as it stands: partial until all its repeats are in.
     fn cell(&self, planned: &Planned, at: usize) -> Cell {
         let collected = &self.cells[at];
-        let measured = collected.measured(self.args.seed, SAMPLE_PERIOD);
+        let measured = collected.measured(self.args.seed, sample_period(planned.key.world));
         let (key, asked) = (planned.key.clone(), self.args.host_repeats());
         match (collected.repeats(), measured) {
             (repeats, Some(measured)) if repeats == asked as usize => Cell::ok(key, measured),
@@ -220,8 +222,13 @@ impl Storms<'_> {
     fn warn(&mut self, group: &Group, first: usize) {
         let cells = &self.run.cells[first..first + group.cells.len()];
         let running = cells.iter().filter(|cell| cell.status != Status::Skipped);
-        let found = running.flat_map(|cell| warnings::of_cell(cell, group.oversubscribed()));
+        let over = group.oversubscribed();
+        let found = running.clone().flat_map(|cell| warnings::of_cell(cell, over));
         self.run.provenance.warnings.extend(found);
+        if group.world == World::Kernel {
+            let found = running.flat_map(|cell| warnings::of_kernel(cell, &group.workload));
+            self.run.provenance.warnings.extend(found);
+        }
     }
 
     /// Says in each cell that is not finished why.
@@ -235,6 +242,11 @@ impl Storms<'_> {
             cell.reason = Some(format!("{why}: {so_far}"));
         }
     }
+}
+
+/// Of how many one is sampled, on average.
+fn sample_period(world: World) -> u64 {
+    if world == World::Kernel { KERNEL_SAMPLE_PERIOD } else { SAMPLE_PERIOD }
 }
 
 /// A cell before its first storm.
@@ -318,7 +330,8 @@ mod tests {
             whole_ns: 0.0,
             ops: Default::default(),
             shootdowns: Default::default(),
-            bytes_per_vma: 192,
+            bytes_per_vma: Some(192),
+            kernel: None,
             perf: Err("no counters here".into()),
         }
     }

@@ -5,6 +5,8 @@
 
 use crate::host::finding::Finding;
 use crate::run::{Cell, Measured, Repeat, Warning};
+use crate::storm::kernel;
+use crate::workload::Workload;
 
 /// Share of a storm in which all threads storm, below which its edges show.
 const OVERLAP_SHARE_MIN: f64 = 0.9;
@@ -50,6 +52,28 @@ pub(super) fn of_cell(cell: &Cell, oversubscribed: bool) -> Vec<Warning> {
         text: text.to_owned(),
     };
     found.into_iter().map(warning).collect()
+}
+
+/// Returns the warnings about a cell of the running kernel: counts that do not fit, and what
+/// of the workload it could not do as the file says.
+pub(super) fn of_kernel(cell: &Cell, workload: &Workload) -> Vec<Warning> {
+    let counted = cell.measured.as_ref().and_then(|measured| measured.kernel.as_ref());
+    let mismatch = counted.filter(|kernel| !kernel.agree()).map(|_| {
+        (
+            "fault_count_mismatch",
+            "the kernel counted more faults than there were touches, or fewer than fault-around \
+             and large folios explain ('kernel' of the cell has both): the workload did not \
+             fault as it says"
+                .to_owned(),
+        )
+    });
+    let remarks = kernel::remarks(workload).into_iter().map(|text| ("not_honoured", text));
+    let warning = |(code, text): (&str, String)| Warning {
+        code: code.to_owned(),
+        cell: Some(cell.id.clone()),
+        text,
+    };
+    mismatch.into_iter().chain(remarks).map(warning).collect()
 }
 
 /// Threads up to which page faults in the model have been compared with published ones.

@@ -30,6 +30,10 @@ pub(super) fn lower(
         Some(io) => latency(io, check),
         None => Some(Latency::Fixed(0)),
     };
+    let directory = match &table.directory {
+        Some(directory) => absolute(directory, check).map(Some),
+        None => Some(None),
+    };
     if entry.unread.is_empty()
         && let (Some(_), Some(_), Some(_), Some(_)) = (cached, locked, not_uptodate, readahead)
     {
@@ -45,7 +49,23 @@ pub(super) fn lower(
         readahead: readahead?,
         io: io?,
         speculation: table.speculation.as_ref().is_none_or(|value| *value.get_ref()),
+        directory: directory?,
     })
+}
+
+/// The directory of a file, which is the same from wherever the program is run.
+fn absolute(directory: &Spanned<String>, check: &mut Check<'_>) -> Option<String> {
+    let path = directory.get_ref();
+    if path.starts_with('/') {
+        return Some(path.clone());
+    }
+    check.push(
+        Diagnostic::new(format!("`directory` is an absolute path, not \"{path}\""))
+            .at(directory.span(), "does not begin with /")
+            .rule("the file is made there, without a name, where the running kernel is stormed")
+            .help("write directory = \"/tmp\", or leave it out for a file in memory"),
+    );
+    None
 }
 
 /// A page is in one of the three states at the most.

@@ -83,6 +83,7 @@ pub(super) fn workload(
         vmas: vmas.into_iter().collect::<Option<_>>()?,
         groups: groups?,
         kernel: kernel?,
+        huge_pages: table.huge_pages.as_ref().is_some_and(|value| *value.get_ref()),
         reset: match table.reset.as_ref().map(Spanned::get_ref) {
             Some(WireReset::Zap) => Reset::Zap,
             Some(WireReset::Remap) | None => Reset::Remap,

@@ -69,6 +69,10 @@ pub(in crate::workload) struct Document {
     /// How many whole rounds a storm lasts, at least 1.
     #[schemars(with = "Option<u64>", range(min = 1))]
     pub rounds: Field<u64>,
+    /// Whether the running kernel may use huge pages for the mappings (default false). The
+    /// simulated one has none.
+    #[schemars(with = "Option<bool>")]
+    pub huge_pages: Field<bool>,
     /// Reserved for several processes that share a file; only 1 can be written.
     #[schemars(with = "Option<u64>", range(min = 1, max = 1))]
     pub processes: Field<u64>,
@@ -153,6 +157,10 @@ pub(in crate::workload) struct File {
     /// Whether the file system lets speculative faults call into it (default true).
     #[schemars(with = "Option<bool>")]
     pub speculation: Field<bool>,
+    /// On the running kernel: where the file is made, as an absolute path (default: in
+    /// memory). It has no name there, and is gone after the storm.
+    #[schemars(with = "Option<String>")]
+    pub directory: Field<String>,
 }
 
 /// A mapping, or `count` equal ones.

@@ -1,0 +1,148 @@
+//! Which lock the running kernel takes for a page fault.
+//!
+//! Its release and its configuration say it. Events of per-VMA locks are counted only with
+//! `CONFIG_PER_VMA_LOCK_STATS`, a debug option, so where there are none nothing follows.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::PathBuf;
+
+use flate2::read::GzDecoder;
+
+use super::{Roots, text};
+
+/// What is known of the running kernel's locks.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KernelLocks {
+    /// Its release, as `6.18.0`.
+    pub release: Option<String>,
+    /// Whether it has per-VMA locks (`CONFIG_PER_VMA_LOCK`); `None` where no configuration
+    /// is to be seen.
+    pub per_vma_lock: Option<bool>,
+    /// Where its configuration was read.
+    pub config: Option<PathBuf>,
+    /// Whether it counts their events in `/proc/vmstat`.
+    pub counts_events: bool,
+}
+
+impl KernelLocks {
+    /// Reads what the machine says.
+    pub fn read(roots: &Roots) -> KernelLocks {
+        let release = text(roots.proc.join("sys/kernel/osrelease"));
+        let config = config(roots, release.as_deref());
+        KernelLocks {
+            per_vma_lock: config.as_ref().map(|(_, text)| has(text, "CONFIG_PER_VMA_LOCK")),
+            config: config.map(|(path, _)| path),
+            counts_events: !events(roots).is_empty(),
+            release,
+        }
+    }
+
+    /// The strategy that takes the same lock; `None` where the release is not known.
+    ///
+    /// Per-VMA locks came with Linux 6.4, as a rwsem of each VMA, for anonymous memory; with
+    /// 6.6 for files. In 6.15 a reference count took the rwsem's place. Where no
+    /// configuration is to be seen they are taken for on, as they are by default.
+    pub fn strategy(&self) -> Option<&'static str> {
+        let version = version(self.release.as_deref()?)?;
+        Some(match version {
+            (..=5, _) | (6, ..=3) => "mmap-lock:6.2",
+            _ if self.per_vma_lock == Some(false) => "mmap-lock",
+            (6, 4..=5) => "per-vma-lock:6.4",
+            (6, 6..=14) => "per-vma-lock",
+            _ => "vm-refcnt",
+        })
+    }
+}
+
+/// Events of per-VMA locks in the whole system (`vma_lock_success`, `_abort`, `_retry`,
+/// `_miss`), by name; empty where the kernel does not count them.
+pub fn events(roots: &Roots) -> BTreeMap<String, u64> {
+    let vmstat = text(roots.proc.join("vmstat")).unwrap_or_default();
+    let event = |line: &str| {
+        let (name, count) = line.split_once(' ')?;
+        name.starts_with("vma_lock_").then_some((name.to_owned(), count.parse().ok()?))
+    };
+    vmstat.lines().filter_map(event).collect()
+}
+
+/// By how much each event grew.
+pub fn growth(
+    before: &BTreeMap<String, u64>,
+    after: &BTreeMap<String, u64>,
+) -> BTreeMap<String, u64> {
+    let from = |name: &String| before.get(name).copied().unwrap_or(0);
+    after.iter().map(|(name, count)| (name.clone(), count.saturating_sub(from(name)))).collect()
+}
+
+/// The kernel's configuration, and where it was found: with the kernel itself, else beside
+/// its image.
+fn config(roots: &Roots, release: Option<&str>) -> Option<(PathBuf, String)> {
+    let own = roots.proc.join("config.gz");
+    let mut text = String::new();
+    let packed = std::fs::File::open(&own).ok();
+    if packed.is_some_and(|file| GzDecoder::new(file).read_to_string(&mut text).is_ok()) {
+        return Some((own, text));
+    }
+    let beside = roots.boot.join(format!("config-{}", release?));
+    let text = std::fs::read_to_string(&beside).ok()?;
+    Some((beside, text))
+}
+
+fn has(config: &str, option: &str) -> bool {
+    let set = |line: &str| line.strip_prefix(option).is_some_and(|rest| rest == "=y");
+    config.lines().any(set)
+}
+
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut parts = release.split(|c: char| !c.is_ascii_digit());
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::Machine;
+    use super::*;
+
+    fn of(release: &str, config: &str) -> KernelLocks {
+        let path = format!("boot/config-{release}");
+        let files = [("proc/sys/kernel/osrelease", release), (path.as_str(), config)];
+        KernelLocks::read(&Machine::of(&files).roots())
+    }
+
+    #[test]
+    fn a_release_is_told_by_the_lock_that_it_takes() {
+        for (release, strategy) in [
+            ("5.15.0-91-generic", "mmap-lock:6.2"),
+            ("6.1.0", "mmap-lock:6.2"),
+            ("6.4.3", "per-vma-lock:6.4"),
+            ("6.12.48+deb13-amd64", "per-vma-lock"),
+            ("6.18.44-fc", "vm-refcnt"),
+            ("7.2.0-rc1", "vm-refcnt"),
+        ] {
+            assert_eq!(of(release, "CONFIG_PER_VMA_LOCK=y").strategy(), Some(strategy));
+        }
+        let without = of("6.18.0", "# CONFIG_PER_VMA_LOCK is not set\nCONFIG_PER_VMA_LOCK_X=y");
+        assert_eq!((without.per_vma_lock, without.strategy()), (Some(false), Some("mmap-lock")));
+    }
+
+    #[test]
+    fn what_is_not_said_is_not_known() {
+        let silent = KernelLocks::read(&Machine::of(&[]).roots());
+        assert_eq!((silent.strategy(), silent), (None, KernelLocks::default()));
+        let machine = Machine::of(&[("proc/sys/kernel/osrelease", "6.18.0")]);
+        let found = KernelLocks::read(&machine.roots());
+        assert_eq!((found.per_vma_lock, found.strategy()), (None, Some("vm-refcnt")));
+    }
+
+    #[test]
+    fn events_are_counted_where_there_are_some() {
+        let vmstat = |success| {
+            let text = format!("pgfault 7\nvma_lock_success {success}\nvma_lock_miss 3");
+            events(&Machine::of(&[("proc/vmstat", &text)]).roots())
+        };
+        let grown = growth(&vmstat(10), &vmstat(25));
+        assert_eq!(grown, [("vma_lock_miss".into(), 0), ("vma_lock_success".into(), 15)].into());
+        assert!(events(&Machine::of(&[("proc/vmstat", "pgfault 7")]).roots()).is_empty());
+    }
+}
