@@ -3,7 +3,7 @@
 mod common;
 
 use faultstorm::report::{self, Style};
-use faultstorm::run::{Body, Cell, Run};
+use faultstorm::run::{Body, Cell, KernelLocks, Run, World};
 
 const PLAIN: Style = Style { color: false, width: 80 };
 
@@ -109,6 +109,44 @@ fn few_repeats_give_ratios_without_a_verdict() {
     assert!(text.contains("3.00x\n"), "{text}");
     let words: Vec<&str> = text.split_whitespace().collect();
     assert!(words.join(" ").contains("No verdict with fewer than 3 repeats"), "{text}");
+}
+
+#[test]
+fn worlds_stand_beside_each_other_and_the_kernel_has_neighbours() {
+    let mut run = Run::new(common::provenance());
+    run.provenance.host.kernel_locks = Some(KernelLocks {
+        per_vma_lock: Some(true),
+        config: Some("/proc/config.gz".to_owned()),
+        counts_events: false,
+        strategy: Some("vm-refcnt".to_owned()),
+    });
+    let rows = [
+        (World::Host, "unlocked", 20e6, 40e6),
+        (World::Host, "mmap-lock", 10e6, 12e6),
+        (World::Host, "vm-refcnt", 18e6, 32e6),
+        (World::Kernel, "kernel", 0.75e6, 1.4e6),
+        (World::Model, "mmap-lock", 1.1e6, 1.9e6),
+    ];
+    for (world, strategy, one, two) in rows {
+        for (threads, rate) in [(1, one), (2, two)] {
+            let mut key = common::key("huge-anon", strategy, threads, Body::Real);
+            key.world = world;
+            if world == World::Model {
+                key.machine = "some-machine".to_owned();
+            }
+            let found = common::measured(&key, rate, 0.01, 5);
+            run.cells.push(Cell::ok(key, found));
+        }
+    }
+    let text = report::table(&run, PLAIN, None);
+    let beside = text.split("world beside world").nth(1).unwrap();
+    let beside = beside.split("Noise floor").next().unwrap();
+    insta::assert_snapshot!(beside);
+    assert!(text.contains("takes the lock of 'vm-refcnt': CONFIG_PER_VMA_LOCK is set"));
+    assert!(text.lines().all(|line| line.len() <= 80));
+    // One world has nothing beside it.
+    run.cells.retain(|cell| cell.key.world == World::Host);
+    assert!(!report::table(&run, PLAIN, None).contains("world beside world"));
 }
 
 #[test]

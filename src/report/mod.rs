@@ -10,6 +10,7 @@ mod pairs;
 mod prose;
 mod table;
 mod text;
+mod worlds;
 
 pub use csv::csv;
 pub use table::{row, table};

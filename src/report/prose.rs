@@ -84,10 +84,29 @@ pub(super) fn title(out: &mut String, run: &Run, style: Style, group: &Group<'_>
         let text = format!("{of}; {:.0} % of its numbers are estimates", share * 100.0);
         wrap(out, style, "", &text);
     }
+    if key.world == World::Kernel
+        && let Some(locks) = kernel_locks(run)
+    {
+        wrap(out, style, "", &locks);
+    }
     if let Some(summary) = text_of(run, group, "summary") {
         wrap(out, style, "", summary);
     }
     out.push('\n');
+}
+
+/// Returns which lock the kernel takes, and how that is known.
+fn kernel_locks(run: &Run) -> Option<String> {
+    let host = &run.provenance.host;
+    let locks = host.kernel_locks.as_ref()?;
+    let release = host.kernel.as_ref()?;
+    let config = match (locks.per_vma_lock, &locks.config) {
+        (Some(true), Some(path)) => format!("CONFIG_PER_VMA_LOCK is set in {path}"),
+        (Some(false), Some(path)) => format!("CONFIG_PER_VMA_LOCK is not set in {path}"),
+        _ => "its configuration is not to be seen".to_owned(),
+    };
+    let own = locks.strategy.as_ref()?;
+    Some(format!("Linux {release} takes the lock of '{own}': {config}"))
 }
 
 /// Appends the workload's own words on its numbers.
@@ -271,6 +290,15 @@ fn reading(run: &Run, ratios: &Ratios) -> String {
             text,
             " Latency: one fault in {} by {}, whose own {:.0} ns are included.",
             clock.sample_period, clock.name, clock.cost_ns,
+        );
+    }
+    let kernel = run.cells.iter().filter(|cell| cell.key.world == World::Kernel);
+    let mut kernel = kernel.filter_map(|cell| cell.measured.as_ref());
+    if let Some(latency) = kernel.find_map(|found| found.latency_ns.values().next()) {
+        let _ = write!(
+            text,
+            " In the real kernel one touch in {}, the exception included.",
+            latency.sample_period,
         );
     }
     if run.provenance.body_cache == Some(BodyCache::Hot) {

@@ -4,7 +4,7 @@
 use super::finding::finding;
 use super::pairs::{BASES, Group, Ratios, Row, groups, measured};
 use super::text::{Ink, cut, left, paint, plural, rate, right, spread, times, wrap};
-use super::{Style, band, break_even, contention, prose};
+use super::{Style, band, break_even, contention, prose, worlds};
 use crate::run::{Body, Cell, Run, Status};
 use crate::stats::Verdict;
 
@@ -27,6 +27,7 @@ pub fn table(run: &Run, style: Style, document: Option<&str>) -> String {
         prose::unmeasured(&mut out, run, style, &group);
         prose::analysis(&mut out, run, style, &group);
     }
+    worlds::beside(&mut out, run, style);
     band::bands(&mut out, run, style);
     break_even::rates(&mut out, run, style);
     prose::footer(&mut out, run, style, &ratios, document);

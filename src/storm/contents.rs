@@ -4,7 +4,7 @@ use super::plan::Plan;
 use crate::machine::Machine;
 use crate::mm::page_cache::PageState;
 use crate::mm::{Core, Placed};
-use crate::workload::{self, Workload};
+use crate::workload;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::ops::Range;
@@ -16,8 +16,8 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    pub fn new(workload: &Workload, plan: &Plan, seed: u64) -> Self {
-        let files = workload.files.iter().cloned().zip(plan.file_pages.iter().cloned());
+    pub fn new(plan: &Plan, seed: u64) -> Self {
+        let files = plan.files.iter().cloned().zip(plan.file_pages.iter().cloned());
         Self { files: files.collect(), seed }
     }
 
@@ -79,6 +79,7 @@ mod tests {
             io: Latency::Fixed(1),
             speculation: true,
             directory: None,
+            scope: workload::Scope::Shared,
         };
         let contents = Contents { files: vec![(file, Vec::new())], seed: 9 };
         let share = |state| (0..10_000).filter(|i| contents.state(0, *i) == state).count();

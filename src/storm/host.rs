@@ -64,7 +64,7 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
     let cores = Cores::new(1);
     let _core = host::enter(&cores, 0);
     let threads = plan.threads.len();
-    let contents = Contents::new(spec.workload, &plan, spec.seed);
+    let contents = Contents::new(&plan, spec.seed);
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
     let nodes = topology::nodes_of(spec.cpus);
     let options = Options { entry_prefetch, real_body, seed: spec.seed, nodes, arena: spec.arena };

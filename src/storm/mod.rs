@@ -2,6 +2,7 @@
 //! that the books balance.
 
 mod contents;
+mod copies;
 mod extent;
 mod gate;
 pub mod host;

@@ -194,7 +194,7 @@ fn share(
     plan: Plan,
 ) -> Result<Shared<Model>, StormError> {
     let threads = plan.threads.len();
-    let contents = Contents::new(spec.workload, &plan, spec.seed);
+    let contents = Contents::new(&plan, spec.seed);
     // Pages have no content here: what it costs to clear them is charged.
     let arena = Arena::new(1).map_err(|error| StormError::Machine(error.to_string()))?;
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);

@@ -1,13 +1,15 @@
 //! A workload, laid out: which mappings stand where, which pages each thread touches,
 //! and what the space needs.
 
+use super::copies::Copies;
 use super::extent::Extent;
 use super::steps::{Place, SECOND_PLACE, Step, mapping, plan_step};
 use crate::mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
 use crate::mm::fault::Access;
 use crate::mm::vma::Mapping;
 use crate::workload::{
-    Action, Backing, Group, Loops, Order, PAGES_PER_TABLE, Scope, Threads, Until, Vma, Workload,
+    Action, Backing, File, Group, Loops, Order, PAGES_PER_TABLE, Scope, Threads, Touch, Until, Vma,
+    Workload,
 };
 use std::ops::Range;
 
@@ -33,6 +35,8 @@ pub struct Plan {
     pub mappings: Vec<Mapping>,
     /// VMAs, those included that pieces of mappings may become, and that wait to be freed.
     pub vmas: u64,
+    /// Files, those included that each thread has of its own.
+    pub files: Vec<File>,
     /// For each file the pages that a fault may ask for, in order.
     pub file_pages: Vec<Vec<Range<u64>>>,
     /// Frames, the zero page included.
@@ -104,6 +108,7 @@ impl Plan {
         let extents = place_vmas(workload, &sizes);
         let end = extents.iter().flatten().map(Extent::end).max().unwrap_or(BASE);
         assert!(end <= SECOND_PLACE || !moves(workload), "there is room for second places");
+        let copies = Copies::new(workload, &extents);
         let mut plans = Vec::new();
         for (number, (group, size)) in workload.groups.iter().zip(&sizes).enumerate() {
             for index in 0..*size {
@@ -113,16 +118,18 @@ impl Plan {
                 let phases = phases
                     .map(|phase| {
                         let ops = phase.ops.iter().enumerate();
-                        ops.map(|(op, what)| plan_step(workload, what, &extents, place, op))
-                            .filter(|step| !step.is_empty())
-                            .collect()
+                        ops.map(|(op, what)| {
+                            plan_step(workload, what, &extents, &copies, place, op)
+                        })
+                        .filter(|step| !step.is_empty())
+                        .collect()
                     })
                     .collect();
                 plans.push(ThreadPlan { group: number, loops: group.loops, phases });
             }
         }
-        let mappings = mappings(workload, &extents);
-        let file_pages = file_pages(workload);
+        let mappings = mappings(workload, &extents, &copies);
+        let file_pages = file_pages(workload, &extents, &copies);
         let frames = frames(workload, &plans, &extents, &file_pages, most_touches(until));
         let changers = changers(&plans);
         let places = if moves(workload) { 2 } else { 1 };
@@ -131,7 +138,8 @@ impl Plan {
             + changers * (TABLES_DEFERRED + tables_of_pieces(&plans));
         let vmas = all_mappings(&extents) + 2 * pieces(&plans) + changers * VMAS_DEFERRED;
         let places = BASE..end;
-        Self { threads: plans, places, mappings, vmas, file_pages, frames, tables }
+        let files = copies.files;
+        Self { threads: plans, places, mappings, vmas, files, file_pages, frames, tables }
     }
 
     /// Touches that a thread makes in a round, where its loops are counted.
@@ -175,12 +183,13 @@ fn place_vmas(workload: &Workload, sizes: &[usize]) -> Vec<Vec<Extent>> {
         .collect()
 }
 
-fn mappings(workload: &Workload, extents: &[Vec<Extent>]) -> Vec<Mapping> {
+fn mappings(workload: &Workload, extents: &[Vec<Extent>], copies: &Copies) -> Vec<Mapping> {
     let mut mappings = Vec::new();
     for (vma, extents) in workload.vmas.iter().zip(extents) {
-        for extent in extents {
+        for (index, extent) in extents.iter().enumerate() {
+            let own = copies.vma(vma, index);
             let starts = (0..extent.count).map(|n| extent.base + n * extent.stride);
-            let whole = starts.map(|start| mapping(workload, vma, start));
+            let whole = starts.map(|start| mapping(&copies.files, &own, start));
             mappings.extend(whole.filter(|_| vma.mapped).map(|whole| at_start(vma, whole)));
         }
     }
@@ -222,10 +231,16 @@ fn moves(workload: &Workload) -> bool {
 }
 
 /// Pages of each file that faults may ask for, those around them included.
-fn file_pages(workload: &Workload) -> Vec<Vec<Range<u64>>> {
-    let mut pages = vec![Vec::new(); workload.files.len()];
-    for touch in workload.groups.iter().flat_map(Group::touches) {
-        let vma = &workload.vmas[touch.vma];
+fn file_pages<'w>(
+    workload: &'w Workload,
+    extents: &[Vec<Extent>],
+    copies: &Copies,
+) -> Vec<Vec<Range<u64>>> {
+    let mut pages = vec![Vec::new(); copies.files.len()];
+    let touches = workload.groups.iter().flat_map(Group::touches);
+    let places = |touch: &'w Touch| (0..extents[touch.vma].len()).map(move |index| (touch, index));
+    for (touch, index) in touches.flat_map(places) {
+        let vma = copies.vma(&workload.vmas[touch.vma], index);
         let Backing::File { file, offset_pages, fault_around_order, .. } = vma.backing else {
             continue;
         };

@@ -40,7 +40,7 @@ pub(super) fn space<W: Simulated>(
 ) -> Box<dyn Stormed<W>> {
     let cores = plan.threads.len();
     let kernel = workload.kernel;
-    let files = (workload.files.iter().zip(&plan.file_pages).enumerate())
+    let files = (plan.files.iter().zip(&plan.file_pages).enumerate())
         .map(|(number, (file, pages))| {
             let leaves = pages.iter().map(|r| r.end.div_ceil(64) - r.start / 64).sum();
             let io_ns = draw_io(file.io, options.seed ^ number as u64);

@@ -1,12 +1,13 @@
 //! What a thread does, step by step: touches, and what writers do.
 
+use super::copies::Copies;
 use super::extent::Extent;
 use super::order::{Pages, permutation};
 use crate::mm::addr::{PAGE_BYTES, Vaddr};
 use crate::mm::fault::Access;
 use crate::mm::vma::{Mapping, flag};
 use crate::workload::{
-    self, Action, Backing, Change, Op, Order, Pieces, Slices, Touch, Vma, Workload,
+    self, Action, Backing, Change, File, Op, Order, Pieces, Slices, Touch, Vma, Workload,
 };
 use std::ops::Range;
 
@@ -124,13 +125,14 @@ pub(super) fn plan_step(
     workload: &Workload,
     what: &Op,
     extents: &[Vec<Extent>],
+    copies: &Copies,
     place: Place,
     op: usize,
 ) -> Step {
     let place = Place { seed: place.seed ^ ((op as u64) << 16), ..place };
     match what {
         Op::Touch(touch) => Step::Touch(plan_touch(touch, extents, place)),
-        Op::Change(change) => Step::Change(plan_change(workload, change, extents, place)),
+        Op::Change(change) => Step::Change(plan_change(workload, change, extents, copies, place)),
     }
 }
 
@@ -168,6 +170,7 @@ fn plan_change(
     workload: &Workload,
     change: &Change,
     extents: &[Vec<Extent>],
+    copies: &Copies,
     place: Place,
 ) -> ChangePlan {
     let (action, every_ns) = (change.action.number(), change.every_ns);
@@ -181,9 +184,9 @@ fn plan_change(
         Action::Fork => vec![Edit::Fork],
         action => {
             let pieces = action.pieces().expect("all other actions have pieces");
-            let vma = &workload.vmas[pieces.vma];
+            let vma = copies.vma(&workload.vmas[pieces.vma], place.index as usize);
             let ranges = piece_ranges(pieces, extents, place).into_iter();
-            ranges.map(|(range, start)| edit(workload, action, vma, range, start)).collect()
+            ranges.map(|(range, start)| edit(copies, action, &vma, range, start)).collect()
         }
     };
     ChangePlan { action, turns: turns.into(), every_ns }
@@ -222,7 +225,7 @@ fn piece_ranges(
 }
 
 fn edit(
-    workload: &Workload,
+    copies: &Copies,
     action: &Action,
     vma: &Vma,
     range: Range<Vaddr>,
@@ -230,7 +233,7 @@ fn edit(
 ) -> Edit {
     match action {
         Action::Mmap(_) => {
-            let whole = mapping(workload, vma, mapping_start);
+            let whole = mapping(&copies.files, vma, mapping_start);
             let pgoff = whole.pgoff + (range.start.0 - mapping_start) / PAGE_BYTES;
             Edit::Mmap(Mapping { start: range.start, end: range.end, pgoff, ..whole })
         }
@@ -247,8 +250,8 @@ fn edit(
     }
 }
 
-/// The mapping of a VMA that starts at `start`, at its full size.
-pub(super) fn mapping(workload: &Workload, vma: &Vma, start: u64) -> Mapping {
+/// The mapping of a VMA, of one of these files, that starts at `start`, at its full size.
+pub(super) fn mapping(files: &[File], vma: &Vma, start: u64) -> Mapping {
     let (start, end) = (Vaddr(start), Vaddr(start + vma.pages * PAGE_BYTES));
     let write = if vma.writable { flag::WRITE } else { 0 };
     match vma.backing {
@@ -258,7 +261,7 @@ pub(super) fn mapping(workload: &Workload, vma: &Vma, start: u64) -> Mapping {
         }
         Backing::File { file, offset_pages, shared, fault_around_order } => {
             let shared = if shared { flag::SHARED } else { 0 };
-            let speculate = if workload.files[file].speculation { flag::SPECULATE } else { 0 };
+            let speculate = if files[file].speculation { flag::SPECULATE } else { 0 };
             let (flags, file, pgoff) = (write | shared | speculate, Some(file), offset_pages);
             Mapping { start, end, flags, file, pgoff, fault_around_order }
         }

@@ -86,6 +86,9 @@ pub struct File {
     pub speculation: bool,
     /// On the running kernel: where the file is made, an absolute path; `None`: in memory.
     pub directory: Option<String>,
+    /// One for all threads, or one for each thread that maps it: then every VMA of it is
+    /// [`Scope::PerThread`], and nobody truncates it.
+    pub scope: Scope,
 }
 
 /// A distribution of I/O latencies, in nanoseconds.
@@ -122,7 +125,7 @@ pub struct Vma {
     pub grows_down: Option<u64>,
 }
 
-/// For whom a mapping is made.
+/// For whom a mapping, or a file, is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// One, that all threads touch.

@@ -80,6 +80,9 @@ fn file(file: &File) -> Value {
     if let Some(directory) = &file.directory {
         value["directory"] = json!(directory);
     }
+    if file.scope == Scope::PerThread {
+        value["scope"] = json!("per-thread");
+    }
     value
 }
 

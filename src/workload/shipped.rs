@@ -33,6 +33,11 @@ static SHIPPED: &[(&str, &str)] = shipped![
     "stack-growth",
     "truncate-storm",
     "mremap-storm",
+    "wis-page-fault1",
+    "wis-page-fault2",
+    "wis-page-fault3",
+    "pft",
+    "multi-fault",
 ];
 
 /// Returns name and text of every shipped workload.

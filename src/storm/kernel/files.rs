@@ -159,7 +159,7 @@ impl fmt::Display for FileSystem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::Latency;
+    use crate::workload::{Latency, Scope};
 
     fn file(directory: Option<&str>) -> workload::File {
         workload::File {
@@ -172,6 +172,7 @@ mod tests {
             io: Latency::Fixed(0),
             speculation: true,
             directory: directory.map(str::to_owned),
+            scope: Scope::Shared,
         }
     }
 

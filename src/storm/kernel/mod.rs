@@ -132,7 +132,7 @@ pub fn run(spec: &Spec) -> Result<Storm, StormError> {
     let around = FaultAround::of(spec.workload, &Roots::default())?;
     let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until);
     space::touch_before(plan.frames)?;
-    let contents = Contents::new(spec.workload, &plan, spec.seed);
+    let contents = Contents::new(&plan, spec.seed);
     let space = Space::new(spec.workload, &plan, &contents, around.bytes())?;
     let files = space.file_systems()?;
     let shared = Shared::<Kernel>::new(

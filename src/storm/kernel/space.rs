@@ -39,7 +39,7 @@ impl Space {
         let places: Vec<_> =
             [plan.places.clone()].into_iter().chain(moves.then_some(second)).collect();
         places.iter().try_for_each(is_free)?;
-        let files = (workload.files.iter().zip(&plan.file_pages).enumerate())
+        let files = (plan.files.iter().zip(&plan.file_pages).enumerate())
             .map(|(number, (file, pages))| {
                 OpenFile::new(file, pages, |page| contents.is_cached(number, page))
             })

@@ -6,7 +6,7 @@ use super::check::Check;
 use crate::diag::Diagnostic;
 use crate::workload::units::print_time;
 use crate::workload::wire::{Document, Entry};
-use crate::workload::{File, Latency, wire};
+use crate::workload::{File, Latency, Scope, wire};
 
 const SHOWN: &str = "[[file]]";
 
@@ -34,6 +34,7 @@ pub(super) fn lower(
         Some(directory) => absolute(directory, check).map(Some),
         None => Some(None),
     };
+    let scope = table.scope.as_ref().map(|written| scope(table, written, document, check));
     if entry.unread.is_empty()
         && let (Some(_), Some(_), Some(_), Some(_)) = (cached, locked, not_uptodate, readahead)
     {
@@ -50,7 +51,49 @@ pub(super) fn lower(
         io: io?,
         speculation: table.speculation.as_ref().is_none_or(|value| *value.get_ref()),
         directory: directory?,
+        scope: match scope {
+            Some(scope) => scope?,
+            None => Scope::Shared,
+        },
     })
+}
+
+/// For whom a file is: one of each thread is mapped by VMAs of each thread alone, and is not
+/// truncated, which would be the file of all.
+fn scope(
+    table: &wire::File,
+    written: &Spanned<wire::Scope>,
+    document: &Document,
+    check: &mut Check<'_>,
+) -> Option<Scope> {
+    if *written.get_ref() == wire::Scope::Shared {
+        return Some(Scope::Shared);
+    }
+    let name = table.name.as_ref()?.get_ref();
+    let per_thread = |vma: &wire::Vma| {
+        vma.scope.as_ref().is_some_and(|scope| *scope.get_ref() == wire::Scope::PerThread)
+    };
+    let mut vmas = document.vma.iter().filter(|vma| !vma.unread.iter().any(|key| key == "scope"));
+    let shared = vmas.find_map(|vma| {
+        let file = vma.table.file.as_ref().filter(|file| file.get_ref() == name)?;
+        (!per_thread(&vma.table)).then(|| file.span())
+    });
+    let truncated = document.has_op("truncate", name, |_| true);
+    if shared.is_none() && !truncated {
+        return Some(Scope::PerThread);
+    }
+    let mut wrong = Diagnostic::new(format!("the file \"{name}\" cannot be one of each thread"))
+        .at(written.span(), "one for each thread that maps it");
+    if let Some(span) = shared {
+        wrong = wrong
+            .at(span, "mapped by a VMA that all threads share")
+            .help("write scope = \"per-thread\" in that [[vma]] too");
+    }
+    if truncated {
+        wrong = wrong.rule("`truncate` is of a file that all threads share");
+    }
+    check.push(wrong);
+    None
 }
 
 /// The directory of a file, which is the same from wherever the program is run.

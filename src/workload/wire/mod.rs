@@ -161,6 +161,9 @@ pub(in crate::workload) struct File {
     /// memory). It has no name there, and is gone after the storm.
     #[schemars(with = "Option<String>")]
     pub directory: Field<String>,
+    /// One for all threads (`"shared"`, the default), or one for each that maps it.
+    #[schemars(with = "Option<Scope>")]
+    pub scope: Field<Scope>,
 }
 
 /// A mapping, or `count` equal ones.
@@ -255,7 +258,7 @@ pub(in crate::workload) enum Reset {
     Remap,
 }
 
-/// For whom a mapping is made.
+/// For whom a mapping, or a file, is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::workload) enum Scope {
