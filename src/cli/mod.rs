@@ -319,7 +319,10 @@ mod tests {
             ("run --threads 1-8", "write '1..=8'"),
             ("run --time 100", r#"write "100ns", "100us", "100ms" or "100s""#),
             ("run --time 0ms", "a storm must last longer than 0s"),
-            ("run --on kernel", "the world 'kernel' does not run in this version"),
+            (
+                "run --on kernels",
+                "'kernels' is not a world: 'host', 'kernel' and 'model:MACHINE' are",
+            ),
             ("run --on model", "'model' needs a machine"),
             ("run --placement near", "'near' is not a placement"),
             ("run --body fake", "[possible values: none, real]"),

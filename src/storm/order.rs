@@ -100,6 +100,21 @@ impl Iterator for PagesIter<'_> {
     }
 }
 
+impl PagesIter<'_> {
+    /// The next pages, at most so many, as far as they are neighbours: a loop over them has
+    /// nothing else to do.
+    #[inline(always)]
+    pub fn neighbours(&mut self, most: u64) -> Range<u64> {
+        if let Pages::Steps { from, to, step: 1 } = *self.pages {
+            let run = self.at..to.min(self.at + most);
+            self.at = if run.end == to { from } else { run.end };
+            return run;
+        }
+        let next = self.next().expect("passes are endless");
+        next..next + 1
+    }
+}
+
 /// The pages of `slice`, shuffled (Fisher and Yates).
 pub(super) fn permutation(slice: Range<u64>, seed: u64) -> Box<[u32]> {
     let mut random = Pcg64Mcg::seed_from_u64(seed);
@@ -157,6 +172,19 @@ mod tests {
         assert_ne!(sorted, order(8));
         sorted.sort_unstable();
         assert!(sorted.into_iter().eq(5..1000));
+    }
+
+    #[test]
+    fn neighbours_are_the_same_pages() {
+        for order in [Order::Sequential, Order::Strided(3), Order::Random] {
+            let pages = Pages::new(order, 10..20, 100, None, 1);
+            let (mut runs, mut found) = (pages.iter(), Vec::new());
+            for most in [3, 1, 9, 20, 2] {
+                found.extend(runs.neighbours(most));
+            }
+            let one_by_one: Vec<u64> = pages.iter().take(found.len()).collect();
+            assert_eq!(found, one_by_one, "{order:?}");
+        }
     }
 
     #[test]

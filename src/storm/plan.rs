@@ -129,7 +129,7 @@ impl Plan {
             }
         }
         let mappings = mappings(workload, &extents, &copies);
-        let file_pages = file_pages(workload, &extents, &copies);
+        let file_pages = file_pages(workload, &extents, &copies, until);
         let frames = frames(workload, &plans, &extents, &file_pages, most_touches(until));
         let changers = changers(&plans);
         let places = if moves(workload) { 2 } else { 1 };
@@ -235,6 +235,7 @@ fn file_pages<'w>(
     workload: &'w Workload,
     extents: &[Vec<Extent>],
     copies: &Copies,
+    until: Until,
 ) -> Vec<Vec<Range<u64>>> {
     let mut pages = vec![Vec::new(); copies.files.len()];
     let touches = workload.groups.iter().flat_map(Group::touches);
@@ -250,6 +251,11 @@ fn file_pages<'w>(
                 let firsts = (0..vma.pages).step_by(PAGES_PER_TABLE as usize);
                 let windows = firsts.map(|p| p..(p + around).min(vma.pages));
                 pages[file].extend(windows.map(|w| w.start + offset_pages..w.end + offset_pages));
+            }
+            Order::Sequential if vma.scope == Scope::PerThread => {
+                // From the first page on, and each fault maps so many at the most.
+                let most = most_touches(until).saturating_mul(1 << fault_around_order);
+                pages[file].push(offset_pages..offset_pages + vma.pages.min(most));
             }
             _ => pages[file].push(offset_pages..offset_pages + vma.pages),
         }

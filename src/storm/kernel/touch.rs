@@ -87,17 +87,25 @@ fn kind_of(kind: Kind, major: bool) -> Kind {
 /// Touches the next `count` pages.
 #[inline(always)]
 fn each(touch: &TouchPlan, pages: &mut PagesIter, count: u64) {
-    for page in pages.take(count as usize) {
-        let address = touch.extent.address(page).0;
-        match touch.access {
-            // SAFETY: at the addresses of a plan there are only the mappings of its storm,
-            // in which no Rust object is.
-            Access::Read => unsafe { load(address) },
-            // SAFETY: as above.
-            Access::Write => unsafe { store(address) },
-        }
-        if touch.think_ns > 0 {
-            Host::<Bare>::work(Work::ThinkNs(touch.think_ns));
+    match touch.access {
+        // SAFETY: at the addresses of a plan there are only the mappings of its storm, in
+        // which no Rust object is.
+        Access::Read => each_by(touch, pages, count, |address| unsafe { load(address) }),
+        // SAFETY: as above.
+        Access::Write => each_by(touch, pages, count, |address| unsafe { store(address) }),
+    }
+}
+
+#[inline(always)]
+fn each_by(touch: &TouchPlan, pages: &mut PagesIter, mut count: u64, access: impl Fn(u64)) {
+    while count > 0 {
+        let run = pages.neighbours(count);
+        count -= run.end - run.start;
+        for page in run {
+            access(touch.extent.address(page).0);
+            if touch.think_ns > 0 {
+                Host::<Bare>::work(Work::ThinkNs(touch.think_ns));
+            }
         }
     }
 }
