@@ -9,7 +9,8 @@ use anyhow::anyhow;
 use rayon::prelude::*;
 
 use super::collect::Collected;
-use super::matrix::{key, thinking};
+use super::matrix::key;
+use super::variations::variations;
 use crate::cli::{self, RunArgs};
 use crate::cmd::error::CommandError;
 use crate::host::interrupt::Interrupt;
@@ -61,7 +62,7 @@ pub(super) fn workloads(args: &RunArgs, workloads: Vec<Workload>) -> Vec<(Worklo
         };
         workload
     };
-    workloads.into_iter().flat_map(|workload| thinking(of_model(workload), args)).collect()
+    workloads.into_iter().flat_map(|workload| variations(of_model(workload), args)).collect()
 }
 
 /// Lays out all cells: machine by machine, workload by workload, few threads before many.
@@ -79,7 +80,7 @@ pub(super) fn points<'a>(
     let combinations = combinations(&args.machine_vary());
     let mut points = Vec::new();
     for machine in machines {
-        for (workload, think) in workloads {
+        for (workload, settings) in workloads {
             let digest = digest(workload);
             for threads in thread_counts(args, machine, workload) {
                 let total = total_threads(workload, threads);
@@ -93,7 +94,7 @@ pub(super) fn points<'a>(
                     let key = Key {
                         world: World::Model,
                         machine_digest: Some(machine.digest()),
-                        vary: vary.iter().chain(think).map(|(k, v)| (k.clone(), *v)).collect(),
+                        vary: vary.iter().chain(settings).map(|(k, v)| (k.clone(), *v)).collect(),
                         ..key
                     };
                     points.extend(strategies.iter().map(|&entry| Point {
