@@ -1,24 +1,17 @@
 //! What a thread of a storm counts, and the latencies that it samples.
 
 use super::Counts;
+use super::samples::Samples;
+use super::world::World;
 use crate::mm::fault::Kind;
-use hdrhistogram::Histogram;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-
-/// Longest latency that a histogram tells from longer ones.
-const LATENCY_MAX_NS: u64 = 60_000_000_000;
-
-/// An empty histogram of latencies: 1 ns to 60 s, three digits.
-pub(super) fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LATENCY_MAX_NS, 3).expect("the bounds are in order")
-}
 
 /// Counts and samples of a thread.
 pub struct Tally {
     pub(super) counts: Counts,
     /// By [`Kind`].
-    pub(super) latency: Vec<Histogram<u64>>,
+    pub(super) latency: [Samples; Kind::ALL.len()],
     /// How many go by before the next is sampled.
     pub(super) until_sample: u64,
     sample_period: u64,
@@ -26,10 +19,10 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(sample_period: u64, seed: u64, thread: usize) -> Self {
+    pub(super) fn new<W: World>(sample_period: u64, seed: u64, thread: usize) -> Self {
         let mut tally = Self {
             counts: Counts::default(),
-            latency: Kind::ALL.map(|_| histogram()).into(),
+            latency: Kind::ALL.map(|_| Samples::new::<W>()),
             until_sample: 0,
             sample_period,
             random: Pcg64Mcg::seed_from_u64(seed ^ thread as u64 ^ 0x73_616d),
@@ -41,14 +34,12 @@ impl Tally {
     /// Forgets what was counted in the warm-up.
     pub(super) fn forget(&mut self) {
         self.counts = Counts::default();
-        // To clear an empty one would touch all its memory.
-        let used = self.latency.iter_mut().filter(|histogram| !histogram.is_empty());
-        used.for_each(Histogram::reset);
+        self.latency.iter_mut().for_each(Samples::forget);
     }
 
     /// Takes a sample over.
     pub(super) fn record(&mut self, kind: Kind, ns: f64) {
-        self.latency[kind as usize].saturating_record((ns as u64).max(1));
+        self.latency[kind as usize].record(ns as u64);
     }
 
     /// Draws when the next sample is: after 0 to 2 (period - 1), evenly, so that samples do

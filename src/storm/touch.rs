@@ -2,14 +2,15 @@
 //!
 //! Between the gates a thread writes only what is its own.
 
+use super::Counts;
 use super::gate::Broken;
 use super::order::PagesIter;
 use super::round::Shared;
+use super::samples::Samples;
 use super::steps::{Edit, TouchPlan};
 use super::stormed::Stormed;
 use super::tally::Tally;
 use super::world::{Clock, Counting, Ground, Meeting, Simulated};
-use super::{Counts, Io};
 use crate::machine::{Ordering, Work};
 use crate::mm::addr::{Pfn, Vaddr};
 use crate::mm::books::touched_word;
@@ -36,7 +37,7 @@ impl<W: Simulated> Ground for W {
         // A read misses at most once for each page, and for each touch.
         let reads_max = shared.plan.file_pages.iter().flatten().map(|r| r.end - r.start).sum();
         let core = shared.space.mm().core(shared.plan.touches(thread).min(reads_max) as usize);
-        let tally = Tally::new(shared.sample_period, shared.seed, thread);
+        let tally = Tally::new::<W>(shared.sample_period, shared.seed, thread);
         Hands { core, tally, clock: shared.clock, guards: shared.has_changes }
     }
 
@@ -56,12 +57,10 @@ impl<W: Simulated> Ground for W {
     }
 
     /// For the sleeps of a round alone the core has room.
-    fn take_io(hands: &mut Hands<W>, io: &mut Io) {
+    fn take_io(hands: &mut Hands<W>, achieved_ns: &mut Samples) -> u64 {
         let slept = &mut hands.core.io;
-        for ns in slept.achieved_ns.drain(..) {
-            io.achieved_ns.saturating_record(ns.max(1));
-        }
-        io.asked_ns += std::mem::take(&mut slept.asked_ns);
+        slept.achieved_ns.drain(..).for_each(|ns| achieved_ns.record(ns));
+        std::mem::take(&mut slept.asked_ns)
     }
 
     fn put_back(shared: &Shared<W>, hands: &mut Hands<W>, thread: usize) -> Result<(), Broken> {

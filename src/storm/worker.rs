@@ -4,12 +4,11 @@
 //! no other storming thread reads.
 
 use super::round::Shared;
+use super::samples::Samples;
 use super::steps::{ChangePlan, Step, TouchPlan};
-use super::tally::histogram;
-use super::world::{Clock, Counting, Ground, Meeting};
-use super::{Io, OpTimes};
+use super::world::{Clock, Counting, Ground, Meeting, World};
 use crate::machine::Ordering;
-use crate::workload::Loops;
+use crate::workload::{Action, Loops};
 
 /// Looks at the clock between two looks at the CPU that the thread is on.
 const CHECKS_PER_PLACEMENT: u64 = 64;
@@ -32,7 +31,10 @@ pub(super) struct Worker<'a, W: Ground> {
     pub shared: &'a Shared<W>,
     pub thread: usize,
     pub hands: W::Hands,
-    pub io: Io,
+    /// Sleeps that stood for I/O.
+    pub io: Samples,
+    /// Nanoseconds of sleep that were asked for.
+    pub io_asked_ns: u64,
     pub strayed: u64,
     /// Touches that it may still make.
     pub touches_left: u64,
@@ -41,7 +43,8 @@ pub(super) struct Worker<'a, W: Ground> {
     /// Time and faults so far, at each look at the clock in this leg.
     pub checks: Vec<(u64, u64)>,
     checks_max: usize,
-    pub ops: OpTimes,
+    /// Times of operations of writers, by [`Action::NAMES`].
+    pub ops: [Samples; Action::NAMES.len()],
 }
 
 impl<'a, W: Ground> Worker<'a, W> {
@@ -58,21 +61,23 @@ impl<'a, W: Ground> Worker<'a, W> {
             shared,
             thread,
             hands: W::hands(shared, thread),
-            io: Io { achieved_ns: histogram(), asked_ns: 0 },
+            io: Samples::new::<W>(),
+            io_asked_ns: 0,
             strayed: 0,
             touches_left: u64::MAX,
             faults_end: u64::MAX,
             checks: Vec::with_capacity(checks_max + 2),
             checks_max,
-            ops: Default::default(),
+            ops: samples_of_ops::<W>(phases),
         }
     }
 
     /// Forgets what was counted in the warm-up.
     pub fn forget(&mut self) {
         self.hands.forget();
-        self.io = Io { achieved_ns: histogram(), asked_ns: 0 };
-        self.ops = Default::default();
+        self.io.forget();
+        self.io_asked_ns = 0;
+        self.ops.iter_mut().for_each(Samples::forget);
         self.strayed = 0;
     }
 
@@ -158,7 +163,7 @@ impl<'a, W: Ground> Worker<'a, W> {
         let end = clock.end();
         if done {
             let ns = clock.delta_ns(start, end) as u64;
-            self.ops[change.action].get_or_insert_with(histogram).saturating_record(ns.max(1));
+            self.ops[change.action].record(ns);
         }
         leg.now = end;
         self.check();
@@ -166,7 +171,7 @@ impl<'a, W: Ground> Worker<'a, W> {
 
     /// Takes over the sleeps of a round.
     pub fn take_io(&mut self) {
-        W::take_io(&mut self.hands, &mut self.io);
+        self.io_asked_ns += W::take_io(&mut self.hands, &mut self.io);
     }
 
     /// Faults so far.
@@ -204,4 +209,15 @@ impl<'a, W: Ground> Worker<'a, W> {
         let share = (time - from) as f64 / (to - from) as f64;
         faults(after - 1) + share * (faults(after) - faults(after - 1))
     }
+}
+
+/// Ready for the operations that these phases have, so that none allocates.
+fn samples_of_ops<W: World>(phases: &[Vec<Step>]) -> [Samples; Action::NAMES.len()] {
+    let mut ops: [Samples; Action::NAMES.len()] = Default::default();
+    for step in phases.iter().flatten() {
+        if let Step::Change(change) = step {
+            ops[change.action] = Samples::new::<W>();
+        }
+    }
+    ops
 }

@@ -1,9 +1,9 @@
 //! What a storm asks of a world, beside what its strategies ask.
 
-use super::Io;
 use super::gate::Broken;
 use super::order::PagesIter;
 use super::round::Shared;
+use super::samples::Samples;
 use super::steps::{Edit, TouchPlan};
 use super::tally::Tally;
 use crate::machine::Machine;
@@ -15,6 +15,8 @@ pub trait World: Sized + 'static {
     type Clock: Clock;
     /// Where threads meet.
     type Gate: Meeting;
+    /// Whether to allocate while threads storm costs them nothing.
+    const ALLOCATES_FREELY: bool = false;
 
     /// Stops or resumes recording, and in the model charging: a reset is no part of a
     /// storm.
@@ -58,8 +60,11 @@ pub trait Ground: World {
     );
     /// Does an operation of a writer; false where there was nothing to do.
     fn edit(space: &Self::Space, hands: &mut Self::Hands, edit: &Edit) -> bool;
-    /// Takes over the sleeps of a round that stood for I/O.
-    fn take_io(_hands: &mut Self::Hands, _io: &mut Io) {}
+    /// Takes over the sleeps of a round that stood for I/O; returns how many nanoseconds
+    /// were asked for.
+    fn take_io(_hands: &mut Self::Hands, _achieved_ns: &mut Samples) -> u64 {
+        0
+    }
     /// A thread's part in undoing a round; no thread touches anything.
     ///
     /// # Errors

@@ -89,7 +89,7 @@ impl Ground for Kernel {
     const TOUCHES_PER_CHECK: u64 = 512;
 
     fn hands(shared: &Shared<Self>, thread: usize) -> Hands {
-        Hands::new(Tally::new(shared.sample_period, shared.seed, thread), shared.clock)
+        Hands::new(Tally::new::<Self>(shared.sample_period, shared.seed, thread), shared.clock)
     }
 
     fn touch(
@@ -194,6 +194,7 @@ fn on_thread(
         latency,
         recorded: Recorded::default(),
         io: worker.io,
+        io_asked_ns: worker.io_asked_ns,
         perf: meter.read(),
         window,
     })

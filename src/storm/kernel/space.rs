@@ -22,6 +22,8 @@ pub struct Space {
     /// For each VMA what a fault of a read and of a write does.
     kinds: Vec<[Kind; 2]>,
     huge_pages: bool,
+    /// A writer changes the length of files.
+    truncates: bool,
     /// What may be mapped: the places of all VMAs, and the second places of what moves.
     places: Vec<Range<u64>>,
 }
@@ -45,7 +47,13 @@ impl Space {
             })
             .collect::<Result<_, _>>()?;
         let kinds = workload.vmas.iter().map(|vma| kinds(vma.backing, around_bytes)).collect();
-        let space = Self { files, kinds, huge_pages: workload.huge_pages, places };
+        let space = Self {
+            files,
+            kinds,
+            huge_pages: workload.huge_pages,
+            truncates: workload.may_sigbus(),
+            places,
+        };
         space.map_all(&plan.mappings)?;
         Ok(space)
     }
@@ -130,7 +138,8 @@ impl Space {
 
     /// Gives files their length and their cached pages again.
     pub(super) fn restore_files(&self) -> Result<(), StormError> {
-        self.files.iter().try_for_each(OpenFile::restore)
+        let changed = |file: &&OpenFile| self.truncates || file.is_read_in();
+        self.files.iter().filter(changed).try_for_each(OpenFile::restore)
     }
 
     /// Where the files are.
