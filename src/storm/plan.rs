@@ -8,8 +8,8 @@ use crate::mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
 use crate::mm::fault::Access;
 use crate::mm::vma::Mapping;
 use crate::workload::{
-    Action, Backing, File, Group, Loops, Order, PAGES_PER_TABLE, Scope, Threads, Touch, Until, Vma,
-    Workload,
+    self, Action, Backing, File, Group, Loops, Order, PAGES_PER_TABLE, Scope, Threads, Touch,
+    Until, Vma, Workload,
 };
 use std::ops::Range;
 
@@ -253,8 +253,10 @@ fn file_pages<'w>(
                 pages[file].extend(windows.map(|w| w.start + offset_pages..w.end + offset_pages));
             }
             Order::Sequential if vma.scope == Scope::PerThread => {
-                // From the first page on, and each fault maps so many at the most.
-                let most = most_touches(until).saturating_mul(1 << fault_around_order);
+                // From the first page on; a fault of a write maps one.
+                let reads = touch.access == workload::Access::Read;
+                let each = if reads { 1 << fault_around_order } else { 1 };
+                let most = most_touches(until).saturating_mul(each);
                 pages[file].push(offset_pages..offset_pages + vma.pages.min(most));
             }
             _ => pages[file].push(offset_pages..offset_pages + vma.pages),
