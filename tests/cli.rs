@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use faultstorm::run::{Run, Status, schema};
+use faultstorm::run::{Body, Run, Status, World, schema};
 use faultstorm::strategy::STRATEGIES;
 use serde_json::Value;
 
@@ -48,6 +48,31 @@ impl Place {
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names.filter(|name| name != "small.toml").collect()
     }
+}
+
+#[test]
+fn the_kernel_stands_beside_the_simulations() {
+    let place = Place::new();
+    let worlds = ["--on", "kernel", "--on", "host", "--on", "model:laptop-intel"];
+    let more = ["--strategy", "mmap-lock", "--threads", "1", "--no-lines", "--json", "run.json"];
+    let output = place.run_small(&[&worlds[..], &more].concat());
+    assert_eq!(code(&output), Some(0), "{}", err(&output));
+    let run = read(&place.path("run.json"));
+    let of_kernel = || run.cells.iter().filter(|cell| cell.key.world == World::Kernel);
+    assert_eq!(of_kernel().count(), 2, "the kernel and its twin");
+    for cell in of_kernel() {
+        assert_eq!((cell.key.strategy.as_str(), cell.key.body), ("kernel", Body::Real));
+        let found = cell.measured.as_ref().unwrap();
+        let told = found.kernel.as_ref().unwrap();
+        assert!(told.agree() && told.expected_min == told.expected_max, "{told:?}");
+        assert_eq!((found.counts.raced, found.counts.attempts), (None, None));
+    }
+    assert!(out(&output).contains("small in the real kernel"), "{}", out(&output));
+    assert!(out(&output).contains("small, world beside world"), "{}", out(&output));
+    let refused = ["run", "stack-growth", "--on", "kernel", "--json", "no.json"];
+    let output = place.faultstorm(&refused);
+    assert_eq!(code(&output), Some(0));
+    assert!(out(&output).contains("a stack of the kernel grows by the fault"), "{}", out(&output));
 }
 
 fn code(output: &Output) -> Option<i32> {

@@ -116,7 +116,8 @@ fn files_are_in_memory_or_in_a_directory() {
         ))
     };
     let (found, told) = storm(&of(""), 1, Until::Rounds(2));
-    assert_eq!(told.files["f"].to_string(), "tmpfs");
+    assert_eq!(told.files["f"].system.to_string(), "tmpfs");
+    assert_eq!(told.files["f"].cached_share, 1.0);
     assert_eq!(kind(&found, Kind::SharedWrite), found.counts.faults - told.major);
     assert!(told.expected.contains(&found.counts.faults), "{told:?}");
     let (found, told) = storm(&of(&format!("directory = \"{path}\"")), 1, Until::Rounds(2));
@@ -125,6 +126,27 @@ fn files_are_in_memory_or_in_a_directory() {
     assert_eq!(left, 0, "the file had no name");
     let error = try_storm(&of("directory = \"/no/such\""), 1, Until::Rounds(1)).unwrap_err();
     assert!(matches!(error, StormError::Machine(_)) && error.to_string().contains("/no/such"));
+}
+
+#[test]
+fn pages_that_are_not_cached_are_read_from_the_disk_in_each_round() {
+    let directory = tempfile::tempdir().expect("there is a directory for temporary files");
+    let workload = parse(&format!(
+        "summary = \"x\"\n[[file]]\nname = \"f\"\nsize = \"1MiB\"\ncached = 0.5\n\
+         io_latency = \"80us\"\ndirectory = \"{}\"\n[[vma]]\nname = \"v\"\nsize = \"1MiB\"\n\
+         file = \"f\"\nprot = \"read\"\n[[op]]\ntouch = {{ vma = \"v\", access = \"read\" }}\n",
+        directory.path().display()
+    ));
+    assert!(kernel::remarks(&workload)[0].contains("`io_latency`"));
+    let (found, told) = storm(&workload, 1, Until::Rounds(2));
+    assert!(told.expected.contains(&found.counts.faults), "{told:?}");
+    assert_eq!(kind(&found, Kind::FileReadIo), told.major);
+    let file = &told.files["f"];
+    // Other file systems may drop more, or nothing.
+    if file.system.to_string() == "ext4" {
+        assert!((file.cached_share - 0.5).abs() < 0.15, "{file:?}");
+        assert!(told.major > 2 * 64, "{told:?}");
+    }
 }
 
 #[test]

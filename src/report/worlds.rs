@@ -161,7 +161,7 @@ fn status(status: Status) -> &'static str {
 fn neighbours(out: &mut String, run: &Run, style: Style, group: &Beside<'_>, threads: u32) {
     let of = |cell: &&Cell| Some((cell.key.strategy_name(), group.scaling(run, cell)?));
     let kernel = group.ranked("kernel", threads);
-    let Some((_, scaling)) = kernel.first().and_then(|cell| of(cell)) else { return };
+    let Some((_, scaling)) = kernel.first().and_then(of) else { return };
     let apart = |other: f64| (other / scaling).ln().abs();
     let nearest = |world: &String| {
         let cells = group.ranked(world, threads);

@@ -134,11 +134,21 @@ pub struct KernelFaults {
     /// Whether huge pages were asked for (`MADV_HUGEPAGE`); else they are forbidden
     /// (`MADV_NOHUGEPAGE`).
     pub huge_pages: bool,
-    /// The kind of file system that each file is on, by the name of the file.
-    pub files: BTreeMap<String, String>,
+    /// Each file as it was before the first storm, by its name.
+    pub files: BTreeMap<String, KernelFile>,
     /// By how much `vma_lock_success` and its like grew in the whole system, totals over
     /// repeats; null where the kernel does not count them, which says nothing about its lock.
     pub vma_lock_events: Option<BTreeMap<String, u64>>,
+}
+
+/// A file on the running kernel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct KernelFile {
+    /// The kind of file system that it is on, as `tmpfs` or `ext4`; a number where its name
+    /// is not known.
+    pub file_system: String,
+    /// Share of the pages that faults may ask for that was in the page cache, 0 to 1.
+    pub cached_share: f64,
 }
 
 /// What a fault has to do.

@@ -4,9 +4,10 @@
 //! once: the numbers stand in the cells.
 
 use crate::host::finding::Finding;
-use crate::run::{Cell, Measured, Repeat, Warning};
+use crate::run::{Cell, KernelFile, Measured, Repeat, Warning};
 use crate::storm::kernel;
-use crate::workload::Workload;
+use crate::workload::{self, Workload};
+use std::collections::BTreeMap;
 
 /// Share of a storm in which all threads storm, below which its edges show.
 const OVERLAP_SHARE_MIN: f64 = 0.9;
@@ -67,13 +68,37 @@ pub(super) fn of_kernel(cell: &Cell, workload: &Workload) -> Vec<Warning> {
                 .to_owned(),
         )
     });
-    let remarks = kernel::remarks(workload).into_iter().map(|text| ("not_honoured", text));
+    let files = counted.into_iter().flat_map(|kernel| not_cached(&kernel.files, workload));
+    let remarks = kernel::remarks(workload).into_iter().chain(files);
+    let remarks = remarks.map(|text| ("not_honoured", text));
     let warning = |(code, text): (&str, String)| Warning {
         code: code.to_owned(),
         cell: Some(cell.id.clone()),
         text,
     };
     mismatch.into_iter().chain(remarks).map(warning).collect()
+}
+
+/// How far the cached share of a file may be from what was asked for.
+const CACHED_APART_MAX: f64 = 0.05;
+
+/// Says which files were not cached as the workload asks.
+fn not_cached(files: &BTreeMap<String, KernelFile>, workload: &Workload) -> Vec<String> {
+    let of = |file: &workload::File| {
+        let found = files.get(&file.name)?;
+        let apart = (found.cached_share - file.cached).abs() > CACHED_APART_MAX;
+        apart.then(|| {
+            format!(
+                "{:.0} % of the file '{}' were in the page cache, not {:.0} %: {} drops whole \
+                 folios, if any",
+                found.cached_share * 100.0,
+                file.name,
+                file.cached * 100.0,
+                found.file_system
+            )
+        })
+    };
+    workload.files.iter().filter_map(of).collect()
 }
 
 /// Threads up to which page faults in the model have been compared with published ones.

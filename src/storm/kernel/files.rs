@@ -111,8 +111,44 @@ impl OpenFile {
         Ok(())
     }
 
+    /// Where it is, and how much of it is cached now.
+    pub fn facts(&self) -> Result<FileFacts, StormError> {
+        Ok(FileFacts { system: self.file_system()?, cached_share: self.cached_share()? })
+    }
+
+    /// Share of the pages that faults may ask for that is in the page cache now.
+    fn cached_share(&self) -> Result<f64, StormError> {
+        let mut found = (0, 0);
+        for pages in self.cached.iter().chain(&self.absent) {
+            let resident = self.resident(pages).map_err(|error| {
+                wrong(&self.name, "cannot be asked for what is cached", &error.into())
+            })?;
+            found = (found.0 + resident, found.1 + pages.end - pages.start);
+        }
+        Ok(if found.1 == 0 { 1.0 } else { found.0 as f64 / found.1 as f64 })
+    }
+
+    /// How many of these pages are in the page cache.
+    fn resident(&self, pages: &Range<u64>) -> Result<u64, Errno> {
+        let count = (pages.end - pages.start) as usize;
+        let (bytes, offset) = (count * PAGE_BYTES as usize, pages.start * PAGE_BYTES);
+        let (flags, mut each) = (MapFlags::SHARED, vec![0u8; count]);
+        // SAFETY: a new mapping, at a place of the kernel's choice.
+        let start =
+            unsafe { mmap(std::ptr::null_mut(), bytes, ProtFlags::READ, flags, &self.fd, offset)? };
+        // SAFETY: the range is mapped, and there is a byte for each of its pages.
+        let failed = unsafe { libc::mincore(start, bytes, each.as_mut_ptr()) } != 0;
+        let error = std::io::Error::last_os_error();
+        // SAFETY: it was made here, and nobody else knows of it.
+        unsafe { munmap(start, bytes)? };
+        match Errno::from_io_error(&error) {
+            Some(error) if failed => Err(error),
+            _ => Ok(each.iter().filter(|byte| **byte & 1 == 1).count() as u64),
+        }
+    }
+
     /// Which file system it is on.
-    pub fn file_system(&self) -> Result<FileSystem, StormError> {
+    fn file_system(&self) -> Result<FileSystem, StormError> {
         let stat = fstatfs(&self.fd)
             .map_err(|error| wrong(&self.name, "has no file system", &error.into()))?;
         Ok(FileSystem(stat.f_type as u64))
@@ -133,6 +169,15 @@ fn joined(pages: impl Iterator<Item = u64>) -> Vec<Range<u64>> {
         }
     }
     ranges
+}
+
+/// What is true of a file when a storm begins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileFacts {
+    /// Where it is.
+    pub system: FileSystem,
+    /// Share of the pages that faults may ask for that is in the page cache, 0 to 1.
+    pub cached_share: f64,
 }
 
 /// A kind of file system, by its number in include/uapi/linux/magic.h.

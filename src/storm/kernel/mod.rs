@@ -18,7 +18,7 @@ pub use self::unsupported::{refuses, remarks};
 
 use self::expected::expected;
 use self::fault_around::FaultAround;
-use self::files::FileSystem;
+use self::files::FileFacts;
 use self::space::Space;
 use self::touch::Hands;
 use super::contents::Contents;
@@ -61,8 +61,8 @@ pub struct KernelStorm {
     pub fault_around_bytes: Option<u64>,
     /// Whether huge pages were asked for; else they are forbidden.
     pub huge_pages: bool,
-    /// Where each file is, by its name.
-    pub files: BTreeMap<String, FileSystem>,
+    /// Where each file is and how much of it was cached, by its name.
+    pub files: BTreeMap<String, FileFacts>,
     /// By how much the events of per-VMA locks grew in the whole system, by name; empty
     /// where the kernel does not count them.
     pub vma_lock_events: BTreeMap<String, u64>,
@@ -134,7 +134,7 @@ pub fn run(spec: &Spec) -> Result<Storm, StormError> {
     space::touch_before(plan.frames)?;
     let contents = Contents::new(&plan, spec.seed);
     let space = Space::new(spec.workload, &plan, &contents, around.bytes())?;
-    let files = space.file_systems()?;
+    let files = space.file_facts()?;
     let shared = Shared::<Kernel>::new(
         Box::new(space),
         Parts {

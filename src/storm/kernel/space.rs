@@ -5,7 +5,7 @@ use super::super::StormError;
 use super::super::contents::Contents;
 use super::super::plan::Plan;
 use super::super::steps::{SECOND_PLACE, TouchPlan};
-use super::files::{FileSystem, OpenFile};
+use super::files::{FileFacts, OpenFile};
 use crate::mm::addr::PAGE_BYTES;
 use crate::mm::fault::{Access, Kind};
 use crate::mm::vma::{Mapping, flag};
@@ -142,9 +142,9 @@ impl Space {
         self.files.iter().filter(changed).try_for_each(OpenFile::restore)
     }
 
-    /// Where the files are.
-    pub(super) fn file_systems(&self) -> Result<BTreeMap<String, FileSystem>, StormError> {
-        self.files.iter().map(|file| Ok((file.name.clone(), file.file_system()?))).collect()
+    /// Where the files are, and how much of each is cached.
+    pub(super) fn file_facts(&self) -> Result<BTreeMap<String, FileFacts>, StormError> {
+        self.files.iter().map(|file| Ok((file.name.clone(), file.facts()?))).collect()
     }
 }
 

@@ -1,11 +1,14 @@
 //! What the running kernel tells.
 
-use crate::run::KernelFaults;
+use crate::run::{KernelFaults, KernelFile};
 use crate::storm::KernelStorm;
 
 /// Adds one more storm.
 pub(super) fn added(sum: Option<KernelFaults>, storm: &KernelStorm) -> KernelFaults {
-    let files = storm.files.iter().map(|(name, system)| (name.clone(), system.to_string()));
+    let files = storm.files.iter().map(|(name, facts)| {
+        let (file_system, cached_share) = (facts.system.to_string(), facts.cached_share);
+        (name.clone(), KernelFile { file_system, cached_share })
+    });
     let mut sum = sum.unwrap_or(KernelFaults {
         minor_faults: 0,
         major_faults: 0,
