@@ -13,7 +13,7 @@ pub(super) fn expected(
     workload: &Workload,
     counts: &Counts,
     threads: usize,
-    around_bytes: Option<u64>,
+    around_bytes: u64,
 ) -> RangeInclusive<u64> {
     let groups = || workload.groups.iter();
     let fresh = groups().all(|group| is_fresh(workload, group, threads));
@@ -25,14 +25,16 @@ pub(super) fn expected(
 }
 
 /// Pages that one fault may map at the most.
-fn pages_mapped(workload: &Workload, touch: &Touch, around_bytes: Option<u64>) -> u64 {
+fn pages_mapped(workload: &Workload, touch: &Touch, around_bytes: u64) -> u64 {
     let table = TABLE_SPAN / PAGE_BYTES;
     match (workload.vmas[touch.vma].backing, touch.access) {
         _ if workload.huge_pages => table,
         (Backing::Anonymous, _) | (Backing::File { shared: false, .. }, Access::Write) => 1,
         // A window of fault-around lies within a table, and so does what is mapped of a large
         // folio (`finish_fault` in mm/memory.c).
-        (Backing::File { .. }, Access::Read) => around_bytes.map_or(table, |b| b / PAGE_BYTES),
+        // What is not cached is mapped as what is written is.
+        (Backing::File { file, .. }, Access::Read) if workload.files[file].cached < 1.0 => table,
+        (Backing::File { .. }, Access::Read) => around_bytes / PAGE_BYTES,
         (Backing::File { shared: true, .. }, Access::Write) => table,
     }
 }
@@ -79,7 +81,7 @@ mod tests {
 
     fn of(workload: &Workload, touches: u64) -> RangeInclusive<u64> {
         let counts = Counts { touches, ..Counts::default() };
-        expected(workload, &counts, 2, Some(65536))
+        expected(workload, &counts, 2, 65536)
     }
 
     fn shipped(name: &str) -> Workload {

@@ -35,8 +35,14 @@ impl FaultAround {
     }
 
     /// Bytes that a read fault maps; none where debugfs does not tell.
-    pub fn bytes(&self) -> Option<u64> {
+    pub fn told(&self) -> Option<u64> {
         self.bytes
+    }
+
+    /// The same, taken for granted where debugfs does not tell. If that is wrong the counts
+    /// of a storm of reads show it.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.unwrap_or(DEFAULT_BYTES)
     }
 }
 
@@ -64,7 +70,8 @@ pub(super) fn refusal(workload: &Workload, roots: &Roots) -> Option<String> {
 fn cannot(wanted: u64) -> String {
     format!(
         "`fault_around_order` {} needs {wanted} bytes in fault_around_bytes of debugfs, which \
-         cannot be set here: it takes root, and a debugfs at /sys/kernel/debug",
+         cannot be set here: it takes root, a debugfs at /sys/kernel/debug, and a kernel that is \
+         not locked down",
         (wanted / PAGE_BYTES).ilog2()
     )
 }

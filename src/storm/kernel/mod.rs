@@ -161,7 +161,7 @@ pub fn run(spec: &Spec) -> Result<Storm, StormError> {
         minor: counts.faults - counts.major - counts.segv - counts.sigbus,
         major: counts.major,
         expected: expected(spec.workload, counts, spec.threads, around.bytes()),
-        fault_around_bytes: around.bytes(),
+        fault_around_bytes: around.told(),
         huge_pages: spec.workload.huge_pages,
         files,
         vma_lock_events: kernel_locks::growth(&events, &kernel_locks::events(&Roots::default())),

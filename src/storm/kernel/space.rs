@@ -34,7 +34,7 @@ impl Space {
         workload: &Workload,
         plan: &Plan,
         contents: &Contents,
-        around_bytes: Option<u64>,
+        around_bytes: u64,
     ) -> Result<Self, StormError> {
         let second = plan.places.start + SECOND_PLACE..plan.places.end + SECOND_PLACE;
         let moves = workload.changes().any(|change| matches!(change.action, Action::Mremap(_)));
@@ -156,8 +156,8 @@ impl Drop for Space {
 
 /// What a fault of a read and of a write of this mapping does, as far as it is known before
 /// it is taken.
-fn kinds(backing: Backing, around_bytes: Option<u64>) -> [Kind; 2] {
-    let around = around_bytes.is_none_or(|bytes| bytes > PAGE_BYTES);
+fn kinds(backing: Backing, around_bytes: u64) -> [Kind; 2] {
+    let around = around_bytes > PAGE_BYTES;
     match backing {
         Backing::Anonymous => [Kind::AnonRead, Kind::AnonWrite],
         Backing::File { shared, .. } => [
