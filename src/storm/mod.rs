@@ -11,6 +11,7 @@ pub mod model;
 pub mod order;
 pub mod plan;
 mod round;
+mod samples;
 mod setup;
 mod spec;
 pub mod steps;
