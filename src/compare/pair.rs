@@ -26,12 +26,16 @@ pub struct Pair {
     pub ratio: Option<Interval>,
     /// `faster`, `slower` or `no difference seen`; null where a side has too few repeats.
     pub verdict: Option<String>,
-    /// Whether the ratio is exact for its seed: both are of the model, which has no noise.
+    /// Whether the ratio is exact for its seed: both are of the model, which has no noise, and
+    /// have too few repeats for an interval.
     pub exact: bool,
     /// Whether this is what the comparison was told to fail on.
     pub found: bool,
     /// Why they are not compared; null where they are.
     pub reason: Option<String>,
+    /// Their workloads differ, and nobody asked for them to be compared all the same.
+    #[serde(skip)]
+    is_refused: bool,
     #[serde(skip)]
     rates: Option<[Vec<Vec<f64>>; 2]>,
 }
@@ -89,11 +93,12 @@ impl<'a> Places<'a> {
         Places { order, cells }
     }
 
-    /// Those that others have not.
-    fn without<'b>(&'b self, others: &Places<'_>) -> impl Iterator<Item = &'b Cells<'a>> {
-        let others: BTreeSet<String> = others.cells.keys().cloned().collect();
-        let alone = self.order.iter().filter(move |place| !others.contains(*place));
-        alone.map(|place| &self.cells[place])
+    /// Those that none of the others has; `side`: the name of whose they are.
+    fn without(&self, others: &[Places<'_>], side: &str) -> Vec<Unpaired> {
+        let has = |place: &String| others.iter().any(|other| other.cells.contains_key(place));
+        let alone = self.order.iter().filter(|place| !has(place));
+        let id = |place: &String| self.cells[place].0[0].1.id.clone();
+        alone.map(|place| Unpaired { side: side.to_owned(), id: id(place) }).collect()
     }
 }
 
@@ -126,10 +131,6 @@ impl Cells<'_> {
             warnings: warnings.collect::<BTreeSet<_>>().into_iter().collect(),
         }
     }
-
-    fn workloads(&self) -> BTreeSet<&str> {
-        self.0.iter().map(|(_, cell)| cell.key.workload_digest.as_str()).collect()
-    }
 }
 
 fn warnings(run: &Run, cell: &Cell) -> Vec<CellWarning> {
@@ -146,71 +147,64 @@ pub(super) fn all(
     sides: &Sides<'_>,
     options: &Options,
 ) -> Result<(Vec<Pair>, Vec<Unpaired>), CompareError> {
-    let (mut pairs, mut unpaired) = (Vec::new(), Vec::new());
     let old = Places::of(by, &sides.base);
-    for part in &sides.new {
-        let new = Places::of(by, part);
+    let news: Vec<Places<'_>> = sides.new.iter().map(|part| Places::of(by, part)).collect();
+    let mut pairs: Vec<Pair> = Vec::new();
+    for (part, new) in sides.new.iter().zip(&news) {
         for place in &old.order {
             let Some(counterpart) = new.cells.get(place) else { continue };
             pairs.push(pair(place, &part.name, &old.cells[place], counterpart, options.force));
         }
-        for (name, own, others) in [(&sides.base.name, &old, &new), (&part.name, &new, &old)] {
-            let alone = own.without(others).map(|cells| cells.0[0].1.id.clone());
-            unpaired.extend(alone.map(|id| Unpaired { side: name.clone(), id }));
-        }
     }
     if pairs.is_empty() {
-        let first = |part| Places::of(by, part).order.first().cloned().unwrap_or_default();
+        let first = |places: &Places<'_>| places.order.first().cloned().unwrap_or_default();
         return Err(CompareError::NoPair {
             base: sides.base.name.clone(),
             new: sides.new[0].name.clone(),
-            example: first(&sides.base),
-            other: first(&sides.new[0]),
+            example: first(&old),
+            other: first(&news[0]),
             axis: by.name(),
         });
     }
-    unpaired.dedup();
-    let is_refused =
-        |pair: &&Pair| pair.reason.as_ref().is_some_and(|why| why.starts_with(OTHER_WORKLOAD));
-    match pairs.iter().find(is_refused) {
+    match pairs.iter().find(|pair| pair.is_refused) {
         Some(refused) if pairs.iter().all(|pair| pair.rates.is_none()) => {
             Err(CompareError::Refused { why: refused.reason.clone().unwrap_or_default() })
         }
-        _ => Ok((pairs, unpaired)),
+        _ => {
+            let mut unpaired = old.without(&news, &sides.base.name);
+            for (part, new) in sides.new.iter().zip(&news) {
+                unpaired.extend(new.without(std::slice::from_ref(&old), &part.name));
+            }
+            Ok((pairs, unpaired))
+        }
     }
 }
 
-/// How the reason begins of those that only `force` compares.
-const OTHER_WORKLOAD: &str = "the workloads differ";
-
 fn pair(place: &str, side: &str, old: &Cells<'_>, new: &Cells<'_>, force: bool) -> Pair {
     let (base, counterpart) = (old.half(), new.half());
-    let reason = why_not(old, new, &base, &counterpart, force);
-    let is_model = |cells: &Cells<'_>| cells.0.iter().all(|(_, c)| c.key.world == World::Model);
+    let reason = no_numbers(&base, &counterpart);
+    let refusal = (!force && reason.is_none()).then(|| other_workload(old, new)).flatten();
+    let keys = || old.0.iter().chain(&new.0).map(|(_, cell)| &cell.key);
+    let seeds: BTreeSet<u64> = keys().map(|key| key.seed).collect();
     Pair {
         cell: place.to_owned(),
         side: side.to_owned(),
         ratio: None,
         verdict: None,
-        exact: is_model(old) && is_model(new),
+        exact: keys().all(|key| key.world == World::Model) && seeds.len() == 1,
         found: false,
-        rates: reason.is_none().then(|| [new.rates(), old.rates()]),
-        reason,
+        is_refused: refusal.is_some(),
+        rates: reason.is_none().then(|| [new.rates(), old.rates()]).filter(|_| refusal.is_none()),
+        reason: reason.or(refusal),
         base,
         new: counterpart,
     }
 }
 
-/// Why two cells are not compared.
-fn why_not(
-    old: &Cells<'_>,
-    new: &Cells<'_>,
-    base: &Half,
-    counterpart: &Half,
-    force: bool,
-) -> Option<String> {
-    for (name, half) in [("base", base), ("new", counterpart)] {
-        if half.status == Status::Failed || half.faults_per_s.is_none() {
+/// Why two cells have nothing to compare.
+fn no_numbers(base: &Half, new: &Half) -> Option<String> {
+    for (name, half) in [("base", base), ("new", new)] {
+        if half.faults_per_s.is_none() {
             let why = half.reason.as_deref().unwrap_or("it has no repeat");
             return Some(format!("{name} {}: {why}", half.status));
         }
@@ -218,11 +212,19 @@ fn why_not(
             return Some(format!("threads outnumber the CPUs of {name}: no ratio says much"));
         }
     }
-    let workloads: BTreeSet<&str> = old.workloads().union(&new.workloads()).copied().collect();
-    (workloads.len() > 1 && !force).then(|| {
+    None
+}
+
+/// In what the workloads of two cells differ, where they do.
+fn other_workload(old: &Cells<'_>, new: &Cells<'_>) -> Option<String> {
+    let digest = |cells: &Cells<'_>| -> BTreeSet<String> {
+        cells.0.iter().map(|(_, cell)| cell.key.workload_digest.clone()).collect()
+    };
+    let all: BTreeSet<String> = digest(old).union(&digest(new)).cloned().collect();
+    (all.len() > 1).then(|| {
         let keys = differing_keys(old.0[0], new.0[0]);
         let keys = if keys.is_empty() { "digest".to_owned() } else { keys.join(", ") };
-        format!("{OTHER_WORKLOAD} in {keys}: storm the same, or --force")
+        format!("the workloads differ in {keys}: storm the same, or --force")
     })
 }
 
