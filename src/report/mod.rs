@@ -3,6 +3,7 @@
 
 mod band;
 mod break_even;
+mod compare;
 mod contention;
 mod csv;
 mod finding;
@@ -12,6 +13,7 @@ mod table;
 mod text;
 mod worlds;
 
+pub use compare::{comparison, comparison_markdown, found};
 pub use csv::csv;
 pub use table::{row, table};
 
