@@ -1,6 +1,5 @@
 //! What a core has to itself while it faults.
 
-use super::Mm;
 use super::addr::Pfn;
 use super::fault::{Fallback, Stop};
 use super::memcg::Stock;
@@ -11,6 +10,7 @@ use super::tlb::{StaleUse, Tlb};
 use super::vma::VmaId;
 use super::wait::Wait;
 use super::zones::PageLists;
+use super::{GraceCosts, Mm};
 use crate::machine::{Machine, Ordering};
 use crate::mm::layout::Layout;
 use crate::sync::rcu::{RcuReader, ReadSection};
@@ -60,6 +60,8 @@ pub struct Core<M: Machine> {
     pub(super) stale_use: Option<StaleUse>,
     /// Shootdowns that this core has asked for.
     pub shootdowns: Shootdowns,
+    /// What this core has had to do with grace periods of SRCU.
+    pub grace_periods: GraceCosts,
 }
 
 /// Shootdowns that were asked for.
@@ -103,6 +105,7 @@ impl<M: Machine> Core<M> {
             tlb: Tlb::new(),
             stale_use: None,
             shootdowns: Shootdowns::default(),
+            grace_periods: GraceCosts::default(),
         }
     }
 

@@ -43,6 +43,7 @@ pub mod zones;
 pub use self::core::{Attempts, Core, Shootdowns};
 pub use self::placed::Placed;
 pub use self::translate::Trap;
+pub use crate::sync::grace_costs::GraceCosts;
 
 use self::addr::{Level, PAGE_BYTES, Vaddr};
 use self::backlog::Backlog;

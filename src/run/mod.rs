@@ -28,8 +28,8 @@ pub use break_even::{BreakEven, LOST_SHARE, Place, THINK};
 pub use cell::{Body, Cell, Key, Status, World};
 pub use latency::Latency;
 pub use measured::{
-    Counts, FaultKind, Interval, Io, LineCount, Lines, Measured, Memory, OpStats, Perf,
-    PerfPerFault, Repeat, Shootdowns, ThreadRepeat, TimeSplit, WordPair, fairness,
+    Counts, FaultKind, GracePeriods, Interval, Io, LineCount, Lines, Measured, Memory, OpStats,
+    Perf, PerfPerFault, Repeat, Shootdowns, ThreadRepeat, TimeSplit, WordPair, fairness,
 };
 pub use provenance::{BodyCache, CellCost, Clock, HostCpu, HostInfo, Provenance, Warning};
 pub use scaling::{POINTS_MIN, ScalabilityLaw, Scaling, fit};

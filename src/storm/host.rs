@@ -237,6 +237,7 @@ fn run_thread<A: Record>(
         },
         ops: worker.ops,
         shootdowns: hands.core.shootdowns,
+        grace_periods: shared.space.waits_by_srcu().then_some(hands.core.grace_periods),
         translations,
         counts: hands.counts(),
         latency: hands.latency,

@@ -253,6 +253,7 @@ fn run_core(
         },
         ops: worker.ops,
         shootdowns: hands.core.shootdowns,
+        grace_periods: shared.space.waits_by_srcu().then_some(hands.core.grace_periods),
         translations,
         counts: hands.counts(),
         latency: hands.latency,

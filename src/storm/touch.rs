@@ -60,6 +60,7 @@ impl<W: World> Hands<W> {
         used.for_each(Histogram::reset);
         self.core.attempts = Default::default();
         self.core.shootdowns = Default::default();
+        self.core.grace_periods = Default::default();
     }
 
     /// What it counted, the passes through handlers included.

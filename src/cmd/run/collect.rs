@@ -34,6 +34,7 @@ pub(super) struct Collected {
     perf: Option<Perf>,
     ops: OpTimes,
     shootdowns: mm::Shootdowns,
+    grace_periods: Option<mm::GraceCosts>,
     deferred_free_peak: Option<u64>,
     /// From first start to last end of its storms' legs, in nanoseconds.
     whole_ns: f64,
@@ -114,6 +115,7 @@ impl Collected {
             fallbacks: self.fallbacks.clone(),
             ops: self.op_stats(),
             shootdowns: self.shootdown_stats(),
+            grace_periods: self.grace_periods.map(ops::grace_periods),
             latency_ns: latency_ns.collect(),
             io: self.io.as_ref().and_then(io),
             lines: self.lines.clone(),
@@ -295,6 +297,7 @@ mod tests {
             whole_ns: 0.0,
             ops: Default::default(),
             shootdowns: Default::default(),
+            grace_periods: None,
             bytes_per_vma: 192,
             perf: Err("none here".to_owned()),
         }

@@ -318,6 +318,7 @@ mod tests {
             whole_ns: 0.0,
             ops: Default::default(),
             shootdowns: Default::default(),
+            grace_periods: None,
             bytes_per_vma: 192,
             perf: Err("no counters here".into()),
         }
