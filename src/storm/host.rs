@@ -11,11 +11,14 @@ use super::stormed::MakeSpace;
 use super::worker::Worker;
 use super::world::{self, Meeting, World};
 use super::{Spec, Storm, StormError, ThreadStorm, panic_message};
+use crate::host::Roots;
 use crate::host::affinity;
 use crate::host::clock::Clock;
-use crate::host::topology;
+use crate::host::memory::Memory;
+use crate::host::topology::{self, Topology};
 use crate::machine::Ordering;
 use crate::machine::host::{self, Cores, Host, Record};
+use crate::mm::vmstat::normal_threshold;
 use crate::workload::Until;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -118,6 +121,9 @@ pub fn run<A: Record>(
     spec: &Spec,
     bytes_per_vma: u64,
 ) -> Result<Storm, StormError> {
+    if let Some(why) = spec.workload.kernel.needs_a_model() {
+        return Err(StormError::Machine(why));
+    }
     let shared = Arc::new(share(make, spec));
     let threads = shared.plan.threads.len();
     assert_eq!(spec.cpus.len(), threads, "every thread has its CPU");
@@ -172,7 +178,15 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
     let contents = Contents::new(spec.workload, &plan, spec.seed);
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
     let nodes = topology::nodes_of(spec.cpus);
-    let options = Options { entry_prefetch, real_body, seed: spec.seed, nodes, arena: spec.arena };
+    let stat_threshold = stat_threshold();
+    let options = Options {
+        entry_prefetch,
+        real_body,
+        seed: spec.seed,
+        nodes,
+        stat_threshold,
+        arena: spec.arena,
+    };
     Shared {
         space: setup::space(make, spec.workload, &plan, &contents, &options),
         foreground: Default::default(),
@@ -188,6 +202,14 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
         sample_period: spec.sample_period,
         seed: spec.seed,
     }
+}
+
+/// Pages that a core of this machine counts before it tells its zone.
+fn stat_threshold() -> u64 {
+    let topology = Topology::here().ok();
+    let (cpus, nodes) = topology.map_or((1, 1), |here| (here.cpus.len(), here.nodes()));
+    let memory = Memory::read(&Roots::default()).total_bytes.unwrap_or(0);
+    normal_threshold(cpus, memory / nodes.max(1) as u64)
 }
 
 /// What is stormed unmeasured. A storm of a fixed size has a space made for that size,

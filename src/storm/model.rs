@@ -16,6 +16,7 @@ use crate::machine::host::Recorded;
 use crate::machine::model::{self, Accounts, CoreTimes, Halt, Model, Parameters, Place, Traced};
 use crate::mm::fault::Kind;
 use crate::mm::frames::Arena;
+use crate::mm::vmstat::normal_threshold;
 use crate::workload::{Until, Workload};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -28,6 +29,10 @@ const STAGGER_MAX_PS: u64 = 1_000_000;
 
 /// A core's fault from which on one may be traced: tables and free lists are there.
 const TRACED_FROM: u64 = 100;
+
+/// Memory of a machine for each of its hardware threads: no machine's file says how much it
+/// has, and what follows from it goes with the logarithm.
+const MEMORY_BYTES: u64 = 4 << 30;
 
 /// The longest sleep before a waiting writer looks whether the others are done.
 const SLEEP_MAX_NS: u64 = 20_000;
@@ -198,7 +203,15 @@ fn share(
     let arena = Arena::new(1).map_err(|error| StormError::Machine(error.to_string()))?;
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
     let nodes = spec.places.iter().map(|place| usize::from(place.socket)).collect();
-    let options = Options { entry_prefetch, real_body, seed: spec.seed, nodes, arena: &arena };
+    let stat_threshold = stat_threshold(spec.machine);
+    let options = Options {
+        entry_prefetch,
+        real_body,
+        seed: spec.seed,
+        nodes,
+        stat_threshold,
+        arena: &arena,
+    };
     Ok(Shared {
         space: setup::space(make, spec.workload, &plan, &contents, &options),
         foreground: Default::default(),
@@ -214,6 +227,13 @@ fn share(
         sample_period: 1,
         seed: spec.seed,
     })
+}
+
+/// Pages that a core of this machine counts before it tells its zone.
+fn stat_threshold(machine: &Parameters) -> u64 {
+    let cpus = machine.shape.hardware_threads();
+    let of_socket = cpus as u64 / u64::from(machine.shape.sockets);
+    normal_threshold(cpus, of_socket * MEMORY_BYTES)
 }
 
 fn run_core(

@@ -15,6 +15,7 @@
 
 mod directory;
 mod engine;
+mod free;
 mod hold;
 mod interrupts;
 mod ledger;
@@ -139,6 +140,10 @@ impl Machine for Model {
 
     fn unpark(core: usize) {
         current().unpark(core);
+    }
+
+    fn for_nothing<R>(what: impl FnOnce() -> R) -> R {
+        current().for_nothing(what)
     }
 
     fn shootdown() {

@@ -66,7 +66,7 @@ impl<const STEP: u32> FileRead<STEP> {
             folio::unlock_and_put(mm, core, file, frame);
             return outcome(End::Raced(0));
         };
-        folio.mapcount().fetch_add(1, Ordering::Relaxed);
+        core.map_file_page(mm, frame);
         core.add_rss(mm, Member::File, 1);
         slot.set(Pte::read_only(frame));
         drop(slot);

@@ -8,6 +8,7 @@ use faultstorm::mm::addr::PAGE_SHIFT;
 use faultstorm::mm::fault::folio;
 use faultstorm::mm::frames::flag;
 use faultstorm::mm::vma::Mapping;
+use faultstorm::mm::vmstat::Item;
 use faultstorm::mm::writer::Writer;
 use faultstorm::strategy::{Space, Strategy};
 use faultstorm::sync::rwsem::Home;
@@ -80,6 +81,7 @@ fn truncate<M: Machine, S: Strategy<M>>(
         }
         file.remove(index, Home::waiters(&**space));
         space.frames().folio(frame).mapping().store(0, Ordering::Relaxed);
+        core.count(&**space, frame, Item::FilePages, -1);
         folio::unlock_and_put(&**space, core, file, frame);
         core.put_folio(&**space, frame);
     }
