@@ -10,6 +10,7 @@ mod meter;
 pub mod model;
 pub mod order;
 pub mod plan;
+mod reach;
 mod round;
 mod setup;
 mod spec;

@@ -166,7 +166,9 @@ pub fn run(
     spec: &ModelSpec,
     bytes_per_vma: u64,
 ) -> Result<ModelStorm, StormError> {
-    let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until);
+    // A warm-up goes on until its time is over, however far a thread comes.
+    let until = if spec.warmup_ns > 0 { Until::Duration(spec.warmup_ns) } else { spec.until };
+    let plan = Plan::new(spec.workload, spec.threads, spec.seed, until);
     assert_eq!(spec.places.len(), plan.threads.len(), "every core has its place");
     let world = model::World::new(spec.machine, spec.places);
     let _here = world.enter();

@@ -2,11 +2,12 @@
 
 use super::extent::Extent;
 use super::order::{Pages, permutation};
+use super::reach;
 use crate::mm::addr::{PAGE_BYTES, Vaddr};
 use crate::mm::fault::Access;
 use crate::mm::vma::{Mapping, flag};
 use crate::workload::{
-    self, Action, Backing, Change, Op, Order, Pieces, Slices, Touch, Vma, Workload,
+    self, Action, Backing, Change, Loops, Op, Order, Pieces, Slices, Touch, Until, Vma, Workload,
 };
 use std::ops::Range;
 
@@ -31,6 +32,12 @@ pub struct TouchPlan {
     pub pages: Pages,
     /// Touches in a round.
     pub touches: u64,
+    /// Touches from the start of a pass to which the thread comes before a reset, at the most.
+    pub reach: u64,
+    /// Pages between those of the pass are not touched.
+    pub leaps: bool,
+    /// The VMA of the workload.
+    pub vma: usize,
     /// How.
     pub access: Access,
     /// Work between two touches, in nanoseconds.
@@ -69,6 +76,13 @@ pub enum Edit {
     Fork,
 }
 
+impl TouchPlan {
+    /// Whether the thread never comes to the end of a pass.
+    pub(super) fn stops_before_its_end(&self) -> bool {
+        self.reach < self.pages.len()
+    }
+}
+
 impl ChangePlan {
     /// Pages of its largest piece.
     pub(super) fn pages_max(&self) -> u64 {
@@ -89,6 +103,10 @@ pub(super) struct Place {
     pub index: u64,
     pub of: u64,
     pub seed: u64,
+    /// How often it does its steps.
+    pub loops: Loops,
+    /// When it stops.
+    pub until: Until,
 }
 
 impl Step {
@@ -127,7 +145,7 @@ pub(super) fn plan_step(
 ) -> Step {
     let place = Place { seed: place.seed ^ ((op as u64) << 16), ..place };
     match what {
-        Op::Touch(touch) => Step::Touch(plan_touch(touch, extents, place)),
+        Op::Touch(touch) => Step::Touch(plan_touch(workload, touch, extents, place)),
         Op::Change(change) => Step::Change(plan_change(workload, change, extents, place)),
     }
 }
@@ -147,7 +165,12 @@ fn slice(
     }
 }
 
-fn plan_touch(touch: &Touch, extents: &[Vec<Extent>], place: Place) -> TouchPlan {
+fn plan_touch(
+    workload: &Workload,
+    touch: &Touch,
+    extents: &[Vec<Extent>],
+    place: Place,
+) -> TouchPlan {
     let (extent, slice) = slice(extents, touch.vma, touch.slices, place);
     let pages = if slice.is_empty() {
         Pages::Listed(Box::default())
@@ -159,7 +182,9 @@ fn plan_touch(touch: &Touch, extents: &[Vec<Extent>], place: Place) -> TouchPlan
         workload::Access::Read => Access::Read,
         workload::Access::Write => Access::Write,
     };
-    TouchPlan { extent, pages, touches, access, think_ns: touch.think_ns }
+    let reach = reach::bound(workload, touch, &place).unwrap_or(u64::MAX).min(pages.len());
+    let (leaps, vma) = (touch.order == Order::OnePerTable, touch.vma);
+    TouchPlan { extent, pages, touches, reach, leaps, vma, access, think_ns: touch.think_ns }
 }
 
 fn plan_change(
