@@ -249,6 +249,27 @@ fn what_a_machine_cannot_do_is_said() {
 }
 
 #[test]
+fn threads_that_a_workload_adds_past_the_machine_skip_its_cells() {
+    let quick = ["--faults", "20", "--strategy", "mmap-lock", "--json", "-", "--quiet"];
+    let run = |threads: &[&str]| {
+        let asked = ["run", "writers-disjoint", "--on", "model:laptop-intel", "--body", "none"];
+        let output = faultstorm(&[asked.as_slice(), &quick, threads].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let run: Value = serde_json::from_slice(&output.stdout).expect("the document is JSON");
+        let cells = run["cells"].as_array().expect("they are listed").clone();
+        cells.iter().map(|cell| (cell["key"]["threads"].clone(), cell.clone())).collect::<Vec<_>>()
+    };
+    let cells = run(&["--threads", "4,12"]);
+    assert_eq!((&cells[0].0, &cells[0].1["status"]), (&5.into(), &"ok".into()));
+    assert_eq!((&cells[1].0, &cells[1].1["status"]), (&13.into(), &"skipped".into()));
+    let reason = cells[1].1["reason"].as_str().expect("it is said");
+    assert_eq!(reason, "12 threads and the workload's own 1 do not fit 12 hardware threads");
+    let all = run(&[]);
+    assert_eq!(all.last().expect("there are cells").0, 12, "the writer has a core of its own");
+    assert!(all.iter().all(|(_, cell)| cell["status"] == "ok"));
+}
+
+#[test]
 fn every_shipped_machine_runs_a_storm() {
     let workload = workload("huge-anon");
     let entry = find("mmap-lock").expect("it is in the table");

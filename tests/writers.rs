@@ -118,6 +118,23 @@ fn madvise_zaps_beside_faults() {
     });
 }
 
+/// The zero page has no frame to free, but a core that has cached it must forget it too: one
+/// that finds mapped what another has faulted in.
+#[test]
+fn a_zero_page_that_is_zapped_is_forgotten() {
+    let text = format!(
+        "{HEAP}[[op]]\ngroup = \"writer\"\n\
+         madvise_dontneed = {{ vma = \"heap\", length = \"64KiB\", slices = \"shared\" }}\n"
+    );
+    let text = text.replace("\"write\", order = \"random\"", "\"read\", slices = \"shared\"");
+    let workload = parse(&text);
+    for entry in entries(&workload) {
+        let storm = in_the_model(entry, &workload, 3, Until::Rounds(1));
+        assert!(done(&storm, "madvise_dontneed") > 0, "{}", entry.name);
+        assert_eq!(storm.counts.by_kind[Kind::AnonRead as usize], storm.counts.faults);
+    }
+}
+
 #[test]
 fn munmap_and_mmap_take_pieces_away() {
     let text = format!(

@@ -89,8 +89,9 @@ pub struct RunArgs {
 
     /// Vary a weak number of the model's machine, as 'upg=0.7,1,1.3' (a factor) or
     /// 'reuse_k=1,2,4' (itself; see machines/README.md), or the work between touches, as
-    /// 'think=0ns,1us,10us', to see at which fault rate a strategy starts to matter. May
-    /// be repeated: all combinations
+    /// 'think=0ns,1us,10us', to see at which fault rate a strategy starts to matter, or
+    /// the pace of writers that have one, as 'every=20us,200us'. May be repeated: all
+    /// combinations
     #[arg(long, value_name = "NAME=VALUES", help_heading = "What")]
     pub vary: Vec<Vary>,
 
@@ -199,20 +200,32 @@ impl RunArgs {
     pub fn machine_vary(&self) -> Vec<MachineVary> {
         let of_machine = |vary: &Vary| match vary {
             Vary::Machine(vary) => Some(vary.clone()),
-            Vary::ThinkNs(_) => None,
+            Vary::ThinkNs(_) | Vary::EveryNs(_) => None,
         };
         self.vary.iter().filter_map(of_machine).collect()
     }
 
     /// The times between two touches, in nanoseconds; `None` as the workload has it.
     pub fn think_ns(&self) -> Vec<Option<u64>> {
-        let times = |vary: &Vary| match vary {
-            Vary::Machine(_) => BTreeSet::new(),
+        let think = |vary: &Vary| match vary {
             Vary::ThinkNs(times) => times.clone(),
+            _ => BTreeSet::new(),
         };
-        let all: BTreeSet<u64> = self.vary.iter().flat_map(times).collect();
-        if all.is_empty() { vec![None] } else { all.into_iter().map(Some).collect() }
+        all_or_as_written(self.vary.iter().flat_map(think).collect())
     }
+
+    /// The paces of writers' operations, in nanoseconds; `None` as the workload has them.
+    pub fn every_ns(&self) -> Vec<Option<u64>> {
+        let every = |vary: &Vary| match vary {
+            Vary::EveryNs(times) => times.clone(),
+            _ => BTreeSet::new(),
+        };
+        all_or_as_written(self.vary.iter().flat_map(every).collect())
+    }
+}
+
+fn all_or_as_written(times: BTreeSet<u64>) -> Vec<Option<u64>> {
+    if times.is_empty() { vec![None] } else { times.into_iter().map(Some).collect() }
 }
 
 impl FromStr for Target {

@@ -1,4 +1,4 @@
-//! What `--vary` varies: a number of the model's machine, or the time between touches.
+//! What `--vary` varies: a number of the model's machine, or a time of the workload.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -13,18 +13,28 @@ pub enum Vary {
     Machine(MachineVary),
     /// Private work between two touches, in nanoseconds.
     ThinkNs(BTreeSet<u64>),
+    /// Time from start to start of a writer's operation, in nanoseconds.
+    EveryNs(BTreeSet<u64>),
 }
 
 impl FromStr for Vary {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let Some(("think", list)) = text.split_once('=') else {
-            let or_think = |problem| format!("{problem}; or give 'think', as think=0ns,1us,10us");
-            return text.parse().map(Self::Machine).map_err(or_think);
+        let times = |list: &str| {
+            let times = list.split(',').map(|time| parse_time(time.trim()));
+            times.collect::<Result<_, _>>().map_err(|error| error.to_string())
         };
-        let times = list.split(',').map(|time| parse_time(time.trim()));
-        times.collect::<Result<_, _>>().map(Self::ThinkNs).map_err(|error| error.to_string())
+        match text.split_once('=') {
+            Some(("think", list)) => times(list).map(Self::ThinkNs),
+            Some(("every", list)) => times(list).map(Self::EveryNs),
+            _ => text.parse().map(Self::Machine).map_err(|problem| {
+                format!(
+                    "{problem}; or give a time of the workload, 'think=0ns,1us,10us' or \
+                     'every=20us,200us'"
+                )
+            }),
+        }
     }
 }
 
@@ -33,9 +43,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn think_has_times_and_the_rest_numbers() {
+    fn workloads_have_times_and_machines_have_numbers() {
         let think = "think=10us, 0ns,300ns,0ns".parse();
         assert_eq!(think, Ok(Vary::ThinkNs([0, 300, 10_000].into())));
+        assert_eq!("every=1ms".parse(), Ok(Vary::EveryNs([1_000_000].into())));
         let Ok(Vary::Machine(vary)) = "upg=0.7,1".parse() else { panic!("upg is a number") };
         assert_eq!((vary.name, vary.values), ("upg", vec![0.7, 1.0]));
     }

@@ -49,6 +49,9 @@ pub struct Core<M: Machine> {
     pub attempts: Attempts,
     /// Sleeps of I/O that this core did since the storm last took them.
     pub io: IoSlept,
+    /// Whether ptes were cleared that other cores may have cached, since they were last made
+    /// to forget: those of the zero page, which has no frame, too.
+    pub(super) cleared_ptes: bool,
     /// Frames that are out of the page tables, but perhaps not yet forgotten by every core.
     pub(super) zapped: Vec<Pfn>,
     /// Tables in the same state.
@@ -99,6 +102,7 @@ impl<M: Machine> Core<M> {
             read_in: Vec::with_capacity(reads_max),
             attempts: Attempts::default(),
             io: IoSlept { achieved_ns: Vec::with_capacity(reads_max), asked_ns: 0 },
+            cleared_ptes: false,
             zapped: Vec::new(),
             zapped_tables: Vec::new(),
             child: Vec::new(),
@@ -189,14 +193,15 @@ impl<M: Machine> Core<M> {
         self.zapped_tables.push(table);
     }
 
-    /// Whether anything was gathered.
-    pub(super) fn has_gathered(&self) -> bool {
-        !(self.zapped.is_empty() && self.zapped_tables.is_empty())
+    /// Whether other cores have anything to forget.
+    pub(super) fn needs_shootdown(&self) -> bool {
+        self.cleared_ptes || !self.zapped_tables.is_empty()
     }
 
     /// Frees what was gathered: no core has it cached any more. What this core has in its
     /// batch is put on its list first, or it would not be free (`free_pages_and_swap_cache`).
     pub(super) fn free_gathered<L: Layout>(&mut self, mm: &Mm<M, L>) {
+        self.cleared_ptes = false;
         if !self.zapped.is_empty() {
             self.drain_lru(mm);
         }

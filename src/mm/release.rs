@@ -73,7 +73,7 @@ impl<M: Machine> Core<M> {
 
     /// A pte maps a page no more; the last one counts (`page_remove_rmap`).
     #[inline(always)]
-    pub(super) fn unmap_page<L: Layout>(&mut self, mm: &Mm<M, L>, frame: Pfn) {
+    pub fn unmap_page<L: Layout>(&mut self, mm: &Mm<M, L>, frame: Pfn) {
         let folio = mm.frames.folio(frame);
         let was_last = folio.mapcount().fetch_sub(1, Ordering::Relaxed) == 1;
         if was_last && mm.frames.zones.stat.is_on() {

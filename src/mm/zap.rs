@@ -33,7 +33,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
 
     /// Makes all cores forget what was zapped, and frees it.
     pub(super) fn finish_zap(&self, core: &mut Core<M>) {
-        if core.has_gathered() {
+        if core.needs_shootdown() {
             core.shoot_down();
             core.free_gathered(self);
         }
@@ -56,6 +56,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
                 continue;
             }
             table.entry(index).store(Pte::NONE.0, Ordering::Release);
+            core.cleared_ptes = true;
             let Some(frame) = pte.frame() else { continue };
             let folio = self.frames.folio(frame);
             match folio.mapping().load(Ordering::Relaxed) {

@@ -6,7 +6,7 @@ use super::Style;
 use super::pairs::{BASES, Group, groups, measured};
 use super::table::body;
 use super::text::{Ink, cut, left, nanoseconds, paint, plural, rate, times};
-use crate::run::{Body, Cell, Key, Run, THINK};
+use crate::run::{Body, Cell, EVERY, Key, Run, THINK};
 
 /// Appends the band of each strategy over everything that was varied.
 pub(super) fn bands(out: &mut String, run: &Run, style: Style) {
@@ -25,23 +25,25 @@ pub(super) fn bands(out: &mut String, run: &Run, style: Style) {
     }
 }
 
-/// Whether two tables differ in the machine's numbers alone: another think time is another
-/// question, not another answer.
+/// Whether two tables differ in the machine's numbers alone: another time of the workload is
+/// another question, not another answer.
 fn same_but_varied(a: &Key, b: &Key) -> bool {
     (&a.workload, a.world, &a.machine) == (&b.workload, b.world, &b.machine)
-        && a.vary.get(THINK) == b.vary.get(THINK)
+        && [THINK, EVERY].iter().all(|time| a.vary.get(*time) == b.vary.get(*time))
 }
 
 fn band(out: &mut String, style: Style, groups: &[&Group], kind: Body) {
     let key = groups[0].key();
-    let think = key.vary.get(THINK).map(|ns| format!(", think {}", nanoseconds(*ns)));
+    let time = |(name, of)| {
+        key.vary.get(of).map(|ns| format!(", {name} {}", nanoseconds(*ns))).unwrap_or_default()
+    };
     let title = format!(
         "Band over {} variations: {}, {}, {}{}",
         groups.len(),
         key.workload,
         key.machine,
         body(kind),
-        think.unwrap_or_default()
+        [("think", THINK), ("every", EVERY)].map(time).concat()
     );
     let _ = writeln!(out, "{}", paint(style, Ink::Bold, &title));
     let _ = writeln!(out, "{:<38}{:<26}to {}", "", "faults per second", BASES[1]);

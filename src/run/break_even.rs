@@ -9,6 +9,8 @@ use super::{Body, Cell, Key, Run, World};
 
 /// What is varied to find it: the work between two touches, in nanoseconds.
 pub const THINK: &str = "think_ns";
+/// The pace of writers, where it is varied, in nanoseconds.
+pub const EVERY: &str = "every_ns";
 /// Share of the throughput of `unlocked` whose loss counts.
 pub const LOST_SHARE: f64 = 0.05;
 /// The strategy that all others are compared with: it costs nothing.

@@ -265,6 +265,7 @@ fn run_thread<A: Record>(
         latency: hands.latency,
         recorded,
         io: worker.io,
+        io_asked_ns: worker.io_asked_ns,
         perf: meter.read(),
         window,
     })

@@ -1,24 +1,27 @@
 //! Threads' results, put together.
 
 use super::round::Window;
-use super::touch::histogram;
-use super::{Counts, Io, OpTimes, Storm, StormError, ThreadStorm};
+use super::samples::{Samples, histogram};
+use super::{Counts, Io, Storm, StormError, ThreadStorm};
 use crate::host::perf;
 use crate::machine::host::{Recorded, Tally};
+use crate::mm::fault::Kind;
 use crate::mm::{GraceCosts, Shootdowns, stage};
-use hdrhistogram::Histogram;
+use crate::workload::Action;
 
 /// What one thread measured.
 pub(super) struct ThreadResult {
     pub thread: ThreadStorm,
     pub counts: Counts,
-    pub latency: Vec<Histogram<u64>>,
+    pub latency: [Samples; Kind::ALL.len()],
     pub recorded: Recorded,
-    pub io: Io,
+    pub io: Samples,
+    /// Nanoseconds of I/O that were asked for.
+    pub io_asked_ns: u64,
     pub perf: Result<perf::Counts, String>,
     pub window: Window,
     /// Time of each operation of writers, in nanoseconds by [`Action::NAMES`].
-    pub ops: OpTimes,
+    pub ops: [Samples; Action::NAMES.len()],
     /// Shootdowns that it asked for.
     pub shootdowns: Shootdowns,
     /// What it had to do with grace periods of SRCU, where the strategy has such.
@@ -82,9 +85,8 @@ pub(super) fn merge(
 fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
     storm.threads_ns += result.window.own_ns;
     storm.counts.add(&result.counts);
-    let used = storm.latency.iter_mut().zip(&result.latency).filter(|(_, own)| !own.is_empty());
-    for (sum, latency) in used {
-        sum.add(latency).expect("histograms have the same bounds");
+    for (sum, own) in storm.latency.iter_mut().zip(&result.latency) {
+        own.add_to(sum);
     }
     if let (Some(sum), Some(lines)) = (&mut storm.lines, &result.recorded.lines) {
         sum.add(lines);
@@ -95,15 +97,11 @@ fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
     if let (Some(sum), Some(stages)) = (&mut storm.stages_ns, &result.recorded.stages_ns) {
         sum.iter_mut().zip(stages).for_each(|(sum, ns)| *sum += *ns as f64);
     }
-    if !result.io.achieved_ns.is_empty() {
-        let added = storm.io.achieved_ns.add(&result.io.achieved_ns);
-        added.expect("histograms have the same bounds");
-    }
-    storm.io.asked_ns += result.io.asked_ns;
-    for (sum, own) in storm.ops.iter_mut().zip(result.ops) {
-        match (sum, own) {
-            (Some(sum), Some(own)) => sum.add(own).expect("histograms have the same bounds"),
-            (sum, own) => *sum = sum.take().or(own),
+    result.io.add_to(&mut storm.io.achieved_ns);
+    storm.io.asked_ns += result.io_asked_ns;
+    for (sum, own) in storm.ops.iter_mut().zip(&result.ops) {
+        if own.taken().is_some() {
+            own.add_to(sum.get_or_insert_with(histogram));
         }
     }
     storm.shootdowns.count += result.shootdowns.count;

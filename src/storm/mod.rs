@@ -12,6 +12,7 @@ pub mod order;
 pub mod plan;
 mod reach;
 mod round;
+mod samples;
 mod setup;
 mod spec;
 pub mod steps;

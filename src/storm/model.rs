@@ -86,6 +86,7 @@ pub struct ModelStorm {
 impl World for Model {
     type Clock = Virtual;
     type Gate = Together;
+    const ALLOCATES_FREELY: bool = true;
 
     fn pause(paused: bool) {
         model::pause(paused);
@@ -281,6 +282,7 @@ fn run_core(
         latency: hands.latency,
         recorded: Recorded::default(),
         io: worker.io,
+        io_asked_ns: worker.io_asked_ns,
         perf: Err("the model has no hardware counters".to_owned()),
         window,
     })

@@ -4,6 +4,7 @@
 
 use super::Counts;
 use super::round::Shared;
+use super::samples::Samples;
 use super::world::{Clock, World};
 use crate::machine::{Ordering, Work};
 use crate::mm::addr::{Pfn, Vaddr};
@@ -11,23 +12,14 @@ use crate::mm::books::touched_word;
 use crate::mm::fault::{Access, End, Kind, Outcome, Request};
 use crate::mm::{Core, Trap, stage};
 use crate::strategy::{Space, Strategy};
-use hdrhistogram::Histogram;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-
-/// Longest latency that a histogram tells from longer ones.
-const LATENCY_MAX_NS: u64 = 60_000_000_000;
-
-/// An empty histogram of latencies: 1 ns to 60 s, three digits.
-pub(super) fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LATENCY_MAX_NS, 3).expect("the bounds are in order")
-}
 
 /// What a thread touches with, and counts by.
 pub struct Hands<W: World> {
     pub(super) core: Core<W>,
     pub(super) counts: Counts,
-    pub(super) latency: Vec<Histogram<u64>>,
+    pub(super) latency: [Samples; Kind::ALL.len()],
     clock: W::Clock,
     sample_period: u64,
     until_sample: u64,
@@ -41,7 +33,7 @@ impl<W: World> Hands<W> {
         let mut hands = Self {
             core,
             counts: Counts::default(),
-            latency: Kind::ALL.map(|_| histogram()).into(),
+            latency: Kind::ALL.map(|_| Samples::new::<W>()),
             clock: shared.clock,
             sample_period: shared.sample_period,
             until_sample: 0,
@@ -55,9 +47,7 @@ impl<W: World> Hands<W> {
     /// Forgets what was counted in the warm-up.
     pub(super) fn forget(&mut self) {
         self.counts = Counts::default();
-        // To clear an empty one would touch all its memory.
-        let used = self.latency.iter_mut().filter(|histogram| !histogram.is_empty());
-        used.for_each(Histogram::reset);
+        self.latency.iter_mut().for_each(Samples::forget);
         self.core.attempts = Default::default();
         self.core.shootdowns = Default::default();
         self.core.grace_periods = Default::default();
@@ -137,7 +127,7 @@ impl<W: World> Hands<W> {
         let outcome = S::fault(space, &mut self.core, request);
         let ns = clock.delta_ns(start, clock.end());
         W::end_fault(outcome.kind(), self.counts.faults);
-        self.latency[outcome.kind() as usize].saturating_record((ns as u64).max(1));
+        self.latency[outcome.kind() as usize].record(ns as u64);
         self.until_sample = self.draw_sample();
         outcome
     }

@@ -4,12 +4,12 @@
 //! no other storming thread reads.
 
 use super::round::Shared;
+use super::samples::Samples;
 use super::steps::{ChangePlan, Step, TouchPlan};
-use super::touch::{Hands, histogram};
+use super::touch::Hands;
 use super::world::{Clock, Meeting, World};
-use super::{Io, OpTimes};
 use crate::machine::Ordering;
-use crate::workload::Loops;
+use crate::workload::{Action, Loops};
 
 /// Touches between two looks at the clock.
 const TOUCHES_PER_CHECK: u64 = 64;
@@ -34,7 +34,10 @@ pub(super) struct Worker<'a, W: World> {
     pub shared: &'a Shared<W>,
     pub thread: usize,
     pub hands: Hands<W>,
-    pub io: Io,
+    /// Sleeps that stood for I/O.
+    pub io: Samples,
+    /// Nanoseconds of sleep that were asked for.
+    pub io_asked_ns: u64,
     pub strayed: u64,
     /// Touches that it may still make.
     pub touches_left: u64,
@@ -43,7 +46,8 @@ pub(super) struct Worker<'a, W: World> {
     /// Time and faults so far, at each look at the clock in this leg.
     pub checks: Vec<(u64, u64)>,
     checks_max: usize,
-    pub ops: OpTimes,
+    /// Times of operations of writers, by [`Action::NAMES`].
+    pub ops: [Samples; Action::NAMES.len()],
 }
 
 impl<'a, W: World> Worker<'a, W> {
@@ -63,21 +67,23 @@ impl<'a, W: World> Worker<'a, W> {
             shared,
             thread,
             hands: Hands::new(shared, thread, core),
-            io: Io { achieved_ns: histogram(), asked_ns: 0 },
+            io: Samples::new::<W>(),
+            io_asked_ns: 0,
             strayed: 0,
             touches_left: u64::MAX,
             faults_end: u64::MAX,
             checks: Vec::with_capacity(checks_max + 2),
             checks_max,
-            ops: Default::default(),
+            ops: samples_of_ops::<W>(phases),
         }
     }
 
     /// Forgets what was counted in the warm-up.
     pub fn forget(&mut self) {
         self.hands.forget();
-        self.io = Io { achieved_ns: histogram(), asked_ns: 0 };
-        self.ops = Default::default();
+        self.io.forget();
+        self.io_asked_ns = 0;
+        self.ops.iter_mut().for_each(Samples::forget);
         self.strayed = 0;
     }
 
@@ -163,7 +169,7 @@ impl<'a, W: World> Worker<'a, W> {
         let end = clock.end();
         if done {
             let ns = clock.delta_ns(start, end) as u64;
-            self.ops[change.action].get_or_insert_with(histogram).saturating_record(ns.max(1));
+            self.ops[change.action].record(ns);
         }
         leg.now = end;
         self.check();
@@ -173,9 +179,9 @@ impl<'a, W: World> Worker<'a, W> {
     pub fn take_io(&mut self) {
         let slept = &mut self.hands.core.io;
         for ns in slept.achieved_ns.drain(..) {
-            self.io.achieved_ns.saturating_record(ns.max(1));
+            self.io.record(ns);
         }
-        self.io.asked_ns += std::mem::take(&mut slept.asked_ns);
+        self.io_asked_ns += std::mem::take(&mut slept.asked_ns);
     }
 
     /// Whether it has had all that it may.
@@ -208,4 +214,15 @@ impl<'a, W: World> Worker<'a, W> {
         let share = (time - from) as f64 / (to - from) as f64;
         faults(after - 1) + share * (faults(after) - faults(after - 1))
     }
+}
+
+/// Ready for the operations that these phases have, so that none allocates.
+fn samples_of_ops<W: World>(phases: &[Vec<Step>]) -> [Samples; Action::NAMES.len()] {
+    let mut ops: [Samples; Action::NAMES.len()] = Default::default();
+    for step in phases.iter().flatten() {
+        if let Step::Change(change) = step {
+            ops[change.action] = Samples::new::<W>();
+        }
+    }
+    ops
 }

@@ -10,6 +10,8 @@ pub trait World: Machine {
     type Clock: Clock;
     /// Where threads meet.
     type Gate: Meeting;
+    /// Whether to allocate while threads storm costs them nothing.
+    const ALLOCATES_FREELY: bool = false;
 
     /// Stops or resumes recording, and in the model charging: a reset is no part of a
     /// storm.

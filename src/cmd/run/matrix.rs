@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 
 use anyhow::anyhow;
 
+use super::variations::variations;
 use crate::cli::{self, RunArgs};
 use crate::cmd::error::CommandError;
 use crate::host::placement::place;
 use crate::host::topology::Topology;
 use crate::machines::vary::Settings;
-use crate::run::{Body, Key, THINK, World};
+use crate::run::{Body, Key, World};
 use crate::storm::plan::{needs, total_threads};
 use crate::strategy::Entry;
 use crate::workload::units::approximate_size;
-use crate::workload::{Op, PAGE_BYTES, Until, Workload, digest};
+use crate::workload::{PAGE_BYTES, Until, Workload, digest};
 
 /// Everything that is to be run on the host.
 #[derive(Default)]
@@ -72,7 +73,7 @@ impl Matrix {
         let mut matrix = Matrix { groups: Vec::new(), frames: 0, memory_bytes: 0 };
         let mut metadata_bytes = 0;
         let workloads = workloads.into_iter().map(|workload| as_run(workload, args));
-        for (workload, think) in workloads.flat_map(|workload| thinking(workload, args)) {
+        for (workload, vary) in workloads.flat_map(|workload| variations(workload, args)) {
             let digest = digest(&workload);
             for &threads in &threads {
                 let needs = needs(&workload, threads, workload.until);
@@ -87,7 +88,7 @@ impl Matrix {
                         matrix.frames = matrix.frames.max(needs.frames);
                     }
                     let key = key(args, &workload, &digest, machine, total, real_body);
-                    let key = Key { vary: think.clone(), ..key };
+                    let key = Key { vary: vary.clone(), ..key };
                     matrix.groups.push(Group {
                         cells: cells(&workload, strategies, &key),
                         workload: workload.clone(),
@@ -183,24 +184,6 @@ fn as_run(mut workload: Workload, args: &RunArgs) -> Workload {
         workload.warmup_ns = ns;
     }
     workload
-}
-
-/// The workload for each think time that is asked for, with what is varied by that.
-pub(super) fn thinking(
-    workload: Workload,
-    args: &RunArgs,
-) -> impl Iterator<Item = (Workload, Settings)> {
-    args.think_ns().into_iter().map(move |think_ns| {
-        let mut workload = workload.clone();
-        let Some(think_ns) = think_ns else { return (workload, Settings::new()) };
-        let phases = workload.groups.iter_mut().flat_map(|group| &mut group.phases);
-        for op in phases.flat_map(|phase| &mut phase.ops) {
-            if let Op::Touch(touch) = op {
-                touch.think_ns = think_ns;
-            }
-        }
-        (workload, [(THINK.to_owned(), think_ns as f64)].into())
-    })
 }
 
 /// The key of a group's cells, without their strategies.
@@ -330,23 +313,6 @@ mod tests {
     fn frames_are_for_bodies_only() {
         assert_eq!(matrix("--threads 1 --body none").frames, 0);
         assert!(matrix("--threads 1").frames >= 1 << 18);
-    }
-
-    #[test]
-    fn think_times_are_groups_of_their_own() {
-        let matrix = matrix("--threads 1 --body none --vary think=10us,0ns");
-        let of = |group: &Group| {
-            let Op::Touch(touch) = &group.workload.groups[0].phases[0].ops[0] else {
-                panic!("the workload only touches")
-            };
-            (touch.think_ns, group.cells[0].key.vary[THINK])
-        };
-        let found: Vec<_> = matrix.groups.iter().map(of).collect();
-        assert_eq!(found, [(0, 0.0), (10_000, 10_000.0)]);
-        let digest = |group: &Group| group.cells[0].key.workload_digest.clone();
-        assert_ne!(digest(&matrix.groups[0]), digest(&matrix.groups[1]));
-        let twin = matrix.groups[1].cells.last().unwrap();
-        assert!(twin.key.is_aa_twin() && twin.key.vary[THINK] == 10_000.0);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod progress;
 mod provenance;
 mod storms;
 mod sweep;
+mod variations;
 mod warnings;
 
 use std::io;
@@ -61,6 +62,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
     }
     let strategies = names::strategies(&args.strategy)?;
     let workloads = workloads(args, &facts)?;
+    variations::check(&workloads, args)?;
     let names: Vec<String> = workloads.iter().map(|workload| workload.name.clone()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let of_model = sweep::workloads(args, workloads.clone());

@@ -9,7 +9,8 @@ use anyhow::anyhow;
 use rayon::prelude::*;
 
 use super::collect::Collected;
-use super::matrix::{key, thinking};
+use super::matrix::key;
+use super::variations::variations;
 use crate::cli::{self, RunArgs};
 use crate::cmd::error::CommandError;
 use crate::host::interrupt::Interrupt;
@@ -61,7 +62,7 @@ pub(super) fn workloads(args: &RunArgs, workloads: Vec<Workload>) -> Vec<(Worklo
         };
         workload
     };
-    workloads.into_iter().flat_map(|workload| thinking(of_model(workload), args)).collect()
+    workloads.into_iter().flat_map(|workload| variations(of_model(workload), args)).collect()
 }
 
 /// Lays out all cells: machine by machine, workload by workload, few threads before many.
@@ -79,11 +80,13 @@ pub(super) fn points<'a>(
     let combinations = combinations(&args.machine_vary());
     let mut points = Vec::new();
     for machine in machines {
-        for (workload, think) in workloads {
+        for (workload, settings) in workloads {
             let digest = digest(workload);
-            for threads in thread_counts(args, machine) {
+            for threads in thread_counts(args, machine, workload) {
                 let total = total_threads(workload, threads);
-                let places = places(machine, &args.placement, total)?;
+                let crowded = crowded(machine, threads, total);
+                let placed = if crowded.is_some() { threads } else { total };
+                let places = places(machine, &args.placement, placed)?;
                 for (vary, &real_body) in
                     combinations.iter().flat_map(|vary| bodies.iter().map(move |body| (vary, body)))
                 {
@@ -91,12 +94,12 @@ pub(super) fn points<'a>(
                     let key = Key {
                         world: World::Model,
                         machine_digest: Some(machine.digest()),
-                        vary: vary.iter().chain(think).map(|(k, v)| (k.clone(), *v)).collect(),
+                        vary: vary.iter().chain(settings).map(|(k, v)| (k.clone(), *v)).collect(),
                         ..key
                     };
                     points.extend(strategies.iter().map(|&entry| Point {
                         key: of_strategy(&key, entry),
-                        refused: (entry.refuses)(workload),
+                        refused: (entry.refuses)(workload).or_else(|| crowded.clone()),
                         entry,
                         workload,
                         machine: varied(&machine.parameters, vary),
@@ -118,12 +121,26 @@ fn of_strategy(key: &Key, entry: &Entry) -> Key {
     Key { strategy: strategy.to_owned(), variant, ..key.clone() }
 }
 
-/// As asked; else doublings up to what the machine has.
-fn thread_counts(args: &RunArgs, machine: &Machine) -> BTreeSet<usize> {
+/// Why a storm is skipped whose threads fit the machine, but not with those that the workload
+/// adds: a sweep over many workloads asks for the same counts of all.
+fn crowded(machine: &Machine, threads: usize, total: usize) -> Option<String> {
+    let all = machine.parameters.shape.hardware_threads();
+    (threads <= all && total > all).then(|| {
+        let added = total - threads;
+        format!(
+            "{threads} threads and the workload's own {added} do not fit {all} hardware threads"
+        )
+    })
+}
+
+/// As asked; else doublings up to what the machine has beside the workload's own threads.
+fn thread_counts(args: &RunArgs, machine: &Machine, workload: &Workload) -> BTreeSet<usize> {
     if let Some(list) = &args.threads {
         return list.as_slice().iter().copied().collect();
     }
-    let all = machine.parameters.shape.hardware_threads().min(THREADS_MAX);
+    let hardware = machine.parameters.shape.hardware_threads();
+    let fits = |threads: &usize| total_threads(workload, *threads) <= hardware;
+    let all = (1..=hardware.min(THREADS_MAX)).rev().find(fits).unwrap_or(1);
     let doublings = std::iter::successors(Some(1), |threads| Some(threads * 2));
     doublings.take_while(|threads| *threads < all).chain([all]).collect()
 }
