@@ -36,6 +36,10 @@ fn operations_on_all_pieces<S: Strategy<Host>>() {
         memcg_depth: 1,
         rss: true,
         pgtables_bytes: true,
+        // So low that much is told, which the books look at.
+        stat_threshold: Some(3),
+        no_zone_lock: false,
+        no_pmd_lock: false,
         split_pmd_locks: true,
         frames: 64,
         tables: 64,

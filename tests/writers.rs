@@ -5,6 +5,7 @@ use faultstorm::host::affinity;
 use faultstorm::host::clock::Clock;
 use faultstorm::machine::model::Place;
 use faultstorm::machines::Machine;
+use faultstorm::mm::GraceCosts;
 use faultstorm::mm::fault::Kind;
 use faultstorm::mm::frames::Arena;
 use faultstorm::storm::{ModelSpec, Recording, Spec, Storm, plan};
@@ -143,6 +144,8 @@ fn munmap_and_mmap_take_pieces_away() {
     everywhere(&text, 3, |name, storm| {
         assert!(done(storm, "munmap") > 0 && done(storm, "mmap") > 0, "{name}");
         assert_eq!(storm.counts.oom, 0, "{name}");
+        let worked = |costs: GraceCosts| costs.wakeups > 0 && costs.looks > costs.put_off;
+        assert_eq!(storm.grace_periods.map(worked), name.starts_with("srcu").then_some(true));
     });
 }
 

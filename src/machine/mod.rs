@@ -105,6 +105,13 @@ pub trait Machine: Sized + Send + Sync + 'static {
     /// Private work: charged by a model; on real cores the work itself takes the
     /// time, except [`Work::ThinkNs`], which is spent here.
     fn work(work: Work);
+    /// Does `what`, which waits for nobody, as if it took no time and touched no line, where
+    /// the world charges for both; the lines are touched in no other way. Elsewhere it costs
+    /// what it costs.
+    #[inline(always)]
+    fn for_nothing<R>(what: impl FnOnce() -> R) -> R {
+        what()
+    }
     /// One step of a spin that ends by itself.
     fn relax();
     /// Sleeps, without holding the core.

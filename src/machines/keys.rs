@@ -1,6 +1,7 @@
 //! Every number of a machine file: the one table of them.
 
-use crate::machine::model::{Arbitration, FarAtomics, Latencies, Parameters, Ps, Shape, WorkTimes};
+use crate::machine::model::{Arbitration, FarAtomics, Latencies, Parameters, Ps, Shape};
+use crate::machine::model::{ShootdownTimes, WorkTimes};
 use std::fmt;
 
 /// A number of a machine file.
@@ -99,6 +100,7 @@ pub(super) const NOTHING: Parameters = Parameters {
     hoist_loads: false,
     merge_own_requests: true,
     memory_bytes_per_us: 0,
+    shootdown: ShootdownTimes { round_trip_ps: 0, each_ps: 0, interrupted_ps: 0 },
     work: WorkTimes {
         trap_ps: 0,
         read_section_ps: 0,
@@ -350,6 +352,33 @@ static FAR_ATOMICS: [Key; 2] = [
     ),
 ];
 
+static SHOOTDOWN: [Key; 3] = [
+    key(
+        "shootdown",
+        "round-trip-ns",
+        Range::Number(0.0, 1_000_000.0),
+        Need::Always,
+        |p, ns| p.shootdown.round_trip_ps = ps(ns),
+        "from the first interrupt to the last answer, beside what each core adds",
+    ),
+    key(
+        "shootdown",
+        "each-ns",
+        Range::Number(0.0, 1_000_000.0),
+        Need::Always,
+        |p, ns| p.shootdown.each_ps = ps(ns),
+        "for each core that is interrupted, at the one that interrupts",
+    ),
+    key(
+        "shootdown",
+        "interrupted-ns",
+        Range::Number(0.0, 1_000_000.0),
+        Need::Always,
+        |p, ns| p.shootdown.interrupted_ps = ps(ns),
+        "what a core loses that is interrupted",
+    ),
+];
+
 static WORK: [Key; 8] = [
     key(
         "work",
@@ -431,5 +460,6 @@ pub fn keys() -> impl Iterator<Item = &'static Key> + Clone {
         .chain(&MEMORY)
         .chain(&LINE)
         .chain(&FAR_ATOMICS)
+        .chain(&SHOOTDOWN)
         .chain(&WORK)
 }

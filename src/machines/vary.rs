@@ -29,7 +29,7 @@ fn scale_row(row: &mut Latencies, factor: f64) {
 }
 
 /// All that can be varied.
-pub static KNOBS: [Knob; 13] = [
+pub static KNOBS: [Knob; 16] = [
     Knob {
         name: "wrM",
         about: "write-modified-ns, times",
@@ -71,6 +71,24 @@ pub static KNOBS: [Knob; 13] = [
         about: "invalidate-each-ns, times",
         range: FACTOR,
         set: |p, f| scale(&mut p.invalidate_each_ps, f),
+    },
+    Knob {
+        name: "ipi",
+        about: "round-trip-ns of a shootdown, times",
+        range: FACTOR,
+        set: |p, f| scale(&mut p.shootdown.round_trip_ps, f),
+    },
+    Knob {
+        name: "ipi1",
+        about: "each-ns of a shootdown, times",
+        range: FACTOR,
+        set: |p, f| scale(&mut p.shootdown.each_ps, f),
+    },
+    Knob {
+        name: "ipi_lost",
+        about: "interrupted-ns of a shootdown, times",
+        range: FACTOR,
+        set: |p, f| scale(&mut p.shootdown.interrupted_ps, f),
     },
     Knob {
         name: "trap",
@@ -187,6 +205,9 @@ mod tests {
         let last = varied(&machine, &all[5]);
         assert_eq!((last.upgrade.0[2], last.reuse_k), (machine.upgrade.0[2] * 2, 4));
         assert_eq!(varied(&machine, &combinations(&[])[0]), machine);
+        let shootdown = combinations(&["ipi1=2".parse().unwrap(), "ipi=0".parse().unwrap()]);
+        let shootdown = varied(&machine, &shootdown[0]).shootdown;
+        assert_eq!((shootdown.round_trip_ps, shootdown.each_ps), (0, 400_000));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::frames::{ANON, flag as frames};
 use super::page_cache::File;
 use super::page_table::TableId;
 use super::vma::{VmaFields, flag};
+use super::vmstat::Item;
 use super::wait::file_stamp;
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
@@ -85,6 +86,9 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         equal(format_args!("free VMAs"), self.vmas.pool.free(), "VMAs", self.vmas.pool.slots())?;
         equal(format_args!("folios on LRU lists"), self.lru.size(), "expected", 0)?;
         self.check_charges()?;
+        if self.frames.zones.stat.is_on() {
+            self.compare_statistics(vec![[0; Item::ALL.len()]; self.frames.zones.nodes()])?;
+        }
         equal(format_args!("free tree nodes"), nodes_free, "tree nodes", nodes)?;
         equal(format_args!("rss in pages"), self.rss.pages(), "present ptes", 0)
     }
@@ -258,7 +262,61 @@ impl<M: Machine, L: Layout> Mm<M, L> {
             false => (1..cached.len()).map(check).sum::<Result<_, String>>()?,
         };
         equal(format_args!("frames not free"), self.used(), "frames with a reference", live)?;
-        self.check_lists(live as u64)
+        self.check_lists(live as u64)?;
+        self.check_statistics(census, &cached)
+    }
+
+    /// Zones and nodes have counted what there is.
+    fn check_statistics(&self, census: &Census, cached: &[u64]) -> Result<(), String> {
+        let zones = &self.frames.zones;
+        if !zones.stat.is_on() {
+            return Ok(());
+        }
+        let mut expected = vec![[0_i64; Item::ALL.len()]; zones.nodes()];
+        for (number, cached) in cached.iter().enumerate().skip(1) {
+            let (frame, maps) = (Pfn(number as u32), census.maps[number]);
+            let anon = self.frames.folio(frame).mapping().load(Ordering::Relaxed) == ANON;
+            let item = if anon { Item::AnonMapped } else { Item::FileMapped };
+            let of_node = &mut expected[zones.node_of(frame)];
+            of_node[item as usize] += i64::from(maps > 0);
+            of_node[Item::FilePages as usize] += *cached as i64;
+        }
+        // Tables are of no node here: each is counted on that of who took or freed it.
+        let tables: i64 = (0..zones.nodes()).map(|n| zones.stat.of_node(n, Item::PageTable)).sum();
+        equal(format_args!("NR_PAGETABLE"), tables, "tables in the tree", census.tables as i64)?;
+        self.compare_statistics(expected)
+    }
+
+    /// Compares with what is expected, of which lists and zones say the rest.
+    fn compare_statistics(&self, mut expected: Vec<[i64; Item::ALL.len()]>) -> Result<(), String> {
+        let zones = &self.frames.zones;
+        for (node, expected) in expected.iter_mut().enumerate() {
+            let [anon, file] = if self.lru.is_on() { self.lru.sizes_of(node) } else { [0; 2] };
+            for (item, value) in [
+                (Item::FreePages, zones.free_of(node) as i64),
+                (Item::ZoneInactiveAnon, anon as i64),
+                (Item::InactiveAnon, anon as i64),
+                (Item::ZoneInactiveFile, file as i64),
+                (Item::InactiveFile, file as i64),
+                (Item::PageTable, zones.stat.of_node(node, Item::PageTable)),
+            ] {
+                expected[item as usize] = value;
+            }
+            for item in Item::ALL {
+                let name = format_args!("{item:?} of node {node}");
+                equal(name, zones.stat.of_node(node, item), "counted", expected[item as usize])?;
+            }
+        }
+        for item in Item::ALL {
+            let sum = expected.iter().map(|of_node| of_node[item as usize]).sum();
+            equal(
+                format_args!("{item:?} of all nodes"),
+                zones.stat.of_all(item),
+                "their sum",
+                sum,
+            )?;
+        }
+        Ok(())
     }
 
     /// Frames that are in no zone.

@@ -1,6 +1,5 @@
 //! What a core has to itself while it faults.
 
-use super::Mm;
 use super::addr::Pfn;
 use super::fault::{Fallback, Stop};
 use super::memcg::Stock;
@@ -11,7 +10,8 @@ use super::tlb::{StaleUse, Tlb};
 use super::vma::VmaId;
 use super::wait::Wait;
 use super::zones::PageLists;
-use crate::machine::{Machine, Ordering};
+use super::{GraceCosts, Mm};
+use crate::machine::Machine;
 use crate::mm::layout::Layout;
 use crate::sync::rcu::{RcuReader, ReadSection};
 use std::sync::Arc;
@@ -63,6 +63,8 @@ pub struct Core<M: Machine> {
     pub(super) stale_use: Option<StaleUse>,
     /// Shootdowns that this core has asked for.
     pub shootdowns: Shootdowns,
+    /// What this core has had to do with grace periods of SRCU.
+    pub grace_periods: GraceCosts,
 }
 
 /// Shootdowns that were asked for.
@@ -107,13 +109,16 @@ impl<M: Machine> Core<M> {
             tlb: Tlb::new(),
             stale_use: None,
             shootdowns: Shootdowns::default(),
+            grace_periods: GraceCosts::default(),
         }
     }
 
     /// Fills the batches of frames, counted pages, charged pages and folios in part, by
     /// `draw`, so that those of cores that do the same do not turn over together.
     pub fn stagger<L: Layout>(&mut self, mm: &Mm<M, L>, draw: u64) {
-        self.frames.stagger(&mm.frames.zones, &mm.waiters, draw as u16 as usize);
+        let zones = &mm.frames.zones;
+        self.frames.stagger(zones, &mm.waiters, draw as u16 as usize);
+        self.frames.stat.stagger(&zones.stat, zones.node_of_core(M::core()), draw);
         self.stock.stagger(&mm.memcg, draw >> 16 & 0xffff);
         self.lru_full = 1 + (draw >> 32) as u16 as usize % L::MM.lru_batch;
         self.rss.stagger(&mm.rss, draw >> 48);
@@ -149,11 +154,13 @@ impl<M: Machine> Core<M> {
     pub fn take_table<L: Layout>(&mut self, mm: &Mm<M, L>) -> Option<TableId> {
         let table = self.tables.take(&mm.tables.pool, &mm.waiters).map(TableId)?;
         mm.tables.get(table).revive();
+        self.count_tables(mm, 1);
         Some(table)
     }
 
     /// Gives back a table that was never installed, or that no core can still see.
     pub fn give_table<L: Layout>(&mut self, mm: &Mm<M, L>, table: TableId) {
+        self.count_tables(mm, -1);
         self.tables.give(&mm.tables.pool, &mm.waiters, table.0);
     }
 
@@ -206,8 +213,8 @@ impl<M: Machine> Core<M> {
 
     /// The child of this core's last fork exits.
     pub fn end_child<L: Layout>(&mut self, mm: &Mm<M, L>) {
-        for frame in &self.child {
-            mm.frames.folio(*frame).mapcount().fetch_sub(1, Ordering::Relaxed);
+        for at in 0..self.child.len() {
+            self.unmap_page(mm, self.child[at]);
         }
         self.put_folios(mm, |core| &mut core.child);
     }
@@ -240,6 +247,7 @@ impl<M: Machine> Core<M> {
     /// lock.
     pub fn free_table<L: Layout>(&mut self, mm: &Mm<M, L>, table: TableId) {
         let (tables, waiters) = (Arc::clone(&mm.tables), Arc::clone(&mm.waiters));
+        self.count_tables(mm, -1);
         mm.backlog.add();
         self.rcu.writer_section().defer(move || tables.free_deferred(&waiters, table));
     }
@@ -267,5 +275,6 @@ impl<M: Machine> Core<M> {
         self.frames.retire(&mm.frames.zones, &mm.waiters);
         self.tables.retire(&mm.tables.pool, &mm.waiters);
         self.rss.fold(&mm.rss, &mm.waiters);
+        self.frames.stat.retire(&mm.frames.zones.stat);
     }
 }

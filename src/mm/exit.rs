@@ -4,6 +4,7 @@
 use super::hooks::Hooks;
 use super::vma::VmaFields;
 use super::vma_tree::Edit;
+use super::vmstat::Item;
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
 use crate::mm::layout::Layout;
@@ -54,6 +55,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
             file.for_each_cached(|index, frame| cached.push((index, frame)));
             for (index, frame) in cached {
                 file.remove(index, &self.waiters);
+                core.count(self, frame, Item::FilePages, -1);
                 core.put_folio(self, frame);
             }
         }

@@ -202,7 +202,7 @@ impl<M: Machine> Frames<M> {
         let folios = slots(count, |_| Folio(M::Line::new(&FOLIO, [0; LINE_WORDS])));
         let counted = if M::HAS_TLB { count } else { 0 };
         let generations = (0..counted).map(|_| AtomicU32::new(0)).collect();
-        let zones = Zones::new(1, count as u32, &config.nodes);
+        let zones = Zones::new(1, count as u32, config);
         let source_may_change = config.source_may_change;
         Self { folios, zones, arena, body, source_may_change, generations }
     }

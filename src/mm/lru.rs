@@ -10,6 +10,7 @@
 
 use super::addr::Pfn;
 use super::frames::{Frames, flag};
+use super::vmstat::{Differentials, Item};
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
 use crate::sync::spinlock::{LockWords, SpinGuard, SpinLock, Waiters};
 
@@ -125,16 +126,25 @@ impl<M: Machine> Lru<M> {
         !self.0.is_empty()
     }
 
-    /// Starts to change lists.
-    pub fn edit<'a>(&'a self, frames: &'a Frames<M>, waiters: &'a Waiters<M>) -> Edit<'a, M> {
-        Edit { lru: self, frames, waiters, held: None, moved: 0 }
+    /// Starts to change lists, by a core that counts in `stat`.
+    pub fn edit<'a>(
+        &'a self,
+        frames: &'a Frames<M>,
+        waiters: &'a Waiters<M>,
+        stat: &'a mut Differentials,
+    ) -> Edit<'a, M> {
+        Edit { lru: self, frames, waiters, stat, held: None, moved: 0 }
     }
 
     /// Folios on all lists by their sizes.
     pub fn size(&self) -> u64 {
+        (0..self.0.len()).flat_map(|node| self.sizes_of(node)).sum()
+    }
+
+    /// Sizes of a node's lists: anonymous folios, those of files.
+    pub fn sizes_of(&self, node: usize) -> [u64; 2] {
         let words = [List::InactiveAnon, List::InactiveFile].map(|list| list as usize);
-        let size = |of: &Lruvec<M>| words.map(|word| of.sizes.load(word, Ordering::Relaxed));
-        self.0.iter().flat_map(size).sum()
+        words.map(|word| self.0[node].sizes.load(word, Ordering::Relaxed))
     }
 
     /// Calls `on` with every folio on a list, and the node that the list is of. Nobody
@@ -158,6 +168,7 @@ pub struct Edit<'a, M: Machine> {
     lru: &'a Lru<M>,
     frames: &'a Frames<M>,
     waiters: &'a Waiters<M>,
+    stat: &'a mut Differentials,
     held: Option<(usize, SpinGuard<'a, M>)>,
     moved: usize,
 }
@@ -177,11 +188,24 @@ impl<'a, M: Machine> Edit<'a, M> {
         lruvec
     }
 
+    /// The size of a list, as zone and node count it (`__update_lru_size`).
+    fn count(&mut self, frame: Pfn, list: List, folios: i64) {
+        let (zones, node) = (&self.frames.zones, self.frames.zones.node_of(frame));
+        let (of_node, of_zone) = match list {
+            List::InactiveAnon => (Item::InactiveAnon, Item::ZoneInactiveAnon),
+            List::InactiveFile => (Item::InactiveFile, Item::ZoneInactiveFile),
+        };
+        self.stat.add(&zones.stat, node, of_node, folios);
+        self.stat.add(&zones.stat, node, of_zone, folios);
+    }
+
     /// Puts a folio on its list. Some reference of it is held.
     pub fn add(&mut self, frame: Pfn) {
         let flags = self.frames.folio(frame).flags();
         let lruvec = self.lock(frame);
-        lruvec.add(self.frames, List::of(flags.load(Ordering::Relaxed)), frame);
+        let list = List::of(flags.load(Ordering::Relaxed));
+        self.count(frame, list, 1);
+        lruvec.add(self.frames, list, frame);
         flags.fetch_or(flag::LRU, Ordering::Relaxed);
     }
 
@@ -192,7 +216,9 @@ impl<'a, M: Machine> Edit<'a, M> {
         if now & flag::LRU == 0 {
             return;
         }
-        self.lock(frame).remove(self.frames, List::of(now), frame);
+        let (lruvec, list) = (self.lock(frame), List::of(now));
+        lruvec.remove(self.frames, list, frame);
+        self.count(frame, list, -1);
         // Nobody else looks at them.
         flags.store(now & !flag::LRU, Ordering::Relaxed);
         self.moved += 1;
@@ -213,7 +239,7 @@ mod tests {
     fn folios_are_first_in_the_lruvec_of_their_node_until_they_are_taken_out() {
         let config = Config { cores: 2, nodes: [0, 1].into(), frames: 9, ..Config::default() };
         let frames = Frames::<Host>::new(Arena::new(9).expect("36 KiB can be had"), &config);
-        let (lru, waiters) = (Lru::new(2), Waiters::new(2));
+        let (lru, waiters, mut stat) = (Lru::new(2), Waiters::new(2), Differentials::new(2));
         let listed = || {
             let mut listed = Vec::new();
             lru.for_each(&frames, |node, frame| listed.push((node, frame.0)));
@@ -222,11 +248,11 @@ mod tests {
         for frame in 1..9 {
             let (mapping, flags) = if frame % 2 == 0 { (ANON, flag::SWAPBACKED) } else { (1, 0) };
             frames.folio(Pfn(frame)).init(mapping, 0, flags);
-            lru.edit(&frames, &waiters).add(Pfn(frame));
+            lru.edit(&frames, &waiters, &mut stat).add(Pfn(frame));
         }
         let all = [(0, 4), (0, 2), (0, 3), (0, 1), (1, 8), (1, 6), (1, 7), (1, 5)];
         assert_eq!((listed(), lru.size()), (all.to_vec(), 8));
-        let mut edit = lru.edit(&frames, &waiters);
+        let mut edit = lru.edit(&frames, &waiters, &mut stat);
         [4, 1, 6, 6].into_iter().for_each(|frame| edit.remove(Pfn(frame)));
         drop(edit);
         assert_eq!((listed(), lru.size()), (vec![(0, 2), (0, 3), (1, 8), (1, 7), (1, 5)], 5));

@@ -35,6 +35,7 @@ mod tlb;
 mod translate;
 pub mod vma;
 pub mod vma_tree;
+pub mod vmstat;
 mod wait;
 pub mod writer;
 mod zap;
@@ -43,6 +44,7 @@ pub mod zones;
 pub use self::core::{Attempts, Core, Shootdowns};
 pub use self::placed::Placed;
 pub use self::translate::Trap;
+pub use crate::sync::grace_costs::GraceCosts;
 
 use self::addr::{Level, PAGE_BYTES, Vaddr};
 use self::backlog::Backlog;
@@ -51,7 +53,7 @@ use self::layout::{Field, Layout};
 use self::lru::Lru;
 use self::memcg::Memcg;
 use self::page_cache::File;
-use self::page_table::{TableId, Tables};
+use self::page_table::{Table, TableId, Tables};
 use self::rmap::Rmap;
 use self::rss::Rss;
 use self::vma::{Vma, VmaFields, VmaId, VmaRef, Vmas};
@@ -80,6 +82,14 @@ pub struct Config {
     pub rss: bool,
     /// Whether its page tables are.
     pub pgtables_bytes: bool,
+    /// Pages that a core counts for itself before it tells its zone or node; none: zones and
+    /// nodes count nothing.
+    pub stat_threshold: Option<u64>,
+    /// Whether what zones keep under their locks costs nothing; only a model can do that.
+    pub no_zone_lock: bool,
+    /// Whether page tables are installed without a lock, by a compare-exchange: where no writer
+    /// frees any.
+    pub no_pmd_lock: bool,
     /// Whether each pmd table has a lock of its own, else it is `page_table_lock`.
     pub split_pmd_locks: bool,
     /// Frames, the zero page included.
@@ -126,7 +136,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         let lines = L::MM.lines.map(|name| M::Line::new(name, [0; LINE_WORDS]));
         let waiters = Arc::new(Waiters::new(config.cores));
         let backlog = Arc::<Backlog>::default();
-        let tables = Tables::new(config.tables, Arc::clone(&backlog));
+        let tables = Tables::new(config.tables, !config.no_zone_lock, Arc::clone(&backlog));
         let rmap = |_: &File<M>| Rmap::new(Arc::clone(&waiters), config.cores, config.vmas);
         let rmaps = files.iter().map(rmap).collect();
         let top = TableId(tables.pool.take(&waiters).expect("a space has a table at least"));
@@ -208,9 +218,9 @@ impl<M: Machine, L: Layout> Mm<M, L> {
 
     /// The lock of the entries of a table that points to tables: pmd lock in the pmd table
     /// itself where those are split, above it one lock for the space.
-    fn lock_of_entries(&self, table: TableId, level: Level) -> SpinGuard<'_, M> {
+    fn lock_of_entries<'a>(&'a self, table: &'a Table<M>, level: Level) -> SpinGuard<'a, M> {
         match level {
-            Level::Pmd if self.config.split_pmd_locks => self.tables.get(table).lock(&self.waiters),
+            Level::Pmd if self.config.split_pmd_locks => table.lock(&self.waiters),
             _ => self.page_table_lock().lock(&self.waiters),
         }
     }

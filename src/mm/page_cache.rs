@@ -110,7 +110,7 @@ impl<M: Machine> File<M> {
             wait: zero(&WAIT),
             table: WaitTable::new(cores),
             nodes,
-            pool: Pool::new(&NODES, 0, capacity as u32),
+            pool: Pool::new(&NODES, 0, capacity as u32, true),
             height,
             io_ns: io_ns.into(),
         };

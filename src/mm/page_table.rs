@@ -114,10 +114,10 @@ pub struct Tables<M: Machine> {
 }
 
 impl<M: Machine> Tables<M> {
-    /// `count` tables.
-    pub fn new(count: u32, backlog: Arc<Backlog>) -> Self {
+    /// `count` tables; `is_charged`: see [`Pool::new`].
+    pub fn new(count: u32, is_charged: bool, backlog: Arc<Backlog>) -> Self {
         let slots = slots(count as usize, |_| Table::new());
-        Self { slots, pool: Pool::new(&POOL, 0, count), backlog }
+        Self { slots, pool: Pool::new(&POOL, 0, count, is_charged), backlog }
     }
 
     /// Makes a table a free one that waited for walkers to leave; whoever still locks it

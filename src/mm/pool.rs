@@ -23,18 +23,29 @@ pub struct Pool<M: Machine> {
     line: M::Line,
     free: Locked<Vec<u32>>,
     slots: usize,
+    /// Whether what is done here costs anything.
+    is_charged: bool,
 }
 
 impl<M: Machine> Pool<M> {
-    /// All of `slots` but the first `reserved`, lowest on top.
-    pub fn new(name: &'static LineName, reserved: u32, slots: u32) -> Self {
+    /// All of `slots` but the first `reserved`, lowest on top. Where it is not `is_charged`, a
+    /// world that can charges nothing for it.
+    pub fn new(name: &'static LineName, reserved: u32, slots: u32, is_charged: bool) -> Self {
         let free: Vec<u32> = (reserved..slots).rev().collect();
         let mut words = [0; LINE_WORDS];
         words[FREE] = free.len() as u64;
-        Self { line: M::Line::new(name, words), slots: free.len(), free: Locked::new(free) }
+        let line = M::Line::new(name, words);
+        Self { line, slots: free.len(), free: Locked::new(free), is_charged }
     }
 
     fn with<R>(&self, waiters: &Waiters<M>, on: impl FnOnce(&mut Vec<u32>) -> R) -> R {
+        if self.is_charged {
+            return self.with_locked(waiters, on);
+        }
+        M::for_nothing(|| self.with_locked(waiters, on))
+    }
+
+    fn with_locked<R>(&self, waiters: &Waiters<M>, on: impl FnOnce(&mut Vec<u32>) -> R) -> R {
         // SAFETY: `free` belongs to this pool, whose lock words never change and are
         // locked here alone.
         let mut free = unsafe { self.free.lock::<M>(&self.line, LOCK, waiters) };
@@ -126,7 +137,7 @@ mod tests {
 
     #[test]
     fn every_slot_comes_back() {
-        let pool = Pool::<Host>::new(&NAME, 1, 1001);
+        let pool = Pool::<Host>::new(&NAME, 1, 1001, true);
         let waiters = Waiters::new(1);
         let mut cache = Cache::new(TABLE_BATCH);
         let mut taken: Vec<u32> = std::iter::from_fn(|| cache.take(&pool, &waiters)).collect();

@@ -3,6 +3,7 @@
 use super::frames::flag;
 use super::layout::Layout;
 use super::page_cache::PageState;
+use super::vmstat::Item;
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
 
@@ -33,6 +34,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         self.frames.folio(frame).init(file.mapping(), index, flags);
         self.write_file_content(number, index, frame);
         assert!(file.insert(index, frame, &self.waiters), "a page is cached once");
+        core.count(self, frame, Item::FilePages, 1);
         core.add_to_lru(self, frame);
     }
 }

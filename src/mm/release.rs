@@ -2,9 +2,11 @@
 //! reference taken off, uncharged and freed.
 
 use super::addr::Pfn;
+use super::frames::ANON;
 use super::layout::Layout;
+use super::vmstat::Item;
 use super::{Core, Mm};
-use crate::machine::Machine;
+use crate::machine::{Machine, Ordering};
 
 impl<M: Machine> Core<M> {
     /// Takes a frame of the core's node, which nobody else knows then.
@@ -36,6 +38,50 @@ impl<M: Machine> Core<M> {
         self.frames.give(&mm.frames.zones, &mm.waiters, frame);
     }
 
+    /// Counts a page of a frame's node.
+    #[inline(always)]
+    pub fn count<L: Layout>(&mut self, mm: &Mm<M, L>, frame: Pfn, item: Item, pages: i64) {
+        let zones = &mm.frames.zones;
+        if zones.stat.is_on() {
+            self.frames.stat.add(&zones.stat, zones.node_of(frame), item, pages);
+        }
+    }
+
+    /// Counts page tables on the core's own node: tables are of none here.
+    pub(super) fn count_tables<L: Layout>(&mut self, mm: &Mm<M, L>, tables: i64) {
+        let zones = &mm.frames.zones;
+        if zones.stat.is_on() {
+            let node = zones.node_of_core(M::core());
+            self.frames.stat.add(&zones.stat, node, Item::PageTable, tables);
+        }
+    }
+
+    /// Sets up a frame that nobody else knows as the anonymous page that a pte will map.
+    #[inline(always)]
+    pub(super) fn map_anon<L: Layout>(&mut self, mm: &Mm<M, L>, frame: Pfn, index: u64) {
+        mm.frames.folio(frame).init_anon(index);
+        self.count(mm, frame, Item::AnonMapped, 1);
+    }
+
+    /// A pte maps a page of a file; the first one counts (`page_add_file_rmap`).
+    #[inline(always)]
+    pub fn map_file_page<L: Layout>(&mut self, mm: &Mm<M, L>, frame: Pfn) {
+        if mm.frames.folio(frame).mapcount().fetch_add(1, Ordering::Relaxed) == 0 {
+            self.count(mm, frame, Item::FileMapped, 1);
+        }
+    }
+
+    /// A pte maps a page no more; the last one counts (`page_remove_rmap`).
+    #[inline(always)]
+    pub fn unmap_page<L: Layout>(&mut self, mm: &Mm<M, L>, frame: Pfn) {
+        let folio = mm.frames.folio(frame);
+        let was_last = folio.mapcount().fetch_sub(1, Ordering::Relaxed) == 1;
+        if was_last && mm.frames.zones.stat.is_on() {
+            let is_anon = folio.mapping().load(Ordering::Relaxed) == ANON;
+            self.count(mm, frame, if is_anon { Item::AnonMapped } else { Item::FileMapped }, -1);
+        }
+    }
+
     /// Puts a folio that is new, and has its place, in the batch for LRU lists
     /// (`folio_add_lru`).
     #[inline(always)]
@@ -53,7 +99,7 @@ impl<M: Machine> Core<M> {
     #[cold]
     pub fn drain_lru<L: Layout>(&mut self, mm: &Mm<M, L>) {
         self.lru_full = L::MM.lru_batch;
-        let mut edit = mm.lru.edit(&mm.frames, &mm.waiters);
+        let mut edit = mm.lru.edit(&mm.frames, &mm.waiters, &mut self.frames.stat);
         self.lru_batch.iter().for_each(|frame| edit.add(*frame));
         drop(edit);
         self.put_folios(mm, |core| &mut core.lru_batch);
@@ -63,7 +109,7 @@ impl<M: Machine> Core<M> {
     #[inline(always)]
     pub fn put_folio<L: Layout>(&mut self, mm: &Mm<M, L>, frame: Pfn) {
         if mm.frames.folio(frame).refs().put() {
-            mm.lru.edit(&mm.frames, &mm.waiters).remove(frame);
+            mm.lru.edit(&mm.frames, &mm.waiters, &mut self.frames.stat).remove(frame);
             self.give_frame(mm, frame);
         }
     }
@@ -86,7 +132,7 @@ impl<M: Machine> Core<M> {
     /// Linux 6.2 `release_pages`, 7.2 `folios_put_refs`: off the lists under one lock,
     /// uncharged by one access, then freed.
     fn release<L: Layout>(&mut self, mm: &Mm<M, L>, batch: &[Pfn]) {
-        let mut edit = mm.lru.edit(&mm.frames, &mm.waiters);
+        let mut edit = mm.lru.edit(&mm.frames, &mm.waiters, &mut self.frames.stat);
         for frame in batch.iter().rev().copied() {
             if mm.frames.folio(frame).refs().put() {
                 edit.remove(frame);

@@ -2,6 +2,7 @@
 //! no mmap_lock and waits for no grace period.
 
 use super::addr::{Level, TABLE_SPAN, Vaddr};
+use super::vmstat::Item;
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
 use crate::mm::layout::Layout;
@@ -23,6 +24,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         while let Some((file, index)) = core.read_in.pop() {
             // A truncate may have been faster.
             if let Some(frame) = self.files[file].remove(index, &self.waiters) {
+                core.count(self, frame, Item::FilePages, -1);
                 core.put_folio(self, frame);
             }
         }

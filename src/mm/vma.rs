@@ -334,7 +334,7 @@ impl<M: Machine> Vmas<M> {
     /// `count` VMAs.
     pub fn new(count: u32, backlog: Arc<Backlog>) -> Self {
         let slots = slots(count as usize, |_| Vma::new());
-        Self { slots, pool: Pool::new(&SLAB, 0, count), backlog }
+        Self { slots, pool: Pool::new(&SLAB, 0, count, true), backlog }
     }
 
     /// Makes a VMA a free one that waited for readers to leave.

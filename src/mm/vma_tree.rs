@@ -152,7 +152,7 @@ impl<M: Machine> VmaTree<M> {
         let nodes = vmas / 4 + 256;
         let new = |_| Node(std::array::from_fn(|i| M::Line::new(&NODE[i], [0; LINE_WORDS])));
         let nodes = slots(nodes as usize, new);
-        let pool = Pool::new(&POOL, 0, nodes.len() as u32);
+        let pool = Pool::new(&POOL, 0, nodes.len() as u32, true);
         Self { shared: Arc::new(Shared { nodes, pool }) }
     }
 

@@ -7,6 +7,7 @@
 use super::addr::Pfn;
 use super::frames::flag;
 use super::page_cache::{File, VALUE};
+use super::vmstat::Item;
 use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
 use crate::mm::layout::Layout;
@@ -108,6 +109,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
             core.give_frame(self, frame);
             return Ok(());
         }
+        core.count(self, frame, Item::FilePages, 1);
         core.add_to_lru(self, frame);
         core.read_in.push((file.number(), index));
         core.sleep_io(file.io_ns[index as usize % file.io_ns.len()]);

@@ -63,7 +63,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
                 ANON => anon += 1,
                 _ => file += 1,
             }
-            folio.mapcount().fetch_sub(1, Ordering::Relaxed);
+            core.unmap_page(self, frame);
             core.zapped.push(frame);
         }
         core.add_rss(self, Member::Anon, -anon);

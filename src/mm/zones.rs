@@ -5,8 +5,10 @@
 //! of 63 (`pcp->batch`) under `zone->lock`. A frame goes back to the zone that it is of,
 //! whoever frees it.
 
+use super::Config;
 use super::addr::Pfn;
 use super::pool::{KEPT_BATCHES, Pool};
+use super::vmstat::{Differentials, Item, VmStat};
 use crate::machine::{LineName, Machine};
 use crate::sync::spinlock::Waiters;
 
@@ -25,21 +27,26 @@ pub struct Zones<M: Machine> {
     ends: Box<[u32]>,
     /// The node of each core.
     nodes: Box<[usize]>,
+    /// What is counted of zones and nodes.
+    pub stat: VmStat<M>,
 }
 
 impl<M: Machine> Zones<M> {
-    /// The frames `first..end`, shared out by how many cores each node has. `nodes`: the
-    /// node of each core, from 0 without holes.
-    pub fn new(first: u32, end: u32, nodes: &[usize]) -> Self {
+    /// The frames `first..end`, shared out by how many cores each node has.
+    pub fn new(first: u32, end: u32, config: &Config) -> Self {
+        let nodes = &config.nodes;
         let count = nodes.iter().max().map_or(1, |last| last + 1);
         let cores_below = |node: usize| nodes.iter().filter(|of| **of < node).count() as u64;
         let bound = |node: usize| {
             let part = u64::from(end - first) * cores_below(node) / nodes.len().max(1) as u64;
             if node == count { end } else { first + part as u32 }
         };
-        let zones = (0..count).map(|node| Pool::new(&ZONE, bound(node), bound(node + 1)));
+        let zone = |node| Pool::new(&ZONE, bound(node), bound(node + 1), !config.no_zone_lock);
+        let zones: Box<[Pool<M>]> = (0..count).map(zone).collect();
         let ends = (1..=count).map(bound).collect();
-        Self { zones: zones.collect(), ends, nodes: nodes.into() }
+        let free: Vec<usize> = zones.iter().map(Pool::slots).collect();
+        let stat = VmStat::new(&free, config.stat_threshold);
+        Self { zones, ends, nodes: nodes.clone(), stat }
     }
 
     /// How many nodes there are.
@@ -63,6 +70,11 @@ impl<M: Machine> Zones<M> {
         self.zones.iter().map(Pool::free).sum()
     }
 
+    /// Frames that are in the zone of a node.
+    pub fn free_of(&self, node: usize) -> usize {
+        self.zones[node].free()
+    }
+
     /// Frames that there are.
     pub fn slots(&self) -> usize {
         self.zones.iter().map(Pool::slots).sum()
@@ -76,6 +88,8 @@ pub struct PageLists {
     lists: Box<[Vec<u32>]>,
     node: usize,
     kept: usize,
+    /// What the core has counted and not told.
+    pub stat: Differentials,
 }
 
 impl PageLists {
@@ -84,7 +98,8 @@ impl PageLists {
         let node = zones.node_of_core(core);
         // Of other nodes too: what they fill with is freed, and taken, while threads storm.
         let list = |_| Vec::with_capacity(KEPT_MAX + FRAME_BATCH);
-        Self { lists: (0..zones.nodes()).map(list).collect(), node, kept: 0 }
+        let lists = (0..zones.nodes()).map(list).collect();
+        Self { lists, node, kept: 0, stat: Differentials::new(zones.nodes()) }
     }
 
     /// Takes a frame of the core's node, or else of another; `None` where the core has none
@@ -109,11 +124,10 @@ impl PageLists {
         node: usize,
     ) -> Option<Pfn> {
         for node in (node..zones.nodes()).chain(0..node) {
-            let list = &mut self.lists[node];
-            if list.is_empty() {
-                self.kept += zones.zones[node].take_batch(waiters, list, FRAME_BATCH);
+            if self.lists[node].is_empty() {
+                self.refill(zones, waiters, node);
             }
-            if let Some(frame) = list.pop() {
+            if let Some(frame) = self.lists[node].pop() {
                 self.kept -= 1;
                 return Some(Pfn(frame));
             }
@@ -123,11 +137,29 @@ impl PageLists {
 
     /// Begins with part of a batch, by `draw`.
     pub fn stagger<M: Machine>(&mut self, zones: &Zones<M>, waiters: &Waiters<M>, draw: usize) {
-        let (zone, list) = (&zones.zones[self.node], &mut self.lists[self.node]);
-        self.kept += zone.take_batch(waiters, list, FRAME_BATCH);
-        let surplus = (draw % FRAME_BATCH).min(list.len());
-        zone.give_batch(waiters, list, surplus);
-        self.kept -= surplus;
+        self.refill(zones, waiters, self.node);
+        let surplus = (draw % FRAME_BATCH).min(self.lists[self.node].len());
+        self.give_back(zones, waiters, self.node, surplus);
+    }
+
+    /// Takes a batch from a zone (`rmqueue_bulk`).
+    fn refill<M: Machine>(&mut self, zones: &Zones<M>, waiters: &Waiters<M>, node: usize) {
+        let taken = zones.zones[node].take_batch(waiters, &mut self.lists[node], FRAME_BATCH);
+        self.kept += taken;
+        self.stat.add(&zones.stat, node, Item::FreePages, -(taken as i64));
+    }
+
+    /// Gives so many back to their zone (`free_pcppages_bulk`).
+    fn give_back<M: Machine>(
+        &mut self,
+        zones: &Zones<M>,
+        waiters: &Waiters<M>,
+        node: usize,
+        count: usize,
+    ) {
+        zones.zones[node].give_batch(waiters, &mut self.lists[node], count);
+        self.kept -= count;
+        self.stat.add(&zones.stat, node, Item::FreePages, count as i64);
     }
 
     /// Gives a frame back.
@@ -144,20 +176,16 @@ impl PageLists {
     /// however many nodes there are.
     #[cold]
     fn shrink<M: Machine>(&mut self, zones: &Zones<M>, waiters: &Waiters<M>) {
-        let lists = self.lists.iter_mut().zip(&zones.zones);
-        let (list, zone) = lists.max_by_key(|(list, _)| list.len()).expect("there is a node");
-        let count = FRAME_BATCH.min(list.len());
-        zone.give_batch(waiters, list, count);
-        self.kept -= count;
+        let longest = (0..self.lists.len()).max_by_key(|node| self.lists[*node].len());
+        let longest = longest.expect("there is a node");
+        self.give_back(zones, waiters, longest, FRAME_BATCH.min(self.lists[longest].len()));
     }
 
     /// Gives everything back.
     pub fn retire<M: Machine>(&mut self, zones: &Zones<M>, waiters: &Waiters<M>) {
-        for (list, zone) in self.lists.iter_mut().zip(&zones.zones) {
-            let count = list.len();
-            zone.give_batch(waiters, list, count);
+        for node in 0..self.lists.len() {
+            self.give_back(zones, waiters, node, self.lists[node].len());
         }
-        self.kept = 0;
     }
 }
 
@@ -166,9 +194,13 @@ mod tests {
     use super::*;
     use crate::machine::host::Host;
 
+    fn zones(nodes: &[usize]) -> Zones<Host> {
+        Zones::new(1, 1001, &Config { nodes: nodes.into(), ..Config::default() })
+    }
+
     #[test]
     fn zones_are_as_large_as_their_nodes_have_cores() {
-        let zones = Zones::<Host>::new(1, 1001, &[0, 1, 0, 0]);
+        let zones = zones(&[0, 1, 0, 0]);
         assert_eq!([zones.zones[0].slots(), zones.zones[1].slots()], [750, 250]);
         let nodes = [1, 750, 751, 1000].map(|frame| zones.node_of(Pfn(frame)));
         assert_eq!(nodes, [0, 0, 1, 1]);
@@ -176,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_core_takes_of_its_node_first_and_every_frame_comes_back_to_its_own() {
-        let zones = Zones::<Host>::new(1, 1001, &[0, 1]);
+        let zones = zones(&[0, 1]);
         let waiters = Waiters::new(2);
         let mut lists = PageLists::new(&zones, 1);
         let taken: Vec<Pfn> = std::iter::from_fn(|| lists.take(&zones, &waiters)).collect();

@@ -8,7 +8,7 @@ use super::Style;
 use super::pairs::{Group, measured};
 use super::table::{COLUMNS, body, by_threads, name_width};
 use super::text::{Ink, cut, digits, left, nanoseconds, plural, right, wrap};
-use crate::run::{Body, Latency, LineCount, Measured, Run, Scaling};
+use crate::run::{Body, GracePeriods, Latency, LineCount, Measured, Run, Scaling};
 
 /// Columns of transfers per fault, and of each percentile.
 const TRANSFERS: usize = 10;
@@ -24,6 +24,9 @@ pub(super) fn blocks(out: &mut String, style: Style, group: &Group<'_>) {
         }
         if found().any(|m| m.fallbacks.values().any(|&count| count > 0)) {
             fallbacks(out, style, group, kind);
+        }
+        if found().any(|m| grace_periods_of(m).is_some()) {
+            grace_periods(out, style, group, kind);
         }
         if found().any(|m| m.stages_ns.is_some()) {
             stages(out, style, group, kind);
@@ -134,6 +137,29 @@ fn fallbacks(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
             let first = format!("  {}, {threads}: ", row.strategy);
             wrap(out, style, &first, &reasons.join(", "));
         }
+    }
+    out.push('\n');
+}
+
+/// Returns what grace periods cost, where any was asked for.
+fn grace_periods_of(found: &Measured) -> Option<&GracePeriods> {
+    found.grace_periods.as_ref().filter(|costs| costs.wakeups > 0)
+}
+
+/// Appends the work that SRCU leaves to others than its readers.
+fn grace_periods(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
+    let title = format!("grace periods of SRCU, {}", body(kind));
+    let _ = writeln!(out, "{}", left(style, Ink::Bold, &title, 0));
+    for row in group.rows() {
+        let costs = measured(row.cell(kind)).and_then(grace_periods_of);
+        let Some(GracePeriods { ended, wakeups, looks, put_off }) = costs else { continue };
+        let threads = plural(row.threads as usize, "thread");
+        let first = format!("  {}, {threads}: ", row.strategy);
+        let text = format!(
+            "{ended} ended, {wakeups} wake-ups, {looks} looks at all cores, {put_off} of them put \
+             off by readers"
+        );
+        wrap(out, style, &first, &text);
     }
     out.push('\n');
 }

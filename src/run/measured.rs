@@ -25,6 +25,10 @@ pub struct Measured {
     /// Shootdowns of cached translations that writers and copies waited for, totals over
     /// repeats; null without writers.
     pub shootdowns: Option<Shootdowns>,
+    /// What grace periods of SRCU cost, totals over repeats, without those of resets; null for
+    /// strategies that have none.
+    #[serde(default)]
+    pub grace_periods: Option<GracePeriods>,
     /// Latency of sampled faults by kind, fallbacks and retries included.
     pub latency_ns: BTreeMap<FaultKind, Latency>,
     /// Sleeps that stood for I/O, totals over repeats; null where there were none.
@@ -196,6 +200,20 @@ pub struct Shootdowns {
     /// How long each took, in nanoseconds: part of the operations' time, and of faults that
     /// copy.
     pub mean_ns: f64,
+}
+
+/// Grace periods of SRCU, behind which VMAs are freed. What a work queue does in a kernel,
+/// writers do here; what it would have been of wake-ups and scheduling is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GracePeriods {
+    /// How many ended.
+    pub ended: u64,
+    /// How often nothing was under way when one was asked for: a kernel wakes a worker then.
+    pub wakeups: u64,
+    /// How often the counters of all cores were summed.
+    pub looks: u64,
+    /// Looks that found readers: a kernel puts its worker off then, and schedules it again.
+    pub put_off: u64,
 }
 
 /// Sleeps that stood for I/O: short ones take longer than asked.

@@ -11,10 +11,13 @@ use super::threads::{self, Failed, group_names};
 use super::worker::Worker;
 use super::world::World;
 use super::{Spec, Storm, StormError, ThreadStorm};
+use crate::host::Roots;
 use crate::host::affinity;
 use crate::host::clock::Clock;
-use crate::host::topology;
+use crate::host::memory::Memory;
+use crate::host::topology::{self, Topology};
 use crate::machine::host::{self, Cores, Host, Record};
+use crate::mm::vmstat::normal_threshold;
 use crate::workload::Until;
 use std::sync::Arc;
 
@@ -45,6 +48,9 @@ pub fn run<A: Record>(
     spec: &Spec,
     bytes_per_vma: u64,
 ) -> Result<Storm, StormError> {
+    if let Some(why) = spec.workload.kernel.needs_a_model() {
+        return Err(StormError::Machine(why));
+    }
     let shared = share(make, spec);
     let cores = Cores::new(shared.plan.threads.len());
     let groups = group_names(spec.workload);
@@ -67,7 +73,15 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
     let contents = Contents::new(&plan, spec.seed);
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
     let nodes = topology::nodes_of(spec.cpus);
-    let options = Options { entry_prefetch, real_body, seed: spec.seed, nodes, arena: spec.arena };
+    let stat_threshold = stat_threshold();
+    let options = Options {
+        entry_prefetch,
+        real_body,
+        seed: spec.seed,
+        nodes,
+        stat_threshold,
+        arena: spec.arena,
+    };
     let space = setup::space(make, spec.workload, &plan, &contents, &options);
     Shared::new(
         space,
@@ -82,6 +96,14 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
             seed: spec.seed,
         },
     )
+}
+
+/// Pages that a core of this machine counts before it tells its zone.
+fn stat_threshold() -> u64 {
+    let topology = Topology::here().ok();
+    let (cpus, nodes) = topology.map_or((1, 1), |here| (here.cpus.len(), here.nodes()));
+    let memory = Memory::read(&Roots::default()).total_bytes.unwrap_or(0);
+    normal_threshold(cpus, memory / nodes.max(1) as u64)
 }
 
 fn run_thread<A: Record>(
@@ -112,6 +134,7 @@ fn run_thread<A: Record>(
         },
         ops: worker.ops,
         shootdowns: hands.core.shootdowns,
+        grace_periods: shared.space.waits_by_srcu().then_some(hands.core.grace_periods),
         translations,
         counts: hands.counts(),
         latency: hands.tally.latency,

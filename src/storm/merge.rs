@@ -6,7 +6,7 @@ use super::{Counts, Io, Storm, StormError, ThreadStorm};
 use crate::host::perf;
 use crate::machine::host::{Recorded, Tally};
 use crate::mm::fault::Kind;
-use crate::mm::{Shootdowns, stage};
+use crate::mm::{GraceCosts, Shootdowns, stage};
 use crate::workload::Action;
 
 /// What one thread measured.
@@ -24,6 +24,8 @@ pub(super) struct ThreadResult {
     pub ops: [Samples; Action::NAMES.len()],
     /// Shootdowns that it asked for.
     pub shootdowns: Shootdowns,
+    /// What it had to do with grace periods of SRCU, where the strategy has such.
+    pub grace_periods: Option<GraceCosts>,
     /// Whether what it had cached was true.
     pub translations: Result<(), String>,
 }
@@ -62,6 +64,7 @@ pub(super) fn merge(
         whole_ns: window.whole_ns,
         ops: Default::default(),
         shootdowns: Shootdowns::default(),
+        grace_periods: None,
         perf: first.perf.clone(),
         kernel: None,
     };
@@ -104,6 +107,9 @@ fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
     }
     storm.shootdowns.count += result.shootdowns.count;
     storm.shootdowns.ns += result.shootdowns.ns;
+    if let Some(costs) = result.grace_periods {
+        storm.grace_periods.get_or_insert_default().add(&costs);
+    }
     if !first {
         storm.perf = match (&storm.perf, result.perf) {
             (Ok(sum), Ok(counts)) => Ok(sum.plus(&counts)),

@@ -12,6 +12,7 @@ mod meter;
 pub mod model;
 pub mod order;
 pub mod plan;
+mod reach;
 mod round;
 mod samples;
 mod setup;

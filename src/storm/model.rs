@@ -17,6 +17,7 @@ use crate::machine::host::Recorded;
 use crate::machine::model::{self, Accounts, CoreTimes, Halt, Model, Parameters, Place, Traced};
 use crate::mm::fault::Kind;
 use crate::mm::frames::Arena;
+use crate::mm::vmstat::normal_threshold;
 use crate::workload::{Until, Workload};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -29,6 +30,10 @@ const STAGGER_MAX_PS: u64 = 1_000_000;
 
 /// A core's fault from which on one may be traced: tables and free lists are there.
 const TRACED_FROM: u64 = 100;
+
+/// Memory of a machine for each of its hardware threads: no machine's file says how much it
+/// has, and what follows from it goes with the logarithm.
+const MEMORY_BYTES: u64 = 4 << 30;
 
 /// The longest sleep before a waiting writer looks whether the others are done.
 const SLEEP_MAX_NS: u64 = 20_000;
@@ -163,7 +168,9 @@ pub fn run(
     spec: &ModelSpec,
     bytes_per_vma: u64,
 ) -> Result<ModelStorm, StormError> {
-    let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until);
+    // A warm-up goes on until its time is over, however far a thread comes.
+    let until = if spec.warmup_ns > 0 { Until::Duration(spec.warmup_ns) } else { spec.until };
+    let plan = Plan::new(spec.workload, spec.threads, spec.seed, until);
     assert_eq!(spec.places.len(), plan.threads.len(), "every core has its place");
     let world = model::World::new(spec.machine, spec.places);
     let _here = world.enter();
@@ -200,7 +207,15 @@ fn share(
     let arena = Arena::new(1).map_err(|error| StormError::Machine(error.to_string()))?;
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
     let nodes = spec.places.iter().map(|place| usize::from(place.socket)).collect();
-    let options = Options { entry_prefetch, real_body, seed: spec.seed, nodes, arena: &arena };
+    let stat_threshold = stat_threshold(spec.machine);
+    let options = Options {
+        entry_prefetch,
+        real_body,
+        seed: spec.seed,
+        nodes,
+        stat_threshold,
+        arena: &arena,
+    };
     let space = setup::space(make, spec.workload, &plan, &contents, &options);
     Ok(Shared::new(
         space,
@@ -215,6 +230,13 @@ fn share(
             seed: spec.seed,
         },
     ))
+}
+
+/// Pages that a core of this machine counts before it tells its zone.
+fn stat_threshold(machine: &Parameters) -> u64 {
+    let cpus = machine.shape.hardware_threads();
+    let of_socket = cpus as u64 / u64::from(machine.shape.sockets);
+    normal_threshold(cpus, of_socket * MEMORY_BYTES)
 }
 
 fn run_core(
@@ -254,6 +276,7 @@ fn run_core(
         },
         ops: worker.ops,
         shootdowns: hands.core.shootdowns,
+        grace_periods: shared.space.waits_by_srcu().then_some(hands.core.grace_periods),
         translations,
         counts: hands.counts(),
         latency: hands.tally.latency,

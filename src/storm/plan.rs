@@ -3,13 +3,13 @@
 
 use super::copies::Copies;
 use super::extent::Extent;
+use super::reach;
 use super::steps::{Place, SECOND_PLACE, Step, mapping, plan_step};
 use crate::mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
 use crate::mm::fault::Access;
 use crate::mm::vma::Mapping;
 use crate::workload::{
-    self, Action, Backing, File, Group, Loops, Order, PAGES_PER_TABLE, Scope, Threads, Touch,
-    Until, Vma, Workload,
+    Action, File, Group, Loops, PAGES_PER_TABLE, Scope, Threads, Until, Vma, Workload,
 };
 use std::ops::Range;
 
@@ -113,7 +113,8 @@ impl Plan {
         for (number, (group, size)) in workload.groups.iter().zip(&sizes).enumerate() {
             for index in 0..*size {
                 let seed = seed ^ ((plans.len() as u64 + 1) << 32);
-                let place = Place { index: index as u64, of: *size as u64, seed };
+                let (index, of, loops) = (index as u64, *size as u64, group.loops);
+                let place = Place { index, of, seed, loops, until };
                 let phases = group.phases.iter();
                 let phases = phases
                     .map(|phase| {
@@ -129,11 +130,11 @@ impl Plan {
             }
         }
         let mappings = mappings(workload, &extents, &copies);
-        let file_pages = file_pages(workload, &extents, &copies, until);
+        let file_pages = reach::file_pages(workload, &copies, &plans);
         let frames = frames(workload, &plans, &extents, &file_pages, most_touches(until));
         let changers = changers(&plans);
         let places = if moves(workload) { 2 } else { 1 };
-        let tables = places * tables(&extents)
+        let tables = places * tables(&extents, reach::leaf_tables(&plans))
             + plans.len() as u64 * TABLES_KEPT
             + changers * (TABLES_DEFERRED + tables_of_pieces(&plans));
         let vmas = all_mappings(&extents) + 2 * pieces(&plans) + changers * VMAS_DEFERRED;
@@ -230,54 +231,6 @@ fn moves(workload: &Workload) -> bool {
     workload.changes().any(|change| matches!(change.action, Action::Mremap(_)))
 }
 
-/// Pages of each file that faults may ask for, those around them included.
-fn file_pages<'w>(
-    workload: &'w Workload,
-    extents: &[Vec<Extent>],
-    copies: &Copies,
-    until: Until,
-) -> Vec<Vec<Range<u64>>> {
-    let mut pages = vec![Vec::new(); copies.files.len()];
-    let touches = workload.groups.iter().flat_map(Group::touches);
-    let places = |touch: &'w Touch| (0..extents[touch.vma].len()).map(move |index| (touch, index));
-    for (touch, index) in touches.flat_map(places) {
-        let vma = copies.vma(&workload.vmas[touch.vma], index);
-        let Backing::File { file, offset_pages, fault_around_order, .. } = vma.backing else {
-            continue;
-        };
-        match touch.order {
-            Order::OnePerTable => {
-                let around = 1 << fault_around_order;
-                let firsts = (0..vma.pages).step_by(PAGES_PER_TABLE as usize);
-                let windows = firsts.map(|p| p..(p + around).min(vma.pages));
-                pages[file].extend(windows.map(|w| w.start + offset_pages..w.end + offset_pages));
-            }
-            Order::Sequential if vma.scope == Scope::PerThread => {
-                // From the first page on; a fault of a write maps one.
-                let reads = touch.access == workload::Access::Read;
-                let each = if reads { 1 << fault_around_order } else { 1 };
-                let most = most_touches(until).saturating_mul(each);
-                pages[file].push(offset_pages..offset_pages + vma.pages.min(most));
-            }
-            _ => pages[file].push(offset_pages..offset_pages + vma.pages),
-        }
-    }
-    pages.into_iter().map(merge).collect()
-}
-
-/// The same pages as ranges that neither touch nor overlap, in order.
-fn merge(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
-    ranges.sort_by_key(|range| range.start);
-    let mut merged: Vec<Range<u64>> = Vec::new();
-    for range in ranges {
-        match merged.last_mut() {
-            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-            _ => merged.push(range),
-        }
-    }
-    merged
-}
-
 fn frames(
     workload: &Workload,
     threads: &[ThreadPlan],
@@ -311,16 +264,18 @@ fn most_touches(until: Until) -> u64 {
     }
 }
 
-fn tables(extents: &[Vec<Extent>]) -> u64 {
-    let mut tables = 4;
-    for extent in extents.iter().flatten() {
-        for span in [TABLE_SPAN, TABLE_SPAN << 9, TABLE_SPAN << 18] {
+/// Tables of all extents; `leaves`: of those of the lowest level threads come to so many.
+fn tables(extents: &[Vec<Extent>], leaves: Option<u64>) -> u64 {
+    let of_span = |span: u64| {
+        let of_extent = |extent: &Extent| {
             let packed = extent.end().div_ceil(span) - extent.base / span;
             let apart = extent.count * ((extent.each * PAGE_BYTES).div_ceil(span) + 1);
-            tables += packed.min(apart) + 1;
-        }
-    }
-    tables
+            packed.min(apart) + 1
+        };
+        extents.iter().flatten().map(of_extent).sum::<u64>()
+    };
+    let lowest = of_span(TABLE_SPAN).min(leaves.unwrap_or(u64::MAX));
+    4 + lowest + of_span(TABLE_SPAN << 9) + of_span(TABLE_SPAN << 18)
 }
 
 /// What a storm needs of the machine.

@@ -26,6 +26,8 @@ pub(super) struct Options<'a> {
     pub seed: u64,
     /// The NUMA node of each core.
     pub nodes: Vec<usize>,
+    /// Pages that a core counts for itself before it tells its zone or node.
+    pub stat_threshold: u64,
     /// Memory of frames.
     pub arena: &'a Arc<Arena>,
 }
@@ -54,6 +56,9 @@ pub(super) fn space<W: Simulated>(
         memcg_depth: kernel.memcg_depth,
         rss: kernel.rss,
         pgtables_bytes: kernel.pgtables_bytes,
+        stat_threshold: kernel.vm_stat.then_some(options.stat_threshold),
+        no_zone_lock: !kernel.zone_lock,
+        no_pmd_lock: !kernel.pmd_lock,
         split_pmd_locks: kernel.split_pmd_locks,
         frames: plan.frames as usize,
         tables: plan.tables as u32,

@@ -6,7 +6,7 @@ use crate::host::perf;
 use crate::machine::host::Tally;
 use crate::mm::fault::{Fallback, Kind};
 use crate::mm::frames::Arena;
-use crate::mm::{Shootdowns, stage};
+use crate::mm::{GraceCosts, Shootdowns, stage};
 use crate::workload::{Action, Until, Workload};
 use hdrhistogram::Histogram;
 use std::sync::Arc;
@@ -94,6 +94,8 @@ pub struct Storm {
     pub ops: OpTimes,
     /// Shootdowns, summed over threads.
     pub shootdowns: Shootdowns,
+    /// What grace periods of SRCU cost, summed over threads; none where the strategy has none.
+    pub grace_periods: Option<GraceCosts>,
     /// Hardware counters summed over threads, or why there are none.
     pub perf: Result<perf::Counts, String>,
     /// What the running kernel tells; none in the other worlds.

@@ -3,11 +3,13 @@
 use super::copies::Copies;
 use super::extent::Extent;
 use super::order::{Pages, permutation};
+use super::reach;
 use crate::mm::addr::{PAGE_BYTES, Vaddr};
 use crate::mm::fault::Access;
 use crate::mm::vma::{Mapping, flag};
 use crate::workload::{
-    self, Action, Backing, Change, File, Op, Order, Pieces, Slices, Touch, Vma, Workload,
+    self, Action, Backing, Change, File, Loops, Op, Order, Pieces, Slices, Touch, Until, Vma,
+    Workload,
 };
 use std::ops::Range;
 
@@ -26,14 +28,20 @@ pub enum Step {
 /// Accesses of a thread.
 #[derive(Debug)]
 pub struct TouchPlan {
-    /// Number of the VMA.
-    pub vma: usize,
     /// Where the pages are.
     pub extent: Extent,
     /// Which, in order.
     pub pages: Pages,
     /// Touches in a round.
     pub touches: u64,
+    /// Touches from the start of a pass to which the thread comes before a reset, at the most.
+    pub reach: u64,
+    /// Pages between those of the pass are not touched.
+    pub leaps: bool,
+    /// Number of the VMA.
+    pub vma: usize,
+    /// Which of it, where each thread has its own.
+    pub copy: usize,
     /// How.
     pub access: Access,
     /// Work between two touches, in nanoseconds.
@@ -72,6 +80,13 @@ pub enum Edit {
     Fork,
 }
 
+impl TouchPlan {
+    /// Whether the thread never comes to the end of a pass.
+    pub(super) fn stops_before_its_end(&self) -> bool {
+        self.reach < self.pages.len()
+    }
+}
+
 impl ChangePlan {
     /// Pages of its largest piece.
     pub(super) fn pages_max(&self) -> u64 {
@@ -92,6 +107,10 @@ pub(super) struct Place {
     pub index: u64,
     pub of: u64,
     pub seed: u64,
+    /// How often it does its steps.
+    pub loops: Loops,
+    /// When it stops.
+    pub until: Until,
 }
 
 impl Step {
@@ -131,7 +150,7 @@ pub(super) fn plan_step(
 ) -> Step {
     let place = Place { seed: place.seed ^ ((op as u64) << 16), ..place };
     match what {
-        Op::Touch(touch) => Step::Touch(plan_touch(touch, extents, place)),
+        Op::Touch(touch) => Step::Touch(plan_touch(workload, touch, extents, place)),
         Op::Change(change) => Step::Change(plan_change(workload, change, extents, copies, place)),
     }
 }
@@ -151,7 +170,12 @@ fn slice(
     }
 }
 
-fn plan_touch(touch: &Touch, extents: &[Vec<Extent>], place: Place) -> TouchPlan {
+fn plan_touch(
+    workload: &Workload,
+    touch: &Touch,
+    extents: &[Vec<Extent>],
+    place: Place,
+) -> TouchPlan {
     let (extent, slice) = slice(extents, touch.vma, touch.slices, place);
     let pages = if slice.is_empty() {
         Pages::Listed(Box::default())
@@ -163,7 +187,10 @@ fn plan_touch(touch: &Touch, extents: &[Vec<Extent>], place: Place) -> TouchPlan
         workload::Access::Read => Access::Read,
         workload::Access::Write => Access::Write,
     };
-    TouchPlan { vma: touch.vma, extent, pages, touches, access, think_ns: touch.think_ns }
+    let reach = reach::bound(workload, touch, &place).unwrap_or(u64::MAX).min(pages.len());
+    let (leaps, vma) = (touch.order == Order::OnePerTable, touch.vma);
+    let copy = if extents[vma].len() > 1 { place.index as usize } else { 0 };
+    TouchPlan { extent, pages, touches, reach, leaps, vma, copy, access, think_ns: touch.think_ns }
 }
 
 fn plan_change(

@@ -27,6 +27,8 @@ pub trait Stormed<W: Simulated>: Send + Sync {
     fn edit(&self, core: &mut Core<W>, edit: &Edit) -> bool;
     /// Takes all VMAs out, and makes `mappings` again; their page tables stay. No core faults.
     fn remap(&self, core: &mut Core<W>, mappings: &[Mapping]);
+    /// Whether VMAs wait for grace periods of SRCU, whose costs cores count.
+    fn waits_by_srcu(&self) -> bool;
     /// Frees what waits for faults to end. No core faults.
     fn drain(&self, core: &mut Core<W>);
     /// Unmaps everything, and empties the page cache.
@@ -61,11 +63,18 @@ impl<W: Simulated, S: Strategy<W>> Stormed<W> for Space<W, S> {
     }
 
     fn remap(&self, core: &mut Core<W>, mappings: &[Mapping]) {
+        let counted = core.grace_periods;
         self.unmap_all(self, core);
         for mapping in mappings {
             assert!(self.mmap(core, mapping), "mappings of a plan do not overlap");
         }
         self.forget_unmapped_tables(core);
+        // It is no work of the storm.
+        core.grace_periods = counted;
+    }
+
+    fn waits_by_srcu(&self) -> bool {
+        S::WAITS_BY_SRCU
     }
 
     fn drain(&self, core: &mut Core<W>) {

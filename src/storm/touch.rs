@@ -103,6 +103,7 @@ impl<W: Simulated> Counting for Hands<W> {
         self.tally.forget();
         self.core.attempts = Default::default();
         self.core.shootdowns = Default::default();
+        self.core.grace_periods = Default::default();
     }
 }
 

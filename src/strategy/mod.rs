@@ -71,6 +71,8 @@ pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
     const LOCKS_TABLES: bool = false;
     /// The file of a VMA is put when the VMA is freed: not before munmap returns.
     const DEFERS_FPUT: bool = false;
+    /// VMAs are freed behind grace periods of SRCU, whose costs each core counts.
+    const WAITS_BY_SRCU: bool = false;
 
     /// A writer has taken mmap_lock.
     fn begin(_space: &Space<M, Self>) {}

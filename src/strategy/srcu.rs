@@ -9,7 +9,8 @@
 //! counts on a line of the core. *Writers* make the count of a VMA odd while they change it
 //! or zap its pages; a VMA is freed behind a grace period of SRCU. That is work which the
 //! kernel leaves to its work queue, and here the writer who queues it, or the next, goes on
-//! with it as far as readers let it: its time is theirs. *Collision:* the fault is done again
+//! with it as far as readers let it: its time is theirs, and what it would have been of
+//! wake-ups and scheduling is counted. *Collision:* the fault is done again
 //! under mmap_lock, as it is for writes to shared mappings, and without a page table.
 //!
 //! The file of a VMA is put in the callback, when the VMA is freed, as published: after
@@ -152,7 +153,8 @@ impl<const TABLES: bool> SrcuFaults<TABLES> {
     /// Goes on with grace periods, and frees what need not wait any more.
     fn work<M: Machine>(space: &Space<M, Self>, core: &mut Core<M>) {
         let mut done = Vec::new();
-        space.words.srcu.advance(Home::waiters(&**space), &mut done);
+        let costs = &mut core.grace_periods;
+        space.words.srcu.advance(Home::waiters(&**space), &mut done, costs);
         for id in done {
             if let Some(file) = space.vma(id).file() {
                 let last = space.files()[file].refs().put();
@@ -195,6 +197,7 @@ impl<M: Machine, const TABLES: bool> Strategy<M> for SrcuFaults<TABLES> {
     type VmaWords = M::Line;
     const LOCKS_TABLES: bool = TABLES;
     const DEFERS_FPUT: bool = true;
+    const WAITS_BY_SRCU: bool = true;
 
     fn mm_words(config: &Config) -> MmWords<M> {
         let seq = M::Line::new(&MM_SEQ, [0; LINE_WORDS]);
@@ -259,7 +262,7 @@ impl<M: Machine, const TABLES: bool> Strategy<M> for SrcuFaults<TABLES> {
 
     fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
         core.note_deferred_vma(space);
-        space.words.srcu.call(Home::waiters(&**space), vma.id);
+        space.words.srcu.call(Home::waiters(&**space), vma.id, &mut core.grace_periods);
         Self::work(space, core);
     }
 

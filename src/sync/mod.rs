@@ -5,6 +5,7 @@
 //!
 //! [`Machine`]: crate::machine::Machine
 
+pub mod grace_costs;
 pub mod hazard;
 pub mod locked;
 pub mod rcu;

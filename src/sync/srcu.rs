@@ -12,6 +12,7 @@
 //! that writer's. No step waits: one that finds readers gives up until it is tried again
 //! (the kernel looks again after 5 us, then after a jiffy).
 
+use super::grace_costs::GraceCosts;
 use super::locked::Locked;
 use super::spinlock::{LockWords, Waiters};
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
@@ -24,15 +25,10 @@ static CORE: LineName = LineName {
     words: ["locks_0", "unlocks_0", "locks_1", "unlocks_1", "", "", "", ""],
 };
 
-static WORK: LineName = LineName {
-    name: "srcu.work",
-    words: ["lock", "lock.tail", "wakeups", "steps", "grace_periods", "", "", ""],
-};
+static WORK: LineName =
+    LineName { name: "srcu.work", words: ["lock", "lock.tail", "", "", "", "", "", ""] };
 
 const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
-const WAKEUPS: usize = 2;
-const STEPS: usize = 3;
-const GRACE_PERIODS: usize = 4;
 
 /// How far a grace period has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,18 +48,6 @@ struct Callbacks<T> {
     current: Vec<T>,
     /// Queued since it began: for the next.
     next: Vec<T>,
-}
-
-/// What grace periods have cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Costs {
-    /// How often the work was idle when it was called for: in the kernel a work item is put
-    /// on its queue, and a thread woken.
-    pub wakeups: u64,
-    /// How often the counters of all cores were summed.
-    pub steps: u64,
-    /// Grace periods that have ended.
-    pub grace_periods: u64,
 }
 
 /// A domain of readers, and what waits for them.
@@ -102,18 +86,18 @@ impl<M: Machine, T> Srcu<M, T> {
 
     /// Queues what is to be handed out by [`advance`](Self::advance) once every section that
     /// has begun by now has ended.
-    pub fn call(&self, waiters: &Waiters<M>, item: T) {
+    pub fn call(&self, waiters: &Waiters<M>, item: T, costs: &mut GraceCosts) {
         // SAFETY: as in `advance`: the one lock of the callbacks.
         let mut callbacks = unsafe { self.callbacks.lock::<M>(&self.work, LOCK, waiters) };
         if callbacks.phase == Phase::Idle {
-            count(&self.work, WAKEUPS);
+            costs.wakeups += 1;
         }
         callbacks.next.push(item);
     }
 
     /// Goes on with grace periods for as long as no reader is in the way, and adds to `done`
     /// what need not wait any more.
-    pub fn advance(&self, waiters: &Waiters<M>, done: &mut Vec<T>) {
+    pub fn advance(&self, waiters: &Waiters<M>, done: &mut Vec<T>, costs: &mut GraceCosts) {
         // SAFETY: all calls name these words of this line, which nothing else locks.
         let mut callbacks = unsafe { self.callbacks.lock::<M>(&self.work, LOCK, waiters) };
         loop {
@@ -123,7 +107,10 @@ impl<M: Machine, T> Srcu<M, T> {
                     callbacks.current = std::mem::take(&mut callbacks.next);
                     callbacks.phase = Phase::BeforeFlip;
                 }
-                _ if !self.idle_rank_is_empty() => return,
+                _ if !self.idle_rank_is_empty(costs) => {
+                    costs.put_off += 1;
+                    return;
+                }
                 Phase::BeforeFlip => {
                     // Only the holder of the lock writes it. Full fences: the sums before
                     // the flip, the flip before the next sums.
@@ -135,7 +122,7 @@ impl<M: Machine, T> Srcu<M, T> {
                 }
                 Phase::AfterFlip => {
                     done.append(&mut callbacks.current);
-                    count(&self.work, GRACE_PERIODS);
+                    costs.ended += 1;
                     callbacks.phase = Phase::Idle;
                 }
             }
@@ -148,20 +135,14 @@ impl<M: Machine, T> Srcu<M, T> {
     /// # Ordering
     /// Unlocks are summed first, and a full fence stands between: a reader whose unlock is
     /// counted has its lock counted too, and what it did comes before what follows.
-    fn idle_rank_is_empty(&self) -> bool {
-        count(&self.work, STEPS);
+    fn idle_rank_is_empty(&self, costs: &mut GraceCosts) -> bool {
+        costs.looks += 1;
         let rank = 1 - self.index.load(0, Ordering::Relaxed) as usize;
         let sum = |word| self.cores.iter().map(|line| line.load(word, Ordering::Relaxed)).sum();
         let left: u64 = sum(unlocks(rank));
         M::fence(Ordering::SeqCst);
         let entered: u64 = sum(locks(rank));
         left == entered
-    }
-
-    /// What grace periods have cost so far.
-    pub fn costs(&self) -> Costs {
-        let word = |word| self.work.load(word, Ordering::Relaxed);
-        Costs { wakeups: word(WAKEUPS), steps: word(STEPS), grace_periods: word(GRACE_PERIODS) }
     }
 }
 
@@ -207,18 +188,19 @@ mod tests {
         let (cores, waiters) = (Cores::new(1), Waiters::<Host>::new(1));
         let _core = enter(&cores, 0);
         let srcu = Srcu::<Host, u32>::new(1);
-        let mut done = Vec::new();
+        let (mut done, mut costs) = (Vec::new(), GraceCosts::default());
         let section = srcu.read();
-        srcu.call(&waiters, 7);
-        srcu.advance(&waiters, &mut done);
-        srcu.call(&waiters, 8);
-        srcu.advance(&waiters, &mut done);
-        // The first sum let it flip, the second and third found the reader.
-        assert_eq!((done.len(), srcu.costs().wakeups, srcu.costs().steps), (0, 1, 3));
+        srcu.call(&waiters, 7, &mut costs);
+        srcu.advance(&waiters, &mut done, &mut costs);
+        srcu.call(&waiters, 8, &mut costs);
+        srcu.advance(&waiters, &mut done, &mut costs);
+        // The first look let it flip, the second and third found the reader.
+        assert!(done.is_empty());
+        assert_eq!(costs, GraceCosts { ended: 0, wakeups: 1, looks: 3, put_off: 2 });
         drop(section);
-        srcu.advance(&waiters, &mut done);
+        srcu.advance(&waiters, &mut done, &mut costs);
         assert_eq!(done, [7, 8], "two grace periods, the second for what came too late");
-        assert_eq!(srcu.costs(), Costs { wakeups: 1, steps: 6, grace_periods: 2 });
+        assert_eq!(costs, GraceCosts { ended: 2, wakeups: 1, looks: 6, put_off: 2 });
     }
 
     #[test]
@@ -226,18 +208,18 @@ mod tests {
         let waiters = Waiters::<Host>::new(2);
         let on = |core| enter(&Cores::new(2), core);
         let srcu = Srcu::<Host, u32>::new(2);
-        let mut done = Vec::new();
+        let (mut done, mut costs) = (Vec::new(), GraceCosts::default());
         let core = on(0);
         let early = srcu.read();
-        srcu.call(&waiters, 7);
-        srcu.advance(&waiters, &mut done);
+        srcu.call(&waiters, 7, &mut costs);
+        srcu.advance(&waiters, &mut done, &mut costs);
         drop(core);
         let core = on(1);
         let late = srcu.read();
         drop(core);
         let _core = on(0);
         drop(early);
-        srcu.advance(&waiters, &mut done);
+        srcu.advance(&waiters, &mut done, &mut costs);
         assert_eq!(done, [7], "the late reader is of the other rank");
         drop(late);
     }
@@ -274,16 +256,17 @@ mod tests {
         let _core = enter(&cores, READERS);
         let (srcu, slot, freed) = &*shared;
         let (waiters, mut done) = (Waiters::<Host>::new(READERS + 1), Vec::new());
+        let mut costs = GraceCosts::default();
         for turn in 1..TURNS {
             slot.store(turn + 1, Ordering::Release);
-            srcu.call(&waiters, turn);
+            srcu.call(&waiters, turn, &mut costs);
             while done.is_empty() {
-                srcu.advance(&waiters, &mut done);
+                srcu.advance(&waiters, &mut done, &mut costs);
                 thread::yield_now();
             }
             done.drain(..).for_each(|object| freed[object as usize].store(true, Ordering::Relaxed));
         }
         readers.into_iter().for_each(|reader| reader.join().expect("the reader ends"));
-        assert_eq!(srcu.costs().grace_periods, TURNS - 1);
+        assert_eq!(costs.ended, TURNS - 1);
     }
 }

@@ -19,9 +19,27 @@ pub struct Kernel {
     pub rss: bool,
     /// Whether page tables are counted (`pgtables_bytes`, on a line of `mm_struct`).
     pub pgtables_bytes: bool,
+    /// Whether zones and nodes count their pages (`zone.vm_stat`, `node.vm_stat`,
+    /// `vm_zone_stat`, `vm_node_stat`).
+    pub vm_stat: bool,
+    /// Whether what zones keep under their locks costs anything (`zone.lock`, `zone.tables`).
+    /// Without, storms run in the model alone.
+    pub zone_lock: bool,
+    /// Whether a page table is installed under a lock, else by a compare-exchange: only
+    /// without writers, who free tables under that lock.
+    pub pmd_lock: bool,
     /// Whether each pmd table has a lock of its own (`CONFIG_SPLIT_PMD_PTLOCKS`), else there
     /// is the `page_table_lock` of the space.
     pub split_pmd_locks: bool,
+}
+
+impl Kernel {
+    /// Why no storm on real cores can have this kernel.
+    pub fn needs_a_model(&self) -> Option<String> {
+        (!self.zone_lock).then(|| {
+            "zone_lock = false leaves a lock out that real threads need: only a model can".into()
+        })
+    }
 }
 
 /// As an x86 distribution's kernel has it, for a process in a service of the system: systemd
@@ -35,6 +53,9 @@ impl Default for Kernel {
             memcg_depth: 2,
             rss: true,
             pgtables_bytes: true,
+            vm_stat: true,
+            zone_lock: true,
+            pmd_lock: true,
             split_pmd_locks: true,
         }
     }

@@ -47,14 +47,21 @@ pub fn digest(workload: &Workload) -> String {
 }
 
 fn kernel(kernel: Kernel) -> Value {
-    json!({
+    let mut value = json!({
         "numa": kernel.numa,
         "lru": kernel.lru,
         "memcg_depth": kernel.memcg_depth,
         "rss": kernel.rss,
         "pgtables_bytes": kernel.pgtables_bytes,
+        "vm_stat": kernel.vm_stat,
         "split_pmd_locks": kernel.split_pmd_locks,
-    })
+    });
+    for (key, locked) in [("zone_lock", kernel.zone_lock), ("pmd_lock", kernel.pmd_lock)] {
+        if !locked {
+            value[key] = json!(false);
+        }
+    }
+    value
 }
 
 fn file(file: &File) -> Value {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use faultstorm::run::{
-    Body, BodyCache, Cell, CellCost, Clock, Counts, FaultKind, HostInfo, Key, Latency, LineCount,
-    Lines, Measured, Provenance, Repeat, Run, ThreadRepeat, Warning, World, fairness,
+    Body, BodyCache, Cell, CellCost, Clock, Counts, FaultKind, GracePeriods, HostInfo, Key,
+    Latency, LineCount, Lines, Measured, Provenance, Repeat, Run, ThreadRepeat, Warning, World,
+    fairness,
 };
 use faultstorm::stats;
 use hdrhistogram::Histogram;
@@ -65,6 +66,7 @@ pub fn measured(key: &Key, faults_per_s: f64, spread: f64, repeats: usize) -> Me
         fallbacks: BTreeMap::new(),
         ops: BTreeMap::new(),
         shootdowns: None,
+        grace_periods: None,
         latency_ns: [(FaultKind::AnonWrite, latency(mean_ns))].into(),
         io: None,
         lines: None,
@@ -260,6 +262,10 @@ fn churn(run: &mut Run) {
             2 => Cell::failed(counted, reason),
             _ => Cell::partial(counted, "not run yet", None),
         });
+        let srcu = key("churn", "srcu", threads, Body::None);
+        let mut found = measured(&srcu, 2.1e6, 0.3, 5);
+        found.grace_periods = Some(GracePeriods { ended: 90, wakeups: 4, looks: 250, put_off: 70 });
+        run.cells.push(Cell::ok(srcu, found));
         let speculative = key("churn", "speculative", threads, Body::None);
         let found = measured(&speculative, 2.4e6, 0.3, if threads == 2 { 5 } else { 2 });
         run.cells.push(match threads {

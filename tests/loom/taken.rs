@@ -4,6 +4,7 @@
 
 use super::{Loom, LoomLine, line, on_cores, read_copy, two_cores};
 use faultstorm::machine::{Line, Ordering, Word};
+use faultstorm::sync::grace_costs::GraceCosts;
 use faultstorm::sync::hazard::{self, Hazard};
 use faultstorm::sync::ref_lock::RefLock;
 use faultstorm::sync::rwlock::RwLock;
@@ -247,10 +248,10 @@ impl Kept {
 
 fn free_after_a_grace_period(kept: &Kept) {
     kept.taken.line.store(FOUND, 0, Ordering::Relaxed);
-    kept.srcu.call(&kept.waiters, 0);
-    let mut done = Vec::new();
+    let (mut done, mut costs) = (Vec::new(), GraceCosts::default());
+    kept.srcu.call(&kept.waiters, 0, &mut costs);
     while done.is_empty() {
-        kept.srcu.advance(&kept.waiters, &mut done);
+        kept.srcu.advance(&kept.waiters, &mut done, &mut costs);
         thread::yield_now();
     }
     kept.taken.change_it();

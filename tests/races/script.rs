@@ -148,6 +148,10 @@ pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M
         memcg_depth: 1,
         rss: true,
         pgtables_bytes: true,
+        // So low that much is told, which the books look at.
+        stat_threshold: Some(3),
+        no_zone_lock: false,
+        no_pmd_lock: false,
         split_pmd_locks: true,
         frames: shape.frames,
         tables: 24,

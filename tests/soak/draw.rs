@@ -86,7 +86,7 @@ fn head(draw: &mut Draw, on_host: bool) -> String {
 /// What the kernel keeps: nearly all of it, nearly always.
 fn kernel(draw: &mut Draw) -> String {
     let mut table = format!("\n[kernel]\nmemcg_depth = {}\n", draw.pick(&[0, 2, 5]));
-    for key in ["numa", "lru", "rss", "pgtables_bytes", "split_pmd_locks"] {
+    for key in ["numa", "lru", "rss", "pgtables_bytes", "vm_stat", "split_pmd_locks"] {
         table += &format!("{key} = {}\n", !draw.one_in(6));
     }
     table

@@ -128,6 +128,7 @@ mod tests {
             whole_ns: 0.0,
             ops: Default::default(),
             shootdowns: Default::default(),
+            grace_periods: None,
             bytes_per_vma: Some(192),
             kernel: None,
             perf: Err(String::new()),

@@ -35,6 +35,7 @@ pub(super) struct Collected {
     perf: Option<Perf>,
     ops: OpTimes,
     shootdowns: mm::Shootdowns,
+    grace_periods: Option<mm::GraceCosts>,
     deferred_free_peak: Option<u64>,
     kernel: Option<KernelFaults>,
     /// From first start to last end of its storms' legs, in nanoseconds.
@@ -119,6 +120,7 @@ impl Collected {
             fallbacks: self.fallbacks.clone(),
             ops: self.op_stats(),
             shootdowns: self.shootdown_stats(),
+            grace_periods: self.grace_periods.map(ops::grace_periods),
             latency_ns: latency_ns.collect(),
             io: self.io.as_ref().and_then(io),
             lines: self.lines.clone(),
@@ -305,6 +307,7 @@ mod tests {
             whole_ns: 0.0,
             ops: Default::default(),
             shootdowns: Default::default(),
+            grace_periods: None,
             bytes_per_vma: Some(192),
             kernel: None,
             perf: Err("none here".to_owned()),

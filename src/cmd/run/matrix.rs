@@ -250,7 +250,8 @@ fn cells(workload: &Workload, strategies: &[&'static Entry], key: &Key) -> Vec<P
         let (strategy, variant) = entry.split();
         let variant = variant.map(str::to_owned);
         let key = Key { strategy: strategy.to_owned(), variant, ..key.clone() };
-        Planned { run: entry.run, key, refused: (entry.refuses)(workload) }
+        let refused = workload.kernel.needs_a_model().or_else(|| (entry.refuses)(workload));
+        Planned { run: entry.run, key, refused }
     };
     let mut cells: Vec<Planned> = strategies.iter().map(|&entry| planned(entry)).collect();
     if let Some(first) = cells.iter().find(|cell| cell.refused.is_none()) {

@@ -4,16 +4,6 @@ use super::engine::Status;
 use super::parameters::Ps;
 use super::world::World;
 
-/// From the first interrupt to the last answer, beside what each core adds.
-///
-/// Like the two below an estimate: LATR (Kumar et al., ASPLOS 2018) gives about 6 us for a
-/// shootdown on 16 cores of two sockets and about 80 us on 120 cores of eight.
-const ROUND_TRIP_PS: Ps = 2_000_000;
-/// For each core that is interrupted, at the one that interrupts.
-const EACH_PS: Ps = 200_000;
-/// What an interrupted core loses.
-const INTERRUPTED_PS: Ps = 600_000;
-
 /// What a core has to do with interrupts.
 #[derive(Debug, Default)]
 pub(super) struct Interrupts {
@@ -38,6 +28,7 @@ impl World {
         }
         self.drain();
         self.take_exact_turn();
+        let price = self.parameters().shootdown;
         let others = self.engine.borrow().cores.len();
         let mut silent = Vec::new();
         for victim in (0..others).filter(|victim| *victim != me) {
@@ -49,11 +40,11 @@ impl World {
                     core.interrupts.senders.push(me as u16);
                     silent.push(victim);
                 }
-                status => core.interrupts.answer(status),
+                status => core.interrupts.answer(status, price.interrupted_ps),
             }
-            self.advance(EACH_PS);
+            self.advance(price.each_ps);
         }
-        self.advance(ROUND_TRIP_PS);
+        self.advance(price.round_trip_ps);
         for victim in silent {
             let waits = || {
                 let engine = self.engine.borrow();
@@ -86,7 +77,8 @@ impl World {
             return;
         }
         let senders = std::mem::take(&mut interrupts.senders);
-        senders.iter().for_each(|_| interrupts.answer(Status::Ready));
+        let price_ps = self.parameters().shootdown.interrupted_ps;
+        senders.iter().for_each(|_| interrupts.answer(Status::Ready, price_ps));
         let owed_ps = std::mem::take(&mut interrupts.owed_ps);
         self.advance(owed_ps);
         for sender in senders {
@@ -99,11 +91,12 @@ impl World {
 }
 
 impl Interrupts {
-    fn answer(&mut self, status: Status) {
+    /// Answers one shootdown, which costs the core `price_ps`.
+    fn answer(&mut self, status: Status, price_ps: Ps) {
         self.taken += 1;
         // A core that sleeps has nothing to lose.
         if status != Status::Parked {
-            self.owed_ps += INTERRUPTED_PS;
+            self.owed_ps += price_ps;
         }
     }
 }

@@ -15,6 +15,7 @@
 
 mod directory;
 mod engine;
+mod free;
 mod hold;
 mod interrupts;
 mod ledger;
@@ -32,7 +33,7 @@ pub use self::engine::CoreTimes;
 pub use self::ledger::{Accounts, LineAccount};
 pub use self::line::ModelLine;
 pub use self::parameters::{
-    Arbitration, Distance, FarAtomics, Latencies, Parameters, Ps, Shape, WorkTimes,
+    Arbitration, Distance, FarAtomics, Latencies, Parameters, Ps, Shape, ShootdownTimes, WorkTimes,
 };
 pub use self::run::Halt;
 pub use self::trace::{Step, Traced};
@@ -141,6 +142,10 @@ impl Machine for Model {
         current().unpark(core);
     }
 
+    fn for_nothing<R>(what: impl FnOnce() -> R) -> R {
+        current().for_nothing(what)
+    }
+
     fn shootdown() {
         current().shootdown();
     }
@@ -213,6 +218,11 @@ mod tests {
         hoist_loads: false,
         merge_own_requests: true,
         memory_bytes_per_us: 0,
+        shootdown: ShootdownTimes {
+            round_trip_ps: 2_000_000,
+            each_ps: 200_000,
+            interrupted_ps: 600_000,
+        },
         work: WorkTimes {
             trap_ps: 0,
             read_section_ps: 0,
@@ -315,6 +325,23 @@ mod tests {
         };
         let (two, eight) = (storm(&MACHINE, 2, 0, increment), storm(&MACHINE, 8, 0, increment));
         assert!(eight > 1.5 * two, "each success costs more the more try: {two}, {eight}");
+    }
+
+    #[test]
+    fn a_shootdown_costs_what_the_machine_says() {
+        let world = World::new(&MACHINE, &places(3));
+        let _here = world.enter();
+        let ran = world.run(|core| {
+            if core == 0 {
+                Model::shootdown();
+            }
+            current().clock()
+        });
+        let Ok(ends) = ran else { panic!("all cores come to their end") };
+        let (price, start) = (MACHINE.shootdown, 1);
+        let interrupted = start + price.interrupted_ps;
+        let interrupts = start + price.round_trip_ps + 2 * price.each_ps;
+        assert_eq!(ends, [interrupts, interrupted, interrupted]);
     }
 
     #[test]

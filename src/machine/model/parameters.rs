@@ -145,6 +145,17 @@ pub struct WorkTimes {
     pub wake_ps: Ps,
 }
 
+/// What it costs to make all other cores forget their translations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShootdownTimes {
+    /// From the first interrupt to the last answer, beside what each core adds.
+    pub round_trip_ps: Ps,
+    /// For each core that is interrupted, at the one that interrupts.
+    pub each_ps: Ps,
+    /// What a core loses that is interrupted.
+    pub interrupted_ps: Ps,
+}
+
 /// A machine of the model. Each number has its source in `machines/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parameters {
@@ -194,6 +205,8 @@ pub struct Parameters {
     pub merge_own_requests: bool,
     /// Bytes that a socket's memory takes in a microsecond; 0: without limit.
     pub memory_bytes_per_us: u64,
+    /// Shootdowns of translations.
+    pub shootdown: ShootdownTimes,
     /// Private work.
     pub work: WorkTimes,
     /// Private work and hits of a core whose sibling storms too, in 1/1000 of what they

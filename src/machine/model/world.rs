@@ -189,6 +189,12 @@ impl World {
         self.direct.get()
     }
 
+    /// Whether accesses cost anything from now on.
+    pub(super) fn charge(&self, charged: bool) {
+        self.direct.set(!charged);
+        self.look_again();
+    }
+
     /// Whether the running core may do the next access without a look at others.
     #[inline(always)]
     pub(super) fn may_run_on(&self) -> bool {
@@ -482,15 +488,6 @@ impl World {
         self.drain();
         self.engine.borrow_mut().cores[self.core()].stagger_ps = stagger_ps;
         self.wait(Status::Meeting);
-    }
-
-    /// Stops or resumes charging the running core.
-    pub(super) fn pause(&self, paused: bool) {
-        if paused {
-            self.drain();
-        }
-        self.direct.set(paused);
-        self.look_again();
     }
 
     /// Lets the running core go on only when its clock is the smallest that could do

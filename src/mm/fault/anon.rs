@@ -61,7 +61,7 @@ pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
     };
     let end = match locked {
         Some(slot) if slot.get() == Pte::NONE => {
-            mm.frames.folio(frame).init_anon(request.addr.page());
+            core.map_anon(mm, frame, request.addr.page());
             core.add_rss(mm, Member::Anon, 1);
             core.add_to_lru(mm, frame);
             slot.set(Pte::writable(frame));

@@ -66,7 +66,7 @@ fn write_to<M: Machine, L: Layout, P: Protection<M, L>>(
     M::mark(stage::CLEAR);
     let end = match protection.lock_pte(mm, walk) {
         Ok(Some(slot)) if slot.get() == Pte::NONE => {
-            mm.frames.folio(copy).init_anon(request.addr.page());
+            core.map_anon(mm, copy, request.addr.page());
             core.add_rss(mm, Member::Anon, 1);
             core.add_to_lru(mm, copy);
             slot.set(Pte::writable(copy));

@@ -3,7 +3,7 @@
 use super::folio::{self, Lock};
 use super::map_pages::map_pages;
 use super::{End, Kind, Outcome, Protection, Request, Stop, Walk};
-use crate::machine::{Machine, Ordering};
+use crate::machine::Machine;
 use crate::mm::addr::{Pfn, Pte};
 use crate::mm::layout::Layout;
 use crate::mm::page_cache::File;
@@ -51,7 +51,7 @@ pub(super) fn read<M: Machine, L: Layout, P: Protection<M, L>>(
     };
     let end = match slot {
         Some(slot) if slot.get() == Pte::NONE => {
-            mm.frames.folio(frame).mapcount().fetch_add(1, Ordering::Relaxed);
+            core.map_file_page(mm, frame);
             core.add_rss(mm, Member::File, 1);
             slot.set(Pte::read_only(frame));
             drop(slot);

@@ -101,7 +101,7 @@ fn map_one<M: Machine, L: Layout>(
         folio::unlock_and_put(mm, core, file, frame);
         return 0;
     }
-    mm.frames.folio(frame).mapcount().fetch_add(1, Ordering::Relaxed);
+    core.map_file_page(mm, frame);
     slot.set_at(addr, Pte::read_only(frame));
     file.unlock_folio(&mm.frames, frame, &mm.waiters);
     1

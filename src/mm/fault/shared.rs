@@ -44,7 +44,7 @@ pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
     }
     let end = match protection.lock_pte(mm, walk) {
         Ok(Some(slot)) if slot.get() == Pte::NONE => {
-            mm.frames.folio(frame).mapcount().fetch_add(1, Ordering::Relaxed);
+            core.map_file_page(mm, frame);
             core.add_rss(mm, Member::File, 1);
             slot.set(Pte::writable(frame));
             drop(slot);

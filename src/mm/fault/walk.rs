@@ -184,23 +184,7 @@ fn install<M: Machine, L: Layout, P: Protection<M, L>>(
     let table = core.take_table(mm).ok_or(Stop::Oom)?;
     M::mark(stage::ALLOCATE);
     M::point(point::AFTER_TABLE_ALLOC);
-    let entry = parent.entry(addr.index(level));
-    let published = {
-        let _lock = match level {
-            Level::Pmd => parent.lock(&mm.waiters),
-            _ => mm.page_table_lock().lock(&mm.waiters),
-        };
-        protection.check_table().map(|()| {
-            let now = TableId::from_entry(entry.load(Ordering::Relaxed));
-            if now.is_none() {
-                mm.count_table();
-                // Release: a walker that sees the table sees it empty.
-                entry.store(table.to_entry(), Ordering::Release);
-            }
-            now
-        })
-    };
-    match published {
+    match publish(mm, protection, (parent, level, addr), table) {
         Ok(None) => Ok(table),
         Ok(Some(theirs)) => {
             core.give_table(mm, table);
@@ -211,4 +195,32 @@ fn install<M: Machine, L: Layout, P: Protection<M, L>>(
             Err(reason.into())
         }
     }
+}
+
+/// Puts a table into an entry that is empty; `Ok` with the one that is there, where another
+/// was faster.
+fn publish<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
+    protection: &P,
+    (parent, level, addr): (&Table<M>, Level, Vaddr),
+    table: TableId,
+) -> Result<Option<TableId>, Fallback> {
+    let entry = parent.entry(addr.index(level));
+    // Release: a walker that sees the table sees it empty.
+    if level == Level::Pmd && mm.config.no_pmd_lock {
+        let (release, acquire) = (Ordering::Release, Ordering::Acquire);
+        let there = entry.compare_exchange(0, table.to_entry(), release, acquire).err();
+        if there.is_none() {
+            mm.count_table();
+        }
+        return Ok(there.and_then(TableId::from_entry));
+    }
+    let _lock = mm.lock_of_entries(parent, level);
+    protection.check_table()?;
+    let there = TableId::from_entry(entry.load(Ordering::Relaxed));
+    if there.is_none() {
+        mm.count_table();
+        entry.store(table.to_entry(), Ordering::Release);
+    }
+    Ok(there)
 }

@@ -114,7 +114,7 @@ fn replace<M: Machine, L: Layout>(
 ) {
     slot.set(Pte::NONE);
     core.shoot_down();
-    mm.frames.folio(new).init_anon(index);
+    core.map_anon(mm, new, index);
     let mapping = old.map(|old| mm.frames.folio(old).mapping().load(Ordering::Relaxed));
     if mapping != Some(ANON) {
         core.add_rss(mm, Member::Anon, 1);
@@ -123,9 +123,7 @@ fn replace<M: Machine, L: Layout>(
     core.add_to_lru(mm, new);
     slot.set(Pte::writable(new));
     // Only once nobody can find the old page by this pte.
-    old.inspect(|old| {
-        mm.frames.folio(*old).mapcount().fetch_sub(1, Ordering::Relaxed);
-    });
+    old.inspect(|old| core.unmap_page(mm, *old));
 }
 
 /// In a shared mapping: the file is told, and the pte allows writes then.

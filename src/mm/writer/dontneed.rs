@@ -45,8 +45,8 @@ impl<M: Machine, L: Layout> Writer<'_, M, L> {
 
     fn take_empty_table(&self, base: Vaddr) -> Option<TableId> {
         let mm = self.mm;
-        let parent = mm.table_with_entry(base, Level::Pmd)?;
-        let entry = mm.tables.get(parent).entry(base.index(Level::Pmd));
+        let parent = mm.tables.get(mm.table_with_entry(base, Level::Pmd)?);
+        let entry = parent.entry(base.index(Level::Pmd));
         let _parent = mm.lock_of_entries(parent, Level::Pmd);
         let id = TableId::from_entry(entry.load(Ordering::Relaxed))?;
         let table = mm.tables.get(id);

@@ -49,7 +49,8 @@ impl<M: Machine, L: Layout> Writer<'_, M, L> {
     fn free_table(&mut self, addr: Vaddr, level: Level) {
         let mm = self.mm;
         let Some(parent) = mm.table_with_entry(addr, level) else { return };
-        let entry = mm.tables.get(parent).entry(addr.index(level));
+        let parent = mm.tables.get(parent);
+        let entry = parent.entry(addr.index(level));
         let taken = {
             let locks = self.hooks.locks_tables();
             let _parent = locks.then(|| mm.lock_of_entries(parent, level));

@@ -72,9 +72,10 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
         let target = mm.ensure_pmd(self.core, new.vma, to);
         let source = mm.table_with_entry(from, Level::Pmd).expect("a table has a parent");
         let entry = |pmd: TableId, addr: Vaddr| mm.tables.get(pmd).entry(addr.index(Level::Pmd));
-        let _source = mm.lock_of_entries(source, Level::Pmd);
+        let lock = |table| mm.lock_of_entries(mm.tables.get(table), Level::Pmd);
+        let _source = lock(source);
         let other = source != target && mm.config.split_pmd_locks;
-        let _target = other.then(|| mm.lock_of_entries(target, Level::Pmd));
+        let _target = other.then(|| lock(target));
         if entry(target, to).load(Ordering::Relaxed) != 0 {
             return false;
         }

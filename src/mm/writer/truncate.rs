@@ -12,6 +12,7 @@ use crate::mm::frames::flag;
 use crate::mm::layout::Layout;
 use crate::mm::point;
 use crate::mm::vma::VmaFields;
+use crate::mm::vmstat::Item;
 
 impl<M: Machine, L: Layout> Writer<'_, M, L> {
     /// Sets the length of a file in pages; false where it has it.
@@ -59,6 +60,7 @@ impl<M: Machine, L: Layout> Writer<'_, M, L> {
             if ours {
                 file.remove(index, &mm.waiters).expect("a page with its mapping is in the cache");
                 folio.mapping().store(0, Ordering::Relaxed);
+                self.core.count(mm, frame, Item::FilePages, -1);
             }
             folio::unlock_and_put(mm, self.core, file, frame);
             if ours {

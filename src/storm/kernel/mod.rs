@@ -189,6 +189,7 @@ fn on_thread(
         },
         ops: worker.ops,
         shootdowns: Default::default(),
+        grace_periods: None,
         translations: Ok(()),
         counts,
         latency,

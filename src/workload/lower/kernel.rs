@@ -5,7 +5,7 @@ use toml::Spanned;
 use super::check::Check;
 use crate::diag::Diagnostic;
 use crate::workload::kernel::MEMCG_DEPTH_MAX;
-use crate::workload::{Kernel, wire};
+use crate::workload::{Kernel, Workload, wire};
 
 pub(super) fn lower(table: Option<&wire::Kernel>, check: &mut Check<'_>) -> Option<Kernel> {
     let default = Kernel::default();
@@ -22,8 +22,25 @@ pub(super) fn lower(table: Option<&wire::Kernel>, check: &mut Check<'_>) -> Opti
         },
         rss: switch(&table.rss, default.rss),
         pgtables_bytes: switch(&table.pgtables_bytes, default.pgtables_bytes),
+        vm_stat: switch(&table.vm_stat, default.vm_stat),
+        zone_lock: switch(&table.zone_lock, default.zone_lock),
+        pmd_lock: switch(&table.pmd_lock, default.pmd_lock),
         split_pmd_locks: switch(&table.split_pmd_locks, default.split_pmd_locks),
     })
+}
+
+/// Reports a switch that the workload does not allow.
+pub(super) fn check(workload: &Workload, table: Option<&wire::Kernel>, check: &mut Check<'_>) {
+    if workload.kernel.pmd_lock || !workload.has_changes() {
+        return;
+    }
+    let written = table.and_then(|table| table.pmd_lock.as_ref());
+    check.push(
+        Diagnostic::new("`pmd_lock` is false in a workload with writers")
+            .at(written.map_or(0..0, Spanned::span), "it stands between faults and writers")
+            .rule("writers free page tables under the lock under which faults install them")
+            .help("leave `pmd_lock` out, or the operations that change mappings"),
+    );
 }
 
 fn memcg_depth(written: &Spanned<u64>, check: &mut Check<'_>) -> Option<u32> {

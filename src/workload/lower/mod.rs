@@ -93,6 +93,7 @@ pub(super) fn workload(
         expect: expect.into_iter().collect::<Option<_>>()?,
     };
     memory::check(&workload, table, limits, &mut check);
+    kernel::check(&workload, table.kernel.as_ref(), &mut check);
     Some(workload)
 }
 

@@ -121,6 +121,17 @@ pub(in crate::workload) struct Kernel {
     /// Whether its page tables are counted (default true).
     #[schemars(with = "Option<bool>")]
     pub pgtables_bytes: Field<bool>,
+    /// Whether zones and nodes count their pages (default true).
+    #[schemars(with = "Option<bool>")]
+    pub vm_stat: Field<bool>,
+    /// Whether the free lists of zones and their locks cost anything (default true); false only
+    /// in the model.
+    #[schemars(with = "Option<bool>")]
+    pub zone_lock: Field<bool>,
+    /// Whether a page table is installed under a lock (default true), else by a
+    /// compare-exchange; false only without writers.
+    #[schemars(with = "Option<bool>")]
+    pub pmd_lock: Field<bool>,
     /// Whether each pmd table has a lock of its own (default true).
     #[schemars(with = "Option<bool>")]
     pub split_pmd_locks: Field<bool>,

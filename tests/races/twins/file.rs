@@ -78,7 +78,7 @@ impl<const STEP: u32> FileRead<STEP> {
             folio::unlock_and_put(mm, core, file, frame);
             return outcome(End::Raced(0));
         };
-        folio.mapcount().fetch_add(1, Ordering::Relaxed);
+        core.map_file_page(mm, frame);
         core.add_rss(mm, Member::File, 1);
         slot.set(Pte::read_only(frame));
         let around = Self::map_around(space, core, &slot, request.addr, vma);
@@ -112,7 +112,7 @@ impl<const STEP: u32> FileRead<STEP> {
                 core.put_folio(mm, frame);
                 continue;
             }
-            mm.frames().folio(frame).mapcount().fetch_add(1, Ordering::Relaxed);
+            core.map_file_page(mm, frame);
             slot.set_at(addr, Pte::read_only(frame));
             file.unlock_folio(mm.frames(), frame, Home::waiters(mm));
             pages += 1;

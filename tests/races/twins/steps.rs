@@ -9,6 +9,7 @@ use faultstorm::mm::frames::flag;
 use faultstorm::mm::locked::Held;
 use faultstorm::mm::rss::Member;
 use faultstorm::mm::vma::{Mapping, VmaFields};
+use faultstorm::mm::vmstat::Item;
 use faultstorm::mm::writer::Writer;
 use faultstorm::mm::{Core, point};
 use faultstorm::strategy::{Space, Strategy};
@@ -104,6 +105,7 @@ fn drop_pages<M: Machine, S: Strategy<M>>(
         }
         file.remove(index, Home::waiters(&**space));
         space.frames().folio(frame).mapping().store(0, Ordering::Relaxed);
+        core.count(&**space, frame, Item::FilePages, -1);
         folio::unlock_and_put(&**space, core, file, frame);
         core.put_folio(&**space, frame);
     }
@@ -128,7 +130,7 @@ fn zap_backwards<M: Machine, S: Strategy<M>>(
             let Some(slot) = walk.expect("upper tables are there").lock(mm) else { continue };
             let Some(frame) = slot.get().frame() else { continue };
             slot.set(Pte::NONE);
-            space.frames().folio(frame).mapcount().fetch_sub(1, Ordering::Relaxed);
+            core.unmap_page(&**space, frame);
             core.add_rss(mm, Member::File, -1);
             zapped.push(frame);
         }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Collected;
-use crate::run::{Latency, OpStats, Shootdowns};
+use crate::mm::GraceCosts;
+use crate::run::{GracePeriods, Latency, OpStats, Shootdowns};
 use crate::storm::Storm;
 use crate::workload::Action;
 
@@ -19,6 +20,9 @@ impl Collected {
         }
         self.shootdowns.count += storm.shootdowns.count;
         self.shootdowns.ns += storm.shootdowns.ns;
+        if let Some(costs) = &storm.grace_periods {
+            self.grace_periods.get_or_insert_default().add(costs);
+        }
         self.deferred_free_peak = self.deferred_free_peak.max(storm.deferred_free_peak);
     }
 
@@ -41,4 +45,10 @@ impl Collected {
         let mean_ns = self.shootdowns.ns as f64 / count.max(1) as f64;
         Some(Shootdowns { count, mean_ns })
     }
+}
+
+/// What grace periods of SRCU cost.
+pub(super) fn grace_periods(costs: GraceCosts) -> GracePeriods {
+    let GraceCosts { ended, wakeups, looks, put_off } = costs;
+    GracePeriods { ended, wakeups, looks, put_off }
 }

@@ -1,0 +1,169 @@
+//! How far a thread comes in its pass before it stops, and what the space needs for that:
+//! set-up is as large as what a storm touches, and not as what it could.
+
+use super::copies::Copies;
+use super::extent::Extent;
+use super::plan::ThreadPlan;
+use super::steps::{Place, Step, TouchPlan};
+use crate::mm::addr::{PAGE_BYTES, TABLE_SPAN};
+use crate::mm::fault::Access;
+use crate::workload::{self, Backing, Group, Loops, Order, Scope, Slices, Touch, Until, Workload};
+use std::ops::Range;
+
+/// Touches from the start of a pass that a thread makes between two resets, at the most;
+/// `None` where nothing but the pass itself bounds them.
+pub(super) fn bound(workload: &Workload, touch: &Touch, place: &Place) -> Option<u64> {
+    if workload.has_changes() || place.loops == Loops::UntilDone {
+        return None;
+    }
+    match place.until {
+        Until::Touches(touches) => Some(touches),
+        // A fault maps so many pages at the most, and neighbours as many at either end of the
+        // slice: all others fault.
+        Until::Faults(faults) if is_alone(workload, touch, place) => {
+            Some(faults.saturating_add(2).saturating_mul(around(workload, touch)))
+        }
+        Until::Faults(_) | Until::Duration(_) | Until::Rounds(_) => None,
+    }
+}
+
+/// Whether nobody else maps pages of the slice, nor this thread in another step, and no page
+/// is touched twice in a pass.
+fn is_alone(workload: &Workload, touch: &Touch, place: &Place) -> bool {
+    let touches = workload.groups.iter().flat_map(Group::touches);
+    let own = workload.vmas[touch.vma].scope == Scope::PerThread
+        || touch.slices == Slices::Disjoint
+        || place.of == 1;
+    let once = !matches!(touch.order, Order::Zipf(_));
+    own && once && touches.filter(|other| other.vma == touch.vma).count() == 1
+}
+
+/// Pages that a fault of this touch looks at in its file; 1 without one.
+fn around(workload: &Workload, touch: &Touch) -> u64 {
+    match workload.vmas[touch.vma].backing {
+        Backing::File { fault_around_order, .. } if touch.access == workload::Access::Read => {
+            1 << fault_around_order
+        }
+        _ => 1,
+    }
+}
+
+/// Pages of each file that faults may ask for, those around them included.
+pub(super) fn file_pages(
+    workload: &Workload,
+    copies: &Copies,
+    threads: &[ThreadPlan],
+) -> Vec<Vec<Range<u64>>> {
+    let mut pages = vec![Vec::new(); copies.files.len()];
+    for touch in threads.iter().flat_map(ThreadPlan::steps).filter_map(Step::touch) {
+        let vma = copies.vma(&workload.vmas[touch.vma], touch.copy);
+        let Backing::File { file, offset_pages, fault_around_order, .. } = vma.backing else {
+            continue;
+        };
+        let pages: &mut Vec<Range<u64>> = &mut pages[file];
+        let whole = offset_pages..offset_pages + vma.pages;
+        if !touch.leaps && !touch.stops_before_its_end() {
+            if pages.last() != Some(&whole) {
+                pages.push(whole);
+            }
+            continue;
+        }
+        let around = if touch.access == Access::Read { 1 << fault_around_order } else { 1 };
+        for page in touch.pages.iter().take(touch.reach as usize) {
+            let window = window(&touch.extent, page, around);
+            let window = offset_pages + window.start..offset_pages + window.end;
+            match pages.last_mut() {
+                Some(last) if (last.start..=last.end).contains(&window.start) => {
+                    last.end = last.end.max(window.end);
+                }
+                _ => pages.push(window),
+            }
+        }
+    }
+    pages.into_iter().map(merge).collect()
+}
+
+/// The pages of a mapping that a fault on `page` of its extent looks at: aligned by address.
+fn window(extent: &Extent, page: u64, around: u64) -> Range<u64> {
+    let (within, place) = (page % extent.each, extent.address(page).0 / PAGE_BYTES % around);
+    within - place.min(within)..(within + around - place).min(extent.each)
+}
+
+/// The same pages as ranges that neither touch nor overlap, in order.
+fn merge(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+/// Page tables of the lowest level that threads come to, or more; `None` where some thread
+/// comes to all of its pass.
+pub(super) fn leaf_tables(threads: &[ThreadPlan]) -> Option<u64> {
+    let touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(Step::touch);
+    touches.map(|touch| touch.stops_before_its_end().then(|| tables_of(touch))).sum()
+}
+
+/// How often a pass comes from one table to another, and once more.
+fn tables_of(touch: &TouchPlan) -> u64 {
+    let table = |page| touch.extent.address(page).0 / TABLE_SPAN;
+    let tables = touch.pages.iter().take(touch.reach as usize).map(table);
+    let (mut count, mut last) = (0, None);
+    for table in tables {
+        count += u64::from(last.replace(table) != Some(table));
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::Plan;
+    use super::*;
+    use crate::workload::{Limits, parse};
+
+    fn plan(touch: &str, until: Until) -> Plan {
+        let text = format!(
+            "summary = \"x\"\n[[file]]\nname = \"f\"\nsize = \"64MiB\"\n[[vma]]\nname = \"v\"\n\
+             size = \"64MiB\"\nfile = \"f\"\nprot = \"read\"\n[[op]]\n\
+             touch = {{ vma = \"v\", access = \"read\", {touch} }}\n"
+        );
+        let limits = Limits { memory_bytes: u64::MAX };
+        let workload = parse("x", "x.toml", &text, &[], &limits);
+        let workload = workload.unwrap_or_else(|wrong| panic!("{wrong}"));
+        Plan::new(&workload, 2, 1, until)
+    }
+
+    #[test]
+    fn as_much_of_a_file_is_cached_as_threads_come_to() {
+        let pages = |touch, until| plan(touch, until).file_pages.remove(0);
+        // Ten faults of 16 pages, and those that neighbours may have mapped.
+        let first = pages("order = \"sequential\"", Until::Faults(10));
+        assert_eq!(first, [0..192, 8192..8384]);
+        assert_eq!(pages("order = \"sequential\"", Until::Touches(17)), [0..32, 8192..8224]);
+        let random = pages("order = \"random\"", Until::Touches(3));
+        assert!(random.len() > 4 && random.iter().all(|range| range.end - range.start == 16));
+        assert!(random.iter().all(|range| range.start.is_multiple_of(16)));
+        let sparse = pages("order = \"one-per-table\"", Until::Touches(2));
+        assert_eq!(sparse, [0..16, 512..528, 8192..8208, 8704..8720]);
+        for (touch, until) in [
+            ("order = \"sequential\"", Until::Duration(1)),
+            ("order = \"sequential\"", Until::Faults(u64::MAX)),
+            ("order = \"random\", slices = \"shared\"", Until::Faults(10)),
+            ("order = { zipf = 1.0 }", Until::Faults(10)),
+        ] {
+            assert_eq!(pages(touch, until), [0..16384], "{touch}");
+        }
+    }
+
+    #[test]
+    fn as_many_tables_are_made_as_threads_come_to() {
+        let tables = |until| plan("order = \"sequential\"", until).tables;
+        // 32 of the mapping, of which each thread comes to two.
+        assert_eq!(tables(Until::Duration(1)) - tables(Until::Touches(600)), 33 - 4);
+    }
+}
