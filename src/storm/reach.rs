@@ -153,7 +153,8 @@ mod tests {
             ("order = \"random\", slices = \"shared\"", Until::Faults(10)),
             ("order = { zipf = 1.0 }", Until::Faults(10)),
         ] {
-            assert_eq!(pages(touch, until), [0..16384], "{touch}");
+            let found = pages(touch, until);
+            assert!(found.len() == 1 && found[0] == (0..16384), "{touch}: {found:?}");
         }
     }
 
