@@ -6,12 +6,14 @@ mod break_even;
 mod contention;
 mod csv;
 mod finding;
+mod html;
 mod pairs;
 mod prose;
 mod table;
 mod text;
 
 pub use csv::csv;
+pub use html::html;
 pub use table::{row, table};
 
 use crate::run::{Run, WriteError};

@@ -27,15 +27,17 @@ function buildTop() {
   for (const { provenance: by } of page.runs) {
     const changes = by.git_dirty ? " with changes" : "";
     const revision = by.git_revision ? ` (${by.git_revision.slice(0, 12)}${changes})` : "";
-    const machine = [by.host.cpu_model ?? "unknown CPU", by.host.cpus && plural(by.host.cpus, "CPU"),
-      by.host.kernel && `Linux ${by.host.kernel}`].filter(Boolean).join(", ");
+    const { cpu_model, cpus, kernel } = by.host;
+    const machine = [cpu_model ?? "unknown CPU", cpus && plural(cpus, "CPU"),
+      kernel && `Linux ${kernel}`].filter(Boolean).join(", ");
     top.append(element("p", {}, `Version ${by.version}${revision}, ${by.started_at}, ${machine}`));
   }
-  const items = page.runs.flatMap(warningsOf);
+  const notes = page.notes.map((text) => ({ code: "runs differ", text, cells: [] }));
+  const items = [...notes.map(warningItem), ...page.runs.flatMap(warningsOf)];
   const failed = page.cells.filter((cell) => cell.status === "failed");
   if (failed.length > 0) {
-    items.unshift(element("li", {}, element("strong", {}, `${plural(failed.length, "cell")} failed`),
-      ": they have no numbers; see the end of the charts."));
+    const count = element("strong", {}, `${plural(failed.length, "cell")} failed`);
+    items.unshift(element("li", {}, count, ": they have no numbers; see the end of the charts."));
   }
   if (page.cells.length === 0) items.push(element("li", {}, "There is no cell to show."));
   const box = document.getElementById("warnings");
@@ -65,9 +67,10 @@ function aboutWorkload(workload) {
 function aboutMissing(cells) {
   const section = document.getElementById("missing");
   const groups = d3.groups(cells.filter((cell) => cell.status !== "ok"),
-    (cell) => `${name(cell.strategy)} ${cell.status}: ${cell.reason ?? "no reason given"}`);
+    (cell) => `${nameOf(cell.strategy)} ${cell.status}: ${cell.reason ?? "no reason given"}`);
   section.hidden = groups.length === 0;
-  const items = groups.map(([text, own]) => element("li", {}, `${text} (${plural(own.length, "cell")})`));
+  const items = groups.map(([text, own]) =>
+    element("li", {}, `${text} (${plural(own.length, "cell")})`));
   section.replaceChildren(element("h2", { id: "missing-title" }, "Cells that are not complete"),
     element("ul", {}, ...items));
 }

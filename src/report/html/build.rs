@@ -1,6 +1,6 @@
 //! Run -> [`Page`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -56,6 +56,7 @@ pub(super) fn page(runs: &[Run]) -> Page {
         parts.push(run_part(run, &ratios));
     }
     Page {
+        notes: notes(runs),
         runs: parts,
         worlds: builder.world_parts,
         workloads: builder.workload_parts,
@@ -100,13 +101,12 @@ impl Builder {
                 entry_prefetch: key.entry_prefetch,
             });
         }
-        let varied = key.vary.iter().map(|(name, value)| format!("{name} = {value}"));
         Place {
             world,
             workload: self.workloads.place(key.workload.clone()),
             strategy: self.strategies.place(key.strategy_name()),
             body: key.body,
-            variation: self.variations.place(varied.collect::<Vec<_>>().join(", ")),
+            variation: self.variations.place(variation(key)),
         }
     }
 
@@ -164,6 +164,25 @@ impl Builder {
     }
 }
 
+fn variation(key: &Key) -> String {
+    let varied = key.vary.iter().map(|(name, value)| format!("{name} = {value}"));
+    varied.collect::<Vec<_>>().join(", ")
+}
+
+/// Names the workloads that are not the same under one name.
+fn notes(runs: &[Run]) -> Vec<String> {
+    let mut digests: BTreeMap<(&str, String), &str> = BTreeMap::new();
+    let mut differ: BTreeSet<&str> = BTreeSet::new();
+    for key in runs.iter().flat_map(|run| &run.cells).map(|cell| &cell.key) {
+        let first = digests.entry((&key.workload, variation(key))).or_insert(&key.workload_digest);
+        if *first != key.workload_digest {
+            differ.insert(&key.workload);
+        }
+    }
+    let note = |name| format!("'{name}' is not the same workload in all runs: they do not compare");
+    differ.into_iter().map(note).collect()
+}
+
 fn workload(name: &str, resolved: Option<&Value>) -> WorkloadPart {
     let text = |key: &str| {
         let text = resolved.and_then(|resolved| resolved.get(key)?.as_str());
@@ -203,8 +222,7 @@ fn run_part(run: &Run, ratios: &Ratios) -> RunPart {
 fn provenance(of: &Provenance) -> Value {
     let mut host = of.host.clone();
     host.topology = None;
-    let (warnings, cells) = Default::default();
-    let short = Provenance { host, warnings, cells, ..of.clone() };
+    let short = Provenance { host, warnings: Vec::new(), cells: BTreeMap::new(), ..of.clone() };
     serde_json::to_value(short).expect("every map of a run has string keys")
 }
 

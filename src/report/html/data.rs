@@ -16,6 +16,8 @@ pub(super) const QUANTILES: [f64; 18] = [
 /// Everything that the page shows. A number in place of a name is its place in the list.
 #[derive(Serialize)]
 pub(super) struct Page {
+    /// What is wrong with the runs together.
+    pub notes: Vec<String>,
     pub runs: Vec<RunPart>,
     pub worlds: Vec<WorldPart>,
     pub workloads: Vec<WorkloadPart>,

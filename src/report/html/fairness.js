@@ -20,15 +20,14 @@ charts.push({
       marks: [
         strategyLines(rows, "fairness"),
         strategyDots(rows, "fairness"),
-        Plot.tip(rows, Plot.pointer({ x: "threads", y: "fairness", title: (row) =>
-          `${name(row.strategy)}, ${plural(row.threads, "thread")}\n` +
-          `Jain's index ${exact(row.fairness)}` })),
+        pointed(rows, { x: "threads", y: "fairness" }),
       ],
     });
   },
+  tell: (row) => placeOf(row) + `Jain's index ${exact(row.fairness)}`,
   says(rows) {
     const worst = d3.least(rows, (row) => row.fairness);
-    return `the least fair is ${name(worst.strategy)} at ${plural(worst.threads, "thread")}, ` +
+    return `the least fair is ${nameOf(worst.strategy)} at ${plural(worst.threads, "thread")}, ` +
       exact(worst.fairness);
   },
   columns: [["Jain's index", (row) => exact(row.fairness)]],

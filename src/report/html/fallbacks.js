@@ -2,7 +2,8 @@
 // Faults that are done again under mmap_lock, by reason.
 
 /// All reasons of the page, so that each keeps its colour.
-const REASONS = [...new Set(page.cells.flatMap((cell) => Object.keys(cell.fallbacks ?? {})))].sort();
+const REASONS =
+  [...new Set(page.cells.flatMap((cell) => Object.keys(cell.fallbacks ?? {})))].sort();
 
 charts.push({
   id: "fallbacks",
@@ -12,11 +13,12 @@ charts.push({
   missing: "No fault of this selection fell back.",
   rows: (cells) => partRows(cells, (cell) => cell.fallbacks && Object.entries(cell.fallbacks)),
   draw: (rows, width) => stacked(rows, width, REASONS,
-    { label: "fallbacks per fault", tickFormat: short, tip: fallbackTip }),
+    { label: "fallbacks per fault", tickFormat: short }),
   legend: (rows) => partLegend(rows, REASONS),
+  tell: tellFallback,
   says(rows) {
     const most = d3.greatest(rows, (row) => row.whole);
-    return `most are those of ${name(most.strategy)}, ${exact(most.whole)} per fault`;
+    return `most are those of ${nameOf(most.strategy)}, ${exact(most.whole)} per fault`;
   },
   columns: [
     ["reason", (row) => row.part],
@@ -24,8 +26,7 @@ charts.push({
   ],
 });
 
-function fallbackTip(row) {
-  return `${name(row.strategy)}, ${plural(row.threads, "thread")}\n` +
-    `${row.part}: ${exact(row.value)} per fault\n` +
+function tellFallback(row) {
+  return placeOf(row) + `${row.part}: ${exact(row.value)} per fault\n` +
     `${percent(row.value / row.whole)} of ${exact(row.whole)}`;
 }

@@ -22,9 +22,9 @@ charts.push({
     at: PERCENTILES.map(([quantile]) => latencyAt(cell, quantile)),
   })),
   draw(rows, width) {
-    const strategies = strategiesOf(rows).map(name);
+    const strategies = strategiesOf(rows).map(nameOf);
     const left = leftOf(strategies, width);
-    const y = (row) => name(row.strategy);
+    const y = (row) => nameOf(row.strategy);
     const points = rows.flatMap((row) => row.at.map((ns, place) => ({ ...row, ns, place })))
       .filter((point) => point.ns != null);
     return drawing(width, {
@@ -39,17 +39,17 @@ charts.push({
           stroke: (row) => look(row.strategy).color, strokeWidth: 2 }),
         Plot.dot(points, { x: "ns", y, r: 5, fill: (point) => look(point.strategy).color,
           symbol: (point) => PERCENTILES[point.place][2], stroke: "var(--paper)" }),
-        Plot.tip(points, Plot.pointer({ x: "ns", y, title: (point) =>
-          `${name(point.strategy)}, ${plural(point.threads, "thread")}\n` +
-          `${PERCENTILES[point.place][1]} percentile: ${exact(point.ns)} ns\n` +
-          `${plural(point.cell.latency.samples, "sample")}` })),
+        pointed(points, { x: "ns", y }),
       ],
     });
   },
   legend: () => legend(PERCENTILES.map(([, text, symbol]) => [symbolPicture(symbol), text])),
+  tell: (row) => placeOf(row) + PERCENTILES.map(([, text], place) =>
+    `${text} percentile: ${exact(row.at[place])} ns\n`).join("") +
+    plural(row.cell.latency.samples, "sample"),
   says(rows) {
     const best = d3.least(rows, (row) => row.at[1] ?? Infinity);
-    return `${name(best.strategy)} has the lowest 99th percentile, ${exact(best.at[1])} ns`;
+    return `${nameOf(best.strategy)} has the lowest 99th percentile, ${exact(best.at[1])} ns`;
   },
   columns: [
     ["50th, ns", (row) => exact(row.at[0])],
@@ -67,8 +67,8 @@ function quantileName(quantile) {
 charts.push({
   id: "distribution",
   title: "Latency by percentile",
-  about: "The whole distribution, as HdrHistogram plots it: each power of ten to the right leaves " +
-    "out nine tenths of what was left. The document holds the histograms themselves.",
+  about: "The whole distribution, as HdrHistogram plots it: each power of ten to the right " +
+    "leaves out nine tenths of what was left. The document holds the histograms themselves.",
   ownLegend: true,
   missing: UNTIMED,
   rows: (cells) => timed(cells).flatMap((cell) => cell.latency.ns.map((ns, place) => ({
@@ -77,7 +77,8 @@ charts.push({
   }))),
   draw(rows, width) {
     const last = d3.max(rows, (row) => row.beyond);
-    const ticks = [1, 2, 10, 100, 1000, 1e4, 1e5, 1e6].filter((tick) => tick <= last * 1.01 && (tick !== 2 || width > 500));
+    const ticks = [1, ...(width > 500 ? [2] : []), 10, 100, 1000, 1e4, 1e5, 1e6]
+      .filter((tick) => tick <= last * 1.01);
     const lines = strategiesOf(rows).map((strategy) => Plot.lineY(
       rows.filter((row) => row.strategy === strategy),
       { x: "beyond", y: "ns", stroke: look(strategy).color, strokeDasharray: look(strategy).dash,
@@ -91,14 +92,14 @@ charts.push({
       marks: [lines,
         rows.length > 900 ? null : Plot.dot(rows, { x: "beyond", y: "ns", r: 2.5,
           fill: (row) => look(row.strategy).color, symbol: (row) => look(row.strategy).symbol }),
-        Plot.tip(rows, Plot.pointer({ x: "beyond", y: "ns", title: (row) =>
-          `${name(row.strategy)}, ${plural(row.threads, "thread")}\n` +
-          `${quantileName(row.quantile)} of faults within ${exact(row.ns)} ns` }))],
+        pointed(rows, { x: "beyond", y: "ns" })],
     });
   },
+  tell: (row) => placeOf(row) +
+    `${quantileName(row.quantile)} of faults within ${exact(row.ns)} ns`,
   says(rows) {
     const worst = d3.greatest(rows, (row) => row.ns);
-    return `the slowest faults drawn are those of ${name(worst.strategy)}, ${exact(worst.ns)} ns`;
+    return `the slowest faults drawn are those of ${nameOf(worst.strategy)}, ${exact(worst.ns)} ns`;
   },
   columns: [
     ["faults", (row) => quantileName(row.quantile)],

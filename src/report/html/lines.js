@@ -27,13 +27,13 @@ function heat(value, top) {
 
 function heatMap(rows, width, value, text) {
   const lines = hottest(rows, value);
-  const strategies = strategiesOf(rows).map(name);
+  const strategies = strategiesOf(rows).map(nameOf);
   const left = Math.min(leftOf(lines, width), width * 0.38);
   const tall = leftOf(strategies, 400);
   const cell = (width - left - 8) / strategies.length;
   const drawn = rows.filter((row) => lines.includes(row.line));
   const top = d3.max(rows, value);
-  const spot = { x: (row) => name(row.strategy), y: "line" };
+  const spot = { x: (row) => nameOf(row.strategy), y: "line" };
   return drawing(width, {
     height: tall + 16 + lines.length * 26,
     marginTop: tall,
@@ -41,7 +41,8 @@ function heatMap(rows, width, value, text) {
     marginLeft: left,
     marginRight: 8,
     opacity: { type: "identity" },
-    x: { type: "band", domain: strategies, axis: "top", label: null, tickRotate: -90, padding: 0.04 },
+    x: { type: "band", domain: strategies, axis: "top", label: null, tickRotate: -90,
+      padding: 0.04 },
     y: { type: "band", domain: lines, label: null, padding: 0.08,
       tickFormat: (line) => fitted(line, left) },
     marks: [
@@ -51,20 +52,19 @@ function heatMap(rows, width, value, text) {
       cell < 38 ? null : Plot.text(drawn.filter((row) => heat(value(row), top) > 0.05), {
         ...spot, text: (row) => text(value(row)),
         fill: (row) => heat(value(row), top) > 0.62 ? "var(--paper)" : "currentColor" }),
-      Plot.tip(drawn, Plot.pointer({ ...spot, title: lineTip })),
+      pointed(drawn, spot),
     ],
   });
 }
 
-function lineTip(row) {
+function tellLine(row) {
   const stall = row.stall == null ? "" : `\n${percent(row.stall)} of the time cores wait for lines`;
-  return `${row.line}\n${name(row.strategy)}, ${plural(row.threads, "thread")}\n` +
-    `${exact(row.transfers)} transfers per fault${stall}`;
+  return `${row.line}\n` + placeOf(row) + `${exact(row.transfers)} transfers per fault${stall}`;
 }
 
 function hottestSays(rows, value, text) {
   const hot = d3.greatest(rows, value);
-  return `the hottest is ${hot.line} under ${name(hot.strategy)}, ${text(value(hot))}`;
+  return `the hottest is ${hot.line} under ${nameOf(hot.strategy)}, ${text(value(hot))}`;
 }
 
 const brief = (value) => value >= 9.95 ? value.toFixed(0) : value.toFixed(value >= 0.995 ? 1 : 2);
@@ -73,10 +73,11 @@ charts.push({
   id: "transfers",
   title: "Transfers of cache lines per fault",
   about: "How often each line moves to another core, lines down, strategies across. The " +
-    "darkest moves most.",
+    "stronger the colour, the more it moves.",
   missing: "Lines were not counted in this selection (--no-lines), or none moved.",
   rows: (cells) => lineRows(cells).filter((row) => row.transfers > 0),
   draw: (rows, width) => heatMap(rows, width, (row) => row.transfers, brief),
+  tell: tellLine,
   says: (rows) => hottestSays(rows, (row) => row.transfers,
     (value) => `${exact(value)} transfers per fault`),
   columns: [
@@ -94,6 +95,7 @@ charts.push({
   rows: (cells) => lineRows(cells).filter((row) => row.stall > 0),
   draw: (rows, width) => heatMap(rows, width, (row) => row.stall,
     (value) => value < 0.005 ? "" : `${Math.round(value * 100)}%`),
+  tell: tellLine,
   says: (rows) => hottestSays(rows, (row) => row.stall, percent),
   columns: [
     ["line", (row) => row.line],

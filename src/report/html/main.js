@@ -46,7 +46,8 @@ function figure(chart, world, rows) {
   const linear = chart.byThreads || chart.ownLegend;
   const keys = linear ? strategyLegend(rows) : chart.legend?.(rows);
   if (linear) keys.classList.add("of-strategies");
-  return element("figure", {}, caption, keys ?? null, element("div", { class: "drawing" }));
+  const box = element("div", { class: "drawing", tabindex: "0", role: "group" });
+  return element("figure", {}, caption, keys ?? null, box);
 }
 
 /// The drawings of a section, at the width that they have now.
@@ -58,7 +59,8 @@ function draw(part) {
     svg.setAttribute("role", "img");
     const where = world ? `${chart.title}, ${world}` : chart.title;
     svg.setAttribute("aria-label", `${where}: ${chart.says(rows)}.`);
-    box.replaceChildren(svg);
+    box.setAttribute("aria-label", `${where}; arrow keys step through the values`);
+    box.replaceChildren(svg, tip(box, svg, rows, chart.tell));
   });
 }
 
@@ -70,7 +72,7 @@ function fillTable(part) {
   if (!table.open || rows.length === 0) return;
   const columns = [
     ["world", (row) => page.worlds[row.cell.world].name],
-    ["strategy", (row) => name(row.strategy)],
+    ["strategy", (row) => nameOf(row.strategy)],
     ["threads", (row) => row.threads],
     ...chart.columns,
   ];
@@ -108,7 +110,10 @@ function update() {
 function fillSections(cells, from = 0) {
   clearTimeout(filling);
   document.getElementById("charts").setAttribute("aria-busy", from < sections.length);
-  if (from === sections.length) return;
+  if (from === sections.length) {
+    performance.mark("drawn");
+    return;
+  }
   fillSection(sections[from], cells);
   filling = setTimeout(() => fillSections(cells, from + 1));
 }

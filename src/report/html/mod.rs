@@ -11,11 +11,18 @@ use crate::run::Run;
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
 
+/// Work of others with its licence, which goes wherever a copy goes.
+const VENDORED: [(&str, &str); 2] = [
+    (include_str!("vendor/LICENSE-d3"), include_str!("vendor/d3.min.js")),
+    (include_str!("vendor/LICENSE-plot"), include_str!("vendor/plot.umd.min.js")),
+];
+
 /// In the order in which they need each other.
-const SCRIPTS: [&str; 13] = [
-    include_str!("vendor/d3.min.js"),
-    include_str!("vendor/plot.umd.min.js"),
+const SCRIPTS: [&str; 14] = [
     include_str!("base.js"),
+    include_str!("look.js"),
+    include_str!("marks.js"),
+    include_str!("tips.js"),
     include_str!("view.js"),
     include_str!("throughput.js"),
     include_str!("ratios.js"),
@@ -31,7 +38,9 @@ const SCRIPTS: [&str; 13] = [
 /// Returns the page of these runs, which stand side by side as worlds do.
 pub fn html(runs: &[Run]) -> String {
     let data = serde_json::to_string(&build::page(runs)).expect("keys are strings");
-    let scripts = SCRIPTS.map(|script| format!("<script>\n{script}</script>\n")).concat();
+    let vendored = VENDORED.map(|(licence, script)| format!("/*\n{licence}*/\n{script}\n"));
+    let scripts = vendored.iter().map(String::as_str).chain(SCRIPTS);
+    let scripts: String = scripts.map(|script| format!("<script>\n{script}</script>\n")).collect();
     let fills = [("{{style}}", STYLE), ("{{data}}", &in_script(&data)), ("{{scripts}}", &scripts)];
     fill(PAGE, &fills)
 }
@@ -69,7 +78,9 @@ mod tests {
     }
 
     #[test]
-    fn no_script_ends_its_own_element() {
-        assert!(SCRIPTS.iter().all(|script| !script.contains("</script")));
+    fn no_script_ends_its_own_element_and_no_licence_its_comment() {
+        let scripts = VENDORED.iter().map(|(_, script)| script).chain(&SCRIPTS);
+        assert!(scripts.into_iter().all(|script| !script.contains("</script")));
+        assert!(VENDORED.iter().all(|(licence, _)| !licence.contains("*/")));
     }
 }

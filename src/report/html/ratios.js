@@ -8,24 +8,16 @@ const ratioBase = {
 };
 
 function ratioControls(redraw) {
-  const radio = (base, place) => {
-    const input = element("input", { type: "radio", name: "base", value: place });
-    input.checked = ratioBase.place === place;
-    input.addEventListener("change", () => {
+  const radios = page.bases.map((base, place) => control(
+    { type: "radio", name: "base", value: place }, ratioBase.place === place,
+    () => {
       ratioBase.place = place;
       redraw();
-    });
-    return element("label", { class: "check" }, input, base);
-  };
-  return element("fieldset", { class: "controls" }, element("legend", {}, "Ratio to"),
-    ...page.bases.map(radio));
+    }, base));
+  return element("fieldset", { class: "controls" }, element("legend", {}, "Ratio to"), ...radios);
 }
 
 const INKS = { faster: "var(--good)", slower: "var(--bad)" };
-
-function worldSymbol(world) {
-  return SYMBOLS[world % SYMBOLS.length];
-}
 
 charts.push({
   id: "worlds",
@@ -40,14 +32,14 @@ charts.push({
     cell, strategy: cell.strategy, threads: cell.threads, ...cell.ratios[ratioBase.place],
   })),
   draw(rows, width) {
-    const strategies = strategiesOf(rows).map(name);
+    const strategies = strategiesOf(rows).map(nameOf);
     const left = leftOf(strategies, width);
     const worlds = [...new Set(rows.map((row) => row.cell.world))].sort((a, b) => a - b);
     // Each world has its own height in a strategy's row.
     const step = 16;
     const shift = (row) => (worlds.indexOf(row.cell.world) - (worlds.length - 1) / 2) * step;
     const ends = rows.flatMap((row) => [row.median, row.low ?? row.median, row.high ?? row.median]);
-    const spot = { x: "median", y: (row) => name(row.strategy) };
+    const spot = { x: "median", y: (row) => nameOf(row.strategy) };
     const marks = worlds.map((world) => {
       const own = rows.filter((row) => row.cell.world === world);
       const intervals = own.filter((row) => row.low != null);
@@ -59,7 +51,7 @@ charts.push({
         Plot.dot(own, { ...spot, dy, r: 5, fill: ink, symbol: worldSymbol(world) }),
       ];
     });
-    const domain = [d3.min(ends) * 0.9, Math.max(1, d3.max(ends)) * 1.1];
+    const domain = [d3.min([...ends, 1]) * 0.9, d3.max([...ends, 1]) * 1.1];
     return drawing(width, {
       height: 70 + strategies.length * Math.max(24, worlds.length * step + 8),
       marginLeft: left,
@@ -68,7 +60,7 @@ charts.push({
       y: { type: "band", domain: strategies, label: null,
         tickFormat: (text) => fitted(text, left) },
       marks: [Plot.ruleX([1], { stroke: "currentColor" }), marks,
-        Plot.tip(rows, Plot.pointer({ ...spot, title: ratioTip, maxRadius: 60 }))],
+        pointed(rows, spot)],
     });
   },
   legend: (rows) => {
@@ -77,9 +69,10 @@ charts.push({
       `${page.worlds[world].name}, ${plural(rows.find((r) => r.cell.world === world).threads,
         "thread")}`]));
   },
+  tell: tellRatio,
   says(rows) {
     const best = d3.greatest(rows, (row) => row.median);
-    return `${name(best.strategy)} is highest with ${exact(best.median)} times ` +
+    return `${nameOf(best.strategy)} is highest with ${exact(best.median)} times ` +
       page.bases[ratioBase.place];
   },
   columns: [
@@ -90,17 +83,8 @@ charts.push({
   ],
 });
 
-function ratioTip(row) {
+function tellRatio(row) {
   const interval = row.low == null ? "" : `\n${exact(row.low)} to ${exact(row.high)}`;
-  return `${name(row.strategy)}, ${plural(row.threads, "thread")}\n` +
-    `${page.worlds[row.cell.world].name}\n${exact(row.median)} times ` +
+  return placeOf(row) + `${page.worlds[row.cell.world].name}\n${exact(row.median)} times ` +
     `${page.bases[ratioBase.place]}${interval}\n${row.verdict ?? "too few repeats for a verdict"}`;
-}
-
-function symbolPicture(symbol) {
-  const svg = d3.create("svg").attr("viewBox", "-7 -7 14 14").attr("width", 14).attr("height", 14)
-    .attr("aria-hidden", "true").attr("class", "swatch");
-  svg.append("path").attr("d", d3.symbol(d3[`symbol${capital(symbol)}`], 50)())
-    .attr("fill", "currentColor");
-  return svg.node();
 }

@@ -4,39 +4,29 @@
 const axes = { scale: "log", ideal: true, fit: true };
 
 function throughputControls(redraw) {
-  const radio = (value, text) => {
-    const input = element("input", { type: "radio", name: "axes", value });
-    input.checked = axes.scale === value;
-    input.addEventListener("change", () => {
-      axes.scale = value;
-      redraw();
-    });
-    return element("label", { class: "check" }, input, text);
+  const set = (key, value) => {
+    axes[key] = value;
+    redraw();
   };
-  const box = (key, text) => {
-    const input = element("input", { type: "checkbox", name: key });
-    input.checked = axes[key];
-    input.addEventListener("change", () => {
-      axes[key] = input.checked;
-      redraw();
-    });
-    return element("label", { class: "check" }, input, text);
-  };
+  const scale = (value, text) => control({ type: "radio", name: "axes", value },
+    axes.scale === value, () => set("scale", value), text);
+  const line = (key, text) => control({ type: "checkbox", name: key },
+    axes[key], (checked) => set(key, checked), text);
   return element("fieldset", { class: "controls" }, element("legend", {}, "Axes and lines"),
-    radio("log", "logarithmic"), radio("linear", "linear"),
-    box("ideal", "ideal"), box("fit", "fitted law"));
+    scale("log", "logarithmic"), scale("linear", "linear"),
+    line("ideal", "ideal"), line("fit", "fitted law"));
 }
 
 /// Scalability law: n X(1) / (1 + contention (n - 1) + coherency n (n - 1)).
-function fitted_rate(fit, single, n) {
+function fittedRate(fit, single, n) {
   return (n * single) / (1 + fit.contention * (n - 1) + fit.coherency * n * (n - 1));
 }
 
-function throughputTip(row) {
+function tellThroughput(row) {
   const { median, low, high } = row.cell.faults_per_s;
   const interval = low == null ? "no interval: too few repeats" :
     `95 %: ${exact(low)} to ${exact(high)}`;
-  return `${name(row.strategy)}, ${plural(row.threads, "thread")}\n` +
+  return placeOf(row) +
     `${exact(median)} faults/s\n${interval}\n${plural(row.cell.repeats, "repeat")}`;
 }
 
@@ -47,34 +37,7 @@ function fitCurves(rows) {
     const single = rows.find((row) => row.strategy === fit.strategy && row.threads === 1);
     if (!single) return [];
     const counts = d3.range(0, 49).map((step) => most ** (step / 48));
-    return [counts.map((n) => ({ threads: n, rate: fitted_rate(fit, single.rate, n), fit }))];
-  });
-}
-
-function threadsAxis(rows, scale) {
-  const counts = [...new Set(rows.map((row) => row.threads))].sort((a, b) => a - b);
-  // Where counts are many, the axis chooses.
-  const ticks = counts.length <= 12 && scale === "log" ? counts : 6;
-  return { type: scale, base: 2, label: "threads", ticks, tickFormat: "d", nice: false };
-}
-
-/// One line a strategy, since a dash belongs to a whole mark.
-function strategyLines(rows, y, options = {}) {
-  return strategiesOf(rows).map((strategy) => {
-    const { color, dash } = look(strategy);
-    const own = rows.filter((row) => row.strategy === strategy);
-    return Plot.lineY(own, {
-      x: "threads", y, stroke: color, strokeDasharray: dash, strokeWidth: 1.8, ...options,
-    });
-  });
-}
-
-function strategyDots(rows, y) {
-  if (rows.length > 600) return [];
-  return Plot.dot(rows, {
-    x: "threads", y, r: 3.5,
-    fill: (row) => look(row.strategy).color,
-    symbol: (row) => look(row.strategy).symbol,
+    return [counts.map((n) => ({ threads: n, rate: fittedRate(fit, single.rate, n), fit }))];
   });
 }
 
@@ -92,7 +55,10 @@ charts.push({
   })).sort((a, b) => a.threads - b.threads),
   draw(rows, width) {
     const top = d3.max(rows, (row) => row.cell.faults_per_s.high ?? row.rate);
-    const bottom = axes.scale === "log" ? d3.min(rows, (row) => row.rate) * 0.8 : 0;
+    const lowest = d3.min(rows, (row) => row.rate);
+    const least = d3.min(rows, (row) => row.cell.faults_per_s.low ?? row.rate);
+    // An interval that nearly holds 0 would push all else together.
+    const bottom = axes.scale === "log" ? Math.max(least * 0.9, lowest / 5) : 0;
     const [few, most] = d3.extent(rows, (row) => row.threads);
     const single = d3.max(rows.filter((row) => row.threads === few), (row) => row.rate) / few;
     const bands = rows.filter((row) => row.cell.faults_per_s.low != null);
@@ -110,21 +76,22 @@ charts.push({
         axes.ideal ? Plot.lineY(counts, { x: (n) => n, y: (n) => n * single,
           stroke: "var(--faint)", strokeDasharray: "4 4", strokeWidth: 1.5 }) : null,
         axes.fit ? fitCurves(rows).map((curve) => Plot.lineY(curve, { x: "threads", y: "rate",
-          stroke: look(curve[0].fit.strategy).color, strokeWidth: 0.8, strokeOpacity: 0.8 })) : null,
+          stroke: look(curve[0].fit.strategy).color, strokeWidth: 0.8 })) : null,
         strategiesOf(bands).map((strategy) => Plot.areaY(
           bands.filter((row) => row.strategy === strategy),
           { ...band, fill: look(strategy).color, fillOpacity: 0.18 })),
         Plot.ruleX(bands, { ...band, stroke: (row) => look(row.strategy).color }),
         strategyLines(rows, "rate"),
         strategyDots(rows, "rate"),
-        Plot.tip(rows, Plot.pointer({ x: "threads", y: "rate", title: throughputTip })),
+        pointed(rows, { x: "threads", y: "rate" }),
       ],
     });
   },
+  tell: tellThroughput,
   says(rows) {
     const most = d3.max(rows, (row) => row.threads);
     const best = d3.greatest(rows.filter((row) => row.threads === most), (row) => row.rate);
-    return `at ${plural(most, "thread")} ${name(best.strategy)} is fastest with ` +
+    return `at ${plural(most, "thread")} ${nameOf(best.strategy)} is fastest with ` +
       `${short(best.rate)} faults per second`;
   },
   columns: [

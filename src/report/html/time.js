@@ -2,10 +2,10 @@
 // Parts of a whole for each strategy: where a fault's time goes, and why faults are done again.
 
 /// Bars of stacked parts; a record is one part of one strategy.
-function stacked(rows, width, parts, { label, tickFormat, tip }) {
-  const strategies = strategiesOf(rows).map(name);
+function stacked(rows, width, parts, { label, tickFormat }) {
+  const strategies = strategiesOf(rows).map(nameOf);
   const left = leftOf(strategies, width);
-  const spot = { x: "value", y: (row) => name(row.strategy),
+  const spot = { x: "value", y: (row) => nameOf(row.strategy),
     order: (row) => parts.indexOf(row.part) };
   return drawing(width, {
     height: 70 + strategies.length * 26,
@@ -17,7 +17,7 @@ function stacked(rows, width, parts, { label, tickFormat, tip }) {
       Plot.barX(rows, { ...spot, fill: (row) => partColor(parts.indexOf(row.part)),
         stroke: "var(--paper)", strokeWidth: 0.5 }),
       Plot.ruleX([0]),
-      Plot.tip(rows, Plot.pointer(Plot.stackX({ ...spot, title: tip }))),
+      pointed(rows, Plot.stackX(spot)),
     ],
   });
 }
@@ -32,15 +32,14 @@ function partRows(cells, partsOf) {
   });
 }
 
-function timeTip(row) {
-  return `${name(row.strategy)}, ${plural(row.threads, "thread")}\n` +
-    `${row.part}: ${exact(row.value)} ns per fault\n` +
+function tellTime(row) {
+  return placeOf(row) + `${row.part}: ${exact(row.value)} ns per fault\n` +
     `${percent(row.value / row.whole)} of ${exact(row.whole)} ns`;
 }
 
 function longestSays(rows) {
   const longest = d3.greatest(rows, (row) => row.value);
-  return `the longest part is ${longest.part} of ${name(longest.strategy)}, ` +
+  return `the longest part is ${longest.part} of ${nameOf(longest.strategy)}, ` +
     `${exact(longest.value)} ns`;
 }
 
@@ -49,8 +48,9 @@ function timeChart(about, parts, partsOf) {
     ...about,
     rows: (cells) => partRows(cells, partsOf),
     draw: (rows, width) => stacked(rows, width, parts,
-      { label: "time per fault", tickFormat: nanoseconds, tip: timeTip }),
+      { label: "time per fault", tickFormat: nanoseconds }),
     legend: (rows) => partLegend(rows, parts),
+    tell: tellTime,
     says: longestSays,
     columns: [
       ["part", (row) => row.part],

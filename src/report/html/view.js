@@ -25,16 +25,16 @@ function selectedFits() {
   return (fitsOf.get(tableOf(view)) ?? []).filter(shown);
 }
 
-/// Of one world's cells those at the chosen threads, or at the most below: worlds differ in
-/// how many they have.
+/// Of one world's cells with a result those at the chosen threads, or at the most below:
+/// worlds differ in how many they have.
 function atThreads(cells) {
-  const counts = [...new Set(cells.map((cell) => cell.threads))].sort((a, b) => a - b);
+  const done = cells.filter((cell) => cell.faults_per_s);
+  const counts = [...new Set(done.map((cell) => cell.threads))].sort((a, b) => a - b);
   const below = counts.filter((count) => view.threads === null || count <= view.threads);
   const threads = below.at(-1) ?? counts[0];
-  return cells.filter((cell) => cell.threads === threads);
+  return done.filter((cell) => cell.threads === threads);
 }
 
-/// Rebuilds the filters where what they offer has changed, and draws.
 function change(key, value) {
   view[key] = value;
   update();
@@ -56,16 +56,14 @@ function choice(label, key, options) {
 
 function checks(label, key, entries) {
   const all = entries.map(([place]) => place);
-  const boxes = entries.map(([place, text, picture]) => {
-    const input = element("input", { type: "checkbox", value: place });
-    input.checked = view[key].has(place);
-    input.addEventListener("change", () => {
-      if (input.checked) view[key].add(place);
-      else view[key].delete(place);
-      update();
-    });
-    return element("label", { class: "check" }, input, picture, element("span", {}, text));
-  });
+  const toggle = (place, checked) => {
+    if (checked) view[key].add(place);
+    else view[key].delete(place);
+    update();
+  };
+  const boxes = entries.map(([place, text, picture]) => control(
+    { type: "checkbox", value: place }, view[key].has(place),
+    (checked) => toggle(place, checked), picture, element("span", {}, text)));
   const set = (text, places) => {
     const button = element("button", { type: "button" }, text);
     button.addEventListener("click", () => {
@@ -103,6 +101,7 @@ function buildFilters() {
 }
 
 function tellStatus(cells) {
-  const text = `${plural(cells.length, "cell")} of ${page.cells.length.toLocaleString("en-US")} shown`;
+  const all = page.cells.length.toLocaleString("en-US");
+  const text = `${plural(cells.length, "cell")} of ${all} shown`;
   document.getElementById("status").textContent = text;
 }
