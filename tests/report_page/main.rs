@@ -8,6 +8,7 @@ mod colors;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use faultstorm::report;
 use faultstorm::run::{Cell, Key, Run};
@@ -20,7 +21,7 @@ const SMALL: &str = "summary = \"small <b>\"\nanalysis = \"Says </script><script
                      [[vma]]\nname = \"heap\"\nsize = \"8MiB\"\n\
                      [[op]]\ntouch = { vma = \"heap\", access = \"write\" }\n";
 
-/// The charts of the page, by their ids there.
+/// The charts that the model has data for, by their ids in the page.
 const CHARTS: [&str; 9] = [
     "throughput",
     "worlds",
@@ -29,9 +30,15 @@ const CHARTS: [&str; 9] = [
     "transfers",
     "stalls",
     "time",
-    "stages",
+    "fallbacks",
     "fairness",
 ];
+
+/// Document and page of a real run.
+struct Made {
+    document: Vec<u8>,
+    page: Vec<u8>,
+}
 
 /// Runs `faultstorm` in a directory and expects it to succeed.
 fn faultstorm(directory: &Path, args: &str) {
@@ -40,33 +47,39 @@ fn faultstorm(directory: &Path, args: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Runs storms on this machine and in the model; everything is measured that can be.
-fn real_run(directory: &Path) {
-    std::fs::write(directory.join("small.toml"), SMALL).unwrap();
-    faultstorm(
-        directory,
-        "run small.toml --on host --on model:xeon-icelake-2s --threads 1..=5 --faults 200 \
-         --repeats 3 --warmup 0s --body none --stages --quiet \
-         --strategy unlocked,mmap-lock,speculative,speculative:refcount \
-         --json run.json --html run.html",
-    );
+/// Runs storms in the model, once for all tests: three strategies at five counts of threads
+/// on two machines.
+fn real_run() -> &'static Made {
+    static MADE: OnceLock<Made> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("small.toml"), SMALL).unwrap();
+        faultstorm(
+            directory.path(),
+            "run small.toml --on model:xeon-icelake-2s --on model:ampere-altra --threads 1..=5 \
+             --strategy unlocked,mmap-lock,speculative --faults 100 --repeats 3 --body none \
+             --quiet --json run.json --html run.html",
+        );
+        let read = |name: &str| std::fs::read(directory.path().join(name)).unwrap();
+        Made { document: read("run.json"), page: read("run.html") }
+    })
 }
 
-fn page_of(runs: &[Run]) -> (tempfile::TempDir, PathBuf) {
+/// A page as a file, which is gone with its directory.
+fn file(page: impl AsRef<[u8]>) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("page.html");
-    std::fs::write(&path, report::html(runs)).unwrap();
+    std::fs::write(&path, page).unwrap();
     (directory, path)
 }
 
 #[test]
 fn a_real_run_draws_every_chart_and_says_nothing_to_the_console() {
-    let directory = tempfile::tempdir().unwrap();
-    real_run(directory.path());
+    let (_directory, page) = file(&real_run().page);
     let browser = Browser::start();
     browser.screen(1440, "light");
-    browser.open(&directory.path().join("run.html"));
-    for chart in CHARTS.iter().chain(&["fallbacks"]) {
+    browser.open(&page);
+    for chart in CHARTS {
         // A mark for each record, beside axes and grid.
         let script = format!(
             "return document.querySelectorAll('#{chart} svg[role=img] :is(circle, path, rect)')
@@ -82,25 +95,25 @@ fn a_real_run_draws_every_chart_and_says_nothing_to_the_console() {
         "document.querySelectorAll('main details').forEach(table => table.open = true);
          return new Promise(done => setTimeout(() => done(
              [...document.querySelectorAll('main section > details')]
-                 .filter(table => table.previousElementSibling.className.startsWith('figures'))
+                 .filter(table => table.closest('section').id !== 'workload' && !table.hidden)
                  .map(table => table.querySelectorAll('tbody tr').length))))",
     );
     let rows: Vec<u64> = serde_json::from_value(rows).unwrap();
-    assert!(rows.len() == 10 && rows.iter().all(|&rows| rows > 0), "{rows:?}");
-    assert_eq!(rows[0], 2 * 4 * 5, "a row for each world, strategy and count of threads");
+    assert!(rows.len() == CHARTS.len() && rows.iter().all(|&rows| rows > 0), "{rows:?}");
+    assert_eq!(rows[0], 2 * 3 * 5, "a row for each world, strategy and count of threads");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
 #[test]
 fn a_page_from_the_file_equals_one_from_the_run() {
     let directory = tempfile::tempdir().unwrap();
-    real_run(directory.path());
+    std::fs::write(directory.path().join("run.json"), &real_run().document).unwrap();
     faultstorm(directory.path(), "report run.json -o again.html");
     let read = |name: &str| std::fs::read(directory.path().join(name)).unwrap();
-    assert!(read("run.html") == read("again.html"));
+    assert!(real_run().page == read("again.html"));
     faultstorm(directory.path(), "report run.json run.json");
     let both = String::from_utf8(read("report.html")).unwrap();
-    assert!(both.contains("run 1: host") && both.contains("run 2: host"));
+    assert!(both.contains("run 1: model:ampere") && both.contains("run 2: model:ampere"));
 }
 
 #[test]
@@ -117,7 +130,7 @@ fn workloads_that_differ_under_one_name_are_told() {
 
 #[test]
 fn filters_leave_what_they_say() {
-    let (_directory, page) = page_of(&[common::run()]);
+    let (_directory, page) = file(report::html(&[common::run()]));
     let browser = Browser::start();
     browser.open(&page);
     let names = "return [...document.querySelectorAll('#latency [aria-label^=y-axis] text')]
@@ -148,6 +161,10 @@ fn filters_leave_what_they_say() {
     let missing = missing.as_str().unwrap();
     assert!(missing.contains("unlocked skipped: the workload has writers (2 cells)"), "{missing}");
     assert!(!missing.contains("mmap-lock"), "it is filtered: {missing}");
+    let stages = "return document.querySelectorAll('#stages svg[role=img] rect').length";
+    assert_eq!(browser.run(stages), 0);
+    click("#filter-strategies input[value='1']");
+    assert!(browser.run(stages).as_u64().unwrap() >= 4, "mmap-lock is timed by stage");
     click("#filter-worlds .buttons button:last-child");
     assert_eq!(browser.run("return document.querySelectorAll('figure').length"), 0);
     let status = browser.run("return document.getElementById('status').textContent");
@@ -157,7 +174,7 @@ fn filters_leave_what_they_say() {
 
 #[test]
 fn keys_tell_exact_values_and_warnings_come_first() {
-    let (_directory, page) = page_of(&[common::run()]);
+    let (_directory, page) = file(report::html(&[common::run()]));
     let browser = Browser::start();
     browser.open(&page);
     let told = browser.run(
@@ -190,12 +207,11 @@ fn keys_tell_exact_values_and_warnings_come_first() {
 
 #[test]
 fn nothing_scrolls_sideways_on_a_phone() {
-    let directory = tempfile::tempdir().unwrap();
-    real_run(directory.path());
+    let (_directory, page) = file(&real_run().page);
     let browser = Browser::start();
     for theme in ["light", "dark"] {
         browser.screen(390, theme);
-        browser.open(&directory.path().join("run.html"));
+        browser.open(&page);
         browser.run("document.querySelectorAll('details').forEach(part => part.open = true)");
         let wide = browser.run(
             "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]",
@@ -212,21 +228,17 @@ fn nothing_scrolls_sideways_on_a_phone() {
     assert_ne!(colors("light"), colors("dark"));
 }
 
-/// The one wall time that a test asserts: of three loads the fastest, since others use the
+/// The one wall time that a test asserts: one of three loads is fast, since others use the
 /// machine too.
 #[test]
 fn ten_thousand_cells_open_within_three_seconds() {
-    let directory = tempfile::tempdir().unwrap();
-    real_run(directory.path());
-    let mut run = Run::read(&directory.path().join("run.json")).unwrap();
-    let model: Vec<Cell> =
-        run.cells.drain(..).filter(|cell| cell.key.machine_digest.is_some()).collect();
-    let copies = 10_000usize.div_ceil(model.len());
-    for copy in 0..copies {
-        for cell in &model {
+    let mut run = Run::from_json(&real_run().document, "run.json").unwrap();
+    let cells: Vec<Cell> = run.cells.drain(..).collect();
+    for copy in 0..10_000usize.div_ceil(cells.len()) {
+        for cell in &cells {
             // Four machines side by side, and as many workloads as it takes.
-            let machine = format!("machine-{}", copy % 4);
-            let workload = format!("workload-{}", copy / 4);
+            let machine = format!("{}-{}", cell.key.machine, copy % 2);
+            let workload = format!("workload-{}", copy / 2);
             let key = Key { machine, workload, ..cell.key.clone() };
             let mut cell = Cell { id: key.id(), key, ..cell.clone() };
             // One repeat, as the model has them: a bootstrap of all ratios takes minutes here.
@@ -235,7 +247,7 @@ fn ten_thousand_cells_open_within_three_seconds() {
         }
     }
     assert!(run.cells.len() >= 10_000);
-    let (_directory, page) = page_of(&[run]);
+    let (_directory, page) = file(report::html(&[run]));
     let browser = Browser::start();
     browser.screen(1440, "light");
     let opened = || {
@@ -244,7 +256,10 @@ fn ten_thousand_cells_open_within_three_seconds() {
         let drawn = browser.run("return performance.getEntriesByName('drawn')[0].startTime");
         drawn.as_f64().unwrap()
     };
-    let fastest = [opened(), opened(), opened()].into_iter().fold(f64::INFINITY, f64::min);
-    assert!(fastest < 3000.0, "{fastest} ms");
+    let mut loads = Vec::new();
+    while loads.len() < 3 && loads.iter().all(|&ms| ms >= 3000.0) {
+        loads.push(opened());
+    }
+    assert!(loads.iter().any(|&ms| ms < 3000.0), "milliseconds: {loads:?}");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
