@@ -5,6 +5,7 @@
 pub mod calibration;
 pub mod cli;
 pub mod cmd;
+pub mod compare;
 pub mod diag;
 pub mod digest;
 pub mod exit;

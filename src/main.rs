@@ -20,6 +20,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CommandError> {
     match cli.command {
         Command::Run(args) => return cmd::run::run(&args),
         Command::Check(args) => return cmd::check::check(&args),
+        Command::Compare(args) => return cmd::compare::compare(&args),
         Command::List(args) => text = cmd::list::list(&args).into_bytes(),
         Command::Calibrate(args) => return cmd::calibrate::calibrate(&args),
         Command::Explain(args) => return cmd::explain::explain(&args),

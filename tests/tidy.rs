@@ -151,6 +151,8 @@ fn looks_down_only(source: &Source) -> Vec<String> {
     found.extend(forbidden(source, "src/sync/", &above_mm, &[]));
     found.extend(forbidden(source, "src/mm/", &above_mm, &[]));
     found.extend(forbidden(source, "src/report/", &beside_report, &[]));
+    found.extend(forbidden(source, "src/compare/", &beside_report, &[]));
+    found.extend(forbidden(source, "src/compare/", &["crate::cmd", "crate::report"], &[]));
     found.extend(forbidden(source, "src/workload/", &beside_report, &[]));
     found
 }
@@ -205,6 +207,7 @@ fn layers_look_down() {
         ("src/sync/a.rs", "use crate::mm::Mm;"),
         ("src/machine/a.rs", "use crate::sync::rcu;"),
         ("src/report/a.rs", "use crate::storm::Storm;"),
+        ("src/compare/a.rs", "use crate::report::Style;"),
         ("src/workload/a.rs", "use crate::mm::Mm;"),
     ] {
         holds(looks_down_only, &Source::of(path, import));

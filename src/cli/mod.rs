@@ -1,5 +1,6 @@
 //! The command line: its words, its defaults and its help.
 
+mod compare;
 mod run;
 mod vary;
 mod world;
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 
 use crate::mm::fault::Kind;
 pub use crate::numbers::NumberList;
+pub use compare::{CompareArgs, Format};
 pub use run::{Body, RunArgs, Target};
 pub use vary::Vary;
 pub use world::{World, WorldError};
@@ -62,6 +64,12 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Checks workload files: their words, then their expectations in a tiny storm
     Check(CheckArgs),
+    /// Compares runs cell by cell: revisions, strategies, machines, worlds
+    ///
+    /// Cells are compared that are alike in all but one thing. Each ratio has an interval
+    /// over repeats, launches first, corrected for the number of ratios; what else differs
+    /// between the runs, and what is suspicious about them, is listed.
+    Compare(CompareArgs),
     /// Lists what there is to run
     List(ListArgs),
     /// Measures this machine for the model, and writes a machine file

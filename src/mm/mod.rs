@@ -26,7 +26,7 @@ pub mod pool;
 mod populate;
 mod release;
 pub mod reset;
-mod rmap;
+pub mod rmap;
 pub mod rss;
 pub mod sequenced;
 mod slots;
@@ -249,6 +249,11 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     /// The files of the page cache.
     pub fn files(&self) -> &[File<M>] {
         &self.files
+    }
+
+    /// Which VMAs map a file.
+    pub fn rmap(&self, file: usize) -> &Rmap<M> {
+        &self.rmaps[file]
     }
 
     /// The frames.

@@ -7,7 +7,7 @@ use super::pool::Pool;
 use super::slots::slots;
 use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use crate::sync::spinlock::Waiters;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 // As in Linux 7.2 (offsets computed from the order of fields in
@@ -71,6 +71,11 @@ pub struct Mapping {
 }
 
 impl Mapping {
+    /// Its addresses.
+    pub fn range(&self) -> Range<Vaddr> {
+        self.start..self.end
+    }
+
     /// The parts below and from an address inside it.
     pub fn split(&self, at: Vaddr) -> (Self, Self) {
         assert!(self.start < at && at < self.end, "a mapping is split inside");

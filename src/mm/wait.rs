@@ -44,7 +44,8 @@ impl Wait {
 
 impl<M: Machine, L: Layout> Mm<M, L> {
     /// Reads the page that an attempt of this core stopped for, or waits until whoever
-    /// works on it is done. The caller holds no lock and is in no read section.
+    /// works on it is done. The caller holds no lock and is in no read section of RCU; in one
+    /// of SRCU it may be.
     ///
     /// # Errors
     /// Where no frame is left.

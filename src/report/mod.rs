@@ -3,6 +3,7 @@
 
 mod band;
 mod break_even;
+mod compare;
 mod contention;
 mod csv;
 mod finding;
@@ -12,6 +13,7 @@ mod prose;
 mod table;
 mod text;
 
+pub use compare::{comparison, comparison_markdown, found};
 pub use csv::csv;
 pub use html::html;
 pub use table::{row, table};

@@ -57,7 +57,7 @@ pub fn row(cell: &Cell) -> String {
         }
         (Status::Failed, _) => format!("{name}: FAILED: {reason}"),
         (Status::Skipped, _) => format!("{name}: skipped: {reason}"),
-        (Status::Ok | Status::Partial, None) => format!("{name}: no result yet"),
+        (Status::Ok | Status::Partial, None) => format!("{name}: no result: {reason}"),
     }
 }
 

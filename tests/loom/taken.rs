@@ -147,14 +147,14 @@ fn say(pointer: Word<'_, LoomLine>) {
 }
 
 #[test]
-fn who_frees_sees_the_pointer_or_is_seen() {
+fn hazard_who_frees_sees_the_pointer_or_is_seen() {
     let read = |taken: &Taken| find_and(taken, say, true);
     two_cores(Taken::new, Taken::free_when_unused, read, |_| {});
 }
 
 #[test]
 #[should_panic(expected = "Causality violation")]
-fn without_its_fence_a_pointer_is_seen_too_late() {
+fn hazard_without_its_fence_a_pointer_is_seen_too_late() {
     let read = |taken: &Taken| {
         find_and(taken, |pointer| pointer.store(4, Ordering::Release), true);
     };
@@ -163,7 +163,7 @@ fn without_its_fence_a_pointer_is_seen_too_late() {
 
 #[test]
 #[should_panic(expected = "Causality violation")]
-fn without_a_second_look_what_is_said_may_be_gone() {
+fn hazard_without_a_second_look_what_is_said_may_be_gone() {
     let read = |taken: &Taken| find_and(taken, say, false);
     two_cores(Taken::new, Taken::free_when_unused, read, |_| {});
 }

@@ -2,6 +2,7 @@
 
 use crate::script::{ANON, END, FILE, Maps, Script, Shape, Step, TABLE};
 use crate::shipped::all_stand;
+use crate::twins::file::{self, FileRead};
 use crate::twins::refcnt::{self, Refcnt};
 use crate::twins::reference::{self, Referenced};
 use crate::twins::sequence::Sequence;
@@ -61,8 +62,14 @@ fn r24_fault_around_stops_at_every_end() {
     all_stand(&ends);
     stands::<Twin<{ speculative::SOUND }>>(&ends);
     caught::<Twin<{ speculative::UNCLAMPED }>>(&ends, "a pte at");
-    // The last window of a table.
+    // A window that is wider than a table; pages behind its end would come round to its start.
+    let wide = Shape { around: 10, mapped: (TABLE / 2, 2 * TABLE), ..FILE };
     let last = &[Step::Read(TABLE - 1)];
+    let wide = Script { before: &[], ..Script::at(END, wide, last, &[]) };
+    all_stand(&wide);
+    stands::<FileRead<{ file::SOUND }>>(&wide);
+    caught::<FileRead<{ file::NO_TABLE_END }>>(&wide, "a pte at");
+    // The last window of a table.
     all_stand(&Script::at(point::PTL_HELD, around, last, &[Step::Truncate(TABLE - 3)]));
     for held_at in [point::BEFORE_PTL, point::PTL_HELD] {
         let writers = [

@@ -13,6 +13,18 @@ use faultstorm::mm::page_cache::PageState;
 use faultstorm::mm::point;
 use faultstorm::strategy::MmapLock;
 
+/// A writer that needs more VMAs than there are, if none that it frees comes back.
+const REMAPS: &[Step] = &[
+    Step::Munmap(0, 2 * TABLE),
+    Step::Mmap(0, 2 * TABLE),
+    Step::Munmap(0, 2 * TABLE),
+    Step::Mmap(0, 2 * TABLE),
+    Step::Munmap(0, 2 * TABLE),
+    Step::Mmap(0, 2 * TABLE),
+    Step::Munmap(0, 2 * TABLE),
+    Step::Mmap(0, 2 * TABLE),
+];
+
 /// R8: the file of a VMA is open after munmap has returned. Who defers it is known.
 #[test]
 fn r8_files_are_put_when_munmap_returns() {
@@ -64,4 +76,17 @@ fn r25_writers_do_not_wait_for_io() {
     let sound = play::<Model, Refcnt<{ refcnt::SOUND }>>(&script).expect("it stands");
     assert!(sound.ns[1] < TURN_NS, "{:?}", sound.ns);
     is_late::<Refcnt<{ refcnt::SLEEPS }>>(&script, io_ns - 2 * TURN_NS);
+}
+
+/// R25: what a writer has freed comes back as late as a fault has its page, where the fault
+/// sleeps in a section that keeps it: the grace period of SRCU lasts as long.
+#[test]
+fn r25_grace_periods_of_srcu_last_as_long_as_io() {
+    let io_ns = 3 * TURN_NS;
+    let absent = Shape { io_ns, maps: Maps::File(PageState::Absent), vmas: 4, ..FILE };
+    let script = Script::at(END, absent, &[Step::Read(0)], REMAPS);
+    let script = Script { before: &[Step::Write(1)], ..script };
+    let late = all_stand(&script).into_iter().filter(|(_, played)| played.ns[1] > TURN_NS);
+    let late: Vec<_> = late.map(|(name, played)| (name, played.ns[1] / TURN_NS)).collect();
+    assert_eq!(late, [("srcu", 2), ("srcu:tables", 2)], "in turns");
 }

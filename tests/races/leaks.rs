@@ -98,4 +98,9 @@ fn r23_whichever_way_a_fault_ends_it_holds_nothing() {
     stands::<Refcnt<{ refcnt::SOUND }>>(&waits);
     caught::<Refcnt<{ refcnt::PUTS_TWICE }>>(&waits, "below zero");
     caught::<Refcnt<{ refcnt::LEAKS }>>(&waits, "sleeps until somebody wakes it");
+    let read = &[Step::Read(0)];
+    let busy = Script { before: &[], ..Script::at(point::FOLIO_LOCKED, FILE, read, read) };
+    caught::<FileRead<{ file::UNLOCKS_TWICE }>>(&busy, "below zero");
+    caught::<FileRead<{ file::KEEPS_LOCK }>>(&busy, "mmap_lock.count");
+    stands::<FileRead<{ file::SOUND }>>(&busy);
 }

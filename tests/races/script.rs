@@ -75,6 +75,8 @@ pub struct Shape {
     pub io_ns: u64,
     /// Frames, those of the page cache among them.
     pub frames: usize,
+    /// VMAs that there are memory for.
+    pub vmas: u32,
 }
 
 /// What a mapping maps.
@@ -98,7 +100,7 @@ impl Maps {
 
 /// Anonymous memory.
 pub const ANON: Shape =
-    Shape { mapped: (0, PAGES), maps: Maps::Anon, around: 0, io_ns: 1000, frames: 256 };
+    Shape { mapped: (0, PAGES), maps: Maps::Anon, around: 0, io_ns: 1000, frames: 256, vmas: 80 };
 /// A private mapping of a file that is cached.
 pub const FILE: Shape =
     Shape { maps: Maps::File(PageState::Cached), frames: FILE_PAGES as usize + 256, ..ANON };
@@ -149,7 +151,7 @@ pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M
         split_pmd_locks: true,
         frames: shape.frames,
         tables: 24,
-        vmas: 80,
+        vmas: shape.vmas,
         entry_prefetch: false,
         real_body: true,
         source_may_change: true,

@@ -8,7 +8,7 @@ use crate::twins::refcnt::{self, Refcnt};
 use crate::twins::reference::{self, Referenced};
 use crate::twins::speculative::{self, Twin};
 use crate::twins::steps::Other;
-use crate::{caught, stands};
+use crate::{balances, caught, stands};
 use faultstorm::mm::point;
 use faultstorm::strategy::MmapLock;
 
@@ -137,4 +137,19 @@ fn r19_a_table_that_moves_is_found_in_one_place() {
             all_stand(&Script { before, ..Script::turns(turns, FILE, vec![mremap, other]) });
         }
     }
+    balances::<Locked>(&moved_behind_truncate(true));
+    caught::<Locked>(&moved_behind_truncate(false), "ends before it");
+}
+
+/// A table moves where a truncate has been already, and once more when that comes again.
+fn moved_behind_truncate(locks: bool) -> Script {
+    let (moves, zapped) = ((0, point::AFTER_TREE_STORE), (1, point::TABLE_ZAPPED));
+    // The first time it finds the new VMA, another and the old one; then the newer one first.
+    let turns = vec![moves, zapped, moves, zapped, zapped, zapped, (0, END), (1, END)];
+    let twice = &[Step::Mremap(0, TABLE, 4 * TABLE), Step::Mremap(4 * TABLE, 5 * TABLE, 8 * TABLE)];
+    let truncate: &[_] = match locks {
+        true => &[Step::Other(Other::TruncateBackwards(4, true))],
+        false => &[Step::Other(Other::TruncateBackwards(4, false))],
+    };
+    Script { before: &[Step::Read(6)], ..Script::turns(turns, FILE, vec![twice, truncate]) }
 }

@@ -1,9 +1,11 @@
 //! Races about VMAs: found, locked, detached, reused.
 
 use crate::script::{ANON, END, Script, Step, TABLE};
-use crate::shipped::all_stand;
+use crate::shipped::{all_balance, all_stand};
+use crate::twins::pointer::Pointer;
 use crate::twins::refcnt::{self, Refcnt};
-use crate::{caught, stands};
+use crate::twins::vma_lock::{self, VmaLocked};
+use crate::{balances, caught, stands};
 use faultstorm::mm::point;
 
 /// R5: a VMA is freed and becomes another's between lookup and lock.
@@ -23,12 +25,33 @@ fn r5_a_vma_is_not_taken_for_another() {
     // The other VMA has no `anon_vma`, which a write would notice.
     let read = Script::at(point::BEFORE_VMA_LOCK, ANON, &[Step::Read(0)], writer);
     stands::<Refcnt<{ refcnt::SOUND }>>(&read);
-    caught::<Refcnt<{ refcnt::NO_RECHECK }>>(&read, "a pte at");
+    caught::<Refcnt<{ refcnt::NO_BOUNDS_CHECK }>>(&read, "a pte at");
     // It is the same VMA, but no longer reaches so far.
     let split = &[Step::Munmap(8, 2 * TABLE)];
     let script = Script::at(point::BEFORE_VMA_LOCK, ANON, &[Step::Write(9)], split);
     all_stand(&script);
-    caught::<Refcnt<{ refcnt::NO_RECHECK }>>(&script, "a pte at");
+    caught::<Refcnt<{ refcnt::NO_BOUNDS_CHECK }>>(&script, "a pte at");
+    stands::<VmaLocked<{ vma_lock::SOUND }>>(&script);
+    caught::<VmaLocked<{ vma_lock::NO_BOUNDS_CHECK }>>(&script, "a pte at");
+    // It is still in memory, but in the tree no more.
+    let gone = &[Step::Munmap(0, 2 * TABLE)];
+    let script = Script::at(point::BEFORE_VMA_LOCK, ANON, &[Step::Write(0)], gone);
+    all_stand(&script);
+    stands::<VmaLocked<{ vma_lock::SOUND }>>(&script);
+    caught::<VmaLocked<{ vma_lock::NO_DETACHED_CHECK }>>(&script, "a page table");
+}
+
+/// A VMA is freed, and another's, under a core that has said that it uses it.
+#[test]
+fn hazard_pointers_keep_a_vma() {
+    let writer = &[Step::Munmap(0, 8), Step::Mmap(3 * TABLE, 3 * TABLE + 8)];
+    for held_at in [point::AFTER_COPY, point::AFTER_PAGE_ALLOC, point::BEFORE_PTL] {
+        let script = Script::at(held_at, ANON, &[Step::Write(0)], writer);
+        all_stand(&script);
+        stands::<Pointer<true>>(&script);
+    }
+    let script = Script::at(point::AFTER_PAGE_ALLOC, ANON, &[Step::Write(0)], writer);
+    caught::<Pointer<false>>(&script, "a pte at");
 }
 
 /// R13: a VMA is found before it is finished.
@@ -66,6 +89,25 @@ fn r16_vmas_stay_locked_until_the_writer_is_done() {
     all_stand(&script);
     stands::<Refcnt<{ refcnt::SOUND }>>(&script);
     caught::<Refcnt<{ refcnt::UNLOCKS_EARLY }>>(&script, "rss in pages");
+}
+
+/// R26: a reader gets a VMA's lock when a writer has the VMA, and has let go of the lock.
+#[test]
+fn r26_who_comes_behind_a_writer_finds_that_out() {
+    let turns = vec![
+        (0, point::BEFORE_VMA_LOCK),
+        (1, point::AFTER_INVALIDATE),
+        (0, point::BEFORE_PTL),
+        (1, END),
+        (0, END),
+    ];
+    let protect = &[Step::Mprotect(0, 2 * TABLE, false)];
+    let script = Script::turns(turns, ANON, vec![&[Step::Write(0)], protect]);
+    all_balance(&script);
+    balances::<VmaLocked<{ vma_lock::SOUND }>>(&script);
+    caught::<VmaLocked<{ vma_lock::NO_SEQ_CHECK }>>(&script, "a writable pte");
+    balances::<Refcnt<{ refcnt::SOUND }>>(&script);
+    caught::<Refcnt<{ refcnt::NO_SEQ_CHECK }>>(&script, "a writable pte");
 }
 
 /// R26: a writer that detaches a VMA waits for a reader that came too late.

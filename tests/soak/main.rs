@@ -41,6 +41,8 @@ struct Place {
     /// `host` or `model:MACHINE`.
     world: String,
     threads: usize,
+    /// What else was drawn, as flags of `faultstorm run`.
+    flags: String,
     text: String,
     directory: PathBuf,
 }
@@ -48,7 +50,7 @@ struct Place {
 impl Place {
     /// Prints what went wrong, and writes the workload to a file.
     fn report(&self, what: &str) {
-        let Self { seed, strategy, world, threads, text, directory } = self;
+        let Self { seed, strategy, world, threads, flags, text, directory } = self;
         let name = format!("failed-{seed}-{strategy}-{world}.toml").replace(':', "-");
         let path = directory.join(name);
         let written = fs::create_dir_all(directory).and_then(|()| fs::write(&path, text));
@@ -59,7 +61,7 @@ impl Place {
         match written {
             Ok(()) => eprintln!(
                 "again: faultstorm run {path} --strategy {strategy} --threads {threads} \
-                 --on {world}"
+                 --on {world} {flags}"
             ),
             Err(error) => eprintln!("{path} cannot be written: {error}"),
         }
@@ -115,7 +117,7 @@ impl Soak {
         let text = draw::workload(&mut draw, on_host);
         let workload = parse(&text);
         let storms = Storms::new(&workload, seed, on_host, &mut draw);
-        let (world, threads) = (storms.world(), storms.threads());
+        let (world, threads, flags) = (storms.world(), storms.threads(), storms.flags());
         let began = Instant::now();
         let before = totals.storms;
         // Another strategy first each time, since time may end in between.
@@ -126,8 +128,8 @@ impl Soak {
                 break;
             }
             let (strategy, directory) = (entry.name, self.directory.clone());
-            let (world, text) = (world.clone(), text.clone());
-            let place = Place { seed, strategy, world, threads, text, directory };
+            let (world, flags, text) = (world.clone(), flags.clone(), text.clone());
+            let place = Place { seed, strategy, world, threads, flags, text, directory };
             let watched = place.clone();
             let failure = move |what: &str| watched.report(what);
             let result = self.watch.over(Box::new(failure), || storms.storm(entry, totals));

@@ -72,6 +72,20 @@ impl<'a> Storms<'a> {
         }
     }
 
+    /// What was drawn beside the workload, as flags of `faultstorm run`.
+    pub fn flags(&self) -> String {
+        let (seed, real_body, entry_prefetch, more) = match self {
+            Self::Host(host) => (host.seed, host.real_body, host.entry_prefetch, host.recorded()),
+            Self::Model(model) => {
+                let placement = format!("--placement {}", model.placement);
+                (model.seed, model.real_body, model.entry_prefetch, placement)
+            }
+        };
+        let body = if real_body { "real" } else { "none" };
+        let prefetch = if entry_prefetch { "on" } else { "off" };
+        format!("--seed {seed} --body {body} --entry-prefetch {prefetch} {more}")
+    }
+
     /// One storm, whose books balance.
     ///
     /// # Errors
@@ -118,6 +132,17 @@ impl<'a> Host<'a> {
         }
     }
 
+    /// The passes of a run that record what these storms do; no run has that of the audit.
+    fn recorded(&self) -> String {
+        let flags = match self.recording {
+            Recording::Throughput => "--no-lines",
+            Recording::Lines => "",
+            Recording::Stages => "--no-lines --stages",
+            Recording::Audit => "# audited, as only 'faultstorm check' does",
+        };
+        flags.to_owned()
+    }
+
     fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
         let spec = Spec {
             workload: self.workload,
@@ -144,6 +169,7 @@ pub struct Modelled<'a> {
     threads: usize,
     seed: u64,
     machine: Machine,
+    placement: Placement,
     places: Vec<Place>,
     real_body: bool,
     entry_prefetch: bool,
@@ -170,6 +196,7 @@ impl<'a> Modelled<'a> {
             threads,
             seed,
             machine,
+            placement,
             places,
             real_body: !draw.one_in(3),
             entry_prefetch: draw.one_in(4),

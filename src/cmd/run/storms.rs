@@ -209,7 +209,9 @@ impl Storms<'_> {
         match (collected.repeats(), measured) {
             (repeats, Some(measured)) if repeats == asked as usize => Cell::ok(key, measured),
             (repeats, None) if repeats == asked as usize => {
-                Cell::partial(key, "at no time did all threads storm: give a longer --time", None)
+                let why =
+                    "at no time did all threads storm: give a longer --time, or more --faults";
+                Cell::partial(key, why, None)
             }
             (repeats, measured) => {
                 Cell::partial(key, format!("{repeats} of {asked} repeats are in"), measured)

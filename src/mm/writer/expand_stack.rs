@@ -31,6 +31,11 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
         let pages = (old.start.0 - start.0) >> PAGE_SHIFT;
         // A stack always has an `anon_vma`, whose lock excludes the rmap meanwhile.
         self.mm.prepare_anon_vma(vma.vma);
-        self.change(vma, &Mapping { start, pgoff: old.pgoff - pages, ..old });
+        let grown = Mapping { start, pgoff: old.pgoff - pages, ..old };
+        let vma = self.change(vma, &grown);
+        if !self.hooks.replaces_vmas() {
+            // It was changed in place, and the tree does not know yet.
+            self.edit_tree(|edit| self.mm.tree.store(edit, grown.range(), vma.id));
+        }
     }
 }

@@ -17,7 +17,7 @@ impl<M: Machine, L: Layout> Writer<'_, M, L> {
         }
         self.hooks.begin();
         let vma = self.new_vma(mapping, false);
-        self.edit_tree(|edit| self.mm.tree.insert(edit, mapping.end, vma.id));
+        self.edit_tree(|edit| self.mm.tree.store(edit, mapping.range(), vma.id));
         M::point(point::AFTER_TREE_STORE);
         self.hooks.end();
         drop(lock);

@@ -122,7 +122,7 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
     }
 
     /// Puts a changed copy in the place of a VMA, or changes it where the strategy lets it
-    /// be changed. The range stays. Returns the VMA that is there then.
+    /// be changed. Its end stays. Returns the VMA that is there then.
     fn change(&mut self, vma: VmaRef<'a, M>, mapping: &Mapping) -> VmaRef<'a, M> {
         self.hooks.start_write(vma);
         M::point(super::point::AFTER_INVALIDATE);
@@ -132,11 +132,7 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
             return vma;
         }
         let new = self.new_vma(mapping, vma.has_anon_vma());
-        let end = vma.range().1;
-        self.edit_tree(|edit| {
-            self.mm.tree.remove(edit, end);
-            self.mm.tree.insert(edit, end, new.id);
-        });
+        self.edit_tree(|edit| self.mm.tree.store(edit, mapping.range(), new.id));
         self.retire(vma);
         new
     }

@@ -34,9 +34,10 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
         let old = self.mm.vma(id);
         let (from, end) = old.range();
         self.hooks.start_write(old);
-        let new = self.new_vma(&old.mapping().moved_to(to), old.has_anon_vma());
+        let moved = old.mapping().moved_to(to);
+        let new = self.new_vma(&moved, old.has_anon_vma());
         self.hooks.start_write(new);
-        self.edit_tree(|edit| self.mm.tree.insert(edit, new.range().1, new.id));
+        self.edit_tree(|edit| self.mm.tree.store(edit, moved.range(), new.id));
         M::point(point::AFTER_TREE_STORE);
         {
             // Truncate must find each pte in one of the two places.

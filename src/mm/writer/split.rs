@@ -37,8 +37,8 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
             let lower = self.new_vma(&low, vma.has_anon_vma());
             self.edit_tree(|edit| {
                 self.mm.tree.remove(edit, whole.end);
-                self.mm.tree.insert(edit, low.end, lower.id);
-                self.mm.tree.insert(edit, high.end, upper.id);
+                self.mm.tree.store(edit, low.range(), lower.id);
+                self.mm.tree.store(edit, high.range(), upper.id);
             });
             return self.retire(vma);
         }
@@ -50,8 +50,8 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
         }
         self.edit_tree(|edit| {
             self.mm.tree.remove(edit, whole.end);
-            self.mm.tree.insert(edit, low.end, vma.id);
-            self.mm.tree.insert(edit, high.end, upper.id);
+            self.mm.tree.store(edit, low.range(), vma.id);
+            self.mm.tree.store(edit, high.range(), upper.id);
         });
         self.hooks.end_write(vma);
     }

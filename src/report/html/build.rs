@@ -11,7 +11,7 @@ use super::data::{
 use crate::report::contention::all_kinds;
 use crate::report::pairs::{BASES, Ratios};
 use crate::report::prose::{noise_floor, reading};
-use crate::run::{Cell, Key, Measured, Provenance, Run, Scaling};
+use crate::run::{Cell, Key, Measured, Provenance, Run, Scaling, World};
 
 /// Names in the order of their first use.
 #[derive(Default)]
@@ -97,6 +97,7 @@ impl Builder {
             self.world_parts.push(WorldPart {
                 name: self.worlds.list[world].clone(),
                 run,
+                model: key.world == World::Model,
                 placement: key.placement.clone(),
                 entry_prefetch: key.entry_prefetch,
             });

@@ -56,6 +56,8 @@ pub(super) struct WarningPart {
 pub(super) struct WorldPart {
     pub name: String,
     pub run: usize,
+    /// Without noise: a ratio within it is exact for its seed.
+    pub model: bool,
     pub placement: String,
     pub entry_prefetch: bool,
 }

@@ -19,12 +19,21 @@ function ratioControls(redraw) {
 
 const INKS = { faster: "var(--good)", slower: "var(--bad)" };
 
+/// The verdict as it is told, and the colour of its mark.
+function verdictOf(row) {
+  if (row.verdict) return [row.verdict, INKS[row.verdict] ?? "var(--faint)"];
+  if (!page.worlds[row.cell.world].model) return ["too few repeats", "var(--faint)"];
+  const side = row.median > 1 ? "faster" : "slower";
+  return ["exact for its seed", row.median === 1 ? "var(--faint)" : INKS[side]];
+}
+
 charts.push({
   id: "worlds",
   title: "Strategies against a base, worlds side by side",
   about: "Ratio of medians at the chosen count of threads; above 1 is faster. Blue and orange " +
     "where the whole interval is on one side of 1, its level corrected for all ratios of the " +
-    "run; grey where no difference was seen, or where too few repeats allow no verdict.",
+    "run; grey where no difference was seen, or where repeats are too few for a verdict. The " +
+    "model has no noise: there a ratio is exact for its seed.",
   together: true,
   controls: ratioControls,
   missing: "The base has no result beside the strategies of this selection.",
@@ -44,7 +53,7 @@ charts.push({
       const own = rows.filter((row) => row.cell.world === world);
       const intervals = own.filter((row) => row.low != null);
       const dy = shift(own[0]);
-      const ink = (row) => INKS[row.verdict] ?? "var(--faint)";
+      const ink = (row) => verdictOf(row)[1];
       return [
         Plot.link(intervals, { x1: "low", x2: "high", y1: spot.y, y2: spot.y, dy, stroke: ink,
           strokeWidth: 2 }),
@@ -79,12 +88,12 @@ charts.push({
     ["ratio", (row) => exact(row.median)],
     ["from", (row) => exact(row.low)],
     ["to", (row) => exact(row.high)],
-    ["verdict", (row) => row.verdict ?? "too few repeats"],
+    ["verdict", (row) => verdictOf(row)[0]],
   ],
 });
 
 function tellRatio(row) {
   const interval = row.low == null ? "" : `\n${exact(row.low)} to ${exact(row.high)}`;
   return placeOf(row) + `${page.worlds[row.cell.world].name}\n${exact(row.median)} times ` +
-    `${page.bases[ratioBase.place]}${interval}\n${row.verdict ?? "too few repeats for a verdict"}`;
+    `${page.bases[ratioBase.place]}${interval}\n${verdictOf(row)[0]}`;
 }

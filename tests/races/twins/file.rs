@@ -1,11 +1,11 @@
-//! Twins of the fault in a file mapping that reads a cached page, under mmap_lock.
+//! Twins of the fault in a file mapping that reads cached pages, under mmap_lock.
 
 use faultstorm::machine::{Machine, Ordering};
-use faultstorm::mm::addr::Pte;
+use faultstorm::mm::addr::{PAGE_BYTES, Pte, TABLE_SPAN, Vaddr};
 use faultstorm::mm::fault::folio::{self, Lock};
-use faultstorm::mm::fault::{End, Kind, Outcome, Request, Stop, Walk};
+use faultstorm::mm::fault::{End, Kind, Outcome, PteSlot, Request, Stop, Walk};
 use faultstorm::mm::frames::flag;
-use faultstorm::mm::layout::Linux7_2;
+use faultstorm::mm::layout::{Layout, Linux7_2};
 use faultstorm::mm::locked::Held;
 use faultstorm::mm::rss::Member;
 use faultstorm::mm::vma::{VmaFields, VmaRef};
@@ -22,6 +22,15 @@ pub const NO_RECHECK: u32 = 2;
 /// Where the page is another's, its reference is kept (three places of the series of April
 /// 2021, in `filemap_fault`).
 pub const KEEPS_PAGE: u32 = 3;
+/// Who has to wait for a page lets go of mmap_lock, and so does its caller.
+pub const UNLOCKS_TWICE: u32 = 4;
+/// Who has waited for a page is taken to have let go of mmap_lock.
+pub const KEEPS_LOCK: u32 = 5;
+/// Pages around are not mapped by the table of the fault alone.
+pub const NO_TABLE_END: u32 = 6;
+
+/// One reader in the count of mmap_lock.
+const READER: u64 = 1 << 8;
 
 /// Reads of a file, with a step that is missing.
 pub struct FileRead<const STEP: u32>;
@@ -52,6 +61,9 @@ impl<const STEP: u32> FileRead<STEP> {
             folio::try_lock(mm, file, frame, index)
         };
         if !matches!(locked, Lock::Locked) {
+            if STEP == UNLOCKS_TWICE {
+                space.field(Linux7_2::MM.mmap_count).fetch_sub(READER, Ordering::Release);
+            }
             file.wait_unlocked(mm.frames(), frame, waiters);
             if STEP != KEEPS_PAGE {
                 core.put_folio(mm, frame);
@@ -69,9 +81,44 @@ impl<const STEP: u32> FileRead<STEP> {
         folio.mapcount().fetch_add(1, Ordering::Relaxed);
         core.add_rss(mm, Member::File, 1);
         slot.set(Pte::read_only(frame));
+        let around = Self::map_around(space, core, &slot, request.addr, vma);
         drop(slot);
         file.unlock_folio(mm.frames(), frame, waiters);
-        outcome(End::Mapped(1))
+        outcome(End::Mapped(1 + around))
+    }
+
+    /// Maps the cached pages around, under ptl; how many.
+    fn map_around<M: Machine>(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        slot: &PteSlot<'_, M>,
+        at: Vaddr,
+        vma: VmaRef<'_, M>,
+    ) -> u16 {
+        let (mm, (start, end)) = (&**space, vma.range());
+        let file = &mm.files()[vma.file().expect("a file is mapped")];
+        let span = PAGE_BYTES << vma.fault_around_order();
+        let (window, table) = (at.0 / span * span, at.0 / TABLE_SPAN * TABLE_SPAN);
+        let table_end = if STEP == NO_TABLE_END { u64::MAX } else { table + TABLE_SPAN };
+        let (from, to) = (window.max(start.0).max(table), (window + span).min(end.0));
+        let mut pages = 0;
+        for addr in (from..to.min(table_end)).step_by(PAGE_BYTES as usize).map(Vaddr) {
+            let index = vma.file_page(addr);
+            if slot.get_at(addr) != Pte::NONE {
+                continue;
+            }
+            let Some(frame) = folio::get(mm, core, file, index) else { continue };
+            if !matches!(folio::try_lock(mm, file, frame, index), Lock::Locked) {
+                core.put_folio(mm, frame);
+                continue;
+            }
+            mm.frames().folio(frame).mapcount().fetch_add(1, Ordering::Relaxed);
+            slot.set_at(addr, Pte::read_only(frame));
+            file.unlock_folio(mm.frames(), frame, Home::waiters(mm));
+            pages += 1;
+        }
+        core.add_rss(mm, Member::File, i64::from(pages));
+        pages
     }
 }
 
@@ -85,11 +132,15 @@ impl<M: Machine, const STEP: u32> Strategy<M> for FileRead<STEP> {
 
     fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
         core.note_attempt();
-        let _lock = space.mmap_lock().read();
+        let lock = space.mmap_lock().read();
         let _section = core.read_section();
-        match space.find_vma(request.addr) {
+        let outcome = match space.find_vma(request.addr) {
             Some(vma) => Self::read(space, core, request, vma).expect("memory is left"),
             None => locked::failed(request, End::Segv),
+        };
+        if STEP == KEEPS_LOCK && outcome.end() == End::Raced(0) {
+            std::mem::forget(lock);
         }
+        outcome
     }
 }

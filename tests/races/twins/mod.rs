@@ -3,8 +3,10 @@
 
 pub mod file;
 pub mod machines;
+pub mod pointer;
 pub mod refcnt;
 pub mod reference;
 pub mod sequence;
 pub mod speculative;
 pub mod steps;
+pub mod vma_lock;

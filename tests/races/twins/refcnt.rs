@@ -15,8 +15,8 @@ static WORDS: LineName =
 
 /// No step is missing.
 pub const SOUND: u32 = 0;
-/// Who has a reference does not ask again whether the VMA is the one.
-pub const NO_RECHECK: u32 = 1;
+/// Who has a reference does not ask again whether the VMA reaches so far.
+pub const NO_BOUNDS_CHECK: u32 = 1;
 /// Fields are read before the reference is had, not behind it.
 pub const FIELDS_FIRST: u32 = 2;
 /// A VMA that is not yet in the tree is not locked.
@@ -33,6 +33,8 @@ pub const SLEEPS: u32 = 7;
 pub const LEAKS: u32 = 8;
 /// Such an attempt drops its reference twice.
 pub const PUTS_TWICE: u32 = 9;
+/// Who has a reference does not ask again whether a writer has the VMA.
+pub const NO_SEQ_CHECK: u32 = 10;
 
 /// References with a step that is missing.
 pub struct Refcnt<const STEP: u32>;
@@ -102,8 +104,9 @@ impl<const STEP: u32> Refcnt<STEP> {
         M::point(point::VMA_LOCKED);
         let fields = if STEP == FIELDS_FIRST { early } else { VmaCopy::of(vma.vma) };
         let locked = seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Acquire);
-        let other = !vma.is_alive() || locked || !fields.contains(request.addr);
-        if STEP != NO_RECHECK && other {
+        let is_locked = STEP != NO_SEQ_CHECK && locked;
+        let is_other = STEP != NO_BOUNDS_CHECK && !fields.contains(request.addr);
+        if !vma.is_alive() || is_locked || is_other {
             return Err(Fallback::VmaLockAbort.into());
         }
         if !fault::allows(&fields, request.access()) {

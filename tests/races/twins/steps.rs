@@ -3,14 +3,17 @@
 use super::machines::Short;
 use crate::script::addr;
 use faultstorm::machine::{Machine, Ordering};
-use faultstorm::mm::Core;
-use faultstorm::mm::addr::PAGE_SHIFT;
-use faultstorm::mm::fault::folio;
+use faultstorm::mm::addr::{PAGE_BYTES, PAGE_SHIFT, Pte, Vaddr};
+use faultstorm::mm::fault::{Walk, folio};
 use faultstorm::mm::frames::flag;
-use faultstorm::mm::vma::Mapping;
+use faultstorm::mm::locked::Held;
+use faultstorm::mm::rss::Member;
+use faultstorm::mm::vma::{Mapping, VmaFields};
 use faultstorm::mm::writer::Writer;
+use faultstorm::mm::{Core, point};
 use faultstorm::strategy::{Space, Strategy};
 use faultstorm::sync::rwsem::Home;
+use std::ops::Range;
 
 #[derive(Clone, Copy)]
 pub enum Other {
@@ -25,6 +28,9 @@ pub enum Other {
     ExpandUnlocked(u64, u64),
     /// Truncate to so many pages of the file; whether ptes are zapped again at the end.
     Truncate(u64, bool),
+    /// Truncate that goes through the VMAs of the file backwards, so that it is not the order
+    /// in which pages move that keeps it from missing one; whether it locks the file's map.
+    TruncateBackwards(u64, bool),
 }
 
 impl Other {
@@ -35,6 +41,12 @@ impl Other {
             Self::WriteBack(page) => write_back(space, page),
             Self::ExpandUnlocked(end, start) => expand(space, end, start),
             Self::Truncate(pages, zaps_again) => truncate(space, core, pages, zaps_again),
+            Self::TruncateBackwards(pages, locks) => {
+                let before = space.files()[0].set_pages(pages);
+                zap_backwards(space, core, pages, locks);
+                drop_pages(space, core, pages..before);
+                zap_backwards(space, core, pages, locks);
+            }
         }
     }
 }
@@ -66,13 +78,25 @@ fn truncate<M: Machine, S: Strategy<M>>(
     pages: u64,
     zaps_again: bool,
 ) {
-    let file = &space.files()[0];
-    let before = file.set_pages(pages);
+    let before = space.files()[0].set_pages(pages);
     let zap = |core: &mut Core<M>| {
         Writer::new(&**space, space, core).madvise_dontneed(&(addr(pages)..addr(before)))
     };
     zap(core);
-    for index in pages..before {
+    drop_pages(space, core, pages..before);
+    if zaps_again {
+        zap(core);
+    }
+}
+
+/// Takes pages out of the page cache.
+fn drop_pages<M: Machine, S: Strategy<M>>(
+    space: &Space<M, S>,
+    core: &mut Core<M>,
+    pages: Range<u64>,
+) {
+    let file = &space.files()[0];
+    for index in pages {
         let Some(frame) = folio::get(&**space, core, file, index) else { continue };
         let flags = space.frames().folio(frame).flags();
         while flags.fetch_or(flag::LOCKED, Ordering::Acquire) & flag::LOCKED != 0 {
@@ -83,7 +107,33 @@ fn truncate<M: Machine, S: Strategy<M>>(
         folio::unlock_and_put(&**space, core, file, frame);
         core.put_folio(&**space, frame);
     }
-    if zaps_again {
-        zap(core);
+}
+
+/// Zaps all ptes of the pages of the file from page `first` on.
+fn zap_backwards<M: Machine, S: Strategy<M>>(
+    space: &Space<M, S>,
+    core: &mut Core<M>,
+    first: u64,
+    locks: bool,
+) {
+    let (mm, rmap) = (&**space, space.rmap(0));
+    let _read = locks.then(|| rmap.lock().read());
+    let (mut vmas, mut zapped) = (Vec::new(), Vec::new());
+    rmap.vmas(&mut vmas);
+    for vma in vmas.into_iter().rev().map(|id| space.vma(id)) {
+        let (start, end) = vma.range();
+        let skipped = first.saturating_sub(vma.pgoff()) * PAGE_BYTES;
+        for addr in (start.0 + skipped..end.0).step_by(PAGE_BYTES as usize).map(Vaddr) {
+            let walk = Walk::to_pmd(mm, core, &Held::by_its_lock(vma.vma), addr);
+            let Some(slot) = walk.expect("upper tables are there").lock(mm) else { continue };
+            let Some(frame) = slot.get().frame() else { continue };
+            slot.set(Pte::NONE);
+            space.frames().folio(frame).mapcount().fetch_sub(1, Ordering::Relaxed);
+            core.add_rss(mm, Member::File, -1);
+            zapped.push(frame);
+        }
+        M::point(point::TABLE_ZAPPED);
     }
+    core.shoot_down();
+    zapped.into_iter().for_each(|frame| core.put_folio(mm, frame));
 }

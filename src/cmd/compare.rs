@@ -1,0 +1,57 @@
+//! `faultstorm compare`: runs, cell by cell.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+
+use super::console::{print, style};
+use super::error::CommandError;
+use crate::cli::{CompareArgs, Format};
+use crate::compare::{self, Document, Options};
+use crate::exit::Exit;
+use crate::report::{self, Style};
+use crate::run::Run;
+use crate::stats::MIN_REPEATS;
+
+/// Columns of a line in a mail.
+const MAIL_COLUMNS: usize = 72;
+
+/// Compares runs and prints what was found.
+///
+/// # Errors
+///
+/// A file that is no run; runs of which it is not clear what is to be compared with what;
+/// standard output that cannot be written.
+pub fn compare(args: &CompareArgs) -> Result<Exit, CommandError> {
+    let base = documents(std::iter::once(&args.base).chain(&args.launches))?;
+    let new = documents(args.new.iter())?;
+    let CompareArgs { by, force, fail_above, .. } = *args;
+    let options = Options { by, force, fail_above };
+    let compared = compare::compare(&base, &new, &options).map_err(CommandError::usage)?;
+    let text = match args.format {
+        Format::Table => report::comparison(&compared, style()),
+        Format::Plain => report::comparison(&compared, Style { color: false, width: MAIL_COLUMNS }),
+        Format::Markdown => report::comparison_markdown(&compared),
+        Format::Json => compare::to_json(&compared),
+    };
+    print(text.as_bytes())?;
+    let is_found = compared.found().next().is_some();
+    if is_found && let Some(found) = report::found(&compared) {
+        eprintln!("faultstorm: {found}");
+    }
+    if fail_above.is_some() && !is_found && !compared.is_sure() {
+        return Err(CommandError::usage(anyhow!(
+            "--fail-above has nothing to judge by: no ratio has a verdict; storm each side with \
+             --repeats {MIN_REPEATS} or more"
+        )));
+    }
+    Ok(if is_found { Exit::Found } else { Exit::Done })
+}
+
+fn documents<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<Vec<Document>, CommandError> {
+    let read = |path: &Path| {
+        let run = Run::read(path).map_err(CommandError::usage)?;
+        Ok(Document { path: path.display().to_string(), run })
+    };
+    paths.map(|path| read(path)).collect()
+}

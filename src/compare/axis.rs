@@ -1,0 +1,141 @@
+//! What is compared with what: the one thing in which two sides are meant to differ.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{CompareError, Document};
+use crate::run::{Cell, Key, Run};
+
+/// The axis of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Axis {
+    /// Strategies, variants included.
+    Strategy,
+    /// Worlds, and with them their machines.
+    World,
+    /// Machines of one world.
+    Machine,
+    /// What the program was built from.
+    Revision,
+    /// Numbers of threads.
+    Threads,
+    /// Runs that differ in none of these.
+    Run,
+}
+
+impl Axis {
+    /// Axes that can be named, in the order in which they are looked for.
+    pub const NAMED: [Axis; 5] =
+        [Axis::Strategy, Axis::World, Axis::Machine, Axis::Revision, Axis::Threads];
+
+    /// The name, as on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Axis::Strategy => "strategy",
+            Axis::World => "world",
+            Axis::Machine => "machine",
+            Axis::Revision => "revision",
+            Axis::Threads => "threads",
+            Axis::Run => "run",
+        }
+    }
+
+    /// Where a cell of a document stands on this axis.
+    pub(super) fn value(self, document: &Document, cell: &Cell) -> String {
+        match self {
+            Axis::Strategy => cell.key.strategy_name(),
+            Axis::World => cell.key.world_name(),
+            Axis::Machine => cell.key.machine.clone(),
+            Axis::Revision => revision(&document.run),
+            Axis::Threads => cell.key.threads.to_string(),
+            Axis::Run => String::new(),
+        }
+    }
+
+    /// The values that documents have on it, in their order.
+    pub(super) fn values(self, documents: &[Document]) -> Vec<String> {
+        let mut values = Vec::new();
+        for document in documents {
+            for cell in cells(&document.run) {
+                let value = self.value(document, cell);
+                if !values.contains(&value) {
+                    values.push(value);
+                }
+            }
+        }
+        values
+    }
+
+    /// What a cell has in common with those that it is compared with.
+    pub(super) fn place(self, key: &Key) -> String {
+        let threads = key.threads.to_string();
+        let body = key.body.to_string();
+        let parts = [
+            (Some(Axis::Strategy), key.strategy_name()),
+            (Some(Axis::World), key.world_name()),
+            (Some(Axis::Threads), threads),
+            (None, body),
+        ];
+        let mut place = key.workload.clone();
+        for (axis, part) in parts {
+            let part = match axis {
+                Some(axis) if axis == self => continue,
+                Some(Axis::World) if self == Axis::Machine => key.world.to_string(),
+                _ => part,
+            };
+            place += &format!("/{part}");
+        }
+        for (name, value) in &key.vary {
+            place += &format!("/{name}={value}");
+        }
+        place
+    }
+
+    /// The axis on which two sides have nothing in common; of one side, the one on which it
+    /// has more than one value.
+    ///
+    /// # Errors
+    /// Where it is not one.
+    pub(super) fn find(base: &[Document], new: &[Document]) -> Result<Axis, CompareError> {
+        let differs = |axis: &Axis| {
+            // Whatever the machines of a world are.
+            let of = |value: &String| match axis {
+                Axis::World => value.split(':').next().map(str::to_owned),
+                _ => Some(value.clone()),
+            };
+            let values: Vec<_> = axis.values(base).iter().map(of).collect();
+            match new {
+                [] => values.iter().any(|value| *value != values[0]),
+                new => !axis.values(new).iter().any(|value| values.contains(&of(value))),
+            }
+        };
+        let mut found: Vec<Axis> = Axis::NAMED.into_iter().filter(differs).collect();
+        // Another world has another machine.
+        if found.contains(&Axis::World) {
+            found.retain(|axis| *axis != Axis::Machine);
+        }
+        match found[..] {
+            [axis] => Ok(axis),
+            [] if !new.is_empty() => Ok(Axis::Run),
+            [] => Err(CompareError::NothingDiffers { path: base[0].path.clone() }),
+            _ => {
+                let names: Vec<&str> = found.iter().map(|axis| axis.name()).collect();
+                Err(CompareError::ManyDiffer { axes: names.join(", ") })
+            }
+        }
+    }
+}
+
+/// What a program was built from: its commit, or its version where that is unknown.
+pub(super) fn revision(run: &Run) -> String {
+    let from = &run.provenance;
+    let commit = from.git_revision.as_ref().map(|commit| commit.chars().take(12).collect());
+    let dirty = if from.git_dirty == Some(true) { " (dirty)" } else { "" };
+    commit.unwrap_or_else(|| from.version.clone()) + dirty
+}
+
+/// The cells of a run, without the copies that are there for its noise.
+pub(super) fn cells(run: &Run) -> impl Iterator<Item = &Cell> {
+    run.cells.iter().filter(|cell| !cell.key.is_aa_twin())
+}

@@ -1,0 +1,81 @@
+//! In what else than the axis two sides differ.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Document;
+use super::axis::{Axis, cells, revision};
+use super::side::{Part, Sides};
+
+/// Something in which documents of the sides differ beside the axis.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Difference {
+    /// What it is, as `seed` or `kernel`.
+    pub what: String,
+    /// What the base has.
+    pub base: Vec<String>,
+    /// What the others have.
+    pub new: Vec<String>,
+}
+
+/// What a document says of one thing.
+type Says = fn(&Document) -> BTreeSet<String>;
+
+/// All that is looked at, and the axis that makes it differ as a matter of course.
+const LOOKED_AT: [(&str, Option<Axis>, Says); 14] = [
+    ("strategy", Some(Axis::Strategy), |d| of_cells(d, |key| key.strategy_name())),
+    ("world", Some(Axis::World), |d| of_cells(d, |key| key.world.to_string())),
+    ("machine", Some(Axis::Machine), |d| of_cells(d, |key| key.machine.clone())),
+    ("machine's numbers", Some(Axis::Machine), |d| {
+        of_cells(d, |key| key.machine_digest.clone().unwrap_or_else(|| "none".to_owned()))
+    }),
+    ("threads", Some(Axis::Threads), |d| of_cells(d, |key| key.threads.to_string())),
+    ("body", None, |d| of_cells(d, |key| key.body.to_string())),
+    ("placement", None, |d| of_cells(d, |key| key.placement.clone())),
+    ("entry prefetch", None, |d| {
+        of_cells(d, |key| if key.entry_prefetch { "on" } else { "off" }.to_owned())
+    }),
+    ("seed", None, |d| of_cells(d, |key| key.seed.to_string())),
+    ("revision", Some(Axis::Revision), |d| [revision(&d.run)].into()),
+    ("version", Some(Axis::Revision), |d| [d.run.provenance.version.clone()].into()),
+    ("profile", None, |d| [d.run.provenance.profile.clone()].into()),
+    ("compiler", None, |d| d.run.provenance.rustc.iter().cloned().collect()),
+    ("host", None, |d| {
+        let host = &d.run.provenance.host;
+        let facts = [&host.cpu_model, &host.microcode, &host.kernel, &host.governor];
+        let said: Vec<&str> = facts.into_iter().flatten().map(String::as_str).collect();
+        [said.join(", ")].into()
+    }),
+];
+
+fn of_cells(document: &Document, says: fn(&crate::run::Key) -> String) -> BTreeSet<String> {
+    cells(&document.run).map(|cell| says(&cell.key)).collect()
+}
+
+/// Lists what differs. Within one run nothing does.
+pub(super) fn all(by: Axis, sides: &Sides<'_>) -> Vec<Difference> {
+    let goes_with = |axis: &Axis| *axis == by || by == Axis::World && *axis == Axis::Machine;
+    let said = |part: &Part<'_>, says: Says| -> BTreeSet<String> {
+        part.launches.iter().flat_map(|launch| says(launch)).collect()
+    };
+    let mut found = Vec::new();
+    for (what, axis, says) in LOOKED_AT {
+        if axis.as_ref().is_some_and(goes_with) {
+            continue;
+        }
+        let base = said(&sides.base, says);
+        let new: BTreeSet<String> = sides.new.iter().flat_map(|part| said(part, says)).collect();
+        if base != new {
+            let list = |said: BTreeSet<String>| {
+                let mut list: Vec<String> = said.into_iter().collect();
+                // Numbers in their order.
+                list.sort_by_key(|word| (word.len(), word.clone()));
+                list
+            };
+            found.push(Difference { what: what.to_owned(), base: list(base), new: list(new) });
+        }
+    }
+    found
+}
