@@ -24,6 +24,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CommandError> {
         Command::List(args) => text = cmd::list::list(&args).into_bytes(),
         Command::Calibrate(args) => return cmd::calibrate::calibrate(&args),
         Command::Explain(args) => return cmd::explain::explain(&args),
+        Command::Report(args) => return cmd::report::report(&args),
         Command::Validate(args) => return cmd::validate::validate(&args),
         Command::Completions(args) => {
             cmd::completions::completions(args.shell, &mut text).map_err(anyhow::Error::from)?;

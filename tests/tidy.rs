@@ -5,6 +5,7 @@
 
 use faultstorm::strategy::{Entry, STRATEGIES};
 use faultstorm::workload;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -52,9 +53,10 @@ fn sources() -> Vec<Source> {
 fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).expect("the directory is there") {
         let path = entry.expect("an entry can be read").path();
-        if path.is_dir() {
+        let own = |extension: &OsStr| extension == "rs" || extension == "js" || extension == "css";
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "vendor") {
             collect(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(own) {
             found.push(path);
         }
     }

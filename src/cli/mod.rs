@@ -78,6 +78,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Compares the model with published figures, and with this machine
     Validate(ValidateArgs),
+    /// Writes runs as one page with charts and tables, which opens offline
+    Report(ReportArgs),
     /// Prints completions for a shell
     Completions(CompletionsArgs),
     /// Prints the manual page
@@ -230,6 +232,26 @@ pub struct ValidateArgs {
     pub json: bool,
 }
 
+/// What `faultstorm report` takes.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = "\
+Examples:
+  faultstorm report results/run.json
+      writes report.html
+  faultstorm report host.json model.json -o both.html
+      two runs side by side, as worlds of one run are
+
+The page is one file, and asks nothing of any network. 'run --html PATH' writes the
+same page at the end of a run.")]
+pub struct ReportArgs {
+    /// Documents of runs
+    #[arg(value_name = "RUN.json", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Where the page goes; '-' is standard output
+    #[arg(long, short, value_name = "PATH|-", default_value = "report.html")]
+    pub output: Target,
+}
+
 /// What `faultstorm completions` takes.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(after_help = "\
@@ -294,6 +316,7 @@ mod tests {
                 stages: false,
                 json: None,
                 csv: None,
+                html: None,
                 quiet: false,
             }
         );
@@ -304,7 +327,7 @@ mod tests {
         let args = run("huge-anon my.toml --on host --strategy mmap-lock,speculative:refcount \
              --threads 1..=8x2 --body none --placement 0,2 --entry-prefetch on --time 1s \
              --warmup 0s --repeats 9 --seed 7 --jobs 3 --no-lines --stages --json - \
-             --csv c.csv -q");
+             --csv c.csv --html r.html -q");
         assert_eq!(args.workloads, ["huge-anon", "my.toml"]);
         assert_eq!(args.strategy, ["mmap-lock", "speculative:refcount"]);
         assert_eq!(args.threads.unwrap().as_slice(), [1, 2, 4, 8]);
@@ -314,7 +337,7 @@ mod tests {
         assert_eq!((args.repeats, args.jobs, args.seed), (Some(9), Some(3), 7));
         assert!(args.entry_prefetch && args.no_lines && args.stages && args.quiet);
         assert_eq!(args.json, Some(Target::Stdout));
-        assert_eq!(args.csv, Some("c.csv".into()));
+        assert_eq!((args.csv, args.html), (Some("c.csv".into()), Some("r.html".into())));
         let args = run("--faults 1000 --json out.json");
         assert_eq!(args.faults, Some(1000));
         assert_eq!(args.json, Some(Target::File("out.json".into())));

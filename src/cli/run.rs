@@ -170,6 +170,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "PATH", help_heading = "Output")]
     pub csv: Option<PathBuf>,
 
+    /// Also write a page with charts and tables, as 'faultstorm report' does
+    #[arg(long, value_name = "PATH", help_heading = "Output")]
+    pub html: Option<PathBuf>,
+
     /// No progress and no tables; warnings and errors only
     #[arg(long, short, help_heading = "Output")]
     pub quiet: bool,

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod list;
 pub mod man;
 mod names;
+pub mod report;
 pub mod run;
 pub mod validate;
 

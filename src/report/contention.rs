@@ -100,23 +100,28 @@ pub(super) fn percentiles(found: &Measured) -> [Option<u64>; 3] {
     match kinds.as_slice() {
         [] => [None; 3],
         [one] => [Some(one.p50), Some(one.p99), Some(one.p999)],
-        many => match merged(many) {
+        _ => match all_kinds(found) {
             Some(all) => [0.5, 0.99, 0.999].map(|q| Some(all.value_at_quantile(q))),
             None => [None; 3],
         },
     }
 }
 
-/// Returns all kinds in one histogram; `None` where they were sampled at
-/// different rates or one cannot be read.
+/// Returns the latencies of all kinds in one histogram; `None` where there are none, they
+/// were sampled at different rates, or one cannot be read.
+pub(super) fn all_kinds(found: &Measured) -> Option<Histogram<u64>> {
+    merged(&found.latency_ns.values().collect::<Vec<_>>())
+}
+
 fn merged(kinds: &[&Latency]) -> Option<Histogram<u64>> {
-    if kinds.iter().any(|kind| kind.sample_period != kinds[0].sample_period) {
-        return None;
-    }
-    let mut all = kinds[0].samples().ok()?;
+    let (first, others) = kinds.split_first()?;
+    let mut all = first.samples().ok()?;
     // What was read back holds no more than its own largest value.
     all.auto(true);
-    for kind in &kinds[1..] {
+    for kind in others {
+        if kind.sample_period != first.sample_period {
+            return None;
+        }
         all.add(kind.samples().ok()?).ok()?;
     }
     Some(all)

@@ -7,6 +7,7 @@ mod compare;
 mod contention;
 mod csv;
 mod finding;
+mod html;
 mod pairs;
 mod prose;
 mod table;
@@ -15,6 +16,7 @@ mod worlds;
 
 pub use compare::{comparison, comparison_markdown, found};
 pub use csv::csv;
+pub use html::html;
 pub use table::{row, table};
 
 use crate::run::{Run, WriteError};

@@ -227,7 +227,7 @@ fn heading(out: &mut String, style: Style, text: &str) {
 }
 
 /// Returns what the A/A twins say, in words.
-fn noise_floor(run: &Run) -> String {
+pub(super) fn noise_floor(run: &Run) -> String {
     let twins = twins(run);
     let off = |ratio: f64| (ratio - 1.0).abs();
     let worst = twins.iter().max_by(|a, b| off(a.1.ratio.median).total_cmp(&off(b.1.ratio.median)));
@@ -256,7 +256,8 @@ fn noise_floor(run: &Run) -> String {
     text
 }
 
-fn reading(run: &Run, ratios: &Ratios) -> String {
+/// Returns how the numbers of this run are to be read, in words.
+pub(super) fn reading(run: &Run, ratios: &Ratios) -> String {
     let bases = listed(&BASES.map(str::to_owned));
     let mut text = format!(
         "Medians over repeats with {:.0}% bootstrap intervals; +- is half an interval's width. \

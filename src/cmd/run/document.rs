@@ -92,12 +92,12 @@ fn relative(path: PathBuf) -> PathBuf {
     path.strip_prefix(".").map(Path::to_owned).unwrap_or(path)
 }
 
-/// Writes a table of all repeats.
+/// Writes what is made of the document: a table, a page.
 ///
 /// # Errors
 ///
 /// Where `path` cannot be written.
-pub(super) fn write_csv(path: &Path, run: &Run) -> Result<(), WriteError> {
-    std::fs::write(path, crate::report::csv(run))
+pub(super) fn write(path: &Path, text: &str) -> Result<(), WriteError> {
+    std::fs::write(path, text)
         .map_err(|source| WriteError::Io { path: path.display().to_string(), source })
 }

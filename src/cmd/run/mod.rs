@@ -16,7 +16,7 @@ use std::io;
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 
-use self::document::{Document, write_csv};
+use self::document::{Document, write};
 use self::matrix::Matrix;
 use self::progress::Progress;
 use self::storms::{Ending, Storms};
@@ -189,11 +189,13 @@ fn publish(storms: &Storms, ending: &Ending) -> Result<Exit, CommandError> {
         let path = written.path.as_ref().map(|path| path.display().to_string());
         print(report::table(run, style(), path.as_deref()).as_bytes())?;
     }
-    if let Some(path) = &args.csv
-        && let Err(error) = write_csv(path, run)
-    {
-        eprintln!("error: {:#}", anyhow!(error));
-        exit = worse(exit);
+    let csv = args.csv.as_ref().map(|path| (path, report::csv(run)));
+    let html = args.html.as_ref().map(|path| (path, report::html(std::slice::from_ref(run))));
+    for (path, text) in csv.into_iter().chain(html) {
+        if let Err(error) = write(path, &text) {
+            eprintln!("error: {:#}", anyhow!(error));
+            exit = worse(exit);
+        }
     }
     Ok(match ending {
         Ending::Done => exit,

@@ -1,0 +1,108 @@
+"use strict";
+// Latency of a fault: three percentiles, and the whole distribution.
+
+const PERCENTILES = [[0.5, "50th", "circle"], [0.99, "99th", "diamond"], [0.999, "99.9th", "star"]];
+
+/// The latency at a quantile; null where there are too few samples to tell.
+function latencyAt(cell, quantile) {
+  return cell.latency.ns[page.quantiles.indexOf(quantile)] ?? null;
+}
+
+const timed = (cells) => cells.filter((cell) => cell.latency);
+const UNTIMED = "Latency was not measured in this selection.";
+
+charts.push({
+  id: "latency",
+  title: "Latency of a fault",
+  about: "50th, 99th and 99.9th percentile of sampled faults of all kinds, fallbacks and " +
+    "retries included.",
+  missing: UNTIMED,
+  rows: (cells) => timed(cells).map((cell) => ({
+    cell, strategy: cell.strategy, threads: cell.threads,
+    at: PERCENTILES.map(([quantile]) => latencyAt(cell, quantile)),
+  })),
+  draw(rows, width) {
+    const strategies = strategiesOf(rows).map(nameOf);
+    const left = leftOf(strategies, width);
+    const y = (row) => nameOf(row.strategy);
+    const points = rows.flatMap((row) => row.at.map((ns, place) => ({ ...row, ns, place })))
+      .filter((point) => point.ns != null);
+    return drawing(width, {
+      height: 70 + strategies.length * 24,
+      marginLeft: left,
+      x: { type: "log", label: "latency", grid: true, tickFormat: nanoseconds, inset: 8,
+        ticks: logTicks(points.map((point) => point.ns), width - left, 60) },
+      y: { type: "band", domain: strategies, label: null,
+        tickFormat: (text) => fitted(text, left) },
+      marks: [
+        Plot.link(rows, { x1: (row) => row.at[0], x2: (row) => row.at[2] ?? row.at[1], y1: y, y2: y,
+          stroke: (row) => look(row.strategy).color, strokeWidth: 2 }),
+        Plot.dot(points, { x: "ns", y, r: 5, fill: (point) => look(point.strategy).color,
+          symbol: (point) => PERCENTILES[point.place][2], stroke: "var(--paper)" }),
+        pointed(points, { x: "ns", y }),
+      ],
+    });
+  },
+  legend: () => legend(PERCENTILES.map(([, text, symbol]) => [symbolPicture(symbol), text])),
+  tell: (row) => placeOf(row) + PERCENTILES.map(([, text], place) =>
+    `${text} percentile: ${exact(row.at[place])} ns\n`).join("") +
+    plural(row.cell.latency.samples, "sample"),
+  says(rows) {
+    const best = d3.least(rows, (row) => row.at[1] ?? Infinity);
+    return `${nameOf(best.strategy)} has the lowest 99th percentile, ${exact(best.at[1])} ns`;
+  },
+  columns: [
+    ["50th, ns", (row) => exact(row.at[0])],
+    ["99th, ns", (row) => exact(row.at[1])],
+    ["99.9th, ns", (row) => exact(row.at[2])],
+    ["largest, ns", (row) => exact(row.cell.latency.max_ns)],
+    ["samples", (row) => exact(row.cell.latency.samples)],
+  ],
+});
+
+function quantileName(quantile) {
+  return `${Number((quantile * 100).toPrecision(8))} %`;
+}
+
+charts.push({
+  id: "distribution",
+  title: "Latency by percentile",
+  about: "The whole distribution, as HdrHistogram plots it: each power of ten to the right " +
+    "leaves out nine tenths of what was left. The document holds the histograms themselves.",
+  ownLegend: true,
+  missing: UNTIMED,
+  rows: (cells) => timed(cells).flatMap((cell) => cell.latency.ns.map((ns, place) => ({
+    cell, strategy: cell.strategy, threads: cell.threads, ns, quantile: page.quantiles[place],
+    beyond: 1 / (1 - page.quantiles[place]),
+  }))),
+  draw(rows, width) {
+    const last = d3.max(rows, (row) => row.beyond);
+    const ticks = [1, ...(width > 500 ? [2] : []), 10, 100, 1000, 1e4, 1e5, 1e6]
+      .filter((tick) => tick <= last * 1.01);
+    const lines = strategiesOf(rows).map((strategy) => Plot.lineY(
+      rows.filter((row) => row.strategy === strategy),
+      { x: "beyond", y: "ns", stroke: look(strategy).color, strokeDasharray: look(strategy).dash,
+        strokeWidth: 1.8, curve: "monotone-x" }));
+    return drawing(width, {
+      height: Math.min(420, 240 + width * 0.2),
+      x: { type: "log", label: "faults that are at least as fast", ticks,
+        tickFormat: (beyond) => quantileName(1 - 1 / beyond) },
+      y: { type: "log", label: "latency", tickFormat: nanoseconds, grid: true,
+        ticks: logTicks(rows.map((row) => row.ns), 240, 30) },
+      marks: [lines,
+        rows.length > 900 ? null : Plot.dot(rows, { x: "beyond", y: "ns", r: 2.5,
+          fill: (row) => look(row.strategy).color, symbol: (row) => look(row.strategy).symbol }),
+        pointed(rows, { x: "beyond", y: "ns" })],
+    });
+  },
+  tell: (row) => placeOf(row) +
+    `${quantileName(row.quantile)} of faults within ${exact(row.ns)} ns`,
+  says(rows) {
+    const worst = d3.greatest(rows, (row) => row.ns);
+    return `the slowest faults drawn are those of ${nameOf(worst.strategy)}, ${exact(worst.ns)} ns`;
+  },
+  columns: [
+    ["faults", (row) => quantileName(row.quantile)],
+    ["within, ns", (row) => exact(row.ns)],
+  ],
+});

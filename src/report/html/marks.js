@@ -1,0 +1,80 @@
+"use strict";
+// What drawings have in common: size, axes, room for names, lines by strategy.
+
+const FONT = { fontSize: "12px", fontFamily: "inherit" };
+
+/// What all drawings have in common.
+function drawing(width, options) {
+  return Plot.plot({
+    width,
+    style: FONT,
+    marginTop: 24,
+    marginBottom: 40,
+    marginLeft: 56,
+    marginRight: 16,
+    color: { type: "identity" },
+    symbol: { type: "identity" },
+    ...options,
+  });
+}
+
+/// A ring around the record nearest to the pointer, whose values `tips.js` shows.
+function pointed(rows, options) {
+  const ring = { r: 8, stroke: "currentColor", strokeWidth: 1.5, maxRadius: 80 };
+  return Plot.dot(rows, Plot.pointer({ ...options, ...ring }));
+}
+
+/// Where a record belongs: the first line of what is told of it.
+function placeOf(row) {
+  return `${nameOf(row.strategy)}, ${plural(row.threads, "thread")}\n`;
+}
+
+/// Ticks of a logarithmic axis, as many as `room` pixels hold at `each` pixels a label.
+function logTicks(values, room, each) {
+  const [low, high] = d3.extent(values);
+  if (high < low * 4) return d3.ticks(low, high, Math.max(2, room / each / 2));
+  const decades = d3.range(Math.floor(Math.log10(low)), Math.ceil(Math.log10(high)) + 1);
+  const ticks = [[1, 2, 5], [1, 3], [1]].map((steps) => decades
+    .flatMap((decade) => steps.map((step) => Number((step * 10 ** decade).toPrecision(1))))
+    .filter((tick) => tick >= low && tick <= high));
+  return ticks.find((some) => some.length * each <= room) ?? ticks.at(-1);
+}
+
+/// Room for the longest name on the left, at most a share of the width.
+function leftOf(names, width) {
+  const longest = Math.max(0, ...names.map((text) => text.length));
+  return Math.min(longest * 7.1 + 15, width * 0.45);
+}
+
+/// A name that is cut where there is no room for it.
+function fitted(text, room) {
+  const letters = Math.floor((room - 14) / 7.1);
+  return text.length <= letters ? text : `${text.slice(0, Math.max(letters - 1, 1))}…`;
+}
+
+function threadsAxis(rows, scale) {
+  const counts = [...new Set(rows.map((row) => row.threads))].sort((a, b) => a - b);
+  // Where counts are many, the axis chooses.
+  const ticks = counts.length <= 12 && scale === "log" ? counts : 6;
+  return { type: scale, base: 2, label: "threads", ticks, tickFormat: "d", inset: 8 };
+}
+
+/// One line a strategy, since a dash belongs to a whole mark.
+function strategyLines(rows, y) {
+  return strategiesOf(rows).map((strategy) => {
+    const { color, dash } = look(strategy);
+    const own = rows.filter((row) => row.strategy === strategy);
+    return Plot.lineY(own, {
+      x: "threads", y, stroke: color, strokeDasharray: dash, strokeWidth: 1.8,
+    });
+  });
+}
+
+function strategyDots(rows, y) {
+  if (rows.length > 600) return [];
+  return Plot.dot(rows, {
+    x: "threads", y, r: 3.5,
+    fill: (row) => look(row.strategy).color,
+    symbol: (row) => look(row.strategy).symbol,
+  });
+}
