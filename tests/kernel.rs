@@ -8,6 +8,9 @@ use faultstorm::mm::frames::Arena;
 use faultstorm::storm::{KernelStorm, Recording, Spec, Storm, StormError, kernel, plan};
 use faultstorm::workload::{self, Limits, Until, Workload};
 
+/// Faults of threads on code and memory of this program, which a first batch may bring in.
+const OWN_MAX: u64 = 16;
+
 fn parse(text: &str) -> Workload {
     let limits = Limits { memory_bytes: 8 << 30 };
     workload::parse("test", "test.toml", text, &[], &limits)
@@ -71,9 +74,11 @@ fn every_first_touch_is_one_fault_of_the_kernel() {
             let touches = rounds * 257;
             assert_eq!(found.counts.touches, touches);
             assert_eq!(told.expected, touches..=touches);
-            // Of a thread's own memory a page or two may be new.
             let faults = found.counts.faults;
-            assert!((touches..=touches + 4).contains(&faults), "{faults} of {touches}: {touch}");
+            assert!(
+                (touches..=touches + OWN_MAX).contains(&faults),
+                "{faults} of {touches}: {touch}"
+            );
             assert!(kind(&found, expected) >= rounds * 256, "{:?}", found.counts);
             assert_eq!((told.minor, told.major), (faults, 0));
             let samples: u64 = found.latency.iter().map(|histogram| histogram.len()).sum();
@@ -89,7 +94,11 @@ fn zapped_and_remapped_pages_fault_again() {
                     [[op]]\ntouch = { vma = \"v\", access = \"write\" }\n";
         let workload = parse(&format!("summary = \"x\"\nreset = \"{reset}\"\n{text}"));
         let (found, _) = storm(&workload, 2, Until::Rounds(4));
-        assert!((6144..=6148).contains(&found.counts.faults), "{reset}: {}", found.counts.faults);
+        assert!(
+            (6144..=6144 + OWN_MAX).contains(&found.counts.faults),
+            "{reset}: {}",
+            found.counts.faults
+        );
         assert_eq!(found.rounds, 4);
     }
 }
@@ -98,7 +107,7 @@ fn zapped_and_remapped_pages_fault_again() {
 fn a_storm_ends_after_so_many_faults_or_when_its_time_is_over() {
     let workload = one_mapping("", "access = \"write\"");
     let (found, _) = storm(&workload, 1, Until::Faults(1000));
-    assert!((1000..=1004).contains(&found.counts.faults), "{}", found.counts.faults);
+    assert!((1000..=1000 + OWN_MAX).contains(&found.counts.faults), "{}", found.counts.faults);
     let (found, _) = storm(&workload, 1, Until::Duration(3_000_000));
     assert!(found.window_ns >= 3e6 && found.counts.faults > 257);
     assert!(found.reset_ns > 0.0, "mappings were made anew outside of the window");
@@ -221,7 +230,11 @@ fn memory_that_a_thread_maps_is_its_own() {
     let touches = 2 * 2 * 3 * 256;
     assert_eq!((found.counts.touches, found.counts.segv), (touches, 0));
     assert_eq!(told.expected, touches..=touches, "each loop unmaps what it touched");
-    assert!((touches..=touches + 4).contains(&found.counts.faults), "{}", found.counts.faults);
+    assert!(
+        (touches..=touches + OWN_MAX).contains(&found.counts.faults),
+        "{}",
+        found.counts.faults
+    );
     let done = |action: usize| found.ops[action].as_ref().map(|times| times.len());
     assert_eq!((done(0), done(1)), (Some(12), Some(12)));
 }

@@ -41,3 +41,40 @@ impl Copies {
         own
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::Plan;
+    use super::super::steps::{Edit, Step};
+    use crate::workload::{Limits, Until, parse};
+
+    #[test]
+    fn each_thread_maps_and_maps_again_a_file_of_its_own() {
+        let text = "summary = \"x\"\n\
+                    [[file]]\nname = \"own\"\nsize = \"1MiB\"\nscope = \"per-thread\"\n\
+                    [[file]]\nname = \"all\"\nsize = \"1MiB\"\n\
+                    [[vma]]\nname = \"v\"\nsize = \"1MiB\"\nfile = \"own\"\n\
+                    scope = \"per-thread\"\n[[vma]]\nname = \"w\"\nsize = \"1MiB\"\n\
+                    file = \"all\"\nscope = \"per-thread\"\n\
+                    [[op]]\ntouch = { vma = \"v\", access = \"read\" }\n\
+                    [[op]]\ntouch = { vma = \"w\", access = \"read\" }\n\
+                    [[op]]\nmunmap = { vma = \"v\" }\n[[op]]\nmmap = { vma = \"v\" }\n";
+        let limits = Limits { memory_bytes: u64::MAX };
+        let workload = parse("x", "x.toml", text, &[], &limits).unwrap();
+        let plan = Plan::new(&workload, 3, 1, Until::Rounds(1));
+        let names: Vec<&str> = plan.files.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!(names, ["own", "all", "own", "own"]);
+        let mapped: Vec<_> = plan.mappings.iter().map(|mapping| mapping.file.unwrap()).collect();
+        assert_eq!(mapped, [0, 2, 3, 1, 1, 1]);
+        let pages: Vec<u64> = plan.file_pages.iter().flatten().map(|r| r.end - r.start).collect();
+        assert_eq!(pages, [256; 4]);
+        let again = plan.threads.iter().map(|thread| match thread.phases[0].last() {
+            Some(Step::Change(change)) => match &change.turns[0] {
+                Edit::Mmap(mapping) => mapping.file.unwrap(),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(again.collect::<Vec<_>>(), [0, 2, 3]);
+    }
+}

@@ -57,18 +57,22 @@ mod tests {
 
     #[test]
     fn fresh_pages_are_minor_faults_of_the_thread_that_touches_them() {
-        let pages = 64;
-        let mut memory = vec![0u8; (pages + 1) * 4096];
-        let before = Faults::now();
-        memory.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
-        std::hint::black_box(&memory);
-        let found = Faults::now().since(&before);
+        const PAGES: u64 = 64;
+        // The first pass brings in the code that the second runs.
+        let fresh = || vec![0u8; (PAGES as usize + 1) * 4096];
+        let found = [fresh(), fresh()].map(|mut memory| {
+            let before = Faults::now();
+            memory.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
+            std::hint::black_box(&memory);
+            Faults::now().since(&before)
+        });
         // A thread that waits has none of its own.
         let idle = std::thread::spawn(|| {
             let before = Faults::now();
             Faults::now().since(&before).total()
         });
-        assert!(found.minor <= pages as u64 + 2 && found.major == 0, "{found:?}");
+        assert!((PAGES..=PAGES + 4).contains(&found[1].minor), "{found:?}");
+        assert_eq!((found[1].major, found[1].missed), (0, Missed::default()));
         assert!(idle.join().unwrap() <= 1);
     }
 }

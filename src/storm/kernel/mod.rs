@@ -1,7 +1,7 @@
 //! Storms on the running kernel: real mappings, real accesses, real page faults.
 //!
 //! Plan, rounds, pacing and samples are those of every world. What differs is the ground:
-//! [`Space`] maps memory of this process where the plan says, a touch is one instruction,
+//! a space maps memory of this process where the plan says, a touch is one instruction,
 //! and what it brought about is read from the kernel's own counters.
 
 mod counts;
