@@ -102,6 +102,43 @@ fn a_real_run_draws_every_chart_and_says_nothing_to_the_console() {
     assert!(rows.len() == CHARTS.len() && rows.iter().all(|&rows| rows > 0), "{rows:?}");
     assert_eq!(rows[0], 2 * 3 * 5, "a row for each world, strategy and count of threads");
     assert_eq!(browser.complaints(), Vec::<String>::new());
+    browser.run("console.error('heard')");
+    assert_eq!(browser.complaints().len(), 1, "what is said is heard");
+}
+
+#[test]
+fn a_page_may_ask_nothing_of_a_network() {
+    let (_directory, page) = file(&real_run().page);
+    let browser = Browser::start();
+    browser.open(&page);
+    let refused = browser.run(
+        "return new Promise(done => {
+             document.addEventListener('securitypolicyviolation', event =>
+                 done(event.effectiveDirective));
+             new Image().src = 'http://127.0.0.1/picture.png';
+         })",
+    );
+    assert_eq!(refused, "img-src");
+}
+
+#[test]
+fn documents_that_are_none_and_places_that_are_none_are_told() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("run.json"), &real_run().document).unwrap();
+    std::fs::write(directory.path().join("other.json"), "{}").unwrap();
+    for (args, code, says) in [
+        ("report missing.json", 2, "cannot read 'missing.json'"),
+        ("report run.json other.json", 2, "'other.json' has no schema"),
+        ("report run.json -o no/such/page.html", 6, "cannot write 'no/such/page.html'"),
+        ("report", 2, "<RUN.json>"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_faultstorm"));
+        let output = command.args(args.split(' ')).current_dir(directory.path()).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args}: {told}");
+        assert!(told.contains(says), "{args}: {told}");
+    }
+    assert!(!directory.path().join("report.html").exists(), "no page of half the runs");
 }
 
 #[test]

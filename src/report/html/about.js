@@ -80,12 +80,14 @@ function parameters(title, value) {
     element("pre", { tabindex: "0" }, JSON.stringify(value, null, 2)));
 }
 
-/// Keys and values that are not null, one level of tables into each other.
+/// Keys with their values, but for those that tell nothing.
 function facts(title, object) {
-  const rows = Object.entries(object).filter(([, value]) => value != null && value !== "");
+  const empty = (value) => value == null || value === "" ||
+    (typeof value === "object" && Object.keys(value).length === 0);
+  const rows = Object.entries(object).filter(([, value]) => !empty(value));
   const text = (value) => Array.isArray(value) ? value.join(" ") :
     typeof value === "object" ? JSON.stringify(value) : String(value);
-  return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title },
+  return element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": title },
     element("table", { class: "facts" }, element("caption", {}, title),
       element("tbody", {}, ...rows.map(([key, value]) => element("tr", {},
         element("th", { scope: "row" }, key), element("td", {}, text(value)))))));
@@ -96,15 +98,16 @@ function buildAbout() {
   about.append(element("h2", { id: "about-title" }, "How this was measured"));
   page.runs.forEach((run, number) => {
     const { host, ...rest } = run.provenance;
-    const of = page.runs.length > 1 ? ` of run ${number + 1}` : "";
+    const title = page.runs.length > 1 ? `Run ${number + 1}: ` : "";
     const worlds = page.worlds.filter((world) => world.run === number).map((world) =>
       `${world.name}: ${world.placement} placement, entry prefetch ` +
       (world.entry_prefetch ? "on" : "off"));
     about.append(
-      element("p", {}, element("strong", {}, `Noise floor${of}. `), run.noise),
-      element("p", {}, element("strong", {}, `How to read${of}. `), run.reading),
-      facts(`Run${of}`, { ...rest, digest_of_model_cells: run.digest, worlds: worlds.join("; ") }),
-      facts(`Machine that ran the program${of}`, host),
+      element("p", {}, element("strong", {}, `${title}noise floor. `), run.noise),
+      element("p", {}, element("strong", {}, `${title}how to read. `), run.reading),
+      facts(`${title}how it came about`,
+        { ...rest, digest_of_model_cells: run.digest, worlds: worlds.join("; ") }),
+      facts(`${title}machine that ran the program`, host),
       ...Object.values(run.machines).map((machine) => parameters(
         `Every number of the model ${machine.name}: ${machine.summary ?? ""}`, machine)));
   });

@@ -11,7 +11,7 @@ use super::data::{
 use crate::report::contention::all_kinds;
 use crate::report::pairs::{BASES, Ratios};
 use crate::report::prose::{noise_floor, reading};
-use crate::run::{Cell, Key, Measured, Provenance, Run, Scaling, World};
+use crate::run::{Cell, HostInfo, Key, Measured, Provenance, Run, Scaling, World};
 
 /// Names in the order of their first use.
 #[derive(Default)]
@@ -220,11 +220,9 @@ fn run_part(run: &Run, ratios: &Ratios) -> RunPart {
 }
 
 /// Provenance without what has its own place, or one entry for each cell or CPU.
-fn provenance(of: &Provenance) -> Value {
-    let mut host = of.host.clone();
-    host.topology = None;
-    let short = Provenance { host, warnings: Vec::new(), cells: BTreeMap::new(), ..of.clone() };
-    serde_json::to_value(short).expect("every map of a run has string keys")
+fn provenance(of: &Provenance) -> Provenance {
+    let host = HostInfo { topology: None, ..of.host.clone() };
+    Provenance { host, warnings: Vec::new(), cells: BTreeMap::new(), ..of.clone() }
 }
 
 /// Each warning once, with the cells that it is about.

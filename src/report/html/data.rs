@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::run::{Body, Interval, ScalabilityLaw, Status, TimeSplit};
+use crate::run::{Body, Interval, Provenance, ScalabilityLaw, Status, TimeSplit};
 
 /// Quantiles of a latency that are drawn: dense where the tail is.
 pub(super) const QUANTILES: [f64; 18] = [
@@ -36,7 +36,7 @@ pub(super) struct RunPart {
     pub complete: bool,
     pub digest: Option<String>,
     /// Without warnings, costs of cells and the list of CPUs.
-    pub provenance: Value,
+    pub provenance: Provenance,
     pub noise: String,
     pub reading: String,
     pub warnings: Vec<WarningPart>,
