@@ -13,7 +13,8 @@ use faultstorm::strategy::{
 use std::ops::Range;
 
 const BASE: u64 = 1 << 30;
-const PAGES: u64 = 100;
+/// More pieces than the tree has nodes to take them out of at once.
+const PAGES: u64 = 600;
 /// Less than one operation on all pieces takes.
 const VMAS_SPARE: u32 = 70;
 
@@ -25,7 +26,8 @@ fn range(from: u64, to: u64) -> Range<Vaddr> {
     addr(from)..addr(to)
 }
 
-/// Splits a mapping into pages, then moves it and changes it as a whole, again and again.
+/// Splits a mapping into pages, moves it and changes it as a whole, again and again, and unmaps
+/// it in one operation.
 fn operations_on_all_pieces<S: Strategy<Host>>() {
     let cores = Cores::new(1);
     let _core = enter(&cores, 0);
@@ -61,11 +63,12 @@ fn operations_on_all_pieces<S: Strategy<Host>>() {
         assert!(writer.mprotect(&range(page, page + 1), false));
     });
     let (mut here, mut there) = (0, 2 * PAGES);
-    for turn in 0..20 {
+    for turn in 0..6 {
         assert!(writer.mremap(&range(here, here + PAGES), addr(there)));
         (here, there) = (there, here);
         assert!(writer.mprotect(&range(here, here + PAGES), turn % 2 == 0));
     }
+    assert!(writer.munmap(&range(here, here + PAGES)));
     space.check_books(&core).expect("the books balance");
 }
 

@@ -25,7 +25,9 @@ use super::{Core, Mm};
 use crate::machine::{Machine, Ordering};
 use std::ops::Range;
 
-/// Tree nodes that one change of the tree may take: for each of three entries the way down to
+/// Entries that one change of the tree takes out or puts in, at the most.
+const ENTRIES_MAX: usize = 3;
+/// Tree nodes that one change of the tree may take: for each of its entries the way down to
 /// it, of two nodes a level.
 const NODES_NEEDED: usize = 32;
 
@@ -42,7 +44,8 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
         Self { mm, hooks, core }
     }
 
-    /// Changes the tree, and tells the strategy before and after.
+    /// Changes the tree, by no more than [`ENTRIES_MAX`] entries, and tells the strategy before
+    /// and after.
     ///
     /// It waits for nodes before, since faults may wait for the end of the change in a read
     /// section. Nobody else takes any: mmap_lock is held for writing.

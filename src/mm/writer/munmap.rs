@@ -2,7 +2,7 @@
 //! are split, excluded or invalidated, detached and taken out of the tree; readers are let
 //! in; then pages go, tables go, translations are shot down, memory is freed.
 
-use super::Writer;
+use super::{ENTRIES_MAX, Writer};
 use crate::machine::Machine;
 use crate::mm::addr::Vaddr;
 use crate::mm::layout::Layout;
@@ -40,9 +40,12 @@ impl<M: Machine, L: Layout> Writer<'_, M, L> {
             self.hooks.detach(mm.vma(*id));
             M::point(point::AFTER_DETACH);
         }
-        self.edit_tree(|edit| {
-            vmas.iter().for_each(|id| mm.tree.remove(edit, mm.vma(*id).range().1));
-        });
+        // Few at a time, so that there are nodes enough: no fault finds any of them usable.
+        for some in vmas.chunks(ENTRIES_MAX) {
+            self.edit_tree(|edit| {
+                some.iter().for_each(|id| mm.tree.remove(edit, mm.vma(*id).range().1));
+            });
+        }
     }
 
     /// Zaps VMAs that are out of the tree, unlinks them from their files, and frees the
