@@ -266,7 +266,7 @@ fn cells(workload: &Workload, strategies: &[&'static Entry], key: &Key) -> Vec<P
 mod tests {
     use super::*;
     use crate::strategy::STRATEGIES;
-    use crate::workload::{Limits, resolve};
+    use crate::workload::{Kernel, Limits, resolve};
     use clap::Parser;
     use std::path::Path;
 
@@ -308,6 +308,17 @@ mod tests {
             assert!(away.min(names.len() - away) >= names.len() / 2, "{names:?}");
         }
         assert_ne!(names(group, 0)[0], names(group, 1)[0]);
+    }
+
+    #[test]
+    fn a_kernel_that_only_a_model_can_have_is_skipped() {
+        let group = matrix("--threads 1 --body none").groups.remove(0);
+        let kernel = Kernel { zone_lock: false, ..Kernel::default() };
+        let workload = Workload { kernel, ..group.workload };
+        let cells = cells(&workload, &[&STRATEGIES[0], &STRATEGIES[1]], &group.cells[0].key);
+        let refused =
+            |cell: &Planned| cell.refused.as_ref().is_some_and(|why| why.contains("zone"));
+        assert!(cells.len() == 2 && cells.iter().all(refused));
     }
 
     #[test]
