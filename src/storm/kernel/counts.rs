@@ -54,17 +54,30 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+    use std::ptr::null_mut;
 
     #[test]
     fn fresh_pages_are_minor_faults_of_the_thread_that_touches_them() {
         const PAGES: u64 = 64;
-        // The first pass brings in the code that the second runs.
-        let fresh = || vec![0u8; (PAGES as usize + 1) * 4096];
-        let found = [fresh(), fresh()].map(|mut memory| {
+        // A mapping of its own: an allocator may hand out pages that were touched before. The
+        // first pass brings in the code that the second runs.
+        let found = [(); 2].map(|()| {
+            let (bytes, prot) = (PAGES as usize * 4096, ProtFlags::READ | ProtFlags::WRITE);
+            // SAFETY: a new mapping, at a place of the kernel's choice.
+            let at = unsafe { mmap_anonymous(null_mut(), bytes, prot, MapFlags::PRIVATE) };
+            let at = at.expect("there is memory").cast::<u8>();
+            // SAFETY: all of it is ours; without huge pages each page faults by itself.
+            unsafe { madvise(at.cast(), bytes, Advice::LinuxNoHugepage) }.expect("it is mapped");
             let before = Faults::now();
-            memory.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
-            std::hint::black_box(&memory);
-            Faults::now().since(&before)
+            for page in 0..PAGES as usize {
+                // SAFETY: the page is mapped for writing, and nobody else knows of it.
+                unsafe { at.add(page * 4096).write_volatile(1) };
+            }
+            let found = Faults::now().since(&before);
+            // SAFETY: it was made above, and nobody refers to it.
+            unsafe { munmap(at.cast(), bytes) }.expect("it is mapped");
+            found
         });
         // A thread that waits has none of its own.
         let idle = std::thread::spawn(|| {
