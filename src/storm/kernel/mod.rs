@@ -8,6 +8,7 @@ mod counts;
 mod expected;
 mod fault_around;
 mod files;
+mod huge_pages;
 mod ops;
 mod signal;
 mod space;

@@ -6,6 +6,8 @@ use super::super::contents::Contents;
 use super::super::plan::Plan;
 use super::super::steps::{SECOND_PLACE, TouchPlan};
 use super::files::{FileFacts, OpenFile};
+use super::huge_pages;
+use crate::host::Roots;
 use crate::mm::addr::PAGE_BYTES;
 use crate::mm::fault::{Access, Kind};
 use crate::mm::vma::{Mapping, flag};
@@ -21,7 +23,8 @@ pub struct Space {
     pub(super) files: Vec<OpenFile>,
     /// For each VMA what a fault of a read and of a write does.
     kinds: Vec<[Kind; 2]>,
-    huge_pages: bool,
+    /// What is said of huge pages.
+    huge_pages: Option<Advice>,
     /// A writer changes the length of files.
     truncates: bool,
     /// What may be mapped: the places of all VMAs, and the second places of what moves.
@@ -50,7 +53,7 @@ impl Space {
         let space = Self {
             files,
             kinds,
-            huge_pages: workload.huge_pages,
+            huge_pages: huge_pages::advice(workload.huge_pages, &Roots::default()),
             truncates: workload.may_sigbus(),
             places,
         };
@@ -102,12 +105,10 @@ impl Space {
             // SAFETY: it changes no content.
             unsafe { madvise(at, bytes, Advice::Random)? };
         }
-        let advice = if self.huge_pages { Advice::LinuxHugepage } else { Advice::LinuxNoHugepage };
-        // SAFETY: it changes no content.
-        match unsafe { madvise(at, bytes, advice) } {
-            // A kernel without them has none to give.
-            Err(Errno::INVAL) if !self.huge_pages => Ok(()),
-            result => result,
+        match self.huge_pages {
+            // SAFETY: it changes no content.
+            Some(advice) => unsafe { madvise(at, bytes, advice) },
+            None => Ok(()),
         }
     }
 
