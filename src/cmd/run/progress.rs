@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::report;
-use crate::run::Cell;
+use crate::run::{Cell, Status};
 
 /// Progress on standard error: a bar on a terminal, plain lines elsewhere.
 pub(super) struct Progress {
@@ -40,12 +40,10 @@ impl Progress {
         }
     }
 
-    /// Prints each cell as one line.
+    /// Prints each cell as one line; where it is to be quiet, those that failed.
     pub fn rows(&self, cells: &[Cell]) {
-        if self.quiet {
-            return;
-        }
-        let lines = || cells.iter().for_each(|cell| eprintln!("{}", report::row(cell)));
+        let shown = |cell: &&Cell| !self.quiet || cell.status == Status::Failed;
+        let lines = || cells.iter().filter(shown).for_each(|c| eprintln!("{}", report::row(c)));
         match &self.bar {
             Some(bar) => bar.suspend(lines),
             None => lines(),
