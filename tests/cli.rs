@@ -55,9 +55,13 @@ fn the_kernel_stands_beside_the_simulations() {
     let place = Place::new();
     let worlds = ["--on", "kernel", "--on", "host", "--on", "model:laptop-intel"];
     let more = ["--strategy", "mmap-lock", "--threads", "1", "--no-lines", "--json", "run.json"];
-    let output = place.run_small(&[&worlds[..], &more].concat());
+    let output = place.run_small(&[&worlds[..], &more, &["--trap-cost"]].concat());
     assert_eq!(code(&output), Some(0), "{}", err(&output));
     let run = read(&place.path("run.json"));
+    let cost = run.provenance.host.trap_cost_ns;
+    let unknown = run.provenance.warnings.iter().any(|warning| warning.code == "no_trap_cost");
+    assert_ne!(cost.is_some(), unknown, "a price, or why there is none");
+    assert_eq!(out(&output).contains("less an empty exception"), cost.is_some());
     let of_kernel = || run.cells.iter().filter(|cell| cell.key.world == World::Kernel);
     assert_eq!(of_kernel().count(), 2, "the kernel and its twin");
     for cell in of_kernel() {

@@ -324,9 +324,11 @@ mod tests {
 
     #[test]
     fn every_flag_of_run() {
+                trap_cost: false,
         let args = run("huge-anon my.toml --on host --strategy mmap-lock,speculative:refcount \
              --threads 1..=8x2 --body none --placement 0,2 --entry-prefetch on --time 1s \
-             --warmup 0s --repeats 9 --seed 7 --jobs 3 --no-lines --stages --json - \
+             --warmup 0s --repeats 9 --seed 7 --jobs 3 --no-lines --stages --trap-cost \
+             --json - \
              --csv c.csv --html r.html -q");
         assert_eq!(args.workloads, ["huge-anon", "my.toml"]);
         assert_eq!(args.strategy, ["mmap-lock", "speculative:refcount"]);
@@ -346,6 +348,7 @@ mod tests {
     #[test]
     fn mistakes_are_usage_errors_that_say_what_would_be_right() {
         for (line, says) in [
+        assert!(args.trap_cost);
             ("run --threads 0", "a storm needs at least 1 thread"),
             ("run --threads 1-8", "write '1..=8'"),
             ("run --time 100", r#"write "100ns", "100us", "100ms" or "100s""#),

@@ -17,6 +17,7 @@ pub mod placement;
 pub mod preflight;
 pub mod steal;
 pub mod topology;
+pub mod trap;
 
 use std::path::{Path, PathBuf};
 

@@ -54,12 +54,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
     let (hosted, machines) = (is_here(args), machines(args)?);
-    if let Some(vary) = args.machine_vary().first().filter(|_| machines.is_empty()) {
-        return Err(CommandError::usage(anyhow!(
-            "'--vary {}' varies the model's machine, and no '--on model:MACHINE' is given",
-            vary.name
-        )));
-    }
+    has_its_world(args, hosted, &machines)?;
     let strategies = names::strategies(&args.strategy)?;
     let workloads = workloads(args, &facts)?;
     variations::check(&workloads, args)?;
@@ -82,6 +77,9 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
         run.provenance.body_cache = provenance::body_cache(matrix.frames, topology.llc_bytes);
         let found = findings(&facts, &topology, matrix.cpus());
         run.provenance.warnings.extend(found.iter().map(warnings::of_machine));
+    if args.trap_cost {
+        measure_trap(&mut run, &clock, matrix.cpus());
+    }
         run.provenance.warnings.extend(warnings::of_profile(&run.provenance.profile));
     }
     describe(&mut run, &matrix, &points, &machines);
@@ -114,6 +112,30 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
         std::process::exit(i32::from(Exit::Storm.code()));
     }
     exit
+/// Refuses what is asked of a world in which nothing runs.
+fn has_its_world(args: &RunArgs, hosted: bool, machines: &[Machine]) -> Result<(), CommandError> {
+    if let Some(vary) = args.machine_vary().first().filter(|_| machines.is_empty()) {
+        return Err(CommandError::usage(anyhow!(
+            "'--vary {}' varies the model's machine, and no '--on model:MACHINE' is given",
+            vary.name
+        )));
+    }
+    if args.trap_cost && !hosted {
+        return Err(CommandError::usage(anyhow!(
+            "'--trap-cost' measures this machine, and nothing runs on it: give '--on kernel' too"
+        )));
+    }
+    Ok(())
+}
+
+/// Notes what an empty exception costs, or why nobody knows.
+fn measure_trap(run: &mut Run, clock: &Clock, cpus: &[usize]) {
+    match provenance::trap_cost_ns(clock, cpus) {
+        Ok(cost) => run.provenance.host.trap_cost_ns = Some(cost),
+        Err(why) => run.provenance.warnings.push(warnings::of_trap(&why)),
+    }
+}
+
 }
 
 /// Puts workloads and machines into the document, by digest.

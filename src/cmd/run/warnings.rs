@@ -4,6 +4,7 @@
 //! once: the numbers stand in the cells.
 
 use crate::host::finding::Finding;
+use crate::host::trap::NoTrap;
 use crate::run::{Cell, KernelFile, Measured, Repeat, Warning};
 use crate::storm::kernel;
 use crate::workload::{self, Workload};
@@ -31,6 +32,15 @@ pub(super) fn of_profile(profile: &str) -> Option<Warning> {
                locks; build with 'cargo build --release'"
             .to_owned(),
     })
+}
+
+/// Returns the warning that an empty exception has no price here.
+pub(super) fn of_trap(why: &NoTrap) -> Warning {
+    Warning {
+        code: "no_trap_cost".to_owned(),
+        cell: None,
+        text: format!("an empty exception cannot be measured here: {why}"),
+    }
 }
 
 /// Returns the warnings about a cell. `oversubscribed`: its threads share CPUs.
