@@ -11,8 +11,6 @@ mod sweep;
 mod variations;
 mod warnings;
 
-use std::io;
-
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 
@@ -22,7 +20,7 @@ use self::progress::Progress;
 use self::storms::{Ending, Storms};
 use self::sweep::Point;
 pub(super) use self::sweep::places;
-use super::console::{color, print, style};
+use super::console::{print, style};
 use super::error::CommandError;
 use super::names;
 use crate::cli::{RunArgs, World};
@@ -77,10 +75,10 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
         run.provenance.body_cache = provenance::body_cache(matrix.frames, topology.llc_bytes);
         let found = findings(&facts, &topology, matrix.cpus());
         run.provenance.warnings.extend(found.iter().map(warnings::of_machine));
+        run.provenance.warnings.extend(warnings::of_profile(&run.provenance.profile));
+    }
     if args.trap_cost {
         measure_trap(&mut run, &clock, matrix.cpus());
-    }
-        run.provenance.warnings.extend(warnings::of_profile(&run.provenance.profile));
     }
     describe(&mut run, &matrix, &points, &machines);
 
@@ -112,6 +110,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
         std::process::exit(i32::from(Exit::Storm.code()));
     }
     exit
+}
+
 /// Refuses what is asked of a world in which nothing runs.
 fn has_its_world(args: &RunArgs, hosted: bool, machines: &[Machine]) -> Result<(), CommandError> {
     if let Some(vary) = args.machine_vary().first().filter(|_| machines.is_empty()) {
@@ -134,8 +134,6 @@ fn measure_trap(run: &mut Run, clock: &Clock, cpus: &[usize]) {
         Ok(cost) => run.provenance.host.trap_cost_ns = Some(cost),
         Err(why) => run.provenance.warnings.push(warnings::of_trap(&why)),
     }
-}
-
 }
 
 /// Puts workloads and machines into the document, by digest.
@@ -173,10 +171,7 @@ fn machines(args: &RunArgs) -> Result<Vec<Machine>, CommandError> {
     let mut machines: Vec<Machine> = Vec::new();
     for world in &args.on {
         let World::Model(name) = world else { continue };
-        let machine = Machine::find(name).map_err(|wrong| {
-            eprint!("{}", wrong.render(color(&io::stderr())));
-            CommandError::usage(anyhow!("nothing was run: '{name}' is no machine of the model"))
-        })?;
+        let machine = names::machine(name, "nothing was run")?;
         if machines.iter().all(|known| known.name != machine.name) {
             machines.push(machine);
         }
