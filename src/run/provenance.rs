@@ -32,6 +32,10 @@ pub struct Provenance {
     pub body_cache: Option<BodyCache>,
     /// Which hardware counters were read, or why none were.
     pub perf: String,
+    /// Which events of the running kernel were counted, or why none were; null where it was
+    /// not stormed, or with `--no-lines`.
+    #[serde(default)]
+    pub kernel_events: Option<String>,
     /// The machine that ran the program.
     pub host: HostInfo,
     /// What the harness itself costs, in nanoseconds, by part: `clock_pair` (two

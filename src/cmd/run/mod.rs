@@ -15,7 +15,7 @@ use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 
 use self::document::{Document, write};
-use self::matrix::Matrix;
+use self::matrix::{Matrix, Passes};
 use self::progress::Progress;
 use self::storms::{Ending, Storms};
 use self::sweep::Point;
@@ -27,6 +27,7 @@ use crate::cli::{RunArgs, World};
 use crate::exit::Exit;
 use crate::host::Roots;
 use crate::host::clock::Clock;
+use crate::host::events::Events;
 use crate::host::finding::{Finding, findings};
 use crate::host::interrupt::Interrupt;
 use crate::host::preflight::Facts;
@@ -35,7 +36,7 @@ use crate::host::topology::Topology;
 use crate::machines::Machine;
 use crate::mm::frames::Arena;
 use crate::report;
-use crate::run::Run;
+use crate::run::{Provenance, Run};
 use crate::storm::Recording;
 use crate::workload::{SEED, Workload, resolved, shipped};
 
@@ -84,15 +85,15 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
 
     let arena = Arena::new(matrix.frames)
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
-    let passes = passes(args);
-    let planned = matrix.storms(args.host_repeats(), passes.len());
+    let passes = passes(args, &mut run.provenance);
+    let planned = matrix.storms(args.host_repeats(), &passes);
     let planned = planned + points.iter().filter(|point| point.refused.is_none()).count() as u64;
     let mut storms = Storms {
         progress: Progress::new(planned, args.quiet),
         document: Document::new(args.json.as_ref(), started, &names),
         args,
         matrix: &matrix,
-        passes,
+        passes: &passes,
         clock,
         arena: &arena,
         interrupt: &interrupt,
@@ -191,10 +192,26 @@ fn workloads(args: &RunArgs, facts: &Facts) -> Result<Vec<Workload>, CommandErro
     names::workloads(&chosen, memory)
 }
 
-/// What is recorded in storms of its own, after the repeats of a group.
-fn passes(args: &RunArgs) -> Vec<Recording> {
-    let lines = (!args.no_lines).then_some(Recording::Lines);
-    lines.into_iter().chain(args.stages.then_some(Recording::Stages)).collect()
+/// What is recorded in storms of its own. Of the kernel its events, where they may be counted;
+/// the document says which, or why not.
+fn passes(args: &RunArgs, by: &mut Provenance) -> Passes {
+    let mut passes = Passes::default();
+    if !args.no_lines {
+        passes.host.push(Recording::Lines);
+    }
+    if args.stages {
+        passes.host.push(Recording::Stages);
+    }
+    if !args.no_lines && args.on.contains(&World::Kernel) {
+        by.kernel_events = Some(match Events::open(&Roots::default()) {
+            Ok(events) => {
+                passes.kernel.push(Recording::Lines);
+                events.described()
+            }
+            Err(why) => format!("none: {why}"),
+        });
+    }
+    passes
 }
 
 /// Writes the document and prints the tables, whatever came of the run.

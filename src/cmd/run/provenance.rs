@@ -54,6 +54,7 @@ pub(super) fn provenance(
         }),
         body_cache: None,
         perf: "no storm has run yet".to_owned(),
+        kernel_events: None,
         host: host_info(topology, facts),
         harness_cost_ns: BTreeMap::from([
             ("clock_pair".to_owned(), clock.cost_ns()),
