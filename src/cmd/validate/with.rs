@@ -202,7 +202,7 @@ fn scaling(curves: &[Curve]) -> String {
     };
     let errors: Vec<f64> = all.iter().map(|(error, _)| *error).collect();
     format!(
-        "\nScaling, of {} points: error {:.0} % in the median, {:.0} % at most ({}).\n",
+        "\nScaling, of {} points: error {:.0} % in the median, {:.0} % at most\n({}).\n",
         errors.len(),
         median(&errors).expect("there are some, and they are numbers") * 100.0,
         worst * 100.0,
