@@ -5,7 +5,7 @@ mod read;
 mod shipped;
 pub mod vary;
 
-pub use shipped::shipped;
+pub use shipped::{of_cpu, shipped};
 
 use crate::diag::{Diagnostic, Diagnostics, meant};
 use crate::digest::digest;
