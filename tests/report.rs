@@ -64,7 +64,7 @@ fn long_names_and_odd_numbers_keep_to_80_columns() {
 fn a_run_as_csv() {
     let mut run = common::run();
     run.cells.retain(|cell| cell.key.workload == "churn" || cell.key.is_aa_twin());
-    insta::assert_snapshot!(report::csv(&run));
+    insta::assert_snapshot!(report::csv(&[run]));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_report_from_the_file_equals_one_from_memory() {
     let run = common::run();
     let back = Run::from_json(&report::json(&run).unwrap(), "memory").unwrap();
     assert_eq!(report::table(&back, PLAIN, None), report::table(&run, PLAIN, None));
-    assert_eq!(report::csv(&back), report::csv(&run));
+    assert_eq!(report::csv(&[back]), report::csv(&[run]));
 }
 
 #[test]

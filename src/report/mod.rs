@@ -7,7 +7,9 @@ mod compare;
 mod contention;
 mod csv;
 mod finding;
+mod hdr_log;
 mod html;
+mod markdown;
 mod pairs;
 mod prose;
 mod table;
@@ -16,7 +18,9 @@ mod worlds;
 
 pub use compare::{comparison, comparison_markdown, found};
 pub use csv::csv;
+pub use hdr_log::{HdrLogError, hdr_log};
 pub use html::html;
+pub use markdown::markdown;
 pub use table::{row, table};
 
 use crate::run::{Run, WriteError};

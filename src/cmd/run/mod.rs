@@ -189,8 +189,9 @@ fn publish(storms: &Storms, ending: &Ending) -> Result<Exit, CommandError> {
         let path = written.path.as_ref().map(|path| path.display().to_string());
         print(report::table(run, style(), path.as_deref()).as_bytes())?;
     }
-    let csv = args.csv.as_ref().map(|path| (path, report::csv(run)));
-    let html = args.html.as_ref().map(|path| (path, report::html(std::slice::from_ref(run))));
+    let runs = std::slice::from_ref(run);
+    let csv = args.csv.as_ref().map(|path| (path, report::csv(runs)));
+    let html = args.html.as_ref().map(|path| (path, report::html(runs)));
     for (path, text) in csv.into_iter().chain(html) {
         if let Err(error) = write(path, &text) {
             eprintln!("error: {:#}", anyhow!(error));
