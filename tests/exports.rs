@@ -205,3 +205,39 @@ fn a_run_as_markdown() {
     }
     insta::assert_snapshot!(text);
 }
+
+/// The Python of this machine that has pandas: that of its user, or Debian's, for which
+/// Debian's package is.
+fn python() -> &'static str {
+    let has_pandas = |python: &&str| {
+        let output = Command::new(python).args(["-c", "import pandas"]).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    let found = ["python3", "/usr/bin/python3"].into_iter().find(has_pandas);
+    found.expect("no Python has pandas: install Debian's package python3-pandas, as .ci/run does")
+}
+
+#[test]
+fn the_snippet_of_the_readme_loads_a_run_into_pandas() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, snippet) = readme.split_once("```python\n").unwrap();
+    let (snippet, _) = snippet.split_once("```").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    // With every state that a cell can be in, and a variant.
+    let run = common::run();
+    std::fs::write(directory.path().join("run.json"), report::json(&run).unwrap()).unwrap();
+    let mut command = Command::new(python());
+    let output = command.args(["-c", snippet]).current_dir(directory.path()).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let mut rows = said.lines().skip(1).map(|row| row.rsplit_once(' ').unwrap());
+    for cell in &run.cells {
+        let Some(found) = &cell.measured else { continue };
+        let (id, median) = rows.next().expect("a row for each cell");
+        assert_eq!(id.trim(), cell.id);
+        let off = median.parse::<f64>().unwrap() / found.faults_per_s.median - 1.0;
+        assert!(off.abs() < 1e-6, "{id} {median} {off}");
+    }
+    assert_eq!(rows.next(), None);
+}
