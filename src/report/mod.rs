@@ -9,6 +9,7 @@ mod csv;
 mod finding;
 mod hdr_log;
 mod html;
+mod live;
 mod markdown;
 mod pairs;
 mod prose;
@@ -20,6 +21,7 @@ pub use compare::{comparison, comparison_markdown, found};
 pub use csv::csv;
 pub use hdr_log::{HdrLogError, hdr_log};
 pub use html::html;
+pub use live::live;
 pub use markdown::markdown;
 pub use table::{row, table};
 

@@ -106,6 +106,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
         run,
     };
     let ending = all(&mut storms, hosted, &points)?;
+    storms.progress.clear();
     storms.run.fit_scaling();
     storms.run.find_break_even();
     let exit = publish(&storms, &ending);
