@@ -8,6 +8,7 @@
 pub mod affinity;
 pub mod cgroup;
 pub mod clock;
+pub mod code_pages;
 pub mod finding;
 pub mod interrupt;
 pub mod kernel_locks;

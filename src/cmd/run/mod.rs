@@ -27,13 +27,13 @@ use super::error::CommandError;
 use super::names;
 use crate::cli::{RunArgs, World};
 use crate::exit::Exit;
-use crate::host::Roots;
 use crate::host::clock::Clock;
 use crate::host::finding::{Finding, findings};
 use crate::host::interrupt::Interrupt;
 use crate::host::preflight::Facts;
 use crate::host::steal::StealMeter;
 use crate::host::topology::Topology;
+use crate::host::{Roots, code_pages};
 use crate::machines::Machine;
 use crate::mm::frames::Arena;
 use crate::report;
@@ -79,6 +79,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
 
     let mut run = Run::new(provenance::provenance(started, args.seed, &topology, &facts, &clock));
     if hosted {
+        let own = code_pages::make_private();
+        run.provenance.warnings.extend(own.err().as_ref().map(warnings::of_code_pages));
         run.provenance.body_cache = provenance::body_cache(matrix.frames, topology.llc_bytes);
         let found = findings(&facts, &topology, matrix.cpus());
         run.provenance.warnings.extend(found.iter().map(warnings::of_machine));

@@ -8,6 +8,7 @@ use crate::run::{Cell, KernelFile, Measured, Repeat, Warning};
 use crate::storm::kernel;
 use crate::workload::{self, Workload};
 use std::collections::BTreeMap;
+use std::io;
 
 /// Share of a storm in which all threads storm, below which its edges show.
 const OVERLAP_SHARE_MIN: f64 = 0.9;
@@ -31,6 +32,19 @@ pub(super) fn of_profile(profile: &str) -> Option<Warning> {
                locks; build with 'cargo build --release'"
             .to_owned(),
     })
+}
+
+/// Returns the warning for code that this launch could not have for itself.
+pub(super) fn of_code_pages(error: &io::Error) -> Warning {
+    Warning {
+        code: "code_in_page_cache".to_owned(),
+        cell: None,
+        text: format!(
+            "code runs where the page cache has it ({error}): that place stays from launch to \
+             launch and may make this copy of the program faster or slower than another; compare \
+             copies that were made anew"
+        ),
+    }
 }
 
 /// Returns the warnings about a cell. `oversubscribed`: its threads share CPUs.

@@ -12,6 +12,7 @@ use crate::cmd::console::color;
 use crate::cmd::error::CommandError;
 use crate::cmd::names;
 use crate::host::clock::Clock;
+use crate::host::code_pages;
 use crate::host::preflight::Facts;
 use crate::host::topology::Topology;
 use crate::machines::Machine;
@@ -44,6 +45,9 @@ pub(super) fn compare(base: &str) -> Result<Compared, CommandError> {
     })?;
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
+    if let Err(error) = code_pages::make_private() {
+        eprintln!("faultstorm: code runs where the page cache has it: {error}");
+    }
     let workloads = names::workloads(&SEED.map(str::to_owned), None)?;
     let measured = measure(&topology, REPEATS)
         .map_err(|error| CommandError::machine(anyhow!(error).context("cannot measure")))?;
