@@ -64,7 +64,7 @@ fn long_names_and_odd_numbers_keep_to_80_columns() {
 fn a_run_as_csv() {
     let mut run = common::run();
     run.cells.retain(|cell| cell.key.workload == "churn" || cell.key.is_aa_twin());
-    insta::assert_snapshot!(report::csv(&run));
+    insta::assert_snapshot!(report::csv(&[run]));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_report_from_the_file_equals_one_from_memory() {
     let run = common::run();
     let back = Run::from_json(&report::json(&run).unwrap(), "memory").unwrap();
     assert_eq!(report::table(&back, PLAIN, None), report::table(&run, PLAIN, None));
-    assert_eq!(report::csv(&back), report::csv(&run));
+    assert_eq!(report::csv(&[back]), report::csv(&[run]));
 }
 
 #[test]
@@ -176,4 +176,31 @@ fn progress_is_one_plain_line() {
     ];
     let lines: Vec<String> = rows.iter().map(report::row).collect();
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn what_is_seen_between_storms() {
+    let mut run = common::run();
+    let at = |run: &Run, id: &str| run.cells.iter().position(|cell| cell.id == id).unwrap();
+    let speculative = at(&run, "huge-anon/speculative/host/2/none");
+    // It is about to be stormed for the first time, and one strategy may not.
+    let key = run.cells[speculative].key.clone();
+    run.cells[speculative] = Cell::partial(key.clone(), "no repeat is in", None);
+    let refused = at(&run, "huge-anon/vma-refcount/host/2/none");
+    run.cells[refused] = Cell::skipped(run.cells[refused].key.clone(), "may not");
+    let mut seen = vec![report::live(&run.cells, speculative, 80, 22)];
+    // The twin is another storm of the first strategy.
+    let twin = at(&run, "huge-anon/unlocked/host/2/none/aa=1");
+    seen.push(report::live(&run.cells, twin, 60, 5));
+    seen.push(report::live(&run.cells, speculative, 34, 4));
+    seen.push(report::live(&run.cells, at(&run, "churn/vma-refcount/host/2/none"), 80, 22));
+    insta::assert_snapshot!(seen.join("\n\n"));
+    for (columns, rows) in [(1, 1), (12, 3), (20, 0), (80, 24), (300, 2)] {
+        for at in 0..run.cells.len() {
+            let text = report::live(&run.cells, at, columns, rows);
+            assert!(text.lines().count() <= rows, "{rows} rows: {text}");
+            let widest = text.lines().map(str::len).max().unwrap_or(0);
+            assert!(widest <= columns.max(2), "{columns} columns: {text}");
+        }
+    }
 }

@@ -26,6 +26,8 @@ fn the_published_schema_is_fresh() {
     }
     let published = std::fs::read_to_string(SCHEMA_PATH).unwrap();
     assert!(published == schema(), "run the tests with UPDATE_SCHEMAS=1 and commit the result");
+    let published: Value = serde_json::from_str(&published).unwrap();
+    assert_eq!(document()["$schema"], published["$id"], "a document names its schema");
 }
 
 #[test]

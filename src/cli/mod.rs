@@ -1,6 +1,7 @@
 //! The command line: its words, its defaults and its help.
 
 mod compare;
+mod report;
 mod run;
 mod vary;
 mod world;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 use crate::mm::fault::Kind;
 pub use crate::numbers::NumberList;
 pub use compare::{CompareArgs, Format};
+pub use report::{ReportArgs, ReportFormat};
 pub use run::{Body, RunArgs, Target};
 pub use vary::Vary;
 pub use world::{World, WorldError};
@@ -78,7 +80,7 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Compares the model with published figures, with this machine, and with other runs
     Validate(ValidateArgs),
-    /// Writes runs as one page with charts and tables, which opens offline
+    /// Writes runs as one page that opens offline, as Markdown, CSV, or a log of latencies
     Report(ReportArgs),
     /// Prints completions for a shell
     Completions(CompletionsArgs),
@@ -240,26 +242,6 @@ pub struct ValidateArgs {
     /// As JSON rather than as a table
     #[arg(long)]
     pub json: bool,
-}
-
-/// What `faultstorm report` takes.
-#[derive(Debug, Clone, PartialEq, Args)]
-#[command(after_help = "\
-Examples:
-  faultstorm report results/run.json
-      writes report.html
-  faultstorm report host.json model.json -o both.html
-      two runs side by side, as worlds of one run are
-
-The page is one file, and asks nothing of any network. 'run --html PATH' writes the
-same page at the end of a run.")]
-pub struct ReportArgs {
-    /// Documents of runs
-    #[arg(value_name = "RUN.json", required = true)]
-    pub runs: Vec<PathBuf>,
-    /// Where the page goes; '-' is standard output
-    #[arg(long, short, value_name = "PATH|-", default_value = "report.html")]
-    pub output: Target,
 }
 
 /// What `faultstorm completions` takes.

@@ -2,9 +2,11 @@
 
 pub mod keys;
 mod read;
+mod schema;
 mod shipped;
 pub mod vary;
 
+pub use schema::schema;
 pub use shipped::{of_cpu, shipped};
 
 use crate::diag::{Diagnostic, Diagnostics, meant};

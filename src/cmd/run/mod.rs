@@ -105,6 +105,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
         run,
     };
     let ending = all(&mut storms, hosted, &points)?;
+    storms.progress.clear();
     storms.run.fit_scaling();
     storms.run.find_break_even();
     let exit = publish(&storms, &ending);
@@ -225,8 +226,9 @@ fn publish(storms: &Storms, ending: &Ending) -> Result<Exit, CommandError> {
         let path = written.path.as_ref().map(|path| path.display().to_string());
         print(report::table(run, style(), path.as_deref()).as_bytes())?;
     }
-    let csv = args.csv.as_ref().map(|path| (path, report::csv(run)));
-    let html = args.html.as_ref().map(|path| (path, report::html(std::slice::from_ref(run))));
+    let runs = std::slice::from_ref(run);
+    let csv = args.csv.as_ref().map(|path| (path, report::csv(runs)));
+    let html = args.html.as_ref().map(|path| (path, report::html(runs)));
     for (path, text) in csv.into_iter().chain(html) {
         if let Err(error) = write(path, &text) {
             eprintln!("error: {:#}", anyhow!(error));

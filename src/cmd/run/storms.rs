@@ -70,7 +70,6 @@ impl Storms<'_> {
             }
             first += group.cells.len();
         }
-        self.progress.clear();
         self.run.complete = matches!(ending, Ending::Done);
         if !self.run.complete {
             self.say_what_is_missing(&ending);
@@ -120,7 +119,7 @@ impl Storms<'_> {
             self.progress.done();
             return Ok(());
         }
-        self.progress.next(&planned.key.id());
+        self.progress.show(&self.run.cells, first + at);
         let from = Instant::now();
         let result = (planned.run)(&self.spec(group, recording));
         self.cells[at].wall += from.elapsed();
@@ -133,7 +132,9 @@ impl Storms<'_> {
             }
             Err(error) => {
                 self.run.cells[first + at] = Cell::failed(planned.key.clone(), error.to_string());
-                self.judge(&planned.key.id(), &error)
+                // What ends the run is told with its end.
+                let judged = self.judge(&planned.key.id(), &error);
+                judged.inspect(|()| self.progress.failed(&self.run.cells[first + at]))
             }
         };
         let wall_s = self.cells[at].wall.as_secs_f64();
