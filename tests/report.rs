@@ -3,7 +3,7 @@
 mod common;
 
 use faultstorm::report::{self, Style};
-use faultstorm::run::{Body, Cell, KernelLocks, Run, World};
+use faultstorm::run::{Body, Cell, Interval, KernelLocks, Run, World};
 
 const PLAIN: Style = Style { color: false, width: 80 };
 
@@ -143,6 +143,20 @@ fn worlds_stand_beside_each_other_and_the_kernel_has_neighbours() {
     let beside = beside.split("Noise floor").next().unwrap();
     insta::assert_snapshot!(beside);
     assert!(text.contains("takes the lock of 'vm-refcnt': CONFIG_PER_VMA_LOCK is set"));
+    assert!(text.lines().all(|line| line.len() <= 80));
+    // With the price of an empty exception, each fault of the kernel without it.
+    run.provenance.host.trap_cost_ns =
+        Some(Interval { median: 512.0, low: Some(505.0), high: Some(530.0) });
+    let numbers = serde_json::json!({ "work": { "trap-ns": { "is": 400.0 } } });
+    let machine = serde_json::json!({ "name": "some-machine", "numbers": numbers });
+    run.machines.insert("digest".to_owned(), machine);
+    let text = report::table(&run, PLAIN, None);
+    let net = text.lines().filter(|line| line.contains("less an empty exception"));
+    let net: Vec<&str> = net.map(|line| line.rsplit("  ").next().unwrap().trim()).collect();
+    assert_eq!(net, ["822 ns", "917 ns"]);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("takes at most 512 ns (505 ns to 530 ns) here"), "{text}");
+    assert!(words.contains("some-machine charges 400 ns for it"), "{text}");
     assert!(text.lines().all(|line| line.len() <= 80));
     // One world has nothing beside it.
     run.cells.retain(|cell| cell.key.world == World::Host);

@@ -7,7 +7,7 @@ mod shipped;
 pub mod vary;
 
 pub use schema::schema;
-pub use shipped::shipped;
+pub use shipped::{of_cpu, shipped};
 
 use crate::diag::{Diagnostic, Diagnostics, meant};
 use crate::digest::digest;

@@ -26,10 +26,13 @@ pub(super) fn blocks(out: &mut String, style: Style, group: &Group<'_>) {
     }
 }
 
-/// Appends what one column cannot say: fallbacks, grace periods, stages, a core's time.
+/// Appends what one column cannot say: waits, fallbacks, grace periods, stages, a core's time.
 pub(super) fn details(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
     let cells = || group.cells.iter().filter(move |cell| cell.key.body == kind);
     let found = || cells().filter_map(|cell| cell.measured.as_ref());
+    if found().any(|m| rwsem_waits(m).is_some()) {
+        rwsem(out, style, group, kind);
+    }
     if found().any(|m| m.fallbacks.values().any(|&count| count > 0)) {
         fallbacks(out, style, group, kind);
     }
@@ -78,6 +81,21 @@ fn lines_and_latency(out: &mut String, style: Style, group: &Group<'_>, kind: Bo
         Some(text)
     });
     out.push('\n');
+}
+
+/// Appends how often threads waited for rw semaphores of the real kernel.
+fn rwsem(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
+    *out += &left(style, Ink::Bold, body(kind), name_width(group));
+    let _ = writeln!(out, "{:>40}", "waits for rw semaphores, per fault");
+    by_threads(out, style, group, |row| {
+        let waits = rwsem_waits(measured(row.cell(kind))?)?;
+        Some(right(style, Ink::Plain, &transfers(waits), 40))
+    });
+    out.push('\n');
+}
+
+fn rwsem_waits(found: &Measured) -> Option<f64> {
+    found.kernel.as_ref()?.events.as_ref()?.rwsem_contentions_per_fault
 }
 
 /// Returns transfers per fault with their points one below the other, if they

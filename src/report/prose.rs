@@ -336,6 +336,9 @@ pub(super) fn reading(run: &Run, ratios: &Ratios) -> String {
                  here than on a machine that has run for a while.";
     }
     let _ = write!(text, " Hardware counters: {}.", run.provenance.perf);
+    if let Some(events) = &run.provenance.kernel_events {
+        let _ = write!(text, " Events of the real kernel: {events}.");
+    }
     text
 }
 

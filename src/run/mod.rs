@@ -30,9 +30,9 @@ pub use break_even::{BreakEven, EVERY, LOST_SHARE, Place, THINK};
 pub use cell::{Body, Cell, Key, Status, World};
 pub use latency::Latency;
 pub use measured::{
-    Counts, FaultKind, GracePeriods, Interval, Io, KernelFaults, KernelFile, LineCount, Lines,
-    Measured, Memory, OpStats, Perf, PerfPerFault, Repeat, Shootdowns, ThreadRepeat, TimeSplit,
-    WordPair, fairness,
+    Counts, FaultKind, GracePeriods, Interval, Io, KernelEvents, KernelFaults, KernelFile,
+    LineCount, Lines, Measured, Memory, OpStats, Perf, PerfPerFault, Repeat, Shootdowns,
+    ThreadRepeat, TimeSplit, WordPair, fairness,
 };
 pub use provenance::{
     BodyCache, CellCost, Clock, HostCpu, HostInfo, KernelLocks, Provenance, Warning,

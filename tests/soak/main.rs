@@ -18,7 +18,7 @@ mod watch;
 
 use draw::Draw;
 use faultstorm::strategy::{Entry, STRATEGIES};
-use faultstorm::workload::{self, Action, Limits, Workload};
+use faultstorm::workload::{self, Action, Limits, Scope, Workload};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -178,6 +178,7 @@ fn random_storms_end_and_their_books_balance() {
 fn draws_are_files_of_all_kinds() {
     let mut seen = BTreeSet::new();
     let mut words = BTreeSet::new();
+    let mut own_files = 0;
     for seed in 0..300 {
         let text = draw::workload(&mut Draw::new(seed), seed % 2 == 0);
         assert_eq!(
@@ -185,7 +186,9 @@ fn draws_are_files_of_all_kinds() {
             draw::workload(&mut Draw::new(seed), seed % 2 == 0),
             "a seed is a workload"
         );
-        seen.extend(parse(&text).changes().map(|change| change.action.name()));
+        let workload = parse(&text);
+        seen.extend(workload.changes().map(|change| change.action.name()));
+        own_files += workload.files.iter().filter(|file| file.scope == Scope::PerThread).count();
         words.extend(
             text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_owned),
         );
@@ -195,4 +198,5 @@ fn draws_are_files_of_all_kinds() {
                  grows_down locked uniform exponential mapped";
     let missing: Vec<&str> = kinds.split(' ').filter(|kind| !words.contains(*kind)).collect();
     assert!(missing.is_empty(), "no draw has {missing:?}");
+    assert!(own_files > 0, "no draw has a file of each thread's own");
 }

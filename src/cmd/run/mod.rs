@@ -11,23 +11,22 @@ mod sweep;
 mod variations;
 mod warnings;
 
-use std::io;
-
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 
 use self::document::{Document, write};
-use self::matrix::Matrix;
+use self::matrix::{Matrix, Passes};
 use self::progress::Progress;
 use self::storms::{Ending, Storms};
 use self::sweep::Point;
 pub(super) use self::sweep::places;
-use super::console::{color, print, style};
+use super::console::{print, style};
 use super::error::CommandError;
 use super::names;
 use crate::cli::{RunArgs, World};
 use crate::exit::Exit;
 use crate::host::clock::Clock;
+use crate::host::events::Events;
 use crate::host::finding::{Finding, findings};
 use crate::host::interrupt::Interrupt;
 use crate::host::preflight::Facts;
@@ -37,7 +36,7 @@ use crate::host::{Roots, code_pages};
 use crate::machines::Machine;
 use crate::mm::frames::Arena;
 use crate::report;
-use crate::run::Run;
+use crate::run::{Provenance, Run};
 use crate::storm::Recording;
 use crate::workload::{SEED, Workload, resolved, shipped};
 
@@ -54,12 +53,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
     let (hosted, machines) = (is_here(args), machines(args)?);
-    if let Some(vary) = args.machine_vary().first().filter(|_| machines.is_empty()) {
-        return Err(CommandError::usage(anyhow!(
-            "'--vary {}' varies the model's machine, and no '--on model:MACHINE' is given",
-            vary.name
-        )));
-    }
+    has_its_world(args, hosted, &machines)?;
     let strategies = names::strategies(&args.strategy)?;
     let workloads = workloads(args, &facts)?;
     variations::check(&workloads, args)?;
@@ -86,19 +80,22 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
         run.provenance.warnings.extend(found.iter().map(warnings::of_machine));
         run.provenance.warnings.extend(warnings::of_profile(&run.provenance.profile));
     }
+    if args.trap_cost {
+        measure_trap(&mut run, &clock, matrix.cpus());
+    }
     describe(&mut run, &matrix, &points, &machines);
 
     let arena = Arena::new(matrix.frames)
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
-    let passes = passes(args);
-    let planned = matrix.storms(args.host_repeats(), passes.len());
+    let passes = passes(args, &mut run.provenance);
+    let planned = matrix.storms(args.host_repeats(), &passes);
     let planned = planned + points.iter().filter(|point| point.refused.is_none()).count() as u64;
     let mut storms = Storms {
         progress: Progress::new(planned, args.quiet),
         document: Document::new(args.json.as_ref(), started, &names),
         args,
         matrix: &matrix,
-        passes,
+        passes: &passes,
         clock,
         arena: &arena,
         interrupt: &interrupt,
@@ -116,6 +113,30 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
         std::process::exit(i32::from(Exit::Storm.code()));
     }
     exit
+}
+
+/// Refuses what is asked of a world in which nothing runs.
+fn has_its_world(args: &RunArgs, hosted: bool, machines: &[Machine]) -> Result<(), CommandError> {
+    if let Some(vary) = args.machine_vary().first().filter(|_| machines.is_empty()) {
+        return Err(CommandError::usage(anyhow!(
+            "'--vary {}' varies the model's machine, and no '--on model:MACHINE' is given",
+            vary.name
+        )));
+    }
+    if args.trap_cost && !hosted {
+        return Err(CommandError::usage(anyhow!(
+            "'--trap-cost' measures this machine, and nothing runs on it: give '--on kernel' too"
+        )));
+    }
+    Ok(())
+}
+
+/// Notes what an empty exception costs, or why nobody knows.
+fn measure_trap(run: &mut Run, clock: &Clock, cpus: &[usize]) {
+    match provenance::trap_cost_ns(clock, cpus) {
+        Ok(cost) => run.provenance.host.trap_cost_ns = Some(cost),
+        Err(why) => run.provenance.warnings.push(warnings::of_trap(&why)),
+    }
 }
 
 /// Puts workloads and machines into the document, by digest.
@@ -154,10 +175,7 @@ fn machines(args: &RunArgs) -> Result<Vec<Machine>, CommandError> {
     let mut machines: Vec<Machine> = Vec::new();
     for world in &args.on {
         let World::Model(name) = world else { continue };
-        let machine = Machine::find(name).map_err(|wrong| {
-            eprint!("{}", wrong.render(color(&io::stderr())));
-            CommandError::usage(anyhow!("nothing was run: '{name}' is no machine of the model"))
-        })?;
+        let machine = names::machine(name, "nothing was run")?;
         if machines.iter().all(|known| known.name != machine.name) {
             machines.push(machine);
         }
@@ -177,10 +195,26 @@ fn workloads(args: &RunArgs, facts: &Facts) -> Result<Vec<Workload>, CommandErro
     names::workloads(&chosen, memory)
 }
 
-/// What is recorded in storms of its own, after the repeats of a group.
-fn passes(args: &RunArgs) -> Vec<Recording> {
-    let lines = (!args.no_lines).then_some(Recording::Lines);
-    lines.into_iter().chain(args.stages.then_some(Recording::Stages)).collect()
+/// What is recorded in storms of its own. Of the kernel its events, where they may be counted;
+/// the document says which, or why not.
+fn passes(args: &RunArgs, by: &mut Provenance) -> Passes {
+    let mut passes = Passes::default();
+    if !args.no_lines {
+        passes.host.push(Recording::Lines);
+    }
+    if args.stages {
+        passes.host.push(Recording::Stages);
+    }
+    if !args.no_lines && args.on.contains(&World::Kernel) {
+        by.kernel_events = Some(match Events::open(&Roots::default()) {
+            Ok(events) => {
+                passes.kernel.push(Recording::Lines);
+                events.described()
+            }
+            Err(why) => format!("none: {why}"),
+        });
+    }
+    passes
 }
 
 /// Writes the document and prints the tables, whatever came of the run.

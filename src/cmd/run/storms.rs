@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::collect::Collected;
 use super::document::Document;
-use super::matrix::{Group, Matrix, Planned};
+use super::matrix::{Group, Matrix, Passes, Planned};
 use super::progress::Progress;
 use super::provenance::{KERNEL_SAMPLE_PERIOD, SAMPLE_PERIOD};
 use super::warnings;
@@ -23,7 +23,7 @@ pub(super) struct Storms<'a> {
     pub args: &'a RunArgs,
     pub matrix: &'a Matrix,
     /// What is recorded in storms of its own.
-    pub passes: Vec<Recording>,
+    pub passes: &'a Passes,
     pub clock: Clock,
     pub arena: &'a Arc<Arena>,
     pub interrupt: &'a Interrupt,
@@ -90,9 +90,8 @@ impl Storms<'_> {
                 self.progress.rows(&self.run.cells[cells.clone()]);
             }
         }
-        // The kernel shows no lines and no stages.
-        let passes = if group.world == World::Kernel { Vec::new() } else { self.passes.clone() };
-        for recording in passes {
+        let passes = self.passes;
+        for &recording in passes.of(group.world) {
             // The twins are there for the noise of throughput alone.
             for at in group.order(0) {
                 if !group.cells[at].key.is_aa_twin() {
@@ -199,7 +198,13 @@ impl Storms<'_> {
                 cell.repeat(storm, self.order);
                 self.order += 1;
             }
-            Recording::Lines | Recording::Audit => cell.lines(&storm),
+            Recording::Lines | Recording::Audit => {
+                if let Some(Err(why)) = storm.kernel.as_ref().and_then(|told| told.events.as_ref())
+                {
+                    self.run.provenance.kernel_events = Some(why.clone());
+                }
+                cell.lines(&storm);
+            }
             Recording::Stages => cell.stages(&storm),
         }
     }
@@ -362,7 +367,7 @@ mod tests {
         let mut storms = Storms {
             args: &args,
             matrix: &matrix,
-            passes: vec![Recording::Stages],
+            passes: &Passes { host: vec![Recording::Stages], kernel: Vec::new() },
             clock,
             arena: &Arena::new(1).unwrap(),
             interrupt: &Interrupt::default(),
