@@ -147,11 +147,12 @@ mod tests {
         match Events::open(&Roots::default()) {
             Ok(mut events) => {
                 events.enable().unwrap();
-                let pages = vec![1u8; 64 << 12];
+                // More than the allocator keeps for the next who asks. In huge pages they are
+                // few.
+                let pages = vec![1u8; 64 << 20];
                 std::hint::black_box(&pages);
-                // In huge pages they would be few.
                 let found = events.read().unwrap();
-                assert!(found.minor > 0 && found.minor < 1000, "{found:?}");
+                assert!(found.minor > 0 && found.minor <= 20_000, "{found:?}");
                 let said = events.described();
                 assert_eq!(found.rwsem_waits.is_none(), said.contains("no waits"), "{said}");
             }

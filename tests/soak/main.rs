@@ -33,6 +33,10 @@ const FIRST_SEED: u64 = 21;
 /// a minute.
 const STUCK_AFTER_S: u64 = 120;
 
+/// A workload that has taken so long is left: where writers work flat out a fault can wait
+/// for each of them in turn, and others storm in the meantime.
+const WORKLOAD_MOST: Duration = Duration::from_secs(60);
+
 /// One storm, as much as is needed to run it again.
 #[derive(Clone)]
 struct Place {
@@ -124,7 +128,8 @@ impl Soak {
         let turn = STRATEGIES.iter().cycle().skip(seed as usize % STRATEGIES.len());
         let takes = |entry: &&Entry| (entry.refuses)(&workload).is_none();
         for entry in turn.take(STRATEGIES.len()).filter(takes) {
-            if self.ends.is_some_and(|ends| Instant::now() >= ends) {
+            let over = self.ends.is_some_and(|ends| Instant::now() >= ends);
+            if over || began.elapsed() > WORKLOAD_MOST {
                 break;
             }
             let (strategy, directory) = (entry.name, self.directory.clone());
