@@ -26,7 +26,7 @@ pub(super) fn blocks(out: &mut String, style: Style, group: &Group<'_>) {
     }
 }
 
-/// Appends what one column cannot say: fallbacks, grace periods, stages, a core's time.
+/// Appends what one column cannot say: waits, fallbacks, grace periods, stages, a core's time.
 pub(super) fn details(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
     let cells = || group.cells.iter().filter(move |cell| cell.key.body == kind);
     let found = || cells().filter_map(|cell| cell.measured.as_ref());

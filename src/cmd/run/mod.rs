@@ -105,7 +105,6 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
         run,
     };
     let ending = all(&mut storms, hosted, &points)?;
-    storms.progress.clear();
     storms.run.fit_scaling();
     storms.run.find_break_even();
     let exit = publish(&storms, &ending);
@@ -167,6 +166,7 @@ fn all(storms: &mut Storms, hosted: bool, points: &[Point]) -> Result<Ending, Co
     if !points.is_empty() && matches!(ending, Ending::Done) {
         ending = storms.model(points)?;
     }
+    storms.progress.clear();
     Ok(ending)
 }
 
