@@ -15,6 +15,7 @@ use crate::host::clock::Clock;
 use crate::host::preflight::Facts;
 use crate::host::topology::Topology;
 use crate::machines::Machine;
+use crate::strategy::Known;
 use crate::validation::{HostSide, Order, Prediction, orders, predictions};
 use crate::workload::SEED;
 
@@ -44,7 +45,7 @@ pub(super) fn compare(base: &str) -> Result<Compared, CommandError> {
     })?;
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
-    let workloads = names::workloads(&SEED.map(str::to_owned), None)?;
+    let workloads = names::workloads(&SEED.map(str::to_owned), None, Known::SHIPPED)?;
     let measured = measure(&topology, REPEATS)
         .map_err(|error| CommandError::machine(anyhow!(error).context("cannot measure")))?;
     let cpu = facts.cpu_model.as_deref().unwrap_or("unknown CPU");
