@@ -21,7 +21,7 @@ use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, End, Fallback, Outcome, Request, Stop};
 use faultstorm::mm::layout::Linux7_2;
 use faultstorm::mm::locked::{self, Held};
-use faultstorm::mm::{Config, Core, stage};
+use faultstorm::mm::{Config, Core, point, stage};
 use faultstorm::strategy::{Entry, Scheme, Space, Strategy, Traits};
 use faultstorm::sync::hazard::{Hazard, wait_until_unused};
 use std::process::ExitCode;
@@ -81,6 +81,7 @@ fn read<'a, M: Machine>(space: &'a Space<M, Bravo>) -> Option<Hazard<'a, M>> {
     // A full fence stands behind the store, and behind the store of who revokes the bias. So
     // either that one sees the slot, or the bias is seen to be gone here.
     let reading = Hazard::set(Word::new(&words.slots[M::core()], 0), THE_SPACE);
+    M::point(point::VMA_LOCKED);
     // Acquire: pairs with the Release of `bring_back`. Who sees the bias sees what was written
     // before there was one.
     (words.bias().load(Ordering::Acquire) != 0).then_some(reading)
@@ -109,6 +110,7 @@ fn attempt<M: Machine>(
     M::mark(stage::LOCK);
     let vma = space.find_vma(request.addr);
     M::mark(stage::LOOKUP);
+    M::point(point::AFTER_LOOKUP);
     let result = match vma {
         // No writer can change the VMA, which is what a lock of its own would be for.
         Some(vma) if fault::allows(vma.vma, request.access()) => {

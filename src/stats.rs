@@ -207,8 +207,9 @@ impl Iterator for Resamples<'_> {
     }
 }
 
-/// Returns the ends of the middle `level` of the values, rounded outwards.
-fn middle(values: &mut [f64], level: f64) -> (f64, f64) {
+/// Returns the ends of the middle `level` of the values, of which there is one, rounded
+/// outwards. It sorts them.
+pub fn middle(values: &mut [f64], level: f64) -> (f64, f64) {
     values.sort_by(f64::total_cmp);
     let last = values.len() - 1;
     let cut = ((1.0 - level) / 2.0 * values.len() as f64) as usize;

@@ -43,7 +43,7 @@ fn audit(entry: &Entry, workload: &Workload) -> Storm {
         entry_prefetch: false,
         seed: 1,
         warmup_ns: 20_000_000,
-        until: Until::Duration(200_000_000),
+        until: Until::Duration(100_000_000),
         recording: Recording::Audit,
         sample_period: 0,
         clock: Clock::new(),

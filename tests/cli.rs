@@ -11,6 +11,9 @@ use serde_json::Value;
 const SMALL: &str = "summary = \"small\"\n[[vma]]\nname = \"heap\"\nsize = \"8MiB\"\n\
                      [[op]]\ntouch = { vma = \"heap\", access = \"write\" }\n";
 const SHORT: [&str; 6] = ["--time", "5ms", "--repeats", "2", "--warmup", "0s"];
+/// For a run whose storms must all have a time at which both threads ran, on a machine
+/// that does more than this test.
+const LONG_ENOUGH: [&str; 6] = ["--time", "60ms", "--repeats", "2", "--warmup", "0s"];
 
 /// A working directory with a small workload in it.
 struct Place {
@@ -55,9 +58,13 @@ fn the_kernel_stands_beside_the_simulations() {
     let place = Place::new();
     let worlds = ["--on", "kernel", "--on", "host", "--on", "model:laptop-intel"];
     let more = ["--strategy", "mmap-lock", "--threads", "1", "--no-lines", "--json", "run.json"];
-    let output = place.run_small(&[&worlds[..], &more].concat());
+    let output = place.run_small(&[&worlds[..], &more, &["--trap-cost"]].concat());
     assert_eq!(code(&output), Some(0), "{}", err(&output));
     let run = read(&place.path("run.json"));
+    let cost = run.provenance.host.trap_cost_ns;
+    let unknown = run.provenance.warnings.iter().any(|warning| warning.code == "no_trap_cost");
+    assert_ne!(cost.is_some(), unknown, "a price, or why there is none");
+    assert_eq!(out(&output).contains("less an empty exception"), cost.is_some());
     let of_kernel = || run.cells.iter().filter(|cell| cell.key.world == World::Kernel);
     assert_eq!(of_kernel().count(), 2, "the kernel and its twin");
     for cell in of_kernel() {
@@ -73,6 +80,65 @@ fn the_kernel_stands_beside_the_simulations() {
     let output = place.faultstorm(&refused);
     assert_eq!(code(&output), Some(0));
     assert!(out(&output).contains("a stack of the kernel grows by the fault"), "{}", out(&output));
+}
+
+#[test]
+fn a_run_stands_beside_the_model_of_its_machine() {
+    let place = Place::new();
+    let more = ["--on", "kernel", "--on", "host", "--strategy", "mmap-lock", "--threads", "1"];
+    let output = place.run_small(&[&more[..], &["--body", "real", "--json", "run.json"]].concat());
+    assert_eq!(code(&output), Some(0), "{}", err(&output));
+    let bytes = std::fs::read(place.path("run.json")).unwrap();
+    let mut run: Value = serde_json::from_slice(&bytes).unwrap();
+    let of_cpu = |run: &mut Value, slug: &str| {
+        for cell in run["cells"].as_array_mut().unwrap() {
+            cell["key"]["machine"] = slug.into();
+        }
+        std::fs::write(place.path("theirs.json"), run.to_string()).unwrap();
+    };
+    let validate = |more: &[&str]| {
+        let output = place.faultstorm(&[&["validate", "--with", "theirs.json"], more].concat());
+        (code(&output), out(&output).to_owned(), err(&output).to_owned())
+    };
+    of_cpu(&mut run, "amd-epyc-7r13-processor");
+    let (code, found, said) = validate(&["--json"]);
+    assert_eq!(code, Some(0), "{said}");
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found["machine"]["name"], "epyc-milan-2s");
+    let locks = &run["provenance"]["host"]["kernel_locks"];
+    for (world, strategy) in [("kernel", &locks["strategy"]), ("host", &"mmap-lock".into())] {
+        let mut curves = found["curves"].as_array().unwrap().iter();
+        let curve = curves.find(|curve| curve["world"] == world).unwrap();
+        assert_eq!(&curve["modelled_as"], strategy);
+        let point = &curve["points"][0];
+        // Only a model that is too slow with no private work at all stays away.
+        assert!(point["fitted"] == true && point["error"].as_f64().unwrap() < 0.05, "{point}");
+    }
+    assert!(found["left_out"][0]["reason"].as_str().unwrap().contains("second copies"));
+    let (_, text, _) = validate(&["--machine", "laptop-intel"]);
+    assert!(text.contains("small, the kernel, with body, as '"), "{text}");
+    let tables = text.split("Left out").next().unwrap();
+    assert!(tables.lines().skip(2).all(|line| line.len() <= 80), "{text}");
+
+    // What is wrong, and what would be right.
+    let (code, _, said) = validate(&["--machine", "no-such"]);
+    assert!(code == Some(2) && said.contains("'no-such' is no machine"), "{said}");
+    of_cpu(&mut run, "unknown-cpu");
+    let (code, _, said) = validate(&[]);
+    assert!(code == Some(2) && said.contains("name one with --machine"), "{said}");
+    for (_, workload) in run["workloads"].as_object_mut().unwrap() {
+        workload["vmas"][0]["size_bytes"] = 4096.into();
+    }
+    of_cpu(&mut run, "amd-epyc-7r13-processor");
+    let (code, text, _) = validate(&[]);
+    assert!(code == Some(0) && text.contains("its workload: read again it has"), "{text}");
+    run["cells"] = Value::Array(Vec::new());
+    of_cpu(&mut run, "unknown-cpu");
+    let (code, _, said) = validate(&[]);
+    assert!(code == Some(2) && said.contains("no cell of a kernel or a host"), "{said}");
+    std::fs::write(place.path("theirs.json"), "hello").unwrap();
+    let (code, _, said) = validate(&[]);
+    assert!(code == Some(2) && said.contains("is not JSON"), "{said}");
 }
 
 fn code(output: &Output) -> Option<i32> {
@@ -104,7 +170,8 @@ fn read(path: &Path) -> Run {
 #[test]
 fn a_run_prints_tables_and_leaves_a_valid_document() {
     let place = Place::new();
-    let output = place.run_small(&["--threads", "1,2", "--stages", "--csv", "repeats.csv"]);
+    let run = ["run", "small.toml", "--threads", "1,2", "--stages", "--csv", "repeats.csv"];
+    let output = place.faultstorm(&[&run[..], &LONG_ENOUGH].concat());
     assert_eq!(code(&output), Some(0), "{}", err(&output));
 
     let table = out(&output);
@@ -283,11 +350,12 @@ fn what_is_there_is_listed() {
 #[test]
 fn an_expectation_that_does_not_hold_is_said_with_what_was_found() {
     let place = Place::new();
+    let small = format!("touches = 512\n{SMALL}");
     let holds = "[[expect]]\nmetric = \"faults-per-touch\"\nmin = 1.0\nmax = 1.0\n";
-    std::fs::write(place.path("holds.toml"), format!("{SMALL}{holds}")).unwrap();
+    std::fs::write(place.path("holds.toml"), format!("{small}{holds}")).unwrap();
     let fails = "[[expect]]\nstrategy = \"mmap-lock\"\nthreads = 1\n\
                  metric = \"pages-per-fault\"\nmin = 2.0\n";
-    std::fs::write(place.path("fails.toml"), format!("{SMALL}{fails}")).unwrap();
+    std::fs::write(place.path("fails.toml"), format!("{small}{fails}")).unwrap();
     let good = place.faultstorm(&["check", "holds.toml"]);
     assert_eq!(code(&good), Some(0), "{}", out(&good));
     assert!(out(&good).contains("holds: ok"), "{}", out(&good));

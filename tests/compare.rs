@@ -289,7 +289,9 @@ fn the_published_schema_is_fresh_and_holds() {
     assert!(published == schema(), "run the tests with UPDATE_SCHEMAS=1 and commit the result");
     let validator = jsonschema::validator_for(&serde_json::from_str(&schema()).unwrap()).unwrap();
     let found = compared(vec![common::run()], vec![common::run()], &Options::default()).unwrap();
-    let json = serde_json::from_str(&to_json(&found)).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&to_json(&found)).unwrap();
+    let published: serde_json::Value = serde_json::from_str(&published).unwrap();
+    assert_eq!(json["$schema"], published["$id"], "a document names its schema");
     let errors: Vec<String> = validator.iter_errors(&json).map(|e| e.to_string()).collect();
     assert_eq!(errors, [""; 0]);
 }

@@ -1,8 +1,10 @@
 //! Storms on the running kernel: what it counts is what was touched, and what it cannot do
 //! is said. Without privileges: no debugfs, no counters.
 
+use faultstorm::host::Roots;
 use faultstorm::host::affinity;
 use faultstorm::host::clock::Clock;
+use faultstorm::host::events::Events;
 use faultstorm::mm::fault::Kind;
 use faultstorm::mm::frames::Arena;
 use faultstorm::storm::{KernelStorm, Recording, Spec, Storm, StormError, kernel, plan};
@@ -18,6 +20,15 @@ fn parse(text: &str) -> Workload {
 }
 
 fn try_storm(workload: &Workload, threads: usize, until: Until) -> Result<Storm, StormError> {
+    try_recording(workload, threads, until, Recording::Throughput)
+}
+
+fn try_recording(
+    workload: &Workload,
+    threads: usize,
+    until: Until,
+    recording: Recording,
+) -> Result<Storm, StormError> {
     let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
     let total = plan::total_threads(workload, threads);
     let cpus: Vec<usize> = allowed.iter().copied().cycle().take(total).collect();
@@ -30,7 +41,7 @@ fn try_storm(workload: &Workload, threads: usize, until: Until) -> Result<Storm,
         seed: 1,
         warmup_ns: 0,
         until,
-        recording: Recording::Throughput,
+        recording,
         sample_period: 16,
         clock: Clock::new(),
         arena: &Arena::new(1).expect("there is memory"),
@@ -85,6 +96,24 @@ fn every_first_touch_is_one_fault_of_the_kernel() {
             assert!(samples > 0 && samples < faults, "{samples} samples of {faults} faults");
         }
     }
+}
+
+#[test]
+fn events_count_the_same_faults_where_they_may_be_counted() {
+    let workload = one_mapping("", "access = \"write\"");
+    let found = try_recording(&workload, 2, Until::Rounds(8), Recording::Lines).unwrap();
+    let told = found.kernel.unwrap();
+    let events = told.events.expect("they are recorded");
+    if let Err(why) = Events::open(&Roots::default()) {
+        assert_eq!(events, Err(why));
+        return;
+    }
+    let (events, rusage) = (events.unwrap(), told.minor + told.major);
+    assert!(rusage >= 8 * 257);
+    let apart = (events.minor + events.major).abs_diff(rusage);
+    assert!(apart <= 2 * OWN_MAX, "{events:?}, and {rusage} by getrusage");
+    let told = storm(&workload, 1, Until::Rounds(1)).1;
+    assert_eq!(told.events, None, "they cost time, so only where asked for");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod common;
 
 use faultstorm::report::{self, Style};
-use faultstorm::run::{Body, Cell, KernelLocks, Run, World};
+use faultstorm::run::{Body, Cell, Interval, KernelLocks, Run, World};
 
 const PLAIN: Style = Style { color: false, width: 80 };
 
@@ -64,7 +64,7 @@ fn long_names_and_odd_numbers_keep_to_80_columns() {
 fn a_run_as_csv() {
     let mut run = common::run();
     run.cells.retain(|cell| cell.key.workload == "churn" || cell.key.is_aa_twin());
-    insta::assert_snapshot!(report::csv(&run));
+    insta::assert_snapshot!(report::csv(&[run]));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_report_from_the_file_equals_one_from_memory() {
     let run = common::run();
     let back = Run::from_json(&report::json(&run).unwrap(), "memory").unwrap();
     assert_eq!(report::table(&back, PLAIN, None), report::table(&run, PLAIN, None));
-    assert_eq!(report::csv(&back), report::csv(&run));
+    assert_eq!(report::csv(&[back]), report::csv(&[run]));
 }
 
 #[test]
@@ -144,6 +144,20 @@ fn worlds_stand_beside_each_other_and_the_kernel_has_neighbours() {
     insta::assert_snapshot!(beside);
     assert!(text.contains("takes the lock of 'vm-refcnt': CONFIG_PER_VMA_LOCK is set"));
     assert!(text.lines().all(|line| line.len() <= 80));
+    // With the price of an empty exception, each fault of the kernel without it.
+    run.provenance.host.trap_cost_ns =
+        Some(Interval { median: 512.0, low: Some(505.0), high: Some(530.0) });
+    let numbers = serde_json::json!({ "work": { "trap-ns": { "is": 400.0 } } });
+    let machine = serde_json::json!({ "name": "some-machine", "numbers": numbers });
+    run.machines.insert("digest".to_owned(), machine);
+    let text = report::table(&run, PLAIN, None);
+    let net = text.lines().filter(|line| line.contains("less an empty exception"));
+    let net: Vec<&str> = net.map(|line| line.rsplit("  ").next().unwrap().trim()).collect();
+    assert_eq!(net, ["822 ns", "917 ns"]);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("takes at most 512 ns (505 ns to 530 ns) here"), "{text}");
+    assert!(words.contains("some-machine charges 400 ns for it"), "{text}");
+    assert!(text.lines().all(|line| line.len() <= 80));
     // One world has nothing beside it.
     run.cells.retain(|cell| cell.key.world == World::Host);
     assert!(!report::table(&run, PLAIN, None).contains("world beside world"));
@@ -162,4 +176,31 @@ fn progress_is_one_plain_line() {
     ];
     let lines: Vec<String> = rows.iter().map(report::row).collect();
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn what_is_seen_between_storms() {
+    let mut run = common::run();
+    let at = |run: &Run, id: &str| run.cells.iter().position(|cell| cell.id == id).unwrap();
+    let speculative = at(&run, "huge-anon/speculative/host/2/none");
+    // It is about to be stormed for the first time, and one strategy may not.
+    let key = run.cells[speculative].key.clone();
+    run.cells[speculative] = Cell::partial(key.clone(), "no repeat is in", None);
+    let refused = at(&run, "huge-anon/vma-refcount/host/2/none");
+    run.cells[refused] = Cell::skipped(run.cells[refused].key.clone(), "may not");
+    let mut seen = vec![report::live(&run.cells, speculative, 80, 22)];
+    // The twin is another storm of the first strategy.
+    let twin = at(&run, "huge-anon/unlocked/host/2/none/aa=1");
+    seen.push(report::live(&run.cells, twin, 60, 5));
+    seen.push(report::live(&run.cells, speculative, 34, 4));
+    seen.push(report::live(&run.cells, at(&run, "churn/vma-refcount/host/2/none"), 80, 22));
+    insta::assert_snapshot!(seen.join("\n\n"));
+    for (columns, rows) in [(1, 1), (12, 3), (20, 0), (80, 24), (300, 2)] {
+        for at in 0..run.cells.len() {
+            let text = report::live(&run.cells, at, columns, rows);
+            assert!(text.lines().count() <= rows, "{rows} rows: {text}");
+            let widest = text.lines().map(str::len).max().unwrap_or(0);
+            assert!(widest <= columns.max(2), "{columns} columns: {text}");
+        }
+    }
 }

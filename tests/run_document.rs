@@ -2,7 +2,11 @@
 
 mod common;
 
+use std::io::Write;
+
 use faultstorm::run::{Run, schema, to_json};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 const SCHEMA_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/run.schema.json");
@@ -22,6 +26,8 @@ fn the_published_schema_is_fresh() {
     }
     let published = std::fs::read_to_string(SCHEMA_PATH).unwrap();
     assert!(published == schema(), "run the tests with UPDATE_SCHEMAS=1 and commit the result");
+    let published: Value = serde_json::from_str(&published).unwrap();
+    assert_eq!(document()["$schema"], published["$id"], "a document names its schema");
 }
 
 #[test]
@@ -68,6 +74,20 @@ fn keys_stand_in_the_order_of_the_contract() {
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}");
     assert!(text.contains("\"stages_ns\": null"));
     assert!(text.ends_with("}\n"));
+}
+
+#[test]
+fn a_document_is_read_compressed_too() {
+    let json = to_json(&common::run()).unwrap();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(&json).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, &gzip).unwrap();
+    assert_eq!(Run::read(file.path()).unwrap(), common::run());
+    std::fs::write(&file, &gzip[..gzip.len() / 2]).unwrap();
+    let text = format!("{:#}", anyhow::Error::from(Run::read(file.path()).unwrap_err()));
+    assert!(text.starts_with("cannot read '"), "{text}");
 }
 
 #[test]

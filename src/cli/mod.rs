@@ -1,6 +1,7 @@
 //! The command line: its words, its defaults and its help.
 
 mod compare;
+mod report;
 mod run;
 mod vary;
 mod world;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 use crate::mm::fault::Kind;
 pub use crate::numbers::NumberList;
 pub use compare::{CompareArgs, Format};
+pub use report::{ReportArgs, ReportFormat};
 pub use run::{Body, RunArgs, Target};
 pub use vary::Vary;
 pub use world::{World, WorldError};
@@ -76,9 +78,9 @@ pub enum Command {
     Calibrate(CalibrateArgs),
     /// Walks through one fault in the model, access by access
     Explain(ExplainArgs),
-    /// Compares the model with published figures, and with this machine
+    /// Compares the model with published figures, with this machine, and with other runs
     Validate(ValidateArgs),
-    /// Writes runs as one page with charts and tables, which opens offline
+    /// Writes runs as one page that opens offline, as Markdown, CSV, or a log of latencies
     Report(ReportArgs),
     /// Prints completions for a shell
     Completions(CompletionsArgs),
@@ -213,10 +215,12 @@ Examples:
       target, model, error and verdict of each figure, and how T6 moves
   faultstorm validate --host --base epyc-genoa-2s
       this machine, calibrated: what storms measure, and what its model predicts
+  faultstorm validate --with their.json --machine epyc-genoa-2s
+      a run of another machine (see scripts/pack) beside the model of it
 
 T1 to T3 are tight loops on one line of an 8-socket Skylake and of a client part. T6
 is page faults of Linux 6.2 on one huge anonymous VMA, on 2-socket Ice Lake. Exit
-codes: 0 all published figures hold, 4 one is missed. This machine gets no verdict.")]
+codes: 0 all published figures hold, 4 one is missed. Machines get no verdict.")]
 pub struct ValidateArgs {
     /// Only the published figures
     #[arg(long)]
@@ -224,32 +228,20 @@ pub struct ValidateArgs {
     /// Only this machine
     #[arg(long, conflicts_with = "published")]
     pub host: bool,
+    /// Only the run of this document, cell by cell in the model: those of the kernel under
+    /// the strategy that takes the same lock, and those of the host
+    #[arg(long, value_name = "RUN.json", conflicts_with_all = ["published", "host"])]
+    pub with: Option<PathBuf>,
+    /// The machine of that run, by name or path [default: the shipped one that names its
+    /// CPU]
+    #[arg(long, value_name = "MACHINE", requires = "with")]
+    pub machine: Option<String>,
     /// A machine for what cannot be measured here, by name or path
     #[arg(long, value_name = "MACHINE", default_value = BASE)]
     pub base: String,
     /// As JSON rather than as a table
     #[arg(long)]
     pub json: bool,
-}
-
-/// What `faultstorm report` takes.
-#[derive(Debug, Clone, PartialEq, Args)]
-#[command(after_help = "\
-Examples:
-  faultstorm report results/run.json
-      writes report.html
-  faultstorm report host.json model.json -o both.html
-      two runs side by side, as worlds of one run are
-
-The page is one file, and asks nothing of any network. 'run --html PATH' writes the
-same page at the end of a run.")]
-pub struct ReportArgs {
-    /// Documents of runs
-    #[arg(value_name = "RUN.json", required = true)]
-    pub runs: Vec<PathBuf>,
-    /// Where the page goes; '-' is standard output
-    #[arg(long, short, value_name = "PATH|-", default_value = "report.html")]
-    pub output: Target,
 }
 
 /// What `faultstorm completions` takes.
@@ -314,6 +306,7 @@ mod tests {
                 seed: 1,
                 no_lines: false,
                 stages: false,
+                trap_cost: false,
                 json: None,
                 csv: None,
                 html: None,
@@ -326,7 +319,8 @@ mod tests {
     fn every_flag_of_run() {
         let args = run("huge-anon my.toml --on host --strategy mmap-lock,speculative:refcount \
              --threads 1..=8x2 --body none --placement 0,2 --entry-prefetch on --time 1s \
-             --warmup 0s --repeats 9 --seed 7 --jobs 3 --no-lines --stages --json - \
+             --warmup 0s --repeats 9 --seed 7 --jobs 3 --no-lines --stages --trap-cost \
+             --json - \
              --csv c.csv --html r.html -q");
         assert_eq!(args.workloads, ["huge-anon", "my.toml"]);
         assert_eq!(args.strategy, ["mmap-lock", "speculative:refcount"]);
@@ -336,6 +330,7 @@ mod tests {
         assert_eq!((args.time_ns, args.warmup_ns), (Some(1_000_000_000), Some(0)));
         assert_eq!((args.repeats, args.jobs, args.seed), (Some(9), Some(3), 7));
         assert!(args.entry_prefetch && args.no_lines && args.stages && args.quiet);
+        assert!(args.trap_cost);
         assert_eq!(args.json, Some(Target::Stdout));
         assert_eq!((args.csv, args.html), (Some("c.csv".into()), Some("r.html".into())));
         let args = run("--faults 1000 --json out.json");

@@ -28,7 +28,8 @@ Examples:
   faultstorm run huge-anon --on model:xeon-icelake-2s --threads 1..=128x2
       on a machine that is not here: the same strategies in the model
   faultstorm run huge-anon --on kernel --on host --on model:xeon-icelake-2s
-      the running kernel beside both simulations, in one table
+      the running kernel beside both simulations, in one table; --trap-cost says
+      how much of a real fault is the exception alone
   faultstorm run huge-anon --vary think=0ns,300ns,1us,3us,10us,30us,100us
       how often a program may fault before a strategy costs it anything
 
@@ -159,6 +160,11 @@ pub struct RunArgs {
     /// unlock
     #[arg(long, help_heading = "Output")]
     pub stages: bool,
+
+    /// Before the storms, measure what an empty page-fault exception costs here, so that
+    /// faults of the kernel and simulated ones can be compared without it. On x86-64
+    #[arg(long, help_heading = "Output")]
+    pub trap_cost: bool,
 
     /// Where the document goes; '-' is standard output, without tables [default:
     /// results/UTC-WORKLOADS.json where there is a results/, else

@@ -1,4 +1,4 @@
-//! From names on the command line to workloads and strategies.
+//! From names on the command line to workloads, strategies and machines.
 
 use std::io;
 
@@ -6,6 +6,7 @@ use anyhow::anyhow;
 
 use super::console::color;
 use super::error::CommandError;
+use crate::machines::Machine;
 use crate::strategy::{Entry, Known};
 use crate::workload::{Diagnostics, Limits, Source, Workload, nearest, resolve};
 
@@ -69,6 +70,18 @@ pub(super) fn parsed(
         1 => Err(CommandError::usage(anyhow!("nothing was run: there is 1 mistake"))),
         n => Err(CommandError::usage(anyhow!("nothing was run: there are {n} mistakes"))),
     }
+}
+
+/// Finds a machine of the model by name or path; `undone` is what does not come about without.
+///
+/// # Errors
+///
+/// Every mistake of a file, or that there is no such machine.
+pub(super) fn machine(name: &str, undone: &str) -> Result<Machine, CommandError> {
+    Machine::find(name).map_err(|wrong| {
+        eprint!("{}", wrong.render(color(&io::stderr())));
+        CommandError::usage(anyhow!("{undone}: '{name}' is no machine of the model"))
+    })
 }
 
 /// Finds strategies by name: all without variants where none is named. What is given

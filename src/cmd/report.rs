@@ -1,26 +1,35 @@
-//! `faultstorm report`: documents to one page.
+//! `faultstorm report`: documents to a page, or to what other programs read.
 
 use anyhow::{Context, anyhow};
 
 use super::console::print;
 use super::error::CommandError;
-use crate::cli::{ReportArgs, Target};
+use crate::cli::{ReportArgs, ReportFormat, Target};
 use crate::exit::Exit;
-use crate::report::html;
+use crate::report;
 use crate::run::Run;
 
-/// Reads documents and writes the page that shows them side by side.
+/// Reads documents and writes what is made of them.
 ///
 /// # Errors
 ///
-/// A document that cannot be read, or a page that cannot be written.
+/// A document that cannot be read, or does not hold what is asked for; output that cannot be
+/// written.
 pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
     let read = |path| Run::read(path).map_err(|error| CommandError::usage(anyhow!(error)));
     let runs = args.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-    let page = html(&runs);
-    match &args.output {
-        Target::Stdout => print(page.as_bytes())?,
-        Target::File(path) => std::fs::write(path, page)
+    let text = match args.format() {
+        ReportFormat::Html => report::html(&runs),
+        ReportFormat::Markdown => report::markdown(&runs),
+        ReportFormat::Csv => report::csv(&runs),
+        ReportFormat::HdrLog => report::hdr_log(&runs).map_err(|error| {
+            let path = args.runs[error.run].display();
+            CommandError::usage(anyhow!("'{path}' cannot be a log of HdrHistogram: {error}"))
+        })?,
+    };
+    match args.output() {
+        Target::Stdout => print(text.as_bytes())?,
+        Target::File(path) => std::fs::write(&path, text)
             .with_context(|| format!("cannot write '{}'", path.display()))
             .map_err(CommandError::machine)?,
     }

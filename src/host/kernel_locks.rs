@@ -94,7 +94,8 @@ fn has(config: &str, option: &str) -> bool {
     config.lines().any(set)
 }
 
-fn version(release: &str) -> Option<(u32, u32)> {
+/// Version and patch level of a release: 6 and 18 of `6.18.44-fc`.
+pub fn version(release: &str) -> Option<(u32, u32)> {
     let mut parts = release.split(|c: char| !c.is_ascii_digit());
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }

@@ -8,6 +8,8 @@
 pub mod affinity;
 pub mod cgroup;
 pub mod clock;
+pub mod code_pages;
+pub mod events;
 pub mod finding;
 pub mod interrupt;
 pub mod kernel_locks;
@@ -17,6 +19,7 @@ pub mod placement;
 pub mod preflight;
 pub mod steal;
 pub mod topology;
+pub mod trap;
 
 use std::path::{Path, PathBuf};
 

@@ -2,10 +2,12 @@
 
 pub mod keys;
 mod read;
+mod schema;
 mod shipped;
 pub mod vary;
 
-pub use shipped::shipped;
+pub use schema::schema;
+pub use shipped::{of_cpu, shipped};
 
 use crate::diag::{Diagnostic, Diagnostics, meant};
 use crate::digest::digest;

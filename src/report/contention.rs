@@ -17,23 +17,33 @@ const PERCENTILE: usize = 8;
 /// Appends contention and latency, fallbacks and stages for each body.
 pub(super) fn blocks(out: &mut String, style: Style, group: &Group<'_>) {
     for kind in group.bodies() {
-        let cells = || group.cells.iter().filter(move |cell| cell.key.body == kind);
-        let found = || cells().filter_map(|cell| cell.measured.as_ref());
-        if found().any(|m| m.lines.is_some() || !m.latency_ns.is_empty()) {
+        let cells = group.cells.iter().filter(|cell| cell.key.body == kind);
+        let mut found = cells.filter_map(|cell| cell.measured.as_ref());
+        if found.any(|m| m.lines.is_some() || !m.latency_ns.is_empty()) {
             lines_and_latency(out, style, group, kind);
         }
-        if found().any(|m| m.fallbacks.values().any(|&count| count > 0)) {
-            fallbacks(out, style, group, kind);
-        }
-        if found().any(|m| grace_periods_of(m).is_some()) {
-            grace_periods(out, style, group, kind);
-        }
-        if found().any(|m| m.stages_ns.is_some()) {
-            stages(out, style, group, kind);
-        }
-        if found().any(|m| m.time_split_ns.is_some()) {
-            time_split(out, style, group, kind);
-        }
+        details(out, style, group, kind);
+    }
+}
+
+/// Appends what one column cannot say: fallbacks, grace periods, stages, a core's time.
+pub(super) fn details(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
+    let cells = || group.cells.iter().filter(move |cell| cell.key.body == kind);
+    let found = || cells().filter_map(|cell| cell.measured.as_ref());
+    if found().any(|m| rwsem_waits(m).is_some()) {
+        rwsem(out, style, group, kind);
+    }
+    if found().any(|m| m.fallbacks.values().any(|&count| count > 0)) {
+        fallbacks(out, style, group, kind);
+    }
+    if found().any(|m| grace_periods_of(m).is_some()) {
+        grace_periods(out, style, group, kind);
+    }
+    if found().any(|m| m.stages_ns.is_some()) {
+        stages(out, style, group, kind);
+    }
+    if found().any(|m| m.time_split_ns.is_some()) {
+        time_split(out, style, group, kind);
     }
 }
 
@@ -73,9 +83,24 @@ fn lines_and_latency(out: &mut String, style: Style, group: &Group<'_>, kind: Bo
     out.push('\n');
 }
 
+/// Appends how often threads waited for rw semaphores of the real kernel.
+fn rwsem(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
+    *out += &left(style, Ink::Bold, body(kind), name_width(group));
+    let _ = writeln!(out, "{:>40}", "waits for rw semaphores, per fault");
+    by_threads(out, style, group, |row| {
+        let waits = rwsem_waits(measured(row.cell(kind))?)?;
+        Some(right(style, Ink::Plain, &transfers(waits), 40))
+    });
+    out.push('\n');
+}
+
+fn rwsem_waits(found: &Measured) -> Option<f64> {
+    found.kernel.as_ref()?.events.as_ref()?.rwsem_contentions_per_fault
+}
+
 /// Returns transfers per fault with their points one below the other, if they
 /// are not too small for that.
-fn transfers(per_fault: f64) -> String {
+pub(super) fn transfers(per_fault: f64) -> String {
     match per_fault {
         small if small < 0.0005 => digits(small),
         _ => format!("{per_fault:.3}"),
@@ -83,7 +108,7 @@ fn transfers(per_fault: f64) -> String {
 }
 
 /// Returns the line with most transfers and its share of them: `mm.mmap_lock 97%`.
-fn hottest_line(found: &Measured, width: usize) -> String {
+pub(super) fn hottest_line(found: &Measured, width: usize) -> String {
     let hottest = found.hottest_line();
     match hottest.and_then(|line| Some((line, line.transfer_share?))) {
         Some((line, share)) => {

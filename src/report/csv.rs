@@ -51,18 +51,33 @@ const COLUMNS: &[Column] = &[
     ("fairness", |cell, _| of(cell, |m| m.fairness)),
 ];
 
-/// Returns the run as CSV after RFC 4180, but for lines that end as Unix has
+type RunColumn = (&'static str, fn(&Run) -> String);
+
+/// Columns behind those of the cell: they tell the rows of several runs apart.
+const RUN_COLUMNS: &[RunColumn] = &[
+    ("provenance.started_at", |run| run.provenance.started_at.clone()),
+    ("provenance.version", |run| run.provenance.version.clone()),
+    ("provenance.git_revision", |run| show(run.provenance.git_revision.as_ref())),
+];
+
+/// Returns the runs as one CSV after RFC 4180, but for lines that end as Unix has
 /// them. What was not measured is empty; a cell without repeats has one row.
-pub fn csv(run: &Run) -> String {
-    let mut out = line(COLUMNS.iter().map(|(name, _)| (*name).to_owned()));
-    for cell in &run.cells {
-        let repeats = cell.measured.as_ref().map_or(&[][..], |found| &found.repeats);
-        let rows: Vec<Option<&Repeat>> = match repeats {
-            [] => vec![None],
-            repeats => repeats.iter().map(Some).collect(),
-        };
-        for repeat in rows {
-            out += &line(COLUMNS.iter().map(|(_, value)| value(cell, repeat)));
+pub fn csv(runs: &[Run]) -> String {
+    let of_cells = COLUMNS.iter().map(|(name, _)| *name);
+    let names = of_cells.chain(RUN_COLUMNS.iter().map(|(name, _)| *name));
+    let mut out = line(names.map(str::to_owned));
+    for run in runs {
+        let of_run: Vec<String> = RUN_COLUMNS.iter().map(|(_, value)| value(run)).collect();
+        for cell in &run.cells {
+            let repeats = cell.measured.as_ref().map_or(&[][..], |found| &found.repeats);
+            let rows: Vec<Option<&Repeat>> = match repeats {
+                [] => vec![None],
+                repeats => repeats.iter().map(Some).collect(),
+            };
+            for repeat in rows {
+                let of_cell = COLUMNS.iter().map(|(_, value)| value(cell, repeat));
+                out += &line(of_cell.chain(of_run.iter().cloned()));
+            }
         }
     }
     out
@@ -105,9 +120,10 @@ mod tests {
 
     #[test]
     fn every_column_has_its_own_name() {
-        let mut names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
+        let of_run = RUN_COLUMNS.iter().map(|(name, _)| *name);
+        let mut names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).chain(of_run).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), COLUMNS.len());
+        assert_eq!(names.len(), COLUMNS.len() + RUN_COLUMNS.len());
     }
 }

@@ -7,7 +7,10 @@ mod compare;
 mod contention;
 mod csv;
 mod finding;
+mod hdr_log;
 mod html;
+mod live;
+mod markdown;
 mod pairs;
 mod prose;
 mod table;
@@ -16,7 +19,10 @@ mod worlds;
 
 pub use compare::{comparison, comparison_markdown, found};
 pub use csv::csv;
+pub use hdr_log::{HdrLogError, hdr_log};
 pub use html::html;
+pub use live::live;
+pub use markdown::markdown;
 pub use table::{row, table};
 
 use crate::run::{Run, WriteError};

@@ -11,24 +11,37 @@ use crate::stats::{LEVEL, MIN_REPEATS, Verdict, separation_chance};
 
 /// Appends who measured where, and what spoils the numbers as a whole.
 pub(super) fn header(out: &mut String, run: &Run, style: Style) {
+    wrap(out, style, "", &program(run));
+    wrap(out, style, "", &machine(&run.provenance.host));
+    for (ink, text) in spoilt(run, "see below each table", "see the end") {
+        let _ = writeln!(out, "{}", paint(style, ink, &text));
+    }
+}
+
+/// Returns which program ran, and when.
+pub(super) fn program(run: &Run) -> String {
     let by = &run.provenance;
-    wrap(out, style, "", &format!("faultstorm {}{}, {}", by.version, revision(by), by.started_at));
-    wrap(out, style, "", &machine(&by.host));
+    format!("faultstorm {}{}, {}", by.version, revision(by), by.started_at)
+}
+
+/// Returns what spoils the numbers as a whole; `failed` and `warned` say where more is.
+pub(super) fn spoilt(run: &Run, failed: &str, warned: &str) -> Vec<(Ink, String)> {
     let count = |status| run.cells.iter().filter(|cell| cell.status == status).count();
+    let mut found = Vec::new();
     if !run.complete {
         let done = count(Status::Ok);
         let text = format!("PARTIAL RUN: {done} of {} cells are complete", run.cells.len());
-        let _ = writeln!(out, "{}", paint(style, Ink::Doubt, &text));
+        found.push((Ink::Doubt, text));
     }
-    let failed = count(Status::Failed);
-    if failed > 0 {
-        let text = format!("{} FAILED; see below each table", plural(failed, "cell"));
-        let _ = writeln!(out, "{}", paint(style, Ink::Bad, &text));
+    let failures = count(Status::Failed);
+    if failures > 0 {
+        found.push((Ink::Bad, format!("{} FAILED; {failed}", plural(failures, "cell"))));
     }
-    if !by.warnings.is_empty() {
-        let text = format!("{}; see the end", plural(by.warnings.len(), "warning"));
-        let _ = writeln!(out, "{}", paint(style, Ink::Doubt, &text));
+    let warnings = run.provenance.warnings.len();
+    if warnings > 0 {
+        found.push((Ink::Doubt, format!("{}; {warned}", plural(warnings, "warning"))));
     }
+    found
 }
 
 fn revision(by: &Provenance) -> String {
@@ -44,7 +57,7 @@ fn revision(by: &Provenance) -> String {
 }
 
 /// Returns the machine in a sentence, without what it does not tell.
-fn machine(host: &HostInfo) -> String {
+pub(super) fn machine(host: &HostInfo) -> String {
     let some = |count: Option<u32>, noun| count.map(|n| plural(n as usize, noun));
     let parts = [
         Some(host.cpu_model.clone().unwrap_or_else(|| "unknown CPU".to_owned())),
@@ -61,6 +74,17 @@ fn machine(host: &HostInfo) -> String {
 
 /// Appends the heading of a table.
 pub(super) fn title(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
+    let name = cut(&name(group), style.width);
+    let rule = "=".repeat(name.chars().count());
+    let (name, rule) = (paint(style, Ink::Bold, &name), paint(style, Ink::Bold, &rule));
+    let blank = if out.ends_with("\n\n") { "" } else { "\n" };
+    let _ = writeln!(out, "{blank}{name}\n{rule}");
+    about(run, group).iter().for_each(|text| wrap(out, style, "", text));
+    out.push('\n');
+}
+
+/// Returns what a table is of: `huge-anon on the host, scatter placement`.
+pub(super) fn name(group: &Group<'_>) -> String {
     let key = group.key();
     let world = match key.world {
         World::Host => "on the host".to_owned(),
@@ -73,26 +97,21 @@ pub(super) fn title(out: &mut String, run: &Run, style: Style, group: &Group<'_>
     }
     // Last, since a list of CPUs may be longer than the line.
     let _ = write!(name, ", {} placement", key.placement);
-    let name = cut(&name, style.width);
-    let rule = "=".repeat(name.chars().count());
-    let (name, rule) = (paint(style, Ink::Bold, &name), paint(style, Ink::Bold, &rule));
-    let blank = if out.ends_with("\n\n") { "" } else { "\n" };
-    let _ = writeln!(out, "{blank}{name}\n{rule}");
-    if let Some(machine) = key.machine_digest.as_ref().and_then(|digest| run.machines.get(digest)) {
+    name
+}
+
+/// Returns what is to be known before a table: the machine, the lock, the workload.
+pub(super) fn about(run: &Run, group: &Group<'_>) -> Vec<String> {
+    let key = group.key();
+    let machine = key.machine_digest.as_ref().and_then(|digest| run.machines.get(digest));
+    let machine = machine.map(|machine| {
         let share = machine["estimated_share"].as_f64().unwrap_or(1.0);
         let of = machine["summary"].as_str().unwrap_or_default();
-        let text = format!("{of}; {:.0} % of its numbers are estimates", share * 100.0);
-        wrap(out, style, "", &text);
-    }
-    if key.world == World::Kernel
-        && let Some(locks) = kernel_locks(run)
-    {
-        wrap(out, style, "", &locks);
-    }
-    if let Some(summary) = text_of(run, group, "summary") {
-        wrap(out, style, "", summary);
-    }
-    out.push('\n');
+        format!("{of}; {:.0} % of its numbers are estimates", share * 100.0)
+    });
+    let locks = (key.world == World::Kernel).then(|| kernel_locks(run)).flatten();
+    let summary = text_of(run, group, "summary").map(str::to_owned);
+    [machine, locks, summary].into_iter().flatten().collect()
 }
 
 /// Returns which lock the kernel takes, and how that is known.
@@ -111,11 +130,16 @@ fn kernel_locks(run: &Run) -> Option<String> {
 
 /// Appends the workload's own words on its numbers.
 pub(super) fn analysis(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
-    let Some(text) = text_of(run, group, "analysis") else { return };
-    for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
+    for paragraph in paragraphs(run, group) {
         wrap(out, style, "", paragraph);
         out.push('\n');
     }
+}
+
+/// Returns the workload's own words on its numbers.
+pub(super) fn paragraphs<'a>(run: &'a Run, group: &Group<'_>) -> impl Iterator<Item = &'a str> {
+    let text = text_of(run, group, "analysis").unwrap_or_default();
+    text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty())
 }
 
 fn text_of<'a>(run: &'a Run, group: &Group<'_>, key: &str) -> Option<&'a str> {
@@ -131,6 +155,20 @@ struct Note {
 
 /// Appends why cells have no numbers, fewer than asked for, or no ratio.
 pub(super) fn unmeasured(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
+    for (ink, text) in notes(run, group) {
+        let mut lines = String::new();
+        wrap(&mut lines, style, "  ", &text);
+        for line in lines.lines() {
+            let _ = writeln!(out, "{}", paint(style, ink, line));
+        }
+    }
+    if !out.ends_with("\n\n") {
+        out.push('\n');
+    }
+}
+
+/// Returns why cells have no numbers, fewer than asked for, or no ratio, each reason once.
+pub(super) fn notes(run: &Run, group: &Group<'_>) -> Vec<(Ink, String)> {
     let mut notes: Vec<Note> = Vec::new();
     let mut note = |ink, text: String, cell: &Cell| {
         let place = place(cell);
@@ -158,20 +196,11 @@ pub(super) fn unmeasured(out: &mut String, run: &Run, style: Style, group: &Grou
     // What holds for one strategy wherever it stands needs no list of places.
     let first = group.key().strategy_name();
     let stands = group.cells.iter().filter(|cell| cell.key.strategy_name() == first).count();
-    for Note { ink, text, places } in notes {
-        let at = match places.len() == stands {
-            true => String::new(),
-            false => format!(" ({})", places.join("; ")),
-        };
-        let mut lines = String::new();
-        wrap(&mut lines, style, "  ", &format!("{text}{at}"));
-        for line in lines.lines() {
-            let _ = writeln!(out, "{}", paint(style, ink, line));
-        }
-    }
-    if !out.ends_with("\n\n") {
-        out.push('\n');
-    }
+    let said = |Note { ink, text, places }: Note| match places.len() == stands {
+        true => (ink, text),
+        false => (ink, format!("{text} ({})", places.join("; "))),
+    };
+    notes.into_iter().map(said).collect()
 }
 
 /// Returns where a cell stands in its table: `2 threads, lock alone`.
@@ -193,7 +222,7 @@ pub(super) fn footer(
     wrap(out, style, "  ", &reading(run, ratios));
     if !run.provenance.warnings.is_empty() {
         heading(out, style, "Warnings");
-        warnings(out, run, style);
+        warnings(run).iter().for_each(|warning| wrap(out, style, "  ", warning));
     }
     heading(out, style, "Reproduce");
     command(out, style, &run.provenance.argv);
@@ -307,11 +336,14 @@ pub(super) fn reading(run: &Run, ratios: &Ratios) -> String {
                  here than on a machine that has run for a while.";
     }
     let _ = write!(text, " Hardware counters: {}.", run.provenance.perf);
+    if let Some(events) = &run.provenance.kernel_events {
+        let _ = write!(text, " Events of the real kernel: {events}.");
+    }
     text
 }
 
-/// Appends each warning once, with the cells it is about.
-fn warnings(out: &mut String, run: &Run, style: Style) {
+/// Returns each warning once, with the cells it is about.
+pub(super) fn warnings(run: &Run) -> Vec<String> {
     let mut seen: Vec<(&str, &str, Vec<&str>)> = Vec::new();
     for warning in &run.provenance.warnings {
         let same = seen.iter_mut().find(|(c, t, _)| *c == warning.code && *t == warning.text);
@@ -324,12 +356,13 @@ fn warnings(out: &mut String, run: &Run, style: Style) {
         };
         cells.extend(warning.cell.as_deref());
     }
-    for (code, text, cells) in seen {
+    let said = |(code, text, cells): (&str, &str, Vec<&str>)| {
         let about = match cells.as_slice() {
             [] => String::new(),
             [one] => format!(" ({one})"),
             [first, rest @ ..] => format!(" ({first} and {} more)", rest.len()),
         };
-        wrap(out, style, "  ", &format!("{code}: {text}{about}"));
-    }
+        format!("{code}: {text}{about}")
+    };
+    seen.into_iter().map(said).collect()
 }

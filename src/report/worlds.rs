@@ -6,7 +6,7 @@ use super::Style;
 use super::pairs::{measured, oversubscribed};
 use super::table::body;
 use super::text::{Ink, cut, left, listed, nanoseconds, paint, plural, rate, right, spread, wrap};
-use crate::run::{Body, Cell, Run, Status, World};
+use crate::run::{Body, Cell, Measured, Run, Status, World};
 
 /// Columns of a world's name and of a strategy's.
 const WORLD: usize = 24;
@@ -19,12 +19,16 @@ struct Beside<'a> {
 
 /// Appends, for each workload that ran in several worlds, one table of all of them.
 pub(super) fn beside(out: &mut String, run: &Run, style: Style) {
-    for group in all(run) {
-        table(out, run, style, &group);
+    let groups = all(run);
+    for group in &groups {
+        table(out, run, style, group);
         for threads in group.threads() {
-            neighbours(out, run, style, &group, threads);
+            neighbours(out, run, style, group, threads);
         }
         out.push('\n');
+    }
+    if groups.iter().any(|group| group.worlds().contains(&World::Kernel.to_string())) {
+        trap(out, run, style);
     }
 }
 
@@ -136,17 +140,30 @@ fn row(out: &mut String, run: &Run, style: Style, group: &Beside<'_>, cell: &Cel
         Some(found) => {
             let per_s = found.faults_per_s.median;
             let apart = found.faults_per_s.spread().map_or("-".to_owned(), spread);
-            let each_ns = f64::from(cell.key.threads) * 1e9 / per_s;
             let scaling = group.scaling(run, cell).map_or(String::new(), |s| format!("{s:.2}x"));
             right(style, Ink::Plain, &rate(per_s), 10)
                 + " "
                 + &right(style, Ink::Plain, &apart, 7)
-                + &right(style, Ink::Plain, &nanoseconds(each_ns), 9)
+                + &right(style, Ink::Plain, &nanoseconds(fault_ns(cell, found)), 9)
                 + &right(style, Ink::Plain, &scaling, 8)
         }
         None => right(style, Ink::Faint, status(cell.status), 10),
     };
     let _ = writeln!(out, "{}", line.trim_end());
+    let trap_ns = run.provenance.host.trap_cost_ns.map(|cost| cost.median);
+    if let (World::Kernel, Some(trap_ns), Some(found)) =
+        (cell.key.world, trap_ns, measured(Some(cell)))
+    {
+        let net_ns = fault_ns(cell, found) - trap_ns;
+        let line = left(style, Ink::Faint, "    less an empty exception", WORLD + STRATEGY + 18)
+            + &right(style, Ink::Plain, &nanoseconds(net_ns), 9);
+        let _ = writeln!(out, "{line}");
+    }
+}
+
+/// What a fault takes its thread, in nanoseconds.
+fn fault_ns(cell: &Cell, found: &Measured) -> f64 {
+    f64::from(cell.key.threads) * 1e9 / found.faults_per_s.median
 }
 
 fn status(status: Status) -> &'static str {
@@ -155,6 +172,37 @@ fn status(status: Status) -> &'static str {
         Status::Failed => "FAILED",
         Status::Ok | Status::Partial => "no result",
     }
+}
+
+/// Appends what an empty exception costs, what to set beside a fault without it, and what
+/// differs all the same.
+fn trap(out: &mut String, run: &Run, style: Style) {
+    let Some(cost) = run.provenance.host.trap_cost_ns else { return };
+    let between = cost.low.zip(cost.high).map_or(String::new(), |(low, high)| {
+        format!(" ({} to {})", nanoseconds(low), nanoseconds(high))
+    });
+    let charges = |machine: &serde_json::Value| {
+        let ns = machine["numbers"]["work"]["trap-ns"]["is"].as_f64()?;
+        Some(format!("{} charges {}", machine["name"].as_str()?, nanoseconds(ns)))
+    };
+    let charges: Vec<String> = run.machines.values().filter_map(charges).collect();
+    let models = match charges.is_empty() {
+        true => String::new(),
+        false => format!(
+            " The model's machine {} for it and for what it leaves out: set the whole fault \
+             beside it.",
+            listed(&charges)
+        ),
+    };
+    let text = format!(
+        "An empty page-fault exception takes at most {}{between} here. The host has none: set \
+         beside it what a fault of the kernel takes without.{models} What remains different: \
+         entry and accounting of each fault, charges to memory cgroups, LRU lists and statistics \
+         are work in the kernel, and only their lines are in the simulation.",
+        nanoseconds(cost.median),
+    );
+    wrap(out, style, "  ", &text);
+    out.push('\n');
 }
 
 /// Appends which strategies scale most like the kernel, in each other world.

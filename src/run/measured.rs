@@ -143,6 +143,23 @@ pub struct KernelFaults {
     /// By how much `vma_lock_success` and its like grew in the whole system, totals over
     /// repeats; null where the kernel does not count them, which says nothing about its lock.
     pub vma_lock_events: Option<BTreeMap<String, u64>>,
+    /// What its events say of a storm of its own; null where there was none.
+    #[serde(default)]
+    pub events: Option<KernelEvents>,
+}
+
+/// What the running kernel's events say of one storm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct KernelEvents {
+    /// Faults of the storming threads without I/O (`PERF_COUNT_SW_PAGE_FAULTS_MIN`).
+    pub minor_faults: u64,
+    /// Faults of the storming threads with I/O (`PERF_COUNT_SW_PAGE_FAULTS_MAJ`).
+    pub major_faults: u64,
+    /// Faults of the same storm by `getrusage`.
+    pub rusage_faults: u64,
+    /// How often a storming thread waited for a rw semaphore of the kernel, per fault
+    /// (`lock:contention_begin`); null where `provenance.kernel_events` says why.
+    pub rwsem_contentions_per_fault: Option<f64>,
 }
 
 /// A file on the running kernel.
@@ -360,6 +377,15 @@ impl KernelFaults {
     }
 }
 
+impl KernelEvents {
+    /// Whether both counts are the same, within 0.1 %.
+    pub fn agree(&self) -> bool {
+        let (events, rusage) = (self.minor_faults + self.major_faults, self.rusage_faults);
+        let apart = events.abs_diff(rusage) as f64;
+        apart <= rusage as f64 * COUNTS_APART_MAX + OWN_FAULTS_MAX
+    }
+}
+
 impl Interval {
     /// Returns half the interval's width as a share of the median; `None`
     /// without an interval.
@@ -482,12 +508,25 @@ mod tests {
                 huge_pages: false,
                 files: BTreeMap::new(),
                 vma_lock_events: None,
+                events: None,
             };
             kernel.agree()
         };
         assert!(agree(1_000_000, 1_000_000, 1_000_000) && agree(7, 0, 7));
         assert!(agree(999_100, 1_000_000, 1_000_000) && !agree(998_900, 1_000_000, 1_000_000));
         assert!(agree(1_000_900, 0, 1_000_000) && !agree(1_001_100, 0, 1_000_000));
+    }
+
+    #[test]
+    fn events_agree_with_other_counts_within_a_thousandth() {
+        let agree = |minor_faults, rusage_faults| {
+            let rwsem_contentions_per_fault = None;
+            let major_faults = 10;
+            KernelEvents { minor_faults, major_faults, rusage_faults, rwsem_contentions_per_fault }
+                .agree()
+        };
+        assert!(agree(990, 1000) && agree(1000, 1000) && !agree(1020, 1000));
+        assert!(agree(999_500, 1_000_000) && !agree(998_900, 1_000_000));
     }
 
     #[test]

@@ -18,8 +18,10 @@ mod scaling;
 mod write;
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
+use flate2::read::MultiGzDecoder;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
@@ -28,9 +30,9 @@ pub use break_even::{BreakEven, EVERY, LOST_SHARE, Place, THINK};
 pub use cell::{Body, Cell, Key, Status, World};
 pub use latency::Latency;
 pub use measured::{
-    Counts, FaultKind, GracePeriods, Interval, Io, KernelFaults, KernelFile, LineCount, Lines,
-    Measured, Memory, OpStats, Perf, PerfPerFault, Repeat, Shootdowns, ThreadRepeat, TimeSplit,
-    WordPair, fairness,
+    Counts, FaultKind, GracePeriods, Interval, Io, KernelEvents, KernelFaults, KernelFile,
+    LineCount, Lines, Measured, Memory, OpStats, Perf, PerfPerFault, Repeat, Shootdowns,
+    ThreadRepeat, TimeSplit, WordPair, fairness,
 };
 pub use provenance::{
     BodyCache, CellCost, Clock, HostCpu, HostInfo, KernelLocks, Provenance, Warning,
@@ -42,6 +44,8 @@ pub use write::{WriteError, default_path, to_json, write_atomically};
 pub const SCHEMA: &str = "faultstorm.run/1";
 /// The value of [`Run::json_schema`] and the `$id` of the published JSON schema.
 pub const SCHEMA_ID: &str = "urn:faultstorm:run:1";
+/// First bytes of what gzip compressed (RFC 1952).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Everything that one invocation measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -127,11 +131,17 @@ impl Run {
         }
     }
 
-    /// Reads a document. Unknown keys are ignored, another schema is refused.
+    /// Reads a document, compressed by gzip or not. Unknown keys are ignored, another schema
+    /// is refused.
     pub fn read(path: &Path) -> Result<Run, ReadError> {
         let name = path.display().to_string();
-        let bytes =
-            std::fs::read(path).map_err(|source| ReadError::Io { path: name.clone(), source })?;
+        let io = |source| ReadError::Io { path: name.clone(), source };
+        let mut bytes = std::fs::read(path).map_err(io)?;
+        if bytes.starts_with(&GZIP_MAGIC) {
+            let mut json = Vec::new();
+            MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut json).map_err(io)?;
+            bytes = json;
+        }
         Run::from_json(&bytes, &name)
     }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Interval;
+
 /// Everything about a run that may differ when the same work is done again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Provenance {
@@ -30,6 +32,10 @@ pub struct Provenance {
     pub body_cache: Option<BodyCache>,
     /// Which hardware counters were read, or why none were.
     pub perf: String,
+    /// Which events of the running kernel were counted, or why none were; null where it was
+    /// not stormed, or with `--no-lines`.
+    #[serde(default)]
+    pub kernel_events: Option<String>,
     /// The machine that ran the program.
     pub host: HostInfo,
     /// What the harness itself costs, in nanoseconds, by part: `clock_pair` (two
@@ -120,6 +126,11 @@ pub struct HostInfo {
     /// Which lock that kernel takes for a page fault; null in documents before it was read.
     #[serde(default)]
     pub kernel_locks: Option<KernelLocks>,
+    /// What an empty page-fault exception costs in nanoseconds, at the most: the median of
+    /// batches on every CPU of the largest storm, `low` and `high` the ends of the middle 90 %
+    /// of them. Null unless asked for, and where the warning `no_trap_cost` says why.
+    #[serde(default)]
+    pub trap_cost_ns: Option<Interval>,
     /// Hypervisor, where the CPU reports one.
     pub hypervisor: Option<String>,
     /// Frequency governor.

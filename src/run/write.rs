@@ -120,6 +120,7 @@ mod tests {
             clock: None,
             body_cache: None,
             perf: "not asked for".to_owned(),
+            kernel_events: None,
             host: HostInfo::default(),
             harness_cost_ns: [("touch".to_owned(), 0.1)].into(),
             warnings: Vec::new(),

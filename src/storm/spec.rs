@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub enum Recording {
     /// Throughput and sampled latency.
     Throughput,
-    /// Transfers of lines.
+    /// Transfers of lines; of the running kernel, which shows none, its events.
     Lines,
     /// Transfers of lines, and what a directory says of the same accesses.
     Audit,

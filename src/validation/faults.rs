@@ -1,16 +1,15 @@
 //! Page faults of a real kernel: T6 and T7.
 
+use super::asked::Asked;
 use super::{Figure, around};
 use crate::host::placement::Placement;
 use crate::machines::Machine;
 use crate::machines::vary::{Settings, varied};
-use crate::storm::{ModelSpec, StormError};
+use crate::storm::StormError;
 use crate::strategy::{self, Entry, STRATEGIES};
-use crate::workload::{self, Limits, Until, Workload};
+use crate::workload::{self, Limits, Workload};
 use rayon::prelude::*;
 
-/// Faults a thread: batches turn over several times.
-const FAULTS: u64 = 2048;
 /// Error at which T6 is missed.
 const TOLERANCE: f64 = 0.35;
 /// Distance from the published ratio at which T7 is missed, up to this many threads and
@@ -57,13 +56,14 @@ fn t6_at(settings: &Settings, published: &[(usize, f64)]) -> Result<Vec<Figure>,
             what: format!("mmap-lock:6.2, {threads} threads"),
             unit: "M/s",
             published: published / 1e6,
-            model: rate(&machine, entry, &workload, threads)? / 1e6,
+            model: asked(entry, &workload, threads).rate(&machine)? / 1e6,
             threads,
             accepts: around(published / 1e6, TOLERANCE),
             fitted: threads == 1,
         })
     };
-    published.par_iter().map(figure).collect()
+    // The most threads take by far the longest: nobody has two such points in a row.
+    published.par_iter().with_max_len(1).map(figure).collect()
 }
 
 /// The rate under the per-VMA lock of Linux 6.4 as a share of that under mmap_lock, which
@@ -77,7 +77,7 @@ pub fn t7(settings: &Settings, t6: &[Figure]) -> Result<Vec<Figure>, StormError>
     let machine = fitted(settings, find("mmap-lock:6.2"), &workload)?;
     let figure = |(published, mmap_lock): (&f64, &Figure)| {
         let (threads, published) = (mmap_lock.threads, *published);
-        let alone = rate(&machine, find("per-vma-lock:6.4"), &workload, threads)? / 1e6;
+        let alone = asked(find("per-vma-lock:6.4"), &workload, threads).rate(&machine)? / 1e6;
         let (near, far) = RATIO_TOLERANCE;
         let tolerance = if threads <= CORES { near } else { far };
         Ok(Figure {
@@ -91,7 +91,7 @@ pub fn t7(settings: &Settings, t6: &[Figure]) -> Result<Vec<Figure>, StormError>
             fitted: false,
         })
     };
-    PER_VMA.par_iter().zip(t6).map(figure).collect()
+    PER_VMA.par_iter().zip(t6).with_max_len(1).map(figure).collect()
 }
 
 /// What was found is on the side of 1 where it was published: below at 4 threads, above
@@ -104,13 +104,17 @@ fn side(threads: usize, from: f64, to: f64) -> (f64, f64) {
     }
 }
 
-/// The machine with these numbers set, and its private work fitted.
-fn fitted(settings: &Settings, entry: &Entry, workload: &Workload) -> Result<Machine, StormError> {
+/// The machine with these numbers set, and one thread of it as fast as published.
+fn fitted(
+    settings: &Settings,
+    entry: &'static Entry,
+    workload: &Workload,
+) -> Result<Machine, StormError> {
     let machine = Machine::find("xeon-icelake-2s");
     let mut machine = machine.unwrap_or_else(|wrong| unreachable!("it is shipped: {wrong}"));
     machine.parameters = varied(&machine.parameters, settings);
-    fit_private_work(&mut machine, entry, workload)?;
-    Ok(machine)
+    let (threads, published) = PUBLISHED[0];
+    asked(entry, workload, threads).fitted(&machine, published)
 }
 
 fn huge_anon() -> Workload {
@@ -121,44 +125,19 @@ fn huge_anon() -> Workload {
         .unwrap_or_else(|wrong| unreachable!("shipped workloads are right: {wrong}"))
 }
 
-/// Makes one thread as fast as published: by the trap, which stands for all that the
-/// simulated kernel leaves out.
-fn fit_private_work(
-    machine: &mut Machine,
-    entry: &Entry,
-    workload: &Workload,
-) -> Result<(), StormError> {
-    let (_, published) = PUBLISHED[0];
-    let lacks_ns = 1e9 / published - 1e9 / rate(machine, entry, workload, 1)?;
-    let trap_ps = machine.parameters.work.trap_ps as f64 + lacks_ns * 1000.0;
-    machine.parameters.work.trap_ps = trap_ps.max(0.0) as u64;
-    Ok(())
-}
-
-fn rate(
-    machine: &Machine,
-    entry: &Entry,
-    workload: &Workload,
-    threads: usize,
-) -> Result<f64, StormError> {
-    // Sockets in turn and cores before siblings, as a scheduler spreads threads that nobody
-    // pins.
-    let places = machine.places(&Placement::Scatter, threads).expect("there are cores");
-    let spec = ModelSpec {
+fn asked<'a>(entry: &'static Entry, workload: &'a Workload, threads: usize) -> Asked<'a> {
+    Asked {
+        entry,
         workload,
         threads,
-        machine: &machine.parameters,
-        places: &places,
+        // Sockets in turn and cores before siblings, as a scheduler spreads threads that
+        // nobody pins.
+        placement: Placement::Scatter,
         real_body: true,
         entry_prefetch: false,
         seed: 1,
         warmup_ns: 0,
-        until: Until::Faults(FAULTS),
-        trace: None,
-    };
-    let storm = (entry.model)(&spec)?.storm;
-    let faults: u64 = storm.threads.iter().map(|thread| thread.faults).sum();
-    Ok(faults as f64 / storm.window_ns * 1e9)
+    }
 }
 
 #[cfg(test)]

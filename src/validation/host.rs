@@ -1,5 +1,6 @@
 //! This machine against the model of it: what was measured, what was predicted.
 
+use super::asked::{Asked, rate};
 use crate::host::clock::Clock;
 use crate::host::placement::{Placement, place};
 use crate::host::topology::Topology;
@@ -7,7 +8,7 @@ use crate::machines::Machine;
 use crate::mm::frames::Arena;
 use crate::stats::median;
 use crate::storm::plan::total_threads;
-use crate::storm::{ModelSpec, Recording, Spec, Storm, StormError};
+use crate::storm::{Recording, Spec, StormError};
 use crate::strategy::{Entry, STRATEGIES};
 use crate::workload::{Until, Workload};
 use rayon::prelude::*;
@@ -18,8 +19,6 @@ const REPEATS: usize = 3;
 /// Length of a storm on the host, and of the storming before it, in the model too.
 const STORM_NS: u64 = 60_000_000;
 const WARMUP_NS: u64 = 20_000_000;
-/// Faults of a thread in the model.
-const FAULTS: u64 = 2048;
 /// Of every random draw, on both sides.
 const SEED: u64 = 1;
 /// Strategies whose measured rates are closer than this have no order.
@@ -92,7 +91,7 @@ impl HostSide {
     }
 
     /// Storms under every strategy that may run `workload`, the first at one thread first.
-    fn storms(&self, workload: &Workload) -> Result<Vec<Measured<'static>>, StormError> {
+    fn storms(&self, workload: &Workload) -> Result<Vec<Measured>, StormError> {
         let may_run = |entry: &&Entry| !entry.is_variant() && (entry.refuses)(workload).is_none();
         let cpus = self.topology.allowed_count();
         let fits = |threads: &usize| total_threads(workload, *threads) <= cpus;
@@ -132,22 +131,32 @@ impl HostSide {
     }
 }
 
-fn rate(storm: &Storm) -> f64 {
-    let faults: u64 = storm.threads.iter().map(|thread| thread.faults).sum();
-    faults as f64 / storm.window_ns * 1e9
-}
-
 /// What the host did with one strategy at one thread count.
-struct Measured<'a> {
-    entry: &'a Entry,
+struct Measured {
+    entry: &'static Entry,
     threads: usize,
     /// Faults per second of each repeat.
     rates: Vec<f64>,
 }
 
-impl Measured<'_> {
+impl Measured {
     fn median(&self) -> f64 {
         median(&self.rates).expect("there are repeats, and rates are numbers")
+    }
+
+    /// The same in the model.
+    fn asked<'a>(&self, workload: &'a Workload) -> Asked<'a> {
+        Asked {
+            entry: self.entry,
+            workload,
+            threads: self.threads,
+            placement: Placement::Scatter,
+            real_body: false,
+            entry_prefetch: false,
+            seed: SEED,
+            // As long as on the host: after it lines are in caches, there and here.
+            warmup_ns: WARMUP_NS,
+        }
     }
 
     /// Half the distance of the largest and the smallest repeat, as a share of the median.
@@ -171,10 +180,10 @@ pub fn predictions(
     workload: &Workload,
 ) -> Result<Vec<Prediction>, StormError> {
     let measured = host.storms(workload)?;
-    let mut machine = machine.clone();
-    if let Some(first) = measured.first() {
-        fit_private_work(&mut machine, first, workload)?;
-    }
+    let machine = match measured.first() {
+        Some(first) => first.asked(workload).fitted(machine, first.median())?,
+        None => machine.clone(),
+    };
     let prediction = |(number, measured): (usize, &Measured)| {
         Ok(Prediction {
             workload: workload.name.clone(),
@@ -182,50 +191,11 @@ pub fn predictions(
             threads: measured.threads,
             measured: measured.median(),
             spread: measured.spread(),
-            predicted: predicted(&machine, measured.entry, workload, measured.threads)?,
+            predicted: measured.asked(workload).rate(&machine)?,
             fitted: number == 0,
         })
     };
     measured.par_iter().enumerate().map(prediction).collect()
-}
-
-/// Makes one thread of the model as fast as on the host by what a fault does beside its
-/// lines; not below nothing.
-fn fit_private_work(
-    machine: &mut Machine,
-    measured: &Measured,
-    workload: &Workload,
-) -> Result<(), StormError> {
-    let predicted = predicted(machine, measured.entry, workload, measured.threads)?;
-    let lacks_ns = measured.threads as f64 * (1e9 / measured.median() - 1e9 / predicted);
-    let work = &mut machine.parameters.work;
-    work.trap_ps = (work.trap_ps as f64 + lacks_ns * 1000.0).max(0.0) as u64;
-    Ok(())
-}
-
-fn predicted(
-    machine: &Machine,
-    entry: &Entry,
-    workload: &Workload,
-    threads: usize,
-) -> Result<f64, StormError> {
-    let places = machine
-        .places(&Placement::Scatter, total_threads(workload, threads))
-        .map_err(|error| StormError::Machine(error.to_string()))?;
-    let spec = ModelSpec {
-        workload,
-        threads,
-        machine: &machine.parameters,
-        places: &places,
-        real_body: false,
-        entry_prefetch: false,
-        seed: SEED,
-        // As long as on the host: after it lines are in caches, there and here.
-        warmup_ns: WARMUP_NS,
-        until: Until::Faults(FAULTS),
-        trace: None,
-    };
-    Ok(rate(&(entry.model)(&spec)?.storm))
 }
 
 /// All pairs of strategies that are apart on the host, at the same threads and workload.

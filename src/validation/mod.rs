@@ -3,12 +3,16 @@
 //! T1, T2 and T3 are tight loops on one line, from which presets were calibrated too. T6
 //! and T7 are page faults of real kernels, from which nothing was: only the private work of
 //! a fault is fitted, at one thread, when they are run. Sources of the targets stand beside them.
-//! `host.rs` compares storms on this machine with a model of it.
+//! `host.rs` compares storms on this machine with a model of it, `elsewhere.rs` those in the
+//! document of another machine.
 
+mod asked;
+mod elsewhere;
 mod faults;
 mod host;
 mod lines;
 
+pub use elsewhere::{Compared, Curve, LeftOut, Point, elsewhere};
 pub use faults::{t6, t7};
 pub use host::{HostSide, Order, Prediction, orders, predictions};
 pub use lines::{t1, t2, t3};

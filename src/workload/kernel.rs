@@ -1,11 +1,14 @@
 //! What the simulated kernel keeps behind its locks.
 
+use serde::Deserialize;
+
 /// Highest [`Kernel::memcg_depth`].
 pub const MEMCG_DEPTH_MAX: u32 = 16;
 
 /// Structures that all threads share beside the locks that strategies are about: each is a
 /// line or a few, named in results, and can be left out to see what it costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct Kernel {
     /// Whether each NUMA node has a zone and an lruvec of its own, else there is one
     /// (`zone.lock`, `lruvec.*`).

@@ -10,6 +10,7 @@ mod lower;
 mod memory;
 mod read;
 mod resolved;
+mod restored;
 mod schema;
 mod shipped;
 mod source;
@@ -21,9 +22,12 @@ pub(crate) use crate::diag::nearest;
 pub use kernel::Kernel;
 pub use memory::Memory;
 pub use resolved::{digest, resolved};
+pub use restored::restored;
 pub use schema::schema;
 pub use shipped::{SEED, shipped};
 pub use source::{Limits, Source, parse, resolve};
+
+use serde::{Deserialize, Serialize};
 
 /// Bytes in a page: x86-64 without huge pages.
 pub const PAGE_BYTES: u64 = 4096;
@@ -92,7 +96,8 @@ pub struct File {
 }
 
 /// A distribution of I/O latencies, in nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Latency {
     /// Every read takes this long.
     Fixed(u64),
@@ -126,7 +131,8 @@ pub struct Vma {
 }
 
 /// For whom a mapping, or a file, is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// One, that all threads touch.
     Shared,
@@ -177,7 +183,8 @@ pub enum Loops {
 }
 
 /// How many threads a group has.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Threads {
     /// This weight among the groups with a weight, of the run's threads (`--threads`).
     Weight(f64),
@@ -220,7 +227,8 @@ pub struct Touch {
 }
 
 /// Load or store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Access {
     /// A load.
     Read,
@@ -229,11 +237,13 @@ pub enum Access {
 }
 
 /// In which order the pages of a slice are touched.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// Page after page.
     Sequential,
     /// Every `n`th page, then every `n`th from the second, until each was touched once.
+    #[serde(rename = "strided_pages")]
     Strided(u64),
     /// Each page once, in a seeded permutation.
     Random,
@@ -245,7 +255,8 @@ pub enum Order {
 }
 
 /// Which part of a mapping a thread touches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Slices {
     /// A contiguous part of its own, split at 2 MiB boundaries where the
     /// mapping has one such part for each thread.
@@ -318,7 +329,8 @@ pub struct Pieces {
 }
 
 /// What is undone between rounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reset {
     /// Ptes and pages go, page tables stay.
     Zap,
@@ -327,13 +339,17 @@ pub enum Reset {
 }
 
 /// When a storm ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Until {
     /// After this much storming, in nanoseconds, in as many rounds as it takes.
+    #[serde(rename = "duration_ns")]
     Duration(u64),
     /// After this many touches of each thread.
+    #[serde(rename = "touches_per_thread")]
     Touches(u64),
     /// After this many faults of each thread (`--faults`).
+    #[serde(rename = "faults_per_thread")]
     Faults(u64),
     /// After this many whole rounds.
     Rounds(u64),

@@ -3,9 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Access, Action, Backing, Change, Expect, File, Group, Kernel, Latency, Loops};
-use super::{Metric, Op, Order, PAGE_BYTES, Pieces, Reset, Scope, Slices, Threads, Touch};
-use super::{Until, Vma, Workload};
+use super::{Action, Backing, Change, Expect, File, Group, Kernel, Loops, Metric, Op};
+use super::{PAGE_BYTES, Pieces, Scope, Touch, Vma, Workload};
 
 /// Returns the workload as JSON, its keys in a stable order.
 pub fn resolved(workload: &Workload) -> Value {
@@ -13,13 +12,8 @@ pub fn resolved(workload: &Workload) -> Value {
         "name": workload.name,
         "summary": workload.summary,
         "analysis": workload.analysis,
-        "reset": match workload.reset { Reset::Zap => "zap", Reset::Remap => "remap" },
-        "until": match workload.until {
-            Until::Duration(ns) => json!({ "duration_ns": ns }),
-            Until::Touches(touches) => json!({ "touches_per_thread": touches }),
-            Until::Faults(faults) => json!({ "faults_per_thread": faults }),
-            Until::Rounds(rounds) => json!({ "rounds": rounds }),
-        },
+        "reset": workload.reset,
+        "until": workload.until,
         "warmup_ns": workload.warmup_ns,
         "kernel": kernel(workload.kernel),
         "files": workload.files.iter().map(file).collect::<Vec<_>>(),
@@ -69,11 +63,7 @@ fn file(file: &File) -> Value {
         "name": file.name,
         "size_bytes": file.pages * PAGE_BYTES,
         "cached_share": file.cached,
-        "io_latency_ns": match file.io {
-            Latency::Fixed(ns) => json!({ "fixed": ns }),
-            Latency::Uniform(low, high) => json!({ "uniform": [low, high] }),
-            Latency::Exponential(mean) => json!({ "exponential": mean }),
-        },
+        "io_latency_ns": file.io,
         "speculation": file.speculation,
     });
     let shares = [
@@ -88,7 +78,7 @@ fn file(file: &File) -> Value {
         value["directory"] = json!(directory);
     }
     if file.scope == Scope::PerThread {
-        value["scope"] = json!("per-thread");
+        value["scope"] = json!(file.scope);
     }
     value
 }
@@ -98,7 +88,7 @@ fn vma(vma: &Vma, workload: &Workload) -> Value {
         "name": vma.name,
         "size_bytes": vma.pages * PAGE_BYTES,
         "count": vma.count,
-        "scope": match vma.scope { Scope::Shared => "shared", Scope::PerThread => "per-thread" },
+        "scope": vma.scope,
         "prot": prot(vma.writable),
         "file": match vma.backing {
             Backing::Anonymous => Value::Null,
@@ -123,10 +113,7 @@ fn group(group: &Group, workload: &Workload) -> Value {
     let ops = |ops: &[Op]| ops.iter().map(|op| self::op(op, workload)).collect::<Vec<_>>();
     let mut value = json!({
         "name": group.name,
-        "threads": match group.threads {
-            Threads::Weight(weight) => json!({ "weight": weight }),
-            Threads::Fixed(threads) => json!({ "fixed": threads }),
-        },
+        "threads": group.threads,
         "phases": group.phases.iter().map(|phase| ops(&phase.ops)).collect::<Vec<_>>(),
     });
     match group.loops {
@@ -172,8 +159,8 @@ fn pieces(pieces: &Pieces, workload: &Workload) -> Value {
     json!({
         "vma": workload.vmas[pieces.vma].name,
         "length_bytes": pieces.pages * PAGE_BYTES,
-        "order": order(pieces.order),
-        "slices": slices(pieces.slices),
+        "order": pieces.order,
+        "slices": pieces.slices,
     })
 }
 
@@ -181,29 +168,12 @@ fn prot(writable: bool) -> &'static str {
     if writable { "read-write" } else { "read" }
 }
 
-fn order(order: Order) -> Value {
-    match order {
-        Order::Sequential => json!("sequential"),
-        Order::Strided(stride) => json!({ "strided_pages": stride }),
-        Order::Random => json!("random"),
-        Order::Zipf(exponent) => json!({ "zipf": exponent }),
-        Order::OnePerTable => json!("one-per-table"),
-    }
-}
-
-fn slices(slices: Slices) -> &'static str {
-    match slices {
-        Slices::Disjoint => "disjoint",
-        Slices::Shared => "shared",
-    }
-}
-
 fn touch(touch: &Touch, workload: &Workload) -> Value {
     json!({
         "vma": workload.vmas[touch.vma].name,
-        "access": match touch.access { Access::Read => "read", Access::Write => "write" },
-        "order": order(touch.order),
-        "slices": slices(touch.slices),
+        "access": touch.access,
+        "order": touch.order,
+        "slices": touch.slices,
         "touches": touch.touches,
         "think_ns": touch.think_ns,
     })

@@ -141,6 +141,7 @@ pub fn provenance() -> Provenance {
         seed: 42,
         clock: Some(Clock { name: "rdtscp".to_owned(), cost_ns: 17.6, sample_period: 64 }),
         body_cache: Some(BodyCache::Cold),
+        kernel_events: None,
         perf: "no counters: the CPU's are hidden by the hypervisor".to_owned(),
         host: HostInfo {
             cpu_model: Some("Example CPU 9000 @ 2.40GHz".to_owned()),

@@ -51,6 +51,8 @@ struct File {
     name: String,
     pages: u64,
     truncated: bool,
+    /// Each faulter has one of its own, as it has the mapping.
+    own: bool,
 }
 
 /// A workload file that the parser takes, for a storm on this machine or in the model.
@@ -93,12 +95,19 @@ fn kernel(draw: &mut Draw) -> String {
 }
 
 fn file(number: u64, draw: &mut Draw) -> File {
-    File { name: format!("file{number}"), pages: draw.pick(&PAGES), truncated: draw.one_in(3) }
+    let truncated = draw.one_in(3);
+    File {
+        name: format!("file{number}"),
+        pages: draw.pick(&PAGES),
+        truncated,
+        own: !truncated && draw.one_in(4),
+    }
 }
 
 fn file_table(file: &File, draw: &mut Draw) -> String {
-    let File { name, pages, truncated } = file;
+    let File { name, pages, truncated, own } = file;
     let mut table = format!("\n[[file]]\nname = \"{name}\"\nsize = \"{}KiB\"\n", 4 * pages);
+    table += &format!("scope = \"{}\"\n", if *own { "per-thread" } else { "shared" });
     let cached = draw.pick(&[1.0, 1.0, 0.5, 0.0]);
     let [locked, not_uptodate, readahead] = [0; 3].map(|_| draw.pick(&[0.0, 0.0, 0.1, 0.3]));
     table += &format!("cached = {cached:?}\nlocked = {locked:?}\n");
@@ -122,7 +131,7 @@ fn vma(number: u64, file: Option<&File>, draw: &mut Draw) -> Vma {
         name: format!("vma{number}"),
         pages,
         count: if stack || draw.one_in(2) { 1 } else { 1 + draw.below(4) },
-        own: draw.one_in(5),
+        own: file.is_some_and(|file| file.own) || draw.one_in(5),
         stack,
         unmapped: !stack && draw.one_in(6),
         writable: !draw.one_in(4),

@@ -18,7 +18,7 @@ mod watch;
 
 use draw::Draw;
 use faultstorm::strategy::{Entry, STRATEGIES};
-use faultstorm::workload::{self, Action, Limits, Workload};
+use faultstorm::workload::{self, Action, Limits, Scope, Workload};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -32,6 +32,10 @@ const FIRST_SEED: u64 = 21;
 /// Storms last milliseconds; a thread that does not move is found by the storm itself after
 /// a minute.
 const STUCK_AFTER_S: u64 = 120;
+
+/// A workload that has taken so long is left: where writers work flat out a fault can wait
+/// for each of them in turn, and others storm in the meantime.
+const WORKLOAD_MOST: Duration = Duration::from_secs(60);
 
 /// One storm, as much as is needed to run it again.
 #[derive(Clone)]
@@ -124,7 +128,8 @@ impl Soak {
         let turn = STRATEGIES.iter().cycle().skip(seed as usize % STRATEGIES.len());
         let takes = |entry: &&Entry| (entry.refuses)(&workload).is_none();
         for entry in turn.take(STRATEGIES.len()).filter(takes) {
-            if self.ends.is_some_and(|ends| Instant::now() >= ends) {
+            let over = self.ends.is_some_and(|ends| Instant::now() >= ends);
+            if over || began.elapsed() > WORKLOAD_MOST {
                 break;
             }
             let (strategy, directory) = (entry.name, self.directory.clone());
@@ -178,6 +183,7 @@ fn random_storms_end_and_their_books_balance() {
 fn draws_are_files_of_all_kinds() {
     let mut seen = BTreeSet::new();
     let mut words = BTreeSet::new();
+    let mut own_files = 0;
     for seed in 0..300 {
         let text = draw::workload(&mut Draw::new(seed), seed % 2 == 0);
         assert_eq!(
@@ -185,7 +191,9 @@ fn draws_are_files_of_all_kinds() {
             draw::workload(&mut Draw::new(seed), seed % 2 == 0),
             "a seed is a workload"
         );
-        seen.extend(parse(&text).changes().map(|change| change.action.name()));
+        let workload = parse(&text);
+        seen.extend(workload.changes().map(|change| change.action.name()));
+        own_files += workload.files.iter().filter(|file| file.scope == Scope::PerThread).count();
         words.extend(
             text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_owned),
         );
@@ -195,4 +203,5 @@ fn draws_are_files_of_all_kinds() {
                  grows_down locked uniform exponential mapped";
     let missing: Vec<&str> = kinds.split(' ').filter(|kind| !words.contains(*kind)).collect();
     assert!(missing.is_empty(), "no draw has {missing:?}");
+    assert!(own_files > 0, "no draw has a file of each thread's own");
 }

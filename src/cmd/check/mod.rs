@@ -183,6 +183,11 @@ fn thread_counts(workload: &Workload) -> BTreeSet<usize> {
     workload.expect.iter().filter_map(|expect| expect.threads).chain([1, 2]).collect()
 }
 
+/// A workload whose storms are smaller is checked in its own.
 fn until(workload: &Workload) -> Until {
-    Until::Touches(if workload.may_wait() { TOUCHES_WITH_IO } else { TOUCHES })
+    let most = if workload.may_wait() { TOUCHES_WITH_IO } else { TOUCHES };
+    match workload.until {
+        Until::Touches(touches) => Until::Touches(touches.min(most)),
+        _ => Until::Touches(most),
+    }
 }

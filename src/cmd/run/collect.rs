@@ -80,8 +80,11 @@ impl Collected {
         });
     }
 
-    /// Takes over what a storm that counted transfers found.
+    /// Takes over what a storm that counted transfers found, or the kernel's events.
     pub fn lines(&mut self, storm: &Storm) {
+        if let (Some(sum), Some(told)) = (&mut self.kernel, &storm.kernel) {
+            sum.events = kernel::events(told);
+        }
         self.lines = storm.lines.as_ref().and_then(|tally| lines(tally, storm.counts.faults));
     }
 

@@ -13,7 +13,7 @@ use crate::host::topology::Topology;
 use crate::machines::vary::Settings;
 use crate::run::{Body, Key, World};
 use crate::storm::plan::{needs, total_threads};
-use crate::storm::{Spec, Storm, StormError, kernel};
+use crate::storm::{Recording, Spec, Storm, StormError, kernel};
 use crate::strategy::Entry;
 use crate::workload::units::approximate_size;
 use crate::workload::{PAGE_BYTES, Until, Workload, digest};
@@ -27,6 +27,22 @@ pub(super) struct Matrix {
     pub frames: usize,
     /// Memory of the largest storm, the arena included.
     pub memory_bytes: u64,
+}
+
+/// What is recorded in storms of its own, after the repeats of a group.
+#[derive(Default)]
+pub(super) struct Passes {
+    /// Of the host.
+    pub host: Vec<Recording>,
+    /// Of the running kernel.
+    pub kernel: Vec<Recording>,
+}
+
+impl Passes {
+    /// Those of a world.
+    pub fn of(&self, world: World) -> &[Recording] {
+        if world == World::Kernel { &self.kernel } else { &self.host }
+    }
 }
 
 /// One workload at one number of threads with one body: its strategies take turns. Or on the
@@ -147,13 +163,12 @@ impl Matrix {
         largest.map_or(&[], |group| &group.cpus)
     }
 
-    /// How many storms a complete run has: `repeats` of each cell, then `passes` more of
-    /// each but the twins.
-    pub fn storms(&self, repeats: u32, passes: usize) -> u64 {
+    /// How many storms a complete run has: `repeats` of each cell, then its passes, but of
+    /// the twins.
+    pub fn storms(&self, repeats: u32, passes: &Passes) -> u64 {
         let of_cell = |cell: &Planned| {
-            // The kernel shows no lines and no stages.
-            let once = cell.key.is_aa_twin() || cell.key.world == World::Kernel;
-            u64::from(repeats) + if once { 0 } else { passes as u64 }
+            let more = passes.of(cell.key.world).len() as u64;
+            u64::from(repeats) + if cell.key.is_aa_twin() { 0 } else { more }
         };
         let running = self.groups.iter().flat_map(|group| &group.cells);
         running.filter(|cell| cell.refused.is_none()).map(of_cell).sum()
@@ -363,6 +378,7 @@ mod tests {
     fn every_storm_is_announced() {
         let matrix = matrix("--threads 1 --body none");
         let cells = matrix.groups[0].cells.len() as u64;
-        assert_eq!(matrix.storms(5, 1), cells * 5 + (cells - 1));
+        let passes = Passes { host: vec![Recording::Lines], kernel: Vec::new() };
+        assert_eq!(matrix.storms(5, &passes), cells * 5 + (cells - 1));
     }
 }

@@ -11,33 +11,32 @@ mod sweep;
 mod variations;
 mod warnings;
 
-use std::io;
-
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 
 use self::document::{Document, write};
-use self::matrix::Matrix;
+use self::matrix::{Matrix, Passes};
 use self::progress::Progress;
 use self::storms::{Ending, Storms};
 use self::sweep::Point;
 pub(super) use self::sweep::places;
-use super::console::{color, print, style};
+use super::console::{print, style};
 use super::error::CommandError;
 use super::names;
 use crate::cli::{RunArgs, World};
 use crate::exit::Exit;
-use crate::host::Roots;
 use crate::host::clock::Clock;
+use crate::host::events::Events;
 use crate::host::finding::{Finding, findings};
 use crate::host::interrupt::Interrupt;
 use crate::host::preflight::Facts;
 use crate::host::steal::StealMeter;
 use crate::host::topology::Topology;
+use crate::host::{Roots, code_pages};
 use crate::machines::Machine;
 use crate::mm::frames::Arena;
 use crate::report;
-use crate::run::Run;
+use crate::run::{Provenance, Run};
 use crate::storm::Recording;
 use crate::strategy::Known;
 use crate::workload::{SEED, Workload, resolved, shipped};
@@ -55,12 +54,7 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
     let (hosted, machines) = (is_here(args), machines(args)?);
-    if let Some(vary) = args.machine_vary().first().filter(|_| machines.is_empty()) {
-        return Err(CommandError::usage(anyhow!(
-            "'--vary {}' varies the model's machine, and no '--on model:MACHINE' is given",
-            vary.name
-        )));
-    }
+    has_its_world(args, hosted, &machines)?;
     let strategies = names::strategies(&args.strategy, known)?;
     let workloads = workloads(args, &facts, known)?;
     variations::check(&workloads, args)?;
@@ -80,24 +74,29 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
 
     let mut run = Run::new(provenance::provenance(started, args.seed, &topology, &facts, &clock));
     if hosted {
+        let own = code_pages::make_private();
+        run.provenance.warnings.extend(own.err().as_ref().map(warnings::of_code_pages));
         run.provenance.body_cache = provenance::body_cache(matrix.frames, topology.llc_bytes);
         let found = findings(&facts, &topology, matrix.cpus());
         run.provenance.warnings.extend(found.iter().map(warnings::of_machine));
         run.provenance.warnings.extend(warnings::of_profile(&run.provenance.profile));
     }
+    if args.trap_cost {
+        measure_trap(&mut run, &clock, matrix.cpus());
+    }
     describe(&mut run, &matrix, &points, &machines);
 
     let arena = Arena::new(matrix.frames)
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
-    let passes = passes(args);
-    let planned = matrix.storms(args.host_repeats(), passes.len());
+    let passes = passes(args, &mut run.provenance);
+    let planned = matrix.storms(args.host_repeats(), &passes);
     let planned = planned + points.iter().filter(|point| point.refused.is_none()).count() as u64;
     let mut storms = Storms {
         progress: Progress::new(planned, args.quiet),
         document: Document::new(args.json.as_ref(), started, &names),
         args,
         matrix: &matrix,
-        passes,
+        passes: &passes,
         clock,
         arena: &arena,
         interrupt: &interrupt,
@@ -107,6 +106,7 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
         run,
     };
     let ending = all(&mut storms, hosted, &points)?;
+    storms.progress.clear();
     storms.run.fit_scaling();
     storms.run.find_break_even();
     let exit = publish(&storms, &ending);
@@ -115,6 +115,30 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
         std::process::exit(i32::from(Exit::Storm.code()));
     }
     exit
+}
+
+/// Refuses what is asked of a world in which nothing runs.
+fn has_its_world(args: &RunArgs, hosted: bool, machines: &[Machine]) -> Result<(), CommandError> {
+    if let Some(vary) = args.machine_vary().first().filter(|_| machines.is_empty()) {
+        return Err(CommandError::usage(anyhow!(
+            "'--vary {}' varies the model's machine, and no '--on model:MACHINE' is given",
+            vary.name
+        )));
+    }
+    if args.trap_cost && !hosted {
+        return Err(CommandError::usage(anyhow!(
+            "'--trap-cost' measures this machine, and nothing runs on it: give '--on kernel' too"
+        )));
+    }
+    Ok(())
+}
+
+/// Notes what an empty exception costs, or why nobody knows.
+fn measure_trap(run: &mut Run, clock: &Clock, cpus: &[usize]) {
+    match provenance::trap_cost_ns(clock, cpus) {
+        Ok(cost) => run.provenance.host.trap_cost_ns = Some(cost),
+        Err(why) => run.provenance.warnings.push(warnings::of_trap(&why)),
+    }
 }
 
 /// Puts workloads and machines into the document, by digest.
@@ -152,10 +176,7 @@ fn machines(args: &RunArgs) -> Result<Vec<Machine>, CommandError> {
     let mut machines: Vec<Machine> = Vec::new();
     for world in &args.on {
         let World::Model(name) = world else { continue };
-        let machine = Machine::find(name).map_err(|wrong| {
-            eprint!("{}", wrong.render(color(&io::stderr())));
-            CommandError::usage(anyhow!("nothing was run: '{name}' is no machine of the model"))
-        })?;
+        let machine = names::machine(name, "nothing was run")?;
         if machines.iter().all(|known| known.name != machine.name) {
             machines.push(machine);
         }
@@ -175,10 +196,26 @@ fn workloads(args: &RunArgs, facts: &Facts, known: Known) -> Result<Vec<Workload
     names::workloads(&chosen, memory, known)
 }
 
-/// What is recorded in storms of its own, after the repeats of a group.
-fn passes(args: &RunArgs) -> Vec<Recording> {
-    let lines = (!args.no_lines).then_some(Recording::Lines);
-    lines.into_iter().chain(args.stages.then_some(Recording::Stages)).collect()
+/// What is recorded in storms of its own. Of the kernel its events, where they may be counted;
+/// the document says which, or why not.
+fn passes(args: &RunArgs, by: &mut Provenance) -> Passes {
+    let mut passes = Passes::default();
+    if !args.no_lines {
+        passes.host.push(Recording::Lines);
+    }
+    if args.stages {
+        passes.host.push(Recording::Stages);
+    }
+    if !args.no_lines && args.on.contains(&World::Kernel) {
+        by.kernel_events = Some(match Events::open(&Roots::default()) {
+            Ok(events) => {
+                passes.kernel.push(Recording::Lines);
+                events.described()
+            }
+            Err(why) => format!("none: {why}"),
+        });
+    }
+    passes
 }
 
 /// Writes the document and prints the tables, whatever came of the run.
@@ -190,8 +227,9 @@ fn publish(storms: &Storms, ending: &Ending) -> Result<Exit, CommandError> {
         let path = written.path.as_ref().map(|path| path.display().to_string());
         print(report::table(run, style(), path.as_deref()).as_bytes())?;
     }
-    let csv = args.csv.as_ref().map(|path| (path, report::csv(run)));
-    let html = args.html.as_ref().map(|path| (path, report::html(std::slice::from_ref(run))));
+    let runs = std::slice::from_ref(run);
+    let csv = args.csv.as_ref().map(|path| (path, report::csv(runs)));
+    let html = args.html.as_ref().map(|path| (path, report::html(runs)));
     for (path, text) in csv.into_iter().chain(html) {
         if let Err(error) = write(path, &text) {
             eprintln!("error: {:#}", anyhow!(error));

@@ -22,26 +22,26 @@ impl Storms<'_> {
         run.complete = false;
         let jobs = self.args.jobs.map_or_else(available, |jobs| jobs as usize);
         let mut saved = Instant::now();
+        progress.show(&run.cells, first);
         let interrupted = sweep::run(points, jobs, self.interrupt, |outcome| {
             if let Some((index, Outcome { cell, cost, error })) = outcome {
                 if error.is_some() {
                     *worst = Exit::Storm;
-                    progress.rows(std::slice::from_ref(&cell));
+                    progress.failed(&cell);
                 }
                 run.provenance.cells.extend(cost.map(|cost| (cell.id.clone(), cost)));
                 run.provenance
                     .warnings
                     .extend(warnings::of_model(&cell, points[index].siblings_not_slowed()));
-                progress.next(&cell.id);
-                progress.done();
                 run.cells[first + index] = cell;
+                progress.show(&run.cells, first + index);
+                progress.done();
             }
             if saved.elapsed() > SAVE_EVERY {
                 document.save(run);
                 saved = Instant::now();
             }
         })?;
-        progress.clear();
         finish(run, interrupted);
         Ok(if interrupted { Ending::Interrupted } else { Ending::Done })
     }

@@ -1,6 +1,6 @@
 //! Where a run comes from: this program, this machine, and what measuring costs here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 
 use jiff::Timestamp;
@@ -10,8 +10,9 @@ use crate::host::clock::Clock;
 use crate::host::kernel_locks::KernelLocks;
 use crate::host::preflight::Facts;
 use crate::host::topology::Topology;
+use crate::host::trap::{self, NoTrap};
 use crate::machine::host::{Bare, Host};
-use crate::run::{self, BodyCache, HostCpu, HostInfo, Provenance};
+use crate::run::{self, BodyCache, HostCpu, HostInfo, Interval, Provenance};
 use crate::stats;
 use crate::sync::rcu::Rcu;
 use crate::workload::PAGE_BYTES;
@@ -21,6 +22,9 @@ pub(super) const SAMPLE_PERIOD: u64 = 64;
 /// Touches, on average, for each one whose latency is sampled on the running kernel, where a
 /// sample takes two system calls to know whether it faulted.
 pub(super) const KERNEL_SAMPLE_PERIOD: u64 = 1024;
+
+/// Share of the batches of [`trap_cost_ns`] that its ends hold.
+const TRAPS_BETWEEN: f64 = 0.9;
 
 /// Read sections in a batch of [`epoch_pin_ns`], and batches.
 const PINS: u32 = 1000;
@@ -50,6 +54,7 @@ pub(super) fn provenance(
         }),
         body_cache: None,
         perf: "no storm has run yet".to_owned(),
+        kernel_events: None,
         host: host_info(topology, facts),
         harness_cost_ns: BTreeMap::from([
             ("clock_pair".to_owned(), clock.cost_ns()),
@@ -89,6 +94,20 @@ fn epoch_pin_ns(clock: &Clock) -> f64 {
     stats::median(&batches).expect("every batch took a finite time")
 }
 
+/// Returns what an empty exception costs on these CPUs, in nanoseconds.
+///
+/// # Errors
+///
+/// Where nothing here is an empty exception.
+pub(super) fn trap_cost_ns(clock: &Clock, cpus: &[usize]) -> Result<Interval, NoTrap> {
+    // Of a run with more threads than CPUs some are there several times.
+    let each: BTreeSet<usize> = cpus.iter().copied().collect();
+    let mut batches = trap::costs_ns(*clock, &Vec::from_iter(each))?;
+    let median = stats::median(&batches).expect("there are batches, and times are numbers");
+    let (low, high) = stats::middle(&mut batches, TRAPS_BETWEEN);
+    Ok(Interval { median, low: Some(low), high: Some(high) })
+}
+
 fn host_info(topology: &Topology, facts: &Facts) -> HostInfo {
     let cpus = topology.cpus.iter().map(|cpu| HostCpu {
         cpu: cpu.id as u32,
@@ -116,6 +135,7 @@ fn host_info(topology: &Topology, facts: &Facts) -> HostInfo {
         os: facts.os.clone(),
         kernel: facts.kernel.clone(),
         kernel_locks: Some(kernel_locks()),
+        trap_cost_ns: None,
         hypervisor: facts.hypervisor.clone(),
         governor: (!facts.governors.is_empty()).then(|| facts.governors.join(", ")),
         turbo: facts.turbo,

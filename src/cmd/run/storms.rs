@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::collect::Collected;
 use super::document::Document;
-use super::matrix::{Group, Matrix, Planned};
+use super::matrix::{Group, Matrix, Passes, Planned};
 use super::progress::Progress;
 use super::provenance::{KERNEL_SAMPLE_PERIOD, SAMPLE_PERIOD};
 use super::warnings;
@@ -23,7 +23,7 @@ pub(super) struct Storms<'a> {
     pub args: &'a RunArgs,
     pub matrix: &'a Matrix,
     /// What is recorded in storms of its own.
-    pub passes: Vec<Recording>,
+    pub passes: &'a Passes,
     pub clock: Clock,
     pub arena: &'a Arc<Arena>,
     pub interrupt: &'a Interrupt,
@@ -70,7 +70,6 @@ impl Storms<'_> {
             }
             first += group.cells.len();
         }
-        self.progress.clear();
         self.run.complete = matches!(ending, Ending::Done);
         if !self.run.complete {
             self.say_what_is_missing(&ending);
@@ -91,9 +90,8 @@ impl Storms<'_> {
                 self.progress.rows(&self.run.cells[cells.clone()]);
             }
         }
-        // The kernel shows no lines and no stages.
-        let passes = if group.world == World::Kernel { Vec::new() } else { self.passes.clone() };
-        for recording in passes {
+        let passes = self.passes;
+        for &recording in passes.of(group.world) {
             // The twins are there for the noise of throughput alone.
             for at in group.order(0) {
                 if !group.cells[at].key.is_aa_twin() {
@@ -121,7 +119,7 @@ impl Storms<'_> {
             self.progress.done();
             return Ok(());
         }
-        self.progress.next(&planned.key.id());
+        self.progress.show(&self.run.cells, first + at);
         let from = Instant::now();
         let result = (planned.run)(&self.spec(group, recording));
         self.cells[at].wall += from.elapsed();
@@ -134,7 +132,9 @@ impl Storms<'_> {
             }
             Err(error) => {
                 self.run.cells[first + at] = Cell::failed(planned.key.clone(), error.to_string());
-                self.judge(&planned.key.id(), &error)
+                // What ends the run is told with its end.
+                let judged = self.judge(&planned.key.id(), &error);
+                judged.inspect(|()| self.progress.failed(&self.run.cells[first + at]))
             }
         };
         let wall_s = self.cells[at].wall.as_secs_f64();
@@ -198,7 +198,13 @@ impl Storms<'_> {
                 cell.repeat(storm, self.order);
                 self.order += 1;
             }
-            Recording::Lines | Recording::Audit => cell.lines(&storm),
+            Recording::Lines | Recording::Audit => {
+                if let Some(Err(why)) = storm.kernel.as_ref().and_then(|told| told.events.as_ref())
+                {
+                    self.run.provenance.kernel_events = Some(why.clone());
+                }
+                cell.lines(&storm);
+            }
             Recording::Stages => cell.stages(&storm),
         }
     }
@@ -361,7 +367,7 @@ mod tests {
         let mut storms = Storms {
             args: &args,
             matrix: &matrix,
-            passes: vec![Recording::Stages],
+            passes: &Passes { host: vec![Recording::Stages], kernel: Vec::new() },
             clock,
             arena: &Arena::new(1).unwrap(),
             interrupt: &Interrupt::default(),

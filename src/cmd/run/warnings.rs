@@ -4,10 +4,12 @@
 //! once: the numbers stand in the cells.
 
 use crate::host::finding::Finding;
+use crate::host::trap::NoTrap;
 use crate::run::{Cell, KernelFile, Measured, Repeat, Warning};
 use crate::storm::kernel;
 use crate::workload::{self, Workload};
 use std::collections::BTreeMap;
+use std::io;
 
 /// Share of a storm in which all threads storm, below which its edges show.
 const OVERLAP_SHARE_MIN: f64 = 0.9;
@@ -31,6 +33,28 @@ pub(super) fn of_profile(profile: &str) -> Option<Warning> {
                locks; build with 'cargo build --release'"
             .to_owned(),
     })
+}
+
+/// Returns the warning that an empty exception has no price here.
+pub(super) fn of_trap(why: &NoTrap) -> Warning {
+    Warning {
+        code: "no_trap_cost".to_owned(),
+        cell: None,
+        text: format!("an empty exception cannot be measured here: {why}"),
+    }
+}
+
+/// Returns the warning for code that this launch could not have for itself.
+pub(super) fn of_code_pages(error: &io::Error) -> Warning {
+    Warning {
+        code: "code_in_page_cache".to_owned(),
+        cell: None,
+        text: format!(
+            "code runs where the page cache has it ({error}): that place stays from launch to \
+             launch and may make this copy of the program faster or slower than another; compare \
+             copies that were made anew"
+        ),
+    }
 }
 
 /// Returns the warnings about a cell. `oversubscribed`: its threads share CPUs.
@@ -68,6 +92,17 @@ pub(super) fn of_kernel(cell: &Cell, workload: &Workload) -> Vec<Warning> {
                 .to_owned(),
         )
     });
+    let events = counted.and_then(|kernel| kernel.events.as_ref());
+    let contradiction = events.filter(|events| !events.agree()).map(|_| {
+        (
+            "fault_count_mismatch",
+            "of one storm the kernel's events count other faults than getrusage does \
+             ('kernel.events' of the cell has both): something else than touches faulted, or one \
+             of the two is wrong"
+                .to_owned(),
+        )
+    });
+    let mismatch = mismatch.into_iter().chain(contradiction);
     let files = counted.into_iter().flat_map(|kernel| not_cached(&kernel.files, workload));
     let remarks = kernel::remarks(workload).into_iter().chain(files);
     let remarks = remarks.map(|text| ("not_honoured", text));
@@ -76,7 +111,7 @@ pub(super) fn of_kernel(cell: &Cell, workload: &Workload) -> Vec<Warning> {
         cell: Some(cell.id.clone()),
         text,
     };
-    mismatch.into_iter().chain(remarks).map(warning).collect()
+    mismatch.chain(remarks).map(warning).collect()
 }
 
 /// How far the cached share of a file may be from what was asked for.

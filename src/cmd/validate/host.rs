@@ -1,17 +1,16 @@
 //! This machine against the model of it.
 
 use std::fmt::Write;
-use std::io;
 
 use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 
 use super::failed;
 use crate::calibration::{machine, measure};
-use crate::cmd::console::color;
 use crate::cmd::error::CommandError;
 use crate::cmd::names;
 use crate::host::clock::Clock;
+use crate::host::code_pages;
 use crate::host::preflight::Facts;
 use crate::host::topology::Topology;
 use crate::machines::Machine;
@@ -39,12 +38,12 @@ pub(super) struct Compared {
 /// A base that is no machine, or not enough of one; threads and memory that cannot be had;
 /// a storm that fails.
 pub(super) fn compare(base: &str) -> Result<Compared, CommandError> {
-    let base = Machine::find(base).map_err(|wrong| {
-        eprint!("{}", wrong.render(color(&io::stderr())));
-        CommandError::usage(anyhow!("nothing was measured: '{base}' is no machine"))
-    })?;
+    let base = names::machine(base, "nothing was measured")?;
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
+    if let Err(error) = code_pages::make_private() {
+        eprintln!("faultstorm: code runs where the page cache has it: {error}");
+    }
     let workloads = names::workloads(&SEED.map(str::to_owned), None, Known::SHIPPED)?;
     let measured = measure(&topology, REPEATS)
         .map_err(|error| CommandError::machine(anyhow!(error).context("cannot measure")))?;

@@ -1,7 +1,9 @@
-//! `faultstorm validate`: the model against published figures, and against this machine.
+//! `faultstorm validate`: the model against published figures, against this machine, and
+//! against a run of another.
 
 mod host;
 mod published;
+mod with;
 
 use anyhow::anyhow;
 use serde_json::json;
@@ -14,13 +16,20 @@ use crate::exit::Exit;
 use crate::storm::StormError;
 
 /// Runs what was asked for and prints it: of published figures target, model, error and
-/// verdict; of this machine what was measured and what was predicted.
+/// verdict; of this machine, or of a run of another, what was measured and what was predicted.
 ///
 /// # Errors
 ///
-/// A base that is no machine, or not enough of one; a storm that fails; standard output
-/// that cannot be written.
+/// A base that is no machine, or not enough of one; a document that is no run, or whose
+/// machine is not known; a storm that fails; standard output that cannot be written.
 pub fn validate(args: &ValidateArgs) -> Result<Exit, CommandError> {
+    if let Some(path) = &args.with {
+        let compared = with::compare(path, args.machine.as_deref())?;
+        let text =
+            if args.json { format!("{:#}\n", compared.as_json()) } else { compared.as_text() };
+        print(text.as_bytes())?;
+        return Ok(Exit::Done);
+    }
     let published = (!args.host).then(Published::run).transpose().map_err(failed)?;
     if let Some(published) = published.as_ref().filter(|_| !args.json) {
         // The rest takes a while.

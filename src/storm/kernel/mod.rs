@@ -5,6 +5,7 @@
 //! and what it brought about is read from the kernel's own counters.
 
 mod counts;
+mod events;
 mod expected;
 mod fault_around;
 mod files;
@@ -41,7 +42,7 @@ use crate::machine::host::Recorded;
 use crate::workload::{Reset, Until};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Storms have the same addresses of the one space of this process, so they take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -67,6 +68,8 @@ pub struct KernelStorm {
     /// By how much the events of per-VMA locks grew in the whole system, by name; empty
     /// where the kernel does not count them.
     pub vma_lock_events: BTreeMap<String, u64>,
+    /// What its events say of the same storm, where they were recorded.
+    pub events: events::Recorded,
 }
 
 impl World for Kernel {
@@ -149,11 +152,16 @@ pub fn run(spec: &Spec) -> Result<Storm, StormError> {
             seed: spec.seed,
         },
     );
-    let events = kernel_locks::events(&Roots::default());
+    let vmstat = kernel_locks::events(&Roots::default());
     let groups = group_names(spec.workload);
-    let (warmup_ns, until) = (spec.warmup_ns, spec.until);
+    let (warmup_ns, until, recording) = (spec.warmup_ns, spec.until, spec.recording);
+    let counted = Arc::new(events::Sum::default());
+    let sum = counted.clone();
     let (results, shared) = threads::run(shared, move |shared: &Shared<Kernel>, number| {
-        on_thread(shared, number, &groups, warmup_ns, until)
+        let mut own = events::OfThread::open(recording);
+        let result = on_thread(shared, number, &groups, warmup_ns, until, &mut own)?;
+        sum.add(own.read());
+        Ok(result)
     })?;
     drop(shared);
     let mut storm = merge(results, None, Allowed { segv: spec.workload.may_segv() })?;
@@ -165,7 +173,8 @@ pub fn run(spec: &Spec) -> Result<Storm, StormError> {
         fault_around_bytes: around.told(),
         huge_pages: spec.workload.huge_pages,
         files,
-        vma_lock_events: kernel_locks::growth(&events, &kernel_locks::events(&Roots::default())),
+        vma_lock_events: kernel_locks::growth(&vmstat, &kernel_locks::events(&Roots::default())),
+        events: counted.get(),
     });
     Ok(storm)
 }
@@ -176,9 +185,10 @@ fn on_thread(
     groups: &[String],
     warmup_ns: u64,
     until: Until,
+    events: &mut events::OfThread,
 ) -> Result<ThreadResult, Failed> {
     let mut worker = Worker::new(shared, number);
-    let (window, meter) = threads::measure(&mut worker, warmup_ns, until, || {})?;
+    let (window, meter) = threads::measure(&mut worker, warmup_ns, until, || events.on())?;
     let Tally { counts, latency, .. } = worker.hands.tally;
     Ok(ThreadResult {
         thread: ThreadStorm {

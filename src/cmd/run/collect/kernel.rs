@@ -1,7 +1,20 @@
 //! What the running kernel tells.
 
-use crate::run::{KernelFaults, KernelFile};
+use crate::run::{KernelEvents, KernelFaults, KernelFile};
 use crate::storm::KernelStorm;
+
+/// What the events of a storm of their own say; `None` where there were none.
+pub(super) fn events(storm: &KernelStorm) -> Option<KernelEvents> {
+    let found = storm.events.as_ref()?.as_ref().ok()?;
+    let rusage_faults = storm.minor + storm.major;
+    let per_fault = |waits: u64| waits as f64 / rusage_faults as f64;
+    Some(KernelEvents {
+        minor_faults: found.minor,
+        major_faults: found.major,
+        rusage_faults,
+        rwsem_contentions_per_fault: found.rwsem_waits.filter(|_| rusage_faults > 0).map(per_fault),
+    })
+}
 
 /// Adds one more storm.
 pub(super) fn added(sum: Option<KernelFaults>, storm: &KernelStorm) -> KernelFaults {
@@ -18,6 +31,7 @@ pub(super) fn added(sum: Option<KernelFaults>, storm: &KernelStorm) -> KernelFau
         huge_pages: storm.huge_pages,
         files: files.collect(),
         vma_lock_events: None,
+        events: None,
     });
     sum.minor_faults += storm.minor;
     sum.major_faults += storm.major;

@@ -1,0 +1,108 @@
+//! What `faultstorm report` takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::Target;
+
+const EXAMPLES: &str = "\
+Examples:
+  faultstorm report results/run.json
+      writes report.html
+  faultstorm report host.json model.json -o both.html
+      two runs side by side, as worlds of one run are
+  faultstorm report run.json --format markdown -o -
+      tables for an issue or a wiki
+  faultstorm report *.json -o all.csv
+      a row for each cell and repeat of all runs
+  faultstorm report run.json -o run.hlog
+      all latencies, for HdrHistogram's own tools
+
+The page is one file, and asks nothing of any network. 'run --html PATH' writes the
+same page at the end of a run, and 'run --csv PATH' the same rows.";
+
+/// What `faultstorm report` takes.
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ReportArgs {
+    /// Documents of runs
+    #[arg(value_name = "RUN.json", required = true)]
+    pub runs: Vec<PathBuf>,
+
+    /// What is written [default: what the ending of --output says, else html]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<ReportFormat>,
+
+    /// Where it goes; '-' is standard output [default: report.html, or .md, .csv, .hlog]
+    #[arg(long, short, value_name = "PATH|-")]
+    pub output: Option<Target>,
+}
+
+/// The forms of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// One page with charts and tables, which opens offline
+    Html,
+    /// Tables, one row a cell
+    Markdown,
+    /// One row a cell and repeat, columns named as the document's keys
+    Csv,
+    /// Latencies, as a log of HdrHistogram: an interval for each cell and kind of fault
+    HdrLog,
+}
+
+impl ReportFormat {
+    const fn extension(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Markdown => "md",
+            Self::Csv => "csv",
+            Self::HdrLog => "hlog",
+        }
+    }
+}
+
+impl ReportArgs {
+    /// What is written: as asked, else as the output's name says.
+    pub fn format(&self) -> ReportFormat {
+        let ending = match &self.output {
+            Some(Target::File(path)) => path.extension(),
+            _ => None,
+        };
+        let named = |format: &&ReportFormat| ending.is_some_and(|is| is == format.extension());
+        let by_name = ReportFormat::value_variants().iter().find(named).copied();
+        self.format.or(by_name).unwrap_or(ReportFormat::Html)
+    }
+
+    /// Where it goes.
+    pub fn output(&self) -> Target {
+        let default = || Target::File(format!("report.{}", self.format().extension()).into());
+        self.output.clone().unwrap_or_else(default)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    #[test]
+    fn the_name_of_the_output_says_the_format_unless_it_is_asked_for() {
+        let of = |line: &str| {
+            let words = format!("faultstorm report run.json {line}");
+            let Command::Report(args) = Cli::parse_from(words.split_whitespace()).command else {
+                panic!("{words}")
+            };
+            (args.format(), args.output())
+        };
+        let file = |name: &str| Target::File(name.into());
+        assert_eq!(of(""), (ReportFormat::Html, file("report.html")));
+        assert_eq!(of("--format hdr-log"), (ReportFormat::HdrLog, file("report.hlog")));
+        assert_eq!(of("-o a.md"), (ReportFormat::Markdown, file("a.md")));
+        assert_eq!(of("-o a.txt"), (ReportFormat::Html, file("a.txt")));
+        assert_eq!(of("-o a.md --format csv"), (ReportFormat::Csv, file("a.md")));
+        assert_eq!(of("-o - --format markdown"), (ReportFormat::Markdown, Target::Stdout));
+    }
+}
