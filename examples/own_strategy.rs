@@ -47,10 +47,10 @@ const THE_SPACE: u64 = 0;
 const INHIBIT: u64 = 9;
 
 /// See the module.
-struct Bravo;
+pub struct Bravo;
 
 /// What it adds to a space. Each line stands alone, so that no two cores' slots share one.
-struct MmWords<M: Machine> {
+pub struct MmWords<M: Machine> {
     bias: M::Line,
     slots: Box<[M::Line]>,
 }
