@@ -39,7 +39,7 @@ impl Source {
 
 fn sources() -> Vec<Source> {
     let mut found = Vec::new();
-    for top in ["src", "tests", "benches"] {
+    for top in ["src", "tests", "benches", "examples"] {
         collect(&Path::new(ROOT).join(top), &mut found);
     }
     assert!(found.len() > 100, "the sources are here");
@@ -166,7 +166,7 @@ fn leaves_toml_to_its_readers(source: &Source) -> Vec<String> {
 }
 
 /// Modules of `strategy/` that hold no strategy.
-const COMMON: [&str; 3] = ["attached", "entry", "space"];
+const COMMON: [&str; 4] = ["attached", "entry", "known", "space"];
 
 /// Strategies by the module that holds each.
 fn strategy_modules() -> Vec<String> {

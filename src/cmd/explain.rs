@@ -16,6 +16,7 @@ use crate::machine::model::{Distance, Found, Step, Traced};
 use crate::machines::Machine;
 use crate::storm::plan::total_threads;
 use crate::storm::{ModelSpec, ModelStorm};
+use crate::strategy::Known;
 use crate::workload::Until;
 
 /// Faults of each core: enough that one of the wanted kind comes after the first hundred.
@@ -26,7 +27,7 @@ const FAULTS: u64 = 1000;
 /// # Errors
 ///
 /// Bad input; a fault of the wanted kind that never comes; a storm that fails.
-pub fn explain(args: &ExplainArgs) -> Result<Exit, CommandError> {
+pub fn explain(args: &ExplainArgs, known: Known) -> Result<Exit, CommandError> {
     let World::Model(machine) = &args.on else {
         return Err(CommandError::usage(anyhow!(
             "'{}' cannot be traced: 'model:NAME' can",
@@ -34,8 +35,8 @@ pub fn explain(args: &ExplainArgs) -> Result<Exit, CommandError> {
         )));
     };
     let machine = Machine::find(machine).map_err(|wrong| CommandError::usage(anyhow!(wrong)))?;
-    let strategies = names::strategies(std::slice::from_ref(&args.strategy))?;
-    let workloads = names::workloads(std::slice::from_ref(&args.workload), None)?;
+    let strategies = names::strategies(std::slice::from_ref(&args.strategy), known)?;
+    let workloads = names::workloads(std::slice::from_ref(&args.workload), None, known)?;
     let (entry, workload) = (strategies[0], &workloads[0]);
     if let Some(reason) = (entry.refuses)(workload) {
         return Err(CommandError::usage(anyhow!("{} does not run this: {reason}", entry.name)));
@@ -174,7 +175,8 @@ mod tests {
     #[test]
     fn a_fault_is_walked_through_in_80_columns() {
         let machine = Machine::find("xeon-skylake-8s").unwrap();
-        let workload = names::workloads(&["huge-anon".to_owned()], None).unwrap().remove(0);
+        let names = ["huge-anon".to_owned()];
+        let workload = names::workloads(&names, None, Known::SHIPPED).unwrap().remove(0);
         let spec = ModelSpec {
             workload: &workload,
             threads: 9,

@@ -6,27 +6,27 @@ use serde_json::{Value, json};
 use super::console::COLUMNS;
 use crate::cli::{ListArgs, Subject};
 use crate::machines::{self, Machine};
-use crate::strategy::STRATEGIES;
+use crate::strategy::Known;
 use crate::workload::{Limits, SEED, Workload, resolve, shipped};
 
 /// Returns the list as text that ends with a newline.
-pub fn list(args: &ListArgs) -> String {
+pub fn list(args: &ListArgs, known: Known) -> String {
     let wanted = |subject| args.subject.is_none_or(|asked| asked == subject);
     if args.json {
         let mut all = serde_json::Map::new();
         for (subject, name, list) in LISTS {
             if wanted(subject) {
-                all.insert(name.to_owned(), list.0());
+                all.insert(name.to_owned(), list.0(known));
             }
         }
         return format!("{:#}\n", Value::Object(all));
     }
     let sections = LISTS.into_iter().filter(|(subject, _, _)| wanted(*subject));
-    sections.map(|(_, _, list)| list.1()).collect::<Vec<_>>().join("\n")
+    sections.map(|(_, _, list)| list.1(known)).collect::<Vec<_>>().join("\n")
 }
 
 /// Each subject: its key in JSON, and its list as JSON and as text.
-type List = (Subject, &'static str, (fn() -> Value, fn() -> String));
+type List = (Subject, &'static str, (fn(Known) -> Value, fn(Known) -> String));
 
 const LISTS: [List; 3] = [
     (Subject::Strategies, "strategies", (strategies_json, strategies_text)),
@@ -34,7 +34,7 @@ const LISTS: [List; 3] = [
     (Subject::Machines, "machines", (machines_json, machines_text)),
 ];
 
-fn machines_json() -> Value {
+fn machines_json(_: Known) -> Value {
     let machines = machines().map(|machine| {
         let shape = machine.parameters.shape;
         json!({
@@ -49,7 +49,7 @@ fn machines_json() -> Value {
     machines.collect()
 }
 
-fn machines_text() -> String {
+fn machines_text(_: Known) -> String {
     let rows = machines().map(|machine| {
         let share = machine.estimated_share() * 100.0;
         let about = format!("{}; {share:.0} % of its numbers are estimates", machine.summary);
@@ -65,8 +65,8 @@ fn machines() -> impl Iterator<Item = Machine> {
     })
 }
 
-fn strategies_json() -> Value {
-    let strategies = STRATEGIES.iter().map(|entry| {
+fn strategies_json(known: Known) -> Value {
+    let strategies = known.iter().map(|entry| {
         let (strategy, variant) = entry.split();
         json!({
             "name": entry.name,
@@ -84,21 +84,21 @@ fn strategies_json() -> Value {
     strategies.collect()
 }
 
-fn workloads_json() -> Value {
-    let workloads = workloads().map(|(workload, seed)| {
+fn workloads_json(known: Known) -> Value {
+    let workloads = workloads(known).map(|(workload, seed)| {
         json!({ "name": workload.name, "summary": workload.summary, "seed": seed })
     });
     workloads.collect()
 }
 
-fn strategies_text() -> String {
-    let rows = STRATEGIES.iter().map(|entry| {
+fn strategies_text(known: Known) -> String {
+    let rows = known.iter().map(|entry| {
         let mark = if entry.is_variant() { " +" } else { "" };
         [format!("{}{mark}", entry.name), format!("{} ({})", entry.summary, entry.who)]
     });
     let about = columns("Strategies (+: only where named)", rows);
     let header = ["", "shared writes", "sleeps", "tables", "falls back", "writers pay"];
-    let traits = STRATEGIES.iter().map(|entry| {
+    let traits = known.iter().map(|entry| {
         let all = &entry.traits;
         let rest = [all.shared_writes, all.sleeps, all.allocates_tables, all.falls_back];
         [entry.name, rest[0], rest[1], rest[2], rest[3], all.writers_pay]
@@ -107,8 +107,8 @@ fn strategies_text() -> String {
     format!("{about}\n{}", columns(title, std::iter::once(header).chain(traits)))
 }
 
-fn workloads_text() -> String {
-    let rows = workloads().map(|(workload, seed)| {
+fn workloads_text(known: Known) -> String {
+    let rows = workloads(known).map(|(workload, seed)| {
         let mark = if seed { " *" } else { "" };
         [format!("{}{mark}", workload.name), workload.summary]
     });
@@ -116,8 +116,8 @@ fn workloads_text() -> String {
 }
 
 /// Every shipped workload, and whether it is a seed workload.
-fn workloads() -> impl Iterator<Item = (Workload, bool)> {
-    let strategies: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
+fn workloads(known: Known) -> impl Iterator<Item = (Workload, bool)> {
+    let strategies = known.names();
     // What can be listed does not depend on the machine.
     let limits = Limits { memory_bytes: u64::MAX };
     shipped().iter().map(move |(name, _)| {
@@ -145,18 +145,20 @@ mod tests {
 
     #[test]
     fn everything_is_listed_in_80_columns() {
-        let text = list(&ListArgs { subject: None, json: false });
-        for name in STRATEGIES.iter().map(|e| e.name).chain(shipped().iter().map(|(n, _)| *n)) {
+        let text = list(&ListArgs { subject: None, json: false }, Known::SHIPPED);
+        for name in Known::SHIPPED.names().into_iter().chain(shipped().iter().map(|(n, _)| *n)) {
             assert!(text.contains(name), "{name}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
-        let strategies = list(&ListArgs { subject: Some(Subject::Strategies), json: false });
+        let strategies = ListArgs { subject: Some(Subject::Strategies), json: false };
+        let strategies = list(&strategies, Known::SHIPPED);
         assert!(!strategies.contains("huge-anon") && strategies.contains("mmap-lock"));
     }
 
     #[test]
     fn scripts_get_names_and_what_runs_by_default() {
-        let text = list(&ListArgs { subject: Some(Subject::Workloads), json: true });
+        let workloads = ListArgs { subject: Some(Subject::Workloads), json: true };
+        let text = list(&workloads, Known::SHIPPED);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["strategies"], Value::Null);
         let seeds: Vec<&str> = (value["workloads"].as_array().unwrap().iter())
@@ -164,8 +166,8 @@ mod tests {
             .map(|workload| workload["name"].as_str().unwrap())
             .collect();
         assert_eq!(seeds, SEED);
-        let all: Value =
-            serde_json::from_str(&list(&ListArgs { subject: None, json: true })).unwrap();
+        let all = list(&ListArgs { subject: None, json: true }, Known::SHIPPED);
+        let all: Value = serde_json::from_str(&all).unwrap();
         let strategies = all["strategies"].as_array().unwrap();
         let variant = strategies.iter().find(|s| s["name"] == "speculative:refcount").unwrap();
         assert_eq!(variant["variant"], "refcount");

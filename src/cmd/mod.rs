@@ -14,5 +14,47 @@ pub mod report;
 pub mod run;
 pub mod validate;
 
+use std::process::ExitCode;
+
+use clap::Parser;
+
 pub use console::print;
 pub use error::CommandError;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+use crate::strategy::{Entry, Known};
+
+/// The whole command, from the arguments of the process to its exit code, with strategies of
+/// the caller's own beside those that are shipped.
+///
+/// # Panics
+/// Where two strategies have the same name.
+pub fn main(own: &'static [Entry]) -> ExitCode {
+    let exit = dispatch(Cli::parse(), Known::with(own));
+    let exit = exit.unwrap_or_else(|CommandError { exit, error }| {
+        eprintln!("faultstorm: {error:#}");
+        exit
+    });
+    exit.into()
+}
+
+fn dispatch(cli: Cli, known: Known) -> Result<Exit, CommandError> {
+    let mut text = Vec::new();
+    match cli.command {
+        Command::Run(args) => return run::run(&args, known),
+        Command::Check(args) => return check::check(&args, known),
+        Command::Compare(args) => return compare::compare(&args),
+        Command::List(args) => text = list::list(&args, known).into_bytes(),
+        Command::Calibrate(args) => return calibrate::calibrate(&args),
+        Command::Explain(args) => return explain::explain(&args, known),
+        Command::Report(args) => return report::report(&args),
+        Command::Validate(args) => return validate::validate(&args),
+        Command::Completions(args) => {
+            completions::completions(args.shell, &mut text).map_err(anyhow::Error::from)?;
+        }
+        Command::Man => man::man(&mut text).map_err(anyhow::Error::from)?,
+    }
+    print(&text)?;
+    Ok(Exit::Done)
+}

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use super::console::color;
 use super::error::CommandError;
 use crate::machines::Machine;
-use crate::strategy::{Entry, STRATEGIES};
+use crate::strategy::{Entry, Known};
 use crate::workload::{Diagnostics, Limits, Source, Workload, nearest, resolve};
 
 /// Finds and parses workloads by name or path. What is given twice counts once.
@@ -19,6 +19,7 @@ use crate::workload::{Diagnostics, Limits, Source, Workload, nearest, resolve};
 pub(super) fn workloads(
     names: &[String],
     memory_bytes: Option<u64>,
+    strategies: Known,
 ) -> Result<Vec<Workload>, CommandError> {
     let mut known: Vec<&str> = Vec::new();
     for name in names {
@@ -26,7 +27,8 @@ pub(super) fn workloads(
             known.push(name);
         }
     }
-    let workloads = parsed(known.iter().map(|name| resolve(name)).collect(), memory_bytes)?;
+    let sources = known.iter().map(|name| resolve(name)).collect();
+    let workloads = parsed(sources, memory_bytes, strategies)?;
     for (index, workload) in workloads.iter().enumerate() {
         if let Some(first) = workloads[..index].iter().position(|w| w.name == workload.name) {
             return Err(CommandError::usage(anyhow!(
@@ -40,7 +42,7 @@ pub(super) fn workloads(
     Ok(workloads)
 }
 
-/// Parses workloads on a machine with this much memory.
+/// Parses workloads on a machine with this much memory, where these strategies are known.
 ///
 /// # Errors
 ///
@@ -48,9 +50,10 @@ pub(super) fn workloads(
 pub(super) fn parsed(
     sources: Vec<Result<Source, Diagnostics>>,
     memory_bytes: Option<u64>,
+    strategies: Known,
 ) -> Result<Vec<Workload>, CommandError> {
     let limits = Limits { memory_bytes: memory_bytes.unwrap_or(u64::MAX) };
-    let strategies: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
+    let strategies = strategies.names();
     let mut workloads = Vec::new();
     let mut mistakes = 0;
     for source in sources {
@@ -87,29 +90,31 @@ pub(super) fn machine(name: &str, undone: &str) -> Result<Machine, CommandError>
 /// # Errors
 ///
 /// Every name that is not known.
-pub(super) fn strategies(names: &[String]) -> Result<Vec<&'static Entry>, CommandError> {
+pub(super) fn strategies(
+    names: &[String],
+    known: Known,
+) -> Result<Vec<&'static Entry>, CommandError> {
     if names.is_empty() {
-        return Ok(STRATEGIES.iter().filter(|entry| !entry.is_variant()).collect());
+        return Ok(known.iter().filter(|entry| !entry.is_variant()).collect());
     }
     let mut found: Vec<&'static Entry> = Vec::new();
     let mut unknown = Vec::new();
     for name in names {
-        match crate::strategy::find(name) {
+        match known.find(name) {
             Some(entry) if found.iter().any(|other| other.name == entry.name) => {}
             Some(entry) => found.push(entry),
-            None => unknown.push(not_known(name)),
+            None => unknown.push(not_known(name, known)),
         }
     }
     if unknown.is_empty() {
         return Ok(found);
     }
-    let known: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    unknown.push(format!("known are '{}'", known.join("', '")));
+    unknown.push(format!("known are '{}'", known.names().join("', '")));
     Err(CommandError::usage(anyhow!(unknown.join("\n"))))
 }
 
-fn not_known(name: &str) -> String {
-    match nearest(name, STRATEGIES.iter().map(|entry| entry.name)) {
+fn not_known(name: &str, known: Known) -> String {
+    match nearest(name, known.names()) {
         Some(near) => format!("there is no strategy '{name}': did you mean '{near}'?"),
         None => format!("there is no strategy '{name}'"),
     }
@@ -125,16 +130,18 @@ mod tests {
 
     #[test]
     fn all_strategies_are_those_without_variants() {
-        let all = strategies(&[]).unwrap();
+        let all = strategies(&[], Known::SHIPPED).unwrap();
         assert!(!all.is_empty() && all.iter().all(|entry| !entry.is_variant()));
-        let named = strategies(&names(&["speculative:refcount", "mmap-lock", "mmap-lock"]));
+        let twice = names(&["speculative:refcount", "mmap-lock", "mmap-lock"]);
+        let named = strategies(&twice, Known::SHIPPED);
         let named: Vec<&str> = named.unwrap().iter().map(|entry| entry.name).collect();
         assert_eq!(named, ["speculative:refcount", "mmap-lock"]);
     }
 
     #[test]
     fn every_unknown_strategy_is_named_with_a_near_one() {
-        let error = strategies(&names(&["mmaplock", "mmap-lock", "xyz"])).err().unwrap();
+        let some = names(&["mmaplock", "mmap-lock", "xyz"]);
+        let error = strategies(&some, Known::SHIPPED).err().unwrap();
         assert_eq!(error.exit, crate::exit::Exit::Usage);
         let text = error.to_string();
         assert!(text.starts_with("there is no strategy 'mmaplock': did you mean 'mmap-lock'?\n"));
@@ -143,14 +150,15 @@ mod tests {
 
     #[test]
     fn a_workload_given_twice_runs_once_and_two_of_a_name_are_refused() {
-        let twice = workloads(&names(&["huge-anon", "huge-anon"]), None).unwrap();
+        let twice = names(&["huge-anon", "huge-anon"]);
+        let twice = workloads(&twice, None, Known::SHIPPED).unwrap();
         assert_eq!(twice.len(), 1);
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("huge-anon.toml");
         let (_, text) = crate::workload::shipped()[0];
         std::fs::write(&path, text).unwrap();
         let both = [String::from("huge-anon"), path.display().to_string()];
-        let error = workloads(&both, None).unwrap_err();
+        let error = workloads(&both, None, Known::SHIPPED).unwrap_err();
         assert!(error.to_string().contains("are both named 'huge-anon'"), "{error}");
     }
 }

@@ -26,31 +26,23 @@ pub struct Entry {
     pub model: fn(&ModelSpec) -> Result<ModelStorm, StormError>,
 }
 
-/// A strategy in every world.
-pub(super) trait Everywhere:
-    OnHost + Strategy<Host<Counted>> + Strategy<Host<Audited>> + Strategy<Model>
+/// A strategy in every world: what implements [`Strategy<M>`] for every machine is one.
+pub trait Everywhere:
+    Strategy<Host<Bare>>
+    + Strategy<Host<Staged>>
+    + Strategy<Host<Counted>>
+    + Strategy<Host<Audited>>
+    + Strategy<Model>
 {
 }
-
-/// A strategy that can be timed.
-pub(super) trait OnHost: Strategy<Host<Bare>> + Strategy<Host<Staged>> {}
 
 impl<S> Everywhere for S where
-    S: OnHost + Strategy<Host<Counted>> + Strategy<Host<Audited>> + Strategy<Model>
+    S: Strategy<Host<Bare>>
+        + Strategy<Host<Staged>>
+        + Strategy<Host<Counted>>
+        + Strategy<Host<Audited>>
+        + Strategy<Model>
 {
-}
-impl<S> OnHost for S where S: Strategy<Host<Bare>> + Strategy<Host<Staged>> {}
-
-pub(super) const fn entry<S: Scheme + Everywhere>() -> Entry {
-    Entry {
-        name: S::NAME,
-        summary: S::SUMMARY,
-        who: S::WHO,
-        traits: S::TRAITS,
-        refuses: S::refuses,
-        run: on_host::<S>,
-        model: in_the_model::<S>,
-    }
 }
 
 /// Bytes of a VMA, with the words that the scheme adds.
@@ -73,6 +65,19 @@ fn in_the_model<S: Everywhere>(spec: &ModelSpec) -> Result<ModelStorm, StormErro
 }
 
 impl Entry {
+    /// The row of a scheme.
+    pub const fn of<S: Scheme + Everywhere>() -> Self {
+        Self {
+            name: S::NAME,
+            summary: S::SUMMARY,
+            who: S::WHO,
+            traits: S::TRAITS,
+            refuses: S::refuses,
+            run: on_host::<S>,
+            model: in_the_model::<S>,
+        }
+    }
+
     /// Whether it runs only when it is named.
     pub fn is_variant(&self) -> bool {
         self.name.contains(':')

@@ -2,11 +2,13 @@
 //!
 //! A new scheme is a new file and two lines here: its `mod`, and its row in
 //! [`STRATEGIES`]. Command line, help, tests, benches and reports follow from the
-//! table.
+//! table. A scheme that stands outside of the crate is an [`Entry`] too, and is given to
+//! [`cmd::main`](crate::cmd::main): `examples/own_strategy.rs` is one.
 
 mod attached;
 mod entry;
 mod hazard;
+mod known;
 mod mmap_lock;
 mod per_vma_lock;
 mod rcu_map_pages;
@@ -18,8 +20,9 @@ mod unlocked;
 mod vm_refcnt;
 mod vma_refcount;
 
-pub use self::entry::Entry;
+pub use self::entry::{Entry, Everywhere};
 pub use self::hazard::Hazard;
+pub use self::known::Known;
 pub use self::mmap_lock::MmapLock;
 pub use self::per_vma_lock::{Apart, Embedded, Linux6_4, PerVmaLock};
 pub use self::rcu_map_pages::RcuMapPages;
@@ -31,7 +34,6 @@ pub use self::vm_refcnt::VmRefcnt;
 pub use self::vma_refcount::VmaRefcount;
 
 use self::attached::{Attached, CountedWords};
-use self::entry::entry;
 
 use crate::machine::Machine;
 use crate::mm::fault::{Outcome, Request};
@@ -146,24 +148,24 @@ pub struct Traits {
 
 /// Every scheme, in the order in which results show them.
 pub static STRATEGIES: &[Entry] = &[
-    entry::<unlocked::Unlocked>(),
-    entry::<mmap_lock::MmapLock<Linux7_2>>(),
-    entry::<mmap_lock::MmapLock<Linux6_2>>(),
-    entry::<mmap_lock::MmapLock<Linux7_2, true>>(),
-    entry::<vma_refcount::VmaRefcount>(),
-    entry::<speculative::Speculative<0, true>>(),
-    entry::<speculative::Speculative<1, true>>(),
-    entry::<speculative::Speculative<0, false>>(),
-    entry::<speculative_vma::SpeculativeVma<false>>(),
-    entry::<speculative_vma::SpeculativeVma<true>>(),
-    entry::<hazard::Hazard>(),
-    entry::<srcu::SrcuFaults<false>>(),
-    entry::<srcu::SrcuFaults<true>>(),
-    entry::<rcu_map_pages::RcuMapPages>(),
-    entry::<per_vma_lock::PerVmaLock<per_vma_lock::Apart>>(),
-    entry::<per_vma_lock::PerVmaLock<per_vma_lock::Embedded>>(),
-    entry::<per_vma_lock::PerVmaLock<per_vma_lock::Linux6_4>>(),
-    entry::<vm_refcnt::VmRefcnt>(),
+    Entry::of::<unlocked::Unlocked>(),
+    Entry::of::<mmap_lock::MmapLock<Linux7_2>>(),
+    Entry::of::<mmap_lock::MmapLock<Linux6_2>>(),
+    Entry::of::<mmap_lock::MmapLock<Linux7_2, true>>(),
+    Entry::of::<vma_refcount::VmaRefcount>(),
+    Entry::of::<speculative::Speculative<0, true>>(),
+    Entry::of::<speculative::Speculative<1, true>>(),
+    Entry::of::<speculative::Speculative<0, false>>(),
+    Entry::of::<speculative_vma::SpeculativeVma<false>>(),
+    Entry::of::<speculative_vma::SpeculativeVma<true>>(),
+    Entry::of::<hazard::Hazard>(),
+    Entry::of::<srcu::SrcuFaults<false>>(),
+    Entry::of::<srcu::SrcuFaults<true>>(),
+    Entry::of::<rcu_map_pages::RcuMapPages>(),
+    Entry::of::<per_vma_lock::PerVmaLock<per_vma_lock::Apart>>(),
+    Entry::of::<per_vma_lock::PerVmaLock<per_vma_lock::Embedded>>(),
+    Entry::of::<per_vma_lock::PerVmaLock<per_vma_lock::Linux6_4>>(),
+    Entry::of::<vm_refcnt::VmRefcnt>(),
 ];
 
 /// The scheme of this name.

@@ -8,6 +8,10 @@ mod catalogue;
 mod fields;
 mod files;
 mod leaks;
+// The scheme alone: its `main` is for users.
+#[allow(dead_code)]
+#[path = "../../examples/own_strategy.rs"]
+mod own_strategy;
 mod play;
 mod reclaim;
 mod script;

@@ -1,5 +1,6 @@
-//! Every strategy of the table that may run beside writers.
+//! Every strategy of the table that may run beside writers, and the example of a user's own.
 
+use crate::own_strategy::Bravo;
 use crate::play::{Played, play};
 use crate::script::Script;
 use faultstorm::machine::Machine;
@@ -37,6 +38,7 @@ pub fn all<M: Machine<Line = ModelLine>>(script: &Script) -> Vec<Row> {
         one::<M, PerVmaLock<Embedded>>(script),
         one::<M, PerVmaLock<Linux6_4>>(script),
         one::<M, VmRefcnt>(script),
+        one::<M, Bravo>(script),
     ]
 }
 
@@ -74,5 +76,5 @@ fn no_strategy_is_left_out() {
     let script = Script::turns(vec![], crate::script::ANON, vec![&[]]);
     let played: Vec<_> = all::<Model>(&script).into_iter().map(|(name, _)| name).collect();
     let table = STRATEGIES.iter().map(|entry| entry.name).filter(|name| *name != "unlocked");
-    assert_eq!(played, table.collect::<Vec<_>>());
+    assert_eq!(played, table.chain(["bravo"]).collect::<Vec<_>>());
 }

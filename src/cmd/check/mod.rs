@@ -23,7 +23,7 @@ use crate::machine::host::Tally;
 use crate::mm::frames::Arena;
 use crate::storm::plan::{needs, total_threads};
 use crate::storm::{Recording, Spec, Storm, StormError};
-use crate::strategy::{Entry, STRATEGIES};
+use crate::strategy::{Entry, Known};
 use crate::workload::{Source, Until, Workload, resolve, shipped};
 
 /// Touches of each thread: 32 page tables' worth, so that what happens once per table,
@@ -39,14 +39,14 @@ const SEED: u64 = 1;
 /// # Errors
 ///
 /// A file with mistakes (all of all files at once), or more than the machine has.
-pub fn check(args: &CheckArgs) -> Result<Exit, CommandError> {
+pub fn check(args: &CheckArgs, known: Known) -> Result<Exit, CommandError> {
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
     let sources = match args.files.as_slice() {
         [] => shipped().iter().map(|(name, _)| resolve(name)).collect(),
         files => files.iter().map(|path| Source::read(path)).collect(),
     };
-    let workloads = names::parsed(sources, facts.memory.usable_bytes(&facts.limits))?;
+    let workloads = names::parsed(sources, facts.memory.usable_bytes(&facts.limits), known)?;
     let largest = |workload: &Workload| {
         let needed = |&threads: &usize| needs(workload, threads, until(workload)).frames;
         thread_counts(workload).iter().map(needed).max()
@@ -54,7 +54,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit, CommandError> {
     let frames = workloads.iter().filter_map(largest).max().unwrap_or(0);
     let arena = Arena::new(frames)
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
-    let tiny = Tiny { topology, clock: Clock::new(), arena };
+    let tiny = Tiny { topology, clock: Clock::new(), arena, known };
     let mut all_hold = true;
     for workload in &workloads {
         let (text, holds) = tiny.check(workload)?;
@@ -69,6 +69,7 @@ struct Tiny {
     topology: Topology,
     clock: Clock,
     arena: Arc<Arena>,
+    known: Known,
 }
 
 impl Tiny {
@@ -79,7 +80,7 @@ impl Tiny {
         let mut audit = Audit::default();
         let mut wrong = String::new();
         for threads in thread_counts(workload) {
-            for entry in STRATEGIES.iter().filter(|entry| (entry.refuses)(workload).is_none()) {
+            for entry in self.known.iter().filter(|entry| (entry.refuses)(workload).is_none()) {
                 let expected: Vec<_> = (workload.expect.iter())
                     .filter(|expect| concerns(expect, entry.name, threads))
                     .collect();

@@ -38,6 +38,7 @@ use crate::mm::frames::Arena;
 use crate::report;
 use crate::run::{Provenance, Run};
 use crate::storm::Recording;
+use crate::strategy::Known;
 use crate::workload::{SEED, Workload, resolved, shipped};
 
 /// Runs the storms that were asked for, prints the tables and writes the document.
@@ -46,7 +47,7 @@ use crate::workload::{SEED, Workload, resolved, shipped};
 ///
 /// Before the first storm: bad input, or more than the machine has. What happens later
 /// is in the document and in the exit code.
-pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
+pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     // First, since its thread inherits the affinity of this one.
     let interrupt = Interrupt::install().context("cannot take over Ctrl-C")?;
     let started = Timestamp::now();
@@ -54,8 +55,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
     let facts = Facts::here();
     let (hosted, machines) = (is_here(args), machines(args)?);
     has_its_world(args, hosted, &machines)?;
-    let strategies = names::strategies(&args.strategy)?;
-    let workloads = workloads(args, &facts)?;
+    let strategies = names::strategies(&args.strategy, known)?;
+    let workloads = workloads(args, &facts, known)?;
     variations::check(&workloads, args)?;
     let names: Vec<String> = workloads.iter().map(|workload| workload.name.clone()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -105,6 +106,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
         run,
     };
     let ending = all(&mut storms, hosted, &points)?;
+    storms.progress.clear();
     storms.run.fit_scaling();
     storms.run.find_break_even();
     let exit = publish(&storms, &ending);
@@ -184,7 +186,7 @@ fn machines(args: &RunArgs) -> Result<Vec<Machine>, CommandError> {
 }
 
 /// Those that are named; else the seed workloads, and in the model all that are shipped.
-fn workloads(args: &RunArgs, facts: &Facts) -> Result<Vec<Workload>, CommandError> {
+fn workloads(args: &RunArgs, facts: &Facts, known: Known) -> Result<Vec<Workload>, CommandError> {
     let hosted = is_here(args);
     let chosen: Vec<String> = match args.workloads.as_slice() {
         [] if hosted => SEED.map(str::to_owned).into(),
@@ -192,7 +194,7 @@ fn workloads(args: &RunArgs, facts: &Facts) -> Result<Vec<Workload>, CommandErro
         given => given.to_vec(),
     };
     let memory = facts.memory.usable_bytes(&facts.limits).filter(|_| hosted);
-    names::workloads(&chosen, memory)
+    names::workloads(&chosen, memory, known)
 }
 
 /// What is recorded in storms of its own. Of the kernel its events, where they may be counted;

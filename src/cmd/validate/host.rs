@@ -14,6 +14,7 @@ use crate::host::code_pages;
 use crate::host::preflight::Facts;
 use crate::host::topology::Topology;
 use crate::machines::Machine;
+use crate::strategy::Known;
 use crate::validation::{HostSide, Order, Prediction, orders, predictions};
 use crate::workload::SEED;
 
@@ -43,7 +44,7 @@ pub(super) fn compare(base: &str) -> Result<Compared, CommandError> {
     if let Err(error) = code_pages::make_private() {
         eprintln!("faultstorm: code runs where the page cache has it: {error}");
     }
-    let workloads = names::workloads(&SEED.map(str::to_owned), None)?;
+    let workloads = names::workloads(&SEED.map(str::to_owned), None, Known::SHIPPED)?;
     let measured = measure(&topology, REPEATS)
         .map_err(|error| CommandError::machine(anyhow!(error).context("cannot measure")))?;
     let cpu = facts.cpu_model.as_deref().unwrap_or("unknown CPU");

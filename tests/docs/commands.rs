@@ -1,0 +1,230 @@
+//! Every command of the documentation runs.
+//!
+//! Each page has a directory of its own, in which its commands run one after the other, as a
+//! reader would type them, with the program as built for tests. First each is parsed as it is
+//! written. Then it runs, with its lengths made small: `run` a few faults on one or two
+//! threads, once; files that a page has written, as "toml NAME", with mappings of one megabyte.
+//! `check` of a file that is right becomes such a run of it: its storms under every strategy
+//! take minutes, unoptimised.
+//! What is expected of it is exit code 0, or what a comment behind it says: `# exits 3`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command as Process;
+
+use clap::Parser;
+use faultstorm::cli::Cli;
+use faultstorm::numbers::NumberList;
+use faultstorm::run::to_json;
+
+use crate::common;
+use crate::page::{Page, ROOT, pages};
+
+/// What is no command of this program, and is taken as it is.
+const ELSEWHERE: [&str; 9] = [
+    "cargo test",
+    "cargo install --path .",
+    "cargo new mine --name mine",
+    "cargo add faultstorm --path ../faultstorm",
+    "git switch main",
+    "git switch my-branch",
+    "scripts/pack",
+    "tar -xzf faultstorm-measure.tar.gz",
+    "faultstorm-measure/measure",
+];
+/// What is parsed and not run: it would take a minute or more, unoptimised.
+const PARSED_ONLY: [&str; 4] = ["calibrate", "check", "validate", "validate --with their.json"];
+/// Pages that show what can be done with documents, and do not make all of them.
+const TAKES_DOCUMENTS: [&str; 2] = ["README.md", "docs/how-to/another-machine.md"];
+/// What a run is told instead of how long it is.
+const SHORT: [&str; 6] = ["--faults", "40", "--repeats", "1", "--warmup", "0s"];
+/// The most threads of a storm.
+const THREADS_MAX: usize = 2;
+
+/// A command of a page.
+struct Command {
+    /// Page and line.
+    at: String,
+    words: Vec<String>,
+    exits: i32,
+}
+
+impl Command {
+    /// The commands in the shell blocks of a page.
+    fn all(page: &Page) -> Vec<Command> {
+        let shell = page.fences().into_iter().filter(|fence| fence.info == "sh");
+        let block = |fence: crate::page::Fence<'_>| {
+            let mut found: Vec<Command> = Vec::new();
+            let mut continued = false;
+            for (index, line) in fence.text.iter().enumerate() {
+                let at = format!("{}:{}", page.path, fence.line + index);
+                let (code, comment) = line.split_once('#').unwrap_or((line, ""));
+                let plain = !code.contains(['\'', '"', '|', '>', '<', '$', ';', '&', '*']);
+                assert!(plain, "{at}: words that need no shell: {code}");
+                let (code, goes_on) = match code.trim_end().strip_suffix('\\') {
+                    Some(code) => (code, true),
+                    None => (code, false),
+                };
+                let words = code.split_whitespace().map(str::to_owned);
+                match found.last_mut().filter(|_| continued) {
+                    Some(command) => command.words.extend(words),
+                    None => found.push(Command { at, words: words.collect(), exits: 0 }),
+                }
+                continued = goes_on;
+                if let Some(code) = comment.trim().strip_prefix("exits ") {
+                    let last = found.last_mut().expect("a comment stands behind a command");
+                    last.exits = code.parse().expect("exits with a number");
+                }
+            }
+            found.into_iter().filter(|command| !command.words.is_empty())
+        };
+        shell.flat_map(block).collect()
+    }
+
+    /// The program that it starts, and the arguments; `None` for one of [`ELSEWHERE`].
+    fn program(&self) -> Option<(PathBuf, Vec<String>)> {
+        let faultstorm = PathBuf::from(env!("CARGO_BIN_EXE_faultstorm"));
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        let (program, args) = match words.as_slice() {
+            ["faultstorm", args @ ..] => (faultstorm, args),
+            ["cargo", "run", "--release", "--", args @ ..] => (faultstorm, args),
+            ["cargo", "run", "--release", "--example", name, "--", args @ ..] => {
+                (example(name), args)
+            }
+            ["cp", args @ ..] => (PathBuf::from("cp"), args),
+            _ => {
+                let command = words.join(" ");
+                assert!(ELSEWHERE.contains(&command.as_str()), "{}: {command}", self.at);
+                return None;
+            }
+        };
+        Some((program, args.iter().map(|word| (*word).to_owned()).collect()))
+    }
+
+    fn run(&self, directory: &Path) {
+        let Some((program, mut args)) = self.program() else { return };
+        if program != Path::new("cp") {
+            let line = [&["faultstorm".to_owned()], args.as_slice()].concat();
+            let parsed = Cli::try_parse_from(line);
+            parsed.unwrap_or_else(|error| panic!("{}: {error}", self.at));
+            if PARSED_ONLY.contains(&args.join(" ").as_str()) {
+                return;
+            }
+            if TAKES_DOCUMENTS.iter().any(|page| self.at.starts_with(page)) {
+                give_documents(directory, &args);
+            }
+            args = shortened(args, self.exits);
+        }
+        let output = Process::new(program).args(&args).current_dir(directory).output();
+        let output = output.expect("it can be started");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(self.exits), "{}: {args:?}\n{said}", self.at);
+    }
+}
+
+/// An example, which `cargo test` builds before it runs any test.
+pub fn example(name: &str) -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_faultstorm"));
+    let path = program.with_file_name("examples").join(name);
+    let how = "`cargo test` builds it, and so does `cargo build --example`";
+    assert!(path.exists(), "{path:?} is not there: {how}");
+    path
+}
+
+/// The same command, but a run of it takes a moment.
+fn shortened(mut args: Vec<String>, exits: i32) -> Vec<String> {
+    match args[0].as_str() {
+        "run" => {}
+        "check" if exits == 0 => args[0] = "run".to_owned(),
+        _ => return args,
+    }
+    let mut short: Vec<String> = Vec::new();
+    let mut threads = "1,2".to_owned();
+    let mut words = args.into_iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--time" | "--warmup" | "--faults" | "--repeats" => drop(words.next()),
+            "--threads" => threads = few(&words.next().expect("it was parsed")),
+            _ => short.push(word),
+        }
+    }
+    let has = |flag: &str| short.iter().any(|word| word == flag);
+    let defaults = [("--strategy", "mmap-lock,speculative"), ("--body", "none")];
+    let missing: Vec<_> = defaults.into_iter().filter(|(flag, _)| !has(flag)).collect();
+    short.extend(missing.into_iter().flat_map(|(flag, value)| [flag, value]).map(str::to_owned));
+    short.extend(["--threads".to_owned(), threads]);
+    short.extend(SHORT.map(str::to_owned));
+    short
+}
+
+/// The numbers of a list, none above [`THREADS_MAX`].
+fn few(list: &str) -> String {
+    let list: NumberList = list.parse().expect("it was parsed");
+    let mut few: Vec<usize> = list.as_slice().iter().map(|n| (*n).min(THREADS_MAX)).collect();
+    few.dedup();
+    few.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// Makes the documents that a command takes, where they are not there yet: of two revisions.
+fn give_documents(directory: &Path, args: &[String]) {
+    let takes = ["compare", "report"].contains(&args[0].as_str());
+    for name in args.iter().filter(|arg| takes && arg.ends_with(".json")) {
+        let path = directory.join(name);
+        if !path.exists() {
+            let is_base = ["before", "main", "old"].iter().any(|base| name.starts_with(base));
+            let mut run = common::run();
+            run.provenance.git_revision = Some(if is_base { "base" } else { "new" }.to_owned());
+            std::fs::write(path, to_json(&run).unwrap()).unwrap();
+        }
+    }
+}
+
+/// A workload with every size that is some megabytes made one.
+fn small(lines: &[&str]) -> String {
+    let one = |line: &&str| match line.starts_with("size = ") && line.ends_with("MiB\"") {
+        true => "size = \"1MiB\"\n".to_owned(),
+        false => format!("{line}\n"),
+    };
+    lines.iter().map(one).collect()
+}
+
+/// Runs the commands of a page; returns how many there were.
+fn run_page(page: &Page) -> usize {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["machines", "workloads"] {
+        std::os::unix::fs::symlink(Path::new(ROOT).join(name), directory.path().join(name))
+            .unwrap();
+    }
+    for fence in page.fences() {
+        if let Some((_, name)) = fence.info.split_once(' ') {
+            std::fs::write(directory.path().join(name), small(&fence.text)).unwrap();
+        }
+    }
+    let commands = Command::all(page);
+    commands.iter().for_each(|command| command.run(directory.path()));
+    commands.len()
+}
+
+#[test]
+fn every_command_of_the_readme_runs() {
+    assert!(run_page(&Page::read("README.md")) > 10);
+}
+
+#[test]
+fn every_command_of_the_other_pages_runs() {
+    let others = pages().into_iter().filter(|page| page.path != "README.md");
+    let found: usize = others.map(|page| run_page(&page)).sum();
+    assert!(found > 20, "{found}");
+}
+
+#[test]
+fn commands_are_read_as_a_shell_reads_them() {
+    let text = "```sh\nfaultstorm run a \\\n  --threads 1..=8x2  # more\nfaultstorm b  # exits 3\n\
+                # nothing\ncp c d\n```\n```text\nno command\n```\n";
+    let page = Page { path: "p.md".to_owned(), text: text.to_owned() };
+    let found = Command::all(&page);
+    let told: Vec<_> = found.iter().map(|c| (c.at.as_str(), c.words.len(), c.exits)).collect();
+    assert_eq!(told, [("p.md:2", 5, 0), ("p.md:4", 2, 3), ("p.md:6", 3, 0)]);
+    let short = shortened(found[0].words[1..].to_vec(), 0).join(" ");
+    let rest = "--strategy mmap-lock,speculative --body none --threads 1,2";
+    assert_eq!(short, format!("run a {rest} {}", SHORT.join(" ")));
+}

@@ -1,0 +1,112 @@
+//! Pages of the documentation, and what is fenced in them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A page by its path from the root.
+pub struct Page {
+    pub path: String,
+    pub text: String,
+}
+
+/// A block between fences.
+pub struct Fence<'a> {
+    /// What stands behind the opening fence: a language, then the name of a file.
+    pub info: &'a str,
+    /// The number of the first line inside.
+    pub line: usize,
+    pub text: Vec<&'a str>,
+}
+
+impl Page {
+    pub fn read(path: &str) -> Page {
+        let text = fs::read_to_string(Path::new(ROOT).join(path));
+        Page { path: path.to_owned(), text: text.unwrap_or_else(|error| panic!("{path}: {error}")) }
+    }
+
+    pub fn fences(&self) -> Vec<Fence<'_>> {
+        let mut fences: Vec<Fence<'_>> = Vec::new();
+        let mut open = false;
+        for (index, line) in self.text.lines().enumerate() {
+            match line.strip_prefix("```") {
+                Some(info) if !open => {
+                    fences.push(Fence { info, line: index + 2, text: Vec::new() });
+                    open = true;
+                }
+                Some(_) => open = false,
+                None if open => fences.last_mut().expect("it is open").text.push(line),
+                None => {}
+            }
+        }
+        assert!(!open, "{}: a fence is not closed", self.path);
+        fences
+    }
+
+    /// Where its links to other files lead, from the root.
+    fn links(&self) -> Vec<PathBuf> {
+        let prose = self.text.split("```").step_by(2);
+        let targets = prose.flat_map(|text| text.split("](").skip(1));
+        let targets = targets.filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+        let local = targets.filter(|target| !target.contains("://") && !target.starts_with('#'));
+        let directory = Path::new(&self.path).parent().expect("a page is in a directory");
+        let file = |target: &str| target.split('#').next().expect("a split has a part").to_owned();
+        local.map(|target| directory.join(file(target))).collect()
+    }
+}
+
+/// All pages that people read, from the README on.
+pub fn pages() -> Vec<Page> {
+    let mut paths: Vec<String> = ["README.md", "METHODOLOGY.md", "ARCHITECTURE.md"]
+        .into_iter()
+        .chain(["CONTRIBUTING.md", "workloads/README.md", "machines/README.md"])
+        .map(str::to_owned)
+        .collect();
+    for directory in ["docs", "docs/how-to", "docs/reference"] {
+        paths.extend(files(directory).into_iter().map(|name| format!("{directory}/{name}")));
+    }
+    paths.iter().map(|path| Page::read(path)).collect()
+}
+
+/// Names of the files in a directory, sorted.
+pub fn files(directory: &str) -> Vec<String> {
+    let entries = fs::read_dir(Path::new(ROOT).join(directory)).expect("the directory is there");
+    let entries = entries.map(|entry| entry.expect("an entry can be read"));
+    let files = entries.filter(|entry| entry.path().is_file());
+    let mut names: Vec<String> =
+        files.map(|file| file.file_name().into_string().expect("names are plain")).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut broken = Vec::new();
+    for page in pages() {
+        let missing = page.links().into_iter().filter(|link| !Path::new(ROOT).join(link).exists());
+        broken.extend(missing.map(|link| format!("{}: {}", page.path, link.display())));
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn every_page_is_on_the_map() {
+    let linked: Vec<PathBuf> = Page::read("docs/README.md").links();
+    for page in pages().iter().filter(|page| page.path.starts_with("docs/")) {
+        let is_there = linked.contains(&PathBuf::from(&page.path));
+        assert!(is_there || page.path == "docs/README.md", "docs/README.md links no {}", page.path);
+    }
+}
+
+#[test]
+fn a_page_is_taken_apart() {
+    let text =
+        "a [b](c.md#d) [e](#f)\n```sh\n[g](h)\n```\n[i](https://j)\n```toml k.toml\nl\n```\n";
+    let page = Page { path: "m/n.md".to_owned(), text: text.to_owned() };
+    assert_eq!(page.links(), [PathBuf::from("m/c.md")]);
+    let fences = page.fences();
+    let found: Vec<_> = fences.iter().map(|fence| (fence.info, fence.line)).collect();
+    assert_eq!(found, [("sh", 3), ("toml k.toml", 7)]);
+    assert_eq!(fences[1].text, ["l"]);
+}

@@ -1,0 +1,233 @@
+//! `docs/reference/`: pages that are generated from the code.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use clap::CommandFactory;
+use faultstorm::cli::Cli;
+use faultstorm::mm::fault::{Fallback, Kind};
+use faultstorm::mm::stage;
+use faultstorm::strategy::{Entry, STRATEGIES};
+use faultstorm::workload::{self, Limits};
+use faultstorm::{compare, machines, run};
+
+use crate::page::{ROOT, files};
+use crate::schema;
+
+const HEADER: &str =
+    "<!-- Generated from the code: UPDATE_REFERENCE=1 cargo test --test docs -->\n\n";
+/// Columns of help.
+const COLUMNS: usize = 80;
+
+type Generate = fn() -> String;
+
+/// Every page, by its name.
+const PAGES: [(&str, Generate); 8] = [
+    ("commands.md", commands),
+    ("compare-document.md", compare_document),
+    ("machines.md", shipped_machines),
+    ("run-document.md", run_document),
+    ("strategies.md", strategies),
+    ("words.md", words),
+    ("workload-keys.md", workload_keys),
+    ("workloads.md", shipped_workloads),
+];
+
+#[test]
+fn the_reference_is_fresh() {
+    let directory = Path::new(ROOT).join("docs/reference");
+    for (name, generate) in PAGES {
+        let (path, text) = (directory.join(name), format!("{HEADER}{}", generate()));
+        if std::env::var_os("UPDATE_REFERENCE").is_some() {
+            fs::write(&path, &text).unwrap();
+        }
+        let fresh = fs::read_to_string(&path).unwrap_or_default() == text;
+        let how = "run `UPDATE_REFERENCE=1 cargo test --test docs` and commit the result";
+        assert!(fresh, "docs/reference/{name} is not what the code says: {how}");
+    }
+    assert_eq!(files("docs/reference"), PAGES.map(|(name, _)| name));
+}
+
+fn commands() -> String {
+    let mut cli = Cli::command().term_width(COLUMNS);
+    cli.build();
+    let mut text = "# Commands\n\nWhat `faultstorm help COMMAND` prints.\n".to_owned();
+    let mut add = |title: &str, help: String| {
+        let help = help.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>();
+        let _ = write!(text, "\n## {title}\n\n```text\n{help}```\n");
+    };
+    add("faultstorm", cli.render_long_help().to_string());
+    for command in cli.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+        let title = format!("faultstorm {}", command.get_name());
+        add(&title, command.render_long_help().to_string());
+    }
+    text
+}
+
+fn workload_keys() -> String {
+    let tables = schema::markdown(&workload::schema(), "Top level");
+    format!(
+        "# Keys of a workload file\n\nFrom \
+         [workload.schema.json](../../schemas/workload.schema.json). \
+         [workloads/README.md](../../workloads/README.md) has the rules between keys, and a \
+         worked example.\n{tables}"
+    )
+}
+
+fn run_document() -> String {
+    let tables = schema::markdown(&serde_json::from_str(&run::schema()).unwrap(), "Document");
+    format!(
+        "# The document of a run\n\nFrom [run.schema.json](../../schemas/run.schema.json). What \
+         was not measured is null. Within `faultstorm.run/1` keys are only added: readers skip \
+         those that they do not know.\n{tables}"
+    )
+}
+
+fn compare_document() -> String {
+    let tables = schema::markdown(&serde_json::from_str(&compare::schema()).unwrap(), "Document");
+    format!(
+        "# The document of a comparison\n\nWhat `faultstorm compare --format json` prints, from \
+         [compare.schema.json](../../schemas/compare.schema.json).\n{tables}"
+    )
+}
+
+fn strategies() -> String {
+    let mut text = "# Strategies\n\nWhat a fault, a writer and a collision do under each; a \
+                    variant runs only where it is named. The tables of the \
+                    [README](../../README.md#what-it-runs) show what each costs.\n"
+        .to_owned();
+    for entry in STRATEGIES.iter().filter(|entry| !entry.is_variant()) {
+        let module = format!("src/strategy/{}.rs", entry.name.replace('-', "_"));
+        let _ = write!(text, "\n## {}\n\n", entry.name);
+        let same = |other: &&Entry| other.split().0 == entry.name;
+        for form in STRATEGIES.iter().filter(same) {
+            let _ = writeln!(text, "- `{}`: {} ({})", form.name, form.summary, form.who);
+        }
+        let source = fs::read_to_string(Path::new(ROOT).join(&module)).unwrap();
+        let about = source.lines().map_while(|line| line.strip_prefix("//!"));
+        let about: String =
+            about.map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect();
+        let _ = write!(text, "\n{about}\n([{module}](../../{module}))\n");
+    }
+    text
+}
+
+fn shipped_workloads() -> String {
+    let known: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
+    let limits = Limits { memory_bytes: u64::MAX };
+    let mut text = "# Workloads\n\nThose that are part of the program, by name. The four seed \
+                    workloads run where none is named.\n"
+        .to_owned();
+    for (name, _) in workload::shipped() {
+        let shipped = workload::resolve(name).unwrap().parse(&known, &limits).unwrap();
+        let seed = if workload::SEED.contains(name) { " (seed)" } else { "" };
+        let about = shipped.analysis.unwrap_or_default();
+        let file = format!("[{name}.toml](../../workloads/{name}.toml)");
+        let _ = write!(
+            text,
+            "\n## {name}{seed}\n\n**{}.** {}\n\n{file}\n",
+            shipped.summary,
+            about.trim()
+        );
+    }
+    text
+}
+
+fn shipped_machines() -> String {
+    let mut text = "# Machines of the model\n\nThose that are part of the program: `--on \
+                    model:NAME`. Each file says where each of its numbers is from; \
+                    [machines/README.md](../../machines/README.md) is the format.\n\n\
+                    | machine | what it is | sockets | cores | hardware threads | estimates |\n\
+                    |---|---|---|---|---|---|\n"
+        .to_owned();
+    for (name, _) in machines::shipped() {
+        let machine = machines::Machine::find(name).unwrap();
+        let shape = machine.parameters.shape;
+        let _ = writeln!(
+            text,
+            "| [`{name}`](../../machines/{name}.toml) | {} | {} | {} | {} | {:.0} % |",
+            machine.summary,
+            shape.sockets,
+            shape.agents(),
+            shape.hardware_threads(),
+            machine.estimated_share() * 100.0
+        );
+    }
+    text
+}
+
+/// Words of results, with what the code says of each.
+fn words() -> String {
+    let outcome = Source::read("src/mm/fault/outcome.rs");
+    let stages = Source::read("src/mm/stage.rs");
+    let mut text = "# Words\n\nThe words of documents and tables, with what they mean. What is \
+                    measured by which is in [METHODOLOGY.md](../../METHODOLOGY.md).\n"
+        .to_owned();
+    let kinds = Kind::ALL.map(|kind| (kind.name(), outcome.said_of(&format!("{kind:?}"))));
+    text += &table("Kinds of faults", "kind", "`by_kind`, `latency_ns`", &kinds);
+    let reasons = Fallback::ALL.map(|why| (why.name(), outcome.said_of(&format!("{why:?}"))));
+    let about = "`fallbacks`. Why an attempt gave up and the fault was done again, under \
+                 mmap_lock but for `VMA_LOCK_MISS`. The names are those of the statistics of \
+                 Lespinasse's series (`SPF_ABORT_*`) and of `/proc/vmstat` (`VMA_LOCK_*`)";
+    text += &table("Reasons to fall back", "reason", about, &reasons);
+    let ends = ["mapped", "raced", "sigbus", "segv", "oom"];
+    let ends = ends.map(|name| (name, outcome.said_of(&capital(name))));
+    text += &table("Ends of a fault", "end", "`counts`", &ends);
+    let stages = stage::NAMES.map(|name| (name, stages.said_of(&name.to_uppercase())));
+    text += &table("Stages", "stage", "`stages_ns`, with `--stages`", &stages);
+    let exits = Source::read("src/exit.rs");
+    let names = ["Done", "Internal", "Usage", "Found", "Storm", "Interrupted", "Machine"];
+    let numbers: Vec<String> = (0..names.len()).map(|code| code.to_string()).collect();
+    let codes: Vec<(&str, String)> = (numbers.iter().zip(names))
+        .map(|(code, name)| (code.as_str(), exits.said_of(&format!("{name} = {code}"))))
+        .collect();
+    text + &table("Exit codes", "code", "How the command ends", &codes)
+}
+
+fn capital(name: &str) -> String {
+    name[..1].to_uppercase() + &name[1..]
+}
+
+fn table(title: &str, column: &str, about: &str, rows: &[(&str, String)]) -> String {
+    let rows = rows.iter().map(|(name, said)| format!("| `{name}` | {said} |\n"));
+    let rows: String = rows.collect();
+    format!("\n## {title}\n\n{about}.\n\n| {column} | what |\n|---|---|\n{rows}")
+}
+
+/// A file of the code, for what it says of its items.
+struct Source(String);
+
+impl Source {
+    fn read(path: &str) -> Source {
+        Source(fs::read_to_string(Path::new(ROOT).join(path)).unwrap())
+    }
+
+    /// The documentation of the first item that is declared so: a variant, or a constant.
+    fn said_of(&self, name: &str) -> String {
+        let mut said: Vec<&str> = Vec::new();
+        for line in self.0.lines().map(str::trim) {
+            if let Some(doc) = line.strip_prefix("/// ") {
+                said.push(doc);
+                continue;
+            }
+            let item = line.trim_start_matches("pub const ");
+            let is_it =
+                item.strip_prefix(name).is_some_and(|rest| rest.starts_with([',', '(', ':']));
+            if is_it && !said.is_empty() {
+                return said.join(" ");
+            }
+            said.clear();
+        }
+        panic!("nothing is said of {name}")
+    }
+}
+
+#[test]
+fn documentation_is_found_by_what_it_is_of() {
+    let text = "/// One.\n/// More.\nA(u16),\n    /// Two.\n    AB,\npub const C: u8 = 1;\n\
+                /// Three.\n#[repr(u8)]\n/// Four.\npub const C: u8 = 1;\n";
+    let source = Source(text.to_owned());
+    let said = ["A", "AB", "C"].map(|name| source.said_of(name));
+    assert_eq!(said, ["One. More.", "Two.", "Four."]);
+}
