@@ -14,14 +14,15 @@ use std::process::Command as Process;
 use clap::Parser;
 use faultstorm::cli::Cli;
 use faultstorm::numbers::NumberList;
-use faultstorm::run::to_json;
+use faultstorm::run::{Body, to_json};
 
 use crate::common;
 use crate::page::{Page, ROOT, pages};
 
 /// What is no command of this program, and is taken as it is.
-const ELSEWHERE: [&str; 9] = [
+const ELSEWHERE: [&str; 10] = [
     "cargo test",
+    "cargo test --test races",
     "cargo install --path .",
     "cargo new mine --name mine",
     "cargo add faultstorm --path ../faultstorm",
@@ -138,7 +139,7 @@ fn shortened(mut args: Vec<String>, exits: i32) -> Vec<String> {
         _ => return args,
     }
     let mut short: Vec<String> = Vec::new();
-    let mut threads = "1,2".to_owned();
+    let mut threads = THREADS_MAX.to_string();
     let mut words = args.into_iter();
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -164,7 +165,8 @@ fn few(list: &str) -> String {
     few.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// Makes the documents that a command takes, where they are not there yet: of two revisions.
+/// Makes the documents that a command takes, where they are not there yet: of two revisions,
+/// with a few cells, since each ratio is resampled some thousand times.
 fn give_documents(directory: &Path, args: &[String]) {
     let takes = ["compare", "report"].contains(&args[0].as_str());
     for name in args.iter().filter(|arg| takes && arg.ends_with(".json")) {
@@ -172,6 +174,7 @@ fn give_documents(directory: &Path, args: &[String]) {
         if !path.exists() {
             let is_base = ["before", "main", "old"].iter().any(|base| name.starts_with(base));
             let mut run = common::run();
+            run.cells.retain(|cell| cell.key.threads == 2 && cell.key.body == Body::None);
             run.provenance.git_revision = Some(if is_base { "base" } else { "new" }.to_owned());
             std::fs::write(path, to_json(&run).unwrap()).unwrap();
         }
