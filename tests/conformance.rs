@@ -11,7 +11,7 @@ use faultstorm::workload::{self, Limits, Until, Workload};
 
 /// Faults of each storm of the long test, over all threads, unless `FAULTSTORM_FAULTS` says
 /// otherwise (`scripts/sanitize`: a million).
-const MANY_FAULTS: u64 = 4_000;
+const MANY_FAULTS: u64 = 2_000;
 
 fn parse(text: &str) -> Workload {
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();

@@ -176,7 +176,8 @@ fn mremap_moves_pages_away_and_back() {
 #[test]
 fn fork_makes_writes_copy() {
     let text = format!("{HEAP}[[op]]\ngroup = \"writer\"\nfork = {{ }}\n")
-        .replace("order = \"random\" }", "order = { zipf = 0.9 }, slices = \"shared\" }");
+        .replace("order = \"random\" }", "order = { zipf = 0.9 }, slices = \"shared\" }")
+        .replace("4MiB", "1MiB");
     everywhere(&text, 3, |name, storm| {
         assert!(done(storm, "fork") > 0, "{name}");
         assert!(storm.counts.by_kind[Kind::WpCopy as usize] > 0, "{name}: {:?}", storm.counts);
