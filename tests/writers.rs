@@ -188,11 +188,11 @@ const FILE: &str = r#"
 summary = "faults in a file beside a truncate"
 [[file]]
 name = "data"
-size = "2MiB"
+size = "512KiB"
 io_latency = "2us"
 [[vma]]
 name = "map"
-size = "2MiB"
+size = "512KiB"
 file = "data"
 [[group]]
 name = "faulters"
@@ -211,8 +211,8 @@ touch = { vma = "map", access = "write", order = "random", slices = "shared" }
 #[test]
 fn truncate_takes_pages_from_under_faults() {
     let text = format!(
-        "{FILE}[[op]]\ngroup = \"writer\"\ntruncate = {{ file = \"data\", size = \"1MiB\" }}\n\
-         [[op]]\ngroup = \"writer\"\ntruncate = {{ file = \"data\", size = \"2MiB\" }}\n"
+        "{FILE}[[op]]\ngroup = \"writer\"\ntruncate = {{ file = \"data\", size = \"256KiB\" }}\n\
+         [[op]]\ngroup = \"writer\"\ntruncate = {{ file = \"data\", size = \"512KiB\" }}\n"
     );
     everywhere(&text, 3, |name, storm| {
         assert!(done(storm, "truncate") > 1, "{name}");
