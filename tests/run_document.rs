@@ -3,8 +3,9 @@
 mod common;
 
 use std::io::Write;
+use std::path::Path;
 
-use faultstorm::run::{Run, schema, to_json};
+use faultstorm::run::{Run, Status, schema, to_json};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
@@ -88,6 +89,29 @@ fn a_document_is_read_compressed_too() {
     std::fs::write(&file, &gzip[..gzip.len() / 2]).unwrap();
     let text = format!("{:#}", anyhow::Error::from(Run::read(file.path()).unwrap_err()));
     assert!(text.starts_with("cannot read '"), "{text}");
+}
+
+/// Those that `scripts/reference` made: of today's schema, whole, and described.
+#[test]
+fn reference_runs_can_be_compared_with() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/reference");
+    let described = std::fs::read_to_string(directory.join("README.md")).unwrap();
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&directory).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(stem) = name.strip_suffix(".json.gz") else { continue };
+        let run = Run::read(&directory.join(&name)).unwrap();
+        let value = serde_json::to_value(&run).unwrap();
+        let errors: Vec<String> =
+            validator().iter_errors(&value).map(|error| error.to_string()).collect();
+        assert_eq!(errors, [""; 0], "{name}");
+        assert!(run.complete && !run.provenance.git_dirty.unwrap(), "{name}");
+        assert!(run.cells.iter().all(|cell| cell.status != Status::Failed), "{name}");
+        assert!(described.contains(&format!("[`{stem}`]({stem}.md)")), "{name}");
+        names.push(stem.to_owned());
+    }
+    names.sort_unstable();
+    assert_eq!(names, ["host", "machines", "worlds", "writers"]);
 }
 
 #[test]

@@ -64,7 +64,8 @@ pub fn pages() -> Vec<Page> {
         .map(str::to_owned)
         .collect();
     for directory in ["docs", "docs/how-to", "docs/reference"] {
-        paths.extend(files(directory).into_iter().map(|name| format!("{directory}/{name}")));
+        let pages = files(directory).into_iter().filter(|name| name.ends_with(".md"));
+        paths.extend(pages.map(|name| format!("{directory}/{name}")));
     }
     paths.iter().map(|path| Page::read(path)).collect()
 }
