@@ -1,11 +1,11 @@
 //! Code of the process in memory of its own.
 //!
 //! Code runs from the page cache, where it stays from launch to launch at the physical
-//! addresses that it happened to be read to. Caches are indexed by those, so two copies of
-//! one program can differ in speed for as long as both stay cached, and no number of
-//! launches shows it: on a virtual machine with an AMD EPYC one copy in seven took 25 %
-//! longer for a fault under one strategy of ten, in five launches of five, and was as fast
-//! as the others after the kernel had dropped and read its pages again. Layout that stands
+//! addresses that it happened to be read to. Two copies of one program can differ in speed
+//! for as long as both stay cached, and no number of launches shows it: on a virtual machine
+//! with an AMD EPYC one copy of three took 1.25 to 1.3 times as long for file faults under one
+//! strategy of five, in five launches of five, and was as fast as the others after the kernel
+//! had dropped and read its pages again. Why it did is not known. Layout that stands
 //! still passes for an effect (Mytkowicz et al., "Producing Wrong Data Without Doing
 //! Anything Obviously Wrong!", ASPLOS 2009). So each launch copies its code: then it lies
 //! elsewhere each time, and what that does is part of the spread between launches.
