@@ -105,7 +105,7 @@ fn attempt<M: Machine, L: Layout, const BLIND: bool>(
     core: &mut Core<M>,
     request: Request,
 ) -> Result<Outcome, Stop> {
-    let lock = if BLIND { mm.mmap_lock().read_blind() } else { mm.mmap_lock().read() };
+    let lock = if BLIND { mm.mmap_lock().read_blind() } else { mm.mmap_lock().read_carefully() };
     // Not needed under the lock; every strategy pays for a read section alike. Entered
     // behind the lock: whoever sleeps for it would hold up all that is to be freed.
     let section = core.read_section();

@@ -1,12 +1,12 @@
 //! The kernel's sleeping reader-writer lock, in kind: what mmap_lock is.
 //!
-//! *Readers* add themselves to the count with one compare-exchange, **and store the
-//! owner** (a second write, on another line in some kernels); they leave with one
-//! subtraction. A reader never spins: with a writer, a waiter or a handoff in the
-//! count it queues. *Writers* spin a while in the hope of a short hold (one at a
-//! time, through `osq`), then queue. Who has been first in the queue for 4 ms asks for
-//! a handoff, which stops everybody else from taking the lock before it: spinning
-//! writers overtake the queue until then. *Waking:* the last reader or the writer that
+//! *Readers* add themselves to the count, faults by a compare-exchange (they try first)
+//! and system calls by an addition, **and store the owner** (a second write, on another
+//! line in some kernels); they leave with one subtraction. A reader never spins: with a
+//! writer, a waiter or a handoff in the count it queues. *Writers* spin a while in the hope
+//! of a short hold (one at a time, through `osq`), then queue. Who has been first in the
+//! queue for 4 ms asks for a handoff, which stops everybody else from taking the lock before
+//! it: spinning writers overtake the queue until then. *Waking:* the last reader or the writer that
 //! leaves wakes the head of the queue; a reader at the head is granted the lock by its
 //! waker, with every other queued reader; a writer at the head is only woken, and tries.
 //!
@@ -114,13 +114,30 @@ impl<'a, H: Home> RwSem<'a, H> {
         self.0.count()
     }
 
-    /// Takes the lock for reading.
+    /// Takes the lock for reading as system calls do: one addition (`down_read`), which
+    /// loses to nobody.
     ///
     /// # Ordering
     /// `Acquire`, paired with the `Release` of [`WriteGuard`]'s drop and downgrade.
-    #[inline(always)]
+    #[inline(never)]
     pub fn read(self) -> ReadGuard<'a, H> {
-        self.try_read().unwrap_or_else(|| self.read_slow())
+        let before = self.count().fetch_add(READER, Ordering::Acquire);
+        if before & (WRITER | WAITERS | HANDOFF) != 0 && !self.queue_reader() {
+            let mine = self.0.waiters().of(H::Machine::core());
+            while mine.load(RWSEM_GRANTED, Ordering::Acquire) == 0 {
+                H::Machine::park();
+            }
+            return ReadGuard(self);
+        }
+        self.set_owner(OWNED_BY_READERS);
+        ReadGuard(self)
+    }
+
+    /// Takes the lock for reading as faults do: by [`try_read`](Self::try_read) first
+    /// (`get_mmap_lock_carefully`). Ordering as [`read`](Self::read).
+    #[inline(always)]
+    pub fn read_carefully(self) -> ReadGuard<'a, H> {
+        self.try_read().unwrap_or_else(|| self.read())
     }
 
     /// The same, as before commit 14c24048841151: the first compare-exchange guesses that
@@ -128,7 +145,7 @@ impl<'a, H: Home> RwSem<'a, H> {
     /// moved it before.
     #[inline(always)]
     pub fn read_blind(self) -> ReadGuard<'a, H> {
-        self.try_read_from(0).unwrap_or_else(|| self.read_slow())
+        self.try_read_from(0).unwrap_or_else(|| self.read())
     }
 
     /// Takes the lock for reading where nobody writes or waits: a load, then a
@@ -176,20 +193,6 @@ impl<'a, H: Home> RwSem<'a, H> {
         // SAFETY: a queue belongs to one semaphore, whose words never change, and its
         // wait_lock is taken here alone.
         unsafe { home.queue().0.lock(home.queue_line(), H::QUEUE.wait_lock, home.waiters()) }
-    }
-
-    #[cold]
-    fn read_slow(self) -> ReadGuard<'a, H> {
-        let before = self.count().fetch_add(READER, Ordering::Acquire);
-        if before & (WRITER | WAITERS | HANDOFF) != 0 && !self.queue_reader() {
-            let mine = self.0.waiters().of(H::Machine::core());
-            while mine.load(RWSEM_GRANTED, Ordering::Acquire) == 0 {
-                H::Machine::park();
-            }
-            return ReadGuard(self);
-        }
-        self.set_owner(OWNED_BY_READERS);
-        ReadGuard(self)
     }
 
     /// Gives back the reader's share of the count and queues it; true where it may
@@ -434,6 +437,7 @@ mod tests {
         assert!(first.is_some() && second.is_some());
         drop((first, second));
         drop((fixture.sem().read_blind(), fixture.sem().read_blind()));
+        drop((fixture.sem().read(), fixture.sem().read_carefully()));
         let writer = fixture.sem().write();
         assert!(fixture.sem().try_read().is_none());
         assert!(fixture.sem().try_read_from(0).is_none(), "a wrong guess takes nothing");
@@ -467,7 +471,9 @@ mod tests {
                                 assert_eq!(data.load(0, Ordering::Relaxed), value);
                             }
                         } else {
-                            let _guard = fixture.sem().read();
+                            let sem = fixture.sem();
+                            let _guard =
+                                if turn % 2 == 0 { sem.read() } else { sem.read_carefully() };
                             let first = data.load(0, Ordering::Relaxed);
                             assert_eq!(first, data.load(7, Ordering::Relaxed));
                         }
