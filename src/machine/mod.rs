@@ -73,7 +73,7 @@ pub trait Line: Send + Sync + Sized {
 /// Work that touches no shared line, so that a model can charge it by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
-    /// The exception and its return.
+    /// The exception or system call, its return, and what the simulated kernel leaves out.
     Trap,
     /// Entering and leaving an RCU read section.
     ReadSection,

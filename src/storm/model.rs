@@ -297,6 +297,7 @@ fn halted(halt: Halt, shared: &Rc<Shared<Model>>) -> StormError {
             message: panic_message(&*payload),
         },
         Halt::Deadlock(cores) => StormError::Deadlock(cores.join("; ")),
+        Halt::Starved(core) => StormError::Starved(core),
         Halt::Stacks(error) => StormError::Machine(format!("no stacks for the cores: {error}")),
     }
 }

@@ -182,6 +182,12 @@ pub enum StormError {
     /// No core of the model can go on.
     #[error("no core can go on: {0}")]
     Deadlock(String),
+    /// A core of the model loses for ever.
+    #[error(
+        "starved: {0}; a loop can lose for ever in the model where `reuse-k` is 1, or nearly \
+         (METHODOLOGY.md)"
+    )]
+    Starved(String),
     /// The space does not add up.
     #[error("the books do not balance: {0}")]
     Books(String),

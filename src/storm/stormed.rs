@@ -97,6 +97,7 @@ impl<W: Simulated, S: Strategy<W>> Stormed<W> for Space<W, S> {
 
 /// Does an operation of a writer; compiled once for each layout.
 fn perform<W: Simulated, L: Layout>(writer: &mut Writer<'_, W, L>, edit: &Edit) -> bool {
+    W::work(Work::Trap);
     match edit {
         Edit::Mmap(mapping) => writer.mmap(mapping),
         Edit::Munmap(range) => writer.munmap(range),

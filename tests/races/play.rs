@@ -141,6 +141,7 @@ fn summed(ends: &[Ended]) -> Played {
 fn said(halt: Halt) -> String {
     match halt {
         Halt::Deadlock(cores) => format!("deadlock: {}", cores.join("; ")),
+        Halt::Starved(core) => format!("starved: {core}"),
         Halt::Stacks(error) => error.to_string(),
         Halt::Panicked { core, payload } => {
             let text = payload.downcast_ref::<String>().map(String::as_str);

@@ -7,7 +7,7 @@ use faultstorm::host::placement::Placement;
 use faultstorm::machine::model::Place;
 use faultstorm::machines::{Machine, shipped};
 use faultstorm::mm::frames::Arena;
-use faultstorm::storm::{ModelSpec, ModelStorm, Recording, Spec, Storm, plan};
+use faultstorm::storm::{ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, plan};
 use faultstorm::strategy::Entry;
 use faultstorm::workload::Workload;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub struct Totals {
     pub storms: u64,
     pub faults: u64,
     pub operations: u64,
+    /// Storms of the model that a core starved in, as can be where `reuse-k` is 1.
+    pub starved: u64,
 }
 
 impl Totals {
@@ -205,14 +207,21 @@ impl<'a> Modelled<'a> {
 
     /// Storms twice: the same must come out.
     fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
-        let (once, again) = (self.run(entry)?, self.run(entry)?);
+        let once = match self.run(entry) {
+            Err(StormError::Starved(_)) if self.machine.parameters.reuse_k == 1 => {
+                totals.starved += 1;
+                return Ok(());
+            }
+            once => once.map_err(|error| error.to_string())?,
+        };
+        let again = self.run(entry).map_err(|error| error.to_string())?;
         if all_of(&once) != all_of(&again) {
             return Err("the same storm twice is not the same".to_owned());
         }
         totals.add(&once.storm)
     }
 
-    fn run(&self, entry: &Entry) -> Result<ModelStorm, String> {
+    fn run(&self, entry: &Entry) -> Result<ModelStorm, StormError> {
         let spec = ModelSpec {
             workload: self.workload,
             threads: self.threads,
@@ -225,7 +234,7 @@ impl<'a> Modelled<'a> {
             until: self.workload.until,
             trace: None,
         };
-        (entry.model)(&spec).map_err(|error| error.to_string())
+        (entry.model)(&spec)
     }
 }
 

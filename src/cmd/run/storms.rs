@@ -150,7 +150,9 @@ impl Storms<'_> {
         match error {
             StormError::Panicked { .. } => return Err(Ending::Panicked(what)),
             StormError::Stuck { .. } => return Err(Ending::Stuck(what)),
-            StormError::Deadlock(_) => unreachable!("real threads are stuck, not deadlocked"),
+            StormError::Deadlock(_) | StormError::Starved(_) => {
+                unreachable!("real threads are stuck, not deadlocked")
+            }
             StormError::Machine(_) if self.worst != Exit::Storm => self.worst = Exit::Machine,
             StormError::Machine(_) => {}
             StormError::Books(_) => self.worst = Exit::Storm,

@@ -5,6 +5,7 @@ use super::interrupts::Interrupts;
 use super::line::{ModelLine, Request, RequestKind, State};
 use super::parameters::{Parameters, Ps};
 use super::queue::{Cores as Queue, Events, NEVER};
+use super::starvation::LOSSES_MAX;
 use super::world::{Place, World};
 use corosensei::Yielder;
 use std::collections::VecDeque;
@@ -42,6 +43,11 @@ pub(super) enum Status {
     /// Until a core answers whose interrupts are off.
     Interrupting {
         victim: u16,
+    },
+    /// For good: it has lost too many compare-exchanges in a row.
+    Starving {
+        line: LineAt,
+        word: u8,
     },
     /// At a point, by a test.
     Held {
@@ -225,6 +231,11 @@ impl Engine {
             _ => {}
         }
         self.ready.pop_first();
+        if let Status::Starving { .. } = status {
+            // Nobody runs any more.
+            (self.ready, self.events) = (Queue::default(), Events::default());
+            return;
+        }
         if self.meeting > 0 && self.meeting == self.alive {
             self.release_meeting();
         }
@@ -456,6 +467,13 @@ impl Engine {
         ptr::eq(self.cores[core].last_locked, line)
     }
 
+    /// What a core waits for that starves.
+    pub fn starved(&self, world: &World) -> Option<String> {
+        let starves =
+            |(_, core): &(usize, &CoreState)| matches!(core.status, Status::Starving { .. });
+        self.cores.iter().enumerate().find(starves).and_then(|core| describe(world, core))
+    }
+
     /// Whether all cores are done.
     pub fn is_over(&self) -> bool {
         self.alive == 0
@@ -535,28 +553,8 @@ impl State {
 impl Engine {
     /// The first cores that are not done, and what each waits for.
     pub fn describe(&self, world: &World) -> Vec<String> {
-        let place = |line: LineAt, word: u8| {
-            let name = world.ledger.name(at(line).name());
-            format!("{} ({})", name.name, name.words[usize::from(word)])
-        };
-        let describe = |(number, core): (usize, &CoreState)| {
-            let what = match core.status {
-                Status::Done => return None,
-                Status::Ready => "can run".to_owned(),
-                Status::Fetching { line, word } => format!("waits for line {}", place(line, word)),
-                Status::Joining { line } => format!("waits for its request for {}", place(line, 0)),
-                Status::Draining => "waits for its stores".to_owned(),
-                Status::Spinning { line, word } => format!("spins on {}", place(line, word)),
-                Status::Parked => "sleeps until somebody wakes it".to_owned(),
-                Status::Meeting => "waits for all others".to_owned(),
-                Status::Interrupting { victim } => {
-                    format!("waits for core {victim}, whose interrupts are off, to answer")
-                }
-                Status::Held { point } => format!("is held at point {point}"),
-            };
-            Some(format!("core {number}, at {} ns: {what}", core.clock / 1000))
-        };
-        let mut waiting: Vec<String> = self.cores.iter().enumerate().filter_map(describe).collect();
+        let described = self.cores.iter().enumerate().filter_map(|core| describe(world, core));
+        let mut waiting: Vec<String> = described.collect();
         let more = waiting.len().saturating_sub(DESCRIBED_MAX);
         waiting.truncate(DESCRIBED_MAX);
         if more > 0 {
@@ -564,4 +562,30 @@ impl Engine {
         }
         waiting
     }
+}
+
+/// What a core waits for that is not done.
+fn describe(world: &World, (number, core): (usize, &CoreState)) -> Option<String> {
+    let place = |line: LineAt, word: u8| {
+        let name = world.ledger.name(at(line).name());
+        format!("{} ({})", name.name, name.words[usize::from(word)])
+    };
+    let what = match core.status {
+        Status::Done => return None,
+        Status::Ready => "can run".to_owned(),
+        Status::Fetching { line, word } => format!("waits for line {}", place(line, word)),
+        Status::Joining { line } => format!("waits for its request for {}", place(line, 0)),
+        Status::Draining => "waits for its stores".to_owned(),
+        Status::Spinning { line, word } => format!("spins on {}", place(line, word)),
+        Status::Parked => "sleeps until somebody wakes it".to_owned(),
+        Status::Meeting => "waits for all others".to_owned(),
+        Status::Interrupting { victim } => {
+            format!("waits for core {victim}, whose interrupts are off, to answer")
+        }
+        Status::Starving { line, word } => {
+            format!("lost {LOSSES_MAX} compare-exchanges in a row, on {}", place(line, word))
+        }
+        Status::Held { point } => format!("is held at point {point}"),
+    };
+    Some(format!("core {number}, at {} ns: {what}", core.clock / 1000))
 }

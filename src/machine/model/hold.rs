@@ -68,3 +68,41 @@ impl World {
         self.holds.is_armed.set(!armed.is_empty());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::machine::Machine;
+    use crate::machine::model::run::Halt;
+    use crate::machine::model::tests::{MACHINE, places};
+    use crate::machine::model::world::current;
+    use crate::machine::model::{Model, World, hold, is_held, release};
+
+    #[test]
+    fn a_core_is_held_until_it_is_released_and_a_deadlock_names_its_point() {
+        let run = |releases: bool| {
+            let world = World::new(&MACHINE, &places(2));
+            let _here = world.enter();
+            world.run(move |core| match core {
+                0 => {
+                    hold(0, 7);
+                    Model::point(6);
+                    Model::point(7);
+                    Model::point(7);
+                    Model::now_ns()
+                }
+                _ => {
+                    current().advance(1_000);
+                    Model::sleep_ns(5_000);
+                    assert!(is_held(0), "it has come to its point");
+                    if releases {
+                        release(0);
+                    }
+                    Model::now_ns()
+                }
+            })
+        };
+        assert!(matches!(run(true).as_deref(), Ok([released, now]) if released == now));
+        let Err(Halt::Deadlock(cores)) = run(false) else { panic!("nobody releases it") };
+        assert!(cores[0].ends_with("is held at point 7"), "{cores:?}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::directory::{Directory, Need};
 use super::parameters::Ps;
-use super::world::{World, current};
+use super::world::{self, World, current};
 use crate::machine::{LINE_WORDS, Line, LineName, Ordering};
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
@@ -232,6 +232,10 @@ impl Line for ModelLine {
             result = w.compare_exchange(current, new, Relaxed, Relaxed);
             0
         });
+        match result {
+            Ok(_) => world::current().forget_losses(),
+            Err(_) => world::current().note_loss(self, word),
+        }
         result
     }
 

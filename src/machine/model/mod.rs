@@ -9,6 +9,7 @@
 //! | `engine.rs` | requests, grants, store buffers |
 //! | `hold.rs` | cores that a test holds at points of the code |
 //! | `interrupts.rs` | shootdowns, and who answers them |
+//! | `starvation.rs` | cores that lose every compare-exchange |
 //! | `world.rs` | the running core: hits, turns, waiting |
 //! | `run.rs`, `stack.rs`, `queue.rs` | coroutines, their stacks, whose turn it is |
 //! | `ledger.rs`, `trace.rs` | what is recorded by name of line; one fault, access by access |
@@ -25,6 +26,7 @@ mod queue;
 mod run;
 mod sharers;
 mod stack;
+mod starvation;
 mod trace;
 mod world;
 
@@ -115,7 +117,10 @@ impl Machine for Model {
         let world = current();
         let (times, from_ps) = (&world.parameters().work, world.clock());
         match work {
-            Work::Trap => world.advance(times.trap_ps),
+            Work::Trap => {
+                world.forget_losses();
+                world.advance(times.trap_ps);
+            }
             Work::ReadSection => world.advance(times.read_section_ps),
             Work::ClearPage => world.stream(PAGE_BYTES, times.clear_page_ps),
             Work::CopyPage => world.stream(2 * PAGE_BYTES, times.copy_page_ps),
@@ -188,7 +193,7 @@ mod tests {
     const ROW: Latencies = Latencies([40_000, 40_000, 100_000, 300_000]);
 
     /// 4 sockets of 16 cores in two groups.
-    const MACHINE: Parameters = Parameters {
+    pub(super) const MACHINE: Parameters = Parameters {
         shape: Shape {
             sockets: 4,
             sockets_per_group: 2,
@@ -234,7 +239,7 @@ mod tests {
         smt_slowdown_permille: 1500,
     };
 
-    fn places(cores: usize) -> Vec<Place> {
+    pub(super) fn places(cores: usize) -> Vec<Place> {
         let place = |agent| Place { agent, socket: MACHINE.shape.socket(agent) };
         (0..cores as u16).map(place).collect()
     }
@@ -480,35 +485,6 @@ mod tests {
         let Err(Halt::Deadlock(cores)) = halted else { panic!("nobody can go on") };
         assert!(cores[0].contains("core 0") && cores[0].contains("sleeps"), "{cores:?}");
         assert!(cores[1].contains("spins on test.line (b)"), "{cores:?}");
-    }
-
-    #[test]
-    fn a_core_is_held_until_it_is_released_and_a_deadlock_names_its_point() {
-        let run = |releases: bool| {
-            let world = World::new(&MACHINE, &places(2));
-            let _here = world.enter();
-            world.run(move |core| match core {
-                0 => {
-                    hold(0, 7);
-                    Model::point(6);
-                    Model::point(7);
-                    Model::point(7);
-                    Model::now_ns()
-                }
-                _ => {
-                    current().advance(1_000);
-                    Model::sleep_ns(5_000);
-                    assert!(is_held(0), "it has come to its point");
-                    if releases {
-                        release(0);
-                    }
-                    Model::now_ns()
-                }
-            })
-        };
-        assert!(matches!(run(true).as_deref(), Ok([released, now]) if released == now));
-        let Err(Halt::Deadlock(cores)) = run(false) else { panic!("nobody releases it") };
-        assert!(cores[0].ends_with("is held at point 7"), "{cores:?}");
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub enum Halt {
     },
     /// No core can run, and some are not done: what each waits for.
     Deadlock(Vec<String>),
+    /// A core loses for ever to others that go on: which, and where.
+    Starved(String),
     /// No stacks could be had.
     Stacks(std::io::Error),
 }
@@ -31,7 +33,7 @@ impl World {
     /// world. Returns what they returned, in the order of their numbers.
     ///
     /// # Errors
-    /// Where a core panics, or none can go on. The other cores are abandoned then: what
+    /// Where a core panics or starves, or none can go on. The other cores are abandoned then: what
     /// they held is leaked, and this world cannot run again.
     pub fn run<R: 'static>(&self, body: impl Fn(usize) -> R + 'static) -> Result<Vec<R>, Halt> {
         assert!(std::ptr::eq(self, current()), "the caller is in the world that runs");
@@ -88,6 +90,9 @@ impl World {
             let next = chosen.or_else(|| self.engine.borrow_mut().next(self));
             let Some(core) = next else {
                 let engine = self.engine.borrow();
+                if let Some(starved) = engine.starved(self) {
+                    return Some(Halt::Starved(starved));
+                }
                 return (!engine.is_over()).then(|| Halt::Deadlock(engine.describe(self)));
             };
             if let CoroutineResult::Return(()) = coroutines[core].resume(())

@@ -11,6 +11,7 @@ use super::hold::Holds;
 use super::ledger::{Accounts, Ledger};
 use super::line::{ModelLine, RequestKind};
 use super::parameters::{Parameters, Ps};
+use super::starvation::Losses;
 use super::trace::{Step, Traced, Tracer};
 use crate::machine::LineName;
 use corosensei::Yielder;
@@ -55,6 +56,7 @@ pub struct World {
     pub(super) ledger: Ledger,
     pub(super) tracer: Tracer,
     pub(super) holds: Holds,
+    pub(super) losses: Losses,
     pub(super) engine: RefCell<Engine>,
 }
 
@@ -114,6 +116,7 @@ impl World {
             ledger: Ledger::default(),
             tracer: Tracer::default(),
             holds: Holds::default(),
+            losses: Losses::new(places.len()),
             engine: RefCell::new(Engine::new(parameters, places)),
         })
     }
