@@ -5,6 +5,7 @@ mod common;
 
 mod browser;
 mod colors;
+mod some_runs;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hdrhistogram::Histogram;
 use serde_json::Value;
 
 use super::data::{
-    CellPart, FitPart, LatencyPart, Numbers, Page, Place, QUANTILES, RatioPart, RunPart,
+    CellPart, FitPart, LatencyPart, Numbers, OpPart, Page, Place, QUANTILES, RatioPart, RunPart,
     WarningPart, WorkloadPart, WorldPart,
 };
 use crate::report::contention::all_kinds;
 use crate::report::pairs::{BASES, Ratios};
 use crate::report::prose::{noise_floor, reading};
-use crate::run::{Cell, HostInfo, Key, Measured, Provenance, Run, Scaling, World};
+use crate::run::{Cell, HostInfo, Key, Measured, OpStats, Provenance, Run, Scaling, World};
 
 /// Names in the order of their first use.
 #[derive(Default)]
@@ -123,7 +124,7 @@ impl Builder {
             faults_per_s: found.faults_per_s,
             repeats: found.repeats.len(),
             ratios: BASES.map(ratio),
-            latency: latency(found),
+            latency: all_kinds(found).as_ref().map(latency),
             transfers_per_fault: found.lines.as_ref().map(|lines| lines.transfers_per_fault),
             lines: self.lines(found),
             time_ns: found.time_split_ns.clone(),
@@ -132,6 +133,7 @@ impl Builder {
                 .map(|(reason, count)| (reason.clone(), *count as f64 / faults))
                 .collect(),
             fairness: found.fairness,
+            ops: found.ops.iter().map(|(name, stats)| (name.clone(), op(stats))).collect(),
         }
     }
 
@@ -197,14 +199,18 @@ fn workload(name: &str, resolved: Option<&Value>) -> WorkloadPart {
     }
 }
 
-fn latency(found: &Measured) -> Option<LatencyPart> {
-    let samples = all_kinds(found)?;
+fn op(stats: &OpStats) -> OpPart {
+    let samples = stats.latency_ns.as_ref().and_then(|latency| latency.samples().ok());
+    OpPart { count: stats.count, per_s: stats.per_s, latency: samples.as_ref().map(latency) }
+}
+
+fn latency(samples: &Histogram<u64>) -> LatencyPart {
     let count = samples.len();
     // Beyond this, a quantile is the largest sample again.
     let told = |quantile: &&f64| (1.0 - **quantile) * count as f64 >= 1.0;
     let quantiles = QUANTILES.iter().take_while(told);
     let ns = quantiles.map(|quantile| samples.value_at_quantile(*quantile)).collect();
-    Some(LatencyPart { samples: count, ns, max_ns: samples.max() })
+    LatencyPart { samples: count, ns, max_ns: samples.max() }
 }
 
 fn run_part(run: &Run, ratios: &Ratios) -> RunPart {

@@ -115,6 +115,9 @@ pub(super) struct Numbers {
     /// Per fault, by reason.
     pub fallbacks: BTreeMap<String, f64>,
     pub fairness: Option<f64>,
+    /// What writers did, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub ops: BTreeMap<String, OpPart>,
 }
 
 #[derive(Serialize)]
@@ -122,6 +125,13 @@ pub(super) struct RatioPart {
     #[serde(flatten)]
     pub ratio: Interval,
     pub verdict: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct OpPart {
+    pub count: u64,
+    pub per_s: f64,
+    pub latency: Option<LatencyPart>,
 }
 
 /// As many of [`QUANTILES`] as the samples tell, and the largest.

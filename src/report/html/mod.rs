@@ -18,7 +18,7 @@ const VENDORED: [(&str, &str); 2] = [
 ];
 
 /// In the order in which they need each other.
-const SCRIPTS: [&str; 14] = [
+const SCRIPTS: [&str; 15] = [
     include_str!("base.js"),
     include_str!("look.js"),
     include_str!("marks.js"),
@@ -29,6 +29,7 @@ const SCRIPTS: [&str; 14] = [
     include_str!("latency.js"),
     include_str!("lines.js"),
     include_str!("time.js"),
+    include_str!("operations.js"),
     include_str!("fallbacks.js"),
     include_str!("fairness.js"),
     include_str!("about.js"),

@@ -1,0 +1,107 @@
+//! Charts of what only some runs have: writers.
+
+use faultstorm::report;
+use faultstorm::run::Run;
+
+use crate::browser::Browser;
+use crate::{faultstorm, file, real_run};
+
+/// Threads that fault, one that changes a mapping often, and one that makes another anew.
+const WRITERS: &str = "summary = \"small\"\nanalysis = \"none\"\nreset = \"remap\"\n\
+     [[vma]]\nname = \"heap\"\nsize = \"2MiB\"\n[[vma]]\nname = \"other\"\nsize = \"1MiB\"\n\
+     [[vma]]\nname = \"third\"\nsize = \"1MiB\"\n\
+     [[group]]\nname = \"faulters\"\n[[group]]\nname = \"changer\"\nthreads = 1\n\
+     [[group]]\nname = \"mapper\"\nthreads = 1\n\
+     [[op]]\ngroup = \"faulters\"\ntouch = { vma = \"heap\", access = \"write\" }\n\
+     [[op]]\ngroup = \"changer\"\n\
+     mprotect = { vma = \"other\", prot = \"read\", every = \"2us\" }\n\
+     [[op]]\ngroup = \"changer\"\nmprotect = { vma = \"other\", prot = \"read-write\" }\n\
+     [[op]]\ngroup = \"mapper\"\nmunmap = { vma = \"third\", every = \"20us\" }\n\
+     [[op]]\ngroup = \"mapper\"\nmmap = { vma = \"third\" }\n";
+
+/// Runs a workload in the model and returns the document.
+fn run(workload: &str, args: &str) -> Run {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("small.toml"), workload).unwrap();
+    let common = "--on model:xeon-icelake-2s --no-lines --quiet --json run.json";
+    faultstorm(directory.path(), &format!("run small.toml {common} {args}"));
+    Run::read(&directory.path().join("run.json")).unwrap()
+}
+
+/// Opens the table of a chart and returns the texts of its rows, behind world and strategy.
+fn table(browser: &Browser, chart: &str) -> Vec<Vec<String>> {
+    let rows = browser.run(&format!(
+        "const table = document.querySelector('#{chart} details');
+         if (table) table.open = true;
+         return new Promise(done => setTimeout(() => done(
+             [...document.querySelectorAll('#{chart} tbody tr')].map(row =>
+                 [...row.cells].slice(1).map(cell => cell.textContent)))))"
+    ));
+    serde_json::from_value(rows).unwrap()
+}
+
+fn count(browser: &Browser, selector: &str) -> u64 {
+    browser.run(&format!("return document.querySelectorAll('{selector}').length")).as_u64().unwrap()
+}
+
+/// What a key in a drawing tells of its first record.
+fn told(browser: &Browser, chart: &str) -> String {
+    let told = browser.run(&format!(
+        "const drawing = document.querySelector('#{chart} .drawing');
+         drawing.focus();
+         const key = new KeyboardEvent('keydown', {{ key: 'ArrowRight', bubbles: true }});
+         drawing.dispatchEvent(key);
+         return drawing.querySelector('output').textContent"
+    ));
+    told.as_str().unwrap().to_owned()
+}
+
+/// A number as a table has it.
+fn number(text: &str) -> f64 {
+    text.replace(',', "").parse().unwrap_or_else(|_| panic!("'{text}' is no number"))
+}
+
+#[test]
+fn what_writers_did_is_drawn_by_operation() {
+    let run = run(WRITERS, "--threads 1,2 --strategy mmap-lock,speculative --time 1ms --body none");
+    let (_directory, page) = file(report::html(std::slice::from_ref(&run)));
+    let browser = Browser::start();
+    for (width, theme) in [(1180, "light"), (390, "dark")] {
+        browser.screen(width, theme);
+        browser.open(&page);
+        // Two strategies and three operations at the most threads.
+        assert_eq!(count(&browser, "#operations svg [aria-label=bar] rect"), 6, "{width}");
+        assert!(count(&browser, "#operation-latency svg [aria-label=dot] path") >= 6, "{width}");
+        let fits = "const { scrollWidth, clientWidth } = document.documentElement;
+            return scrollWidth === clientWidth";
+        assert_eq!(browser.run(fits), true, "nothing scrolls sideways");
+    }
+    let rows = table(&browser, "operations");
+    let mut done = 0;
+    for row in &rows {
+        let cell = run.cells.iter().find(|cell| {
+            cell.key.strategy_name() == row[0] && cell.key.threads.to_string() == row[1]
+        });
+        let ops = &cell.unwrap().measured.as_ref().unwrap().ops;
+        let (per_s, count) = ops.get(&row[2]).map_or((0.0, 0), |op| (op.per_s, op.count));
+        assert!((number(&row[3]) - per_s).abs() <= 0.5, "{row:?} is {per_s}");
+        assert_eq!(number(&row[4]), count as f64, "{row:?}");
+        done += count;
+    }
+    assert!(rows.len() == 6 && done > 100, "{rows:?}");
+    assert_eq!(table(&browser, "operation-latency").len(), 6);
+    assert!(told(&browser, "operations").contains("\nmmap: "), "{}", told(&browser, "operations"));
+    assert!(told(&browser, "operation-latency").contains("\nmmap\n50th percentile: "));
+    browser.run("document.querySelector(\"#filter-strategies input[value='0']\").click()");
+    browser.wait();
+    assert_eq!(count(&browser, "#operations svg [aria-label=bar] rect"), 3, "one is filtered");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_run_without_writers_says_nothing_of_their_operations() {
+    let (_directory, page) = file(&real_run().page);
+    let browser = Browser::start();
+    browser.open(&page);
+    assert_eq!(count(&browser, "#operations, #operation-latency"), 0);
+}
