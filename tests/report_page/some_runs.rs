@@ -1,10 +1,10 @@
-//! Charts of what only some runs have: writers.
+//! Charts of what only some runs have: writers, think times.
 
 use faultstorm::report;
-use faultstorm::run::Run;
+use faultstorm::run::{Place, Run};
 
 use crate::browser::Browser;
-use crate::{faultstorm, file, real_run};
+use crate::{SMALL, faultstorm, file, real_run};
 
 /// Threads that fault, one that changes a mapping often, and one that makes another anew.
 const WRITERS: &str = "summary = \"small\"\nanalysis = \"none\"\nreset = \"remap\"\n\
@@ -104,4 +104,45 @@ fn a_run_without_writers_says_nothing_of_their_operations() {
     let browser = Browser::start();
     browser.open(&page);
     assert_eq!(count(&browser, "#operations, #operation-latency"), 0);
+    let missing = "return document.querySelector('#break-even .missing').textContent";
+    assert!(browser.run(missing).as_str().unwrap().contains("--vary think"), "how it is had");
+}
+
+#[test]
+fn break_even_rates_are_drawn_for_every_think_time() {
+    let run = run(
+        SMALL,
+        "--threads 1,4 --strategy unlocked,mmap-lock,per-vma-lock --faults 64 --body none \
+         --vary think=0ns,3us,100us",
+    );
+    let (_directory, page) = file(report::html(std::slice::from_ref(&run)));
+    let browser = Browser::start();
+    browser.screen(390, "dark");
+    browser.open(&page);
+    let found = &run.break_even;
+    let within = found.iter().filter(|found| found.place == Place::Within).count();
+    assert!(found.len() == 4 && within > 0 && within < 4, "some of each: {found:?}");
+    for variation in 0..3 {
+        browser.run(&format!(
+            "const select = document.getElementById('filter-variation');
+             select.value = '{variation}';
+             select.dispatchEvent(new Event('change'));"
+        ));
+        browser.wait();
+        // A ring for the pointer is drawn when it is there.
+        assert_eq!(count(&browser, "#break-even svg [aria-label=dot] path"), 4);
+        let rows = table(&browser, "break-even");
+        assert_eq!(rows.len(), 4);
+        for row in rows {
+            let same = found
+                .iter()
+                .find(|found| found.strategy == row[0] && found.threads.to_string() == row[1]);
+            match same.unwrap().faults_per_thread_s {
+                Some(rate) => assert!((number(&row[2]) - rate).abs() <= 0.5, "{row:?}: {rate}"),
+                None => assert!(row[2] == "-" && row[3].contains("all swept"), "{row:?}"),
+            }
+        }
+    }
+    assert!(told(&browser, "break-even").starts_with("mmap-lock, 1 thread\n"));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
 }

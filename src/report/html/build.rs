@@ -6,13 +6,15 @@ use hdrhistogram::Histogram;
 use serde_json::Value;
 
 use super::data::{
-    CellPart, FitPart, LatencyPart, Numbers, OpPart, Page, Place, QUANTILES, RatioPart, RunPart,
-    WarningPart, WorkloadPart, WorldPart,
+    BreakEvenPart, CellPart, FitPart, LatencyPart, Numbers, OpPart, Page, Place, QUANTILES,
+    RatioPart, RunPart, WarningPart, WorkloadPart, WorldPart,
 };
 use crate::report::contention::all_kinds;
 use crate::report::pairs::{BASES, Ratios};
 use crate::report::prose::{noise_floor, reading};
-use crate::run::{Cell, HostInfo, Key, Measured, OpStats, Provenance, Run, Scaling, World};
+use crate::run::{
+    BreakEven, Cell, HostInfo, Key, LOST_SHARE, Measured, OpStats, Provenance, Run, Scaling, World,
+};
 
 /// Names in the order of their first use.
 #[derive(Default)]
@@ -66,6 +68,7 @@ pub(super) fn page(runs: &[Run]) -> Page {
         lines: builder.lines.list,
         bases: BASES,
         quantiles: QUANTILES,
+        lost_share: LOST_SHARE,
         cells,
         fits,
     }
@@ -84,6 +87,7 @@ impl Builder {
             threads: key.threads,
             status: cell.status,
             reason: cell.reason.clone(),
+            break_even: runs[run].break_even.iter().find(|found| found.is_of(key)).map(break_even),
             numbers: cell.measured.as_ref().map(|found| self.numbers(cell, found, ratios)),
         }
     }
@@ -197,6 +201,11 @@ fn workload(name: &str, resolved: Option<&Value>) -> WorkloadPart {
         analysis: text("analysis"),
         resolved: resolved.cloned().unwrap_or_default(),
     }
+}
+
+fn break_even(found: &BreakEven) -> BreakEvenPart {
+    let BreakEven { faults_per_thread_s, place, swept, .. } = *found;
+    BreakEvenPart { faults_per_thread_s, place, swept }
 }
 
 fn op(stats: &OpStats) -> OpPart {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::run::{Body, Interval, Provenance, ScalabilityLaw, Status, TimeSplit};
+use crate::run::{self, Body, Interval, Provenance, ScalabilityLaw, Status, TimeSplit};
 
 /// Quantiles of a latency that are drawn: dense where the tail is.
 pub(super) const QUANTILES: [f64; 18] = [
@@ -26,6 +26,8 @@ pub(super) struct Page {
     pub lines: Vec<String>,
     pub bases: [&'static str; 2],
     pub quantiles: [f64; 18],
+    /// Share of the throughput of `unlocked` that is lost at a break-even rate.
+    pub lost_share: f64,
     pub cells: Vec<CellPart>,
     pub fits: Vec<FitPart>,
 }
@@ -78,8 +80,18 @@ pub(super) struct CellPart {
     pub status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub break_even: Option<BreakEvenPart>,
     #[serde(flatten)]
     pub numbers: Option<Numbers>,
+}
+
+/// The rate of faults from which on the cell's strategy matters: one for all think times.
+#[derive(Serialize)]
+pub(super) struct BreakEvenPart {
+    pub faults_per_thread_s: Option<f64>,
+    pub place: run::Place,
+    pub swept: [f64; 2],
 }
 
 /// Where a cell or a fit belongs.
