@@ -56,6 +56,27 @@ fn told(browser: &Browser, chart: &str) -> String {
     told.as_str().unwrap().to_owned()
 }
 
+/// What is told to a pointer at the right end of a drawing's lowest row; and a tip stays inside.
+fn pointed_at_the_right(browser: &Browser, chart: &str) -> String {
+    let told = browser.run(&format!(
+        "const drawing = document.querySelector('#{chart} .drawing');
+         drawing.scrollIntoView();
+         const svg = drawing.querySelector('svg');
+         const {{ right, bottom }} = svg.getBoundingClientRect();
+         const at = {{ clientX: right - 90, clientY: bottom - 50, pointerType: 'mouse' }};
+         for (const type of ['pointerenter', 'pointermove']) {{
+             svg.dispatchEvent(new PointerEvent(type, {{ ...at, bubbles: true }}));
+         }}
+         return new Promise(done => setTimeout(() => done({{
+             text: drawing.querySelector('output').textContent,
+             inside: document.documentElement.scrollWidth
+                 === document.documentElement.clientWidth,
+         }}), 100))"
+    ));
+    assert_eq!(told["inside"], true, "a tip makes the page wider");
+    told["text"].as_str().unwrap().to_owned()
+}
+
 /// A number as a table has it.
 fn number(text: &str) -> f64 {
     text.replace(',', "").parse().unwrap_or_else(|_| panic!("'{text}' is no number"))
@@ -76,6 +97,8 @@ fn what_writers_did_is_drawn_by_operation() {
             return scrollWidth === clientWidth";
         assert_eq!(browser.run(fits), true, "nothing scrolls sideways");
     }
+    let tip = pointed_at_the_right(&browser, "operations");
+    assert!(tip.contains("\nmunmap: "), "the lowest bar is told along its whole row: {tip}");
     let rows = table(&browser, "operations");
     let mut done = 0;
     for row in &rows {

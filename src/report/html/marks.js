@@ -26,10 +26,11 @@ function drawing(width, { marks, ...options }) {
   });
 }
 
-/// A ring around the record nearest to the pointer, whose values `tips.js` shows.
-function pointed(rows, options) {
+/// A ring around the record nearest to the pointer, whose values `tips.js` shows. `nearest` may
+/// be `Plot.pointerY` for bars, which are met anywhere along them.
+function pointed(rows, options, nearest = Plot.pointer) {
   const ring = { r: 8, stroke: "currentColor", strokeWidth: 1.5, maxRadius: 80 };
-  return Plot.dot(rows, Plot.pointer({ ...options, ...ring }));
+  return Plot.dot(rows, nearest({ ...options, ...ring }));
 }
 
 /// Where a record belongs: the first line of what is told of it.

@@ -67,7 +67,8 @@ const operationsDone = {
       Plot.text(rows, { ...OPERATION_SPOT, x: (row) => row.done.per_s, textAnchor: "start",
         dx: 4, text: (row) => short(row.done.per_s) }),
       Plot.ruleX([0]),
-      pointed(rows, { ...OPERATION_SPOT, x: (row) => row.done.per_s }),
+      // All as far to the side, lest a long bar be nearer than the one that is pointed at.
+      pointed(rows, { ...OPERATION_SPOT, x: (row) => row.done.per_s, px: () => 0 }, Plot.pointerY),
     ],
   })),
   tell: ({ operation, done, ...row }) => placeOf(row) +
