@@ -1,10 +1,13 @@
-//! Charts of what only some runs have: writers, think times.
+//! Charts of what only some runs have: writers, think times, the running kernel.
+
+use std::path::Path;
 
 use faultstorm::report;
-use faultstorm::run::{Place, Run};
+use faultstorm::run::{Place, Run, World};
+use serde_json::json;
 
 use crate::browser::Browser;
-use crate::{SMALL, faultstorm, file, real_run};
+use crate::{SMALL, common, faultstorm, file, real_run};
 
 /// Threads that fault, one that changes a mapping often, and one that makes another anew.
 const WRITERS: &str = "summary = \"small\"\nanalysis = \"none\"\nreset = \"remap\"\n\
@@ -127,8 +130,10 @@ fn a_run_without_writers_says_nothing_of_their_operations() {
     let browser = Browser::start();
     browser.open(&page);
     assert_eq!(count(&browser, "#operations, #operation-latency"), 0);
-    let missing = "return document.querySelector('#break-even .missing').textContent";
-    assert!(browser.run(missing).as_str().unwrap().contains("--vary think"), "how it is had");
+    let missing = "return [...document.querySelectorAll('#break-even .missing, #kernel .missing')]
+        .map(text => text.textContent.includes('--vary think') || text.textContent
+            .includes('--on kernel'))";
+    assert_eq!(browser.run(missing), json!([true, true]), "what else is missing is said");
 }
 
 #[test]
@@ -167,5 +172,47 @@ fn break_even_rates_are_drawn_for_every_think_time() {
         }
     }
     assert!(told(&browser, "break-even").starts_with("mmap-lock, 1 thread\n"));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn the_running_kernel_has_a_table_of_its_traps_and_events() {
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/reference/worlds.json.gz");
+    let mut run = Run::read(&reference).unwrap();
+    let trap_ns = run.provenance.host.trap_cost_ns.unwrap().median;
+    let mut expected = Vec::new();
+    for cell in &mut run.cells {
+        if cell.key.world != World::Kernel
+            || cell.key.workload != "huge-anon"
+            || cell.key.is_aa_twin()
+        {
+            continue;
+        }
+        let fault_ns =
+            f64::from(cell.key.threads) * 1e9 / cell.measured.as_ref().unwrap().faults_per_s.median;
+        let kernel = cell.measured.as_mut().unwrap().kernel.as_mut().unwrap();
+        let events = kernel.events.as_mut().unwrap();
+        // The machine of that run did not let them be counted.
+        events.rwsem_contentions_per_fault = Some(0.25);
+        let faults = [events.minor_faults, events.major_faults, events.rusage_faults];
+        let faults = faults.map(|count| count as f64);
+        expected.push((fault_ns, trap_ns, fault_ns - trap_ns, faults));
+    }
+    let (_directory, page) = file(report::html(&[run]));
+    let browser = Browser::start();
+    browser.screen(390, "light");
+    browser.open(&page);
+    let rows = table(&browser, "kernel");
+    assert!(expected.len() == 2 && rows.len() == 2, "{rows:?}");
+    for (row, (fault_ns, trap_ns, without_ns, [minor, major, rusage])) in rows.iter().zip(expected)
+    {
+        let near = |place: usize, value: f64| (number(&row[place]) - value).abs() <= 0.5;
+        assert!(near(2, fault_ns) && near(3, trap_ns) && near(6, without_ns), "{row:?}");
+        assert!(near(7, minor) && near(8, major) && near(9, rusage), "{row:?}");
+        assert_eq!(row[10], "0.25");
+    }
+    let (_directory, page) = file(report::html(&[common::run()]));
+    browser.open(&page);
+    assert_eq!(table(&browser, "kernel"), Vec::<Vec<String>>::new());
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }

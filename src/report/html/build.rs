@@ -6,12 +6,13 @@ use hdrhistogram::Histogram;
 use serde_json::Value;
 
 use super::data::{
-    BreakEvenPart, CellPart, FitPart, LatencyPart, Numbers, OpPart, Page, Place, QUANTILES,
-    RatioPart, RunPart, WarningPart, WorkloadPart, WorldPart,
+    BreakEvenPart, CellPart, FitPart, KernelPart, LatencyPart, Numbers, OpPart, Page, Place,
+    QUANTILES, RatioPart, RunPart, WarningPart, WorkloadPart, WorldPart,
 };
 use crate::report::contention::all_kinds;
 use crate::report::pairs::{BASES, Ratios};
 use crate::report::prose::{noise_floor, reading};
+use crate::report::worlds::fault_ns;
 use crate::run::{
     BreakEven, Cell, HostInfo, Key, LOST_SHARE, Measured, OpStats, Provenance, Run, Scaling, World,
 };
@@ -138,6 +139,10 @@ impl Builder {
                 .collect(),
             fairness: found.fairness,
             ops: found.ops.iter().map(|(name, stats)| (name.clone(), op(stats))).collect(),
+            kernel: found.kernel.as_ref().map(|kernel| KernelPart {
+                fault_ns: fault_ns(cell, found),
+                events: kernel.events.clone(),
+            }),
         }
     }
 

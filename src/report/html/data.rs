@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::run::{self, Body, Interval, Provenance, ScalabilityLaw, Status, TimeSplit};
+use crate::run::{
+    self, Body, Interval, KernelEvents, Provenance, ScalabilityLaw, Status, TimeSplit,
+};
 
 /// Quantiles of a latency that are drawn: dense where the tail is.
 pub(super) const QUANTILES: [f64; 18] = [
@@ -130,6 +132,8 @@ pub(super) struct Numbers {
     /// What writers did, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub ops: BTreeMap<String, OpPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<KernelPart>,
 }
 
 #[derive(Serialize)]
@@ -144,6 +148,13 @@ pub(super) struct OpPart {
     pub count: u64,
     pub per_s: f64,
     pub latency: Option<LatencyPart>,
+}
+
+/// What the running kernel told.
+#[derive(Serialize)]
+pub(super) struct KernelPart {
+    pub fault_ns: f64,
+    pub events: Option<KernelEvents>,
 }
 
 /// As many of [`QUANTILES`] as the samples tell, and the largest.

@@ -18,7 +18,7 @@ const VENDORED: [(&str, &str); 2] = [
 ];
 
 /// In the order in which they need each other.
-const SCRIPTS: [&str; 16] = [
+const SCRIPTS: [&str; 17] = [
     include_str!("base.js"),
     include_str!("look.js"),
     include_str!("marks.js"),
@@ -33,6 +33,7 @@ const SCRIPTS: [&str; 16] = [
     include_str!("fallbacks.js"),
     include_str!("fairness.js"),
     include_str!("break_even.js"),
+    include_str!("kernel.js"),
     include_str!("about.js"),
     include_str!("main.js"),
 ];
