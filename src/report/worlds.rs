@@ -161,8 +161,8 @@ fn row(out: &mut String, run: &Run, style: Style, group: &Beside<'_>, cell: &Cel
     }
 }
 
-/// What a fault takes its thread, in nanoseconds.
-fn fault_ns(cell: &Cell, found: &Measured) -> f64 {
+/// Returns what a fault takes its thread, in nanoseconds.
+pub(super) fn fault_ns(cell: &Cell, found: &Measured) -> f64 {
     f64::from(cell.key.threads) * 1e9 / found.faults_per_s.median
 }
 

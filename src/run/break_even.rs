@@ -128,6 +128,17 @@ fn break_even(key: &Key, points: &[Point]) -> BreakEven {
     }
 }
 
+impl BreakEven {
+    /// Whether this is of the cell's strategy, at any think time.
+    pub fn is_of(&self, key: &Key) -> bool {
+        let own = (self.threads, self.body, self.world) == (key.threads, key.body, key.world)
+            && (&self.workload, &self.machine) == (&key.workload, &key.machine);
+        own && key.vary.contains_key(THINK)
+            && self.strategy == key.strategy_name()
+            && self.vary == without_think(key).vary
+    }
+}
+
 /// Whether two cells differ in nothing but their think time.
 fn same_curve(a: &Key, b: &Key) -> bool {
     without_think(a) == without_think(b)

@@ -5,13 +5,14 @@ mod common;
 
 mod browser;
 mod colors;
+mod some_runs;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use faultstorm::report;
-use faultstorm::run::{Cell, Key, Run};
+use faultstorm::run::{Cell, FaultKind, Key, Run};
 use serde_json::json;
 
 use browser::Browser;
@@ -263,6 +264,29 @@ fn nothing_scrolls_sideways_on_a_phone() {
         browser.run("return getComputedStyle(document.documentElement).backgroundColor")
     };
     assert_ne!(colors("light"), colors("dark"));
+}
+
+#[test]
+fn every_tick_of_an_axis_over_decades_has_its_label() {
+    let mut run = common::run();
+    let slow = run.cells.iter_mut().filter(|cell| cell.key.strategy == "mmap-lock");
+    for found in slow.filter_map(|cell| cell.measured.as_mut()) {
+        found.latency_ns.insert(FaultKind::AnonWrite, common::latency(60_000.0));
+    }
+    let (_directory, page) = file(report::html(&[run]));
+    let browser = Browser::start();
+    browser.screen(1440, "light");
+    browser.open(&page);
+    let labels = browser.run(
+        "return [...document.querySelectorAll('#latency [aria-label=\"x-axis tick label\"] text')]
+             .map(label => label.textContent)",
+    );
+    let labels: Vec<String> = serde_json::from_value(labels).unwrap();
+    assert!(
+        labels.contains(&"1 us".to_owned()) && labels.contains(&"5 us".to_owned()),
+        "{labels:?}"
+    );
+    assert!(labels.iter().all(|label| !label.is_empty()), "{labels:?}");
 }
 
 /// The one wall time that a test asserts: one of three loads is fast, since others use the

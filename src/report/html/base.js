@@ -5,7 +5,7 @@ const page = JSON.parse(document.getElementById("data").textContent);
 
 /// Each chart file adds its own. `rows(cells)` gives one record for each mark, `draw(rows,
 /// width)` an SVG, `tell(row)` the exact values of one, `columns` the table of them all,
-/// `says(rows)` a sentence for those who do not see the drawing.
+/// `says(rows)` a sentence for those who do not see the drawing. One without `draw` is a table.
 const charts = [];
 
 function element(tag, attributes = {}, ...children) {

@@ -2,16 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hdrhistogram::Histogram;
 use serde_json::Value;
 
 use super::data::{
-    CellPart, FitPart, LatencyPart, Numbers, Page, Place, QUANTILES, RatioPart, RunPart,
-    WarningPart, WorkloadPart, WorldPart,
+    BreakEvenPart, CellPart, FitPart, KernelPart, LatencyPart, Numbers, OpPart, Page, Place,
+    QUANTILES, RatioPart, RunPart, WarningPart, WorkloadPart, WorldPart,
 };
 use crate::report::contention::all_kinds;
 use crate::report::pairs::{BASES, Ratios};
 use crate::report::prose::{noise_floor, reading};
-use crate::run::{Cell, HostInfo, Key, Measured, Provenance, Run, Scaling, World};
+use crate::report::worlds::fault_ns;
+use crate::run::{
+    BreakEven, Cell, HostInfo, Key, LOST_SHARE, Measured, OpStats, Provenance, Run, Scaling, World,
+};
 
 /// Names in the order of their first use.
 #[derive(Default)]
@@ -65,6 +69,7 @@ pub(super) fn page(runs: &[Run]) -> Page {
         lines: builder.lines.list,
         bases: BASES,
         quantiles: QUANTILES,
+        lost_share: LOST_SHARE,
         cells,
         fits,
     }
@@ -83,6 +88,7 @@ impl Builder {
             threads: key.threads,
             status: cell.status,
             reason: cell.reason.clone(),
+            break_even: runs[run].break_even.iter().find(|found| found.is_of(key)).map(break_even),
             numbers: cell.measured.as_ref().map(|found| self.numbers(cell, found, ratios)),
         }
     }
@@ -123,7 +129,7 @@ impl Builder {
             faults_per_s: found.faults_per_s,
             repeats: found.repeats.len(),
             ratios: BASES.map(ratio),
-            latency: latency(found),
+            latency: all_kinds(found).as_ref().map(latency),
             transfers_per_fault: found.lines.as_ref().map(|lines| lines.transfers_per_fault),
             lines: self.lines(found),
             time_ns: found.time_split_ns.clone(),
@@ -132,6 +138,11 @@ impl Builder {
                 .map(|(reason, count)| (reason.clone(), *count as f64 / faults))
                 .collect(),
             fairness: found.fairness,
+            ops: found.ops.iter().map(|(name, stats)| (name.clone(), op(stats))).collect(),
+            kernel: found.kernel.as_ref().map(|kernel| KernelPart {
+                fault_ns: fault_ns(cell, found),
+                events: kernel.events.clone(),
+            }),
         }
     }
 
@@ -197,14 +208,23 @@ fn workload(name: &str, resolved: Option<&Value>) -> WorkloadPart {
     }
 }
 
-fn latency(found: &Measured) -> Option<LatencyPart> {
-    let samples = all_kinds(found)?;
+fn break_even(found: &BreakEven) -> BreakEvenPart {
+    let BreakEven { faults_per_thread_s, place, swept, .. } = *found;
+    BreakEvenPart { faults_per_thread_s, place, swept }
+}
+
+fn op(stats: &OpStats) -> OpPart {
+    let samples = stats.latency_ns.as_ref().and_then(|latency| latency.samples().ok());
+    OpPart { count: stats.count, per_s: stats.per_s, latency: samples.as_ref().map(latency) }
+}
+
+fn latency(samples: &Histogram<u64>) -> LatencyPart {
     let count = samples.len();
     // Beyond this, a quantile is the largest sample again.
     let told = |quantile: &&f64| (1.0 - **quantile) * count as f64 >= 1.0;
     let quantiles = QUANTILES.iter().take_while(told);
     let ns = quantiles.map(|quantile| samples.value_at_quantile(*quantile)).collect();
-    Some(LatencyPart { samples: count, ns, max_ns: samples.max() })
+    LatencyPart { samples: count, ns, max_ns: samples.max() }
 }
 
 fn run_part(run: &Run, ratios: &Ratios) -> RunPart {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::run::{Body, Interval, Provenance, ScalabilityLaw, Status, TimeSplit};
+use crate::run::{
+    self, Body, Interval, KernelEvents, Provenance, ScalabilityLaw, Status, TimeSplit,
+};
 
 /// Quantiles of a latency that are drawn: dense where the tail is.
 pub(super) const QUANTILES: [f64; 18] = [
@@ -26,6 +28,8 @@ pub(super) struct Page {
     pub lines: Vec<String>,
     pub bases: [&'static str; 2],
     pub quantiles: [f64; 18],
+    /// Share of the throughput of `unlocked` that is lost at a break-even rate.
+    pub lost_share: f64,
     pub cells: Vec<CellPart>,
     pub fits: Vec<FitPart>,
 }
@@ -78,8 +82,18 @@ pub(super) struct CellPart {
     pub status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub break_even: Option<BreakEvenPart>,
     #[serde(flatten)]
     pub numbers: Option<Numbers>,
+}
+
+/// The rate of faults from which on the cell's strategy matters: one for all think times.
+#[derive(Serialize)]
+pub(super) struct BreakEvenPart {
+    pub faults_per_thread_s: Option<f64>,
+    pub place: run::Place,
+    pub swept: [f64; 2],
 }
 
 /// Where a cell or a fit belongs.
@@ -115,6 +129,11 @@ pub(super) struct Numbers {
     /// Per fault, by reason.
     pub fallbacks: BTreeMap<String, f64>,
     pub fairness: Option<f64>,
+    /// What writers did, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub ops: BTreeMap<String, OpPart>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<KernelPart>,
 }
 
 #[derive(Serialize)]
@@ -122,6 +141,20 @@ pub(super) struct RatioPart {
     #[serde(flatten)]
     pub ratio: Interval,
     pub verdict: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct OpPart {
+    pub count: u64,
+    pub per_s: f64,
+    pub latency: Option<LatencyPart>,
+}
+
+/// What the running kernel told.
+#[derive(Serialize)]
+pub(super) struct KernelPart {
+    pub fault_ns: f64,
+    pub events: Option<KernelEvents>,
 }
 
 /// As many of [`QUANTILES`] as the samples tell, and the largest.

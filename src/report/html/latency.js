@@ -3,9 +3,49 @@
 
 const PERCENTILES = [[0.5, "50th", "circle"], [0.99, "99th", "diamond"], [0.999, "99.9th", "star"]];
 
-/// The latency at a quantile; null where there are too few samples to tell.
-function latencyAt(cell, quantile) {
-  return cell.latency.ns[page.quantiles.indexOf(quantile)] ?? null;
+/// The percentiles of what was timed; null where there are too few samples to tell.
+function percentilesOf(latency) {
+  return PERCENTILES.map(([quantile]) => latency.ns[page.quantiles.indexOf(quantile)] ?? null);
+}
+
+/// A point for each percentile that a record has.
+function percentilePoints(rows) {
+  return rows.flatMap((row) => row.at.map((ns, place) => ({ ...row, ns, place })))
+    .filter((point) => point.ns != null);
+}
+
+function percentileMarks(rows, points, spot) {
+  const ends = { x1: (row) => row.at[0], x2: (row) => row.at[2] ?? row.at[1] };
+  return [
+    Plot.link(rows, { ...ends, y1: spot.y, y2: spot.y, fy: spot.fy,
+      stroke: (row) => look(row.strategy).color, strokeWidth: 2 }),
+    Plot.dot(points, { ...spot, x: "ns", r: 5, fill: (point) => look(point.strategy).color,
+      symbol: (point) => PERCENTILES[point.place][2], stroke: "var(--paper)" }),
+    pointed(points, { ...spot, x: "ns" }),
+  ];
+}
+
+function latencyAxis(points, room) {
+  return { type: "log", label: "latency", grid: true, tickFormat: nanoseconds, inset: 8,
+    ticks: logTicks(points.map((point) => point.ns), room, 60) };
+}
+
+function percentileLegend() {
+  return legend(PERCENTILES.map(([, text, symbol]) => [symbolPicture(symbol), text]));
+}
+
+function tellPercentiles(at) {
+  return PERCENTILES.map(([, text], place) => `${text} percentile: ${exact(at[place])} ns\n`)
+    .join("");
+}
+
+/// Columns of a table of percentiles; `latencyOf` finds what was timed.
+function percentileColumns(latencyOf) {
+  return [
+    ...PERCENTILES.map(([, text], place) => [`${text}, ns`, (row) => exact(row.at[place])]),
+    ["largest, ns", (row) => exact(latencyOf(row)?.max_ns)],
+    ["samples", (row) => exact(latencyOf(row)?.samples ?? 0)],
+  ];
 }
 
 const timed = (cells) => cells.filter((cell) => cell.latency);
@@ -19,45 +59,29 @@ charts.push({
   missing: UNTIMED,
   rows: (cells) => timed(cells).map((cell) => ({
     cell, strategy: cell.strategy, threads: cell.threads,
-    at: PERCENTILES.map(([quantile]) => latencyAt(cell, quantile)),
+    at: percentilesOf(cell.latency),
   })),
   draw(rows, width) {
     const strategies = strategiesOf(rows).map(nameOf);
     const left = leftOf(strategies, width);
-    const y = (row) => nameOf(row.strategy);
-    const points = rows.flatMap((row) => row.at.map((ns, place) => ({ ...row, ns, place })))
-      .filter((point) => point.ns != null);
+    const points = percentilePoints(rows);
     return drawing(width, {
       height: 70 + strategies.length * 24,
       marginLeft: left,
-      x: { type: "log", label: "latency", grid: true, tickFormat: nanoseconds, inset: 8,
-        ticks: logTicks(points.map((point) => point.ns), width - left, 60) },
+      x: latencyAxis(points, width - left),
       y: { type: "band", domain: strategies, label: null,
         tickFormat: (text) => fitted(text, left) },
-      marks: [
-        Plot.link(rows, { x1: (row) => row.at[0], x2: (row) => row.at[2] ?? row.at[1], y1: y, y2: y,
-          stroke: (row) => look(row.strategy).color, strokeWidth: 2 }),
-        Plot.dot(points, { x: "ns", y, r: 5, fill: (point) => look(point.strategy).color,
-          symbol: (point) => PERCENTILES[point.place][2], stroke: "var(--paper)" }),
-        pointed(points, { x: "ns", y }),
-      ],
+      marks: percentileMarks(rows, points, { y: (row) => nameOf(row.strategy) }),
     });
   },
-  legend: () => legend(PERCENTILES.map(([, text, symbol]) => [symbolPicture(symbol), text])),
-  tell: (row) => placeOf(row) + PERCENTILES.map(([, text], place) =>
-    `${text} percentile: ${exact(row.at[place])} ns\n`).join("") +
+  legend: percentileLegend,
+  tell: (row) => placeOf(row) + tellPercentiles(row.at) +
     plural(row.cell.latency.samples, "sample"),
   says(rows) {
     const best = d3.least(rows, (row) => row.at[1] ?? Infinity);
     return `${nameOf(best.strategy)} has the lowest 99th percentile, ${exact(best.at[1])} ns`;
   },
-  columns: [
-    ["50th, ns", (row) => exact(row.at[0])],
-    ["99th, ns", (row) => exact(row.at[1])],
-    ["99.9th, ns", (row) => exact(row.at[2])],
-    ["largest, ns", (row) => exact(row.cell.latency.max_ns)],
-    ["samples", (row) => exact(row.cell.latency.samples)],
-  ],
+  columns: percentileColumns((row) => row.cell.latency),
 });
 
 function quantileName(quantile) {

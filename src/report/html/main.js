@@ -10,8 +10,9 @@ function buildSection(chart) {
   const title = element("h2", { id: `${chart.id}-title` }, chart.title);
   const section = element("section", { id: chart.id, "aria-labelledby": title.id });
   const figures = element("div", { class: chart.together ? "figures together" : "figures" });
-  const summary = element("summary", {}, "The same as a table");
-  const table = element("details", {}, summary);
+  const table = chart.draw
+    ? element("details", {}, element("summary", {}, "The same as a table"))
+    : element("div");
   const part = { chart, section, figures, table, rows: [] };
   section.append(title, element("p", { class: "about" }, chart.about),
     ...(chart.controls ? [chart.controls(() => fillSection(part, selected()))] : []),
@@ -30,10 +31,10 @@ function fillSection(part, cells) {
   ]).filter(([, rows]) => rows.length > 0);
   part.rows = groups.flatMap(([, rows]) => rows);
   const drawn = chart.together && groups.length > 0 ? [["", part.rows]] : groups;
-  part.drawn = drawn;
+  part.drawn = chart.draw ? drawn : [];
   figures.replaceChildren();
   if (drawn.length === 0) figures.append(element("p", { class: "missing" }, chart.missing));
-  for (const [world, rows] of drawn) figures.append(figure(chart, world, rows));
+  for (const [world, rows] of part.drawn) figures.append(figure(chart, world, rows));
   draw(part);
   part.table.hidden = drawn.length === 0;
   fillTable(part);
@@ -64,12 +65,12 @@ function draw(part) {
   });
 }
 
-/// A table is made when it is opened: most never are.
+/// A table is made when it is opened: most never are. That of a chart without a drawing is open.
 function fillTable(part) {
   const { chart, table, rows } = part;
   table.querySelector(".scroll")?.remove();
   table.querySelector("button")?.remove();
-  if (!table.open || rows.length === 0) return;
+  if (table.open === false || rows.length === 0) return;
   const columns = [
     ["world", (row) => page.worlds[row.cell.world].name],
     ["strategy", (row) => nameOf(row.strategy)],

@@ -4,7 +4,14 @@
 const FONT = { fontSize: "12px", fontFamily: "inherit" };
 
 /// What all drawings have in common.
-function drawing(width, options) {
+function drawing(width, { marks, ...options }) {
+  const axes = [["x", Plot.axisX], ["y", Plot.axisY]].flatMap(([name, axis]) => {
+    const { type, ticks, tickFormat } = options[name];
+    if (type !== "log" || typeof tickFormat !== "function") return [];
+    // Left to itself, Plot writes nothing beside some ticks of a logarithmic axis.
+    options[name] = { ...options[name], axis: null };
+    return [axis(ticks, { text: tickFormat })];
+  });
   return Plot.plot({
     width,
     style: FONT,
@@ -15,13 +22,15 @@ function drawing(width, options) {
     color: { type: "identity" },
     symbol: { type: "identity" },
     ...options,
+    marks: [axes, marks],
   });
 }
 
-/// A ring around the record nearest to the pointer, whose values `tips.js` shows.
-function pointed(rows, options) {
+/// A ring around the record nearest to the pointer, whose values `tips.js` shows. `nearest` may
+/// be `Plot.pointerY` for bars, which are met anywhere along them.
+function pointed(rows, options, nearest = Plot.pointer) {
   const ring = { r: 8, stroke: "currentColor", strokeWidth: 1.5, maxRadius: 80 };
-  return Plot.dot(rows, Plot.pointer({ ...options, ...ring }));
+  return Plot.dot(rows, nearest({ ...options, ...ring }));
 }
 
 /// Where a record belongs: the first line of what is told of it.
@@ -34,10 +43,13 @@ function logTicks(values, room, each) {
   const [low, high] = d3.extent(values);
   if (high < low * 4) return d3.ticks(low, high, Math.max(2, room / each / 2));
   const decades = d3.range(Math.floor(Math.log10(low)), Math.ceil(Math.log10(high)) + 1);
-  const ticks = [[1, 2, 5], [1, 3], [1]].map((steps) => decades
-    .flatMap((decade) => steps.map((step) => Number((step * 10 ** decade).toPrecision(1))))
+  const all = [[1, 1.5, 2, 3, 4, 5, 7], [1, 2, 5], [1, 3], [1]].map((steps) => decades
+    .flatMap((decade) => steps.map((step) => Number((step * 10 ** decade).toPrecision(2))))
     .filter((tick) => tick >= low && tick <= high));
-  return ticks.find((some) => some.length * each <= room) ?? ticks.at(-1);
+  const [dense, ...others] = all;
+  const fits = (ticks) => ticks.length * each <= room;
+  const chosen = others.find(fits) ?? others.at(-1);
+  return chosen.length < 3 && fits(dense) ? dense : chosen;
 }
 
 /// Room for the longest name on the left, at most a share of the width.

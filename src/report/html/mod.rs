@@ -18,7 +18,7 @@ const VENDORED: [(&str, &str); 2] = [
 ];
 
 /// In the order in which they need each other.
-const SCRIPTS: [&str; 14] = [
+const SCRIPTS: [&str; 17] = [
     include_str!("base.js"),
     include_str!("look.js"),
     include_str!("marks.js"),
@@ -29,8 +29,11 @@ const SCRIPTS: [&str; 14] = [
     include_str!("latency.js"),
     include_str!("lines.js"),
     include_str!("time.js"),
+    include_str!("operations.js"),
     include_str!("fallbacks.js"),
     include_str!("fairness.js"),
+    include_str!("break_even.js"),
+    include_str!("kernel.js"),
     include_str!("about.js"),
     include_str!("main.js"),
 ];

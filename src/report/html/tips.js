@@ -15,15 +15,21 @@ function placeTip(box, node, x, y) {
 function tip(box, svg, rows, tell) {
   const node = element("output", { class: "tip", hidden: true });
   let at = -1;
+  let [x, y] = [0, 0];
   const show = (row) => {
     node.hidden = row == null;
     node.textContent = row == null ? "" : tell(row);
+    placeTip(box, node, x, y);
   };
-  // Plot says here which record is nearest.
+  const move = (toX, toY) => {
+    [x, y] = [toX, toY];
+    placeTip(box, node, x, y);
+  };
+  // Plot says here which record is nearest, after the pointer has moved.
   svg.addEventListener("input", () => show(svg.value));
   box.onpointermove = (event) => {
     const { left, top } = box.getBoundingClientRect();
-    placeTip(box, node, event.clientX - left, event.clientY - top);
+    move(event.clientX - left, event.clientY - top);
   };
   box.onkeydown = (event) => {
     const steps = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1,
@@ -32,7 +38,7 @@ function tip(box, svg, rows, tell) {
     event.preventDefault();
     at = Math.max(-1, Math.min(steps[event.key], rows.length - 1));
     show(rows[at]);
-    placeTip(box, node, box.clientWidth, 0);
+    move(box.clientWidth, 0);
   };
   box.onblur = () => show(null);
   return node;

@@ -1,0 +1,84 @@
+"use strict";
+// From which rate of faults on a strategy costs a program anything.
+
+/// Most pixels from one strategy to the next where several are beyond what was swept.
+const LANE = 9;
+
+const BEYOND = { below_all: "below all swept", above_all: "above all swept" };
+
+function breakEvenRow(cell) {
+  const { faults_per_thread_s: rate, place, swept } = cell.break_even;
+  const at = rate ?? swept[place === "below_all" ? 0 : 1];
+  return { cell, strategy: cell.strategy, threads: cell.threads, rate, place, at };
+}
+
+/// Puts side by side the strategies that are beyond what was swept at one count of threads: all
+/// of them lie on its edge. Returns the rows with their places, and the pixels from one to the
+/// next.
+function inLanes(rows, width) {
+  const counts = d3.sort(new Set(rows.map((row) => row.threads)), Math.log2);
+  const span = Math.log2(counts.at(-1) / counts[0]) || 2;
+  const gap = d3.min(d3.pairs(counts), ([a, b]) => Math.log2(b / a)) ?? span;
+  const groups = d3.group(rows.filter((row) => row.rate == null),
+    (row) => `${row.threads} ${row.place}`);
+  const most = d3.max(groups.values(), (group) => group.length) ?? 1;
+  // In doublings of threads, as the axis has them.
+  const lane = Math.min((LANE * span) / width, (0.8 * gap) / most);
+  const shifted = [...groups.values()].flatMap((group) => group.map((row, number) => ({
+    ...row, spot: row.threads * 2 ** ((number - (group.length - 1) / 2) * lane),
+  })));
+  const others = rows.filter((row) => row.rate != null)
+    .map((row) => ({ ...row, spot: row.threads }));
+  return [[...others, ...shifted], (lane * width) / span];
+}
+
+charts.push({
+  id: "break-even",
+  title: "Break-even rate of faults",
+  about: "Faults a second of each thread, as they would be without any lock, from which on a " +
+    `strategy costs ${percent(page.lost_share)} of throughput against unlocked. A program that ` +
+    "faults more rarely does not feel it. Between two think times the loss is interpolated; an " +
+    "open triangle is beyond what was swept, on the side to which it points.",
+  byThreads: true,
+  missing: "This takes unlocked, and several think times: --vary think=1us,10us,1ms.",
+  rows: (cells) => cells.filter((cell) => cell.break_even).map(breakEvenRow)
+    .sort((a, b) => a.threads - b.threads),
+  draw(rows, width) {
+    const [placed, lane] = inLanes(rows, width - 100);
+    const beyond = placed.filter((row) => row.rate == null);
+    const [few, most] = d3.extent(rows, (row) => row.threads);
+    const [left, right] = d3.extent(placed, (row) => row.spot);
+    const [low, high] = d3.extent(rows, (row) => row.at);
+    const domain = [low * 0.8, high * 1.25];
+    return drawing(width, {
+      height: Math.min(400, 260 + width * 0.15),
+      x: { ...threadsAxis(rows, "log"), domain: few === most ? [few / 2, few * 2] : [left, right] },
+      y: { type: "log", domain, label: "faults per second of a thread", grid: true,
+        tickFormat: short, ticks: logTicks(domain, 240, 26) },
+      marks: [
+        strategyLines(rows, "rate"),
+        strategyDots(rows.filter((row) => row.rate != null), "at"),
+        Plot.dot(beyond, { x: "spot", y: "at", symbol: "triangle",
+          r: Math.max(2, Math.min(4, lane / 2)), fill: "var(--paper)",
+          strokeWidth: 1.8, stroke: (row) => look(row.strategy).color,
+          rotate: (row) => row.place === "below_all" ? 180 : 0 }),
+        pointed(placed, { x: "spot", y: "at" }),
+      ],
+    });
+  },
+  tell: (row) => placeOf(row) + (row.rate == null ? `${BEYOND[row.place]}, ` : "") +
+    `${exact(row.at)} faults per second of a thread`,
+  says(rows) {
+    const found = rows.filter((row) => row.rate != null);
+    if (found.length === 0) return "no rate is within what was swept";
+    const first = d3.least(found, (row) => row.rate);
+    return `the lowest within what was swept is that of ${nameOf(first.strategy)} at ` +
+      `${plural(first.threads, "thread")}, ${exact(first.rate)} faults per second of a thread`;
+  },
+  columns: [
+    ["faults per second of a thread", (row) => exact(row.rate)],
+    ["where", (row) => BEYOND[row.place] ?? "within what was swept"],
+    ["swept from", (row) => exact(row.cell.break_even.swept[0])],
+    ["to", (row) => exact(row.cell.break_even.swept[1])],
+  ],
+});

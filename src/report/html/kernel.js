@@ -1,0 +1,36 @@
+"use strict";
+// What the running kernel tells of its own faults: a table, as it is one strategy.
+
+/// What an empty page-fault exception costs at the most, where it was asked for.
+function trapOf(row) {
+  return page.runs[page.worlds[row.cell.world].run].provenance.host.trap_cost_ns;
+}
+
+const eventOf = (name) => (row) => exact(row.cell.kernel.events?.[name]);
+
+charts.push({
+  id: "kernel",
+  title: "Faults of the running kernel",
+  about: "What a fault takes its thread; what an empty page-fault exception takes at most " +
+    "(--trap-cost), median and middle 90 %; and a fault without it, to set beside one of the " +
+    "host, which has no exception. Faults by perf and by getrusage and waits for rw semaphores " +
+    "(lock:contention_begin) are of a storm of their own. What has a dash was not asked for, or " +
+    "kernel_events or a warning says why there is none.",
+  byThreads: true,
+  missing: "The running kernel did not storm in this selection: run it with --on kernel.",
+  rows: (cells) => cells.filter((cell) => cell.kernel).map((cell) => ({
+    cell, strategy: cell.strategy, threads: cell.threads,
+  })).sort((a, b) => a.threads - b.threads),
+  columns: [
+    ["ns per fault", (row) => exact(row.cell.kernel.fault_ns)],
+    ["exception, ns", (row) => exact(trapOf(row)?.median)],
+    ["from", (row) => exact(trapOf(row)?.low)],
+    ["to", (row) => exact(trapOf(row)?.high)],
+    ["without it, ns",
+      (row) => exact(trapOf(row) && row.cell.kernel.fault_ns - trapOf(row).median)],
+    ["minor faults", eventOf("minor_faults")],
+    ["major faults", eventOf("major_faults")],
+    ["by getrusage", eventOf("rusage_faults")],
+    ["waits per fault", eventOf("rwsem_contentions_per_fault")],
+  ],
+});
