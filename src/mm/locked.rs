@@ -108,14 +108,25 @@ fn attempt<M: Machine, L: Layout, const BLIND: bool>(
     let lock = if BLIND { mm.mmap_lock().read_blind() } else { mm.mmap_lock().read_carefully() };
     // Not needed under the lock; every strategy pays for a read section alike. Entered
     // behind the lock: whoever sleeps for it would hold up all that is to be freed.
-    let section = core.read_section();
+    let mut section = core.read_section();
     M::mark(stage::LOCK);
     let vma = mm.find_vma(request.addr);
     M::mark(stage::LOOKUP);
     let result = match vma {
-        Some(vma) if fault::allows(vma.vma, request.access()) => {
-            fault::handle(mm, core, request, &Held::by_mmap_lock(vma.vma))
-        }
+        Some(vma) if fault::allows(vma.vma, request.access()) => loop {
+            match fault::handle(mm, core, request, &Held::by_mmap_lock(vma.vma)) {
+                // The lock is dropped for a page once (`fault_flag_allow_retry_first`): what
+                // was waited for can be gone again, as long as writers come in between.
+                Err(Stop::Wait) if request.has_waited() => {
+                    drop(section);
+                    if mm.wait(core).is_err() {
+                        return Ok(failed(request, End::Oom));
+                    }
+                    section = core.read_section();
+                }
+                result => break result,
+            }
+        },
         _ => Ok(failed(request, End::Segv)),
     };
     drop(section);

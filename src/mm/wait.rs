@@ -2,7 +2,8 @@
 //!
 //! Reference: Linux 7.2 `mm/filemap.c` (`maybe_unlock_mmap_for_io`, `filemap_fault`):
 //! the fault pins the file, drops its lock, reads or waits, unpins, and the whole
-//! fault is done again.
+//! fault is done again. Where it has to wait then too, it keeps mmap_lock
+//! (`fault_flag_allow_retry_first`).
 
 use super::addr::Pfn;
 use super::frames::flag;
@@ -45,8 +46,8 @@ impl Wait {
 
 impl<M: Machine, L: Layout> Mm<M, L> {
     /// Reads the page that an attempt of this core stopped for, or waits until whoever
-    /// works on it is done. The caller holds no lock and is in no read section of RCU; in one
-    /// of SRCU it may be.
+    /// works on it is done. The caller holds no lock but perhaps mmap_lock for reading, and is
+    /// in no read section of RCU; in one of SRCU it may be.
     ///
     /// # Errors
     /// Where no frame is left.

@@ -1,7 +1,7 @@
 //! Races about files and their pages.
 
 use crate::play::{TURN_NS, play};
-use crate::script::{END, FILE, Maps, Script, Shape, Step, TABLE};
+use crate::script::{END, FILE, FILE_PAGES, Maps, Script, Shape, Step, TABLE};
 use crate::shipped::{all, all_stand};
 use crate::twins::file::{self, FileRead};
 use crate::twins::refcnt::{self, Refcnt};
@@ -61,6 +61,20 @@ fn r11_truncate_leaves_nothing_mapped() {
     stands::<MmapLock<Linux7_2>>(&twice);
     let once = truncate(&[Step::Other(Other::Truncate(4, false))]);
     caught::<MmapLock<Linux7_2>>(&once, "ends before it");
+}
+
+/// A page that has gone again while it was waited for is waited for with mmap_lock held:
+/// dropped each time, a fault beside writers that never stop would have no end.
+#[test]
+fn a_fault_drops_its_lock_for_a_page_once() {
+    let absent = Shape { maps: Maps::File(PageState::Absent), ..FILE };
+    let goes_and_comes = &[Step::Truncate(0), Step::Truncate(FILE_PAGES)];
+    let script = Script::at(point::FOLIO_GOT_REF, absent, &[Step::Read(0)], goes_and_comes);
+    all_stand(&script);
+    let played = play::<Model, MmapLock<Linux7_2>>(&script).expect("it stands");
+    assert!(played.held, "the page is there when the fault comes back, and goes then");
+    // Two for the write before, two for the read.
+    assert_eq!(played.attempts.attempts, 4);
 }
 
 /// R25: a writer waits as long as a fault does for a page.

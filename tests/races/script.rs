@@ -18,7 +18,7 @@ const BASE: u64 = 1 << 30;
 /// Pages of the mapping at first.
 const PAGES: u64 = 2 * TABLE;
 /// Pages of the file: it ends inside the mapping.
-const FILE_PAGES: u64 = TABLE + 128;
+pub const FILE_PAGES: u64 = TABLE + 128;
 /// A touch that traps more often never ends.
 const TRAPS_MAX: usize = 16;
 /// The turn of a core that is held at no point: it goes on as far as it can.

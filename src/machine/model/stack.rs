@@ -7,8 +7,9 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 const PAGE: usize = 4096;
-/// Memory of a stack, of which only what is touched becomes resident: a page or two.
-const USABLE: usize = 128 * 1024;
+/// Memory of a stack, of which only what is touched becomes resident: a page or two. Frames
+/// of a build without optimisation are large.
+const USABLE: usize = 512 * 1024;
 const EACH: usize = USABLE + PAGE;
 /// Distance of two stacks' tops within their pages. Stacks that start at the same offset
 /// have their hot lines in the same sets of the caches of the machine that runs the model.

@@ -78,38 +78,40 @@ pub(super) fn get_locked<M: Machine, L: Layout>(
     index: u64,
     waits: bool,
 ) -> Result<Option<Pfn>, Stop> {
-    if index >= file.pages() {
-        return Ok(None);
-    }
-    let Some(frame) = folio::get(mm, core, file, index) else {
-        if !waits {
+    loop {
+        if index >= file.pages() {
+            return Ok(None);
+        }
+        let Some(frame) = folio::get(mm, core, file, index) else {
+            if !waits {
+                return Err(super::Fallback::Fault.into());
+            }
+            file.note_cache_miss(index);
+            return Err(core.stop_for(Wait::for_io(file, index)));
+        };
+        M::point(point::FOLIO_GOT_REF);
+        if folio::take_readahead(mm, frame, waits) {
+            if waits {
+                return Err(core.stop_for(Wait::for_readahead(file, index, frame)));
+            }
+            core.put_folio(mm, frame);
             return Err(super::Fallback::Fault.into());
         }
-        file.note_cache_miss(index);
-        return Err(core.stop_for(Wait::for_io(file, index)));
-    };
-    M::point(point::FOLIO_GOT_REF);
-    if folio::take_readahead(mm, frame, waits) {
-        if waits {
-            return Err(core.stop_for(Wait::for_readahead(file, index, frame)));
-        }
-        core.put_folio(mm, frame);
-        return Err(super::Fallback::Fault.into());
-    }
-    match folio::try_lock(mm, file, frame, index) {
-        Lock::Locked => {
-            M::point(point::FOLIO_LOCKED);
-            file.note_cache_hit();
-            Ok(Some(frame))
-        }
-        Lock::Busy if waits => Err(core.stop_for(Wait::for_folio(file, index, frame))),
-        Lock::Busy => {
-            core.put_folio(mm, frame);
-            Err(super::Fallback::Fault.into())
-        }
-        Lock::Truncated => {
-            core.put_folio(mm, frame);
-            Ok(None)
+        match folio::try_lock(mm, file, frame, index) {
+            Lock::Locked => {
+                M::point(point::FOLIO_LOCKED);
+                file.note_cache_hit();
+                return Ok(Some(frame));
+            }
+            Lock::Busy if waits => {
+                return Err(core.stop_for(Wait::for_folio(file, index, frame)));
+            }
+            Lock::Busy => {
+                core.put_folio(mm, frame);
+                return Err(super::Fallback::Fault.into());
+            }
+            // The file may be longer again by now.
+            Lock::Truncated => core.put_folio(mm, frame),
         }
     }
 }
