@@ -46,7 +46,9 @@ fn is_top_of_repository(root: &Path) -> bool {
 }
 
 fn git(root: &Path, args: &[&str]) -> Option<String> {
-    output(Command::new("git").arg("-C").arg(root).args(args))
+    // Without the lock `status` does not write the index anew, which is watched: the next
+    // build would be a whole one.
+    output(Command::new("git").args(["--no-optional-locks", "-C"]).arg(root).args(args))
 }
 
 /// Returns what a command printed, without the white space around it; `None` where it
