@@ -2,7 +2,7 @@
 //! the command line makes of them.
 
 use faultstorm::machine::LineName;
-use faultstorm::machine::model::Place;
+use faultstorm::machine::model::{Parameters, Place};
 use faultstorm::machines::{Machine, shipped};
 use faultstorm::storm::plan::total_threads;
 use faultstorm::storm::{ModelSpec, ModelStorm};
@@ -27,6 +27,17 @@ fn read(name: &str, text: &str) -> Workload {
 
 fn storm(entry: &Entry, workload: &Workload, threads: usize, faults: u64, seed: u64) -> ModelStorm {
     let machine = Machine::find("xeon-icelake-2s").expect("it is shipped").parameters;
+    storm_on(&machine, entry, workload, threads, faults, seed)
+}
+
+fn storm_on(
+    machine: &Parameters,
+    entry: &Entry,
+    workload: &Workload,
+    threads: usize,
+    faults: u64,
+    seed: u64,
+) -> ModelStorm {
     let place = |core: usize| {
         let agent = (core % 2 * 32 + core / 2) as u16;
         Place { agent, socket: machine.shape.socket(agent) }
@@ -35,7 +46,7 @@ fn storm(entry: &Entry, workload: &Workload, threads: usize, faults: u64, seed: 
     let spec = ModelSpec {
         workload,
         threads,
-        machine: &machine,
+        machine,
         places: &places,
         real_body: true,
         entry_prefetch: false,
@@ -157,6 +168,22 @@ fn each_node_has_its_zone_and_lruvec() {
     };
     assert_eq!(moved(Kernel::default()), 0, "two cores on two sockets share none");
     assert!(moved(Kernel { numa: false, ..Kernel::default() }) > 100);
+}
+
+/// A VMA is three lines, so that the count of one in two stands beside the fields of the next
+/// VMA, which another thread faults in.
+#[test]
+fn a_count_disturbs_its_neighbour_where_lines_come_in_pairs() {
+    let machine = Machine::find("xeon-icelake-2s").expect("it is shipped").parameters;
+    let transfers = |adjacent_pairs: bool, name: &str| {
+        let machine = Parameters { adjacent_pairs, ..machine };
+        let entry = find("vm-refcnt").expect("it is shipped");
+        let storm = storm_on(&machine, entry, &workload("vma-per-thread"), 8, 500, 1);
+        let of = |line: &&(&LineName, _)| line.0.name == name;
+        storm.accounts.0.iter().find(of).map_or(0, |(_, account)| account.transfers)
+    };
+    assert!(transfers(false, "vma.vm_start") < 100, "each thread gets it once");
+    assert!(transfers(true, "vma.vm_start") > 1000, "in half of the 4000 faults");
 }
 
 #[test]

@@ -68,6 +68,23 @@ pub trait Line: Send + Sync + Sized {
     fn spin_until(&self, word: usize, done: impl Fn(u64) -> bool) -> u64;
     /// Asks for the line in a writable state, and goes on without waiting.
     fn prefetch_w(&self);
+    /// The two stand in one block of 128 bytes, which some processors fetch as a whole.
+    ///
+    /// # Safety
+    /// From here on neither is moved, and none is dropped while cores run.
+    unsafe fn pair(&self, _other: &Self) {}
+}
+
+/// Pairs the lines of an array that begins with a block of 128 bytes.
+///
+/// # Safety
+/// As [`Line::pair`], of each.
+pub unsafe fn pair_up<'a, L: Line + 'a>(lines: impl IntoIterator<Item = &'a L>) {
+    let mut lines = lines.into_iter();
+    while let (Some(first), Some(second)) = (lines.next(), lines.next()) {
+        // SAFETY: the caller's promise.
+        unsafe { first.pair(second) };
+    }
 }
 
 /// Work that touches no shared line, so that a model can charge it by name.

@@ -99,6 +99,7 @@ pub(super) const NOTHING: Parameters = Parameters {
     spin_exit_ps: 0,
     hoist_loads: false,
     merge_own_requests: true,
+    adjacent_pairs: false,
     memory_bytes_per_us: 0,
     shootdown: ShootdownTimes { round_trip_ps: 0, each_ps: 0, interrupted_ps: 0 },
     work: WorkTimes {

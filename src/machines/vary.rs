@@ -29,7 +29,7 @@ fn scale_row(row: &mut Latencies, factor: f64) {
 }
 
 /// All that can be varied.
-pub static KNOBS: [Knob; 16] = [
+pub static KNOBS: [Knob; 17] = [
     Knob {
         name: "wrM",
         about: "write-modified-ns, times",
@@ -125,6 +125,12 @@ pub static KNOBS: [Knob; 16] = [
         about: "0 or 1: an access joins the core's own prefetch of its line",
         range: Range::Count(0, 1),
         set: |p, n| p.merge_own_requests = n != 0.0,
+    },
+    Knob {
+        name: "pairs",
+        about: "0 or 1: a line is fetched along with the other one of its 128 bytes",
+        range: Range::Count(0, 1),
+        set: |p, n| p.adjacent_pairs = n != 0.0,
     },
 ];
 

@@ -4,7 +4,7 @@ use super::Config;
 use super::addr::{PAGE_BYTES, Pfn};
 use super::slots::slots;
 use super::zones::Zones;
-use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, Work};
+use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, Work, pair_up};
 use crate::sync::refcount::RefCount;
 use rayon::prelude::*;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
@@ -200,6 +200,8 @@ impl<M: Machine> Frames<M> {
         let needed = if body && M::HAS_MEMORY { count } else { 0 };
         assert!(needed <= arena.frames(), "the arena has memory for every frame");
         let folios = slots(count, |_| Folio(M::Line::new(&FOLIO, [0; LINE_WORDS])));
+        // SAFETY: they are on the heap, and a space outlives the cores that fault in it.
+        unsafe { pair_up(folios.iter().map(|folio| &folio.0)) };
         let counted = if M::HAS_TLB { count } else { 0 };
         let generations = (0..counted).map(|_| AtomicU32::new(0)).collect();
         let zones = Zones::new(1, count as u32, config);

@@ -74,6 +74,9 @@ pub struct MmLayout {
     /// Whether that kernel's fault entry asks for mmap_lock's line, whatever a run is set
     /// to (x86 until commit 1701771d3069, Linux 6.16).
     pub entry_prefetch: bool,
+    /// Whether the slab aligns a `vm_area_struct` to lines: three of them, since it has
+    /// `vm_refcnt` on the third.
+    pub vma_is_aligned: bool,
     /// Folios that a core gathers before it puts them into lruvecs (`PAGEVEC_SIZE`).
     pub lru_batch: usize,
     /// Folios that are freed in one call, and uncharged together.
@@ -133,6 +136,7 @@ pub const LINUX_7_2: MmLayout = MmLayout {
         wait_lock: LockWords { locked: 3, tail: 4 },
     },
     entry_prefetch: false,
+    vma_is_aligned: true,
     lru_batch: 31,
     // `free_pages_and_swap_cache` hands batches of `PAGEVEC_SIZE` to `folios_put_refs`.
     release_batch: 31,
@@ -193,6 +197,7 @@ pub const LINUX_6_2: MmLayout = MmLayout {
         wait_lock: LockWords { locked: 2, tail: 3 },
     },
     entry_prefetch: true,
+    vma_is_aligned: false,
     lru_batch: 15,
     // `tlb_batch_pages_flush` hands up to 512 pages to `release_pages`.
     release_batch: 512,

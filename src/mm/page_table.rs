@@ -7,7 +7,7 @@ use super::addr::{ENTRIES, PAGE_SHIFT};
 use super::backlog::Backlog;
 use super::pool::Pool;
 use super::slots::slots;
-use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, pair_up};
 use crate::sync::spinlock::{LockWords, SpinGuard, SpinLock, Waiters};
 use std::sync::Arc;
 
@@ -117,6 +117,8 @@ impl<M: Machine> Tables<M> {
     /// `count` tables; `is_charged`: see [`Pool::new`].
     pub fn new(count: u32, is_charged: bool, backlog: Arc<Backlog>) -> Self {
         let slots = slots(count as usize, |_| Table::new());
+        // SAFETY: they are on the heap, and a space outlives the cores that fault in it.
+        slots.iter().for_each(|table| unsafe { pair_up(&table.lines) });
         Self { slots, pool: Pool::new(&POOL, 0, count, is_charged), backlog }
     }
 

@@ -137,6 +137,11 @@ impl<M: Machine> Vma<M> {
         }
     }
 
+    /// The two lines, in the order of a `vm_area_struct`.
+    pub fn lines(&self) -> [&M::Line; 2] {
+        [&self.lookup, &self.file]
+    }
+
     /// Fills in a VMA that nobody else knows yet.
     pub fn init(&self, mapping: &Mapping, has_anon_vma: bool) {
         self.lookup.store(MM, 1, Ordering::Relaxed);

@@ -14,7 +14,7 @@ use super::addr::{ADDRESS_END, Vaddr};
 use super::pool::Pool;
 use super::slots::slots;
 use super::vma::VmaId;
-use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, pair_up};
 use crate::sync::rcu::ReadSection;
 use crate::sync::spinlock::Waiters;
 use std::ops::Range;
@@ -152,6 +152,8 @@ impl<M: Machine> VmaTree<M> {
         let nodes = vmas / 4 + 256;
         let new = |_| Node(std::array::from_fn(|i| M::Line::new(&NODE[i], [0; LINE_WORDS])));
         let nodes = slots(nodes as usize, new);
+        // SAFETY: they are on the heap, and a space outlives the cores that fault in it.
+        nodes.iter().for_each(|node| unsafe { pair_up(&node.0) });
         let pool = Pool::new(&POOL, 0, nodes.len() as u32, true);
         Self { shared: Arc::new(Shared { nodes, pool }) }
     }

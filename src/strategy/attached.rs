@@ -28,6 +28,10 @@ impl<M: Machine> CountedWords<M> {
         Self(M::Line::new(&VM_REFCNT, [0; LINE_WORDS]))
     }
 
+    pub(super) fn line(&self) -> &M::Line {
+        &self.0
+    }
+
     /// References: one of the tree, and those of faults. 0: gone.
     #[inline(always)]
     fn refs(&self) -> RefCount<'_, M> {

@@ -63,6 +63,12 @@ pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
     /// Makes the words of a VMA.
     fn vma_words(config: &Config) -> Self::VmaWords;
 
+    /// Those of a VMA that are the third line of a `vm_area_struct`, where Linux has
+    /// `vm_refcnt` since 6.15.
+    fn third_line(_words: &Self::VmaWords) -> Option<&M::Line> {
+        None
+    }
+
     /// Handles a fault from beginning to end.
     fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome;
 

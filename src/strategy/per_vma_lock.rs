@@ -22,7 +22,7 @@
 //! anonymous VMAs that have an `anon_vma`, nothing else.
 
 use super::{Scheme, Space, Strategy, Traits};
-use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use crate::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, pair_up};
 use crate::mm::fault::{self, End, Fallback, Outcome, Request, Stop};
 use crate::mm::layout::{Layout, Linux6_2, Linux7_2};
 use crate::mm::locked::{self, Held};
@@ -98,7 +98,11 @@ impl<M: Machine> Slab<M> {
         let lines_a_page = PAGE_WORDS / LINE_WORDS;
         let lines = objects.div_ceil(PAGE_OBJECTS) * lines_a_page;
         let name = |line: usize| &SLAB_LINES[line % lines_a_page % SLAB_LINES.len()];
-        Self((0..lines).map(|line| M::Line::new(name(line), [0; LINE_WORDS])).collect())
+        let lines: Box<[_]> =
+            (0..lines).map(|line| M::Line::new(name(line), [0; LINE_WORDS])).collect();
+        // SAFETY: they are on the heap, and a space outlives the cores that fault in it.
+        unsafe { pair_up(&lines) };
+        Self(lines)
     }
 
     #[inline(always)]

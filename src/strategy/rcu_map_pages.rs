@@ -112,6 +112,10 @@ impl<M: Machine> Strategy<M> for RcuMapPages {
         CountedWords::new()
     }
 
+    fn third_line(words: &CountedWords<M>) -> Option<&M::Line> {
+        Some(words.line())
+    }
+
     #[inline]
     fn fault(space: &Space<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
         space.enter_fault();

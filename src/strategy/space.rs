@@ -1,14 +1,18 @@
 //! An address space under a strategy.
 
 use super::Strategy;
-use crate::machine::Machine;
+use crate::machine::{Line, Machine};
 use crate::mm::frames::Arena;
 use crate::mm::hooks::Hooks;
+use crate::mm::layout::Layout;
 use crate::mm::page_cache::File;
 use crate::mm::vma::{VmaId, VmaRef};
 use crate::mm::{Config, Core, Mm};
 use std::ops::Deref;
 use std::sync::Arc;
+
+/// VMAs of three lines in a page of their slab.
+const SLAB_VMAS: usize = 4096 / 192;
 
 /// An address space, and the words that strategy `S` adds to it and to its VMAs.
 ///
@@ -27,7 +31,30 @@ impl<M: Machine, S: Strategy<M>> Space<M, S> {
         let words = S::mm_words(&config);
         let vma_words = (0..config.vmas).map(|_| S::vma_words(&config)).collect();
         let mm = Mm::new(config, arena, files);
-        Self { mm, words, vma_words }
+        let space = Self { mm, words, vma_words };
+        if S::Layout::MM.vma_is_aligned {
+            space.pair_vmas();
+        }
+        space
+    }
+
+    /// Says which lines of VMAs stand in one block of 128 bytes: that of a reference count
+    /// beside the fields of the same VMA, or of the next one.
+    fn pair_vmas(&self) {
+        let vmas: Vec<u32> = (0..self.vma_words.len() as u32).collect();
+        for page in vmas.chunks(SLAB_VMAS) {
+            let lines = page.iter().flat_map(|id| {
+                let [first, second] = self.mm.vma(VmaId(*id)).vma.lines();
+                [Some(first), Some(second), S::third_line(self.words_of(VmaId(*id)))]
+            });
+            for pair in lines.collect::<Vec<_>>().chunks(2) {
+                if let [Some(line), Some(other)] = pair {
+                    // SAFETY: all are on the heap, and a space outlives the cores that fault
+                    // in it.
+                    unsafe { line.pair(other) };
+                }
+            }
+        }
     }
 
     /// The strategy's own words of a VMA.

@@ -132,6 +132,10 @@ impl<M: Machine> Strategy<M> for VmRefcnt {
         M::Line::new(&VM_REFCNT, [0; LINE_WORDS])
     }
 
+    fn third_line(words: &M::Line) -> Option<&M::Line> {
+        Some(words)
+    }
+
     #[inline]
     fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
         space.enter_fault();

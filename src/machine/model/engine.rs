@@ -316,6 +316,9 @@ impl Engine {
         let (core, word) = (core as u16, word as u8);
         let request = Request { core, agent, need, kind, word, issued_at: now, arrived_at };
         self.events.push(arrived_at, false, Event::Arrive(line, request));
+        if self.parameters.adjacent_pairs && kind != RequestKind::Prefetch {
+            self.request_pair(world, line, &request);
+        }
     }
 
     fn arrive(&mut self, world: &World, line: LineAt, request: Request, now: Ps) {

@@ -257,6 +257,11 @@ impl Line for ModelLine {
     fn prefetch_w(&self) {
         current().prefetch_w(self);
     }
+
+    unsafe fn pair(&self, other: &Self) {
+        // SAFETY: the caller's promise.
+        unsafe { current().pair(self, other) };
+    }
 }
 
 impl Drop for ModelLine {

@@ -6,6 +6,7 @@
 //! | `directory.rs` | who has a line, and what an access costs: pure |
 //! | `sharers.rs` | a set of cores, small |
 //! | `line.rs` | a line: words, directory, queue |
+//! | `pairs.rs` | lines that are fetched together |
 //! | `engine.rs` | requests, grants, store buffers |
 //! | `hold.rs` | cores that a test holds at points of the code |
 //! | `interrupts.rs` | shootdowns, and who answers them |
@@ -21,6 +22,7 @@ mod hold;
 mod interrupts;
 mod ledger;
 mod line;
+mod pairs;
 mod parameters;
 mod queue;
 mod run;
@@ -183,7 +185,7 @@ impl Machine for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::{LINE_WORDS, Line, LineName};
+    use crate::machine::{LINE_WORDS, Line, LineName, pair_up};
     use std::cell::Cell;
     use std::rc::Rc;
 
@@ -222,6 +224,7 @@ mod tests {
         spin_exit_ps: 0,
         hoist_loads: false,
         merge_own_requests: true,
+        adjacent_pairs: false,
         memory_bytes_per_us: 0,
         shootdown: ShootdownTimes {
             round_trip_ps: 2_000_000,
@@ -533,13 +536,15 @@ mod tests {
     /// Core by core the same, however it is run: looking ahead changes nothing.
     #[test]
     fn looking_ahead_is_exact() {
-        let run = |lookahead: bool| {
-            let world = World::new(&MACHINE, &places(12));
+        let run = |lookahead: bool, adjacent_pairs: bool| {
+            let world = World::new(&Parameters { adjacent_pairs, ..MACHINE }, &places(12));
             if !lookahead {
                 world.engine.borrow_mut().forbid_lookahead();
             }
             let _here = world.enter();
             let lines: Vec<_> = (0..4).map(|_| line()).collect();
+            // SAFETY: they stay where they are until the cores are done.
+            unsafe { pair_up(lines.iter().map(|line| &**line)) };
             let log = Rc::new(Cell::new(0u64));
             let shared = log.clone();
             let ends = world.run(move |core| {
@@ -568,6 +573,7 @@ mod tests {
             });
             (ends.ok(), log.get(), world.accounts())
         };
-        assert_eq!(run(true), run(false));
+        assert_eq!(run(true, false), run(false, false));
+        assert_eq!(run(true, true), run(false, true));
     }
 }

@@ -203,6 +203,8 @@ pub struct Parameters {
     pub hoist_loads: bool,
     /// An access joins the core's own request for its line, as a prefetch.
     pub merge_own_requests: bool,
+    /// Lines are fetched in pairs.
+    pub adjacent_pairs: bool,
     /// Bytes that a socket's memory takes in a microsecond; 0: without limit.
     pub memory_bytes_per_us: u64,
     /// Shootdowns of translations.

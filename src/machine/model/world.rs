@@ -10,6 +10,7 @@ use super::engine::{Engine, Status, Store};
 use super::hold::Holds;
 use super::ledger::{Accounts, Ledger};
 use super::line::{ModelLine, RequestKind};
+use super::pairs::Pairs;
 use super::parameters::{Parameters, Ps};
 use super::starvation::Losses;
 use super::trace::{Step, Traced, Tracer};
@@ -57,6 +58,7 @@ pub struct World {
     pub(super) tracer: Tracer,
     pub(super) holds: Holds,
     pub(super) losses: Losses,
+    pub(super) pairs: Pairs,
     pub(super) engine: RefCell<Engine>,
 }
 
@@ -117,6 +119,7 @@ impl World {
             tracer: Tracer::default(),
             holds: Holds::default(),
             losses: Losses::new(places.len()),
+            pairs: Pairs::default(),
             engine: RefCell::new(Engine::new(parameters, places)),
         })
     }
