@@ -38,6 +38,17 @@ fn storm_on(
     faults: u64,
     seed: u64,
 ) -> ModelStorm {
+    storm_until(machine, entry, workload, threads, Until::Faults(faults), seed)
+}
+
+fn storm_until(
+    machine: &Parameters,
+    entry: &Entry,
+    workload: &Workload,
+    threads: usize,
+    until: Until,
+    seed: u64,
+) -> ModelStorm {
     let place = |core: usize| {
         let agent = (core % 2 * 32 + core / 2) as u16;
         Place { agent, socket: machine.shape.socket(agent) }
@@ -52,7 +63,7 @@ fn storm_on(
         entry_prefetch: false,
         seed,
         warmup_ns: 0,
-        until: Until::Faults(faults),
+        until,
         trace: None,
     };
     (entry.model)(&spec).unwrap_or_else(|error| panic!("{} at {threads}: {error}", entry.name))
@@ -184,6 +195,17 @@ fn a_count_disturbs_its_neighbour_where_lines_come_in_pairs() {
     };
     assert!(transfers(false, "vma.vm_start") < 100, "each thread gets it once");
     assert!(transfers(true, "vma.vm_start") > 1000, "in half of the 4000 faults");
+}
+
+#[test]
+fn a_storm_ends_whose_rounds_leave_less_than_a_nanosecond() {
+    let machine = Machine::find("xeon-icelake-2s").expect("it is shipped").parameters;
+    let entry = find("unlocked").expect("it is shipped");
+    let storm = |until| storm_until(&machine, entry, &workload("huge-anon-read"), 1, until, 1);
+    let round_ns = storm(Until::Rounds(1)).storm.window_ns;
+    assert!(round_ns.fract() > 0.0, "{round_ns}");
+    let storm = storm(Until::Duration(round_ns.ceil() as u64));
+    assert!(storm.storm.window_ns >= round_ns.ceil(), "{}", storm.storm.window_ns);
 }
 
 #[test]

@@ -151,7 +151,8 @@ impl<W: Ground> Worker<'_, W> {
         let span = &shared.spans[self.thread];
         let now = shared.clock.unordered();
         let deadline = match left_ns {
-            ns if ns.is_finite() => now + shared.clock.ticks(ns.max(0.0) as u64),
+            // Up, or what is left of less than a nanosecond is never used.
+            ns if ns.is_finite() => now + shared.clock.ticks(ns.max(0.0).ceil() as u64),
             _ => u64::MAX,
         };
         let (start, end) = match work {
