@@ -5,6 +5,7 @@ use std::fmt::Write;
 use hdrhistogram::Histogram;
 
 use super::Style;
+use super::operations::operations;
 use super::pairs::{Group, measured};
 use super::table::{COLUMNS, body, by_threads, name_width};
 use super::text::{Ink, cut, digits, left, nanoseconds, plural, right, wrap};
@@ -26,13 +27,14 @@ pub(super) fn blocks(out: &mut String, style: Style, group: &Group<'_>) {
     }
 }
 
-/// Appends what one column cannot say: waits, fallbacks, grace periods, stages, a core's time.
+/// Appends what one column cannot say: waits, writers, fallbacks, grace periods, stages, time.
 pub(super) fn details(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
     let cells = || group.cells.iter().filter(move |cell| cell.key.body == kind);
     let found = || cells().filter_map(|cell| cell.measured.as_ref());
     if found().any(|m| rwsem_waits(m).is_some()) {
         rwsem(out, style, group, kind);
     }
+    operations(out, style, group, kind);
     if found().any(|m| m.fallbacks.values().any(|&count| count > 0)) {
         fallbacks(out, style, group, kind);
     }

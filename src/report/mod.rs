@@ -11,6 +11,7 @@ mod hdr_log;
 mod html;
 mod live;
 mod markdown;
+mod operations;
 mod pairs;
 mod prose;
 mod table;
