@@ -171,8 +171,9 @@ pub fn after<M: Machine, L: Layout>(
 
 /// What follows an attempt under a VMA's own lock that did not end the fault (Linux 7.2
 /// `arch/x86/mm/fault.c`, `do_user_addr_fault`): whoever waited for a page has dropped the
-/// lock, and goes on under mmap_lock. `None`: the VMA was replaced, and the tree is to be
-/// walked again.
+/// lock, and goes on under mmap_lock, which it then keeps where it waits again. (The kernel
+/// keeps it only where the first wait was for a read.) `None`: the VMA was replaced, and the
+/// tree is to be walked again.
 #[cold]
 pub fn after_vma_lock<M: Machine, L: Layout>(
     mm: &Mm<M, L>,

@@ -184,7 +184,7 @@ pub enum StormError {
     Deadlock(String),
     /// A core of the model loses for ever.
     #[error(
-        "starved: {0}; a loop can lose for ever in the model where `reuse-k` is 1, or nearly \
+        "starved: {0}; a loop can lose for ever in the model, above all where `reuse-k` is 1 \
          (METHODOLOGY.md)"
     )]
     Starved(String),

@@ -6,9 +6,10 @@
 //! writer, a waiter or a handoff in the count it queues. *Writers* spin a while in the hope
 //! of a short hold (one at a time, through `osq`), then queue. Who has been first in the
 //! queue for 4 ms asks for a handoff, which stops everybody else from taking the lock before
-//! it: spinning writers overtake the queue until then. *Waking:* the last reader or the writer that
-//! leaves wakes the head of the queue; a reader at the head is granted the lock by its
-//! waker, with every other queued reader; a writer at the head is only woken, and tries.
+//! it: spinning writers overtake the queue until then. *Waking:* the last reader or the
+//! writer that leaves wakes the head of the queue; a reader at the head is granted the lock
+//! by its waker, with every other queued reader; a writer at the head is only woken, and
+//! tries.
 //!
 //! Source of the protocol: Linux 7.2 `kernel/locking/rwsem.c` (read, not copied).
 
@@ -119,7 +120,7 @@ impl<'a, H: Home> RwSem<'a, H> {
     ///
     /// # Ordering
     /// `Acquire`, paired with the `Release` of [`WriteGuard`]'s drop and downgrade.
-    #[inline(never)]
+    #[cold] // For faults, which come here only where they have failed.
     pub fn read(self) -> ReadGuard<'a, H> {
         let before = self.count().fetch_add(READER, Ordering::Acquire);
         if before & (WRITER | WAITERS | HANDOFF) != 0 && !self.queue_reader() {

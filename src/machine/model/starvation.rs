@@ -11,8 +11,8 @@ use super::line::ModelLine;
 use super::world::World;
 use std::cell::Cell;
 
-/// Far more than a loop loses that ends: it loses once while a line goes round, and in
-/// every round somebody else gets on.
+/// A loop that waits for others to end wins when they have: one that loses so often before is
+/// given up too. None does in what `validate` storms at a `reuse-k` of 1, up to 128 threads.
 pub(super) const LOSSES_MAX: u32 = 100_000;
 
 /// How many compare-exchanges each core has lost since it last won one, or began a fault.
