@@ -1,8 +1,10 @@
 //! Cores, events and grants: who gets a line when.
 
 use super::directory::{Found, Need};
+use super::event::Event;
 use super::interrupts::Interrupts;
 use super::line::{ModelLine, Request, RequestKind, State};
+use super::lookahead::Lookahead;
 use super::parameters::{Parameters, Ps};
 use super::queue::{Cores as Queue, Events, NEVER};
 use super::starvation::LOSSES_MAX;
@@ -20,7 +22,7 @@ const DESCRIBED_MAX: usize = 8;
 
 /// Lines are used by address while requests for them are under way; see [`ModelLine`]'s
 /// drop, which does not let them go before.
-type LineAt = *const ModelLine;
+pub(super) type LineAt = *const ModelLine;
 
 /// What a core does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +82,8 @@ pub(super) struct CoreState {
     pub beside_sibling: bool,
     pub clock: Ps,
     pub status: Status,
+    /// Where it can run: from when on.
+    pub ready_at: Ps,
     pub token: Option<Ps>,
     pub yielder: *const Yielder<(), ()>,
     pub buffer: VecDeque<Store>,
@@ -89,6 +93,9 @@ pub(super) struct CoreState {
     pub interrupts: Interrupts,
     /// In which state its last request found the line.
     pub found: Option<Found>,
+    /// What its last load that was no hit found: what was there when it was granted, whoever
+    /// writes before the core goes on.
+    pub loaded: u64,
     pub times: CoreTimes,
 }
 
@@ -99,6 +106,7 @@ impl CoreState {
             beside_sibling,
             clock: 1,
             status: Status::Ready,
+            ready_at: 1,
             token: None,
             yielder: ptr::null(),
             buffer: VecDeque::new(),
@@ -107,6 +115,7 @@ impl CoreState {
             stagger_ps: 0,
             interrupts: Interrupts::default(),
             found: None,
+            loaded: 0,
             times: CoreTimes::default(),
         }
     }
@@ -134,26 +143,12 @@ impl CoreState {
     }
 }
 
-enum Event {
-    /// A request reaches its line.
-    Arrive(LineAt, Request),
-    /// A line may be free.
-    Dispatch(LineAt),
-    /// The line of a core's oldest store has come.
-    Commit(u16),
-    /// A prefetched line has come.
-    Prefetched(u16, LineAt),
-}
-
 pub(super) struct Engine {
-    parameters: Parameters,
-    lookahead_ps: Ps,
-    /// No request reaches its line sooner, not even that of an owner who has to queue.
-    request_leg_min_ps: Ps,
-    looks_ahead: bool,
+    /// How far cores look ahead.
+    pub lookahead: Lookahead,
     pub cores: Vec<CoreState>,
-    ready: Queue,
-    events: Events<Event>,
+    pub ready: Queue,
+    pub events: Events<Event>,
     memory_free_at: Vec<Ps>,
     alive: usize,
     meeting: usize,
@@ -162,19 +157,16 @@ pub(super) struct Engine {
 
 impl Engine {
     pub fn new(parameters: &Parameters, places: &[Place]) -> Self {
-        let mut threads = vec![0; parameters.shape.agents()];
-        places.iter().for_each(|place| threads[usize::from(place.agent)] += 1);
-        let shared = |place: &Place| threads[usize::from(place.agent)] > 1;
-        let siblings = places.iter().any(shared);
+        let lookahead = Lookahead::new(parameters, places);
+        let core = |(number, place): (usize, &Place)| {
+            CoreState::new(*place, !lookahead.siblings(number).is_empty())
+        };
+        let cores = places.iter().enumerate().map(core).collect();
         let mut ready = Queue::default();
         (0..places.len()).for_each(|core| ready.push(core, 1));
         Self {
-            parameters: *parameters,
-            // Siblings share a cache: what one does, the other has at once.
-            lookahead_ps: if siblings { 0 } else { parameters.lookahead_ps() },
-            request_leg_min_ps: parameters.lookahead_ps(),
-            looks_ahead: true,
-            cores: places.iter().map(|place| CoreState::new(*place, shared(place))).collect(),
+            lookahead,
+            cores,
             ready,
             events: Events::default(),
             memory_free_at: vec![0; usize::from(parameters.shape.sockets)],
@@ -188,12 +180,6 @@ impl Engine {
         self.cores.iter_mut().for_each(|core| core.times = CoreTimes::default());
     }
 
-    /// Only by the clock, as the oracle of a test.
-    #[cfg(test)]
-    pub fn forbid_lookahead(&mut self) {
-        self.looks_ahead = false;
-    }
-
     pub fn is_abandoned(&self) -> bool {
         self.abandoned
     }
@@ -201,12 +187,6 @@ impl Engine {
     pub fn abandon(&mut self) {
         self.abandoned = true;
         self.cores.iter_mut().for_each(|core| core.yielder = ptr::null());
-    }
-
-    /// Until when the running core, the first of those that can run, may go on.
-    pub fn runs_until(&self, exactly: bool) -> Ps {
-        let ahead = if exactly || !self.looks_ahead { 0 } else { self.lookahead_ps };
-        self.ready.second_clock().saturating_add(ahead).min(self.events.first_time())
     }
 
     /// Starts the first core; returns its clock.
@@ -225,7 +205,10 @@ impl Engine {
         self.cores[core].clock = clock;
         self.cores[core].status = status;
         match status {
-            Status::Ready => return self.ready.delay_first(core, clock),
+            Status::Ready => {
+                self.cores[core].ready_at = clock;
+                return self.ready.delay_first(core, clock);
+            }
             Status::Meeting => self.meeting += 1,
             Status::Done => self.alive -= 1,
             _ => {}
@@ -288,6 +271,7 @@ impl Engine {
 
     fn make_ready(&mut self, core: usize, clock: Ps) {
         self.cores[core].status = Status::Ready;
+        self.cores[core].ready_at = clock;
         self.ready.push(core, clock);
     }
 
@@ -302,7 +286,7 @@ impl Engine {
         now: Ps,
     ) {
         let agent = self.cores[core].place.agent;
-        let parameters = &self.parameters;
+        let parameters = world.machine();
         let latency_ps = line.state(world, |state| {
             state.in_flight += 1;
             let wanted = state.is_wanted();
@@ -312,20 +296,25 @@ impl Engine {
         if kind == RequestKind::Prefetch {
             self.cores[core].prefetches.push(line);
         }
-        let arrived_at = now + self.parameters.request_leg(latency_ps).max(self.request_leg_min_ps);
+        let arrived_at = now + parameters.request_leg(latency_ps).max(self.lookahead.leg_ps);
         let (core, word) = (core as u16, word as u8);
-        let request = Request { core, agent, need, kind, word, issued_at: now, arrived_at };
-        self.events.push(arrived_at, false, Event::Arrive(line, request));
-        if self.parameters.adjacent_pairs && kind != RequestKind::Prefetch {
+        let domain = parameters.domain(agent);
+        let request = Request { core, agent, domain, need, kind, word, issued_at: now, arrived_at };
+        self.push(arrived_at, Event::Arrive(line, request));
+        if parameters.adjacent_pairs && kind != RequestKind::Prefetch {
             self.request_pair(world, line, &request);
         }
     }
 
+    fn push(&mut self, time: Ps, event: Event) {
+        self.events.push(time, event.rank(), event);
+    }
+
     fn arrive(&mut self, world: &World, line: LineAt, request: Request, now: Ps) {
-        let parameters = self.parameters;
+        let parameters = world.machine();
         let (granted, dispatching) = at(line).state(world, |state| {
             if state.free_at <= now && !state.is_wanted() {
-                return (Some(state.grant(&parameters, request, now)), true);
+                return (Some(state.grant(parameters, request, now)), true);
             }
             state.waiting += 1;
             state.queue().pending.push_back(request);
@@ -340,21 +329,21 @@ impl Engine {
 
     /// Grants a line where it is free; else looks again when it is.
     fn dispatch(&mut self, world: &World, line: LineAt, now: Ps, from_event: bool) {
-        let parameters = self.parameters;
+        let parameters = world.machine();
         let (granted, again_at) = at(line).state(world, |state| {
             if from_event {
                 state.dispatching = false;
             }
             let granted = (state.is_wanted() && state.free_at <= now).then(|| {
-                let request = state.next_request(&parameters);
-                state.grant(&parameters, request, now)
+                let request = state.next_request(parameters);
+                state.grant(parameters, request, now)
             });
             let again_at = state.is_wanted().then_some(state.free_at);
             state.dispatching |= again_at.is_some();
             (granted, again_at)
         });
         if let Some(time) = again_at {
-            self.events.push(time, false, Event::Dispatch(line));
+            self.push(time, Event::Dispatch(line));
         }
         if let Some(grant) = granted {
             self.granted(world, line, &grant, now);
@@ -376,18 +365,18 @@ impl Engine {
             RequestKind::Core => {
                 self.cores[usize::from(core)].times.coherence_ps += grant.done_at - issued_at;
                 self.cores[usize::from(core)].found = Some(grant.found);
+                self.cores[usize::from(core)].loaded =
+                    at(line).word(usize::from(word)).load(Relaxed);
                 self.make_ready(usize::from(core), grant.done_at);
             }
-            RequestKind::Store => self.events.push(grant.done_at, true, Event::Commit(core)),
-            RequestKind::Prefetch => {
-                self.events.push(grant.done_at, true, Event::Prefetched(core, line));
-            }
+            RequestKind::Store => self.push(grant.done_at, Event::Commit(core)),
+            RequestKind::Prefetch => self.push(grant.done_at, Event::Prefetched(core, line)),
         }
     }
 
     /// Does the oldest store of a core, and those behind it whose lines it has.
     fn commit(&mut self, world: &World, core: usize, mut now: Ps) {
-        let (agent, reuse_k) = (self.cores[core].place.agent, self.parameters.reuse_k);
+        let (agent, machine) = (self.cores[core].place.agent, world.machine());
         while let Some(store) = self.cores[core].buffer.pop_front() {
             let line = at(store.line);
             line.word(usize::from(store.word)).store(store.value, Relaxed);
@@ -398,7 +387,7 @@ impl Engine {
             self.wake_spinners(world, line, now);
             self.wake_from(core, store.line, now);
             let Some(next) = self.cores[core].buffer.front().copied() else { break };
-            let has = at(next.line).state(world, |state| state.may_reuse(agent, reuse_k));
+            let has = at(next.line).state(world, |state| state.may_reuse(agent, machine.reuse_k));
             if !has {
                 // It has been counted as under way since it was put into the buffer.
                 at(next.line).state(world, |state| state.in_flight -= 1);
@@ -406,7 +395,7 @@ impl Engine {
                 self.request(world, core, at(next.line), usize::from(next.word), what, now);
                 return;
             }
-            now += self.parameters.store_ps;
+            now += machine.store_ps;
         }
         if self.cores[core].status == Status::Draining {
             let clock = self.cores[core].clock;
@@ -511,9 +500,8 @@ impl State {
 
     /// Gives the line to whoever made a request.
     fn grant(&mut self, parameters: &Parameters, request: Request, now: Ps) -> Grant {
-        let domain = parameters.domain(request.agent);
-        self.run = if domain == self.last_domain { self.run.saturating_add(1) } else { 1 };
-        (self.last_domain, self.last_core) = (domain, request.core);
+        self.run = if request.domain == self.last_domain { self.run.saturating_add(1) } else { 1 };
+        (self.last_domain, self.last_core) = (request.domain, request.core);
         let waited = self.is_wanted();
         let found = self.directory.found(parameters, request.agent, request.need, waited);
         let latency_ps = self.directory.latency_ps(parameters, request.need, found);
@@ -542,9 +530,7 @@ impl State {
     fn next_request(&mut self, parameters: &Parameters) -> Request {
         let (last_domain, last_core, run) = (self.last_domain, self.last_core, self.run);
         let queue = self.queue();
-        let near = |request: &Request| {
-            parameters.domain(request.agent) == last_domain && request.core != last_core
-        };
+        let near = |request: &Request| request.domain == last_domain && request.core != last_core;
         let found =
             if run < parameters.local_batch { queue.pending.iter().position(near) } else { None };
         let request = queue.pending.remove(found.unwrap_or(0)).expect("somebody waits");

@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub(super) struct Request {
     pub core: u16,
     pub agent: u16,
+    /// In which it is handed on first.
+    pub domain: u16,
     pub need: Need,
     pub kind: RequestKind,
     /// The word that it is for.
@@ -98,12 +100,12 @@ impl ModelLine {
     /// before.
     #[inline(always)]
     fn read_hit(&self, world: &World) -> bool {
-        if !world.may_run_on() || self.world != world.id() {
+        if !world.may_read_on() || self.world != world.id() {
             return false;
         }
         // SAFETY: as in `state`.
         let state = unsafe { &*self.state.get() };
-        if !state.directory.readable(world.agent()) {
+        if state.in_flight > 0 || !state.directory.readable(world.agent()) {
             return false;
         }
         world.note_read_hit(self.name);
@@ -113,12 +115,12 @@ impl ModelLine {
     /// The same for a write, which takes `ps`.
     #[inline(always)]
     fn write_hit(&self, world: &World, ps: Ps, word: usize) -> bool {
-        if !world.may_run_on() || self.world != world.id() {
+        if !world.may_write_on() || self.world != world.id() {
             return false;
         }
         // SAFETY: as in `state`.
         let state = unsafe { &mut *self.state.get() };
-        if !state.directory.writable(world.agent()) || state.waiting > 0 {
+        if !state.directory.writable(world.agent()) || state.in_flight > 0 || state.waiting > 0 {
             return false;
         }
         world.note_write_hit(self.name, ps);
@@ -250,7 +252,7 @@ impl Line for ModelLine {
                 return value;
             }
             waited = true;
-            current().spin(self, word);
+            current().spin(self, word, value);
         }
     }
 

@@ -7,8 +7,9 @@
 //! | `sharers.rs` | a set of cores, small |
 //! | `line.rs` | a line: words, directory, queue |
 //! | `pairs.rs` | lines that are fetched together |
-//! | `engine.rs` | requests, grants, store buffers |
+//! | `engine.rs`, `event.rs` | requests, grants, store buffers |
 //! | `hold.rs` | cores that a test holds at points of the code |
+//! | `lookahead.rs` | how far the running core may be ahead |
 //! | `interrupts.rs` | shootdowns, and who answers them |
 //! | `starvation.rs` | cores that lose every compare-exchange |
 //! | `world.rs` | the running core: hits, turns, waiting |
@@ -17,11 +18,13 @@
 
 mod directory;
 mod engine;
+mod event;
 mod free;
 mod hold;
 mod interrupts;
 mod ledger;
 mod line;
+mod lookahead;
 mod pairs;
 mod parameters;
 mod queue;
@@ -185,8 +188,7 @@ impl Machine for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::{LINE_WORDS, Line, LineName, pair_up};
-    use std::cell::Cell;
+    use crate::machine::{LINE_WORDS, Line, LineName};
     use std::rc::Rc;
 
     static LINE: LineName =
@@ -531,49 +533,5 @@ mod tests {
             current().clock()
         });
         assert!(matches!(clocks.as_deref(), Ok([2_001, 2_002, 2_003])));
-    }
-
-    /// Core by core the same, however it is run: looking ahead changes nothing.
-    #[test]
-    fn looking_ahead_is_exact() {
-        let run = |lookahead: bool, adjacent_pairs: bool| {
-            let world = World::new(&Parameters { adjacent_pairs, ..MACHINE }, &places(12));
-            if !lookahead {
-                world.engine.borrow_mut().forbid_lookahead();
-            }
-            let _here = world.enter();
-            let lines: Vec<_> = (0..4).map(|_| line()).collect();
-            // SAFETY: they stay where they are until the cores are done.
-            unsafe { pair_up(lines.iter().map(|line| &**line)) };
-            let log = Rc::new(Cell::new(0u64));
-            let shared = log.clone();
-            let ends = world.run(move |core| {
-                let mut random = core as u64 + 1;
-                for _ in 0..400 {
-                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                    let (line, word) =
-                        (&lines[(random >> 33) as usize % 4], (random >> 40) as usize % 8);
-                    let value = match (random >> 50) % 6 {
-                        0 => line.fetch_add(word, 1, Ordering::Relaxed),
-                        1 => {
-                            line.store(word, random >> 20, Ordering::Relaxed);
-                            0
-                        }
-                        2 => {
-                            line.prefetch_w();
-                            0
-                        }
-                        _ => line.load(word, Ordering::Relaxed),
-                    };
-                    current().advance(random >> 45 & 0x3fff);
-                    shared.set(shared.get() ^ value.rotate_left(core as u32));
-                }
-                current().drain();
-                current().clock()
-            });
-            (ends.ok(), log.get(), world.accounts())
-        };
-        assert_eq!(run(true, false), run(false, false));
-        assert_eq!(run(true, true), run(false, true));
     }
 }

@@ -61,6 +61,12 @@ impl Shape {
         self.agents() * usize::from(self.smt)
     }
 
+    /// Whether all cores of a socket are one cluster.
+    #[inline]
+    fn is_one_cluster(&self) -> bool {
+        self.cluster_cores >= self.cores_per_socket
+    }
+
     /// The socket of an agent.
     #[inline]
     pub fn socket(&self, agent: u16) -> u16 {
@@ -91,10 +97,13 @@ impl Shape {
     /// How far two different agents are from each other.
     #[inline]
     pub fn distance(&self, a: u16, b: u16) -> Distance {
-        match () {
-            () if self.cluster(a) == self.cluster(b) => Distance::Cluster,
-            () => self.between_sockets(self.socket(a), self.socket(b)),
+        let (socket, other) = (self.socket(a), self.socket(b));
+        let first = socket * self.cores_per_socket;
+        let cluster = |agent: u16| (agent - first) / self.cluster_cores;
+        if socket == other && (self.is_one_cluster() || cluster(a) == cluster(b)) {
+            return Distance::Cluster;
         }
+        self.between_sockets(socket, other)
     }
 
     /// How far memory or a core of one socket is from another's.

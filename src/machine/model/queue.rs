@@ -4,6 +4,8 @@ use super::parameters::Ps;
 
 /// Bits of a key that tell cores apart.
 const CORE_BITS: u32 = 10;
+/// Numbers of cores are below this.
+pub const CORES: u64 = 1 << CORE_BITS;
 /// A time that never comes.
 pub const NEVER: Ps = Ps::MAX;
 
@@ -67,6 +69,17 @@ fn key(core: usize, clock: Ps) -> u64 {
     clock << CORE_BITS | core as u64
 }
 
+/// The last clock with which `core` comes before another core with this clock.
+#[inline]
+pub fn before_core(core: usize, other: usize, clock: Ps) -> Ps {
+    before(key(other, clock), core)
+}
+
+#[inline]
+fn before(other: u64, core: usize) -> Ps {
+    other.saturating_sub(core as u64 + 1) >> CORE_BITS
+}
+
 impl Cores {
     /// The first core and its clock.
     #[inline]
@@ -75,12 +88,12 @@ impl Cores {
         Some(((key & ((1 << CORE_BITS) - 1)) as usize, key >> CORE_BITS))
     }
 
-    /// The clock of the second core.
+    /// The last clock with which `core` still comes before the second.
     #[inline]
-    pub fn second_clock(&self) -> Ps {
+    pub fn before_second(&self, core: usize) -> Ps {
         let keys = &self.0.0;
         let children = &keys[1..keys.len().min(3)];
-        children.iter().min().map_or(NEVER, |key| key >> CORE_BITS)
+        children.iter().min().map_or(NEVER, |second| before(*second, core))
     }
 
     /// Adds a core.
@@ -100,25 +113,27 @@ impl Cores {
     }
 }
 
-/// Events by time; of those of one time the early ones, then first come.
+/// Events by time, those of one time by rank. Those of one rank must not care which is first:
+/// it is always the same, but not the one that came first.
 #[derive(Debug)]
 pub struct Events<T> {
-    /// Time, a bit for those that are not early, a sequence number, a slot.
+    /// Time, rank, slot.
     heap: Heap<u128>,
     slots: Vec<Option<T>>,
     free: Vec<u32>,
-    sequence: u64,
 }
 
 impl<T> Default for Events<T> {
     fn default() -> Self {
-        Self { heap: Heap(Vec::new()), slots: Vec::new(), free: Vec::new(), sequence: 0 }
+        Self { heap: Heap(Vec::new()), slots: Vec::new(), free: Vec::new() }
     }
 }
 
 /// Bits of an event's key below its time, and of its slot.
 const TIE_BITS: u32 = 64;
 const SLOT_BITS: u32 = 16;
+/// Ranks are below this.
+pub const RANKS: u64 = 1 << (TIE_BITS - SLOT_BITS);
 
 impl<T> Events<T> {
     /// When the first is due.
@@ -127,9 +142,9 @@ impl<T> Events<T> {
         self.heap.0.first().map_or(NEVER, |key| (key >> TIE_BITS) as Ps)
     }
 
-    /// Adds an event. Of those of one time, those that are `early` come first.
-    pub fn push(&mut self, time: Ps, early: bool, event: T) {
-        self.sequence += 1;
+    /// Adds an event.
+    pub fn push(&mut self, time: Ps, rank: u64, event: T) {
+        assert!(rank < RANKS, "a rank has its place in a key");
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = Some(event);
@@ -141,7 +156,7 @@ impl<T> Events<T> {
             }
         };
         assert!(slot < 1 << SLOT_BITS, "each core has few requests under way");
-        let tie = u64::from(!early) << 63 | self.sequence << SLOT_BITS | u64::from(slot);
+        let tie = rank << SLOT_BITS | u64::from(slot);
         self.heap.push(u128::from(time) << TIE_BITS | u128::from(tie));
     }
 
@@ -184,20 +199,21 @@ mod tests {
                 let first = oracle.first().map(|(clock, core)| (*core, *clock));
                 prop_assert_eq!(cores.first(), first);
                 if !oracle.is_empty() {
-                    let second = oracle.iter().nth(1).map_or(NEVER, |(clock, _)| *clock);
-                    prop_assert_eq!(cores.second_clock(), second);
+                    let (first, second) = (oracle.first().unwrap().1, oracle.iter().nth(1));
+                    let until = cores.before_second(first);
+                    let comes_before = |clock| second.is_none_or(|second| (clock, first) < *second);
+                    prop_assert!(comes_before(until));
+                    prop_assert!(until == NEVER || !comes_before(until + 1));
                 }
             }
         }
     }
 
     #[test]
-    fn early_events_come_first_and_the_rest_as_they_came() {
+    fn events_of_one_time_come_by_rank() {
         let mut events = Events::default();
-        for (time, early, event) in
-            [(5, false, 'c'), (5, false, 'd'), (5, true, 'b'), (1, false, 'a')]
-        {
-            events.push(time, early, event);
+        for (time, rank, event) in [(5, 8, 'd'), (5, 7, 'c'), (5, 0, 'b'), (1, 9, 'a')] {
+            events.push(time, rank, event);
         }
         let order: Vec<(Ps, char)> = std::iter::from_fn(|| events.pop()).collect();
         assert_eq!(order, [(1, 'a'), (5, 'b'), (5, 'c'), (5, 'd')]);

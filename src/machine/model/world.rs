@@ -1,15 +1,13 @@
 //! A modelled machine with the cores of one storm, as its lines and cores see it.
 //!
-//! The core with the smallest clock runs. It may run on as long as nothing that others do
-//! could have an effect before what it does: a request takes some time to reach a line
-//! ([`Parameters::lookahead_ps`]), so a core that hits its own cache may be that far ahead
-//! of the others and the order of effects is still exact.
+//! The core with the smallest clock runs, and ahead of others as far as `lookahead.rs` says.
 
 use super::directory::Need;
 use super::engine::{Engine, Status, Store};
 use super::hold::Holds;
 use super::ledger::{Accounts, Ledger};
 use super::line::{ModelLine, RequestKind};
+use super::lookahead::Horizon;
 use super::pairs::Pairs;
 use super::parameters::{Parameters, Ps};
 use super::starvation::Losses;
@@ -41,13 +39,9 @@ pub struct World {
     /// Whether the running core's sibling storms too.
     beside_sibling: Cell<bool>,
     clock: Cell<Ps>,
-    /// Until when the running core may go on; before all time where its accesses need a
-    /// closer look.
-    runs_until: Cell<Ps>,
-    /// The same whatever its accesses need.
-    turn_until: Cell<Ps>,
+    pub(super) horizon: Horizon,
     /// The running core has requests of its own under way.
-    careful: Cell<bool>,
+    pub(super) careful: Cell<bool>,
     agent: Cell<u16>,
     core: Cell<usize>,
     /// Accesses cost nothing and move nothing: no core runs, or it has paused the model.
@@ -108,8 +102,7 @@ impl World {
             parameters: [*parameters, parameters.beside_sibling()],
             beside_sibling: Cell::new(false),
             clock: Cell::new(1),
-            runs_until: Cell::new(0),
-            turn_until: Cell::new(0),
+            horizon: Horizon::default(),
             careful: Cell::new(false),
             agent: Cell::new(0),
             core: Cell::new(0),
@@ -169,6 +162,11 @@ impl World {
         self.ledger.number(name)
     }
 
+    /// The machine as a core has it whose sibling does not storm.
+    pub(super) fn machine(&self) -> &Parameters {
+        &self.parameters[0]
+    }
+
     /// The machine as the running core has it.
     #[inline(always)]
     pub(super) fn parameters(&self) -> &Parameters {
@@ -201,12 +199,6 @@ impl World {
         self.look_again();
     }
 
-    /// Whether the running core may do the next access without a look at others.
-    #[inline(always)]
-    pub(super) fn may_run_on(&self) -> bool {
-        self.clock.get() <= self.runs_until.get()
-    }
-
     #[inline(always)]
     pub(super) fn note_read_hit(&self, name: u16) {
         self.advance(self.parameters().load_hit_ps);
@@ -226,9 +218,15 @@ impl World {
     }
 
     /// A load that may not be a hit.
-    #[cold]
     #[inline(never)]
     pub(super) fn read(&self, line: &ModelLine, word: usize) -> u64 {
+        if self.direct.get() {
+            return line.state(self, |_| line.word(word).load(Relaxed));
+        }
+        if line.state(self, |state| self.reads_ahead(state)) {
+            self.note_read_hit(line.name());
+            return line.word(word).load(Relaxed);
+        }
         self.traced(Step::Load, line, word, || self.read_now(line, word))
     }
 
@@ -241,7 +239,7 @@ impl World {
         word: usize,
         access: impl FnOnce() -> R,
     ) -> R {
-        if !self.tracer.is_on(self.core()) || self.direct.get() {
+        if !self.tracer.is_on(self.core()) {
             return access();
         }
         let (core, from_ps) = (self.core(), self.clock());
@@ -264,9 +262,6 @@ impl World {
     }
 
     fn read_now(&self, line: &ModelLine, word: usize) -> u64 {
-        if self.direct.get() {
-            return line.state(self, |_| line.word(word).load(Relaxed));
-        }
         self.take_turn();
         if self.careful.get() {
             let engine = self.engine.borrow();
@@ -282,7 +277,7 @@ impl World {
             if !self.join(line) {
                 self.fetch(line, word, Need::Copy);
                 self.ledger.count(&self.ledger.reads, line.name());
-                return line.word(word).load(Relaxed);
+                return self.engine.borrow().cores[self.core()].loaded;
             }
         }
         self.note_read_hit(line.name());
@@ -294,13 +289,13 @@ impl World {
     #[cold]
     #[inline(never)]
     pub(super) fn write(&self, line: &ModelLine, word: usize, need: Need) {
+        if self.direct.get() {
+            return line.state(self, |_| ());
+        }
         self.traced(Step::Rmw, line, word, || self.write_now(line, word, need));
     }
 
     fn write_now(&self, line: &ModelLine, word: usize, need: Need) {
-        if self.direct.get() {
-            return line.state(self, |_| ());
-        }
         self.drain();
         self.take_turn();
         while !self.can_write(line) {
@@ -347,13 +342,13 @@ impl World {
     #[cold]
     #[inline(never)]
     pub(super) fn store(&self, line: &ModelLine, word: usize, value: u64) {
+        if self.direct.get() {
+            return line.state(self, |_| line.word(word).store(value, Relaxed));
+        }
         self.traced(Step::Store, line, word, || self.store_now(line, word, value));
     }
 
     fn store_now(&self, line: &ModelLine, word: usize, value: u64) {
-        if self.direct.get() {
-            return line.state(self, |_| line.word(word).store(value, Relaxed));
-        }
         self.take_turn();
         self.note_write_hit(line.name(), self.parameters().store_ps);
         let behind = || !self.engine.borrow().cores[self.core()].buffer.is_empty();
@@ -441,9 +436,13 @@ impl World {
         }
     }
 
-    /// Waits until somebody writes to a line.
-    pub(super) fn spin(&self, line: &ModelLine, word: usize) {
+    /// Waits until somebody writes to a line, of which the core has `seen` a word; not where
+    /// that has been written meanwhile.
+    pub(super) fn spin(&self, line: &ModelLine, word: usize, seen: u64) {
         assert!(!self.direct.get(), "outside of the model nobody else writes");
+        if line.word(word).load(Relaxed) != seen {
+            return;
+        }
         line.state(self, |state| {
             state.waiting += 1;
             state.queue().spinners.push(self.core() as u16);
@@ -496,37 +495,6 @@ impl World {
         self.wait(Status::Meeting);
     }
 
-    /// Lets the running core go on only when its clock is the smallest that could do
-    /// anything before.
-    fn take_turn(&self) {
-        if self.clock() > self.turn_until.get() {
-            self.wait(Status::Ready);
-        }
-    }
-
-    /// The same without looking ahead: for what is shared without a line.
-    pub(super) fn take_exact_turn(&self) {
-        while self.clock() > self.engine.borrow_mut().runs_until(true) {
-            self.wait(Status::Ready);
-        }
-    }
-
-    /// Others may have come to be before what the running core does next.
-    pub(super) fn look_again(&self) {
-        self.look_at(&self.engine.borrow());
-    }
-
-    #[inline]
-    fn look_at(&self, engine: &Engine) {
-        let traced = self.tracer.is_on(self.core());
-        let careful =
-            traced || self.parameters().hoist_loads || engine.cores[self.core()].needs_care();
-        let until = engine.runs_until(false);
-        self.careful.set(careful);
-        self.turn_until.set(until);
-        self.runs_until.set(if careful || self.direct.get() { 0 } else { until });
-    }
-
     /// Leaves the running core as `status` says, until it runs again.
     pub(super) fn wait(&self, status: Status) {
         let (core, direct) = (self.core(), self.direct.get());
@@ -575,7 +543,7 @@ impl World {
     /// No core runs any more.
     pub(super) fn halt(&self) {
         self.direct.set(true);
-        self.runs_until.set(0);
+        self.horizon.close();
     }
 
     /// A line goes while requests for it are under way.

@@ -1,0 +1,37 @@
+//! What happens to a line at a time of its own, and what comes first at one time.
+
+use super::engine::LineAt;
+use super::line::Request;
+use super::queue::{CORES, RANKS};
+
+/// What is to happen.
+pub(super) enum Event {
+    /// A request reaches its line.
+    Arrive(LineAt, Request),
+    /// A line may be free.
+    Dispatch(LineAt),
+    /// The line of a core's oldest store has come.
+    Commit(u16),
+    /// A prefetched line has come.
+    Prefetched(u16, LineAt),
+}
+
+impl Event {
+    /// Its place among those of one time: what ends first, then what was asked for first, and
+    /// then by core. Not in the order in which cores came to run.
+    pub fn rank(&self) -> u64 {
+        let by_class = |class: u64, rank: u64| {
+            assert!(rank < RANKS / 4, "a rank stays within its class");
+            class * (RANKS / 4) + rank
+        };
+        match self {
+            Event::Commit(core) | Event::Prefetched(core, _) => by_class(0, u64::from(*core)),
+            Event::Dispatch(_) => by_class(1, 0),
+            Event::Arrive(_, request) => {
+                let leg_ps = request.arrived_at - request.issued_at;
+                let late = (RANKS / 4 / CORES - 1).checked_sub(leg_ps);
+                by_class(2, late.unwrap_or(0) * CORES + u64::from(request.core))
+            }
+        }
+    }
+}
