@@ -132,11 +132,11 @@ impl Plan {
         let mappings = mappings(workload, &extents, &copies);
         let file_pages = reach::file_pages(workload, &copies, &plans);
         let frames = frames(workload, &plans, &extents, &file_pages, most_touches(until));
-        let changers = changers(&plans);
+        let (changers, takers) = (changers(&plans), reach::takers(&plans));
         let places = if moves(workload) { 2 } else { 1 };
         let tables = places * tables(&extents, reach::leaf_tables(&plans))
             + plans.len() as u64 * TABLES_KEPT
-            + changers * (TABLES_DEFERRED + tables_of_pieces(&plans));
+            + takers * (TABLES_DEFERRED + tables_of_pieces(&plans));
         let vmas = all_mappings(&extents) + 2 * pieces(&plans) + changers * VMAS_DEFERRED;
         let places = BASE..end;
         let files = copies.files;
@@ -251,7 +251,8 @@ fn frames(
     let cached: u64 = file_pages.iter().flatten().map(|range| range.end - range.start).sum();
     // The children of fork hold what was there when they were made.
     let forks = workload.changes().filter(|change| change.action == Action::Fork).count() as u64;
-    let kept = (threads.len() as u64 + 1) * FRAMES_KEPT + changers(threads) * FRAMES_GATHERED;
+    let gathered = reach::takers(threads) * FRAMES_GATHERED;
+    let kept = (threads.len() as u64 + 1) * FRAMES_KEPT + gathered;
     1 + written * (1 + forks.min(1) * changers(threads)) + cached + kept
 }
 

@@ -4,16 +4,18 @@
 use super::copies::Copies;
 use super::extent::Extent;
 use super::plan::ThreadPlan;
-use super::steps::{Place, Step, TouchPlan};
+use super::steps::{Edit, Place, Step, TouchPlan};
 use crate::mm::addr::{PAGE_BYTES, TABLE_SPAN};
 use crate::mm::fault::Access;
-use crate::workload::{self, Backing, Group, Loops, Order, Scope, Slices, Touch, Until, Workload};
+use crate::workload::{
+    self, Action, Backing, Group, Loops, Order, Scope, Slices, Touch, Until, Workload,
+};
 use std::ops::Range;
 
 /// Touches from the start of a pass that a thread makes between two resets, at the most;
 /// `None` where nothing but the pass itself bounds them.
 pub(super) fn bound(workload: &Workload, touch: &Touch, place: &Place) -> Option<u64> {
-    if workload.has_changes() || place.loops == Loops::UntilDone {
+    if place.loops == Loops::UntilDone || !is_left_alone(workload, touch) {
         return None;
     }
     match place.until {
@@ -25,6 +27,16 @@ pub(super) fn bound(workload: &Workload, touch: &Touch, place: &Place) -> Option
         }
         Until::Faults(_) | Until::Duration(_) | Until::Rounds(_) => None,
     }
+}
+
+/// Whether nobody changes what is mapped, or each thread only maps and unmaps all of what is
+/// its own: whatever it comes to faults then.
+fn is_left_alone(workload: &Workload, touch: &Touch) -> bool {
+    let own = workload.vmas[touch.vma].scope == Scope::PerThread;
+    workload.changes().all(|change| {
+        let (Action::Mmap(pieces) | Action::Munmap(pieces)) = &change.action else { return false };
+        own && pieces.pages == workload.vmas[pieces.vma].pages
+    })
 }
 
 /// Whether nobody else maps pages of the slice, nor this thread in another step, and no page
@@ -104,6 +116,18 @@ fn merge(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     merged
 }
 
+/// Threads that come to an operation which takes something away, before they stop.
+pub(super) fn takers(threads: &[ThreadPlan]) -> u64 {
+    let takes = |plan: &&ThreadPlan| {
+        let first = plan.steps().find(|step| match step {
+            Step::Touch(touch) => touch.reach < touch.touches.min(touch.pages.len()),
+            Step::Change(change) => change.turns.iter().any(|edit| !matches!(edit, Edit::Mmap(_))),
+        });
+        matches!(first, Some(Step::Change(_)))
+    };
+    threads.iter().filter(takes).count() as u64
+}
+
 /// Page tables of the lowest level that threads come to, or more; `None` where some thread
 /// comes to all of its pass.
 pub(super) fn leaf_tables(threads: &[ThreadPlan]) -> Option<u64> {
@@ -161,6 +185,28 @@ mod tests {
             let found = pages(touch, until);
             assert!(found.len() == 1 && found[0] == (0..16384), "{touch}: {found:?}");
         }
+    }
+
+    #[test]
+    fn what_each_thread_maps_for_itself_is_set_up_as_far_as_it_comes() {
+        let plan = |unmap: &str, faults| {
+            let text = format!(
+                "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"64MiB\"\n\
+                 scope = \"per-thread\"\nmapped = false\n[[group]]\nname = \"g\"\n[[op]]\n\
+                 mmap = {{ vma = \"v\" }}\n[[op]]\ntouch = {{ vma = \"v\", access = \"write\" }}\n\
+                 [[op]]\nmunmap = {{ vma = \"v\"{unmap} }}\n"
+            );
+            let workload = parse("x", "x.toml", &text, &[], &Limits { memory_bytes: u64::MAX });
+            let workload = workload.unwrap_or_else(|wrong| panic!("{wrong}"));
+            Plan::new(&workload, 2, 1, Until::Faults(faults))
+        };
+        let needs = |plan: Plan| (plan.tables, plan.frames, takers(&plan.threads));
+        let ((tables, frames, takers), all) = (needs(plan("", 600)), needs(plan("", 1 << 14)));
+        assert_eq!((takers, all.2), (0, 2), "who is done before does not unmap");
+        assert!(tables < 100 && all.0 > 400, "{tables}, {}", all.0);
+        assert!(frames < 4_000 && all.1 > 50_000, "{frames}, {}", all.1);
+        // A touch behind a piece that is gone may be anywhere.
+        assert_eq!(needs(plan(", length = \"2MiB\"", 600)).2, 2);
     }
 
     #[test]
