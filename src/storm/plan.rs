@@ -7,6 +7,7 @@ use super::reach;
 use super::steps::{Place, SECOND_PLACE, Step, mapping, plan_step};
 use crate::mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
 use crate::mm::fault::Access;
+use crate::mm::pool::TABLE_BATCH;
 use crate::mm::vma::Mapping;
 use crate::workload::{
     Action, File, Group, Loops, PAGES_PER_TABLE, Scope, Threads, Until, Vma, Workload,
@@ -134,8 +135,11 @@ impl Plan {
         let frames = frames(workload, &plans, &extents, &file_pages, most_touches(until));
         let (changers, takers) = (changers(&plans), reach::takers(&plans));
         let places = if moves(workload) { 2 } else { 1 };
-        let tables = places * tables(&extents, reach::leaf_tables(&plans))
-            + plans.len() as u64 * TABLES_KEPT
+        let leaves = reach::leaf_tables(&plans);
+        // Where nobody comes to the end of a round, nor takes anything away, no table is freed.
+        let kept = if leaves.is_some() && takers == 0 { TABLE_BATCH as u64 } else { TABLES_KEPT };
+        let tables = places * tables(&extents, leaves)
+            + plans.len() as u64 * kept
             + takers * (TABLES_DEFERRED + tables_of_pieces(&plans));
         let vmas = all_mappings(&extents) + 2 * pieces(&plans) + changers * VMAS_DEFERRED;
         let places = BASE..end;

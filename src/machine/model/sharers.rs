@@ -7,12 +7,22 @@ pub const AGENTS_MAX: usize = 1024;
 const WORDS: usize = AGENTS_MAX / 64;
 const FEW: usize = 3;
 
+/// No agent.
+const NOBODY: u16 = u16::MAX;
+
 /// A set of agents: up to three by number, more as a bitmap, so that a line stays small.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 pub struct Sharers {
     count: u16,
+    /// The first three, as long as there are no more; [`NOBODY`] in the rest.
     few: [u16; FEW],
     many: Option<Box<[u64; WORDS]>>,
+}
+
+impl Default for Sharers {
+    fn default() -> Self {
+        Self { count: 0, few: [NOBODY; FEW], many: None }
+    }
 }
 
 impl Sharers {
@@ -25,9 +35,9 @@ impl Sharers {
     /// Whether `agent` has a copy.
     #[inline(always)]
     pub fn contains(&self, agent: u16) -> bool {
-        let count = usize::from(self.count);
-        if count <= FEW {
-            return self.few[..count].contains(&agent);
+        if usize::from(self.count) <= FEW {
+            let [a, b, c] = self.few;
+            return (a == agent) | (b == agent) | (c == agent);
         }
         self.bits()[usize::from(agent) / 64] >> (agent % 64) & 1 == 1
     }
@@ -60,6 +70,7 @@ impl Sharers {
     /// Takes everybody out.
     pub fn clear(&mut self) {
         self.count = 0;
+        self.few = [NOBODY; FEW];
     }
 
     /// The agent with the smallest number.
