@@ -136,8 +136,7 @@ impl Plan {
         let (changers, takers) = (changers(&plans), reach::takers(&plans));
         let places = if moves(workload) { 2 } else { 1 };
         let leaves = reach::leaf_tables(&plans);
-        // Where nobody comes to the end of a round, nor takes anything away, no table is freed.
-        let kept = if leaves.is_some() && takers == 0 { TABLE_BATCH as u64 } else { TABLES_KEPT };
+        let kept = if reach::frees_nothing(&plans) { TABLE_BATCH as u64 } else { TABLES_KEPT };
         let tables = places * tables(&extents, leaves)
             + plans.len() as u64 * kept
             + takers * (TABLES_DEFERRED + tables_of_pieces(&plans));

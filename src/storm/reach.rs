@@ -116,16 +116,25 @@ fn merge(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     merged
 }
 
+/// The step of a round at which a thread stops for good, or, before that, the first that takes
+/// something away; `None` where it comes to the end of a round without.
+fn first_to_matter(plan: &ThreadPlan) -> Option<&Step> {
+    plan.steps().find(|step| match step {
+        Step::Touch(touch) => touch.reach < touch.touches.min(touch.pages.len()),
+        Step::Change(change) => change.turns.iter().any(|edit| !matches!(edit, Edit::Mmap(_))),
+    })
+}
+
 /// Threads that come to an operation which takes something away, before they stop.
 pub(super) fn takers(threads: &[ThreadPlan]) -> u64 {
-    let takes = |plan: &&ThreadPlan| {
-        let first = plan.steps().find(|step| match step {
-            Step::Touch(touch) => touch.reach < touch.touches.min(touch.pages.len()),
-            Step::Change(change) => change.turns.iter().any(|edit| !matches!(edit, Edit::Mmap(_))),
-        });
-        matches!(first, Some(Step::Change(_)))
-    };
+    let takes = |plan: &&ThreadPlan| matches!(first_to_matter(plan), Some(Step::Change(_)));
     threads.iter().filter(takes).count() as u64
+}
+
+/// Whether all threads stop before the end of the first round, and none takes anything away:
+/// no table is freed then.
+pub(super) fn frees_nothing(threads: &[ThreadPlan]) -> bool {
+    threads.iter().all(|plan| matches!(first_to_matter(plan), Some(Step::Touch(_))))
 }
 
 /// Page tables of the lowest level that threads come to, or more; `None` where some thread
@@ -216,5 +225,8 @@ mod tests {
         // what is freed, of which nothing is.
         let fewer = tables(Until::Duration(1)) - tables(Until::Touches(600));
         assert_eq!(fewer, 33 - 4 + 2 * (32 - 4));
+        // Who begins a round again frees those of the last.
+        let with = |more| plan(&format!("order = \"sequential\"{more}"), Until::Faults(100)).tables;
+        assert_eq!(with(", touches = 100") - with(""), 2 * (32 - 4));
     }
 }

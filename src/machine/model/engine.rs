@@ -80,10 +80,9 @@ pub(super) struct CoreState {
     pub place: Place,
     /// Another core of the storm is a hyperthread of the same one.
     pub beside_sibling: bool,
+    /// When it began to wait; where it can run, from when on.
     pub clock: Ps,
     pub status: Status,
-    /// Where it can run: from when on.
-    pub ready_at: Ps,
     pub token: Option<Ps>,
     pub yielder: *const Yielder<(), ()>,
     pub buffer: VecDeque<Store>,
@@ -106,7 +105,6 @@ impl CoreState {
             beside_sibling,
             clock: 1,
             status: Status::Ready,
-            ready_at: 1,
             token: None,
             yielder: ptr::null(),
             buffer: VecDeque::new(),
@@ -205,10 +203,7 @@ impl Engine {
         self.cores[core].clock = clock;
         self.cores[core].status = status;
         match status {
-            Status::Ready => {
-                self.cores[core].ready_at = clock;
-                return self.ready.delay_first(core, clock);
-            }
+            Status::Ready => return self.ready.delay_first(core, clock),
             Status::Meeting => self.meeting += 1,
             Status::Done => self.alive -= 1,
             _ => {}
@@ -271,7 +266,7 @@ impl Engine {
 
     fn make_ready(&mut self, core: usize, clock: Ps) {
         self.cores[core].status = Status::Ready;
-        self.cores[core].ready_at = clock;
+        self.cores[core].clock = clock;
         self.ready.push(core, clock);
     }
 

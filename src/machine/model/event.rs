@@ -25,12 +25,14 @@ impl Event {
             class * (RANKS / 4) + rank
         };
         match self {
-            Event::Commit(core) | Event::Prefetched(core, _) => by_class(0, u64::from(*core)),
-            Event::Dispatch(_) => by_class(1, 0),
+            Event::Commit(core) => by_class(0, u64::from(*core)),
+            Event::Prefetched(core, _) => by_class(1, u64::from(*core)),
+            Event::Dispatch(_) => by_class(2, 0),
             Event::Arrive(_, request) => {
+                // Legs of 69 ms and more are all one.
                 let leg_ps = request.arrived_at - request.issued_at;
-                let late = (RANKS / 4 / CORES - 1).checked_sub(leg_ps);
-                by_class(2, late.unwrap_or(0) * CORES + u64::from(request.core))
+                let late = (RANKS / 4 / CORES - 1).saturating_sub(leg_ps);
+                by_class(3, late * CORES + u64::from(request.core))
             }
         }
     }

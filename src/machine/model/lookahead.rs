@@ -99,7 +99,7 @@ impl Engine {
         let before = |sibling: &u16| {
             let number = usize::from(*sibling);
             match self.cores[number].status {
-                Status::Ready => before_core(core, number, self.cores[number].ready_at),
+                Status::Ready => before_core(core, number, self.cores[number].clock),
                 Status::Done => NEVER,
                 _ => self.before_others(core),
             }

@@ -1,14 +1,12 @@
 //! Who has a copy of a line.
 
+use super::directory::NOBODY;
 use std::ops::Range;
 
 /// Agents (cores with a cache of their own) that a machine may have.
 pub const AGENTS_MAX: usize = 1024;
 const WORDS: usize = AGENTS_MAX / 64;
 const FEW: usize = 3;
-
-/// No agent.
-const NOBODY: u16 = u16::MAX;
 
 /// A set of agents: up to three by number, more as a bitmap, so that a line stays small.
 #[derive(Debug, Clone)]
