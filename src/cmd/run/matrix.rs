@@ -13,8 +13,8 @@ use crate::host::topology::Topology;
 use crate::machines::vary::Settings;
 use crate::run::{Body, Key, World};
 use crate::storm::plan::{needs, total_threads};
-use crate::storm::{Recording, Spec, Storm, StormError, kernel};
-use crate::strategy::Entry;
+use crate::storm::{Recording, kernel};
+use crate::strategy::{Entry, RunOnHost};
 use crate::workload::units::approximate_size;
 use crate::workload::{PAGE_BYTES, Until, Workload, digest};
 
@@ -64,7 +64,7 @@ pub(super) struct Group {
 
 /// A cell that is to be run.
 pub(super) struct Planned {
-    pub run: fn(&Spec) -> Result<Storm, StormError>,
+    pub run: &'static RunOnHost,
     pub key: Key,
     /// Why it may not run this workload.
     pub refused: Option<String>,
@@ -253,7 +253,7 @@ fn worlds(args: &RunArgs) -> Vec<(World, bool)> {
 fn cells_of_kernel(workload: &Workload, key: &Key) -> Vec<Planned> {
     let refused = kernel::refuses(workload);
     let key = Key { strategy: "kernel".to_owned(), entry_prefetch: false, ..key.clone() };
-    let planned = |key| Planned { run: kernel::run, key, refused: refused.clone() };
+    let planned = |key| Planned { run: &kernel::run, key, refused: refused.clone() };
     let mut twin = key.clone();
     twin.vary.insert("aa".to_owned(), 1.0);
     let keys = [Some(key), refused.is_none().then_some(twin)];

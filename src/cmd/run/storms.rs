@@ -292,18 +292,21 @@ mod tests {
             writers_pay: "nothing",
         },
         refuses: |_| None,
-        run: |spec| Ok(storm(spec)),
-        model: |_| Err(StormError::Machine("this test has no model".into())),
+        run: &|spec| Ok(storm(spec)),
+        model: &|_| Err(StormError::Machine("this test has no model".into())),
     };
     static REFUSES: Entry =
         Entry { name: "refuses", refuses: |_| Some("not this one".into()), ..FINE };
     static GOOD: Entry = FINE;
     static UNBALANCED: Entry =
-        Entry { name: "unbalanced", run: |_| Err(StormError::Books("rss is 1".into())), ..FINE };
-    static POOR: Entry =
-        Entry { name: "poor", run: |_| Err(StormError::Machine("no threads left".into())), ..FINE };
-    static PANICS: Entry = Entry { name: "panics", run: |_| Err(panicked()), ..FINE };
-    static STUCK: Entry = Entry { name: "stuck", run: |_| Err(stuck()), ..FINE };
+        Entry { name: "unbalanced", run: &|_| Err(StormError::Books("rss is 1".into())), ..FINE };
+    static POOR: Entry = Entry {
+        name: "poor",
+        run: &|_| Err(StormError::Machine("no threads left".into())),
+        ..FINE
+    };
+    static PANICS: Entry = Entry { name: "panics", run: &|_| Err(panicked()), ..FINE };
+    static STUCK: Entry = Entry { name: "stuck", run: &|_| Err(stuck()), ..FINE };
 
     fn panicked() -> StormError {
         StormError::Panicked { thread: "storm-1".into(), message: "oh".into() }

@@ -1,0 +1,47 @@
+//! The schemes as users meet them, and how each is run in each world.
+//!
+//! The list itself is [`for_every_scheme`], beside the schemes. A scheme that stands outside of
+//! the workspace is an [`Entry`] too, and is given to `faultstorm::cmd::main`:
+//! `examples/own_strategy.rs` is one.
+
+mod entry;
+mod known;
+
+pub use entry::{Entry, Everywhere, RunInModel, RunOnHost};
+pub use known::Known;
+pub use strategy::*;
+
+use std::sync::LazyLock;
+
+macro_rules! shipped {
+    ($scheme:ty) => {
+        Entry::shipped::<$scheme>
+    };
+}
+
+/// Every shipped scheme, in the order in which results show them.
+pub static STRATEGIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    let rows: [fn(usize) -> Entry; COUNT] = for_every_scheme!(shipped);
+    rows.iter().enumerate().map(|(row, shipped)| shipped(row)).collect()
+});
+
+/// The scheme of this name.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    STRATEGIES.iter().find(|entry| entry.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_variants_follow_their_scheme() {
+        for (index, entry) in STRATEGIES.iter().enumerate() {
+            let first = STRATEGIES.iter().position(|other| other.name == entry.name);
+            assert_eq!(first, Some(index), "{} stands once", entry.name);
+            let (name, variant) = entry.split();
+            assert_eq!(variant.is_some(), entry.is_variant());
+            assert!(find(name).is_some(), "{name} is a scheme");
+        }
+    }
+}

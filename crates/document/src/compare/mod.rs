@@ -1,0 +1,264 @@
+//! Two runs, or two parts of one, cell by cell: what is compared with what, the verdicts,
+//! and whatever makes them doubtful.
+//!
+//! Cells are compared that are alike in everything but the axis. What else differs between
+//! the sides is listed. The form of a [`Comparison`] is a promise as the run document is:
+//! within `faultstorm.compare/1` keys are only added.
+
+mod axis;
+mod differences;
+mod pair;
+mod side;
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+
+pub use axis::Axis;
+pub use differences::Difference;
+pub use pair::{CellWarning, Half, Pair};
+pub use side::{Launch, Side};
+
+use crate::run::{Run, Status};
+use side::Sides;
+
+/// The value of [`Comparison::schema`]: name and version of the document.
+pub const SCHEMA: &str = "faultstorm.compare/1";
+/// The value of [`Comparison::json_schema`] and the `$id` of the published JSON schema.
+pub const SCHEMA_ID: &str = "urn:faultstorm:compare:1";
+
+/// A run to compare, and where it came from.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The file.
+    pub path: String,
+    /// What is in it.
+    pub run: Run,
+}
+
+/// How to compare.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// The axis; `None` where it is to be found.
+    pub by: Option<Axis>,
+    /// Cells of different workloads are compared, and launches of different programs are
+    /// one side.
+    pub force: bool,
+    /// A cell that is slower by more than this share of its base is found.
+    pub fail_above: Option<f64>,
+}
+
+/// What a comparison found.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Comparison {
+    /// Identifier of the JSON schema, as in `schemas/compare.schema.json`.
+    #[serde(rename = "$schema")]
+    pub json_schema: String,
+    /// Name and version of this document: `faultstorm.compare/1`.
+    pub schema: String,
+    /// Digest of `cells`: the same documents, compared in the same way, give the same.
+    pub digest: String,
+    /// The axis.
+    pub by: Axis,
+    /// What all others are compared with.
+    pub base: Side,
+    /// What is compared with it.
+    pub new: Vec<Side>,
+    /// In what else than the axis the documents of the sides differ.
+    pub differences: Vec<Difference>,
+    /// Ratios in `cells`. The level of their intervals is corrected for so many.
+    pub comparisons: usize,
+    /// The share by which a cell may be slower than its base; null where none was given.
+    pub fail_above: Option<f64>,
+    /// Cells that both sides have: those that differ first, by how much.
+    pub cells: Vec<Pair>,
+    /// Ids of cells that have no counterpart, with the side that has them.
+    pub unpaired: Vec<Unpaired>,
+    /// What looks wrong with whole runs.
+    pub warnings: Vec<RunWarning>,
+}
+
+/// A cell without a counterpart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Unpaired {
+    /// Name of the side that has it.
+    pub side: String,
+    /// Its id in the run.
+    pub id: String,
+}
+
+/// Something that makes all numbers of a run doubtful.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RunWarning {
+    /// The file of the run.
+    pub path: String,
+    /// Stable name in snake case, as `hypervisor`.
+    pub code: String,
+    /// What looks wrong, in sentences.
+    pub text: String,
+}
+
+/// Why runs cannot be compared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CompareError {
+    /// One run, and nothing in it to compare.
+    #[error(
+        "in '{path}' nothing differs: give another run to compare it with, or storm with more \
+         than one strategy, world, machine or number of threads"
+    )]
+    NothingDiffers {
+        /// The file.
+        path: String,
+    },
+    /// The sides have nothing in common on more than one axis.
+    #[error("the sides differ in {axes}: say by which of them to compare, as --by {first}",
+            first = axes.split(',').next().unwrap_or_default())]
+    ManyDiffer {
+        /// Their names.
+        axes: String,
+    },
+    /// The base is not one.
+    #[error(
+        "the base has more than one {axis} ({values}), so it is no base by {axis}: give one run \
+         alone, whose first {axis} is the base then, or compare by what differs between the runs"
+    )]
+    ManyBases {
+        /// The axis.
+        axis: &'static str,
+        /// What the base has on it.
+        values: String,
+    },
+    /// One run, with one value on the axis.
+    #[error("all cells of '{path}' have the same {axis}, '{value}': give a run with another")]
+    OneValue {
+        /// The file.
+        path: String,
+        /// The axis.
+        axis: &'static str,
+        /// The value.
+        value: String,
+    },
+    /// Launches of a side are of different programs.
+    #[error(
+        "'{path}' is of revision {found} and '{first}' of {expected}: launches of one side are \
+         of one program; give it as another run, or --force"
+    )]
+    OtherProgram {
+        /// The file.
+        path: String,
+        /// What it was built from.
+        found: String,
+        /// The first file of the side.
+        first: String,
+        /// What that was built from.
+        expected: String,
+    },
+    /// No cell has a counterpart.
+    #[error(
+        "no cell of '{base}' has a counterpart in '{new}': they have '{example}' and '{other}', \
+         which differ in more than the {axis}"
+    )]
+    NoPair {
+        /// Names of the sides.
+        base: String,
+        /// The other.
+        new: String,
+        /// A place of the base.
+        example: String,
+        /// One of the other.
+        other: String,
+        /// The axis.
+        axis: &'static str,
+    },
+    /// All cells that have a counterpart are of different workloads.
+    #[error("nothing can be compared: {why}")]
+    Refused {
+        /// Why the first is not.
+        why: String,
+    },
+}
+
+/// Compares `base`, one side, with `new`, whose documents are sides by their place on the
+/// axis. Without `new` the first value of `base` is compared with its others.
+///
+/// # Errors
+/// Where it is not clear what is to be compared with what, or nothing can be.
+///
+/// # Panics
+/// Without a base.
+pub fn compare(
+    base: &[Document],
+    new: &[Document],
+    options: &Options,
+) -> Result<Comparison, CompareError> {
+    assert!(!base.is_empty(), "there is a base");
+    let by = options.by.map_or_else(|| Axis::find(base, new), Ok)?;
+    let sides = Sides::of(by, base, new, options.force)?;
+    let (mut cells, unpaired) = pair::all(by, &sides, options)?;
+    pair::judge(&mut cells, options.fail_above, base[0].run.provenance.seed);
+    cells.sort_by(|a, b| a.rank().total_cmp(&b.rank()));
+    let text = serde_json::to_string(&cells).expect("pairs have string keys and finite numbers");
+    let warnings = base.iter().chain(new).flat_map(warnings_of);
+    Ok(Comparison {
+        json_schema: SCHEMA_ID.to_owned(),
+        schema: SCHEMA.to_owned(),
+        digest: base::digest::digest(text.as_bytes()),
+        by,
+        differences: differences::all(by, &sides),
+        comparisons: cells.iter().filter(|pair| pair.ratio.is_some()).count(),
+        fail_above: options.fail_above,
+        unpaired,
+        warnings: warnings.collect(),
+        cells,
+        base: sides.base.described(),
+        new: sides.new.iter().map(|side| side.described()).collect(),
+    })
+}
+
+fn warnings_of(document: &Document) -> Vec<RunWarning> {
+    let path = &document.path;
+    let warning = |code: &str, text: &str| RunWarning {
+        path: path.clone(),
+        code: code.to_owned(),
+        text: text.to_owned(),
+    };
+    let whole = document.run.provenance.warnings.iter().filter(|w| w.cell.is_none());
+    let mut found: Vec<RunWarning> = whole.map(|w| warning(&w.code, &w.text)).collect();
+    if !document.run.complete {
+        found.push(warning("incomplete", "the run was cut short: some storms are missing"));
+    }
+    found
+}
+
+impl Comparison {
+    /// Pairs that the threshold was given for.
+    pub fn found(&self) -> impl Iterator<Item = &Pair> {
+        self.cells.iter().filter(|pair| pair.found)
+    }
+
+    /// Whether any ratio has a verdict, or is exact.
+    pub fn is_sure(&self) -> bool {
+        self.cells.iter().any(|pair| pair.ratio.is_some() && (pair.exact || pair.verdict.is_some()))
+    }
+
+    /// Pairs with a storm that failed.
+    pub fn failed(&self) -> impl Iterator<Item = &Pair> {
+        let failed = |half: &Half| half.status == Status::Failed;
+        self.cells.iter().filter(move |pair| failed(&pair.base) || failed(&pair.new))
+    }
+}
+
+/// Returns the JSON schema of the document, as text that ends with a newline.
+pub fn schema() -> String {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let mut schema = generator.into_root_schema_for::<Comparison>();
+    schema.insert("$id".to_owned(), SCHEMA_ID.into());
+    let text = serde_json::to_string_pretty(&schema);
+    text.expect("a schema has string keys and finite numbers") + "\n"
+}
+
+/// Returns the document as indented JSON that ends with a newline.
+pub fn to_json(comparison: &Comparison) -> String {
+    let text = serde_json::to_string_pretty(comparison);
+    text.expect("a comparison has string keys and finite numbers") + "\n"
+}

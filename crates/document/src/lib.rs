@@ -1,0 +1,5 @@
+//! The document of a run, its numbers, and how runs are compared.
+
+pub mod compare;
+pub mod run;
+pub mod stats;

@@ -1,0 +1,221 @@
+//! Which thread runs on which CPU.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use super::topology::{Cpu, Topology};
+use base::numbers::{NumberList, NumberListError};
+
+/// In which order threads are given CPUs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Placement {
+    /// Socket after socket: all cores of one, then their siblings, then the next socket.
+    Compact,
+    /// Cores before siblings, sockets in turn.
+    #[default]
+    Scatter,
+    /// Core after core, the siblings of a core together.
+    Smt,
+    /// These CPUs, by the kernel's numbers.
+    List(NumberList),
+}
+
+/// Why threads cannot be placed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlacementError {
+    /// A list names a CPU that is offline or does not exist.
+    #[error("cpu '{cpu}' of the placement is offline or does not exist: allowed are {allowed}")]
+    Offline {
+        /// The CPU.
+        cpu: usize,
+        /// What a list may name.
+        allowed: NumberList,
+    },
+    /// A list names a CPU that the process may not use.
+    #[error(
+        "cpu '{cpu}' of the placement is outside the affinity mask of this process \
+         (taskset, cpuset or container): allowed are {allowed}"
+    )]
+    NotAllowed {
+        /// The CPU.
+        cpu: usize,
+        /// What a list may name.
+        allowed: NumberList,
+    },
+    /// The process may use no CPU that is online.
+    #[error("none of the CPUs that this process may use is online")]
+    NoCpu,
+}
+
+/// What is wrong with a placement.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlacementParseError {
+    /// A word that is none of the placements.
+    #[error(
+        "'{0}' is not a placement: 'scatter', 'compact', 'smt' or a list of CPUs as '0,2,4..=7'"
+    )]
+    Word(String),
+    /// A list of CPUs with a mistake.
+    #[error(transparent)]
+    List(#[from] NumberListError),
+}
+
+impl FromStr for Placement {
+    type Err = PlacementParseError;
+
+    fn from_str(text: &str) -> Result<Placement, PlacementParseError> {
+        match text {
+            "compact" => Ok(Placement::Compact),
+            "scatter" => Ok(Placement::Scatter),
+            "smt" => Ok(Placement::Smt),
+            list if list.starts_with(|c: char| c.is_ascii_digit()) => {
+                Ok(Placement::List(list.parse()?))
+            }
+            word => Err(PlacementParseError::Word(word.into())),
+        }
+    }
+}
+
+impl fmt::Display for Placement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Placement::Compact => f.write_str("compact"),
+            Placement::Scatter => f.write_str("scatter"),
+            Placement::Smt => f.write_str("smt"),
+            Placement::List(cpus) => cpus.fmt(f),
+        }
+    }
+}
+
+/// Returns the CPU of each of `threads` threads. With more threads than CPUs the
+/// order begins again: two threads then share a CPU, which is for the caller to
+/// notice (`threads > topology.allowed_count()`, or more than the list has).
+///
+/// # Errors
+///
+/// Where a list names a CPU that is offline or not allowed, or there is no CPU at all.
+pub fn place(
+    topology: &Topology,
+    placement: &Placement,
+    threads: usize,
+) -> Result<Vec<usize>, PlacementError> {
+    if topology.allowed_count() == 0 {
+        return Err(PlacementError::NoCpu);
+    }
+    let order = match placement {
+        Placement::List(cpus) => listed(topology, cpus)?,
+        _ => ordered(topology, placement),
+    };
+    Ok(order.into_iter().cycle().take(threads).collect())
+}
+
+/// Checks the CPUs of a list.
+fn listed(topology: &Topology, cpus: &NumberList) -> Result<Vec<usize>, PlacementError> {
+    let allowed = || topology.allowed().map(|cpu| cpu.id).collect();
+    for &cpu in cpus.as_slice() {
+        match topology.cpus.iter().find(|online| online.id == cpu) {
+            Some(online) if online.allowed => {}
+            Some(_) => return Err(PlacementError::NotAllowed { cpu, allowed: allowed() }),
+            None => return Err(PlacementError::Offline { cpu, allowed: allowed() }),
+        }
+    }
+    Ok(cpus.as_slice().to_vec())
+}
+
+/// The allowed CPUs in the order of a placement.
+fn ordered(topology: &Topology, placement: &Placement) -> Vec<usize> {
+    // A CPU's rank counts its allowed siblings only: where one thread of each core
+    // is allowed, it stands for the core, whichever of the two it is.
+    let rank = |cpu: &Cpu| {
+        let before = |other: &Cpu| other.id < cpu.id && cpu.siblings.contains(&other.id);
+        topology.allowed().filter(|other| before(other)).count()
+    };
+    let core = |cpu: &Cpu| cpu.siblings[0];
+    let mut cpus: Vec<(&Cpu, usize)> = topology.allowed().map(|cpu| (cpu, rank(cpu))).collect();
+    cpus.sort_by_key(|&(cpu, rank)| (cpu.package_id, rank, cpu.node, core(cpu)));
+    match placement {
+        Placement::Smt => {
+            cpus.sort_by_key(|&(cpu, rank)| (cpu.package_id, cpu.node, core(cpu), rank));
+        }
+        Placement::Scatter => {
+            // From socket after socket to sockets in turn: the nth core of each.
+            let mut taken: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+            cpus.sort_by_cached_key(|&(cpu, rank)| {
+                let turn = taken.entry((cpu.package_id, rank)).or_default();
+                *turn += 1;
+                (rank, *turn, cpu.package_id)
+            });
+        }
+        Placement::Compact | Placement::List(_) => {}
+    }
+    cpus.into_iter().map(|(cpu, _rank)| cpu.id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::topology::tests::two_sockets_smt;
+    use super::*;
+
+    fn topology(allowed: &[usize]) -> Topology {
+        Topology::read(&two_sockets_smt().roots().sys, allowed)
+    }
+
+    fn order(allowed: &[usize], placement: &str) -> Vec<usize> {
+        place(&topology(allowed), &placement.parse().unwrap(), allowed.len()).unwrap()
+    }
+
+    #[test]
+    fn compact_fills_a_socket_cores_first() {
+        assert_eq!(order(&[0, 1, 2, 3, 4, 5, 6, 7], "compact"), [0, 1, 4, 5, 2, 3, 6, 7]);
+    }
+
+    #[test]
+    fn scatter_takes_cores_before_siblings_and_sockets_in_turn() {
+        assert_eq!(order(&[0, 1, 2, 3, 4, 5, 6, 7], "scatter"), [0, 2, 1, 3, 4, 6, 5, 7]);
+    }
+
+    #[test]
+    fn smt_takes_the_siblings_of_a_core_together() {
+        assert_eq!(order(&[0, 1, 2, 3, 4, 5, 6, 7], "smt"), [0, 4, 1, 5, 2, 6, 3, 7]);
+    }
+
+    #[test]
+    fn a_sibling_whose_core_is_forbidden_counts_as_a_core() {
+        assert_eq!(order(&[1, 4, 5, 6], "scatter"), [4, 6, 1, 5]);
+        assert_eq!(order(&[1, 4, 5, 6], "compact"), [4, 1, 5, 6]);
+    }
+
+    #[test]
+    fn threads_beyond_the_cpus_begin_again() {
+        let cpus = place(&topology(&[0, 1, 2]), &Placement::Scatter, 5);
+        assert_eq!(cpus, Ok(vec![0, 2, 1, 0, 2]));
+        let cpus = place(&topology(&[0, 1, 2]), &"2,0".parse().unwrap(), 3);
+        assert_eq!(cpus, Ok(vec![2, 0, 2]));
+    }
+
+    #[test]
+    fn a_list_may_name_allowed_cpus_only() {
+        let say = |list: &str| {
+            let placement = list.parse().unwrap();
+            place(&topology(&[0, 1, 2, 3]), &placement, 1).unwrap_err().to_string()
+        };
+        assert_eq!(
+            say("0,9"),
+            "cpu '9' of the placement is offline or does not exist: allowed are 0..=3"
+        );
+        assert!(say("5").starts_with("cpu '5' of the placement is outside the affinity mask"));
+        assert!(say("5").ends_with("allowed are 0..=3"));
+        assert_eq!(place(&topology(&[]), &Placement::Compact, 1), Err(PlacementError::NoCpu));
+    }
+
+    #[test]
+    fn names_and_lists_can_be_read_again() {
+        for text in ["compact", "scatter", "smt", "0,2,4..=7"] {
+            assert_eq!(text.parse::<Placement>().unwrap().to_string(), text);
+        }
+        let say = |text: &str| text.parse::<Placement>().unwrap_err().to_string();
+        assert!(say("scater").starts_with("'scater' is not a placement: 'scatter', 'compact'"));
+        assert!(say("0-3").contains("write '0..=3'"));
+    }
+}

@@ -1,0 +1,194 @@
+//! What is wrong with a file that a user wrote: every mistake with its place in the
+//! text, the rule that it breaks, and what would be right.
+
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What is wrong, the bad value in quotes.
+    title: String,
+    /// Places in the text (bytes) and what stands there; the first is where
+    /// the mistake is. Empty where the file as a whole is wrong.
+    labels: Vec<(Range<usize>, String)>,
+    /// The rules broken, in words.
+    rules: Vec<String>,
+    /// What would be right.
+    helps: Vec<String>,
+}
+
+impl Diagnostic {
+    /// A mistake of the file as a whole.
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), labels: Vec::new(), rules: Vec::new(), helps: Vec::new() }
+    }
+
+    /// Adds a place; the first one added is where the mistake is.
+    pub fn at(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
+        self.labels.push((span, label.into()));
+        self
+    }
+
+    /// Adds the rule that is broken.
+    pub fn rule(mut self, text: impl Into<String>) -> Self {
+        self.rules.push(text.into());
+        self
+    }
+
+    /// Adds what would be right.
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.helps.push(text.into());
+        self
+    }
+
+    /// Adds what would be right, where there is something to say.
+    pub fn help_if(self, text: Option<String>) -> Self {
+        match text {
+            Some(text) => self.help(text),
+            None => self,
+        }
+    }
+
+    fn group<'a>(&'a self, path: &'a str, text: &'a str) -> Group<'a> {
+        let mut group = Group::with_title(Level::ERROR.primary_title(self.title.as_str()));
+        let annotations: Vec<_> = self
+            .labels
+            .iter()
+            .enumerate()
+            .map(|(i, (span, label))| {
+                let kind = if i == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+                kind.span(first_line(text, span)).label(label.as_str())
+            })
+            .collect();
+        if !annotations.is_empty() {
+            group = group.element(Snippet::source(text).path(path).annotations(annotations));
+        } else if !path.is_empty() {
+            group = group.element(Origin::path(path));
+        }
+        let rules = self.rules.iter().map(|rule| Level::NOTE.message(rule.as_str()));
+        let helps = self.helps.iter().map(|help| Level::HELP.message(help.as_str()));
+        group.elements(rules).elements(helps)
+    }
+}
+
+/// Cuts a span to the line that it starts in and to whole characters, so that
+/// a caret never stands under a paragraph.
+fn first_line(text: &str, span: &Range<usize>) -> Range<usize> {
+    let start = text.floor_char_boundary(span.start.min(text.len()));
+    let end = text.ceil_char_boundary(span.end.clamp(start, text.len()));
+    let line = text[start..end].find(['\n', '\r']).map_or(end, |at| start + at);
+    start..line
+}
+
+/// Every mistake of one file; at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostics {
+    path: String,
+    text: String,
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// The mistakes `list` of the file shown as `path`, in the order of their places.
+    pub fn new(path: &str, text: &str, mut list: Vec<Diagnostic>) -> Self {
+        assert!(!list.is_empty(), "a file without a mistake has no diagnostics");
+        list.sort_by_key(|diagnostic| diagnostic.labels.first().map_or(0, |(span, _)| span.start));
+        Self { path: path.to_owned(), text: text.to_owned(), list }
+    }
+
+    /// A mistake outside of the text of any file, such as a name that is not known.
+    pub fn outside(diagnostic: Diagnostic) -> Self {
+        Self::new("", "", vec![diagnostic])
+    }
+
+    /// How many mistakes there are.
+    #[expect(clippy::len_without_is_empty, reason = "there is at least one")]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Renders all mistakes for a terminal, or plain for everything else.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(100);
+        let mut out = String::new();
+        for diagnostic in &self.list {
+            out.push_str(&renderer.render(&[diagnostic.group(&self.path, &self.text)]));
+            out.push_str("\n\n");
+        }
+        if self.list.len() > 1 {
+            out.push_str(&format!("{}: {} mistakes\n", self.path, self.list.len()));
+        } else {
+            out.pop();
+        }
+        out
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.render(false).trim_end())
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+/// Returns the name among `known` that `name` was most likely meant to be.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (likeness(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(likeness, _)| *likeness > 0.65)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// How likely one name was meant by the other, 0 to 1: by typing errors, or as
+/// a part of it (`seq` for `sequential`, `operation` for `op`).
+fn likeness(name: &str, candidate: &str) -> f64 {
+    let (short, long) =
+        if name.len() < candidate.len() { (name, candidate) } else { (candidate, name) };
+    let part = match short.len() {
+        0 | 1 => 0.0,
+        _ if long.starts_with(short) => 0.8,
+        _ if long.contains(short) && short.len() > 2 => 0.7,
+        _ => 0.0,
+    };
+    strsim::normalized_damerau_levenshtein(name, candidate).max(part)
+}
+
+/// Says what a name could have been: the nearest of `known`, or all of them.
+pub fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
+    if let Some(near) = nearest(name, known.clone()) {
+        return Some(format!("did you mean \"{near}\"?"));
+    }
+    let all: Vec<String> = known.into_iter().map(|name| format!("\"{name}\"")).collect();
+    if all.is_empty() { None } else { Some(format!("known here: {}", all.join(", "))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names() {
+        let known = ["mmap-lock", "vma-refcount", "speculative"];
+        assert_eq!(nearest("mmaplock", known), Some("mmap-lock"));
+        assert_eq!(nearest("Speculativ", known), Some("speculative"));
+        assert_eq!(nearest("spec", known), Some("speculative"));
+        assert_eq!(nearest("operation", ["duration", "op"]), Some("op"));
+        assert_eq!(nearest("xyz", known), None);
+        assert_eq!(meant("xyz", []), None);
+    }
+
+    #[test]
+    fn carets_stay_in_one_line_and_on_characters() {
+        assert_eq!(first_line("ab\ncd", &(1..5)), 1..2);
+        assert_eq!(first_line("é", &(1..1)), 0..2);
+        assert_eq!(first_line("a", &(7..9)), 1..1);
+    }
+}

@@ -1,0 +1,6 @@
+//! Files that people write, workloads and machines, and what is wrong with them. Only this
+//! crate sees TOML.
+
+pub mod diag;
+pub mod machines;
+pub mod workload;

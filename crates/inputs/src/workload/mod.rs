@@ -1,0 +1,23 @@
+//! Workload files: read, checked, lowered to a [`Workload`], and written down again.
+//!
+//! `read` and `wire` read TOML, `lower` checks it, [`diag`](crate::diag) says what is wrong
+//! with it.
+
+mod lower;
+mod read;
+mod resolved;
+mod restored;
+mod schema;
+mod shipped;
+mod source;
+pub mod units;
+mod wire;
+
+pub use crate::diag::Diagnostics;
+pub use crate::diag::nearest;
+pub use ::workload::*;
+pub use resolved::{digest, resolved};
+pub use restored::restored;
+pub use schema::schema;
+pub use shipped::{SEED, shipped};
+pub use source::{Limits, Source, parse, resolve};

@@ -1,0 +1,108 @@
+//! Cores that a test holds at points of the code, so that the order of a race is the
+//! test's: one that is held runs again when another releases it.
+
+use super::engine::Status;
+use super::world::World;
+use std::cell::{Cell, RefCell};
+
+/// What is to be held.
+#[derive(Default)]
+pub(super) struct Holds {
+    /// Whether any core is to be: all that a point looks at else.
+    is_armed: Cell<bool>,
+    /// Cores, and the point at which each stops next.
+    armed: RefCell<Vec<(usize, usize)>>,
+}
+
+impl World {
+    /// `core` stops when it comes to `point` next.
+    pub(super) fn hold(&self, core: usize, point: usize) {
+        self.holds.armed.borrow_mut().push((core, point));
+        self.holds.is_armed.set(true);
+    }
+
+    /// The running core is at a point.
+    #[inline(always)]
+    pub(super) fn at_point(&self, point: usize) {
+        if self.holds.is_armed.get() {
+            self.stop_at(point);
+        }
+    }
+
+    #[cold]
+    fn stop_at(&self, point: usize) {
+        let core = self.core();
+        if !self.holds.armed.borrow().contains(&(core, point)) {
+            return;
+        }
+        self.disarm(core);
+        // What it has stored is seen: the order is that of the code.
+        self.drain();
+        self.take_exact_turn();
+        self.wait(Status::Held { point });
+    }
+
+    /// Whether `core` is held.
+    pub(super) fn is_held(&self, core: usize) -> bool {
+        self.take_exact_turn();
+        matches!(self.engine.borrow().cores[core].status, Status::Held { .. })
+    }
+
+    /// Lets `core` go on, or no longer stops it where it has not come to its point.
+    pub(super) fn release(&self, core: usize) {
+        self.drain();
+        self.take_exact_turn();
+        self.disarm(core);
+        let status = self.engine.borrow().cores[core].status;
+        if matches!(status, Status::Held { .. }) {
+            // Later than the running core by a hair, so that it stays the first.
+            self.engine.borrow_mut().answered(core, status, self.clock() + 1);
+        }
+        self.look_again();
+    }
+
+    /// Forgets where `core` was to be held.
+    fn disarm(&self, core: usize) {
+        let mut armed = self.holds.armed.borrow_mut();
+        armed.retain(|(other, _)| *other != core);
+        self.holds.is_armed.set(!armed.is_empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Machine;
+    use crate::model::run::Halt;
+    use crate::model::tests::{MACHINE, places};
+    use crate::model::world::current;
+    use crate::model::{Model, World, hold, is_held, release};
+
+    #[test]
+    fn a_core_is_held_until_it_is_released_and_a_deadlock_names_its_point() {
+        let run = |releases: bool| {
+            let world = World::new(&MACHINE, &places(2));
+            let _here = world.enter();
+            world.run(move |core| match core {
+                0 => {
+                    hold(0, 7);
+                    Model::point(6);
+                    Model::point(7);
+                    Model::point(7);
+                    Model::now_ns()
+                }
+                _ => {
+                    current().advance(1_000);
+                    Model::sleep_ns(5_000);
+                    assert!(is_held(0), "it has come to its point");
+                    if releases {
+                        release(0);
+                    }
+                    Model::now_ns()
+                }
+            })
+        };
+        assert!(matches!(run(true).as_deref(), Ok([released, now]) if released == now));
+        let Err(Halt::Deadlock(cores)) = run(false) else { panic!("nobody releases it") };
+        assert!(cores[0].ends_with("is held at point 7"), "{cores:?}");
+    }
+}

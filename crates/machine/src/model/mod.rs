@@ -1,0 +1,537 @@
+//! A deterministic multicore: one coroutine per core, every access to a line charged.
+//!
+//! | file | what |
+//! |---|---|
+//! | `parameters.rs` | a machine in numbers |
+//! | `directory.rs` | who has a line, and what an access costs: pure |
+//! | `sharers.rs` | a set of cores, small |
+//! | `line.rs` | a line: words, directory, queue |
+//! | `pairs.rs` | lines that are fetched together |
+//! | `engine.rs`, `event.rs` | requests, grants, store buffers |
+//! | `hold.rs` | cores that a test holds at points of the code |
+//! | `lookahead.rs` | how far the running core may be ahead |
+//! | `interrupts.rs` | shootdowns, and who answers them |
+//! | `starvation.rs` | cores that lose every compare-exchange |
+//! | `world.rs` | the running core: hits, turns, waiting |
+//! | `run.rs`, `stack.rs`, `queue.rs` | coroutines, their stacks, whose turn it is |
+//! | `ledger.rs`, `trace.rs` | what is recorded by name of line; one fault, access by access |
+
+mod directory;
+mod engine;
+mod event;
+mod free;
+mod hold;
+mod interrupts;
+mod ledger;
+mod line;
+mod lookahead;
+mod pairs;
+mod parameters;
+mod queue;
+mod run;
+mod sharers;
+mod stack;
+mod starvation;
+mod trace;
+mod world;
+
+pub use self::directory::Found;
+pub use self::engine::CoreTimes;
+pub use self::ledger::{Accounts, LineAccount};
+pub use self::line::ModelLine;
+pub use self::parameters::{
+    Arbitration, Distance, FarAtomics, Latencies, Parameters, Ps, Shape, ShootdownTimes, WorkTimes,
+};
+pub use self::run::Halt;
+pub use self::trace::{Step, Traced};
+pub use self::world::{Entered, Place, World};
+
+use self::world::current;
+use super::{Machine, Ordering, Work};
+
+/// Bytes of a page, as far as memory is kept busy by clearing one.
+const PAGE_BYTES: u64 = 4096;
+
+/// The machine of the [`World`] that the calling thread is in.
+pub struct Model;
+
+/// Stops or resumes charging the running core.
+pub fn pause(paused: bool) {
+    current().pause(paused);
+}
+
+/// The clock of the running core.
+pub fn clock_ps() -> Ps {
+    current().clock()
+}
+
+/// Waits for all cores, and begins again with them, later by `stagger_ps`.
+pub fn meet(stagger_ps: Ps) {
+    current().meet(stagger_ps);
+}
+
+/// A fault of the running core begins.
+pub fn begin_fault() {
+    current().begin_fault();
+}
+
+/// A fault of the running core ends; `wanted`: it is one of those to be traced.
+pub fn end_fault(wanted: bool) {
+    current().end_fault(wanted);
+}
+
+/// `core` stops when it comes to `point` next, until it is [released](release).
+pub fn hold(core: usize, point: usize) {
+    current().hold(core, point);
+}
+
+/// Whether `core` has come to the point at which it was to be held.
+pub fn is_held(core: usize) -> bool {
+    current().is_held(core)
+}
+
+/// Lets `core` go on from where it is held.
+pub fn release(core: usize) {
+    current().release(core);
+}
+
+/// Starts recording from nothing.
+pub fn forget() {
+    current().forget();
+}
+
+impl Machine for Model {
+    type Line = ModelLine;
+    const IS_OF_ALL_THREADS: bool = false;
+    const HAS_TLB: bool = true;
+    const HAS_MEMORY: bool = false;
+
+    #[inline(always)]
+    fn core() -> usize {
+        current().core()
+    }
+
+    fn fence(order: Ordering) {
+        if order == Ordering::SeqCst {
+            current().drain();
+        }
+    }
+
+    #[inline]
+    fn work(work: Work) {
+        let world = current();
+        let (times, from_ps) = (&world.parameters().work, world.clock());
+        match work {
+            Work::Trap => {
+                world.forget_losses();
+                world.advance(times.trap_ps);
+            }
+            Work::ReadSection => world.advance(times.read_section_ps),
+            Work::ClearPage => world.stream(PAGE_BYTES, times.clear_page_ps),
+            Work::CopyPage => world.stream(2 * PAGE_BYTES, times.copy_page_ps),
+            // A time that the workload gives, whatever the core can do in it.
+            Work::ThinkNs(ns) => world.advance(ns * 1000),
+        }
+        world.trace_work(work, from_ps);
+    }
+
+    fn relax() {
+        let world = current();
+        world.advance(world.parameters().work.relax_ps);
+    }
+
+    fn sleep_ns(ns: u64) {
+        current().advance(ns * 1000);
+    }
+
+    fn park() {
+        current().park();
+    }
+
+    fn unpark(core: usize) {
+        current().unpark(core);
+    }
+
+    fn for_nothing<R>(what: impl FnOnce() -> R) -> R {
+        current().for_nothing(what)
+    }
+
+    fn shootdown() {
+        current().shootdown();
+    }
+
+    fn shootdowns_taken() -> u64 {
+        current().shootdowns_taken()
+    }
+
+    fn interrupts_off() {
+        current().interrupts_off();
+    }
+
+    fn interrupts_on() {
+        current().interrupts_on();
+    }
+
+    fn now_ns() -> u64 {
+        current().clock() / 1000
+    }
+
+    #[inline(always)]
+    fn point(point: usize) {
+        current().at_point(point);
+    }
+
+    #[inline(always)]
+    fn mark(_: usize) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LINE_WORDS, Line, LineName};
+    use std::rc::Rc;
+
+    static LINE: LineName =
+        LineName { name: "test.line", words: ["a", "b", "", "", "", "", "", ""] };
+
+    const ROW: Latencies = Latencies([40_000, 40_000, 100_000, 300_000]);
+
+    /// 4 sockets of 16 cores in two groups.
+    pub(super) const MACHINE: Parameters = Parameters {
+        shape: Shape {
+            sockets: 4,
+            sockets_per_group: 2,
+            cores_per_socket: 16,
+            cluster_cores: 16,
+            smt: 1,
+        },
+        load_hit_ps: 1_000,
+        rmw_hit_ps: 5_000,
+        store_ps: 1_000,
+        write_modified: ROW,
+        read_modified: ROW,
+        read_shared: ROW,
+        upgrade: ROW,
+        last_level_ps: 20_000,
+        memory: [80_000, 140_000, 200_000],
+        home_extra_ps: 0,
+        home_remote_socket_ps: None,
+        far_atomics: None,
+        invalidate_each_ps: 0,
+        read_occupancy_ps: 6_000,
+        reuse_k: 1,
+        local_batch: 1,
+        arbitration: Arbitration::Socket,
+        request_share_permille: 250,
+        spin_exit_ps: 0,
+        hoist_loads: false,
+        merge_own_requests: true,
+        adjacent_pairs: false,
+        memory_bytes_per_us: 0,
+        shootdown: ShootdownTimes {
+            round_trip_ps: 2_000_000,
+            each_ps: 200_000,
+            interrupted_ps: 600_000,
+        },
+        work: WorkTimes {
+            trap_ps: 0,
+            read_section_ps: 0,
+            clear_page_ps: 400_000,
+            copy_page_ps: 500_000,
+            relax_ps: 10_000,
+            wake_ps: 1_000_000,
+        },
+        smt_slowdown_permille: 1500,
+    };
+
+    pub(super) fn places(cores: usize) -> Vec<Place> {
+        let place = |agent| Place { agent, socket: MACHINE.shape.socket(agent) };
+        (0..cores as u16).map(place).collect()
+    }
+
+    fn line() -> Rc<ModelLine> {
+        Rc::new(ModelLine::new(&LINE, [0; LINE_WORDS]))
+    }
+
+    /// Runs `operations` on one line on each core with `work_ps` between, and returns the
+    /// time for each operation, of all cores together.
+    fn storm(
+        parameters: &Parameters,
+        cores: usize,
+        work_ps: Ps,
+        operation: impl Fn(&ModelLine) + 'static,
+    ) -> f64 {
+        const EACH: u64 = 500;
+        let world = World::new(parameters, &places(cores));
+        let _here = world.enter();
+        let line = line();
+        let ends = world.run(move |core| {
+            // Apart, or neighbours would stand together in the queue.
+            current().advance(core as u64 * 7919 % 1000 * 100);
+            for _ in 0..EACH {
+                operation(&line);
+                current().advance(work_ps);
+            }
+            current().clock()
+        });
+        let Ok(ends) = ends else { panic!("all cores come to their end") };
+        let end = ends.iter().max().expect("there are cores");
+        (*end - 100_000) as f64 / 1000.0 / (EACH * cores as u64) as f64
+    }
+
+    fn add(line: &ModelLine) {
+        line.fetch_add(0, 1, Ordering::Relaxed);
+    }
+
+    #[track_caller]
+    fn assert_near(found: f64, expected: f64, tolerance: f64) {
+        assert!((found / expected - 1.0).abs() < tolerance, "{found} is not near {expected}");
+    }
+
+    #[test]
+    fn a_line_that_all_want_is_handed_on_at_the_rate_of_one_transfer() {
+        // T = (1 - r) L + t_rmw.
+        for cores in [2, 8, 16] {
+            assert_near(storm(&MACHINE, cores, 0, add), 0.75 * 40.0 + 5.0, 0.03);
+        }
+    }
+
+    #[test]
+    fn reuse_divides_the_price_of_a_transfer() {
+        // T = ((1 - r) L + k t_rmw) / k.
+        for k in [2, 4] {
+            let machine = Parameters { reuse_k: k, ..MACHINE };
+            let expected = (0.75 * 40.0 + 5.0 * f64::from(k)) / f64::from(k);
+            assert_near(storm(&machine, 8, 0, add), expected, 0.04);
+        }
+    }
+
+    #[test]
+    fn few_cores_with_work_between_do_not_wait_for_each_other() {
+        // X(N) = N / (W + L).
+        let each = storm(&MACHINE, 4, 10_000_000, add) * 4.0;
+        assert_near(each, 10_000.0 + 40.0 + 5.0, 0.01);
+    }
+
+    #[test]
+    fn neighbours_are_served_first_for_so_long() {
+        // Two sockets: T = ((B - 1) T_local + T_remote) / B with B = min(batch, local
+        // waiters + 1).
+        let machine = Parameters { local_batch: 8, ..MACHINE };
+        let (near, far) = (0.75 * 40.0 + 5.0, 0.75 * 100.0 + 5.0);
+        assert_near(storm(&machine, 32, 0, add), (7.0 * near + far) / 8.0, 0.05);
+        let alternating = Parameters { local_batch: 0, ..MACHINE };
+        assert!(storm(&alternating, 32, 0, add) > storm(&machine, 32, 0, add));
+    }
+
+    #[test]
+    fn a_compare_exchange_loop_loses_to_all_others() {
+        let increment = |line: &ModelLine| {
+            let mut seen = line.load(0, Ordering::Relaxed);
+            let relaxed = Ordering::Relaxed;
+            while let Err(now) = line.compare_exchange(0, seen, seen + 1, relaxed, relaxed) {
+                seen = now;
+            }
+        };
+        let (two, eight) = (storm(&MACHINE, 2, 0, increment), storm(&MACHINE, 8, 0, increment));
+        assert!(eight > 1.5 * two, "each success costs more the more try: {two}, {eight}");
+    }
+
+    #[test]
+    fn a_shootdown_costs_what_the_machine_says() {
+        let world = World::new(&MACHINE, &places(3));
+        let _here = world.enter();
+        let ran = world.run(|core| {
+            if core == 0 {
+                Model::shootdown();
+            }
+            current().clock()
+        });
+        let Ok(ends) = ran else { panic!("all cores come to their end") };
+        let (price, start) = (MACHINE.shootdown, 1);
+        let interrupted = start + price.interrupted_ps;
+        let interrupts = start + price.round_trip_ps + 2 * price.each_ps;
+        assert_eq!(ends, [interrupts, interrupted, interrupted]);
+    }
+
+    #[test]
+    fn nothing_moves_where_one_core_is_alone() {
+        let world = World::new(&MACHINE, &places(1));
+        let _here = world.enter();
+        let line = line();
+        let ran = world.run(move |_| {
+            (0..100).for_each(|_| add(&line));
+            line.load(0, Ordering::Relaxed)
+        });
+        assert!(matches!(ran.as_deref(), Ok([100])));
+        let accounts = world.accounts();
+        let [(name, account)] = accounts.0.as_slice() else { panic!("one line: {accounts:?}") };
+        assert_eq!((name.name, account.transfers, account.from_memory), ("test.line", 0, 1));
+        assert_eq!((account.reads, account.writes, world.accesses()), (1, 100, 101));
+    }
+
+    #[test]
+    fn a_store_is_seen_late_by_others_and_at_once_by_its_core() {
+        let world = World::new(&MACHINE, &places(2));
+        let _here = world.enter();
+        let line = line();
+        let seen = world.run(move |core| {
+            if core == 0 {
+                add(&line);
+                current().advance(1_000_000);
+                return line.load(0, Ordering::Relaxed);
+            }
+            current().advance(500_000);
+            let before = current().clock();
+            line.store(0, 7, Ordering::Release);
+            let own = line.load(0, Ordering::Relaxed);
+            assert!(current().clock() - before < 10_000, "it does not wait for the line");
+            own
+        });
+        assert!(matches!(seen.as_deref(), Ok([7, 7])));
+    }
+
+    #[test]
+    fn stores_are_seen_in_order() {
+        // Message passing: the flag is never seen before what it stands for.
+        for delay in 0..200 {
+            let world = World::new(&MACHINE, &places(2));
+            let _here = world.enter();
+            let (data, flag) = (line(), line());
+            let seen = world.run(move |core| {
+                if core == 0 {
+                    data.load(0, Ordering::Relaxed);
+                    current().advance(delay * 1_000);
+                    data.store(0, 1, Ordering::Relaxed);
+                    flag.store(0, 1, Ordering::Release);
+                    return true;
+                }
+                data.load(0, Ordering::Relaxed);
+                flag.fetch_add(1, 1, Ordering::Relaxed);
+                flag.spin_until(0, |flag| flag == 1);
+                data.load(0, Ordering::Relaxed) == 1
+            });
+            assert!(matches!(seen.as_deref(), Ok([true, true])), "after {delay} ns");
+        }
+    }
+
+    #[test]
+    fn far_atomics_do_not_move_the_line() {
+        let far = FarAtomics { latency_ps: 60_000, occupancy_ps: 9_000 };
+        let machine = Parameters { far_atomics: Some(far), ..MACHINE };
+        assert_near(storm(&machine, 16, 0, add), 9.0, 0.05);
+    }
+
+    #[test]
+    fn memory_bounds_how_fast_pages_are_cleared() {
+        // 4096 bytes at 8192 bytes/us: half a microsecond for each page.
+        let machine = Parameters { memory_bytes_per_us: 8192, ..MACHINE };
+        let world = World::new(&machine, &places(4));
+        let _here = world.enter();
+        let ends = world.run(|_| {
+            (0..100).for_each(|_| Model::work(Work::ClearPage));
+            current().clock()
+        });
+        let Ok(ends) = ends else { panic!("all cores come to their end") };
+        assert_near(*ends.iter().max().unwrap() as f64, 400.0 * 500_000.0, 0.01);
+    }
+
+    #[test]
+    fn a_core_is_slowed_where_its_sibling_storms_too() {
+        // Cores 0 and 1 are siblings, core 2 is alone.
+        let places = [0, 0, 1].map(|agent| Place { agent, socket: 0 });
+        let world = World::new(&MACHINE, &places);
+        let _here = world.enter();
+        let lines = [line(), line(), line()];
+        let ends = world.run(move |core| {
+            add(&lines[core]);
+            let from_ps = current().clock();
+            (0..100).for_each(|_| add(&lines[core]));
+            Model::work(Work::ClearPage);
+            Model::work(Work::ThinkNs(7));
+            current().clock() - from_ps
+        });
+        let alone = 100 * 5_000 + 400_000;
+        let beside = alone * 3 / 2;
+        let think = 7_000;
+        let expected = [beside + think, beside + think, alone + think];
+        assert_eq!(ends.ok(), Some(expected.to_vec()));
+    }
+
+    #[test]
+    fn sleepers_are_woken_and_tokens_kept() {
+        let world = World::new(&MACHINE, &places(2));
+        let _here = world.enter();
+        let ends = world.run(|core| {
+            if core == 0 {
+                Model::park();
+                Model::park();
+            } else {
+                Model::unpark(0);
+                current().advance(50_000_000);
+                Model::unpark(0);
+            }
+            Model::now_ns()
+        });
+        assert!(matches!(ends.as_deref(), Ok([51_000, 50_000])));
+    }
+
+    #[test]
+    fn a_deadlock_names_cores_and_lines() {
+        let world = World::new(&MACHINE, &places(2));
+        let _here = world.enter();
+        let line = line();
+        let halted = world.run(move |core| match core {
+            0 => Model::park(),
+            _ => {
+                line.spin_until(1, |word| word == 1);
+            }
+        });
+        let Err(Halt::Deadlock(cores)) = halted else { panic!("nobody can go on") };
+        assert!(cores[0].contains("core 0") && cores[0].contains("sleeps"), "{cores:?}");
+        assert!(cores[1].contains("spins on test.line (b)"), "{cores:?}");
+    }
+
+    #[test]
+    fn a_panic_is_handed_on_and_the_thread_can_enter_another_world() {
+        let world = World::new(&MACHINE, &places(3));
+        let here = world.enter();
+        let halted = world.run(|core| {
+            assert!(core != 1, "core 1 has enough");
+            Model::park();
+        });
+        let Err(Halt::Panicked { core: 1, payload }) = halted else { panic!("core 1 panicked") };
+        assert_eq!(payload.downcast_ref(), Some(&"core 1 has enough"));
+        drop(here);
+        assert_near(storm(&MACHINE, 2, 0, add), 35.0, 0.03);
+    }
+
+    #[test]
+    #[should_panic(expected = "a world runs once")]
+    fn cores_do_not_run_their_own_world() {
+        let world = World::new(&MACHINE, &places(1));
+        let _here = world.enter();
+        assert!(world.run(|_| ()).is_ok());
+        let _ = world.run(|_| ());
+    }
+
+    #[test]
+    #[should_panic(expected = "only a core that runs waits")]
+    fn who_is_no_core_waits_for_nobody() {
+        let world = World::new(&MACHINE, &places(2));
+        let _here = world.enter();
+        meet(0);
+    }
+
+    #[test]
+    fn cores_that_meet_go_on_together() {
+        let world = World::new(&MACHINE, &places(3));
+        let _here = world.enter();
+        let clocks = world.run(|core| {
+            current().advance(core as u64 * 1_000);
+            current().meet(core as u64);
+            current().clock()
+        });
+        assert!(matches!(clocks.as_deref(), Ok([2_001, 2_002, 2_003])));
+    }
+}

@@ -1,0 +1,102 @@
+//! Cores that lose every compare-exchange that they try.
+//!
+//! A loop of compare-exchanges wins where nobody writes between its last look and its next
+//! turn at the line. Lines are handed on in a fixed order and nothing is late by chance, so
+//! where an owner has to give a line up after one access (`reuse-k` 1) a loop beside others
+//! that never stop can lose for ever, in step with them. Such a storm has no end, and the
+//! machine that is modelled would have one: it is given up, and says so.
+
+use super::engine::Status;
+use super::line::ModelLine;
+use super::world::World;
+use std::cell::Cell;
+
+/// A loop that waits for others to end wins when they have: one that loses so often before is
+/// given up too. None does in what `validate` storms at a `reuse-k` of 1, up to 128 threads.
+pub(super) const LOSSES_MAX: u32 = 100_000;
+
+/// How many compare-exchanges each core has lost since it last won one, or began a fault.
+#[derive(Debug)]
+pub(super) struct Losses(Box<[Cell<u32>]>);
+
+impl Losses {
+    pub fn new(cores: usize) -> Self {
+        Self((0..cores).map(|_| Cell::new(0)).collect())
+    }
+}
+
+impl World {
+    /// The running core has won a compare-exchange, or does something else.
+    #[inline(always)]
+    pub(super) fn forget_losses(&self) {
+        self.losses.0[self.core()].set(0);
+    }
+
+    /// The running core has lost a compare-exchange; it does not come back where it
+    /// starves.
+    #[cold]
+    pub(super) fn note_loss(&self, line: &ModelLine, word: usize) {
+        let losses = &self.losses.0[self.core()];
+        losses.set(losses.get() + 1);
+        if losses.get() == LOSSES_MAX && !self.is_direct() {
+            self.wait(Status::Starving { line, word: word as u8 });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::run::Halt;
+    use crate::model::tests::{MACHINE, places};
+    use crate::model::world::current;
+    use crate::model::{Model, ModelLine, Parameters, World};
+    use crate::{Line, LineName, Machine, Ordering, Work};
+    use std::rc::Rc;
+
+    static NAME: LineName = LineName { name: "test.line", words: ["count"; 8] };
+
+    /// A core that tries to add by a loop, until it has, beside one that adds and takes away
+    /// until the first is done.
+    fn race(reuse_k: u16) -> Result<Vec<()>, Halt> {
+        let world = World::new(&Parameters { reuse_k, ..MACHINE }, &places(3));
+        let _here = world.enter();
+        let lines = Rc::new([0, 1].map(|_| ModelLine::new(&NAME, [0; 8])));
+        world.run(move |core| {
+            let [line, done] = &*lines;
+            let relaxed = Ordering::Relaxed;
+            if core == 0 {
+                current().advance(1_000_000); // The others are in step by then.
+                let mut seen = line.load(0, relaxed);
+                while let Err(now) = line.compare_exchange(0, seen, seen + 1, relaxed, relaxed) {
+                    seen = now;
+                }
+                done.store(0, 1, relaxed);
+            }
+            while done.load(0, relaxed) == 0 {
+                line.fetch_add(0, 1, relaxed);
+            }
+        })
+    }
+
+    #[test]
+    fn a_loop_that_loses_for_ever_is_given_up_and_named() {
+        assert!(race(2).is_ok(), "an owner that may try again at once wins");
+        let Err(Halt::Starved(what)) = race(1) else { panic!("it has no end") };
+        assert!(what.contains("core 0") && what.contains("test.line (count)"), "{what}");
+    }
+
+    #[test]
+    fn losses_of_many_faults_are_no_starvation() {
+        let world = World::new(&MACHINE, &places(1));
+        let _here = world.enter();
+        let line = ModelLine::new(&NAME, [0; 8]);
+        let run = world.run(move |_| {
+            for _ in 0..2 * super::LOSSES_MAX {
+                Model::work(Work::Trap);
+                let relaxed = Ordering::Relaxed;
+                assert!(line.compare_exchange(0, 1, 2, relaxed, relaxed).is_err());
+            }
+        });
+        assert!(run.is_ok());
+    }
+}

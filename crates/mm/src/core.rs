@@ -1,0 +1,280 @@
+//! What a core has to itself while it faults.
+
+use super::addr::Pfn;
+use super::fault::{Fallback, Stop};
+use super::memcg::Stock;
+use super::page_table::TableId;
+use super::pool::{Cache, TABLE_BATCH};
+use super::rss::{LocalRss, Member};
+use super::tlb::{StaleUse, Tlb};
+use super::vma::VmaId;
+use super::wait::Wait;
+use super::zones::PageLists;
+use super::{GraceCosts, Mm};
+use crate::layout::Layout;
+use machine::Machine;
+use std::sync::Arc;
+use sync::rcu::{RcuReader, ReadSection};
+
+/// How often a fault went through the handler, and why it had to again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// Passes through the handler.
+    pub attempts: u64,
+    /// Fallbacks by [`Fallback`].
+    pub fallbacks: [u64; Fallback::ALL.len()],
+}
+
+/// A core's free lists, counters and place in RCU.
+///
+/// Made on the thread that uses it, and [retired](Core::retire) there.
+pub struct Core<M: Machine> {
+    rcu: RcuReader,
+    pub(super) frames: PageLists,
+    pub(super) stock: Stock,
+    /// Folios that are to be put on LRU lists; a reference of each is held.
+    pub(super) lru_batch: Vec<Pfn>,
+    /// With how many the batch is full.
+    pub(super) lru_full: usize,
+    /// Folios of the call that frees them.
+    pub(super) freed: Vec<Pfn>,
+    tables: Cache,
+    pub(super) rss: LocalRss<M>,
+    /// What the last attempt stopped for.
+    pub(super) wait: Option<Wait>,
+    /// Pages that this core read into the cache, by file and index: what a reset
+    /// evicts.
+    pub(super) read_in: Vec<(usize, u64)>,
+    /// What the storm reads when the core is done.
+    pub attempts: Attempts,
+    /// Sleeps of I/O that this core did since the storm last took them.
+    pub io: IoSlept,
+    /// Whether ptes were cleared that other cores may have cached, since they were last made
+    /// to forget: those of the zero page, which has no frame, too.
+    pub(super) cleared_ptes: bool,
+    /// Frames that are out of the page tables, but perhaps not yet forgotten by every core.
+    pub(super) zapped: Vec<Pfn>,
+    /// Tables in the same state.
+    zapped_tables: Vec<TableId>,
+    /// What the child of this core's last fork holds.
+    pub(super) child: Vec<Pfn>,
+    pub(super) tlb: Tlb<M>,
+    /// The first translation that was used although its page had been freed.
+    pub(super) stale_use: Option<StaleUse>,
+    /// Shootdowns that this core has asked for.
+    pub shootdowns: Shootdowns,
+    /// What this core has had to do with grace periods of SRCU.
+    pub grace_periods: GraceCosts,
+}
+
+/// Shootdowns that were asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shootdowns {
+    /// How many.
+    pub count: u64,
+    /// How long they took, in nanoseconds.
+    pub ns: u64,
+}
+
+/// I/O that was waited for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct IoSlept {
+    /// Nanoseconds each sleep lasted.
+    pub achieved_ns: Vec<u64>,
+    /// Nanoseconds asked for, in total.
+    pub asked_ns: u64,
+}
+
+impl<M: Machine> Core<M> {
+    /// The calling core, which may read `reads_max` pages into the cache without
+    /// allocating.
+    pub fn new<L: Layout>(mm: &Mm<M, L>, reads_max: usize) -> Self {
+        Self {
+            rcu: mm.rcu.reader(),
+            frames: PageLists::new(&mm.frames.zones, M::core()),
+            stock: Stock::default(),
+            lru_batch: Vec::with_capacity(L::MM.lru_batch),
+            lru_full: L::MM.lru_batch,
+            freed: Vec::with_capacity(L::MM.release_batch),
+            tables: Cache::new(TABLE_BATCH),
+            rss: LocalRss::new(mm.cores()),
+            wait: None,
+            read_in: Vec::with_capacity(reads_max),
+            attempts: Attempts::default(),
+            io: IoSlept { achieved_ns: Vec::with_capacity(reads_max), asked_ns: 0 },
+            cleared_ptes: false,
+            zapped: Vec::new(),
+            zapped_tables: Vec::new(),
+            child: Vec::new(),
+            tlb: Tlb::new(),
+            stale_use: None,
+            shootdowns: Shootdowns::default(),
+            grace_periods: GraceCosts::default(),
+        }
+    }
+
+    /// Fills the batches of frames, counted pages, charged pages and folios in part, by
+    /// `draw`, so that those of cores that do the same do not turn over together.
+    pub fn stagger<L: Layout>(&mut self, mm: &Mm<M, L>, draw: u64) {
+        let zones = &mm.frames.zones;
+        self.frames.stagger(zones, &mm.waiters, draw as u16 as usize);
+        self.frames.stat.stagger(&zones.stat, zones.node_of_core(M::core()), draw);
+        self.stock.stagger(&mm.memcg, draw >> 16 & 0xffff);
+        self.lru_full = 1 + (draw >> 32) as u16 as usize % L::MM.lru_batch;
+        self.rss.stagger(&mm.rss, draw >> 48);
+    }
+
+    /// Enters an RCU read section.
+    #[inline(always)]
+    pub fn read_section(&self) -> ReadSection {
+        self.rcu.read::<M>()
+    }
+
+    /// Counts a pass through the handler.
+    #[inline(always)]
+    pub fn note_attempt(&mut self) {
+        self.attempts.attempts += 1;
+    }
+
+    /// Ends an attempt until `wait` has been waited for.
+    #[cold]
+    pub(super) fn stop_for(&mut self, wait: Wait) -> Stop {
+        let before = self.wait.replace(wait);
+        assert!(before.is_none(), "a core waits for one page at a time");
+        Stop::Wait
+    }
+
+    /// Counts a fallback.
+    #[inline]
+    pub fn note_fallback(&mut self, reason: Fallback) {
+        self.attempts.fallbacks[reason as usize] += 1;
+    }
+
+    /// Takes an empty table.
+    pub fn take_table<L: Layout>(&mut self, mm: &Mm<M, L>) -> Option<TableId> {
+        let table = self.tables.take(&mm.tables.pool, &mm.waiters).map(TableId)?;
+        mm.tables.get(table).revive();
+        self.count_tables(mm, 1);
+        Some(table)
+    }
+
+    /// Gives back a table that was never installed, or that no core can still see.
+    pub fn give_table<L: Layout>(&mut self, mm: &Mm<M, L>, table: TableId) {
+        self.count_tables(mm, -1);
+        self.tables.give(&mm.tables.pool, &mm.waiters, table.0);
+    }
+
+    /// Makes all cores, this one too, forget the translations that they have cached.
+    pub fn shoot_down(&mut self) {
+        let from_ns = M::now_ns();
+        M::shootdown();
+        self.tlb.flush();
+        self.shootdowns.count += 1;
+        self.shootdowns.ns += M::now_ns() - from_ns;
+    }
+
+    /// Forgets what this core has cached: a reset changes page tables behind its back.
+    pub fn forget_translations(&mut self) {
+        self.tlb.flush();
+    }
+
+    /// What may be deferred, or changed where nodes are deferred.
+    pub(super) fn writer_section(&self) -> ReadSection {
+        self.rcu.writer_section()
+    }
+
+    /// Lets what this core has deferred go as soon as no reader can use it.
+    pub fn flush_deferred(&self) {
+        self.rcu.writer_section().flush();
+    }
+
+    /// Keeps a table that is out of the tree until no core can have cached a way to it.
+    pub(super) fn gather_table(&mut self, table: TableId) {
+        self.zapped_tables.push(table);
+    }
+
+    /// Whether other cores have anything to forget.
+    pub(super) fn needs_shootdown(&self) -> bool {
+        self.cleared_ptes || !self.zapped_tables.is_empty()
+    }
+
+    /// Frees what was gathered: no core has it cached any more. What this core has in its
+    /// batch is put on its list first, or it would not be free (`free_pages_and_swap_cache`).
+    pub(super) fn free_gathered<L: Layout>(&mut self, mm: &Mm<M, L>) {
+        self.cleared_ptes = false;
+        if !self.zapped.is_empty() {
+            self.drain_lru(mm);
+        }
+        self.put_folios(mm, |core| &mut core.zapped);
+        while let Some(table) = self.zapped_tables.pop() {
+            self.free_table(mm, table);
+        }
+    }
+
+    /// The child of this core's last fork exits.
+    pub fn end_child<L: Layout>(&mut self, mm: &Mm<M, L>) {
+        for at in 0..self.child.len() {
+            self.unmap_page(mm, self.child[at]);
+        }
+        self.put_folios(mm, |core| &mut core.child);
+    }
+
+    /// Frees a VMA that nobody finds any more, after a grace period of RCU.
+    pub fn free_vma<L: Layout>(&mut self, mm: &Mm<M, L>, vma: VmaId) {
+        let (vmas, waiters) = (Arc::clone(&mm.vmas), Arc::clone(&mm.waiters));
+        mm.backlog.add();
+        self.rcu.writer_section().defer(move || vmas.free_deferred(&waiters, vma));
+    }
+
+    /// Counts a VMA that is to be freed later.
+    pub fn note_deferred_vma<L: Layout>(&self, mm: &Mm<M, L>) {
+        mm.backlog.add();
+    }
+
+    /// Frees a VMA that was [noted](Self::note_deferred_vma), and that no fault can use any
+    /// more.
+    pub fn free_deferred_vma<L: Layout>(&self, mm: &Mm<M, L>, vma: VmaId) {
+        mm.vmas.free_deferred(&mm.waiters, vma);
+    }
+
+    /// Frees a VMA at once: no fault refers to it, or those that may expect it to be
+    /// another one (`SLAB_TYPESAFE_BY_RCU`).
+    pub fn free_vma_now<L: Layout>(&mut self, mm: &Mm<M, L>, vma: VmaId) {
+        mm.vmas.free(&mm.waiters, vma);
+    }
+
+    /// Gives back a table that was installed, after a grace period of RCU: walkers take no
+    /// lock.
+    pub fn free_table<L: Layout>(&mut self, mm: &Mm<M, L>, table: TableId) {
+        let (tables, waiters) = (Arc::clone(&mm.tables), Arc::clone(&mm.waiters));
+        self.count_tables(mm, -1);
+        mm.backlog.add();
+        self.rcu.writer_section().defer(move || tables.free_deferred(&waiters, table));
+    }
+
+    /// Counts pages of the space.
+    #[inline(always)]
+    pub fn add_rss<L: Layout>(&mut self, mm: &Mm<M, L>, member: Member, pages: i64) {
+        if mm.config.rss {
+            self.rss.add(&mm.rss, &mm.waiters, member, pages);
+        }
+    }
+
+    /// Sleeps as I/O that takes `ns` would, and notes how long it really was.
+    pub(super) fn sleep_io(&mut self, ns: u64) {
+        let before = M::now_ns();
+        M::sleep_ns(ns);
+        self.io.achieved_ns.push(M::now_ns() - before);
+        self.io.asked_ns += ns;
+    }
+
+    /// Gives back all that the core kept, and folds its counters.
+    pub fn retire<L: Layout>(&mut self, mm: &Mm<M, L>) {
+        self.drain_lru(mm);
+        self.stock.retire(&mm.memcg);
+        self.frames.retire(&mm.frames.zones, &mm.waiters);
+        self.tables.retire(&mm.tables.pool, &mm.waiters);
+        self.rss.fold(&mm.rss, &mm.waiters);
+        self.frames.stat.retire(&mm.frames.zones.stat);
+    }
+}

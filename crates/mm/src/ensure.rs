@@ -1,0 +1,44 @@
+//! Tables that a writer needs, in a VMA that only it knows.
+
+use super::addr::{Level, Vaddr};
+use super::fault::Walk;
+use super::grace;
+use super::locked::Held;
+use super::page_table::TableId;
+use super::vma::Vma;
+use super::{Core, Mm};
+use crate::layout::Layout;
+use machine::Machine;
+
+impl<M: Machine, L: Layout> Mm<M, L> {
+    /// Makes sure that there is a pmd table for an address of `vma`, and returns it.
+    pub(super) fn ensure_pmd(&self, core: &mut Core<M>, vma: &Vma<M>, addr: Vaddr) -> TableId {
+        self.ensure(core, |core| {
+            Walk::to_pmd(self, core, &Held::by_mmap_lock(vma), addr).map(drop)
+        });
+        self.table_with_entry(addr, Level::Pmd).expect("it has just been made sure of")
+    }
+
+    /// Makes sure that there is a page table for an address of `vma`, and returns it.
+    pub(super) fn ensure_table(&self, core: &mut Core<M>, vma: &Vma<M>, addr: Vaddr) -> TableId {
+        self.ensure(core, |core| {
+            let walk = Walk::to_pmd(self, core, &Held::by_mmap_lock(vma), addr)?;
+            walk.ensure_page_table(self, core, &Held::by_mmap_lock(vma))
+        });
+        self.table_at(addr).expect("it has just been made sure of")
+    }
+
+    /// Tries until no table is wanting.
+    fn ensure(
+        &self,
+        core: &mut Core<M>,
+        mut walk: impl FnMut(&mut Core<M>) -> Result<(), super::fault::Stop>,
+    ) {
+        grace::until::<M, _>("page table", || {
+            walk(core).ok().or_else(|| {
+                core.flush_deferred();
+                None
+            })
+        });
+    }
+}

@@ -1,0 +1,63 @@
+//! The end of a space (Linux 7.2 `exit_mmap`): all VMAs are detached, all pages zapped, all
+//! tables freed, files put, VMAs freed.
+
+use super::hooks::Hooks;
+use super::vma::VmaFields;
+use super::vma_tree::Edit;
+use super::vmstat::Item;
+use super::{Core, Mm};
+use crate::layout::Layout;
+use machine::{Machine, Ordering};
+
+impl<M: Machine, L: Layout> Mm<M, L> {
+    /// Unmaps everything, and empties the page cache. No core faults any more.
+    pub fn exit(&self, hooks: &dyn Hooks<M>, core: &mut Core<M>) {
+        self.unmap_all(hooks, core);
+        self.zap_share(core, 0, 1);
+        self.free_tables(core);
+        self.empty_cache(core);
+    }
+
+    /// Takes all VMAs out in one pass; pages and tables stay. No core faults.
+    pub fn unmap_all(&self, hooks: &dyn Hooks<M>, core: &mut Core<M>) {
+        let lock = self.mmap_lock().write();
+        hooks.begin();
+        let (section, root) = (core.writer_section(), self.field(L::MM.mt_root));
+        let mut vmas = Vec::new();
+        self.tree.for_each(root, |vma| vmas.push(vma));
+        vmas.iter().for_each(|id| hooks.start_write(self.vma(*id)));
+        hooks.begin_tree();
+        self.tree.clear(&Edit { root, section: &section, waiters: &self.waiters });
+        hooks.end_tree();
+        drop(section);
+        vmas.iter().for_each(|id| hooks.detach(self.vma(*id)));
+        hooks.end();
+        for vma in vmas.into_iter().map(|id| self.vma(id)) {
+            if let Some(file) = vma.file() {
+                let rmap = &self.rmaps[file];
+                let _write = rmap.lock().write();
+                rmap.remove(vma.id);
+                if !hooks.defers_fput() {
+                    self.files[file].refs().put();
+                }
+            }
+            self.field(L::MM.map_count).fetch_sub(1, Ordering::Relaxed);
+            hooks.free(core, vma);
+        }
+        drop(lock);
+        hooks.drain(core);
+    }
+
+    fn empty_cache(&self, core: &mut Core<M>) {
+        core.read_in.clear();
+        for file in &self.files {
+            let mut cached = Vec::new();
+            file.for_each_cached(|index, frame| cached.push((index, frame)));
+            for (index, frame) in cached {
+                file.remove(index, &self.waiters);
+                core.count(self, frame, Item::FilePages, -1);
+                core.put_folio(self, frame);
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Read faults in file mappings.
+
+use super::folio::{self, Lock};
+use super::map_pages::map_pages;
+use super::{End, Kind, Outcome, Protection, Request, Stop, Walk};
+use crate::addr::{Pfn, Pte};
+use crate::layout::Layout;
+use crate::page_cache::File;
+use crate::rss::Member;
+use crate::vma::VmaFields;
+use crate::wait::Wait;
+use crate::{Core, Mm, point, stage};
+use machine::Machine;
+
+/// Kinds C, D and E: the cached pages around, else the page alone, else wait for it.
+#[inline(never)]
+pub(super) fn read<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    request: Request,
+    protection: &P,
+    file: &File<M>,
+) -> Result<Outcome, Stop> {
+    let walk = Walk::to_pmd(mm, core, protection, request.addr)?;
+    // The table comes before any page is locked: to allocate it may mean to wait for
+    // writeback, and writeback may wait for that page (comment in `__do_fault`).
+    walk.ensure_page_table(mm, core, protection)?;
+    protection.check_file()?;
+    let mut around = 0;
+    let kind = if request.has_waited() { Kind::FileReadIo } else { Kind::FileRead };
+    if protection.vma().fault_around_order() > 0 {
+        let (end, pages) = map_pages(mm, core, request, protection, (file, walk))?;
+        if let Some(end) = end {
+            let kind = if request.has_waited() { kind } else { Kind::FileReadAround };
+            return Ok(Outcome::new(kind, end));
+        }
+        around = pages;
+    }
+    let index = protection.vma().file_page(request.addr);
+    let frame = match get_locked(mm, core, file, index, P::WAITS)? {
+        Some(frame) => frame,
+        None => return Ok(Outcome::new(kind, End::Sigbus)),
+    };
+    M::mark(stage::LOOKUP);
+    let slot = match protection.lock_pte(mm, walk) {
+        Ok(slot) => slot,
+        Err(reason) => {
+            folio::unlock_and_put(mm, core, file, frame);
+            return Err(reason.into());
+        }
+    };
+    let end = match slot {
+        Some(slot) if slot.get() == Pte::NONE => {
+            core.map_file_page(mm, frame);
+            core.add_rss(mm, Member::File, 1);
+            slot.set(Pte::read_only(frame));
+            drop(slot);
+            file.unlock_folio(&mm.frames, frame, &mm.waiters);
+            M::mark(stage::INSTALL);
+            End::Mapped(1 + around)
+        }
+        raced => {
+            drop(raced);
+            folio::unlock_and_put(mm, core, file, frame);
+            End::Raced(around)
+        }
+    };
+    Ok(Outcome::new(kind, end))
+}
+
+/// The folio of page `index` (`->fault`): referenced, locked, up to date. `None` behind
+/// the end of the file. `waits`: the fault may wait for the page.
+#[inline(never)] // Compiled once for all strategies.
+pub(super) fn get_locked<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    file: &File<M>,
+    index: u64,
+    waits: bool,
+) -> Result<Option<Pfn>, Stop> {
+    loop {
+        if index >= file.pages() {
+            return Ok(None);
+        }
+        let Some(frame) = folio::get(mm, core, file, index) else {
+            if !waits {
+                return Err(super::Fallback::Fault.into());
+            }
+            file.note_cache_miss(index);
+            return Err(core.stop_for(Wait::for_io(file, index)));
+        };
+        M::point(point::FOLIO_GOT_REF);
+        if folio::take_readahead(mm, frame, waits) {
+            if waits {
+                return Err(core.stop_for(Wait::for_readahead(file, index, frame)));
+            }
+            core.put_folio(mm, frame);
+            return Err(super::Fallback::Fault.into());
+        }
+        match folio::try_lock(mm, file, frame, index) {
+            Lock::Locked => {
+                M::point(point::FOLIO_LOCKED);
+                file.note_cache_hit();
+                return Ok(Some(frame));
+            }
+            Lock::Busy if waits => {
+                return Err(core.stop_for(Wait::for_folio(file, index, frame)));
+            }
+            Lock::Busy => {
+                core.put_folio(mm, frame);
+                return Err(super::Fallback::Fault.into());
+            }
+            // The file may be longer again by now.
+            Lock::Truncated => core.put_folio(mm, frame),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Getting a page-cache folio, referenced and locked.
+
+use crate::addr::Pfn;
+use crate::frames::flag;
+use crate::layout::Layout;
+use crate::page_cache::{File, VALUE};
+use crate::{Core, Mm};
+use machine::{Machine, Ordering};
+
+/// Looks up page `index` of `file` and takes a reference on its folio.
+///
+/// The slot is read again once the reference is held, since the frame may have left
+/// the cache, and have been reused, in between.
+#[inline(always)]
+pub fn get<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    file: &File<M>,
+    index: u64,
+) -> Option<Pfn> {
+    loop {
+        let frame = file.lookup(index)?;
+        if mm.frames.folio(frame).refs().get_unless_zero() {
+            if file.lookup(index) == Some(frame) {
+                return Some(frame);
+            }
+            core.put_folio(mm, frame);
+        }
+    }
+}
+
+/// Whether a folio was marked for readahead; it is not any more, where the caller can see
+/// to it.
+#[inline(always)]
+pub fn take_readahead<M: Machine, L: Layout>(mm: &Mm<M, L>, frame: Pfn, waits: bool) -> bool {
+    let flags = mm.frames.folio(frame).flags();
+    let marked = flags.load(Ordering::Relaxed) & flag::READAHEAD != 0;
+    if marked && waits {
+        flags.fetch_and(!flag::READAHEAD & VALUE, Ordering::Relaxed);
+    }
+    marked
+}
+
+/// What became of an attempt to lock a folio.
+pub enum Lock {
+    /// Locked, up to date, and still in its file below the file's end.
+    Locked,
+    /// Somebody else holds the lock, or the content is not there yet.
+    Busy,
+    /// It has left the file.
+    Truncated,
+}
+
+/// Tries to lock a folio on which the caller has a reference, and checks under the
+/// lock that it is still what it was: mapping, content, end of file.
+///
+/// # Ordering
+/// The lock is taken with `Acquire`, paired with the `Release` of
+/// [`File::unlock_folio`].
+#[inline(always)]
+pub fn try_lock<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
+    file: &File<M>,
+    frame: Pfn,
+    index: u64,
+) -> Lock {
+    let folio = mm.frames.folio(frame);
+    let before = folio.flags().fetch_or(flag::LOCKED, Ordering::Acquire);
+    if before & flag::LOCKED != 0 {
+        return Lock::Busy;
+    }
+    if folio.mapping().load(Ordering::Relaxed) != file.mapping() || index >= file.pages() {
+        file.unlock_folio(&mm.frames, frame, &mm.waiters);
+        return Lock::Truncated;
+    }
+    if before & flag::UPTODATE == 0 {
+        file.unlock_folio(&mm.frames, frame, &mm.waiters);
+        return Lock::Busy;
+    }
+    Lock::Locked
+}
+
+/// Unlocks a folio and drops the caller's reference.
+#[inline(always)]
+pub fn unlock_and_put<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    file: &File<M>,
+    frame: Pfn,
+) {
+    file.unlock_folio(&mm.frames, frame, &mm.waiters);
+    core.put_folio(mm, frame);
+}

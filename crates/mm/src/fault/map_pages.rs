@@ -1,0 +1,183 @@
+//! Fault-around: the cached pages near a read fault are mapped with it.
+//!
+//! Reference: Linux 7.2 `mm/memory.c` (`do_fault_around`) and `mm/filemap.c`
+//! (`filemap_map_pages`, `next_uptodate_folio`).
+
+use super::{End, Protection, PteSlot, Request, Stop, Walk, folio};
+use crate::addr::{PAGE_BYTES, Pfn, Pte, TABLE_SPAN, Vaddr};
+use crate::frames::flag;
+use crate::layout::Layout;
+use crate::page_cache::File;
+use crate::rss::Member;
+use crate::vma::VmaFields;
+use crate::{Core, Mm, stage};
+use machine::{Machine, Ordering};
+
+/// Pages of the file that are looked at, and where the first would be mapped.
+struct Window {
+    first: u64,
+    end: u64,
+    addr: Vaddr,
+}
+
+impl Window {
+    /// `1 << order` pages, naturally aligned, within the VMA, one page table and the
+    /// file.
+    #[inline(always)]
+    fn around(addr: Vaddr, vma: &impl VmaFields, file_pages: u64) -> Self {
+        let (start, end) = vma.range();
+        let span = PAGE_BYTES << vma.fault_around_order();
+        let table = addr.0 & !(TABLE_SPAN - 1);
+        let low = (addr.0 & !(span - 1)).max(start.0).max(table);
+        let high = ((addr.0 & !(span - 1)) + span).min(end.0).min(table + TABLE_SPAN);
+        let first = vma.file_page(Vaddr(low));
+        // None where the fields of a VMA that is read without a lock do not belong together.
+        let pages = high.saturating_sub(low) / PAGE_BYTES;
+        Self { first, end: (first + pages).min(file_pages), addr: Vaddr(low) }
+    }
+
+    fn addr_of(&self, index: u64) -> Vaddr {
+        Vaddr(self.addr.0 + (index - self.first) * PAGE_BYTES)
+    }
+}
+
+/// Maps what is cached around a read fault. Pages that are locked, not up to date,
+/// or gone are left out. Returns how the fault ended, or
+/// `None` where its own page was not among them, and the pages mapped.
+#[inline(always)]
+pub(super) fn map_pages<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    request: Request,
+    protection: &P,
+    (file, walk): (&File<M>, Walk<'_, M>),
+) -> Result<(Option<End>, u16), Stop> {
+    let window = Window::around(request.addr, protection.vma(), file.pages());
+    // Found before the page table is locked; the rest of the window under its lock.
+    let Some((first, frame)) = next_folio(mm, core, file, window.first, window.end) else {
+        return Ok((None, 0));
+    };
+    let slot = match protection.lock_pte(mm, walk) {
+        Ok(Some(slot)) => slot,
+        Ok(None) => {
+            folio::unlock_and_put(mm, core, file, frame);
+            return Ok((Some(End::Raced(0)), 0));
+        }
+        Err(reason) => {
+            folio::unlock_and_put(mm, core, file, frame);
+            return Err(reason.into());
+        }
+    };
+    let before = slot.get();
+    let mut pages = 0;
+    let mut next = Some((first, frame));
+    while let Some((index, frame)) = next {
+        pages += map_one(mm, core, file, &slot, window.addr_of(index), frame);
+        next = next_folio(mm, core, file, index + 1, window.end);
+    }
+    core.add_rss(mm, Member::File, i64::from(pages));
+    file.note_cache_hit();
+    M::mark(stage::INSTALL);
+    let end = match (before, slot.get()) {
+        (_, Pte::NONE) => None,
+        (Pte::NONE, _) => Some(End::Mapped(pages)),
+        _ => Some(End::Raced(pages)),
+    };
+    Ok((end, pages))
+}
+
+/// Maps a locked folio where nothing is mapped, and unlocks it. The mapping keeps the
+/// reference.
+#[inline(always)]
+fn map_one<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    file: &File<M>,
+    slot: &PteSlot<'_, M>,
+    addr: Vaddr,
+    frame: Pfn,
+) -> u16 {
+    if slot.get_at(addr) != Pte::NONE {
+        folio::unlock_and_put(mm, core, file, frame);
+        return 0;
+    }
+    core.map_file_page(mm, frame);
+    slot.set_at(addr, Pte::read_only(frame));
+    file.unlock_folio(&mm.frames, frame, &mm.waiters);
+    1
+}
+
+/// The first page in `from..end` that can be mapped at once: its folio referenced and
+/// locked.
+#[inline(never)] // Compiled once for all strategies.
+fn next_folio<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    file: &File<M>,
+    from: u64,
+    end: u64,
+) -> Option<(u64, Pfn)> {
+    for index in from..end {
+        let Some(frame) = folio::get(mm, core, file, index) else { continue };
+        let flags = mm.frames.folio(frame).flags().load(Ordering::Relaxed);
+        let state = flag::LOCKED | flag::UPTODATE | flag::READAHEAD;
+        let ready = flags & state == flag::UPTODATE;
+        if ready && matches!(folio::try_lock(mm, file, frame, index), folio::Lock::Locked) {
+            return Some((index, frame));
+        }
+        core.put_folio(mm, frame);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vma::Mapping;
+
+    struct Fields(Mapping);
+
+    impl VmaFields for Fields {
+        fn range(&self) -> (Vaddr, Vaddr) {
+            (self.0.start, self.0.end)
+        }
+        fn flags(&self) -> u64 {
+            self.0.flags
+        }
+        fn has_anon_vma(&self) -> bool {
+            false
+        }
+        fn file(&self) -> Option<usize> {
+            self.0.file
+        }
+        fn pgoff(&self) -> u64 {
+            self.0.pgoff
+        }
+        fn fault_around_order(&self) -> u8 {
+            self.0.fault_around_order
+        }
+    }
+
+    fn window(start: u64, end: u64, pgoff: u64, addr: u64, file_pages: u64) -> (u64, u64, u64) {
+        let page = |n: u64| Vaddr(n * PAGE_BYTES);
+        let vma = Fields(Mapping {
+            start: page(start),
+            end: page(end),
+            flags: 0,
+            file: Some(0),
+            pgoff,
+            fault_around_order: 4,
+        });
+        let w = Window::around(Vaddr(addr * PAGE_BYTES + 5), &vma, file_pages);
+        (w.first, w.end, w.addr.0 / PAGE_BYTES)
+    }
+
+    #[test]
+    fn the_window_is_clamped_to_vma_table_and_file() {
+        assert_eq!(window(512, 1024, 0, 515, 512), (0, 16, 512), "aligned");
+        assert_eq!(window(520, 1024, 3, 521, 512), (3, 11, 520), "start of the VMA");
+        assert_eq!(window(512, 518, 0, 515, 512), (0, 6, 512), "end of the VMA");
+        assert_eq!(window(512, 1024, 0, 515, 4), (0, 4, 512), "end of the file");
+        assert_eq!(window(505, 2000, 0, 1023, 9000), (503, 519, 1008), "one table");
+    }
+}

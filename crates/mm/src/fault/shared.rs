@@ -1,0 +1,105 @@
+//! Kind G: a write to a page of a shared file mapping (Linux 7.2 `mm/memory.c`,
+//! `do_shared_fault`, `do_page_mkwrite`, `fault_dirty_shared_page`).
+
+use super::file::get_locked;
+use super::folio::{self, Lock};
+use super::{End, Fallback, Kind, Outcome, Protection, Request, Stop, Walk, wp};
+use crate::addr::{Pfn, Pte};
+use crate::frames::flag;
+use crate::layout::Layout;
+use crate::page_cache::File;
+use crate::rss::Member;
+use crate::vma::VmaFields;
+use crate::wait::Wait;
+use crate::{Core, Mm, stage};
+use machine::{Machine, Ordering};
+
+/// Maps the page of the file for writing, once the file system has been told.
+#[inline(never)]
+pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    request: Request,
+    protection: &P,
+    file: &File<M>,
+) -> Result<Outcome, Stop> {
+    let walk = Walk::to_pmd(mm, core, protection, request.addr)?;
+    walk.ensure_page_table(mm, core, protection)?;
+    let now = walk.peek(mm);
+    if now.is_present() {
+        return wp::write(mm, core, request, protection, (walk, now));
+    }
+    protection.check_file()?;
+    let index = protection.vma().file_page(request.addr);
+    let outcome = |end| Ok(Outcome::new(Kind::SharedWrite, end));
+    let Some(frame) = get_locked(mm, core, file, index, P::WAITS)? else {
+        return outcome(End::Sigbus);
+    };
+    M::mark(stage::LOOKUP);
+    // The file system is called with the page unlocked (`page_mkwrite`), and locks it.
+    file.unlock_folio(&mm.frames, frame, &mm.waiters);
+    match mark_dirty(mm, core, file, index, frame, P::WAITS)? {
+        Dirtied::Locked => {}
+        Dirtied::Gone => return outcome(End::Raced(0)),
+    }
+    let end = match protection.lock_pte(mm, walk) {
+        Ok(Some(slot)) if slot.get() == Pte::NONE => {
+            core.map_file_page(mm, frame);
+            core.add_rss(mm, Member::File, 1);
+            slot.set(Pte::writable(frame));
+            drop(slot);
+            file.unlock_folio(&mm.frames, frame, &mm.waiters);
+            Ok(End::Mapped(1))
+        }
+        other => {
+            folio::unlock_and_put(mm, core, file, frame);
+            other.map(|_| End::Raced(0)).map_err(Stop::from)
+        }
+    };
+    M::mark(stage::INSTALL);
+    // Throttling of who dirties pages pins the file to drop the fault's lock; there is
+    // none here, but the pin is.
+    file.refs().get();
+    file.refs().put();
+    end.and_then(outcome)
+}
+
+/// What became of a page that was to be dirtied.
+pub(super) enum Dirtied {
+    /// It is dirty, and locked by the caller.
+    Locked,
+    /// It has left the file; the caller's reference is gone too.
+    Gone,
+}
+
+/// Locks a folio on which the caller has a reference, and marks it dirty: in the index
+/// under `xa_lock`, and itself. Where that fails the reference is gone.
+#[inline(never)] // Compiled once for all strategies.
+pub(super) fn mark_dirty<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    file: &File<M>,
+    index: u64,
+    frame: Pfn,
+    waits: bool,
+) -> Result<Dirtied, Stop> {
+    match folio::try_lock(mm, file, frame, index) {
+        Lock::Locked => {}
+        Lock::Busy if waits => {
+            return Err(core.stop_for(Wait::for_folio(file, index, frame)));
+        }
+        Lock::Busy => {
+            core.put_folio(mm, frame);
+            return Err(Fallback::Fault.into());
+        }
+        Lock::Truncated => {
+            core.put_folio(mm, frame);
+            return Ok(Dirtied::Gone);
+        }
+    }
+    let flags = mm.frames.folio(frame).flags();
+    if flags.fetch_or(flag::DIRTY, Ordering::Relaxed) & flag::DIRTY == 0 {
+        file.tag_dirty(&mm.waiters);
+    }
+    Ok(Dirtied::Locked)
+}

@@ -1,0 +1,226 @@
+//! Walking the page tables, allocating missing ones, locking a pte.
+
+use super::{Fallback, Protection, Stop};
+use crate::addr::{Level, Pte, Vaddr};
+use crate::layout::Layout;
+use crate::page_table::{Table, TableId};
+use crate::{Core, Mm, point, stage};
+use machine::{Machine, Ordering, Word};
+use sync::spinlock::SpinGuard;
+
+/// How far a walk has come: the pmd entry of an address.
+pub struct Walk<'a, M: Machine> {
+    addr: Vaddr,
+    pmd: &'a Table<M>,
+}
+
+impl<M: Machine> Clone for Walk<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M: Machine> Copy for Walk<'_, M> {}
+
+/// A pte under its table's lock.
+pub struct PteSlot<'a, M: Machine> {
+    table: &'a Table<M>,
+    addr: Vaddr,
+    /// Held for its drop.
+    _ptl: SpinGuard<'a, M>,
+}
+
+impl<M: Machine> PteSlot<'_, M> {
+    fn word(&self, addr: Vaddr) -> Word<'_, M::Line> {
+        self.table.entry(addr.index(Level::Pte))
+    }
+
+    /// The pte of the fault.
+    #[inline(always)]
+    pub fn get(&self) -> Pte {
+        self.get_at(self.addr)
+    }
+
+    /// Sets the pte of the fault.
+    #[inline(always)]
+    pub fn set(&self, pte: Pte) {
+        self.set_at(self.addr, pte);
+    }
+
+    /// The pte of an address under the same table.
+    #[inline(always)]
+    pub fn get_at(&self, addr: Vaddr) -> Pte {
+        Pte(self.word(addr).load(Ordering::Relaxed))
+    }
+
+    /// Sets the pte of an address under the same table (`Release`: whoever sees it
+    /// sees the page's content).
+    #[inline(always)]
+    pub fn set_at(&self, addr: Vaddr, pte: Pte) {
+        self.word(addr).store(pte.0, Ordering::Release);
+    }
+}
+
+impl<'a, M: Machine> Walk<'a, M> {
+    /// Walks to the pmd entry of `addr`, and allocates what is missing above it where
+    /// the protection allows.
+    ///
+    /// # Errors
+    /// Where a table is missing that may not or cannot be allocated.
+    #[inline(always)]
+    pub fn to_pmd<L: Layout, P: Protection<M, L>>(
+        mm: &'a Mm<M, L>,
+        core: &mut Core<M>,
+        protection: &P,
+        addr: Vaddr,
+    ) -> Result<Self, Stop> {
+        let tables = mm.tables.all();
+        let pgd = mm.pgd().of(tables);
+        let pud = match pgd.child(addr.index(Level::Pgd)) {
+            Some(pud) => pud.of(tables),
+            None => install(mm, core, protection, pgd, Level::Pgd, addr)?.of(tables),
+        };
+        let pmd = match pud.child(addr.index(Level::Pud)) {
+            Some(pmd) => pmd.of(tables),
+            None => install(mm, core, protection, pud, Level::Pud, addr)?.of(tables),
+        };
+        Ok(Self { addr, pmd })
+    }
+
+    /// The page table, where there is one.
+    #[inline(always)]
+    pub fn page_table(self) -> Option<TableId> {
+        self.pmd.child(self.addr.index(Level::Pmd))
+    }
+
+    /// The pte without its lock, where there is a page table: what a write has to do
+    /// depends on it (Linux 7.2 `handle_pte_fault`).
+    #[inline(always)]
+    pub(super) fn peek<L: Layout>(self, mm: &Mm<M, L>) -> Pte {
+        let entry = |id: TableId| mm.tables.get(id).entry(self.addr.index(Level::Pte));
+        let pte = self.page_table().map(|id| entry(id).load(Ordering::Acquire));
+        Pte(pte.unwrap_or(Pte::NONE.0))
+    }
+
+    /// Makes sure that there is a page table.
+    ///
+    /// # Errors
+    /// Where there is none, and it may not or cannot be allocated.
+    #[inline(always)]
+    pub fn ensure_page_table<L: Layout, P: Protection<M, L>>(
+        self,
+        mm: &Mm<M, L>,
+        core: &mut Core<M>,
+        protection: &P,
+    ) -> Result<(), Stop> {
+        if self.page_table().is_none() {
+            install(mm, core, protection, self.pmd, Level::Pmd, self.addr)?;
+        }
+        M::mark(stage::LOOKUP);
+        Ok(())
+    }
+
+    /// Takes the page table's lock, and looks again whether the pmd entry still points
+    /// to it (Linux 7.2 `pte_offset_map_lock`; 6.1 did not look).
+    #[inline(always)]
+    pub fn lock<L: Layout>(self, mm: &'a Mm<M, L>) -> Option<PteSlot<'a, M>> {
+        let id = self.page_table()?;
+        let table = mm.tables.get(id);
+        M::point(point::BEFORE_PTL);
+        let slot = PteSlot { table, addr: self.addr, _ptl: table.lock(&mm.waiters) };
+        M::mark(stage::LOCK);
+        M::point(point::PTL_HELD);
+        assert!(table.is_alive(), "a table that a fault has found is not freed");
+        (self.page_table() == Some(id)).then_some(slot)
+    }
+
+    /// Takes the page table's lock where no table is ever freed, and so does not look
+    /// again.
+    #[inline(always)]
+    pub fn lock_stable<L: Layout>(self, mm: &'a Mm<M, L>) -> Option<PteSlot<'a, M>> {
+        let table = mm.tables.get(self.page_table()?);
+        M::point(point::BEFORE_PTL);
+        let slot = PteSlot { table, addr: self.addr, _ptl: table.lock(&mm.waiters) };
+        M::mark(stage::LOCK);
+        Some(slot)
+    }
+
+    /// Takes the page table's lock where it is free, and looks again whether the pmd entry
+    /// still points to it: `madvise` frees empty tables under mmap_lock held for reading
+    /// (since 6.14), which no sequence count tells. `Err` where the lock is not free, or
+    /// there is no table.
+    #[inline(always)]
+    pub fn try_lock<L: Layout>(self, mm: &'a Mm<M, L>) -> Result<PteSlot<'a, M>, Fallback> {
+        let id = self.page_table().ok_or(Fallback::Pmd)?;
+        let table = mm.tables.get(id);
+        M::point(point::BEFORE_PTL);
+        let ptl = table.try_lock().ok_or(Fallback::PteMapLockPtl)?;
+        M::mark(stage::LOCK);
+        let slot = PteSlot { table, addr: self.addr, _ptl: ptl };
+        M::point(point::PTL_HELD);
+        assert!(table.is_alive(), "a table that a fault has found is not freed");
+        if self.page_table() == Some(id) { Ok(slot) } else { Err(Fallback::PteMapLockPmd) }
+    }
+}
+
+/// Allocates a table and publishes it in the entry of `parent` for `addr`: allocation
+/// outside the lock, then lock, look again, account, publish; the loser gives its
+/// table back.
+#[cold]
+fn install<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    protection: &P,
+    parent: &Table<M>,
+    level: Level,
+    addr: Vaddr,
+) -> Result<TableId, Stop> {
+    if !P::ALLOCATES_TABLES {
+        return Err(match level {
+            Level::Pmd => Fallback::Pmd.into(),
+            _ => Fallback::Pud.into(),
+        });
+    }
+    let table = core.take_table(mm).ok_or(Stop::Oom)?;
+    M::mark(stage::ALLOCATE);
+    M::point(point::AFTER_TABLE_ALLOC);
+    match publish(mm, protection, (parent, level, addr), table) {
+        Ok(None) => Ok(table),
+        Ok(Some(theirs)) => {
+            core.give_table(mm, table);
+            Ok(theirs)
+        }
+        Err(reason) => {
+            core.give_table(mm, table);
+            Err(reason.into())
+        }
+    }
+}
+
+/// Puts a table into an entry that is empty; `Ok` with the one that is there, where another
+/// was faster.
+fn publish<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
+    protection: &P,
+    (parent, level, addr): (&Table<M>, Level, Vaddr),
+    table: TableId,
+) -> Result<Option<TableId>, Fallback> {
+    let entry = parent.entry(addr.index(level));
+    // Release: a walker that sees the table sees it empty.
+    if level == Level::Pmd && mm.config.no_pmd_lock {
+        let (release, acquire) = (Ordering::Release, Ordering::Acquire);
+        let there = entry.compare_exchange(0, table.to_entry(), release, acquire).err();
+        if there.is_none() {
+            mm.count_table();
+        }
+        return Ok(there.and_then(TableId::from_entry));
+    }
+    let _lock = mm.lock_of_entries(parent, level);
+    protection.check_table()?;
+    let there = TableId::from_entry(entry.load(Ordering::Relaxed));
+    if there.is_none() {
+        mm.count_table();
+        entry.store(table.to_entry(), Ordering::Release);
+    }
+    Ok(there)
+}

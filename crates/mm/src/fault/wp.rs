@@ -1,0 +1,162 @@
+//! Kind H: a write to a page that is mapped, but not for writing (Linux 7.2
+//! `mm/memory.c`, `do_wp_page`, `wp_page_copy`).
+
+use super::shared::{Dirtied, mark_dirty};
+use super::{End, Kind, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use crate::addr::{Pfn, Pte};
+use crate::frames::{ANON, flag};
+use crate::layout::Layout;
+use crate::rss::Member;
+use crate::vma::{VmaFields, flag as vm};
+use crate::{Core, Mm, point, stage};
+use machine::{Machine, Ordering};
+
+/// References that a page may have which is found to be alone: its mapping's, that of a
+/// batch, and in the kernel that of the swap cache.
+const ALONE_MAX: u64 = 3;
+
+/// Makes the pte that the fault found writable: at once where nobody else has the page,
+/// else by a copy of it. `now` is what the pte was without its lock.
+#[inline(never)]
+pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    request: Request,
+    protection: &P,
+    (walk, now): (Walk<'_, M>, Pte),
+) -> Result<Outcome, Stop> {
+    let outcome = |end| Ok(Outcome::new(Kind::WpCopy, end));
+    protection.check_copy()?;
+    let slot = match protection.lock_pte(mm, walk)? {
+        Some(slot) if slot.get() == now && !now.is_writable() => slot,
+        _ => return outcome(End::Raced(0)),
+    };
+    if protection.vma().flags() & vm::SHARED != 0 {
+        return shared(mm, core, request, protection, (walk, now, slot));
+    }
+    let old = now.frame();
+    if old.is_some_and(|frame| is_alone(mm, core, frame)) {
+        slot.set(now.made_writable());
+        return outcome(End::Mapped(0));
+    }
+    // Kept while it is copied, since ptl is not.
+    old.inspect(|frame| mm.frames.folio(*frame).refs().get());
+    drop(slot);
+    let result = copy(mm, core, request, protection, (walk, now));
+    old.inspect(|frame| core.put_folio(mm, *frame));
+    result.and_then(outcome)
+}
+
+/// Whether an anonymous page is mapped here alone, and nobody else has it
+/// (`wp_can_reuse_anon_folio`): the reference of this core's batch does not count.
+fn is_alone<M: Machine, L: Layout>(mm: &Mm<M, L>, core: &mut Core<M>, frame: Pfn) -> bool {
+    let folio = mm.frames.folio(frame);
+    let relaxed = Ordering::Relaxed;
+    if folio.mapping().load(relaxed) != ANON || folio.refs().count() > ALONE_MAX {
+        return false;
+    }
+    if mm.lru.is_on() && folio.flags().load(relaxed) & flag::LRU == 0 {
+        core.drain_lru(mm);
+    }
+    folio.refs().count() == 1
+}
+
+#[inline(always)]
+fn copy<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    request: Request,
+    protection: &P,
+    (walk, now): (Walk<'_, M>, Pte),
+) -> Result<End, Stop> {
+    if !protection.vma().has_anon_vma() {
+        protection.prepare_anon_vma(mm)?;
+    }
+    let new = core.take_frame(mm).ok_or(Stop::Oom)?;
+    M::mark(stage::ALLOCATE);
+    M::point(point::AFTER_PAGE_ALLOC);
+    match now.frame() {
+        Some(old) => mm.frames.copy(old, new),
+        None => mm.frames.clear(new),
+    }
+    M::mark(stage::CLEAR);
+    let index = protection.vma().file_page(request.addr);
+    let slot = match protection.lock_pte(mm, walk) {
+        Ok(Some(slot)) if slot.get() == now => slot,
+        Ok(raced) => {
+            drop(raced);
+            core.give_frame(mm, new);
+            return Ok(End::Raced(0));
+        }
+        Err(reason) => {
+            core.give_frame(mm, new);
+            return Err(reason.into());
+        }
+    };
+    replace(mm, core, &slot, index, (now.frame(), new));
+    drop(slot);
+    M::mark(stage::INSTALL);
+    if let Some(old) = now.frame() {
+        // The reference of the mapping that is gone.
+        core.put_folio(mm, old);
+    }
+    Ok(End::Mapped(1))
+}
+
+/// Puts `new` in the place of `old`, under ptl. No core may see the new page while another
+/// still writes by an old translation, so that is shot down in between.
+fn replace<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    slot: &PteSlot<'_, M>,
+    index: u64,
+    (old, new): (Option<Pfn>, Pfn),
+) {
+    slot.set(Pte::NONE);
+    core.shoot_down();
+    core.map_anon(mm, new, index);
+    let mapping = old.map(|old| mm.frames.folio(old).mapping().load(Ordering::Relaxed));
+    if mapping != Some(ANON) {
+        core.add_rss(mm, Member::Anon, 1);
+        core.add_rss(mm, Member::File, -i64::from(old.is_some()));
+    }
+    core.add_to_lru(mm, new);
+    slot.set(Pte::writable(new));
+    // Only once nobody can find the old page by this pte.
+    old.inspect(|old| core.unmap_page(mm, *old));
+}
+
+/// In a shared mapping: the file is told, and the pte allows writes then.
+#[inline(always)]
+fn shared<M: Machine, L: Layout, P: Protection<M, L>>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    request: Request,
+    protection: &P,
+    (walk, now, slot): (Walk<'_, M>, Pte, PteSlot<'_, M>),
+) -> Result<Outcome, Stop> {
+    let outcome = |end| Ok(Outcome::new(Kind::WpCopy, end));
+    let frame = now.frame().expect("a shared mapping maps pages of its file");
+    mm.frames.folio(frame).refs().get();
+    drop(slot);
+    let vma = protection.vma();
+    let file = &mm.files[vma.file().expect("a shared mapping has a file")];
+    let index = vma.file_page(request.addr);
+    let dirtied = match mark_dirty(mm, core, file, index, frame, P::WAITS)? {
+        Dirtied::Locked => true,
+        Dirtied::Gone => false,
+    };
+    if !dirtied {
+        return outcome(End::Raced(0));
+    }
+    let end = match protection.lock_pte(mm, walk) {
+        Ok(Some(slot)) if slot.get() == now => {
+            slot.set(now.made_writable());
+            Ok(End::Mapped(0))
+        }
+        Ok(_) => Ok(End::Raced(0)),
+        Err(reason) => Err(Stop::from(reason)),
+    };
+    super::folio::unlock_and_put(mm, core, file, frame);
+    end.and_then(outcome)
+}

@@ -1,0 +1,309 @@
+//! Page frames: an arena of real memory, and a line of metadata for each frame.
+
+use super::Config;
+use super::addr::{PAGE_BYTES, Pfn};
+use super::slots::slots;
+use super::zones::Zones;
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, Work, pair_up};
+use rayon::prelude::*;
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+use sync::refcount::RefCount;
+
+/// Real memory for frames, populated when it is made. One serves all storms of a
+/// run in turn.
+pub struct Arena {
+    base: NonNull<u8>,
+    frames: usize,
+}
+
+// SAFETY: the arena is plain memory; what reaches it says how it excludes others.
+unsafe impl Send for Arena {}
+// SAFETY: as above.
+unsafe impl Sync for Arena {}
+
+impl Arena {
+    /// Maps and populates memory for `frames` frames.
+    ///
+    /// # Errors
+    /// Where the kernel does not give that much.
+    pub fn new(frames: usize) -> std::io::Result<Arc<Self>> {
+        let bytes = (frames.max(1)) * PAGE_BYTES as usize;
+        let (prot, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+        // SAFETY: a new anonymous mapping at an address of the kernel's choice replaces
+        // nothing.
+        let base = unsafe { mmap_anonymous(std::ptr::null_mut(), bytes, prot, flags)? };
+        let base = NonNull::new(base.cast::<u8>()).expect("mmap returns no null mapping");
+        let arena = Self { base, frames };
+        // SAFETY: the range is the mapping just made. Advice that the kernel refuses
+        // only costs time.
+        let _ = unsafe { madvise(base.as_ptr().cast(), bytes, Advice::LinuxHugepage) };
+        (0..frames).into_par_iter().with_min_len(512).for_each(|frame| {
+            arena.word(Pfn(frame as u32), 0).store(0, Ordering::Relaxed);
+        });
+        Ok(Arc::new(arena))
+    }
+
+    /// Frames that it has memory for.
+    pub fn frames(&self) -> usize {
+        self.frames
+    }
+
+    fn page(&self, frame: Pfn) -> *mut u8 {
+        assert!((frame.0 as usize) < self.frames, "a frame lies in the arena");
+        // SAFETY: checked just above: the result lies in the mapping.
+        unsafe { self.base.as_ptr().add(frame.0 as usize * PAGE_BYTES as usize) }
+    }
+
+    /// Word `index` of a frame's content.
+    #[inline]
+    pub fn word(&self, frame: Pfn, index: usize) -> &AtomicU64 {
+        assert!(index < PAGE_BYTES as usize / 8, "a page has 512 words");
+        // SAFETY: in bounds and aligned; the memory lives as long as `self`, and all
+        // access to a page that others may reach is by these atomics.
+        unsafe { AtomicU64::from_ptr(self.page(frame).cast::<u64>().add(index)) }
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        // SAFETY: the mapping made in `new`, to which nothing refers any more. Failing
+        // to unmap it leaks it, no more.
+        let _ =
+            unsafe { munmap(self.base.as_ptr().cast(), self.frames.max(1) * PAGE_BYTES as usize) };
+    }
+}
+
+static FOLIO: LineName = LineName {
+    name: "folio",
+    words: ["flags", "_refcount", "_mapcount", "mapping", "index", "lru.next", "lru.prev", ""],
+};
+
+/// Folio flags.
+pub mod flag {
+    /// Somebody works on it (`PG_locked`).
+    pub const LOCKED: u64 = 1;
+    /// Its content is the file's (`PG_uptodate`).
+    pub const UPTODATE: u64 = 1 << 1;
+    /// Somebody waits for its lock (`PG_waiters`).
+    pub const WAITERS: u64 = 1 << 2;
+    /// Reading it shall start the reading of those behind it (`PG_readahead`).
+    pub const READAHEAD: u64 = 1 << 3;
+    /// The lock is that of a read which nobody waits for yet.
+    pub const IO: u64 = 1 << 4;
+    /// Its content is newer than the file's (`PG_dirty`).
+    pub const DIRTY: u64 = 1 << 5;
+    /// It is on a list of its lruvec (`PG_lru`).
+    pub const LRU: u64 = 1 << 6;
+    /// It is no file's (`PG_swapbacked`), as its list in the lruvec says.
+    pub const SWAPBACKED: u64 = 1 << 7;
+}
+
+/// First word of the content of a frame that is free.
+pub const POISON: u64 = 0x6b6b_6b6b_6b6b_6b6b;
+
+/// `mapping` of a folio that belongs to no file.
+pub const ANON: u64 = u64::MAX >> 16;
+
+/// A folio of one page: flags, counts and mapping, all on one line as in `struct page`.
+pub struct Folio<M: Machine>(M::Line);
+
+impl<M: Machine> Folio<M> {
+    /// Flags.
+    #[inline(always)]
+    pub fn flags(&self) -> Word<'_, M::Line> {
+        Word::new(&self.0, 0)
+    }
+
+    /// References: one for the cache, one for each mapping, those of whoever works on it.
+    #[inline(always)]
+    pub fn refs(&self) -> RefCount<'_, M> {
+        RefCount::new(Word::new(&self.0, 1))
+    }
+
+    /// Ptes that map it.
+    #[inline(always)]
+    pub fn mapcount(&self) -> Word<'_, M::Line> {
+        Word::new(&self.0, 2)
+    }
+
+    /// 0: free or truncated. [`ANON`], or 1 + the number of the file.
+    #[inline(always)]
+    pub fn mapping(&self) -> Word<'_, M::Line> {
+        Word::new(&self.0, 3)
+    }
+
+    /// Which page of the file it is.
+    #[inline(always)]
+    pub fn index(&self) -> Word<'_, M::Line> {
+        Word::new(&self.0, 4)
+    }
+
+    /// The folio before it in its lruvec, nearer to the head.
+    #[inline(always)]
+    pub fn lru_prev(&self) -> Word<'_, M::Line> {
+        Word::new(&self.0, 6)
+    }
+
+    /// The folio behind it.
+    #[inline(always)]
+    pub fn lru_next(&self) -> Word<'_, M::Line> {
+        Word::new(&self.0, 5)
+    }
+
+    /// Makes it a free frame's: no reference, no mapping.
+    #[inline(always)]
+    pub fn forget(&self) {
+        self.0.store(1, 0, Ordering::Relaxed);
+        self.0.store(3, 0, Ordering::Relaxed);
+    }
+
+    /// Sets up a folio that nobody else knows yet, with one reference.
+    #[inline(always)]
+    pub fn init(&self, mapping: u64, index: u64, flags: u64) {
+        let relaxed = Ordering::Relaxed;
+        self.0.store(0, flags, relaxed);
+        self.0.store(1, 1, relaxed);
+        self.0.store(2, 0, relaxed);
+        self.0.store(3, mapping, relaxed);
+        self.0.store(4, index, relaxed);
+    }
+
+    /// Sets up an anonymous folio, known to nobody else and mapped once.
+    #[inline(always)]
+    pub fn init_anon(&self, index: u64) {
+        self.init(ANON, index, flag::UPTODATE | flag::SWAPBACKED);
+        self.mapcount().store(1, Ordering::Relaxed);
+    }
+}
+
+/// The frames of a space: metadata, free list, memory.
+pub struct Frames<M: Machine> {
+    folios: Box<[Folio<M>]>,
+    /// Free frames.
+    pub zones: Zones<M>,
+    arena: Arc<Arena>,
+    body: bool,
+    /// A page that is copied may be written meanwhile.
+    source_may_change: bool,
+    /// How often each frame has been freed, where translations are cached.
+    generations: Box<[AtomicU32]>,
+}
+
+impl<M: Machine> Frames<M> {
+    /// The first frames of `arena`. With a body, pages are cleared and
+    /// copied; else only the bookkeeping is done.
+    pub fn new(arena: Arc<Arena>, config: &Config) -> Self {
+        let (count, body) = (config.frames, config.real_body);
+        let needed = if body && M::HAS_MEMORY { count } else { 0 };
+        assert!(needed <= arena.frames(), "the arena has memory for every frame");
+        let folios = slots(count, |_| Folio(M::Line::new(&FOLIO, [0; LINE_WORDS])));
+        // SAFETY: they are on the heap, and a space outlives the cores that fault in it.
+        unsafe { pair_up(folios.iter().map(|folio| &folio.0)) };
+        let counted = if M::HAS_TLB { count } else { 0 };
+        let generations = (0..counted).map(|_| AtomicU32::new(0)).collect();
+        let zones = Zones::new(1, count as u32, config);
+        let source_may_change = config.source_may_change;
+        Self { folios, zones, arena, body, source_may_change, generations }
+    }
+
+    /// Frames that there are, the zero page included.
+    pub fn count(&self) -> usize {
+        self.folios.len()
+    }
+
+    /// Whether pages have content.
+    pub fn has_content(&self) -> bool {
+        self.body && M::HAS_MEMORY
+    }
+
+    /// The folio of a frame.
+    #[inline(always)]
+    pub fn folio(&self, frame: Pfn) -> &Folio<M> {
+        &self.folios[frame.0 as usize]
+    }
+
+    /// Makes a frame a free one's: no reference, no mapping; poison in its content.
+    #[inline(always)]
+    pub fn forget(&self, frame: Pfn) {
+        self.folio(frame).forget();
+        if M::HAS_TLB {
+            // Relaxed: cores of a world with translations run on one thread.
+            self.generations[frame.0 as usize].fetch_add(1, Ordering::Relaxed);
+        }
+        if self.has_content() {
+            self.word(frame, 0).store(POISON, Ordering::Relaxed);
+        }
+    }
+
+    /// How often a frame has been freed; told only in a world with cached translations.
+    pub fn generation(&self, frame: Pfn) -> u32 {
+        self.generations[frame.0 as usize].load(Ordering::Relaxed)
+    }
+
+    /// A word of a frame's content; only where pages have content.
+    #[inline]
+    pub fn word(&self, frame: Pfn, index: usize) -> &AtomicU64 {
+        self.arena.word(frame, index)
+    }
+
+    /// Clears a frame that nobody else knows.
+    #[inline]
+    pub fn clear(&self, frame: Pfn) {
+        if self.body {
+            M::work(Work::ClearPage);
+        }
+        if self.has_content() {
+            // SAFETY: the caller took the frame from the free list and has not yet
+            // published it, so no other thread reaches this page.
+            unsafe { self.arena.page(frame).write_bytes(0, PAGE_BYTES as usize) };
+        }
+    }
+
+    /// Copies `from`, a page that nobody writes, to `to`, a frame that nobody else knows.
+    #[inline]
+    pub fn copy(&self, from: Pfn, to: Pfn) {
+        if self.body {
+            M::work(Work::CopyPage);
+        }
+        if self.has_content() {
+            assert_ne!(from, to, "a page is not copied to itself");
+            if self.source_may_change {
+                // Word by word, since somebody may write to the page through a shared
+                // mapping, and in no order, as a copy in the kernel has none.
+                for index in 0..PAGE_BYTES as usize / 8 {
+                    let word = self.word(from, index).load(Ordering::Relaxed);
+                    self.word(to, index).store(word, Ordering::Relaxed);
+                }
+                return;
+            }
+            let (from, to) = (self.arena.page(from), self.arena.page(to));
+            // SAFETY: two different pages of the arena. `to` is unpublished. `from` is
+            // write-protected wherever it is mapped, or a page-cache page, which is written
+            // only before it is published, since no mapping of the space is shared and
+            // writable (`source_may_change`).
+            unsafe { std::ptr::copy_nonoverlapping(from, to, PAGE_BYTES as usize) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use machine::host::Host;
+
+    #[test]
+    fn pages_are_cleared_and_copied() {
+        let arena = Arena::new(4).expect("16 KiB can be had");
+        let config = Config { frames: 4, real_body: true, ..Config::default() };
+        let frames = Frames::<Host>::new(arena, &config);
+        frames.word(Pfn(2), 0).store(5, Ordering::Relaxed);
+        frames.word(Pfn(2), 511).store(6, Ordering::Relaxed);
+        frames.copy(Pfn(2), Pfn(3));
+        frames.clear(Pfn(2));
+        let read = |frame, index| frames.word(Pfn(frame), index).load(Ordering::Relaxed);
+        assert_eq!([read(3, 0), read(3, 511), read(2, 0), read(2, 511)], [5, 6, 0, 0]);
+    }
+}

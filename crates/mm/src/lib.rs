@@ -1,0 +1,303 @@
+//! The simulated address space, and what a page fault does in it.
+//!
+//! Faithful enough that a fault touches the same lines in the same order as in the
+//! kernel: VMAs in an RCU-readable tree, four levels of page tables with a lock for
+//! each table, a page cache, frames of real memory, reference counts, rss.
+
+pub mod addr;
+mod backlog;
+pub mod books;
+pub mod core;
+mod ensure;
+pub mod exit;
+pub mod fault;
+pub mod frames;
+mod grace;
+pub mod hooks;
+pub mod layout;
+pub mod locked;
+pub mod lru;
+pub mod memcg;
+pub mod page_cache;
+pub mod page_table;
+mod placed;
+pub mod point;
+pub mod pool;
+mod populate;
+mod release;
+pub mod reset;
+pub mod rmap;
+pub mod rss;
+pub mod sequenced;
+mod slots;
+pub mod stage;
+mod tlb;
+mod translate;
+pub mod vma;
+pub mod vma_tree;
+pub mod vmstat;
+mod wait;
+pub mod writer;
+mod zap;
+pub mod zones;
+
+pub use self::core::{Attempts, Core, Shootdowns};
+pub use self::placed::Placed;
+pub use self::translate::Trap;
+pub use sync::grace_costs::GraceCosts;
+
+use self::addr::{Level, PAGE_BYTES, Vaddr};
+use self::backlog::Backlog;
+use self::frames::{Arena, Frames};
+use self::layout::{Field, Layout};
+use self::lru::Lru;
+use self::memcg::Memcg;
+use self::page_cache::File;
+use self::page_table::{Table, TableId, Tables};
+use self::rmap::Rmap;
+use self::rss::Rss;
+use self::vma::{Vma, VmaFields, VmaId, VmaRef, Vmas};
+use self::vma_tree::VmaTree;
+use machine::{LINE_WORDS, Line, Machine, Ordering, Word};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use sync::rcu::Rcu;
+use sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
+use sync::spinlock::{SpinGuard, SpinLock, Waiters};
+
+/// How large a space is, and how it behaves.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Cores that fault in it; also `mm_users`.
+    pub cores: usize,
+    /// The NUMA node of each core, numbered from 0 without holes. Each node has a zone and
+    /// an lruvec of its own.
+    pub nodes: Box<[usize]>,
+    /// Whether folios are put on LRU lists.
+    pub lru: bool,
+    /// Memory cgroups above which the one is that pages are charged to; 0: it is the root,
+    /// and nothing is charged.
+    pub memcg_depth: u32,
+    /// Whether pages of the space are counted.
+    pub rss: bool,
+    /// Whether its page tables are.
+    pub pgtables_bytes: bool,
+    /// Pages that a core counts for itself before it tells its zone or node; none: zones and
+    /// nodes count nothing.
+    pub stat_threshold: Option<u64>,
+    /// Whether what zones keep under their locks costs nothing; only a model can do that.
+    pub no_zone_lock: bool,
+    /// Whether page tables are installed without a lock, by a compare-exchange: where no writer
+    /// frees any.
+    pub no_pmd_lock: bool,
+    /// Whether each pmd table has a lock of its own, else it is `page_table_lock`.
+    pub split_pmd_locks: bool,
+    /// Frames, the zero page included.
+    pub frames: usize,
+    /// Page tables of all levels.
+    pub tables: u32,
+    /// VMAs.
+    pub vmas: u32,
+    /// Whether the fault entry asks for mmap_lock's line (x86 before Linux 6.16).
+    pub entry_prefetch: bool,
+    /// Whether pages are cleared, copied and written.
+    pub real_body: bool,
+    /// Whether a page may be written while it is copied.
+    pub source_may_change: bool,
+    /// Whether `mremap` may move a page between the fault that maps it and the access.
+    pub pages_move: bool,
+}
+
+/// An address space: what `mm_struct` points to.
+pub struct Mm<M: Machine, L: Layout> {
+    lines: [M::Line; layout::MM_LINES],
+    layout: PhantomData<fn() -> L>,
+    config: Config,
+    backlog: Arc<Backlog>,
+    rcu: Rcu,
+    queue: WaitQueue,
+    waiters: Arc<Waiters<M>>,
+    vmas: Arc<Vmas<M>>,
+    tree: VmaTree<M>,
+    tables: Arc<Tables<M>>,
+    /// The top table as the processor knows it (CR3), without a look at `mm_struct`.
+    top: TableId,
+    frames: Frames<M>,
+    lru: Lru<M>,
+    memcg: Memcg<M>,
+    rss: Rss<M>,
+    files: Vec<File<M>>,
+    rmaps: Vec<Rmap<M>>,
+}
+
+impl<M: Machine, L: Layout> Mm<M, L> {
+    /// An empty space, with these files in its page cache.
+    pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
+        let lines = L::MM.lines.map(|name| M::Line::new(name, [0; LINE_WORDS]));
+        let waiters = Arc::new(Waiters::new(config.cores));
+        let backlog = Arc::<Backlog>::default();
+        let tables = Tables::new(config.tables, !config.no_zone_lock, Arc::clone(&backlog));
+        let rmap = |_: &File<M>| Rmap::new(Arc::clone(&waiters), config.cores, config.vmas);
+        let rmaps = files.iter().map(rmap).collect();
+        let top = TableId(tables.pool.take(&waiters).expect("a space has a table at least"));
+        let frames = Frames::new(arena, &config);
+        let mm = Self {
+            lines,
+            layout: PhantomData,
+            rcu: Rcu::new(),
+            queue: WaitQueue::new(config.cores),
+            waiters,
+            vmas: Arc::new(Vmas::new(config.vmas, Arc::clone(&backlog))),
+            backlog,
+            tree: VmaTree::new(config.vmas),
+            tables: Arc::new(tables),
+            top,
+            lru: Lru::new(if config.lru { frames.zones.nodes() } else { 0 }),
+            memcg: Memcg::new(config.memcg_depth),
+            frames,
+            rss: Rss::default(),
+            files,
+            rmaps,
+            config,
+        };
+        mm.field(L::MM.mm_users).store(mm.config.cores as u64, Ordering::Relaxed);
+        mm.field(L::MM.pgd).store(top.to_entry(), Ordering::Release);
+        mm
+    }
+
+    /// A field of `mm_struct`.
+    #[inline(always)]
+    pub fn field(&self, field: Field) -> Word<'_, M::Line> {
+        Word::new(&self.lines[field.line], field.word)
+    }
+
+    /// Cores that fault in it.
+    pub fn cores(&self) -> usize {
+        self.config.cores
+    }
+
+    /// The most VMAs and tables that ever waited for readers to leave.
+    pub fn deferred_free_peak(&self) -> u64 {
+        self.backlog.peak()
+    }
+
+    /// The lock that writers take, and faults that nothing else protects.
+    #[inline(always)]
+    pub fn mmap_lock(&self) -> RwSem<'_, Self> {
+        RwSem::new(self)
+    }
+
+    /// What every fault does first: the request for mmap_lock's line, where it is on.
+    #[inline(always)]
+    pub fn enter_fault(&self) {
+        if self.config.entry_prefetch || L::MM.entry_prefetch {
+            self.lines[L::MM.mmap_count.line].prefetch_w();
+        }
+    }
+
+    /// A table has been linked.
+    fn count_table(&self) {
+        if self.config.pgtables_bytes {
+            self.field(L::MM.pgtables_bytes).fetch_add(PAGE_BYTES, Ordering::Relaxed);
+        }
+    }
+
+    /// A table has been unlinked.
+    fn uncount_table(&self) {
+        if self.config.pgtables_bytes {
+            self.field(L::MM.pgtables_bytes).fetch_sub(PAGE_BYTES, Ordering::Relaxed);
+        }
+    }
+
+    /// The lock of the upper page-table levels and of `anon_vma`.
+    #[inline(always)]
+    fn page_table_lock(&self) -> SpinLock<'_, M> {
+        let (line, words) = L::MM.page_table_lock;
+        SpinLock::new(&self.lines[line], words)
+    }
+
+    /// The lock of the entries of a table that points to tables: pmd lock in the pmd table
+    /// itself where those are split, above it one lock for the space.
+    fn lock_of_entries<'a>(&'a self, table: &'a Table<M>, level: Level) -> SpinGuard<'a, M> {
+        match level {
+            Level::Pmd if self.config.split_pmd_locks => table.lock(&self.waiters),
+            _ => self.page_table_lock().lock(&self.waiters),
+        }
+    }
+
+    /// Looks up the VMA at `addr`. Runs in a read section; what it finds may go at
+    /// any time unless mmap_lock is held.
+    #[inline(always)]
+    pub fn find_vma(&self, addr: Vaddr) -> Option<VmaRef<'_, M>> {
+        let vma = self.vma(self.tree.find(self.field(L::MM.mt_root), addr)?);
+        M::point(point::VMA_FOUND);
+        vma.contains(addr).then_some(vma)
+    }
+
+    /// The VMA of this number.
+    #[inline(always)]
+    pub fn vma(&self, id: VmaId) -> VmaRef<'_, M> {
+        VmaRef { id, vma: self.vmas.get(id) }
+    }
+
+    /// The top page table.
+    #[inline(always)]
+    fn pgd(&self) -> TableId {
+        let entry = self.field(L::MM.pgd).load(Ordering::Relaxed);
+        TableId::from_entry(entry).expect("a space has a pgd as long as it lives")
+    }
+
+    /// Gives a VMA an `anon_vma`, where it has none: `page_table_lock` decides who is
+    /// first (Linux 7.2 `__anon_vma_prepare`).
+    pub fn prepare_anon_vma(&self, vma: &Vma<M>) {
+        let _lock = self.page_table_lock().lock(&self.waiters);
+        if vma.anon_vma().load(Ordering::Relaxed) == 0 {
+            vma.anon_vma().store(1, Ordering::Release);
+        }
+    }
+
+    /// The files of the page cache.
+    pub fn files(&self) -> &[File<M>] {
+        &self.files
+    }
+
+    /// Which VMAs map a file.
+    pub fn rmap(&self, file: usize) -> &Rmap<M> {
+        &self.rmaps[file]
+    }
+
+    /// The frames.
+    pub fn frames(&self) -> &Frames<M> {
+        &self.frames
+    }
+}
+
+/// mmap_lock lives in the space.
+impl<M: Machine, L: Layout> Home for Mm<M, L> {
+    type Machine = M;
+    const QUEUE: QueueWords = L::MM.mmap_queue;
+
+    #[inline(always)]
+    fn count(&self) -> Word<'_, M::Line> {
+        self.field(L::MM.mmap_count)
+    }
+
+    #[inline(always)]
+    fn owner(&self) -> Word<'_, M::Line> {
+        self.field(L::MM.mmap_owner)
+    }
+
+    #[inline(always)]
+    fn queue_line(&self) -> &M::Line {
+        &self.lines[L::MM.mmap_queue_line]
+    }
+
+    fn queue(&self) -> &WaitQueue {
+        &self.queue
+    }
+
+    #[inline(always)]
+    fn waiters(&self) -> &Waiters<M> {
+        &self.waiters
+    }
+}

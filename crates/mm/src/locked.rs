@@ -1,0 +1,192 @@
+//! The fault under mmap_lock, held for reading: what every strategy falls back to.
+//!
+//! The kernel's path before 6.4, and of every kernel since when nothing else works:
+//! the lock excludes all writers over the whole fault, so nothing is checked again.
+//! For I/O it pins the file, drops the lock, waits, and does the fault again.
+
+use super::fault::{
+    self, Access, End, Fallback, Kind, Outcome, Protection, PteSlot, Request, Stop, Walk,
+};
+use super::vma::Vma;
+use super::{Core, Mm, stage};
+use crate::layout::Layout;
+use machine::Machine;
+
+/// A VMA that no writer can change: mmap_lock is held for reading, or the VMA's own lock.
+pub struct Held<'a, M: Machine> {
+    vma: &'a Vma<M>,
+    mmap_locked: bool,
+}
+
+impl<'a, M: Machine> Held<'a, M> {
+    /// A VMA under mmap_lock, held for reading or for writing.
+    #[inline(always)]
+    pub(super) fn by_mmap_lock(vma: &'a Vma<M>) -> Self {
+        Self { vma, mmap_locked: true }
+    }
+
+    /// A VMA whose own lock is held.
+    #[inline(always)]
+    pub fn by_its_lock(vma: &'a Vma<M>) -> Self {
+        Self { vma, mmap_locked: false }
+    }
+}
+
+impl<M: Machine, L: Layout> Protection<M, L> for Held<'_, M> {
+    type Vma = Vma<M>;
+    const ALLOCATES_TABLES: bool = true;
+    const WAITS: bool = true;
+
+    #[inline(always)]
+    fn vma(&self) -> &Vma<M> {
+        self.vma
+    }
+
+    /// Under the VMA's own lock mmap_lock is tried just for this: another VMA's `anon_vma`
+    /// may be shared (Linux 6.10 and later, `mm/memory.c`, `__vmf_anon_prepare`).
+    #[cold]
+    fn prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback> {
+        let lock = (!self.mmap_locked).then(|| mm.mmap_lock().try_read());
+        if let Some(None) = lock {
+            return Err(Fallback::AnonVma);
+        }
+        mm.prepare_anon_vma(self.vma);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn lock_pte<'a>(
+        &self,
+        mm: &'a Mm<M, L>,
+        walk: Walk<'a, M>,
+    ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
+        Ok(walk.lock(mm))
+    }
+}
+
+/// Handles a fault under mmap_lock from beginning to end.
+#[inline]
+pub fn fault<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    request: Request,
+) -> Outcome {
+    fault_by::<M, L, false>(mm, core, request)
+}
+
+/// The same; `BLIND`: mmap_lock is taken by [`RwSem::read_blind`].
+///
+/// [`RwSem::read_blind`]: sync::rwsem::RwSem::read_blind
+#[inline(always)]
+pub fn fault_by<M: Machine, L: Layout, const BLIND: bool>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    mut request: Request,
+) -> Outcome {
+    loop {
+        core.note_attempt();
+        match attempt::<M, L, BLIND>(mm, core, request) {
+            Ok(outcome) => return outcome,
+            Err(Stop::Wait) => {
+                request = request.after_wait();
+                if mm.wait(core).is_err() {
+                    return failed(request, End::Oom);
+                }
+            }
+            Err(Stop::Oom) => return failed(request, End::Oom),
+            Err(Stop::Fallback(reason)) => unreachable!("nothing is behind mmap_lock: {reason:?}"),
+        }
+    }
+}
+
+#[inline(always)]
+fn attempt<M: Machine, L: Layout, const BLIND: bool>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    request: Request,
+) -> Result<Outcome, Stop> {
+    let lock = if BLIND { mm.mmap_lock().read_blind() } else { mm.mmap_lock().read_carefully() };
+    // Not needed under the lock; every strategy pays for a read section alike. Entered
+    // behind the lock: whoever sleeps for it would hold up all that is to be freed.
+    let mut section = core.read_section();
+    M::mark(stage::LOCK);
+    let vma = mm.find_vma(request.addr);
+    M::mark(stage::LOOKUP);
+    let result = match vma {
+        Some(vma) if fault::allows(vma.vma, request.access()) => loop {
+            match fault::handle(mm, core, request, &Held::by_mmap_lock(vma.vma)) {
+                // The lock is dropped for a page once (`fault_flag_allow_retry_first`): what
+                // was waited for can be gone again, as long as writers come in between.
+                Err(Stop::Wait) if request.has_waited() => {
+                    drop(section);
+                    if mm.wait(core).is_err() {
+                        return Ok(failed(request, End::Oom));
+                    }
+                    section = core.read_section();
+                }
+                result => break result,
+            }
+        },
+        _ => Ok(failed(request, End::Segv)),
+    };
+    drop(section);
+    drop(lock);
+    M::mark(stage::UNLOCK);
+    result
+}
+
+/// A fault that maps nothing, under the kind that its access alone tells.
+pub fn failed(request: Request, end: End) -> Outcome {
+    let kind = match request.access() {
+        Access::Read => Kind::AnonRead,
+        Access::Write => Kind::AnonWrite,
+    };
+    Outcome::new(kind, end)
+}
+
+/// What a strategy does with an attempt of its own that did not end the fault: waits,
+/// or does the fault under mmap_lock.
+///
+/// # Errors
+/// The request with which the strategy tries again, where it has waited.
+#[cold]
+pub fn after<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    request: Request,
+    stop: Stop,
+) -> Result<Outcome, Request> {
+    match stop {
+        Stop::Wait => match mm.wait(core) {
+            Ok(()) => Err(request.after_wait()),
+            Err(_) => Ok(failed(request, End::Oom)),
+        },
+        Stop::Fallback(reason) => {
+            core.note_fallback(reason);
+            Ok(fault(mm, core, request))
+        }
+        Stop::Oom => Ok(failed(request, End::Oom)),
+    }
+}
+
+/// What follows an attempt under a VMA's own lock that did not end the fault (Linux 7.2
+/// `arch/x86/mm/fault.c`, `do_user_addr_fault`): whoever waited for a page has dropped the
+/// lock, and goes on under mmap_lock, which it then keeps where it waits again. (The kernel
+/// keeps it only where the first wait was for a read.) `None`: the VMA was replaced, and the
+/// tree is to be walked again.
+#[cold]
+pub fn after_vma_lock<M: Machine, L: Layout>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    request: Request,
+    stop: Stop,
+) -> Option<Outcome> {
+    if stop == Stop::Fallback(Fallback::VmaLockMiss) {
+        core.note_fallback(Fallback::VmaLockMiss);
+        return None;
+    }
+    Some(after(mm, core, request, stop).unwrap_or_else(|again| {
+        core.note_fallback(Fallback::VmaLockRetry);
+        fault(mm, core, again)
+    }))
+}

@@ -1,0 +1,260 @@
+//! LRU lists: those of the memory cgroup on each NUMA node, and on each core a batch of
+//! folios that are to be put there.
+//!
+//! Reference: Linux 7.2 `mm/swap.c` (`folio_add_lru`, `folio_batch_move_lru`,
+//! `folios_put_refs`). A new folio goes to a batch of its core, which holds a reference of
+//! it. A batch that is full goes to the heads of the lists, under `lru_lock` of the folios'
+//! node, with a store to the folio that was first until then. A folio is taken out when its
+//! last reference goes, under the same lock, with stores to both neighbours. Nothing is
+//! ever reclaimed, so all folios stay on the inactive lists that they begin on.
+
+use super::addr::Pfn;
+use super::frames::{Frames, flag};
+use super::vmstat::{Differentials, Item};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
+use sync::spinlock::{LockWords, SpinGuard, SpinLock, Waiters};
+
+/// `struct lruvec` begins a line in 6.2 and 7.2: four lists fill it, and the fifth is on the
+/// line of the lock (computed from the order of fields in `include/linux/mmzone.h`).
+static LISTS: LineName = LineName {
+    name: "lruvec.lists",
+    words: [
+        "inactive_anon.next",
+        "inactive_anon.prev",
+        "active_anon.next",
+        "active_anon.prev",
+        "inactive_file.next",
+        "inactive_file.prev",
+        "active_file.next",
+        "active_file.prev",
+    ],
+};
+
+static LOCK: LineName = LineName {
+    name: "lruvec.lru_lock",
+    words: ["unevictable.next", "unevictable.prev", "lru_lock", "lru_lock.tail", "", "", "", ""],
+};
+
+/// Behind the lruvec in `struct mem_cgroup_per_node`.
+static SIZES: LineName = LineName {
+    name: "lruvec.lru_zone_size",
+    words: ["inactive_anon", "active_anon", "inactive_file", "active_file", "", "", "", ""],
+};
+
+const LOCK_WORDS: LockWords = LockWords { locked: 2, tail: 3 };
+/// Folios that are taken out before the lock is dropped for a moment (`SWAP_CLUSTER_MAX`).
+const HELD_MAX: usize = 32;
+
+/// A list of an lruvec, by its number there.
+#[derive(Debug, Clone, Copy)]
+enum List {
+    InactiveAnon = 0,
+    InactiveFile = 2,
+}
+
+impl List {
+    /// Where a folio with these flags belongs.
+    fn of(flags: u64) -> Self {
+        if flags & flag::SWAPBACKED != 0 { Self::InactiveAnon } else { Self::InactiveFile }
+    }
+
+    /// Words of its first and its last folio.
+    fn ends(self) -> (usize, usize) {
+        (2 * self as usize, 2 * self as usize + 1)
+    }
+}
+
+/// The lists of one node. A link is the number of a frame, or 0 for the head of the list:
+/// frame 0 is the zero page, which is on none.
+struct Lruvec<M: Machine> {
+    lists: M::Line,
+    lock: M::Line,
+    sizes: M::Line,
+}
+
+impl<M: Machine> Lruvec<M> {
+    fn new() -> Self {
+        let line = |name| M::Line::new(name, [0; LINE_WORDS]);
+        Self { lists: line(&LISTS), lock: line(&LOCK), sizes: line(&SIZES) }
+    }
+
+    /// Puts a folio first on a list. The caller holds the lock.
+    fn add(&self, frames: &Frames<M>, list: List, frame: Pfn) {
+        let (relaxed, (first, last)) = (Ordering::Relaxed, list.ends());
+        let next = self.lists.load(first, relaxed);
+        frames.folio(frame).lru_next().store(next, relaxed);
+        frames.folio(frame).lru_prev().store(0, relaxed);
+        match next {
+            0 => self.lists.store(last, u64::from(frame.0), relaxed),
+            next => frames.folio(Pfn(next as u32)).lru_prev().store(u64::from(frame.0), relaxed),
+        }
+        self.lists.store(first, u64::from(frame.0), relaxed);
+        let size = self.sizes.load(list as usize, relaxed);
+        self.sizes.store(list as usize, size + 1, relaxed);
+    }
+
+    /// Takes a folio out of its list. The caller holds the lock.
+    fn remove(&self, frames: &Frames<M>, list: List, frame: Pfn) {
+        let (relaxed, (first, last)) = (Ordering::Relaxed, list.ends());
+        let next = frames.folio(frame).lru_next().load(relaxed);
+        let prev = frames.folio(frame).lru_prev().load(relaxed);
+        match prev {
+            0 => self.lists.store(first, next, relaxed),
+            prev => frames.folio(Pfn(prev as u32)).lru_next().store(next, relaxed),
+        }
+        match next {
+            0 => self.lists.store(last, prev, relaxed),
+            next => frames.folio(Pfn(next as u32)).lru_prev().store(prev, relaxed),
+        }
+        let size = self.sizes.load(list as usize, relaxed);
+        self.sizes.store(list as usize, size - 1, relaxed);
+    }
+}
+
+/// The lruvecs by node; none where folios are put on no list.
+pub struct Lru<M: Machine>(Box<[Lruvec<M>]>);
+
+impl<M: Machine> Lru<M> {
+    /// Lists of `nodes` nodes.
+    pub fn new(nodes: usize) -> Self {
+        Self((0..nodes).map(|_| Lruvec::new()).collect())
+    }
+
+    /// Whether folios are put on lists.
+    #[inline(always)]
+    pub fn is_on(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Starts to change lists, by a core that counts in `stat`.
+    pub fn edit<'a>(
+        &'a self,
+        frames: &'a Frames<M>,
+        waiters: &'a Waiters<M>,
+        stat: &'a mut Differentials,
+    ) -> Edit<'a, M> {
+        Edit { lru: self, frames, waiters, stat, held: None, moved: 0 }
+    }
+
+    /// Folios on all lists by their sizes.
+    pub fn size(&self) -> u64 {
+        (0..self.0.len()).flat_map(|node| self.sizes_of(node)).sum()
+    }
+
+    /// Sizes of a node's lists: anonymous folios, those of files.
+    pub fn sizes_of(&self, node: usize) -> [u64; 2] {
+        let words = [List::InactiveAnon, List::InactiveFile].map(|list| list as usize);
+        words.map(|word| self.0[node].sizes.load(word, Ordering::Relaxed))
+    }
+
+    /// Calls `on` with every folio on a list, and the node that the list is of. Nobody
+    /// changes them.
+    pub fn for_each(&self, frames: &Frames<M>, mut on: impl FnMut(usize, Pfn)) {
+        for (node, lruvec) in self.0.iter().enumerate() {
+            for list in [List::InactiveAnon, List::InactiveFile] {
+                let mut at = lruvec.lists.load(list.ends().0, Ordering::Relaxed);
+                while at != 0 {
+                    on(node, Pfn(at as u32));
+                    at = frames.folio(Pfn(at as u32)).lru_next().load(Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+/// A change of lists: holds the lock of one lruvec after the other, as folios of their nodes
+/// come, and none when it is dropped.
+pub struct Edit<'a, M: Machine> {
+    lru: &'a Lru<M>,
+    frames: &'a Frames<M>,
+    waiters: &'a Waiters<M>,
+    stat: &'a mut Differentials,
+    held: Option<(usize, SpinGuard<'a, M>)>,
+    moved: usize,
+}
+
+impl<'a, M: Machine> Edit<'a, M> {
+    /// The lruvec of a frame, locked (`folio_lruvec_relock_irqsave`).
+    fn lock(&mut self, frame: Pfn) -> &'a Lruvec<M> {
+        let (lru, node) = (self.lru, self.frames.zones.node_of(frame));
+        let lruvec = &lru.0[node];
+        if self.held.as_ref().is_none_or(|(held, _)| *held != node) {
+            // Never two at a time.
+            self.held = None;
+            let lock = SpinLock::new(&lruvec.lock, LOCK_WORDS).lock(self.waiters);
+            self.held = Some((node, lock));
+            self.moved = 0;
+        }
+        lruvec
+    }
+
+    /// The size of a list, as zone and node count it (`__update_lru_size`).
+    fn count(&mut self, frame: Pfn, list: List, folios: i64) {
+        let (zones, node) = (&self.frames.zones, self.frames.zones.node_of(frame));
+        let (of_node, of_zone) = match list {
+            List::InactiveAnon => (Item::InactiveAnon, Item::ZoneInactiveAnon),
+            List::InactiveFile => (Item::InactiveFile, Item::ZoneInactiveFile),
+        };
+        self.stat.add(&zones.stat, node, of_node, folios);
+        self.stat.add(&zones.stat, node, of_zone, folios);
+    }
+
+    /// Puts a folio on its list. Some reference of it is held.
+    pub fn add(&mut self, frame: Pfn) {
+        let flags = self.frames.folio(frame).flags();
+        let lruvec = self.lock(frame);
+        let list = List::of(flags.load(Ordering::Relaxed));
+        self.count(frame, list, 1);
+        lruvec.add(self.frames, list, frame);
+        flags.fetch_or(flag::LRU, Ordering::Relaxed);
+    }
+
+    /// Takes a folio out of its list, where it is on one. No reference of it is left.
+    pub fn remove(&mut self, frame: Pfn) {
+        let flags = self.frames.folio(frame).flags();
+        let now = flags.load(Ordering::Relaxed);
+        if now & flag::LRU == 0 {
+            return;
+        }
+        let (lruvec, list) = (self.lock(frame), List::of(now));
+        lruvec.remove(self.frames, list, frame);
+        self.count(frame, list, -1);
+        // Nobody else looks at them.
+        flags.store(now & !flag::LRU, Ordering::Relaxed);
+        self.moved += 1;
+        if self.moved == HELD_MAX {
+            self.held = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+    use crate::frames::{ANON, Arena};
+    use machine::host::Host;
+
+    #[test]
+    fn folios_are_first_in_the_lruvec_of_their_node_until_they_are_taken_out() {
+        let config = Config { cores: 2, nodes: [0, 1].into(), frames: 9, ..Config::default() };
+        let frames = Frames::<Host>::new(Arena::new(9).expect("36 KiB can be had"), &config);
+        let (lru, waiters, mut stat) = (Lru::new(2), Waiters::new(2), Differentials::new(2));
+        let listed = || {
+            let mut listed = Vec::new();
+            lru.for_each(&frames, |node, frame| listed.push((node, frame.0)));
+            listed
+        };
+        for frame in 1..9 {
+            let (mapping, flags) = if frame % 2 == 0 { (ANON, flag::SWAPBACKED) } else { (1, 0) };
+            frames.folio(Pfn(frame)).init(mapping, 0, flags);
+            lru.edit(&frames, &waiters, &mut stat).add(Pfn(frame));
+        }
+        let all = [(0, 4), (0, 2), (0, 3), (0, 1), (1, 8), (1, 6), (1, 7), (1, 5)];
+        assert_eq!((listed(), lru.size()), (all.to_vec(), 8));
+        let mut edit = lru.edit(&frames, &waiters, &mut stat);
+        [4, 1, 6, 6].into_iter().for_each(|frame| edit.remove(Pfn(frame)));
+        drop(edit);
+        assert_eq!((listed(), lru.size()), (vec![(0, 2), (0, 3), (1, 8), (1, 7), (1, 5)], 5));
+    }
+}

@@ -1,0 +1,309 @@
+//! Files and their page cache: an index of 64-slot nodes, read under RCU.
+//!
+//! Lines as in Linux 7.2: `f_mapping` stands on the first line of `struct file`;
+//! `f_ref` shares a line with the readahead state, so that pinning the file for I/O
+//! moves the line that every cached fault reads.
+
+use super::addr::Pfn;
+use super::frames::{Frames, flag};
+use super::pool::Pool;
+use super::slots::slots;
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use sync::refcount::RefCount;
+use sync::spinlock::{LockWords, SpinGuard, SpinLock, Waiters};
+use sync::wait_table::WaitTable;
+
+/// Slots of an index node (`XA_CHUNK_SIZE`).
+const SLOTS: u64 = 64;
+const SLOT_BITS: u32 = 6;
+
+static FILE: LineName =
+    LineName { name: "file.f_mapping", words: ["f_mapping", "", "", "", "", "", "", ""] };
+
+static FILE_REF: LineName = LineName {
+    name: "file.f_ref",
+    words: ["f_ref", "f_ra.mmap_miss", "f_ra.start", "f_ra.size", "", "", "", ""],
+};
+
+static MAPPING: LineName = LineName {
+    name: "mapping.i_pages",
+    words: ["i_pages.xa_head", "xa_lock", "xa_lock.tail", "nrpages", "tagged", "", "", ""],
+};
+
+static INODE: LineName =
+    LineName { name: "inode.i_size", words: ["i_size", "", "", "", "", "", "", ""] };
+
+static WAIT: LineName =
+    LineName { name: "folio_wait_table", words: ["lock", "lock.tail", "", "", "", "", "", ""] };
+
+static NODE: LineName =
+    LineName { name: "xa.node", words: ["0", "1", "2", "3", "4", "5", "6", "7"] };
+
+static NODES: LineName =
+    LineName { name: "slab.xa_node", words: ["lock", "lock.tail", "free", "", "", "", "", ""] };
+
+const XA_LOCK: LockWords = LockWords { locked: 1, tail: 2 };
+const NRPAGES: usize = 3;
+const TAGGED: usize = 4;
+const WAIT_LOCK: LockWords = LockWords { locked: 0, tail: 1 };
+
+struct Node<M: Machine>([M::Line; SLOTS as usize / LINE_WORDS]);
+
+impl<M: Machine> Node<M> {
+    #[inline(always)]
+    fn slot(&self, index: u64) -> Word<'_, M::Line> {
+        let slot = (index % SLOTS) as usize;
+        Word::new(&self.0[slot / LINE_WORDS], slot % LINE_WORDS)
+    }
+}
+
+/// What a page of a file is like when a round starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageState {
+    /// Not in the page cache.
+    Absent,
+    /// Cached, and nothing else.
+    Cached,
+    /// Cached, and locked by a read that is under way.
+    Locked,
+    /// Cached, but its content must be read first.
+    NotUptodate,
+    /// Cached, and marked: who finds it starts the reading of those behind it.
+    Readahead,
+}
+
+/// A file: its open description, inode and page cache.
+pub struct File<M: Machine> {
+    number: usize,
+    file: M::Line,
+    file_ref: M::Line,
+    mapping: M::Line,
+    inode: M::Line,
+    wait: M::Line,
+    table: WaitTable,
+    nodes: Box<[Node<M>]>,
+    pool: Pool<M>,
+    height: u32,
+    /// How long a read takes that misses the cache, in nanoseconds, by page
+    /// (modulo their number): a workload's distribution, drawn before the storm.
+    pub io_ns: Box<[u64]>,
+}
+
+impl<M: Machine> File<M> {
+    /// File `number` of `pages` pages, none of them cached, whose index can hold the
+    /// pages of `nodes` leaf nodes.
+    pub fn new(number: usize, pages: u64, nodes: u64, cores: usize, io_ns: Vec<u64>) -> Self {
+        let zero = |name| M::Line::new(name, [0; LINE_WORDS]);
+        let mut height = 1;
+        while SLOTS.pow(height) < pages {
+            height += 1;
+        }
+        // Each level above the leaves needs at most one node for each leaf.
+        let capacity = (nodes * u64::from(height)).max(1) as usize;
+        let nodes = slots(capacity, |_| Node(std::array::from_fn(|_| zero(&NODE))));
+        let file = Self {
+            number,
+            file: zero(&FILE),
+            file_ref: zero(&FILE_REF),
+            mapping: zero(&MAPPING),
+            inode: zero(&INODE),
+            wait: zero(&WAIT),
+            table: WaitTable::new(cores),
+            nodes,
+            pool: Pool::new(&NODES, 0, capacity as u32, true),
+            height,
+            io_ns: io_ns.into(),
+        };
+        file.file.store(0, number as u64 + 1, Ordering::Relaxed);
+        file.file_ref.store(0, 1, Ordering::Relaxed);
+        file.inode.store(0, pages, Ordering::Relaxed);
+        file
+    }
+
+    /// The value of a folio's `mapping` that names this file; read as a fault reads it,
+    /// through `f_mapping`.
+    #[inline(always)]
+    pub fn mapping(&self) -> u64 {
+        self.file.load(0, Ordering::Relaxed)
+    }
+
+    /// References to the open file: one for the opener, one for each VMA, one for each
+    /// fault that waits.
+    #[inline(always)]
+    pub fn refs(&self) -> RefCount<'_, M> {
+        RefCount::new(Word::new(&self.file_ref, 0))
+    }
+
+    /// Length in pages (`i_size`).
+    #[inline(always)]
+    pub fn pages(&self) -> u64 {
+        self.inode.load(0, Ordering::Relaxed)
+    }
+
+    /// Sets the length, and returns what it was.
+    pub fn set_pages(&self, pages: u64) -> u64 {
+        self.inode.swap(0, pages, Ordering::AcqRel)
+    }
+
+    /// `f_ra.mmap_miss`: lowered by a hit where it is above zero, as by
+    /// `filemap_map_pages` of 7.2.
+    #[inline(always)]
+    pub fn note_cache_hit(&self) {
+        let misses = self.file_ref.load(1, Ordering::Relaxed);
+        if misses > 0 {
+            self.file_ref.store(1, misses - 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Unsynchronised stores to the readahead state, as a miss does them.
+    pub fn note_cache_miss(&self, index: u64) {
+        let misses = self.file_ref.load(1, Ordering::Relaxed);
+        self.file_ref.store(1, misses + 1, Ordering::Relaxed);
+        self.file_ref.store(2, index, Ordering::Relaxed);
+        self.file_ref.store(3, 1, Ordering::Relaxed);
+    }
+
+    /// Pages in the cache.
+    pub fn cached(&self) -> u64 {
+        self.mapping.load(NRPAGES, Ordering::Relaxed)
+    }
+
+    fn lock(&self, waiters: &Waiters<M>) -> SpinGuard<'_, M> {
+        SpinLock::new(&self.mapping, XA_LOCK).lock(waiters)
+    }
+
+    /// The slot of page `index`, where the index has a node for it.
+    #[inline(always)]
+    fn slot(&self, index: u64) -> Option<Word<'_, M::Line>> {
+        let mut node = self.mapping.load(0, Ordering::Acquire);
+        for level in (1..self.height).rev() {
+            let number = node.checked_sub(1)? as usize;
+            let slot = self.nodes[number].slot(index >> (SLOT_BITS * level));
+            node = slot.load(Ordering::Acquire);
+        }
+        let number = node.checked_sub(1)? as usize;
+        Some(self.nodes[number].slot(index))
+    }
+
+    /// The slot of page `index`, whose nodes are added where they are missing. The
+    /// caller holds `xa_lock`, or is alone.
+    fn make_slot(&self, index: u64, waiters: &Waiters<M>) -> Word<'_, M::Line> {
+        let mut at = Word::new(&self.mapping, 0);
+        for level in (0..self.height).rev() {
+            let mut node = at.load(Ordering::Acquire);
+            if node == 0 {
+                let free = self.pool.take(waiters).expect("the index was made large enough");
+                node = u64::from(free) + 1;
+                at.store(node, Ordering::Release);
+            }
+            at = self.nodes[node as usize - 1].slot(index >> (SLOT_BITS * level));
+        }
+        at
+    }
+
+    /// Adds the index nodes for page `index`, so that caching it later needs none.
+    pub fn reserve(&self, index: u64, waiters: &Waiters<M>) {
+        self.make_slot(index, waiters);
+    }
+
+    /// The frame that caches page `index`, without a reference. Runs in a read section.
+    ///
+    /// # Ordering
+    /// `Acquire`, paired with the `Release` of [`insert`](Self::insert).
+    #[inline(always)]
+    pub fn lookup(&self, index: u64) -> Option<Pfn> {
+        let entry = self.slot(index)?.load(Ordering::Acquire);
+        Some(Pfn(entry.checked_sub(1)? as u32))
+    }
+
+    /// Puts a folio with one reference, the cache's, in the place of page `index`;
+    /// false where another is there.
+    pub fn insert(&self, index: u64, frame: Pfn, waiters: &Waiters<M>) -> bool {
+        let _lock = self.lock(waiters);
+        let slot = self.make_slot(index, waiters);
+        if slot.load(Ordering::Relaxed) != 0 {
+            return false;
+        }
+        let cached = self.mapping.load(NRPAGES, Ordering::Relaxed);
+        self.mapping.store(NRPAGES, cached + 1, Ordering::Relaxed);
+        slot.store(u64::from(frame.0) + 1, Ordering::Release);
+        true
+    }
+
+    /// Takes page `index` out of the cache, where it is there; the cache's reference
+    /// is the caller's then.
+    pub fn remove(&self, index: u64, waiters: &Waiters<M>) -> Option<Pfn> {
+        let _lock = self.lock(waiters);
+        let slot = self.slot(index)?;
+        let frame = slot.load(Ordering::Relaxed).checked_sub(1)?;
+        let cached = self.mapping.load(NRPAGES, Ordering::Relaxed);
+        self.mapping.store(NRPAGES, cached - 1, Ordering::Relaxed);
+        slot.store(0, Ordering::Release);
+        Some(Pfn(frame as u32))
+    }
+
+    /// Tags a page as dirty in the index: what matters is its lock, so the tag is a count
+    /// on the line of the lock.
+    pub fn tag_dirty(&self, waiters: &Waiters<M>) {
+        let _lock = self.lock(waiters);
+        let tagged = self.mapping.load(TAGGED, Ordering::Relaxed);
+        self.mapping.store(TAGGED, tagged + 1, Ordering::Relaxed);
+    }
+
+    /// Whether pages of it have been written through shared mappings.
+    pub fn is_written(&self) -> bool {
+        self.mapping.load(TAGGED, Ordering::Relaxed) > 0
+    }
+
+    /// Calls `on` with each cached page and its frame. The caller is alone.
+    pub fn for_each_cached(&self, mut on: impl FnMut(u64, Pfn)) {
+        let root = self.mapping.load(0, Ordering::Relaxed);
+        self.walk(root, self.height, 0, &mut on);
+    }
+
+    fn walk(&self, node: u64, height: u32, first: u64, on: &mut impl FnMut(u64, Pfn)) {
+        let Some(number) = node.checked_sub(1) else { return };
+        for slot in 0..SLOTS {
+            let entry = self.nodes[number as usize].slot(slot).load(Ordering::Relaxed);
+            let index = first + (slot << (SLOT_BITS * (height - 1)));
+            match entry.checked_sub(1) {
+                Some(frame) if height == 1 => on(index, Pfn(frame as u32)),
+                _ => self.walk(if height == 1 { 0 } else { entry }, height - 1, index, on),
+            }
+        }
+    }
+
+    /// The number of the file in its space.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Waits until nobody holds the folio's lock.
+    pub fn wait_unlocked(&self, frames: &Frames<M>, frame: Pfn, waiters: &Waiters<M>) {
+        let flags = frames.folio(frame).flags();
+        let unlocked = || flags.fetch_or(flag::WAITERS, Ordering::Acquire) & flag::LOCKED == 0;
+        // SAFETY: the table is this file's, and its lock words are locked only through it.
+        unsafe { self.table.wait((&self.wait, WAIT_LOCK), waiters, frame.0, unlocked) };
+    }
+
+    /// Releases a folio's lock (`Release`), and sets `flags` with it.
+    #[inline(always)]
+    pub fn unlock_folio(&self, frames: &Frames<M>, frame: Pfn, waiters: &Waiters<M>) {
+        let before =
+            frames.folio(frame).flags().fetch_and(!flag::LOCKED & VALUE, Ordering::Release);
+        debug_assert!(before & flag::LOCKED != 0, "only a locked folio is unlocked");
+        if before & flag::WAITERS != 0 {
+            self.wake(frames, frame, waiters);
+        }
+    }
+
+    #[cold]
+    fn wake(&self, frames: &Frames<M>, frame: Pfn, waiters: &Waiters<M>) {
+        frames.folio(frame).flags().fetch_and(!flag::WAITERS & VALUE, Ordering::Relaxed);
+        // SAFETY: as in `wait_unlocked`.
+        unsafe { self.table.wake((&self.wait, WAIT_LOCK), waiters, frame.0) };
+    }
+}
+
+/// All bits of a word's value.
+pub(super) const VALUE: u64 = (1 << machine::VALUE_BITS) - 1;

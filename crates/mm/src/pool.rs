@@ -1,0 +1,155 @@
+//! Free lists: a shared one behind a lock, and a batch of it on each core.
+//!
+//! Frames, page tables and VMAs are slots of arrays that are made before a storm,
+//! and are handed out by number, so that a storm allocates nothing from the system
+//! and a number never dangles. The shape is that of the kernel's page lists, which are
+//! refilled from a zone in batches (`mm/page_alloc.c`).
+
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
+use sync::locked::Locked;
+use sync::spinlock::{LockWords, Waiters};
+
+/// Tables moved at a time between a core and the shared list. A core takes one for 512
+/// frames: as many as frames would be idle, and they are large.
+pub const TABLE_BATCH: usize = 4;
+/// Batches that a core may keep before it gives one back.
+pub const KEPT_BATCHES: usize = 6;
+
+const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
+const FREE: usize = 2;
+
+/// The shared list.
+pub struct Pool<M: Machine> {
+    line: M::Line,
+    free: Locked<Vec<u32>>,
+    slots: usize,
+    /// Whether what is done here costs anything.
+    is_charged: bool,
+}
+
+impl<M: Machine> Pool<M> {
+    /// All of `slots` but the first `reserved`, lowest on top. Where it is not `is_charged`, a
+    /// world that can charges nothing for it.
+    pub fn new(name: &'static LineName, reserved: u32, slots: u32, is_charged: bool) -> Self {
+        let free: Vec<u32> = (reserved..slots).rev().collect();
+        let mut words = [0; LINE_WORDS];
+        words[FREE] = free.len() as u64;
+        let line = M::Line::new(name, words);
+        Self { line, slots: free.len(), free: Locked::new(free), is_charged }
+    }
+
+    fn with<R>(&self, waiters: &Waiters<M>, on: impl FnOnce(&mut Vec<u32>) -> R) -> R {
+        if self.is_charged {
+            return self.with_locked(waiters, on);
+        }
+        M::for_nothing(|| self.with_locked(waiters, on))
+    }
+
+    fn with_locked<R>(&self, waiters: &Waiters<M>, on: impl FnOnce(&mut Vec<u32>) -> R) -> R {
+        // SAFETY: `free` belongs to this pool, whose lock words never change and are
+        // locked here alone.
+        let mut free = unsafe { self.free.lock::<M>(&self.line, LOCK, waiters) };
+        let result = on(&mut free);
+        self.line.store(FREE, free.len() as u64, Ordering::Relaxed);
+        result
+    }
+
+    /// Slots that are on the shared list.
+    pub fn free(&self) -> usize {
+        self.line.load(FREE, Ordering::Relaxed) as usize
+    }
+
+    /// Slots that there are.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// Takes one slot past the batches.
+    pub fn take(&self, waiters: &Waiters<M>) -> Option<u32> {
+        self.with(waiters, Vec::pop)
+    }
+
+    /// Gives one slot back past the batches.
+    pub fn give(&self, waiters: &Waiters<M>, slot: u32) {
+        self.with(waiters, |free| free.push(slot));
+    }
+
+    /// Moves up to `count` slots to the end of `to`, and says how many.
+    pub fn take_batch(&self, waiters: &Waiters<M>, to: &mut Vec<u32>, count: usize) -> usize {
+        self.with(waiters, |free| {
+            let from = free.len().saturating_sub(count);
+            let taken = free.len() - from;
+            to.extend(free.drain(from..));
+            taken
+        })
+    }
+
+    /// Takes the first `count` slots of `from` back.
+    pub fn give_batch(&self, waiters: &Waiters<M>, from: &mut Vec<u32>, count: usize) {
+        self.with(waiters, |free| free.extend(from.drain(..count)));
+    }
+}
+
+/// A core's share of a pool. Nobody else sees it, so it is no tracked line.
+#[derive(Debug)]
+pub struct Cache {
+    slots: Vec<u32>,
+    batch: usize,
+}
+
+impl Cache {
+    /// A share that is filled and emptied `batch` slots at a time.
+    pub fn new(batch: usize) -> Self {
+        Self { slots: Vec::with_capacity(KEPT_BATCHES * batch + 1), batch }
+    }
+
+    /// Takes a slot, `None` where neither the core nor the pool has one.
+    #[inline]
+    pub fn take<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) -> Option<u32> {
+        if self.slots.is_empty() {
+            pool.take_batch(waiters, &mut self.slots, self.batch);
+        }
+        self.slots.pop()
+    }
+
+    /// Gives a slot back.
+    #[inline]
+    pub fn give<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>, slot: u32) {
+        self.slots.push(slot);
+        if self.slots.len() > KEPT_BATCHES * self.batch {
+            pool.give_batch(waiters, &mut self.slots, self.batch);
+        }
+    }
+
+    /// Gives everything back.
+    pub fn retire<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) {
+        let count = self.slots.len();
+        pool.give_batch(waiters, &mut self.slots, count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use machine::host::Host;
+
+    static NAME: LineName = LineName { name: "test.pool", words: [""; LINE_WORDS] };
+
+    #[test]
+    fn every_slot_comes_back() {
+        let pool = Pool::<Host>::new(&NAME, 1, 1001, true);
+        let waiters = Waiters::new(1);
+        let mut cache = Cache::new(TABLE_BATCH);
+        let mut taken: Vec<u32> = std::iter::from_fn(|| cache.take(&pool, &waiters)).collect();
+        assert_eq!((taken.len(), pool.free()), (1000, 0));
+        taken.iter().for_each(|slot| cache.give(&pool, &waiters, *slot));
+        assert!(
+            pool.free() >= 1000 - KEPT_BATCHES * TABLE_BATCH,
+            "a core keeps no more than its share"
+        );
+        cache.retire(&pool, &waiters);
+        assert_eq!(pool.free(), pool.slots());
+        taken.sort_unstable();
+        assert!(taken.iter().copied().eq(1..1001));
+    }
+}

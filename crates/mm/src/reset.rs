@@ -1,0 +1,56 @@
+//! What happens between rounds, when no core faults: not simulated work, so it takes
+//! no mmap_lock and waits for no grace period.
+
+use super::addr::{Level, TABLE_SPAN, Vaddr};
+use super::vmstat::Item;
+use super::{Core, Mm};
+use crate::layout::Layout;
+use machine::{Machine, Ordering};
+
+impl<M: Machine, L: Layout> Mm<M, L> {
+    /// Zaps part `share` of `shares` of all page tables: contiguous in addresses, so
+    /// that a thread gets back the frames of the slice it touched.
+    pub fn zap_share(&self, core: &mut Core<M>, share: usize, shares: usize) {
+        let mut tables = Vec::new();
+        self.for_each_page_table(|table, _| tables.push(table));
+        let (from, to) = (tables.len() * share / shares, tables.len() * (share + 1) / shares);
+        for table in &tables[from..to] {
+            self.zap_table(core, *table);
+        }
+    }
+
+    /// Takes the pages that this core read out of the page cache again. All is zapped.
+    pub fn evict_read_in(&self, core: &mut Core<M>) {
+        while let Some((file, index)) = core.read_in.pop() {
+            // A truncate may have been faster.
+            if let Some(frame) = self.files[file].remove(index, &self.waiters) {
+                core.count(self, frame, Item::FilePages, -1);
+                core.put_folio(self, frame);
+            }
+        }
+    }
+
+    /// Frees the page tables that no VMA reaches into: what a round has mapped, or moved
+    /// somewhere, need not be there when the next begins. All is zapped.
+    pub fn forget_unmapped_tables(&self, core: &mut Core<M>) {
+        let mut unmapped = Vec::new();
+        self.for_each_page_table(|table, base| {
+            if !self.is_mapped(Vaddr(base)..Vaddr(base + TABLE_SPAN)) {
+                unmapped.push((table, Vaddr(base)));
+            }
+        });
+        for (table, base) in unmapped {
+            let parent = self.table_with_entry(base, Level::Pmd).expect("a table has a parent");
+            self.drop_table(core, parent, base.index(Level::Pmd), table);
+        }
+    }
+
+    /// Frees all page tables and forgets every `anon_vma`, as a fresh mapping has it.
+    /// All is zapped.
+    pub fn forget_tables(&self, core: &mut Core<M>) {
+        self.free_tables(core);
+        self.tree.for_each(self.field(L::MM.mt_root), |vma| {
+            self.vmas.get(vma).anon_vma().store(0, Ordering::Relaxed);
+        });
+    }
+}

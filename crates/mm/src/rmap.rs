@@ -1,0 +1,102 @@
+//! Which VMAs map a file: what truncate goes through (`i_mmap` of the mapping, Linux 7.2
+//! `mm/memory.c`, `unmap_mapping_range`), behind its rwsem.
+//!
+//! The kernel keeps an interval tree; here it is a list, since only its lock is shared by
+//! cores and what is in it costs nothing.
+
+use super::vma::VmaId;
+use machine::{LINE_WORDS, Line, LineName, Machine, Word};
+use std::sync::Arc;
+use sync::locked::Locked;
+use sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
+use sync::spinlock::{LockWords, Waiters};
+
+static LINE: LineName = LineName {
+    name: "mapping.i_mmap_rwsem",
+    words: ["count", "owner", "osq", "osq.tail", "wait_lock", "wait_lock.tail", "", ""],
+};
+
+static LIST: LineName =
+    LineName { name: "mapping.i_mmap", words: ["lock", "lock.tail", "", "", "", "", "", ""] };
+
+const LIST_LOCK: LockWords = LockWords { locked: 0, tail: 1 };
+
+/// The VMAs that map a file.
+pub struct Rmap<M: Machine> {
+    line: M::Line,
+    queue: WaitQueue,
+    waiters: Arc<Waiters<M>>,
+    list_line: M::Line,
+    vmas: Locked<Vec<VmaId>>,
+}
+
+impl<M: Machine> Rmap<M> {
+    /// No VMA yet, `vmas` at the most.
+    pub fn new(waiters: Arc<Waiters<M>>, cores: usize, vmas: u32) -> Self {
+        Self {
+            line: M::Line::new(&LINE, [0; LINE_WORDS]),
+            queue: WaitQueue::new(cores),
+            waiters,
+            list_line: M::Line::new(&LIST, [0; LINE_WORDS]),
+            vmas: Locked::new(Vec::with_capacity(vmas as usize)),
+        }
+    }
+
+    /// `i_mmap_rwsem`: held for writing while the range of a VMA of the file changes, for
+    /// reading while its pages are zapped.
+    pub fn lock(&self) -> RwSem<'_, Self> {
+        RwSem::new(self)
+    }
+
+    fn with<R>(&self, on: impl FnOnce(&mut Vec<VmaId>) -> R) -> R {
+        // SAFETY: the list is this map's, and its lock words are locked here alone.
+        let mut vmas = unsafe { self.vmas.lock::<M>(&self.list_line, LIST_LOCK, &self.waiters) };
+        on(&mut vmas)
+    }
+
+    /// Adds a VMA. The caller holds the rwsem for writing.
+    pub fn add(&self, vma: VmaId) {
+        self.with(|vmas| vmas.push(vma));
+    }
+
+    /// Takes a VMA out. The caller holds the rwsem for writing.
+    pub fn remove(&self, vma: VmaId) {
+        self.with(|vmas| {
+            let at = vmas.iter().position(|other| *other == vma);
+            vmas.swap_remove(at.expect("a VMA of the file is in its map"));
+        });
+    }
+
+    /// The VMAs. They stay as long as the rwsem is held.
+    pub fn vmas(&self, into: &mut Vec<VmaId>) {
+        self.with(|vmas| into.extend_from_slice(vmas));
+    }
+}
+
+impl<M: Machine> Home for Rmap<M> {
+    type Machine = M;
+    const QUEUE: QueueWords = QueueWords {
+        osq: LockWords { locked: 2, tail: 3 },
+        wait_lock: LockWords { locked: 4, tail: 5 },
+    };
+
+    fn count(&self) -> Word<'_, M::Line> {
+        Word::new(&self.line, 0)
+    }
+
+    fn owner(&self) -> Word<'_, M::Line> {
+        Word::new(&self.line, 1)
+    }
+
+    fn queue_line(&self) -> &M::Line {
+        &self.line
+    }
+
+    fn queue(&self) -> &WaitQueue {
+        &self.queue
+    }
+
+    fn waiters(&self) -> &Waiters<M> {
+        &self.waiters
+    }
+}

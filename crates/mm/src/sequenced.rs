@@ -1,0 +1,99 @@
+//! A fault that excludes no writer of its VMA, but notices each by the VMA's sequence count:
+//! fields are copied, and the count is looked at again before anything is published.
+
+use super::fault::{Fallback, Protection, PteSlot, Walk};
+use super::layout::Layout;
+use super::vma::{Vma, VmaCopy, VmaFields};
+use super::{Mm, point};
+use machine::Machine;
+use sync::seq_writers::SeqWriters;
+
+/// A VMA's fields, and the count at which they were read. Something else keeps the VMA.
+pub struct Sequenced<'a, M: Machine> {
+    vma: VmaCopy,
+    sequence: SeqWriters<'a, M>,
+    at: u64,
+}
+
+impl<'a, M: Machine> Sequenced<'a, M> {
+    /// Copies the fields of `vma`.
+    ///
+    /// # Errors
+    /// Where somebody changes it.
+    #[inline(always)]
+    pub fn copy(vma: &Vma<M>, sequence: SeqWriters<'a, M>) -> Result<Self, Fallback> {
+        let at = sequence.read().ok_or(Fallback::Odd)?;
+        let sequenced = Self { vma: VmaCopy::of(vma), sequence, at };
+        M::point(point::AFTER_COPY);
+        sequenced.check(Fallback::VmaCopy)?;
+        Ok(sequenced)
+    }
+
+    /// The fields.
+    #[inline(always)]
+    pub fn fields(&self) -> &impl VmaFields {
+        &self.vma
+    }
+
+    /// Whether nobody has changed the VMA since.
+    ///
+    /// # Errors
+    /// `reason`, where somebody has, or does.
+    #[inline(always)]
+    pub fn check(&self, reason: Fallback) -> Result<(), Fallback> {
+        if self.sequence.is_current(self.at) { Ok(()) } else { Err(reason) }
+    }
+
+    /// With interrupts off from the check to the lock, so that no table can go in between.
+    /// ptl is never waited for then: who holds it may wait for this core to answer a
+    /// shootdown (the deadlock of the first versions of the series of 2017).
+    fn try_commit<'b, L: Layout>(
+        &self,
+        mm: &'b Mm<M, L>,
+        walk: Walk<'b, M>,
+    ) -> Result<PteSlot<'b, M>, Fallback> {
+        M::interrupts_off();
+        let slot = self.check(Fallback::PteMapLockSeq1).and_then(|()| walk.try_lock(mm));
+        let slot = slot.and_then(|slot| {
+            self.check(Fallback::PteMapLockSeq2)?;
+            M::point(point::AFTER_SECOND_CHECK);
+            Ok(slot)
+        });
+        M::interrupts_on();
+        slot
+    }
+}
+
+impl<M: Machine, L: Layout> Protection<M, L> for Sequenced<'_, M> {
+    type Vma = VmaCopy;
+    const ALLOCATES_TABLES: bool = false;
+    const WAITS: bool = false;
+
+    #[inline(always)]
+    fn vma(&self) -> &VmaCopy {
+        &self.vma
+    }
+
+    #[inline(always)]
+    fn check_file(&self) -> Result<(), Fallback> {
+        self.check(Fallback::Fault)
+    }
+
+    fn prepare_anon_vma(&self, _mm: &Mm<M, L>) -> Result<(), Fallback> {
+        Err(Fallback::AnonVma)
+    }
+
+    #[inline(always)]
+    fn lock_pte<'b>(
+        &self,
+        mm: &'b Mm<M, L>,
+        walk: Walk<'b, M>,
+    ) -> Result<Option<PteSlot<'b, M>>, Fallback> {
+        loop {
+            match self.try_commit(mm, walk) {
+                Err(Fallback::PteMapLockPtl) => M::relax(),
+                result => return result.map(Some),
+            }
+        }
+    }
+}

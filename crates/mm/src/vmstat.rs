@@ -1,0 +1,362 @@
+//! Statistics of zones and nodes: what a core has counted and not yet told, and the counters
+//! that all cores share.
+//!
+//! Reference: Linux 6.2 `mm/vmstat.c` (`__mod_zone_page_state`, `__mod_node_page_state`,
+//! `calculate_normal_threshold`). A core counts for itself (`vm_stat_diff`,
+//! `vm_node_stat_diff`); what goes beyond a threshold it adds to the counter of the zone or
+//! node, and to one of the whole machine (`vm_zone_stat`, `vm_node_stat`), and begins from 0.
+//!
+//! The counters stand in the order of `enum zone_stat_item` and `node_stat_item`
+//! (`include/linux/mmzone.h`), so several are on one line: all of the zone that pages of a
+//! storm change (free pages, both sizes of LRU lists), the sizes of a node's LRU lists, its
+//! mapped and cached pages. And `per_cpu_nodestats`, which every count of a node reads, is on
+//! the line of the LRU sizes, since it stands before `vm_stat` in `struct pglist_data`.
+//!
+//! Left out: pages that are dirty or under writeback, and the fold of all cores once a second.
+
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
+
+static ZONE: LineName = LineName {
+    name: "zone.vm_stat",
+    words: [
+        "NR_FREE_PAGES",
+        "NR_ZONE_INACTIVE_ANON",
+        "NR_ZONE_ACTIVE_ANON",
+        "NR_ZONE_INACTIVE_FILE",
+        "NR_ZONE_ACTIVE_FILE",
+        "NR_ZONE_UNEVICTABLE",
+        "NR_ZONE_WRITE_PENDING",
+        "NR_MLOCK",
+    ],
+};
+
+static ZONES: LineName = LineName { name: "vm_zone_stat", words: ZONE.words };
+
+static NODE: LineName = LineName {
+    name: "node.vm_stat",
+    words: [
+        "per_cpu_nodestats",
+        "NR_INACTIVE_ANON",
+        "NR_ACTIVE_ANON",
+        "NR_INACTIVE_FILE",
+        "NR_ACTIVE_FILE",
+        "NR_UNEVICTABLE",
+        "NR_SLAB_RECLAIMABLE_B",
+        "NR_SLAB_UNRECLAIMABLE_B",
+    ],
+};
+
+static NODE_MAPPED: LineName = LineName {
+    name: "node.vm_stat.mapped",
+    words: [
+        "WORKINGSET_RESTORE_FILE",
+        "WORKINGSET_NODERECLAIM",
+        "NR_ANON_MAPPED",
+        "NR_FILE_MAPPED",
+        "NR_FILE_PAGES",
+        "NR_FILE_DIRTY",
+        "NR_WRITEBACK",
+        "NR_WRITEBACK_TEMP",
+    ],
+};
+
+static NODE_TABLES: LineName = LineName {
+    name: "node.vm_stat.tables",
+    words: [
+        "NR_DIRTIED",
+        "NR_WRITTEN",
+        "NR_THROTTLED_WRITTEN",
+        "NR_KERNEL_MISC_RECLAIMABLE",
+        "NR_FOLL_PIN_ACQUIRED",
+        "NR_FOLL_PIN_RELEASED",
+        "NR_KERNEL_STACK_KB",
+        "NR_PAGETABLE",
+    ],
+};
+
+static NODES: LineName = LineName {
+    name: "vm_node_stat",
+    words: [
+        "NR_INACTIVE_ANON",
+        "NR_ACTIVE_ANON",
+        "NR_INACTIVE_FILE",
+        "NR_ACTIVE_FILE",
+        "NR_UNEVICTABLE",
+        "NR_SLAB_RECLAIMABLE_B",
+        "NR_SLAB_UNRECLAIMABLE_B",
+        "NR_ISOLATED_ANON",
+    ],
+};
+
+static NODES_MAPPED: LineName = LineName {
+    name: "vm_node_stat.mapped",
+    words: [
+        "WORKINGSET_NODERECLAIM",
+        "NR_ANON_MAPPED",
+        "NR_FILE_MAPPED",
+        "NR_FILE_PAGES",
+        "NR_FILE_DIRTY",
+        "NR_WRITEBACK",
+        "NR_WRITEBACK_TEMP",
+        "NR_SHMEM",
+    ],
+};
+
+static NODES_TABLES: LineName = LineName {
+    name: "vm_node_stat.tables",
+    words: [
+        "NR_WRITTEN",
+        "NR_THROTTLED_WRITTEN",
+        "NR_KERNEL_MISC_RECLAIMABLE",
+        "NR_FOLL_PIN_ACQUIRED",
+        "NR_FOLL_PIN_RELEASED",
+        "NR_KERNEL_STACK_KB",
+        "NR_PAGETABLE",
+        "NR_SECONDARY_PAGETABLE",
+    ],
+};
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Item {
+    /// Frames in the zone's own lists.
+    FreePages,
+    /// Anonymous folios on the LRU lists, as the zone counts them.
+    ZoneInactiveAnon,
+    /// Those of files.
+    ZoneInactiveFile,
+    /// Anonymous folios on the LRU lists, as the node counts them.
+    InactiveAnon,
+    /// Those of files.
+    InactiveFile,
+    /// Anonymous pages that are mapped.
+    AnonMapped,
+    /// Pages of files that are mapped, however often.
+    FileMapped,
+    /// Pages in the page cache.
+    FilePages,
+    /// Page tables.
+    PageTable,
+}
+
+/// A word of a group of lines: which line, and where on it.
+type Place = (usize, usize);
+
+impl Item {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::FreePages,
+        Self::ZoneInactiveAnon,
+        Self::ZoneInactiveFile,
+        Self::InactiveAnon,
+        Self::InactiveFile,
+        Self::AnonMapped,
+        Self::FileMapped,
+        Self::FilePages,
+        Self::PageTable,
+    ];
+
+    /// Where it is among the lines of its zone and node, and among those of the machine.
+    fn places(self) -> (Place, Place) {
+        match self {
+            Self::FreePages => ((0, 0), (0, 0)),
+            Self::ZoneInactiveAnon => ((0, 1), (0, 1)),
+            Self::ZoneInactiveFile => ((0, 3), (0, 3)),
+            Self::InactiveAnon => ((1, 1), (1, 0)),
+            Self::InactiveFile => ((1, 3), (1, 2)),
+            Self::AnonMapped => ((2, 2), (2, 1)),
+            Self::FileMapped => ((2, 3), (2, 2)),
+            Self::FilePages => ((2, 4), (2, 3)),
+            Self::PageTable => ((3, 7), (3, 6)),
+        }
+    }
+
+    /// Whether a node counts it, not a zone.
+    fn is_of_node(self) -> bool {
+        self.places().0.0 > 0
+    }
+}
+
+/// The line of a node with `per_cpu_nodestats`.
+const NODE_LINE: usize = 1;
+/// Words hold no negative numbers: counts are stored above this.
+const BIAS: u64 = 1 << 40;
+/// Differentials have 8 bits.
+const THRESHOLD_MAX: u64 = 125;
+
+/// Pages that a core counts before it tells them, on a machine of `cpus` logical CPUs whose
+/// zones have `zone_bytes` (`calculate_normal_threshold`).
+pub fn normal_threshold(cpus: usize, zone_bytes: u64) -> u64 {
+    // `fls`: the place of the highest bit, from 1.
+    let fls = |value: u64| u64::from(u64::BITS - value.leading_zeros());
+    (2 * fls(cpus as u64) * (1 + fls(zone_bytes >> 27))).min(THRESHOLD_MAX)
+}
+
+type Lines<M> = [<M as Machine>::Line; 4];
+
+/// The counters of all zones and nodes; none where nothing is counted.
+pub struct VmStat<M: Machine> {
+    nodes: Box<[Lines<M>]>,
+    all: Lines<M>,
+    threshold: i64,
+}
+
+impl<M: Machine> VmStat<M> {
+    /// Counters of zones that have so many free pages; `threshold`: of pages that a core
+    /// counts for itself, `None`: nothing is counted.
+    pub fn new(free: &[usize], threshold: Option<u64>) -> Self {
+        let lines = |names: [&'static LineName; 4], free: usize| {
+            let mut words = [BIAS; LINE_WORDS];
+            words[0] += free as u64;
+            let line = |at: usize| if at == 0 { words } else { [BIAS; LINE_WORDS] };
+            std::array::from_fn(|at| M::Line::new(names[at], line(at)))
+        };
+        let counted = if threshold.is_some() { free } else { &[] };
+        let node = |free: &usize| lines([&ZONE, &NODE, &NODE_MAPPED, &NODE_TABLES], *free);
+        Self {
+            nodes: counted.iter().map(node).collect(),
+            all: lines([&ZONES, &NODES, &NODES_MAPPED, &NODES_TABLES], free.iter().sum()),
+            threshold: threshold.unwrap_or(0) as i64,
+        }
+    }
+
+    /// Whether anything is counted.
+    #[inline(always)]
+    pub fn is_on(&self) -> bool {
+        !self.nodes.is_empty()
+    }
+
+    /// Adds to the counters that all share.
+    #[cold]
+    fn tell(&self, node: usize, item: Item, pages: i64) {
+        let ((own, own_word), (all, all_word)) = item.places();
+        for (line, word) in [(&self.nodes[node][own], own_word), (&self.all[all], all_word)] {
+            match pages {
+                0.. => line.fetch_add(word, pages as u64, Ordering::Relaxed),
+                _ => line.fetch_sub(word, pages.unsigned_abs(), Ordering::Relaxed),
+            };
+        }
+    }
+
+    /// What has been told of a node.
+    pub fn of_node(&self, node: usize, item: Item) -> i64 {
+        let (line, word) = item.places().0;
+        (self.nodes[node][line].load(word, Ordering::Relaxed) as i64) - BIAS as i64
+    }
+
+    /// What has been told of all.
+    pub fn of_all(&self, item: Item) -> i64 {
+        let (line, word) = item.places().1;
+        (self.all[line].load(word, Ordering::Relaxed) as i64) - BIAS as i64
+    }
+}
+
+/// What a core has counted and not told, by node. Nobody else sees it, so it is no tracked
+/// line.
+#[derive(Debug)]
+pub struct Differentials(Box<[[i64; Item::ALL.len()]]>);
+
+impl Differentials {
+    /// Nothing, of so many nodes.
+    pub fn new(nodes: usize) -> Self {
+        Self((0..nodes).map(|_| [0; Item::ALL.len()]).collect())
+    }
+
+    /// Counts pages of a node.
+    #[inline(always)]
+    pub fn add<M: Machine>(&mut self, stat: &VmStat<M>, node: usize, item: Item, pages: i64) {
+        if !stat.is_on() {
+            return;
+        }
+        if item.is_of_node() {
+            stat.nodes[node][NODE_LINE].load(0, Ordering::Relaxed);
+        }
+        let own = &mut self.0[node][item as usize];
+        *own += pages;
+        if own.abs() > stat.threshold {
+            stat.tell(node, item, std::mem::take(own));
+        }
+    }
+
+    /// Begins somewhere below the threshold, by `draw`: pages that the counters lack.
+    pub fn stagger<M: Machine>(&mut self, stat: &VmStat<M>, node: usize, draw: u64) {
+        if !stat.is_on() {
+            return;
+        }
+        for item in Item::ALL {
+            let pages = (draw.rotate_left(7 * item as u32) % (stat.threshold as u64 + 1)) as i64;
+            self.0[node][item as usize] += pages;
+            stat.tell(node, item, -pages);
+        }
+    }
+
+    /// Tells everything (`refresh_cpu_vm_stats`).
+    pub fn retire<M: Machine>(&mut self, stat: &VmStat<M>) {
+        for (node, own) in self.0.iter_mut().enumerate().filter(|_| stat.is_on()) {
+            for item in Item::ALL {
+                match std::mem::take(&mut own[item as usize]) {
+                    0 => {}
+                    pages => stat.tell(node, item, pages),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use machine::host::Host;
+
+    #[test]
+    fn the_threshold_is_the_kernels() {
+        // By hand; the first four stand in the comment of `calculate_normal_threshold` too.
+        let gib = 1 << 30;
+        for (cpus, bytes, threshold) in [
+            (1, gib - 1, 8),
+            (2, gib - 1, 16),
+            (2, 2 * gib - 1, 20),
+            (2, 8 * gib - 1, 28),
+            (64, 4 * gib - 1, 84),
+            (128, 128 * gib, 125),
+        ] {
+            assert_eq!(normal_threshold(cpus, bytes), threshold, "{cpus} CPUs, {bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn a_core_tells_what_is_beyond_the_threshold_to_its_node_and_to_all() {
+        let stat = VmStat::<Host>::new(&[100, 50], Some(3));
+        let mut own = Differentials::new(2);
+        let told = |item| [stat.of_node(0, item), stat.of_node(1, item), stat.of_all(item)];
+        (0..3).for_each(|_| own.add(&stat, 1, Item::AnonMapped, 1));
+        assert_eq!(told(Item::AnonMapped), [0, 0, 0]);
+        own.add(&stat, 1, Item::AnonMapped, 1);
+        assert_eq!(told(Item::AnonMapped), [0, 4, 4], "all of it, and begins from 0");
+        own.add(&stat, 0, Item::FreePages, -63);
+        assert_eq!(told(Item::FreePages), [37, 50, 87]);
+        own.add(&stat, 1, Item::AnonMapped, -2);
+        own.stagger(&stat, 1, 0x1234_5678_9abc_def0);
+        own.retire(&stat);
+        assert_eq!(told(Item::AnonMapped), [0, 2, 2]);
+        assert_eq!(told(Item::FreePages), [37, 50, 87], "what begins somewhere is lost nowhere");
+    }
+
+    #[test]
+    fn words_are_named_as_what_is_counted_there() {
+        let own = [&ZONE, &NODE, &NODE_MAPPED, &NODE_TABLES];
+        let all = [&ZONES, &NODES, &NODES_MAPPED, &NODES_TABLES];
+        for item in Item::ALL {
+            let ((line, word), (of_all, all_word)) = item.places();
+            assert_eq!(own[line].words[word], all[of_all].words[all_word], "{item:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_counted_without_a_threshold() {
+        let (stat, mut own) = (VmStat::<Host>::new(&[100], None), Differentials::new(1));
+        own.add(&stat, 0, Item::FreePages, 9);
+        own.retire(&stat);
+        assert!(!stat.is_on());
+    }
+}

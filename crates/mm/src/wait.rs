@@ -1,0 +1,139 @@
+//! Waiting for a page with no lock held: the file is pinned instead.
+//!
+//! Reference: Linux 7.2 `mm/filemap.c` (`maybe_unlock_mmap_for_io`, `filemap_fault`):
+//! the fault pins the file, drops its lock, reads or waits, unpins, and the whole
+//! fault is done again. Where it has to wait then too, it keeps mmap_lock
+//! (`fault_flag_allow_retry_first`).
+
+use super::addr::Pfn;
+use super::frames::flag;
+use super::page_cache::{File, VALUE};
+use super::vmstat::Item;
+use super::{Core, Mm};
+use crate::layout::Layout;
+use machine::{Machine, Ordering};
+
+/// What is waited for. Holds a reference on the file, and on the folio where there is
+/// one, until [`Mm::wait`] has waited.
+#[must_use]
+pub struct Wait {
+    file: usize,
+    index: u64,
+    folio: Option<Pfn>,
+    /// Nothing is waited for: the file was only to be called without the fault's lock.
+    is_over: bool,
+}
+
+impl Wait {
+    /// Page `index` of `file` is not in the cache.
+    pub(super) fn for_io<M: Machine>(file: &File<M>, index: u64) -> Self {
+        file.refs().get();
+        Self { file: file.number(), index, folio: None, is_over: false }
+    }
+
+    /// It is, but somebody works on it. The caller's reference on the folio goes over.
+    pub(super) fn for_folio<M: Machine>(file: &File<M>, index: u64, folio: Pfn) -> Self {
+        file.refs().get();
+        Self { file: file.number(), index, folio: Some(folio), is_over: false }
+    }
+
+    /// The folio was marked for readahead, which is started with no lock held
+    /// (`do_async_mmap_readahead`). The caller's reference goes over.
+    pub(super) fn for_readahead<M: Machine>(file: &File<M>, index: u64, folio: Pfn) -> Self {
+        Self { is_over: true, ..Self::for_folio(file, index, folio) }
+    }
+}
+
+impl<M: Machine, L: Layout> Mm<M, L> {
+    /// Reads the page that an attempt of this core stopped for, or waits until whoever
+    /// works on it is done. The caller holds no lock but perhaps mmap_lock for reading, and is
+    /// in no read section of RCU; in one of SRCU it may be.
+    ///
+    /// # Errors
+    /// Where no frame is left.
+    ///
+    /// # Panics
+    /// Where no attempt has stopped for a page.
+    #[cold]
+    pub fn wait(&self, core: &mut Core<M>) -> Result<(), OutOfMemory> {
+        let wait = core.wait.take().expect("an attempt has said what it stopped for");
+        let file = &self.files[wait.file];
+        let result = match wait.folio {
+            Some(folio) => {
+                if !wait.is_over {
+                    self.wait_for_folio(core, file, wait.index, folio);
+                }
+                core.put_folio(self, folio);
+                Ok(())
+            }
+            None => self.read_page(core, file, wait.index),
+        };
+        let last = file.refs().put();
+        assert!(!last, "the opener keeps the file open");
+        result
+    }
+
+    /// Waits for a folio's lock, or for its content.
+    pub(super) fn wait_for_folio(
+        &self,
+        core: &mut Core<M>,
+        file: &File<M>,
+        index: u64,
+        folio: Pfn,
+    ) {
+        let flags = self.frames.folio(folio).flags();
+        let found = flags.fetch_and(!flag::IO & VALUE, Ordering::AcqRel);
+        let reads = if found & flag::IO != 0 {
+            // A read that was under way before the storm: the first who waits stands for
+            // the device.
+            true
+        } else if found & (flag::LOCKED | flag::UPTODATE) == 0 {
+            // Whoever finds the content missing reads it (`filemap_read_folio`).
+            flags.fetch_or(flag::LOCKED, Ordering::Acquire) & flag::LOCKED == 0
+        } else {
+            false
+        };
+        if !reads {
+            return file.wait_unlocked(&self.frames, folio, &self.waiters);
+        }
+        core.sleep_io(file.io_ns[index as usize % file.io_ns.len()]);
+        flags.fetch_or(flag::UPTODATE, Ordering::Release);
+        file.unlock_folio(&self.frames, folio, &self.waiters);
+    }
+
+    /// Brings page `index` into the cache, locked for as long as the read takes.
+    fn read_page(&self, core: &mut Core<M>, file: &File<M>, index: u64) -> Result<(), OutOfMemory> {
+        let frame = core.take_frame(self).ok_or(OutOfMemory)?;
+        self.frames.folio(frame).init(file.mapping(), index, flag::LOCKED);
+        if !file.insert(index, frame, &self.waiters) {
+            // Somebody else was first: the next attempt waits for their read.
+            core.give_frame(self, frame);
+            return Ok(());
+        }
+        core.count(self, frame, Item::FilePages, 1);
+        core.add_to_lru(self, frame);
+        core.read_in.push((file.number(), index));
+        core.sleep_io(file.io_ns[index as usize % file.io_ns.len()]);
+        self.write_file_content(file.number(), index, frame);
+        self.frames.folio(frame).flags().fetch_or(flag::UPTODATE, Ordering::Release);
+        file.unlock_folio(&self.frames, frame, &self.waiters);
+        Ok(())
+    }
+
+    /// Puts the content of page `index` into `frame`: its first word says which page of
+    /// which file it is, so that the books can tell.
+    pub(super) fn write_file_content(&self, file: usize, index: u64, frame: Pfn) {
+        if self.frames.has_content() {
+            self.frames.word(frame, 0).store(file_stamp(file, index), Ordering::Relaxed);
+        }
+    }
+}
+
+/// First word of a file's page.
+pub(super) fn file_stamp(file: usize, index: u64) -> u64 {
+    (file as u64 + 1) << 48 | index
+}
+
+/// No frame was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfMemory;

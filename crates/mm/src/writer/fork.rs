@@ -1,0 +1,59 @@
+//! fork, as far as the parent sees it (Linux 7.2 `kernel/fork.c`, `dup_mmap`;
+//! `mm/memory.c`, `copy_page_range`): every VMA is excluded, private pages get a reference
+//! and a mapping of the child, and writable ptes lose the right to write.
+//!
+//! The child is the references that it holds, until it exits: without them a write would
+//! find itself alone with its page, and nothing would be copied. Its tables and VMAs are
+//! its own, and no line that another core wants.
+
+use super::Writer;
+use crate::addr::Pte;
+use crate::layout::Layout;
+use crate::vma::{VmaFields, VmaId, VmaRef, flag};
+use machine::{Machine, Ordering};
+
+impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
+    /// Makes a child, after the one before has gone.
+    pub fn fork(&mut self) -> bool {
+        self.core.end_child(self.mm);
+        let mm = self.mm;
+        let lock = mm.mmap_lock().write();
+        self.hooks.begin();
+        let mut vmas: Vec<VmaId> = Vec::new();
+        mm.tree.for_each(mm.field(L::MM.mt_root), |id| vmas.push(id));
+        vmas.iter().for_each(|id| self.hooks.start_write(mm.vma(*id)));
+        // What has no `anon_vma` has no private pages: the child faults for itself
+        // (`vma_needs_copy`).
+        let copied = |id: &&VmaId| {
+            let vma = mm.vma(**id);
+            vma.has_anon_vma() && vma.flags() & flag::SHARED == 0
+        };
+        vmas.iter().filter(copied).for_each(|id| self.copy_ptes(mm.vma(*id)));
+        self.core.shoot_down();
+        vmas.iter().for_each(|id| self.hooks.end_write(mm.vma(*id)));
+        self.hooks.end();
+        drop(lock);
+        true
+    }
+
+    fn copy_ptes(&mut self, vma: VmaRef<'a, M>) {
+        let (from, to) = vma.range();
+        let (mm, core) = (self.mm, &mut *self.core);
+        mm.for_each_table_in(&(from..to), |table, entries| {
+            let table = mm.tables.get(table);
+            let _ptl = table.lock(&mm.waiters);
+            for index in entries {
+                let entry = table.entry(index);
+                let pte = Pte(entry.load(Ordering::Relaxed));
+                let Some(frame) = pte.frame() else { continue };
+                let folio = mm.frames.folio(frame);
+                folio.refs().get();
+                folio.mapcount().fetch_add(1, Ordering::Relaxed);
+                core.child.push(frame);
+                if pte.is_writable() {
+                    entry.store(pte.write_protected().0, Ordering::Release);
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,150 @@
+//! Writers: operations that change mappings, one a file, in the order of the kernel.
+//!
+//! All take mmap_lock for writing but `madvise` (for reading) and `truncate` (not at all),
+//! and tell the strategy by its [`Hooks`] what they are about to do. Unlike the kernel they
+//! never merge VMAs.
+
+mod dontneed;
+mod expand_stack;
+mod fork;
+mod free_tables;
+mod mmap;
+mod mprotect;
+mod mremap;
+mod munmap;
+mod split;
+mod truncate;
+
+use super::addr::Vaddr;
+use super::grace;
+use super::hooks::Hooks;
+use super::layout::Layout;
+use super::vma::{Mapping, VmaFields, VmaId, VmaRef};
+use super::vma_tree::Edit;
+use super::{Core, Mm};
+use machine::{Machine, Ordering};
+use std::ops::Range;
+
+/// Entries that one change of the tree takes out or puts in, at the most.
+const ENTRIES_MAX: usize = 3;
+/// Tree nodes that one change of the tree may take: for each of its entries the way down to
+/// it, of two nodes a level.
+const NODES_NEEDED: usize = 32;
+
+/// A core that changes mappings.
+pub struct Writer<'a, M: Machine, L: Layout> {
+    mm: &'a Mm<M, L>,
+    hooks: &'a dyn Hooks<M>,
+    core: &'a mut Core<M>,
+}
+
+impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
+    /// `core`, in a space whose strategy has these hooks.
+    pub fn new(mm: &'a Mm<M, L>, hooks: &'a dyn Hooks<M>, core: &'a mut Core<M>) -> Self {
+        Self { mm, hooks, core }
+    }
+
+    /// Changes the tree, by no more than [`ENTRIES_MAX`] entries, and tells the strategy before
+    /// and after.
+    ///
+    /// It waits for nodes before, since faults may wait for the end of the change in a read
+    /// section. Nobody else takes any: mmap_lock is held for writing.
+    fn edit_tree(&self, edit: impl FnOnce(&Edit<'_, M>)) {
+        grace::until::<M, _>("node of the VMA tree", || {
+            let enough = self.mm.tree.free_nodes().0 >= NODES_NEEDED;
+            enough.then_some(()).or_else(|| {
+                self.core.flush_deferred();
+                None
+            })
+        });
+        let (section, root) = (self.core.writer_section(), self.mm.field(L::MM.mt_root));
+        self.hooks.begin_tree();
+        edit(&Edit { root, section: &section, waiters: &self.mm.waiters });
+        self.hooks.end_tree();
+    }
+
+    /// Takes a VMA. No fault waits in a read section for what a writer holds here.
+    fn take_vma(&mut self) -> VmaId {
+        let taken = grace::until::<M, _>("VMA", || {
+            let free = self.mm.vmas.pool.take(&self.mm.waiters);
+            if free.is_none() {
+                self.hooks.reclaim(self.core);
+                self.core.flush_deferred();
+            }
+            free
+        });
+        VmaId(taken)
+    }
+
+    /// VMAs that overlap a range, in the order of addresses.
+    fn vmas_in(&self, range: &Range<Vaddr>) -> Vec<VmaId> {
+        let mut found = Vec::new();
+        let root = self.mm.field(L::MM.mt_root);
+        self.mm.tree.for_each_in(root, range.start, range.end, |id| {
+            if self.mm.vma(id).range().0 < range.end {
+                found.push(id);
+            }
+        });
+        found
+    }
+
+    /// A VMA that is filled in and prepared by the strategy, but not yet in the tree.
+    fn new_vma(&mut self, mapping: &Mapping, has_anon_vma: bool) -> VmaRef<'a, M> {
+        let vma = self.mm.vma(self.take_vma());
+        vma.init(mapping, has_anon_vma);
+        self.hooks.attach(vma);
+        if let Some(file) = mapping.file {
+            self.mm.files[file].refs().get();
+            let rmap = &self.mm.rmaps[file];
+            let _write = rmap.lock().write();
+            rmap.add(vma.id);
+        }
+        self.mm.field(L::MM.map_count).fetch_add(1, Ordering::Relaxed);
+        vma
+    }
+
+    /// Frees a VMA that is out of the tree, and whose pages are gone or another's.
+    fn free_vma(&mut self, vma: VmaRef<'_, M>) {
+        M::point(super::point::BEFORE_FREE_VMA);
+        self.mm.field(L::MM.map_count).fetch_sub(1, Ordering::Relaxed);
+        if let Some(file) = vma.file()
+            && !self.hooks.defers_fput()
+        {
+            self.mm.files[file].refs().put();
+        }
+        self.hooks.free(self.core, vma);
+    }
+
+    /// Takes a VMA out of the map of its file.
+    fn unlink_file(&self, vma: VmaRef<'_, M>) {
+        if let Some(file) = vma.file() {
+            let rmap = &self.mm.rmaps[file];
+            let _write = rmap.lock().write();
+            rmap.remove(vma.id);
+        }
+    }
+
+    /// Puts a changed copy in the place of a VMA, or changes it where the strategy lets it
+    /// be changed. Its end stays. Returns the VMA that is there then.
+    fn change(&mut self, vma: VmaRef<'a, M>, mapping: &Mapping) -> VmaRef<'a, M> {
+        self.hooks.start_write(vma);
+        M::point(super::point::AFTER_INVALIDATE);
+        if !self.hooks.replaces_vmas() {
+            vma.change(mapping);
+            self.hooks.end_write(vma);
+            return vma;
+        }
+        let new = self.new_vma(mapping, vma.has_anon_vma());
+        self.edit_tree(|edit| self.mm.tree.store(edit, mapping.range(), new.id));
+        self.retire(vma);
+        new
+    }
+
+    /// Frees a VMA that another has taken the place of.
+    fn retire(&mut self, vma: VmaRef<'a, M>) {
+        self.hooks.detach(vma);
+        M::point(super::point::AFTER_DETACH);
+        self.unlink_file(vma);
+        self.free_vma(vma);
+    }
+}

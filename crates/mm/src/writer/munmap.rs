@@ -1,0 +1,65 @@
+//! munmap (Linux 7.2 `mm/vma.c`, `do_vmi_align_munmap`, `vms_complete_munmap_vmas`): VMAs
+//! are split, excluded or invalidated, detached and taken out of the tree; readers are let
+//! in; then pages go, tables go, translations are shot down, memory is freed.
+
+use super::{ENTRIES_MAX, Writer};
+use crate::addr::Vaddr;
+use crate::layout::Layout;
+use crate::point;
+use crate::vma::{VmaFields, VmaId};
+use machine::Machine;
+use std::ops::Range;
+
+impl<M: Machine, L: Layout> Writer<'_, M, L> {
+    /// Unmaps what is mapped in a range; false where nothing is.
+    pub fn munmap(&mut self, range: &Range<Vaddr>) -> bool {
+        let lock = self.mm.mmap_lock().write();
+        if self.vmas_in(range).is_empty() {
+            return false;
+        }
+        self.hooks.begin();
+        let vmas = self.isolate(range);
+        self.take_out(&vmas);
+        self.hooks.end();
+        let lock = lock.downgrade();
+        M::point(point::AFTER_DOWNGRADE);
+        self.unmap_pages(&vmas, range);
+        for id in vmas {
+            self.free_vma(self.mm.vma(id));
+        }
+        drop(lock);
+        true
+    }
+
+    /// Invalidates VMAs, detaches them, and takes them out of the tree.
+    pub(super) fn take_out(&mut self, vmas: &[VmaId]) {
+        let mm = self.mm;
+        for id in vmas {
+            self.hooks.start_write(mm.vma(*id));
+            M::point(point::AFTER_INVALIDATE);
+            self.hooks.detach(mm.vma(*id));
+            M::point(point::AFTER_DETACH);
+        }
+        // Few at a time, so that there are nodes enough: no fault finds any of them usable.
+        for some in vmas.chunks(ENTRIES_MAX) {
+            self.edit_tree(|edit| {
+                some.iter().for_each(|id| mm.tree.remove(edit, mm.vma(*id).range().1));
+            });
+        }
+    }
+
+    /// Zaps VMAs that are out of the tree, unlinks them from their files, and frees the
+    /// tables that only they used.
+    pub(super) fn unmap_pages(&mut self, vmas: &[VmaId], range: &Range<Vaddr>) {
+        for id in vmas {
+            let vma = self.mm.vma(*id);
+            let (from, to) = vma.range();
+            self.hooks.begin_zap(vma);
+            self.mm.zap_range(self.core, &(from..to));
+            self.hooks.end_zap(vma);
+        }
+        vmas.iter().for_each(|id| self.unlink_file(self.mm.vma(*id)));
+        self.free_tables_of(range);
+        self.mm.finish_zap(self.core);
+    }
+}

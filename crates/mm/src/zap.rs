@@ -1,0 +1,166 @@
+//! Taking pages out of page tables.
+//!
+//! A page that is out of the tables may still be cached as a translation by other cores:
+//! it is gathered, and freed behind a shootdown (Linux 7.2 `mm/mmu_gather.c`).
+
+use super::addr::{ADDRESS_END, ENTRIES, Level, PAGE_BYTES, Pte, TABLE_SPAN, Vaddr};
+use super::layout::Layout;
+use super::page_table::TableId;
+use super::rss::Member;
+use super::{Core, Mm, point};
+use crate::frames::ANON;
+use machine::{Machine, Ordering};
+use std::ops::Range;
+
+/// Frames that are gathered at the most before translations are shot down.
+const GATHERED_MAX: usize = 8192;
+
+impl<M: Machine, L: Layout> Mm<M, L> {
+    /// Clears the ptes of a range: under ptl ptes, mapcounts and rss. The frames are
+    /// gathered; [`finish_zap`](Self::finish_zap) frees them.
+    pub(super) fn zap_range(&self, core: &mut Core<M>, range: &Range<Vaddr>) {
+        // Tables may be freed meanwhile by `madvise`.
+        let section = core.writer_section();
+        self.for_each_table_in(range, |table, entries| {
+            self.zap_entries(core, table, entries);
+            M::point(point::TABLE_ZAPPED);
+            if core.zapped.len() >= GATHERED_MAX {
+                self.finish_zap(core);
+            }
+        });
+        drop(section);
+    }
+
+    /// Makes all cores forget what was zapped, and frees it.
+    pub(super) fn finish_zap(&self, core: &mut Core<M>) {
+        if core.needs_shootdown() {
+            core.shoot_down();
+            core.free_gathered(self);
+        }
+    }
+
+    /// Clears all ptes of a table, and frees the frames; no core can reach them.
+    pub(super) fn zap_table(&self, core: &mut Core<M>, table: TableId) {
+        self.zap_entries(core, table, 0..ENTRIES);
+        core.free_gathered(self);
+    }
+
+    /// Linux 7.2 `mm/memory.c`, `zap_pte_range`.
+    fn zap_entries(&self, core: &mut Core<M>, id: TableId, entries: Range<usize>) {
+        let table = self.tables.get(id);
+        let (mut anon, mut file) = (0, 0);
+        let ptl = table.lock(&self.waiters);
+        for index in entries {
+            let pte = Pte(table.entry(index).load(Ordering::Relaxed));
+            if pte == Pte::NONE {
+                continue;
+            }
+            table.entry(index).store(Pte::NONE.0, Ordering::Release);
+            core.cleared_ptes = true;
+            let Some(frame) = pte.frame() else { continue };
+            let folio = self.frames.folio(frame);
+            match folio.mapping().load(Ordering::Relaxed) {
+                ANON => anon += 1,
+                _ => file += 1,
+            }
+            core.unmap_page(self, frame);
+            core.zapped.push(frame);
+        }
+        core.add_rss(self, Member::Anon, -anon);
+        core.add_rss(self, Member::File, -file);
+        drop(ptl);
+    }
+
+    /// Takes the right to write from all ptes of a range, under ptl (Linux 7.2
+    /// `mm/mprotect.c`, `change_pte_range`).
+    pub(super) fn write_protect(&self, range: &Range<Vaddr>) {
+        self.for_each_table_in(range, |id, entries| {
+            let table = self.tables.get(id);
+            let _ptl = table.lock(&self.waiters);
+            for index in entries {
+                let pte = Pte(table.entry(index).load(Ordering::Relaxed));
+                if pte.is_writable() {
+                    table.entry(index).store(pte.write_protected().0, Ordering::Release);
+                }
+            }
+        });
+    }
+
+    /// The table that holds the entry of `level` for `addr`.
+    pub(super) fn table_with_entry(&self, addr: Vaddr, level: Level) -> Option<TableId> {
+        let child = |table: TableId, level| self.tables.get(table).child(addr.index(level));
+        match level {
+            Level::Pgd => Some(self.pgd()),
+            Level::Pud => child(self.pgd(), Level::Pgd),
+            Level::Pmd => child(self.table_with_entry(addr, Level::Pud)?, Level::Pud),
+            Level::Pte => child(self.table_with_entry(addr, Level::Pmd)?, Level::Pmd),
+        }
+    }
+
+    /// The page table for `addr`.
+    pub(super) fn table_at(&self, addr: Vaddr) -> Option<TableId> {
+        self.table_with_entry(addr, Level::Pte)
+    }
+
+    /// Calls `on` with every page table of the lowest level that a range reaches, and the
+    /// entries within, in the order of addresses.
+    pub(super) fn for_each_table_in(
+        &self,
+        range: &Range<Vaddr>,
+        mut on: impl FnMut(TableId, Range<usize>),
+    ) {
+        let mut at = range.start.0;
+        while at < range.end.0 {
+            let next = (at / TABLE_SPAN + 1) * TABLE_SPAN;
+            let end = next.min(range.end.0);
+            if let Some(table) = self.table_at(Vaddr(at)) {
+                let first = Vaddr(at).index(Level::Pte);
+                on(table, first..first + ((end - at) / PAGE_BYTES) as usize);
+            }
+            at = end;
+        }
+    }
+
+    /// Calls `on` with every page table of the lowest level and its first address, in
+    /// the order of addresses. Runs where nobody changes the upper levels.
+    pub(super) fn for_each_page_table(&self, mut on: impl FnMut(TableId, u64)) {
+        let child = |table: TableId, index| self.tables.get(table).child(index);
+        for (i, pud) in (0..ENTRIES).filter_map(|i| Some((i, child(self.pgd(), i)?))) {
+            for (j, pmd) in (0..ENTRIES).filter_map(|j| Some((j, child(pud, j)?))) {
+                for (k, table) in (0..ENTRIES).filter_map(|k| Some((k, child(pmd, k)?))) {
+                    let base = (((i * ENTRIES + j) * ENTRIES + k) as u64) * TABLE_SPAN;
+                    debug_assert!(base < ADDRESS_END, "tables lie below the end");
+                    on(table, base);
+                }
+            }
+        }
+    }
+
+    /// Frees all tables but the top one; they are empty, and no core walks them.
+    pub(super) fn free_tables(&self, core: &mut Core<M>) {
+        self.free_below(core, self.pgd(), 3);
+    }
+
+    fn free_below(&self, core: &mut Core<M>, table: TableId, levels: u32) {
+        for index in 0..ENTRIES {
+            let Some(child) = self.tables.get(table).child(index) else { continue };
+            if levels > 1 {
+                self.free_below(core, child, levels - 1);
+            }
+            self.drop_table(core, table, index, child);
+        }
+    }
+
+    /// Takes a table that is empty, and that no core walks, out of its parent.
+    pub(super) fn drop_table(
+        &self,
+        core: &mut Core<M>,
+        parent: TableId,
+        index: usize,
+        table: TableId,
+    ) {
+        self.tables.get(parent).entry(index).store(0, Ordering::Release);
+        self.uncount_table();
+        core.give_table(self, table);
+    }
+}

@@ -1,0 +1,282 @@
+//! A comparison as text for a terminal or a mail: how the sides came about, cells by how
+//! much they differ, and what makes them doubtful.
+
+mod markdown;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+pub use markdown::comparison_markdown;
+
+use super::Style;
+use super::text::{
+    Ink, left, listed, paint, percent, plural, rate, shell_word, spread, times, wrap,
+};
+use document::compare::{Axis, CellWarning, Comparison, Half, Launch, Pair, Side};
+use document::run::{Interval, Status};
+use document::stats::{LEVEL, MIN_REPEATS};
+
+/// Columns behind the name of a cell.
+const NUMBERS: usize = 53;
+
+/// Returns the comparison as text of the style's width, ASCII throughout.
+pub fn comparison(compared: &Comparison, style: Style) -> String {
+    let mut out = String::new();
+    let title = format!("faultstorm compare, {}, digest {}", axis(compared), compared.digest);
+    let _ = writeln!(out, "{}", paint(style, Ink::Bold, &title));
+    for (role, side) in sides(compared) {
+        wrap(&mut out, style, &format!("{role:<5}"), &format!("{}: {}", side.name, files(side)));
+    }
+    for launch in launches(compared) {
+        wrap(&mut out, style, "", &launched(launch));
+        wrap(&mut out, style, "  $ ", &command(launch));
+    }
+    out.push('\n');
+    for sentence in sentences(compared) {
+        wrap(&mut out, style, "", &sentence);
+    }
+    let shown: Vec<&Pair> = shown(compared).collect();
+    let names = Names::of(&shown);
+    if let Some(pattern) = &names.pattern {
+        wrap(&mut out, style, "", &format!("Cells: {pattern}"));
+    }
+    out.push('\n');
+    let head = format!("{:>9}{:>9}{:>8}{:>8} ", "base", "new", "ratio", "95%");
+    let _ = writeln!(out, "{}{}", " ".repeat(style.width - NUMBERS), head.trim_end());
+    for pair in shown {
+        row(&mut out, style, &name(compared, pair, &names.short(&pair.cell)), pair);
+    }
+    let doubts = doubts(compared);
+    if !doubts.is_empty() {
+        out.push('\n');
+    }
+    doubts.iter().for_each(|doubt| wrap(&mut out, style, "- ", doubt));
+    out
+}
+
+/// Pairs that say something: not those that neither side could run.
+fn shown(compared: &Comparison) -> impl Iterator<Item = &Pair> {
+    compared.cells.iter().filter(|pair| !is_skipped(pair))
+}
+
+fn is_skipped(pair: &Pair) -> bool {
+    pair.base.status == Status::Skipped && pair.new.status == Status::Skipped
+}
+
+/// By what the sides are told apart.
+fn axis(compared: &Comparison) -> String {
+    match compared.by {
+        Axis::Run => "run by run".to_owned(),
+        by => format!("by {}", by.name()),
+    }
+}
+
+/// Names of cells without the words that all of them have.
+struct Names {
+    /// The words of all, `*` for one that differs; `None` where there is nothing to leave out.
+    pattern: Option<String>,
+    differs: Vec<bool>,
+}
+
+impl Names {
+    fn of(pairs: &[&Pair]) -> Names {
+        let words: Vec<Vec<&str>> =
+            pairs.iter().map(|pair| pair.cell.split('/').collect()).collect();
+        let count = words.iter().map(Vec::len).min().unwrap_or(0);
+        let differs: Vec<bool> =
+            (0..count).map(|at| words.iter().any(|name| name[at] != words[0][at])).collect();
+        let pattern: Vec<&str> =
+            (0..count).map(|at| if differs[at] { "*" } else { words[0][at] }).collect();
+        let any = differs.contains(&true) && differs.contains(&false);
+        Names { pattern: any.then(|| pattern.join("/")), differs }
+    }
+
+    fn short(&self, cell: &str) -> String {
+        let kept = |at: usize| self.pattern.is_none() || self.differs.get(at) != Some(&false);
+        let words = cell.split('/').enumerate().filter(|(at, _)| kept(*at));
+        words.map(|(_, word)| word).collect::<Vec<_>>().join("/")
+    }
+}
+
+/// A cell's name, with the side where there are several.
+fn name(compared: &Comparison, pair: &Pair, cell: &str) -> String {
+    match &compared.new[..] {
+        [_] => cell.to_owned(),
+        _ => format!("{cell} {}", pair.side),
+    }
+}
+
+/// Returns how many cells the comparison was told to fail on, in a sentence.
+pub fn found(compared: &Comparison) -> Option<String> {
+    let (share, count) = (compared.fail_above?, compared.found().count());
+    let cells = plural(count, "cell");
+    let verb = if count == 1 { "is" } else { "are" };
+    let share = percent(share);
+    Some(format!("{cells} {verb} slower than the base by more than {share}, or began to fail"))
+}
+
+/// All sides, and what each is.
+fn sides(compared: &Comparison) -> impl Iterator<Item = (&'static str, &Side)> {
+    let new = compared.new.iter().map(|side| ("new", side));
+    std::iter::once(("base", &compared.base)).chain(new)
+}
+
+/// The files of a side.
+fn files(side: &Side) -> String {
+    side.launches.iter().map(|launch| launch.path.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// All runs, each once.
+fn launches(compared: &Comparison) -> Vec<&Launch> {
+    let mut all: Vec<&Launch> = Vec::new();
+    for launch in sides(compared).flat_map(|(_, side)| &side.launches) {
+        if !all.contains(&launch) {
+            all.push(launch);
+        }
+    }
+    all
+}
+
+/// How a run came about.
+fn launched(launch: &Launch) -> String {
+    let revision = launch.git_revision.as_ref().map(|commit| {
+        let dirty = if launch.git_dirty == Some(true) { " with changes" } else { "" };
+        format!(" ({}{dirty})", commit.get(..12).unwrap_or(commit))
+    });
+    let cpu = launch.cpu_model.as_ref().map(|cpu| format!(", {cpu}"));
+    let digest = launch.digest.as_ref().map(|digest| format!(", model digest {digest}"));
+    let [revision, cpu, digest] = [revision, cpu, digest].map(Option::unwrap_or_default);
+    let Launch { path, version, started_at, .. } = launch;
+    format!("{path}: faultstorm {version}{revision}, {started_at}{cpu}{digest}")
+}
+
+/// The command line of a run, to be pasted.
+fn command(launch: &Launch) -> String {
+    launch.argv.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// What a reader must know before the numbers.
+fn sentences(compared: &Comparison) -> Vec<String> {
+    let mut said = Vec::new();
+    for difference in &compared.differences {
+        let (base, new) = (listed(&difference.base), listed(&difference.new));
+        said.push(format!("Also differs: {}: {base} against {new}.", difference.what));
+    }
+    let failed = compared.failed().count();
+    if failed > 0 {
+        said.push(format!("{} FAILED.", plural(failed, "cell")));
+    }
+    said.extend(found(compared).map(|found| found + "."));
+    let ratios = plural(compared.comparisons, "ratio");
+    said.push(format!("{ratios} of new to base, those first that differ, by how much."));
+    if compared.cells.iter().any(|pair| pair.verdict.is_some()) {
+        said.push(format!(
+            "Intervals hold for all of them together at {}; +- is half of one.",
+            percent(LEVEL)
+        ));
+    }
+    if compared.cells.iter().any(|pair| pair.exact) {
+        said.push("The model has no noise: its ratios are exact for their seed.".to_owned());
+    }
+    said
+}
+
+fn row(out: &mut String, style: Style, name: &str, pair: &Pair) {
+    let width = style.width - NUMBERS;
+    let name = format!("{} {name}", if pair.found { '!' } else { ' ' });
+    let ink = if pair.found { Ink::Bad } else { Ink::Plain };
+    if name.chars().count() < width && pair.reason.is_none() {
+        *out += &left(style, ink, &name, width);
+    } else {
+        let _ = writeln!(out, "{}", paint(style, ink, &name));
+        if let Some(reason) = &pair.reason {
+            return wrap(out, style, "    ", &said(pair, reason));
+        }
+        *out += &" ".repeat(width);
+    }
+    let numbers = format!(
+        "{:>9}{:>9}{:>8}{:>8} ",
+        of(&pair.base),
+        of(&pair.new),
+        pair.ratio.map_or("-".to_owned(), |ratio| times(ratio.median)),
+        pair.ratio.and_then(half_width).map_or("-".to_owned(), spread),
+    );
+    let (ink, verdict) = verdict(pair);
+    *out += numbers.as_str();
+    let _ = writeln!(out, "{}", paint(style, ink, verdict));
+}
+
+/// Why a pair has no ratio.
+fn said(pair: &Pair, reason: &str) -> String {
+    let failed = [&pair.base, &pair.new].iter().any(|half| half.status == Status::Failed);
+    let verb = if failed { "FAILED" } else { "not compared" };
+    format!("{verb}: {}", reason.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn of(half: &Half) -> String {
+    half.faults_per_s.map_or("-".to_owned(), rate)
+}
+
+/// How far an interval reaches to either side, as a share of its middle.
+fn half_width(ratio: Interval) -> Option<f64> {
+    Some((ratio.high? - ratio.low?) / 2.0 / ratio.median)
+}
+
+/// What is said of a ratio, and its ink.
+fn verdict(pair: &Pair) -> (Ink, &str) {
+    match pair.verdict.as_deref() {
+        Some("faster") => (Ink::Good, "faster"),
+        Some("slower") => (Ink::Bad, "slower"),
+        Some(other) => (Ink::Plain, other),
+        None if pair.exact && pair.differs() => (Ink::Plain, "exact"),
+        None if pair.exact => (Ink::Plain, "equal"),
+        None => (Ink::Doubt, "too few repeats"),
+    }
+}
+
+/// What makes numbers doubtful, and what is missing.
+fn doubts(compared: &Comparison) -> Vec<String> {
+    let mut said = Vec::new();
+    let mut of_runs: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for warning in &compared.warnings {
+        let about = of_runs.entry((&warning.code, &warning.text)).or_default();
+        about.insert(&warning.path);
+    }
+    for ((code, text), paths) in of_runs {
+        let paths: Vec<String> = paths.into_iter().map(str::to_owned).collect();
+        said.push(format!("{code}, {}: {text}", listed(&paths)));
+    }
+    let mut of_cells: BTreeMap<&CellWarning, BTreeSet<&str>> = BTreeMap::new();
+    for half in compared.cells.iter().flat_map(|pair| [&pair.base, &pair.new]) {
+        for warning in &half.warnings {
+            of_cells.entry(warning).or_default().insert(&half.id);
+        }
+    }
+    for (warning, cells) in of_cells {
+        let cells: Vec<&str> = cells.into_iter().collect();
+        let first = cells[0];
+        let more = match cells.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        said.push(format!("{}, {first}{more}: {}", warning.code, warning.text));
+    }
+    let unsure = |pair: &&Pair| pair.ratio.is_some() && pair.verdict.is_none() && !pair.exact;
+    let unsure = compared.cells.iter().filter(unsure).count();
+    if unsure > 0 {
+        said.push(format!(
+            "too few repeats for a verdict: {}; give each side {MIN_REPEATS} --repeats or more",
+            plural(unsure, "ratio")
+        ));
+    }
+    let skipped = compared.cells.iter().filter(|pair| is_skipped(pair)).count();
+    if skipped > 0 {
+        said.push(format!("neither side could run {}", plural(skipped, "cell")));
+    }
+    let mut alone: BTreeMap<&str, usize> = BTreeMap::new();
+    compared.unpaired.iter().for_each(|one| *alone.entry(&one.side).or_default() += 1);
+    for (side, count) in alone {
+        said.push(format!("only in {side}: {}", plural(count, "cell")));
+    }
+    said
+}

@@ -1,0 +1,194 @@
+//! Which cells are compared with which, and the verdicts on them.
+
+use std::collections::BTreeMap;
+
+use document::run::{Body, Cell, Key, Measured, Run};
+use document::stats::{Comparison, compare};
+
+/// The strategies that all others are compared with: the bound, and the past.
+pub(super) const BASES: [&str; 2] = ["unlocked", "mmap-lock"];
+
+/// Cells of one workload in one world, with one set of varied parameters: a table.
+pub(super) struct Group<'a> {
+    pub cells: Vec<&'a Cell>,
+}
+
+/// One strategy at one thread count, without and with the fault body.
+pub(super) struct Row<'a> {
+    pub strategy: String,
+    pub threads: u32,
+    pub bodies: [Option<&'a Cell>; 2],
+}
+
+/// Every ratio that the report shows.
+pub(super) struct Ratios {
+    /// By cell and base.
+    shown: BTreeMap<(String, &'static str), Comparison>,
+    /// Fewest repeats on a side of a ratio that has a verdict.
+    fewest_repeats: Option<usize>,
+}
+
+/// Returns the numbers of a cell that has any.
+pub(super) fn measured(cell: Option<&Cell>) -> Option<&Measured> {
+    cell.and_then(|cell| cell.measured.as_ref())
+}
+
+/// Whether threads outnumber cores: then a ratio shows the scheduler, not the lock.
+pub(super) fn oversubscribed(run: &Run, cell: &Cell) -> bool {
+    let about = |id: &Option<String>| id.as_ref() == Some(&cell.id);
+    run.provenance.warnings.iter().any(|w| w.code == "oversubscribed" && about(&w.cell))
+}
+
+/// Returns the tables of a run in the order of its cells; the A/A twins stand in none.
+pub(super) fn groups(run: &Run) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for cell in run.cells.iter().filter(|cell| !cell.key.is_aa_twin()) {
+        match groups.iter_mut().find(|group| same_table(&group.cells[0].key, &cell.key)) {
+            Some(group) => group.cells.push(cell),
+            None => groups.push(Group { cells: vec![cell] }),
+        }
+    }
+    groups
+}
+
+fn same_table(a: &Key, b: &Key) -> bool {
+    a.workload_digest == b.workload_digest
+        && a.workload == b.workload
+        && a.world == b.world
+        && a.machine == b.machine
+        && a.placement == b.placement
+        && a.entry_prefetch == b.entry_prefetch
+        && a.vary == b.vary
+}
+
+impl<'a> Group<'a> {
+    /// Returns what all cells of the table share.
+    pub fn key(&self) -> &'a Key {
+        &self.cells[0].key
+    }
+
+    /// Returns the bodies that were asked for, the lock alone first.
+    pub fn bodies(&self) -> Vec<Body> {
+        let asked = |body: &Body| self.cells.iter().any(|cell| cell.key.body == *body);
+        [Body::None, Body::Real].into_iter().filter(asked).collect()
+    }
+
+    /// Returns the rows: thread counts upwards, strategies in the document's order.
+    pub fn rows(&self) -> Vec<Row<'a>> {
+        let mut rows: Vec<Row<'a>> = Vec::new();
+        for &cell in &self.cells {
+            let (strategy, threads) = (cell.key.strategy_name(), cell.key.threads);
+            let found = rows.iter_mut().find(|r| r.strategy == strategy && r.threads == threads);
+            let row = match found {
+                Some(row) => row,
+                None => {
+                    rows.push(Row { strategy, threads, bodies: [None, None] });
+                    rows.last_mut().expect("one was pushed")
+                }
+            };
+            row.bodies[cell.key.body as usize] = Some(cell);
+        }
+        rows.sort_by_key(|row| row.threads);
+        rows
+    }
+
+    /// Returns the throughput of a cell over that of the same strategy and body
+    /// at the fewest threads, `None` for that cell itself.
+    pub fn scaling(&self, run: &Run, cell: &Cell) -> Option<f64> {
+        let same = |c: &&&Cell| {
+            c.key.body == cell.key.body && c.key.strategy_name() == cell.key.strategy_name()
+        };
+        let fewest = self.cells.iter().filter(same).min_by_key(|c| c.key.threads)?;
+        if fewest.key.threads == cell.key.threads {
+            return None;
+        }
+        if oversubscribed(run, cell) || oversubscribed(run, fewest) {
+            return None;
+        }
+        let base = measured(Some(fewest))?.faults_per_s.median;
+        (base > 0.0).then_some(measured(Some(cell))?.faults_per_s.median / base)
+    }
+}
+
+impl<'a> Row<'a> {
+    /// Returns the cell with this body.
+    pub fn cell(&self, body: Body) -> Option<&'a Cell> {
+        self.bodies[body as usize]
+    }
+}
+
+impl Ratios {
+    /// Compares every cell with its bases. The level is corrected for all
+    /// ratios of the run, since the reader looks at all of them.
+    pub fn of(run: &Run) -> Ratios {
+        let mut pairs = Vec::new();
+        for group in groups(run) {
+            for &cell in &group.cells {
+                for base in BASES {
+                    pairs.extend(base_of(run, &group, cell, base).map(|with| (cell, with, base)));
+                }
+            }
+        }
+        let mut fewest_repeats: Option<usize> = None;
+        let ratio = |(cell, with, base): &(&Cell, &Cell, &'static str)| {
+            let (new, old) = (measured(Some(cell))?.rates(), measured(Some(with))?.rates());
+            let found = compare(&new, &old, pairs.len(), run.provenance.seed)?;
+            let judged = found.verdict.map(|_| new.len().min(old.len()));
+            fewest_repeats = fewest_repeats.into_iter().chain(judged).min();
+            Some(((cell.id.clone(), *base), found))
+        };
+        let shown = pairs.iter().filter_map(ratio).collect();
+        Ratios { shown, fewest_repeats }
+    }
+
+    /// Returns a cell's ratio to a base, where there is one.
+    pub fn get(&self, cell: &Cell, base: &'static str) -> Option<&Comparison> {
+        self.shown.get(&(cell.id.clone(), base))
+    }
+
+    /// Returns how many ratios there are.
+    pub fn len(&self) -> usize {
+        self.shown.len()
+    }
+
+    /// Returns the fewest repeats behind a verdict, where there is one.
+    pub fn fewest_repeats(&self) -> Option<usize> {
+        self.fewest_repeats
+    }
+
+    /// Whether some ratio has too few repeats for a verdict.
+    pub fn any_without_verdict(&self) -> bool {
+        self.shown.values().any(|comparison| comparison.verdict.is_none())
+    }
+}
+
+fn base_of<'a>(run: &Run, group: &Group<'a>, cell: &Cell, base: &str) -> Option<&'a Cell> {
+    let with = group.cells.iter().find(|c| {
+        c.key.strategy_name() == base
+            && c.key.threads == cell.key.threads
+            && c.key.body == cell.key.body
+    })?;
+    let usable = |cell: &Cell| cell.measured.is_some() && !oversubscribed(run, cell);
+    (with.id != cell.id && usable(cell) && usable(with)).then_some(with)
+}
+
+/// Returns each A/A twin with its comparison to the first copy.
+pub(super) fn twins(run: &Run) -> Vec<(&Cell, Comparison)> {
+    let pairs: Vec<(&Cell, &Cell)> = run
+        .cells
+        .iter()
+        .filter(|cell| cell.key.is_aa_twin() && !oversubscribed(run, cell))
+        .filter_map(|twin| Some((twin, first_of(run, twin)?)))
+        .collect();
+    let noise = |(twin, first): &(&'_ Cell, &Cell)| {
+        let (new, old) = (measured(Some(twin))?.rates(), measured(Some(first))?.rates());
+        compare(&new, &old, pairs.len(), run.provenance.seed)
+    };
+    pairs.iter().filter_map(|pair| Some((pair.0, noise(pair)?))).collect()
+}
+
+fn first_of<'a>(run: &'a Run, twin: &Cell) -> Option<&'a Cell> {
+    let mut key = twin.key.clone();
+    key.vary.remove("aa");
+    run.cells.iter().find(|cell| cell.key == key)
+}

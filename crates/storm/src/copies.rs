@@ -1,0 +1,80 @@
+//! Files of which each thread has its own.
+
+use super::extent::Extent;
+use workload::{Backing, File, Scope, Vma, Workload};
+
+/// All files of a storm: those of the workload, whose first thread has them itself, and behind
+/// them the copies of the other threads.
+pub(super) struct Copies {
+    pub files: Vec<File>,
+    /// For each file of the workload the first of its copies; none where threads share it.
+    first: Vec<Option<usize>>,
+}
+
+impl Copies {
+    /// `extents`: for each VMA its places, one for each thread where it is per thread.
+    pub fn new(workload: &Workload, extents: &[Vec<Extent>]) -> Self {
+        let mut files = workload.files.clone();
+        let mut first = Vec::new();
+        for (number, file) in workload.files.iter().enumerate() {
+            first.push((file.scope == Scope::PerThread).then_some(files.len()));
+            if file.scope == Scope::PerThread {
+                let maps =
+                    |vma: &Vma| matches!(vma.backing, Backing::File { file, .. } if file == number);
+                let vmas = workload.vmas.iter().zip(extents).filter(|(vma, _)| maps(vma));
+                let threads = vmas.map(|(_, places)| places.len()).max().unwrap_or(1);
+                files.extend((1..threads).map(|_| file.clone()));
+            }
+        }
+        Self { files, first }
+    }
+
+    /// A VMA as thread `index` of its group has it.
+    pub fn vma(&self, vma: &Vma, index: usize) -> Vma {
+        let mut own = vma.clone();
+        if let Backing::File { file, .. } = &mut own.backing
+            && let Some(first) = self.first[*file]
+            && index > 0
+        {
+            *file = first + index - 1;
+        }
+        own
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::Plan;
+    use super::super::steps::{Edit, Step};
+    use workload::{Limits, Until, parse};
+
+    #[test]
+    fn each_thread_maps_and_maps_again_a_file_of_its_own() {
+        let text = "summary = \"x\"\n\
+                    [[file]]\nname = \"own\"\nsize = \"1MiB\"\nscope = \"per-thread\"\n\
+                    [[file]]\nname = \"all\"\nsize = \"1MiB\"\n\
+                    [[vma]]\nname = \"v\"\nsize = \"1MiB\"\nfile = \"own\"\n\
+                    scope = \"per-thread\"\n[[vma]]\nname = \"w\"\nsize = \"1MiB\"\n\
+                    file = \"all\"\nscope = \"per-thread\"\n\
+                    [[op]]\ntouch = { vma = \"v\", access = \"read\" }\n\
+                    [[op]]\ntouch = { vma = \"w\", access = \"read\" }\n\
+                    [[op]]\nmunmap = { vma = \"v\" }\n[[op]]\nmmap = { vma = \"v\" }\n";
+        let limits = Limits { memory_bytes: u64::MAX };
+        let workload = parse("x", "x.toml", text, &[], &limits).unwrap();
+        let plan = Plan::new(&workload, 3, 1, Until::Rounds(1));
+        let names: Vec<&str> = plan.files.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!(names, ["own", "all", "own", "own"]);
+        let mapped: Vec<_> = plan.mappings.iter().map(|mapping| mapping.file.unwrap()).collect();
+        assert_eq!(mapped, [0, 2, 3, 1, 1, 1]);
+        let pages: Vec<u64> = plan.file_pages.iter().flatten().map(|r| r.end - r.start).collect();
+        assert_eq!(pages, [256; 4]);
+        let again = plan.threads.iter().map(|thread| match thread.phases[0].last() {
+            Some(Step::Change(change)) => match &change.turns[0] {
+                Edit::Mmap(mapping) => mapping.file.unwrap(),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(again.collect::<Vec<_>>(), [0, 2, 3]);
+    }
+}

@@ -1,0 +1,58 @@
+//! The kernel's events of a storm, where they are recorded.
+
+use super::super::Recording;
+use host::Roots;
+use host::events::{EventCounts, Events};
+use std::sync::{Mutex, PoisonError};
+
+/// What was counted, or why not; none where it was not to be.
+pub type Recorded = Option<Result<EventCounts, String>>;
+
+/// Events of a thread.
+pub(super) struct OfThread(Option<Result<Events, String>>);
+
+/// Events of all threads together.
+#[derive(Default)]
+pub(super) struct Sum(Mutex<Recorded>);
+
+impl OfThread {
+    /// Those of the calling thread, off.
+    pub fn open(recording: Recording) -> Self {
+        Self((recording == Recording::Lines).then(|| Events::open(&Roots::default())))
+    }
+
+    /// Counts from here.
+    pub fn on(&mut self) {
+        if let Some(Ok(events)) = &mut self.0
+            && let Err(error) = events.enable()
+        {
+            self.0 = Some(Err(failed(&error)));
+        }
+    }
+
+    /// What was counted.
+    pub fn read(self) -> Recorded {
+        Some(self.0?.and_then(|mut events| events.read().map_err(|error| failed(&error))))
+    }
+}
+
+impl Sum {
+    /// Adds a thread's: what one lacks all lack.
+    pub fn add(&self, own: Recorded) {
+        let mut sum = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *sum = match (sum.take(), own) {
+            (Some(Ok(others)), Some(Ok(own))) => Some(Ok(others.plus(&own))),
+            (Some(Err(why)), _) | (_, Some(Err(why))) => Some(Err(why)),
+            (others, own) => others.or(own),
+        };
+    }
+
+    /// What there is so far.
+    pub fn get(&self) -> Recorded {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn failed(error: &std::io::Error) -> String {
+    format!("the kernel's events failed: {error}")
+}

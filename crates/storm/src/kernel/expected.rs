@@ -1,0 +1,116 @@
+//! How many faults so many touches can be.
+
+use super::super::Counts;
+use mm::addr::{PAGE_BYTES, TABLE_SPAN};
+use std::ops::RangeInclusive;
+use workload::{
+    Access, Action, Backing, Group, Loops, Op, Order, Pieces, Scope, Slices, Touch, Workload,
+};
+
+/// Bounds of the faults of a storm with these touches. None is above the touches; how many
+/// there are at least is known where every touch is the first of its page.
+pub(super) fn expected(
+    workload: &Workload,
+    counts: &Counts,
+    threads: usize,
+    around_bytes: u64,
+) -> RangeInclusive<u64> {
+    let groups = || workload.groups.iter();
+    let fresh = groups().all(|group| is_fresh(workload, group, threads));
+    let most = groups().flat_map(Group::touches).map(|t| pages_mapped(workload, t, around_bytes));
+    match most.max() {
+        Some(most) if fresh => counts.touches / most..=counts.touches,
+        _ => 0..=counts.touches,
+    }
+}
+
+/// Pages that one fault may map at the most.
+fn pages_mapped(workload: &Workload, touch: &Touch, around_bytes: u64) -> u64 {
+    let table = TABLE_SPAN / PAGE_BYTES;
+    match (workload.vmas[touch.vma].backing, touch.access) {
+        _ if workload.huge_pages => table,
+        (Backing::Anonymous, _) | (Backing::File { shared: false, .. }, Access::Write) => 1,
+        // A window of fault-around lies within a table, and so does what is mapped of a large
+        // folio (`finish_fault` in mm/memory.c).
+        // What is not cached is mapped as what is written is.
+        (Backing::File { file, .. }, Access::Read) if workload.files[file].cached < 1.0 => table,
+        (Backing::File { .. }, Access::Read) => around_bytes / PAGE_BYTES,
+        (Backing::File { shared: true, .. }, Access::Write) => table,
+    }
+}
+
+/// Whether no touch of this group finds a page that it, or another thread, has mapped.
+fn is_fresh(workload: &Workload, group: &Group, threads: usize) -> bool {
+    let own = |touch: &Touch| {
+        let alone = workload.vmas[touch.vma].scope == Scope::PerThread || threads == 1;
+        alone || touch.slices == Slices::Disjoint
+    };
+    let once = |touch: &Touch| {
+        let all = workload.groups.iter().flat_map(Group::touches);
+        let touches = all.filter(|other| other.vma == touch.vma).count();
+        !matches!(touch.order, Order::Zipf(_)) && touches == 1
+    };
+    // What each loop drops is fresh in the next.
+    let dropped = |touch: &Touch| {
+        let whole = |pieces: &Pieces| {
+            pieces.vma == touch.vma && pieces.pages == workload.vmas[touch.vma].pages
+        };
+        group.ops().any(|op| match op {
+            Op::Change(change) => match &change.action {
+                Action::Munmap(pieces) | Action::MadviseDontneed(pieces) => whole(pieces),
+                _ => false,
+            },
+            Op::Touch(_) => false,
+        })
+    };
+    let loops_once = group.loops == Loops::Times(1);
+    let changed_by_others = workload
+        .groups
+        .iter()
+        .filter(|other| other.name != group.name)
+        .flat_map(Group::ops)
+        .any(|op| matches!(op, Op::Change(_)));
+    !changed_by_others
+        && group.touches().all(|touch| own(touch) && once(touch) && (loops_once || dropped(touch)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use workload::{Limits, parse, resolve};
+
+    fn of(workload: &Workload, touches: u64) -> RangeInclusive<u64> {
+        let counts = Counts { touches, ..Counts::default() };
+        expected(workload, &counts, 2, 65536)
+    }
+
+    fn shipped(name: &str) -> Workload {
+        let limits = Limits { memory_bytes: u64::MAX };
+        resolve(name).unwrap().parse(&["unlocked", "mmap-lock", "speculative"], &limits).unwrap()
+    }
+
+    #[test]
+    fn a_first_touch_is_a_fault_unless_fault_around_was_there() {
+        assert_eq!(of(&shipped("huge-anon"), 1000), 1000..=1000);
+        assert_eq!(of(&shipped("private-write"), 1000), 1000..=1000);
+        assert_eq!(of(&shipped("mmap-munmap-storm"), 1000), 1000..=1000, "unmapped in each loop");
+        assert_eq!(of(&shipped("file-fault-around"), 1600), 100..=1600);
+        assert_eq!(of(&shipped("shared-write"), 5120), 10..=5120, "large folios");
+        assert_eq!(of(&shipped("dontneed-storm"), 1000), 0..=1000, "others drop pages");
+    }
+
+    #[test]
+    fn second_touches_may_be_none() {
+        let of_op = |rest: &str| {
+            let text = format!(
+                "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"1MiB\"\n[[op]]\n\
+                 touch = {{ vma = \"v\", access = \"write\"{rest} }}\n"
+            );
+            let limits = Limits { memory_bytes: u64::MAX };
+            of(&parse("x", "x.toml", &text, &[], &limits).unwrap(), 100)
+        };
+        assert_eq!(of_op(""), 100..=100);
+        assert_eq!(of_op(", slices = \"shared\""), 0..=100);
+        assert_eq!(of_op(", order = { zipf = 0.9 }"), 0..=100);
+    }
+}

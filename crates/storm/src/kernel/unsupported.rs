@@ -1,0 +1,109 @@
+//! What of a workload the running kernel cannot do: a cell is skipped where faults would be
+//! others, and a remark is made where they are not quite as the file says.
+
+use super::fault_around;
+use super::signal::CAN_STEP_OVER;
+use host::Roots;
+use workload::{Action, Change, File, Kernel, Latency, Workload};
+
+/// Why this workload cannot run on the running kernel: every reason, in one sentence.
+pub fn refuses(workload: &Workload) -> Option<String> {
+    let has = |action: fn(&Action) -> bool| workload.changes().any(|c| action(&c.action));
+    let marked = |file: &File| file.locked + file.not_uptodate + file.readahead > 0.0;
+    let in_memory = |file: &File| file.cached < 1.0 && file.directory.is_none();
+    let mut reasons = Vec::new();
+    let mut because = |is: bool, reason: &str| {
+        if is {
+            reasons.push(reason.to_owned());
+        }
+    };
+    because(
+        workload.vmas.iter().any(|vma| vma.grows_down.is_some()),
+        "a stack of the kernel grows by the fault below it, not by an operation",
+    );
+    because(
+        has(|action| matches!(action, Action::Fork)),
+        "a process with storming threads is not forked",
+    );
+    because(
+        workload.files.iter().any(marked),
+        "pages cannot be made `locked`, `not_uptodate` or marked for `readahead`",
+    );
+    because(
+        workload.files.iter().any(in_memory),
+        "a file in memory is `cached` whole: give it a `directory` on a disk",
+    );
+    because(
+        !CAN_STEP_OVER && (workload.may_segv() || workload.may_sigbus()),
+        "touches that end in a signal are stepped over on x86-64 only",
+    );
+    reasons.extend(fault_around::refusal(workload, &Roots::default()));
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// What runs, but not quite as the file says.
+pub fn remarks(workload: &Workload) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let mut remark = |is: bool, text: &str| {
+        if is {
+            remarks.push(text.to_owned());
+        }
+    };
+    let waits = |file: &File| file.io != Latency::Fixed(0);
+    remark(
+        workload.files.iter().any(waits),
+        "reads take as long as the disk takes, not `io_latency`",
+    );
+    remark(
+        workload.kernel != Kernel::default(),
+        "[kernel] is about the simulated one: the running kernel counts and lists as it does",
+    );
+    remark(
+        workload.files.iter().any(|file| !file.speculation),
+        "`speculation` is about the simulated file system",
+    );
+    let part = |change: &Change| {
+        let pieces = change.action.pieces();
+        pieces.is_some_and(|pieces| pieces.pages < workload.vmas[pieces.vma].pages)
+    };
+    remark(
+        workload.changes().any(part),
+        "VMAs that have become alike are merged, which the simulated ones are not",
+    );
+    remarks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use workload::{Limits, resolve};
+
+    fn shipped(name: &str) -> Workload {
+        let limits = Limits { memory_bytes: u64::MAX };
+        let strategies: Vec<_> = strategy::STRATEGIES.iter().map(|s| s.name).collect();
+        resolve(name).unwrap().parse(&strategies, &limits).unwrap()
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_said() {
+        assert_eq!(refuses(&shipped("huge-anon")), None);
+        assert_eq!(refuses(&shipped("private-write")), None);
+        for (name, part) in [
+            ("stack-growth", "a stack of the kernel"),
+            ("fork-storm", "is not forked"),
+            ("io-heavy", "`locked`, `not_uptodate`"),
+            ("file-cold", "give it a `directory`"),
+        ] {
+            let why = refuses(&shipped(name)).unwrap();
+            assert!(why.contains(part), "{name}: {why}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_quite_so_is_said() {
+        assert!(remarks(&shipped("huge-anon")).is_empty());
+        assert!(remarks(&shipped("wis-page-fault1")).is_empty(), "whole mappings come and go");
+        assert!(remarks(&shipped("file-cold"))[0].contains("`io_latency`"));
+        assert!(remarks(&shipped("mremap-storm"))[0].contains("merged"));
+    }
+}

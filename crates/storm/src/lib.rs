@@ -1,0 +1,81 @@
+//! A storm: set up a space, start all threads together, measure, drain, and check
+//! that the books balance.
+
+mod contents;
+mod copies;
+mod extent;
+mod gate;
+pub mod host;
+pub mod kernel;
+mod merge;
+mod meter;
+pub mod model;
+pub mod order;
+pub mod plan;
+mod reach;
+mod round;
+mod samples;
+mod setup;
+mod spec;
+pub mod steps;
+mod stormed;
+mod tally;
+mod threads;
+mod touch;
+mod worker;
+mod world;
+
+pub use kernel::KernelStorm;
+pub use model::{ModelSpec, ModelStorm};
+pub use spec::{Counts, Io, OpTimes, Recording, Spec, Storm, StormError, ThreadStorm};
+pub use stormed::{MakeSpace, Stormed, make};
+
+#[doc(hidden)]
+pub use strategy;
+
+use std::any::Any;
+
+/// Defines what a crate of a world is: instances of all shipped schemes in `$world`, made once,
+/// and of the storm that `$run` runs there.
+///
+/// Calls from other crates are not inlined: they would instantiate the storm anew.
+#[macro_export]
+macro_rules! world {
+    ($world:ty, $run:path, $spec:ident, $storm:ident) => {
+        macro_rules! make {
+            ($scheme:ty) => {
+                $crate::make::<$world, $scheme>
+            };
+        }
+
+        static MAKERS: [$crate::MakeSpace<$world>; $crate::strategy::COUNT] =
+            $crate::strategy::for_every_scheme!(make);
+
+        /// Makers of a space under each scheme, in the order of the table of schemes.
+        #[inline(never)]
+        pub fn makers() -> &'static [$crate::MakeSpace<$world>] {
+            &MAKERS
+        }
+
+        /// Runs a storm in the space that `make` makes, and checks its books.
+        ///
+        /// # Errors
+        /// Where a thread panics or is stuck, the books do not balance, or the machine does
+        /// not give what is needed.
+        #[inline(never)]
+        pub fn run(
+            make: $crate::MakeSpace<$world>,
+            spec: &$spec,
+            bytes_per_vma: u64,
+        ) -> Result<$storm, $crate::StormError> {
+            $run(make, spec, bytes_per_vma)
+        }
+    };
+}
+
+/// What a thread said when it panicked.
+fn panic_message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let message = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    message.unwrap_or_else(|| "no message".to_owned())
+}

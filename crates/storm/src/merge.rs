@@ -1,0 +1,138 @@
+//! Threads' results, put together.
+
+use super::round::Window;
+use super::samples::{Samples, histogram};
+use super::{Counts, Io, Storm, StormError, ThreadStorm};
+use host::perf;
+use machine::host::{Recorded, Tally};
+use mm::fault::Kind;
+use mm::{GraceCosts, Shootdowns, stage};
+use workload::Action;
+
+/// What one thread measured.
+pub(super) struct ThreadResult {
+    pub thread: ThreadStorm,
+    pub counts: Counts,
+    pub latency: [Samples; Kind::ALL.len()],
+    pub recorded: Recorded,
+    pub io: Samples,
+    /// Nanoseconds of I/O that were asked for.
+    pub io_asked_ns: u64,
+    pub perf: Result<perf::Counts, String>,
+    pub window: Window,
+    /// Time of each operation of writers, in nanoseconds by [`Action::NAMES`].
+    pub ops: [Samples; Action::NAMES.len()],
+    /// Shootdowns that it asked for.
+    pub shootdowns: Shootdowns,
+    /// What it had to do with grace periods of SRCU, where the strategy has such.
+    pub grace_periods: Option<GraceCosts>,
+    /// Whether what it had cached was true.
+    pub translations: Result<(), String>,
+}
+
+/// What a storm may bring about, so that it is no error.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowed {
+    /// Touches where nothing is mapped, or not for that access.
+    pub segv: bool,
+}
+
+/// Adds threads up.
+pub(super) fn merge(
+    results: Vec<ThreadResult>,
+    bytes_per_vma: Option<u64>,
+    allowed: Allowed,
+) -> Result<Storm, StormError> {
+    let first = results.first().expect("a storm has a thread");
+    let window = first.window;
+    let mut storm = Storm {
+        window_ns: window.window_ns,
+        reset_ns: window.reset_ns,
+        overlap_share: if window.whole_ns > 0.0 { window.window_ns / window.whole_ns } else { 0.0 },
+        start_skew_ns: window.skew_ns_max,
+        threads_ns: 0.0,
+        rounds: window.rounds,
+        threads: Vec::with_capacity(results.len()),
+        counts: Counts::default(),
+        latency: first.latency.iter().map(|_| histogram()).collect(),
+        lines: first.recorded.lines.as_ref().map(|_| Tally::default()),
+        directory: first.recorded.directory.as_ref().map(|_| Tally::default()),
+        stages_ns: first.recorded.stages_ns.map(|_| [0.0; stage::NAMES.len()]),
+        io: Io { achieved_ns: histogram(), asked_ns: 0 },
+        bytes_per_vma,
+        deferred_free_peak: None,
+        whole_ns: window.whole_ns,
+        ops: Default::default(),
+        shootdowns: Shootdowns::default(),
+        grace_periods: None,
+        perf: first.perf.clone(),
+        kernel: None,
+    };
+    for (index, mut result) in results.into_iter().enumerate() {
+        std::mem::replace(&mut result.translations, Ok(())).map_err(StormError::Books)?;
+        add(&mut storm, result, index == 0);
+    }
+    let segv = if allowed.segv { 0 } else { storm.counts.segv };
+    let failed = [segv, storm.counts.oom];
+    match failed {
+        [0, 0] => Ok(storm),
+        [0, oom] => Err(StormError::Machine(format!("{oom} faults found no free frame or table"))),
+        [segv, _] => {
+            Err(StormError::Books(format!("{segv} touches of mapped pages ended in SIGSEGV")))
+        }
+    }
+}
+
+fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
+    storm.threads_ns += result.window.own_ns;
+    storm.counts.add(&result.counts);
+    for (sum, own) in storm.latency.iter_mut().zip(&result.latency) {
+        own.add_to(sum);
+    }
+    if let (Some(sum), Some(lines)) = (&mut storm.lines, &result.recorded.lines) {
+        sum.add(lines);
+    }
+    if let (Some(sum), Some(moves)) = (&mut storm.directory, &result.recorded.directory) {
+        sum.add(moves);
+    }
+    if let (Some(sum), Some(stages)) = (&mut storm.stages_ns, &result.recorded.stages_ns) {
+        sum.iter_mut().zip(stages).for_each(|(sum, ns)| *sum += *ns as f64);
+    }
+    result.io.add_to(&mut storm.io.achieved_ns);
+    storm.io.asked_ns += result.io_asked_ns;
+    for (sum, own) in storm.ops.iter_mut().zip(&result.ops) {
+        if own.taken().is_some() {
+            own.add_to(sum.get_or_insert_with(histogram));
+        }
+    }
+    storm.shootdowns.count += result.shootdowns.count;
+    storm.shootdowns.ns += result.shootdowns.ns;
+    if let Some(costs) = result.grace_periods {
+        storm.grace_periods.get_or_insert_default().add(&costs);
+    }
+    if !first {
+        storm.perf = match (&storm.perf, result.perf) {
+            (Ok(sum), Ok(counts)) => Ok(sum.plus(&counts)),
+            (Err(why), _) => Err(why.clone()),
+            (_, Err(why)) => Err(why),
+        };
+    }
+    storm.threads.push(result.thread);
+}
+
+impl Counts {
+    fn add(&mut self, other: &Counts) {
+        self.touches += other.touches;
+        self.major += other.major;
+        self.faults += other.faults;
+        self.mapped += other.mapped;
+        self.raced += other.raced;
+        self.sigbus += other.sigbus;
+        self.segv += other.segv;
+        self.oom += other.oom;
+        self.pages_mapped += other.pages_mapped;
+        self.attempts += other.attempts;
+        self.by_kind.iter_mut().zip(other.by_kind).for_each(|(sum, n)| *sum += n);
+        self.fallbacks.iter_mut().zip(other.fallbacks).for_each(|(sum, n)| *sum += n);
+    }
+}

@@ -1,0 +1,300 @@
+//! A workload, laid out: which mappings stand where, which pages each thread touches,
+//! and what the space needs.
+
+use super::copies::Copies;
+use super::extent::Extent;
+use super::reach;
+use super::steps::{Place, SECOND_PLACE, Step, mapping, plan_step};
+use mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
+use mm::fault::Access;
+use mm::pool::TABLE_BATCH;
+use mm::vma::Mapping;
+use std::ops::Range;
+use workload::{Action, File, Group, Loops, PAGES_PER_TABLE, Scope, Threads, Until, Vma, Workload};
+
+/// First address of the first mapping.
+pub(super) const BASE: u64 = 1 << 32;
+/// Frames and tables that a core's free lists may keep from others, with some air.
+const FRAMES_KEPT: u64 = 512;
+const TABLES_KEPT: u64 = 32;
+/// VMAs and tables of a writer that may wait for a grace period, before it waits itself.
+const VMAS_DEFERRED: u64 = 256;
+const TABLES_DEFERRED: u64 = 128;
+/// Frames that a writer may gather before translations are shot down, with some air.
+const FRAMES_GATHERED: u64 = 10_000;
+
+/// A storm, laid out.
+#[derive(Debug)]
+pub struct Plan {
+    /// Each thread's work.
+    pub threads: Vec<ThreadPlan>,
+    /// From the first address of a VMA to the last.
+    pub places: Range<u64>,
+    /// The mappings with which a round starts.
+    pub mappings: Vec<Mapping>,
+    /// VMAs, those included that pieces of mappings may become, and that wait to be freed.
+    pub vmas: u64,
+    /// Files, those included that each thread has of its own.
+    pub files: Vec<File>,
+    /// For each file the pages that a fault may ask for, in order.
+    pub file_pages: Vec<Vec<Range<u64>>>,
+    /// Frames, the zero page included.
+    pub frames: u64,
+    /// Page tables.
+    pub tables: u64,
+}
+
+/// One thread's work in a round.
+#[derive(Debug)]
+pub struct ThreadPlan {
+    /// Number of its group.
+    pub group: usize,
+    /// How often it does the steps of a phase.
+    pub loops: Loops,
+    /// What it does in each phase.
+    pub phases: Vec<Vec<Step>>,
+}
+
+/// Threads of a storm, those of groups with a fixed number included.
+pub fn total_threads(workload: &Workload, threads: usize) -> usize {
+    group_sizes(workload, threads).iter().sum()
+}
+
+/// Threads of each group: fixed numbers, and the rest by weight (largest remainder).
+fn group_sizes(workload: &Workload, threads: usize) -> Vec<usize> {
+    let weight = |group: &Group| match group.threads {
+        Threads::Weight(weight) => weight,
+        Threads::Fixed(_) => 0.0,
+    };
+    let total: f64 = workload.groups.iter().map(weight).sum();
+    let share = |group: &Group| threads as f64 * weight(group) / total;
+    let mut sizes: Vec<usize> = (workload.groups.iter())
+        .map(|group| match group.threads {
+            Threads::Fixed(count) => count,
+            Threads::Weight(_) => share(group) as usize,
+        })
+        .collect();
+    let fixed: usize = (workload.groups.iter())
+        .map(|group| if let Threads::Fixed(count) = group.threads { count } else { 0 })
+        .sum();
+    let mut by_remainder: Vec<usize> =
+        (0..sizes.len()).filter(|i| weight(&workload.groups[*i]) > 0.0).collect();
+    by_remainder.sort_by(|a, b| {
+        let remainder = |i: &usize| share(&workload.groups[*i]).fract();
+        remainder(b).total_cmp(&remainder(a)).then(a.cmp(b))
+    });
+    for index in by_remainder.into_iter().cycle() {
+        if sizes.iter().sum::<usize>() >= threads + fixed {
+            break;
+        }
+        sizes[index] += 1;
+    }
+    sizes
+}
+
+impl ThreadPlan {
+    /// All steps, phase after phase.
+    pub(super) fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.phases.iter().flatten()
+    }
+}
+
+impl Plan {
+    /// Lays a workload out for `threads` threads (of groups with a weight).
+    /// What it needs shrinks where `until` lets a thread touch only part of its slice.
+    pub fn new(workload: &Workload, threads: usize, seed: u64, until: Until) -> Self {
+        let sizes = group_sizes(workload, threads);
+        let extents = place_vmas(workload, &sizes);
+        let end = extents.iter().flatten().map(Extent::end).max().unwrap_or(BASE);
+        assert!(end <= SECOND_PLACE || !moves(workload), "there is room for second places");
+        let copies = Copies::new(workload, &extents);
+        let mut plans = Vec::new();
+        for (number, (group, size)) in workload.groups.iter().zip(&sizes).enumerate() {
+            for index in 0..*size {
+                let seed = seed ^ ((plans.len() as u64 + 1) << 32);
+                let (index, of, loops) = (index as u64, *size as u64, group.loops);
+                let place = Place { index, of, seed, loops, until };
+                let phases = group.phases.iter();
+                let phases = phases
+                    .map(|phase| {
+                        let ops = phase.ops.iter().enumerate();
+                        ops.map(|(op, what)| {
+                            plan_step(workload, what, &extents, &copies, place, op)
+                        })
+                        .filter(|step| !step.is_empty())
+                        .collect()
+                    })
+                    .collect();
+                plans.push(ThreadPlan { group: number, loops: group.loops, phases });
+            }
+        }
+        let mappings = mappings(workload, &extents, &copies);
+        let file_pages = reach::file_pages(workload, &copies, &plans);
+        let frames = frames(workload, &plans, &extents, &file_pages, most_touches(until));
+        let (changers, takers) = (changers(&plans), reach::takers(&plans));
+        let places = if moves(workload) { 2 } else { 1 };
+        let leaves = reach::leaf_tables(&plans);
+        let kept = if reach::frees_nothing(&plans) { TABLE_BATCH as u64 } else { TABLES_KEPT };
+        let tables = places * tables(&extents, leaves)
+            + plans.len() as u64 * kept
+            + takers * (TABLES_DEFERRED + tables_of_pieces(&plans));
+        let vmas = all_mappings(&extents) + 2 * pieces(&plans) + changers * VMAS_DEFERRED;
+        let places = BASE..end;
+        let files = copies.files;
+        Self { threads: plans, places, mappings, vmas, files, file_pages, frames, tables }
+    }
+
+    /// Touches that a thread makes in a round, where its loops are counted.
+    pub fn touches(&self, thread: usize) -> u64 {
+        let plan = &self.threads[thread];
+        let loops = match plan.loops {
+            Loops::Times(times) => times,
+            Loops::UntilDone => 1,
+        };
+        let touches = plan.phases.iter().flatten().filter_map(Step::touch);
+        touches.map(|touch| touch.touches).sum::<u64>() * loops
+    }
+
+    /// Threads whose end ends a phase of this number for those that go on until then.
+    pub fn foreground(&self, phase: usize) -> usize {
+        let ends = |plan: &&ThreadPlan| {
+            plan.loops != Loops::UntilDone && plan.phases.get(phase).is_some_and(|s| !s.is_empty())
+        };
+        self.threads.iter().filter(ends).count()
+    }
+}
+
+/// For each VMA of the workload its extents: one, or one for each thread.
+fn place_vmas(workload: &Workload, sizes: &[usize]) -> Vec<Vec<Extent>> {
+    let mut after = BASE;
+    let mut place = |vma: &Vma| {
+        let extent = Extent::place(vma, after);
+        after = extent.end();
+        extent
+    };
+    (workload.vmas.iter().enumerate())
+        .map(|(number, vma)| match vma.scope {
+            Scope::Shared => vec![place(vma)],
+            Scope::PerThread => {
+                let touches = |group: &Group| group.ops().any(|op| op.vma() == Some(number));
+                let groups = workload.groups.iter().zip(sizes).filter(|(g, _)| touches(g));
+                let threads: usize = groups.map(|(_, size)| *size).sum();
+                (0..threads).map(|_| place(vma)).collect()
+            }
+        })
+        .collect()
+}
+
+fn mappings(workload: &Workload, extents: &[Vec<Extent>], copies: &Copies) -> Vec<Mapping> {
+    let mut mappings = Vec::new();
+    for (vma, extents) in workload.vmas.iter().zip(extents) {
+        for (index, extent) in extents.iter().enumerate() {
+            let own = copies.vma(vma, index);
+            let starts = (0..extent.count).map(|n| extent.base + n * extent.stride);
+            let whole = starts.map(|start| mapping(&copies.files, &own, start));
+            mappings.extend(whole.filter(|_| vma.mapped).map(|whole| at_start(vma, whole)));
+        }
+    }
+    mappings
+}
+
+/// What is mapped of a mapping when a round starts.
+fn at_start(vma: &Vma, whole: Mapping) -> Mapping {
+    let Some(pages) = vma.grows_down else { return whole };
+    let start = Vaddr(whole.end.0 - pages * PAGE_BYTES);
+    Mapping { start, pgoff: whole.pgoff + vma.pages - pages, ..whole }
+}
+
+fn all_mappings(extents: &[Vec<Extent>]) -> u64 {
+    extents.iter().flatten().map(|extent| extent.count).sum()
+}
+
+/// Threads that change mappings.
+fn changers(threads: &[ThreadPlan]) -> u64 {
+    let changes = |plan: &&ThreadPlan| plan.steps().any(|step| step.change().is_some());
+    threads.iter().filter(changes).count() as u64
+}
+
+/// Pieces of all operations of all writers.
+fn pieces(threads: &[ThreadPlan]) -> u64 {
+    let steps = threads.iter().flat_map(ThreadPlan::steps);
+    steps.filter_map(Step::change).map(|change| change.turns.len() as u64).sum()
+}
+
+/// Tables that the operations of one writer free at most at a time.
+fn tables_of_pieces(threads: &[ThreadPlan]) -> u64 {
+    let steps = threads.iter().flat_map(ThreadPlan::steps);
+    let most = steps.filter_map(Step::change).map(|change| change.pages_max()).max();
+    2 * (most.unwrap_or(0) / PAGES_PER_TABLE + 2)
+}
+
+fn moves(workload: &Workload) -> bool {
+    workload.changes().any(|change| matches!(change.action, Action::Mremap(_)))
+}
+
+fn frames(
+    workload: &Workload,
+    threads: &[ThreadPlan],
+    extents: &[Vec<Extent>],
+    file_pages: &[Vec<Range<u64>>],
+    touches_max: u64,
+) -> u64 {
+    // What a thread writes gets a frame for each page, at the most.
+    let mut written = 0;
+    for extents in extents {
+        for extent in extents {
+            let touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(Step::touch);
+            let writes = touches.filter(|t| t.extent == *extent && t.access == Access::Write);
+            let touched: u64 = writes.map(|t| t.touches.min(t.pages.len()).min(touches_max)).sum();
+            written += touched.min(extent.pages());
+        }
+    }
+    let cached: u64 = file_pages.iter().flatten().map(|range| range.end - range.start).sum();
+    // The children of fork hold what was there when they were made.
+    let forks = workload.changes().filter(|change| change.action == Action::Fork).count() as u64;
+    let gathered = reach::takers(threads) * FRAMES_GATHERED;
+    let kept = (threads.len() as u64 + 1) * FRAMES_KEPT + gathered;
+    1 + written * (1 + forks.min(1) * changers(threads)) + cached + kept
+}
+
+/// Touches of a thread between two resets, at the most, as far as `until` says.
+fn most_touches(until: Until) -> u64 {
+    match until {
+        // What faults is touched again only where somebody else raced.
+        Until::Touches(most) | Until::Faults(most) => most,
+        Until::Duration(_) | Until::Rounds(_) => u64::MAX,
+    }
+}
+
+/// Tables of all extents; `leaves`: of those of the lowest level threads come to so many.
+fn tables(extents: &[Vec<Extent>], leaves: Option<u64>) -> u64 {
+    let of_span = |span: u64| {
+        let of_extent = |extent: &Extent| {
+            let packed = extent.end().div_ceil(span) - extent.base / span;
+            let apart = extent.count * ((extent.each * PAGE_BYTES).div_ceil(span) + 1);
+            packed.min(apart) + 1
+        };
+        extents.iter().flatten().map(of_extent).sum::<u64>()
+    };
+    let lowest = of_span(TABLE_SPAN).min(leaves.unwrap_or(u64::MAX));
+    4 + lowest + of_span(TABLE_SPAN << 9) + of_span(TABLE_SPAN << 18)
+}
+
+/// What a storm needs of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// Frames with memory, for bodies that clear and copy pages.
+    pub frames: usize,
+    /// Bytes: frames, and the lines of folios, tables and VMAs.
+    pub memory_bytes: u64,
+}
+
+/// What a storm of `workload` needs with `threads` threads.
+pub fn needs(workload: &Workload, threads: usize, until: Until) -> Needs {
+    let plan = Plan::new(workload, threads, 0, until);
+    let lines = 2 * 64;
+    let metadata = plan.frames * lines
+        + plan.tables * (PAGE_BYTES + 64) * 2
+        + plan.mappings.len() as u64 * (4 + 2) * lines;
+    Needs { frames: plan.frames as usize, memory_bytes: plan.frames * PAGE_BYTES + metadata }
+}

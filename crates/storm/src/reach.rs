@@ -1,0 +1,230 @@
+//! How far a thread comes in its pass before it stops, and what the space needs for that:
+//! set-up is as large as what a storm touches, and not as what it could.
+
+use super::copies::Copies;
+use super::extent::Extent;
+use super::plan::ThreadPlan;
+use super::steps::{Edit, Place, Step, TouchPlan};
+use mm::addr::{PAGE_BYTES, TABLE_SPAN};
+use mm::fault::Access;
+use std::ops::Range;
+use workload::{self, Action, Backing, Group, Loops, Order, Scope, Slices, Touch, Until, Workload};
+
+/// Touches from the start of a pass that a thread makes between two resets, at the most;
+/// `None` where nothing but the pass itself bounds them.
+pub(super) fn bound(workload: &Workload, touch: &Touch, place: &Place) -> Option<u64> {
+    if place.loops == Loops::UntilDone || !is_left_alone(workload, touch) {
+        return None;
+    }
+    match place.until {
+        Until::Touches(touches) => Some(touches),
+        // A fault maps so many pages of the pass at the most, and neighbours as many at either
+        // end of the slice: all others fault.
+        Until::Faults(faults) if is_alone(workload, touch, place) => {
+            Some(faults.saturating_add(2).saturating_mul(around(workload, touch)))
+        }
+        Until::Faults(_) | Until::Duration(_) | Until::Rounds(_) => None,
+    }
+}
+
+/// Whether nobody changes what is mapped, or each thread only maps and unmaps all of what is
+/// its own: whatever it comes to faults then.
+fn is_left_alone(workload: &Workload, touch: &Touch) -> bool {
+    let own = workload.vmas[touch.vma].scope == Scope::PerThread;
+    workload.changes().all(|change| {
+        let (Action::Mmap(pieces) | Action::Munmap(pieces)) = &change.action else { return false };
+        own && pieces.pages == workload.vmas[pieces.vma].pages
+    })
+}
+
+/// Whether nobody else maps pages of the slice, nor this thread in another step, and no page
+/// is touched twice in a pass.
+fn is_alone(workload: &Workload, touch: &Touch, place: &Place) -> bool {
+    let touches = workload.groups.iter().flat_map(Group::touches);
+    let own = workload.vmas[touch.vma].scope == Scope::PerThread
+        || touch.slices == Slices::Disjoint
+        || place.of == 1;
+    let once = !matches!(touch.order, Order::Zipf(_));
+    own && once && touches.filter(|other| other.vma == touch.vma).count() == 1
+}
+
+/// Pages of the pass that a fault of this touch maps, at the most.
+fn around(workload: &Workload, touch: &Touch) -> u64 {
+    let reads = touch.access == workload::Access::Read;
+    match workload.vmas[touch.vma].backing {
+        // Those around are of the same table.
+        Backing::File { fault_around_order, .. } if reads && touch.order != Order::OnePerTable => {
+            1 << fault_around_order
+        }
+        _ => 1,
+    }
+}
+
+/// Pages of each file that faults may ask for, those around them included.
+pub(super) fn file_pages(
+    workload: &Workload,
+    copies: &Copies,
+    threads: &[ThreadPlan],
+) -> Vec<Vec<Range<u64>>> {
+    let mut pages = vec![Vec::new(); copies.files.len()];
+    for touch in threads.iter().flat_map(ThreadPlan::steps).filter_map(Step::touch) {
+        let vma = copies.vma(&workload.vmas[touch.vma], touch.copy);
+        let Backing::File { file, offset_pages, fault_around_order, .. } = vma.backing else {
+            continue;
+        };
+        let pages: &mut Vec<Range<u64>> = &mut pages[file];
+        let whole = offset_pages..offset_pages + vma.pages;
+        if !touch.leaps && !touch.stops_before_its_end() {
+            if pages.last() != Some(&whole) {
+                pages.push(whole);
+            }
+            continue;
+        }
+        let around = if touch.access == Access::Read { 1 << fault_around_order } else { 1 };
+        for page in touch.pages.iter().take(touch.reach as usize) {
+            let window = window(&touch.extent, page, around);
+            let window = offset_pages + window.start..offset_pages + window.end;
+            match pages.last_mut() {
+                Some(last) if (last.start..=last.end).contains(&window.start) => {
+                    last.end = last.end.max(window.end);
+                }
+                _ => pages.push(window),
+            }
+        }
+    }
+    pages.into_iter().map(merge).collect()
+}
+
+/// The pages of a mapping that a fault on `page` of its extent looks at: aligned by address.
+fn window(extent: &Extent, page: u64, around: u64) -> Range<u64> {
+    let (within, place) = (page % extent.each, extent.address(page).0 / PAGE_BYTES % around);
+    within - place.min(within)..(within + around - place).min(extent.each)
+}
+
+/// The same pages as ranges that neither touch nor overlap, in order.
+fn merge(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+/// The step of a round at which a thread stops for good, or, before that, the first that takes
+/// something away; `None` where it comes to the end of a round without.
+fn first_to_matter(plan: &ThreadPlan) -> Option<&Step> {
+    plan.steps().find(|step| match step {
+        Step::Touch(touch) => touch.reach < touch.touches.min(touch.pages.len()),
+        Step::Change(change) => change.turns.iter().any(|edit| !matches!(edit, Edit::Mmap(_))),
+    })
+}
+
+/// Threads that come to an operation which takes something away, before they stop.
+pub(super) fn takers(threads: &[ThreadPlan]) -> u64 {
+    let takes = |plan: &&ThreadPlan| matches!(first_to_matter(plan), Some(Step::Change(_)));
+    threads.iter().filter(takes).count() as u64
+}
+
+/// Whether all threads stop before the end of the first round, and none takes anything away:
+/// no table is freed then.
+pub(super) fn frees_nothing(threads: &[ThreadPlan]) -> bool {
+    threads.iter().all(|plan| matches!(first_to_matter(plan), Some(Step::Touch(_))))
+}
+
+/// Page tables of the lowest level that threads come to, or more; `None` where some thread
+/// comes to all of its pass.
+pub(super) fn leaf_tables(threads: &[ThreadPlan]) -> Option<u64> {
+    let touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(Step::touch);
+    touches.map(|touch| touch.stops_before_its_end().then(|| tables_of(touch))).sum()
+}
+
+/// How often a pass comes from one table to another, and once more.
+fn tables_of(touch: &TouchPlan) -> u64 {
+    let table = |page| touch.extent.address(page).0 / TABLE_SPAN;
+    let tables = touch.pages.iter().take(touch.reach as usize).map(table);
+    let (mut count, mut last) = (0, None);
+    for table in tables {
+        count += u64::from(last.replace(table) != Some(table));
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::Plan;
+    use super::*;
+    use workload::{Limits, parse};
+
+    fn plan(touch: &str, until: Until) -> Plan {
+        let text = format!(
+            "summary = \"x\"\n[[file]]\nname = \"f\"\nsize = \"64MiB\"\n[[vma]]\nname = \"v\"\n\
+             size = \"64MiB\"\nfile = \"f\"\nprot = \"read\"\n[[op]]\n\
+             touch = {{ vma = \"v\", access = \"read\", {touch} }}\n"
+        );
+        let limits = Limits { memory_bytes: u64::MAX };
+        let workload = parse("x", "x.toml", &text, &[], &limits);
+        let workload = workload.unwrap_or_else(|wrong| panic!("{wrong}"));
+        Plan::new(&workload, 2, 1, until)
+    }
+
+    #[test]
+    fn as_much_of_a_file_is_cached_as_threads_come_to() {
+        let pages = |touch, until| plan(touch, until).file_pages.remove(0);
+        // Ten faults of 16 pages, and those that neighbours may have mapped.
+        let first = pages("order = \"sequential\"", Until::Faults(10));
+        assert_eq!(first, [0..192, 8192..8384]);
+        assert_eq!(pages("order = \"sequential\"", Until::Touches(17)), [0..32, 8192..8224]);
+        let random = pages("order = \"random\"", Until::Touches(3));
+        assert!(random.len() > 4 && random.iter().all(|range| range.end - range.start == 16));
+        assert!(random.iter().all(|range| range.start.is_multiple_of(16)));
+        let sparse = pages("order = \"one-per-table\"", Until::Faults(0));
+        assert_eq!(sparse, [0..16, 512..528, 8192..8208, 8704..8720]);
+        for (touch, until) in [
+            ("order = \"sequential\"", Until::Duration(1)),
+            ("order = \"sequential\"", Until::Faults(u64::MAX)),
+            ("order = \"random\", slices = \"shared\"", Until::Faults(10)),
+            ("order = { zipf = 1.0 }", Until::Faults(10)),
+        ] {
+            let found = pages(touch, until);
+            assert!(found.len() == 1 && found[0] == (0..16384), "{touch}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_each_thread_maps_for_itself_is_set_up_as_far_as_it_comes() {
+        let plan = |unmap: &str, faults| {
+            let text = format!(
+                "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"64MiB\"\n\
+                 scope = \"per-thread\"\nmapped = false\n[[group]]\nname = \"g\"\n[[op]]\n\
+                 mmap = {{ vma = \"v\" }}\n[[op]]\ntouch = {{ vma = \"v\", access = \"write\" }}\n\
+                 [[op]]\nmunmap = {{ vma = \"v\"{unmap} }}\n"
+            );
+            let workload = parse("x", "x.toml", &text, &[], &Limits { memory_bytes: u64::MAX });
+            let workload = workload.unwrap_or_else(|wrong| panic!("{wrong}"));
+            Plan::new(&workload, 2, 1, Until::Faults(faults))
+        };
+        let needs = |plan: Plan| (plan.tables, plan.frames, takers(&plan.threads));
+        let ((tables, frames, takers), all) = (needs(plan("", 600)), needs(plan("", 1 << 14)));
+        assert_eq!((takers, all.2), (0, 2), "who is done before does not unmap");
+        assert!(tables < 100 && all.0 > 400, "{tables}, {}", all.0);
+        assert!(frames < 4_000 && all.1 > 50_000, "{frames}, {}", all.1);
+        // A touch behind a piece that is gone may be anywhere.
+        assert_eq!(needs(plan(", length = \"2MiB\"", 600)).2, 2);
+    }
+
+    #[test]
+    fn as_many_tables_are_made_as_threads_come_to() {
+        let tables = |until| plan("order = \"sequential\"", until).tables;
+        // 32 of the mapping, of which each thread comes to two; and 32 that each may keep of
+        // what is freed, of which nothing is.
+        let fewer = tables(Until::Duration(1)) - tables(Until::Touches(600));
+        assert_eq!(fewer, 33 - 4 + 2 * (32 - 4));
+        // Who begins a round again frees those of the last.
+        let with = |more| plan(&format!("order = \"sequential\"{more}"), Until::Faults(100)).tables;
+        assert_eq!(with(", touches = 100") - with(""), 2 * (32 - 4));
+    }
+}

@@ -1,0 +1,129 @@
+//! Making the space of a storm: files with their cached share, and all mappings.
+
+use super::contents::Contents;
+use super::plan::Plan;
+use super::stormed::{MakeSpace, Stormed};
+use super::world::Simulated;
+use mm::Config;
+use mm::frames::Arena;
+use mm::page_cache::File;
+use rand_core::{Rng, SeedableRng};
+use rand_distr::{Distribution, Exp};
+use rand_pcg::Pcg64Mcg;
+use std::sync::Arc;
+use workload::{Action, Backing, Latency, Workload};
+
+/// Latencies that are drawn for each file; a page has the same one in every round.
+const IO_DRAWS: usize = 4096;
+
+/// How a space behaves.
+pub(super) struct Options<'a> {
+    /// See [`Spec::entry_prefetch`](super::Spec).
+    pub entry_prefetch: bool,
+    /// See [`Spec::real_body`](super::Spec).
+    pub real_body: bool,
+    /// Of every random draw.
+    pub seed: u64,
+    /// The NUMA node of each core.
+    pub nodes: Vec<usize>,
+    /// Pages that a core counts for itself before it tells its zone or node.
+    pub stat_threshold: u64,
+    /// Memory of frames.
+    pub arena: &'a Arc<Arena>,
+}
+
+/// Makes the space that `plan` lays out. The caller is a core.
+pub(super) fn space<W: Simulated>(
+    make: MakeSpace<W>,
+    workload: &Workload,
+    plan: &Plan,
+    contents: &Contents,
+    options: &Options,
+) -> Box<dyn Stormed<W>> {
+    let cores = plan.threads.len();
+    let kernel = workload.kernel;
+    let files = (plan.files.iter().zip(&plan.file_pages).enumerate())
+        .map(|(number, (file, pages))| {
+            let leaves = pages.iter().map(|r| r.end.div_ceil(64) - r.start / 64).sum();
+            let io_ns = draw_io(file.io, options.seed ^ number as u64);
+            File::new(number, file.pages, leaves, cores, io_ns)
+        })
+        .collect();
+    let config = Config {
+        cores,
+        nodes: if kernel.numa { dense(&options.nodes) } else { vec![0; cores].into() },
+        lru: kernel.lru,
+        memcg_depth: kernel.memcg_depth,
+        rss: kernel.rss,
+        pgtables_bytes: kernel.pgtables_bytes,
+        stat_threshold: kernel.vm_stat.then_some(options.stat_threshold),
+        no_zone_lock: !kernel.zone_lock,
+        no_pmd_lock: !kernel.pmd_lock,
+        split_pmd_locks: kernel.split_pmd_locks,
+        frames: plan.frames as usize,
+        tables: plan.tables as u32,
+        vmas: plan.vmas as u32,
+        entry_prefetch: options.entry_prefetch,
+        real_body: options.real_body,
+        // A core that has translated an address may still write when the pte is protected;
+        // in the host's world a shootdown waits for it, but only after the pte is changed.
+        source_may_change: workload.has_changes() || writes_shared(workload),
+        pages_move: workload.changes().any(|change| matches!(change.action, Action::Mremap(_))),
+    };
+    let space = make(config, options.arena.clone(), files);
+    let mm = space.mm();
+    let mut core = mm.core(0);
+    contents.fill(mm, &mut core);
+    for mapping in &plan.mappings {
+        assert!(space.mmap(&mut core, mapping), "mappings of a plan do not overlap");
+    }
+    mm.retire(&mut core);
+    space
+}
+
+/// The same nodes, numbered from 0 without holes.
+fn dense(nodes: &[usize]) -> Box<[usize]> {
+    let mut used = nodes.to_vec();
+    used.sort_unstable();
+    used.dedup();
+    let number = |node: &usize| used.binary_search(node).expect("it is one of them");
+    nodes.iter().map(number).collect()
+}
+
+/// Whether some mapping is shared and may be written.
+fn writes_shared(workload: &Workload) -> bool {
+    let shared = |backing| matches!(backing, Backing::File { shared: true, .. });
+    workload.vmas.iter().any(|vma| vma.writable && shared(vma.backing))
+}
+
+fn draw_io(latency: Latency, seed: u64) -> Vec<u64> {
+    let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0x696f);
+    let mut unit = || (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+    match latency {
+        Latency::Fixed(ns) => vec![ns],
+        Latency::Uniform(low, high) => {
+            (0..IO_DRAWS).map(|_| low + (unit() * (high - low + 1) as f64) as u64).collect()
+        }
+        Latency::Exponential(mean) => {
+            let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0x696f);
+            let exp = Exp::new(1.0 / mean.max(1) as f64).expect("a mean is positive");
+            (0..IO_DRAWS).map(|_| exp.sample(&mut random) as u64).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drawn_latencies_have_their_mean() {
+        let mean = |latency| {
+            let drawn = draw_io(latency, 5);
+            drawn.iter().sum::<u64>() as f64 / drawn.len() as f64
+        };
+        assert_eq!(mean(Latency::Fixed(80)), 80.0);
+        assert!((mean(Latency::Uniform(100, 300)) - 200.0).abs() < 10.0);
+        assert!((mean(Latency::Exponential(1000)) - 1000.0).abs() < 60.0);
+    }
+}

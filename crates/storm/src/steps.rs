@@ -1,0 +1,296 @@
+//! What a thread does, step by step: touches, and what writers do.
+
+use super::copies::Copies;
+use super::extent::Extent;
+use super::order::{Pages, permutation};
+use super::reach;
+use mm::addr::{PAGE_BYTES, Vaddr};
+use mm::fault::Access;
+use mm::vma::{Mapping, flag};
+use std::ops::Range;
+use workload::{
+    self, Action, Backing, Change, File, Loops, Op, Order, Pieces, Slices, Touch, Until, Vma,
+    Workload,
+};
+
+/// How far the second place of what `mremap` moves is from the first.
+pub const SECOND_PLACE: u64 = 1 << 46;
+
+/// One step of a thread.
+#[derive(Debug)]
+pub enum Step {
+    /// Accesses.
+    Touch(TouchPlan),
+    /// An operation of a writer.
+    Change(ChangePlan),
+}
+
+/// Accesses of a thread.
+#[derive(Debug)]
+pub struct TouchPlan {
+    /// Where the pages are.
+    pub extent: Extent,
+    /// Which, in order.
+    pub pages: Pages,
+    /// Touches in a round.
+    pub touches: u64,
+    /// Touches from the start of a pass to which the thread comes before a reset, at the most.
+    pub reach: u64,
+    /// Pages between those of the pass are not touched.
+    pub leaps: bool,
+    /// Number of the VMA.
+    pub vma: usize,
+    /// Which of it, where each thread has its own.
+    pub copy: usize,
+    /// How.
+    pub access: Access,
+    /// Work between two touches, in nanoseconds.
+    pub think_ns: u64,
+}
+
+/// An operation of a writer.
+#[derive(Debug)]
+pub struct ChangePlan {
+    /// Number of the action.
+    pub action: usize,
+    /// What is done at each turn, over and over.
+    pub turns: Box<[Edit]>,
+    /// From the start of one to the start of the next, in nanoseconds.
+    pub every_ns: u64,
+}
+
+/// One operation of a writer on one piece.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Edit {
+    /// Makes this mapping.
+    Mmap(Mapping),
+    /// Unmaps this range.
+    Munmap(Range<Vaddr>),
+    /// Changes the protection of this range.
+    Mprotect(Range<Vaddr>, bool),
+    /// Zaps this range.
+    MadviseDontneed(Range<Vaddr>),
+    /// Moves this range to this address, or back where it is there.
+    Mremap(Range<Vaddr>, Vaddr),
+    /// Lets the VMA that ends at the first address begin at the second.
+    ExpandStack(Vaddr, Vaddr),
+    /// Sets the length of this file in pages.
+    Truncate(usize, u64),
+    /// Makes a child.
+    Fork,
+}
+
+impl TouchPlan {
+    /// Whether the thread never comes to the end of a pass.
+    pub(super) fn stops_before_its_end(&self) -> bool {
+        self.reach < self.pages.len()
+    }
+}
+
+impl ChangePlan {
+    /// Pages of its largest piece.
+    pub(super) fn pages_max(&self) -> u64 {
+        let pages = |edit: &Edit| match edit {
+            Edit::Mmap(_) | Edit::Truncate(..) | Edit::Fork | Edit::ExpandStack(..) => 0,
+            Edit::Munmap(range)
+            | Edit::Mprotect(range, _)
+            | Edit::MadviseDontneed(range)
+            | Edit::Mremap(range, _) => (range.end.0 - range.start.0) / PAGE_BYTES,
+        };
+        self.turns.iter().map(pages).max().unwrap_or(0)
+    }
+}
+
+/// A thread's place in its group.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub index: u64,
+    pub of: u64,
+    pub seed: u64,
+    /// How often it does its steps.
+    pub loops: Loops,
+    /// When it stops.
+    pub until: Until,
+}
+
+impl Step {
+    /// Whether there is nothing to do.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Touch(touch) => touch.pages.is_empty(),
+            Self::Change(change) => change.turns.is_empty(),
+        }
+    }
+
+    /// The accesses, where it is some.
+    pub(super) fn touch(&self) -> Option<&TouchPlan> {
+        match self {
+            Self::Touch(touch) => Some(touch),
+            Self::Change(_) => None,
+        }
+    }
+
+    /// The operation of a writer, where it is one.
+    pub(super) fn change(&self) -> Option<&ChangePlan> {
+        match self {
+            Self::Touch(_) => None,
+            Self::Change(change) => Some(change),
+        }
+    }
+}
+
+/// What operation `op` of its group is for the thread at `place`.
+pub(super) fn plan_step(
+    workload: &Workload,
+    what: &Op,
+    extents: &[Vec<Extent>],
+    copies: &Copies,
+    place: Place,
+    op: usize,
+) -> Step {
+    let place = Place { seed: place.seed ^ ((op as u64) << 16), ..place };
+    match what {
+        Op::Touch(touch) => Step::Touch(plan_touch(workload, touch, extents, place)),
+        Op::Change(change) => Step::Change(plan_change(workload, change, extents, copies, place)),
+    }
+}
+
+/// The extent of a VMA that a thread works on, and the pages of it that are its own.
+fn slice(
+    extents: &[Vec<Extent>],
+    vma: usize,
+    slices: Slices,
+    place: Place,
+) -> (Extent, Range<u64>) {
+    let own = extents[vma].len() > 1;
+    let extent = extents[vma][if own { place.index as usize } else { 0 }];
+    match slices {
+        Slices::Disjoint if !own => (extent, extent.slice(place.index, place.of)),
+        _ => (extent, 0..extent.pages()),
+    }
+}
+
+fn plan_touch(
+    workload: &Workload,
+    touch: &Touch,
+    extents: &[Vec<Extent>],
+    place: Place,
+) -> TouchPlan {
+    let (extent, slice) = slice(extents, touch.vma, touch.slices, place);
+    let pages = if slice.is_empty() {
+        Pages::Listed(Box::default())
+    } else {
+        Pages::new(touch.order, slice, extent.each, touch.touches, place.seed)
+    };
+    let touches = touch.touches.unwrap_or(pages.len());
+    let access = match touch.access {
+        workload::Access::Read => Access::Read,
+        workload::Access::Write => Access::Write,
+    };
+    let reach = reach::bound(workload, touch, &place).unwrap_or(u64::MAX).min(pages.len());
+    let (leaps, vma) = (touch.order == Order::OnePerTable, touch.vma);
+    let copy = if extents[vma].len() > 1 { place.index as usize } else { 0 };
+    TouchPlan { extent, pages, touches, reach, leaps, vma, copy, access, think_ns: touch.think_ns }
+}
+
+fn plan_change(
+    workload: &Workload,
+    change: &Change,
+    extents: &[Vec<Extent>],
+    copies: &Copies,
+    place: Place,
+) -> ChangePlan {
+    let (action, every_ns) = (change.action.number(), change.every_ns);
+    let turns = match &change.action {
+        Action::ExpandStack { vma, pages } => {
+            let (extent, _) = slice(extents, *vma, Slices::Shared, place);
+            let grown = workload.vmas[*vma].grows_down.unwrap_or(extent.each);
+            stack_turns(extent, grown, *pages)
+        }
+        Action::Truncate { file, pages } => vec![Edit::Truncate(*file, *pages)],
+        Action::Fork => vec![Edit::Fork],
+        action => {
+            let pieces = action.pieces().expect("all other actions have pieces");
+            let vma = copies.vma(&workload.vmas[pieces.vma], place.index as usize);
+            let ranges = piece_ranges(pieces, extents, place).into_iter();
+            ranges.map(|(range, start)| edit(copies, action, &vma, range, start)).collect()
+        }
+    };
+    ChangePlan { action, turns: turns.into(), every_ns }
+}
+
+fn stack_turns(extent: Extent, grown: u64, pages: u64) -> Vec<Edit> {
+    let end = Vaddr(extent.end());
+    let start = |pages: u64| Vaddr(extent.end() - pages * PAGE_BYTES);
+    let steps = (extent.each - grown).div_ceil(pages);
+    let sizes = (1..=steps).map(|step| (grown + step * pages).min(extent.each));
+    sizes.map(|pages| Edit::ExpandStack(end, start(pages))).collect()
+}
+
+/// The pieces of a thread in order, each with the start of the mapping that it is part of.
+fn piece_ranges(
+    pieces: &Pieces,
+    extents: &[Vec<Extent>],
+    place: Place,
+) -> Vec<(Range<Vaddr>, u64)> {
+    let (extent, slice) = slice(extents, pieces.vma, pieces.slices, place);
+    let mut ranges = Vec::new();
+    let mut page = slice.start;
+    while page < slice.end {
+        let mapping = page / extent.each;
+        let end = (page + pieces.pages).min(slice.end).min((mapping + 1) * extent.each);
+        let from = extent.address(page);
+        let to = Vaddr(from.0 + (end - page) * PAGE_BYTES);
+        ranges.push((from..to, extent.base + mapping * extent.stride));
+        page = end;
+    }
+    if pieces.order == Order::Random {
+        let order = permutation(0..ranges.len() as u64, place.seed);
+        ranges = order.iter().map(|index| ranges[*index as usize].clone()).collect();
+    }
+    ranges
+}
+
+fn edit(
+    copies: &Copies,
+    action: &Action,
+    vma: &Vma,
+    range: Range<Vaddr>,
+    mapping_start: u64,
+) -> Edit {
+    match action {
+        Action::Mmap(_) => {
+            let whole = mapping(&copies.files, vma, mapping_start);
+            let pgoff = whole.pgoff + (range.start.0 - mapping_start) / PAGE_BYTES;
+            Edit::Mmap(Mapping { start: range.start, end: range.end, pgoff, ..whole })
+        }
+        Action::Munmap(_) => Edit::Munmap(range),
+        Action::Mprotect { writable, .. } => Edit::Mprotect(range, *writable),
+        Action::MadviseDontneed(_) => Edit::MadviseDontneed(range),
+        Action::Mremap(_) => {
+            let second = Vaddr(range.start.0 + SECOND_PLACE);
+            Edit::Mremap(range, second)
+        }
+        Action::ExpandStack { .. } | Action::Truncate { .. } | Action::Fork => {
+            unreachable!("these have no pieces")
+        }
+    }
+}
+
+/// The mapping of a VMA, of one of these files, that starts at `start`, at its full size.
+pub(super) fn mapping(files: &[File], vma: &Vma, start: u64) -> Mapping {
+    let (start, end) = (Vaddr(start), Vaddr(start + vma.pages * PAGE_BYTES));
+    let write = if vma.writable { flag::WRITE } else { 0 };
+    match vma.backing {
+        Backing::Anonymous => {
+            let pgoff = start.page();
+            Mapping { start, end, flags: write, file: None, pgoff, fault_around_order: 0 }
+        }
+        Backing::File { file, offset_pages, shared, fault_around_order } => {
+            let shared = if shared { flag::SHARED } else { 0 };
+            let speculate = if files[file].speculation { flag::SPECULATE } else { 0 };
+            let (flags, file, pgoff) = (write | shared | speculate, Some(file), offset_pages);
+            Mapping { start, end, flags, file, pgoff, fault_around_order }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Real threads of a storm: started, pinned, watched, and their results collected.
+
+use super::gate::{Broken, Gate};
+use super::merge::ThreadResult;
+use super::meter::Meter;
+use super::round::{Shared, Window};
+use super::worker::Worker;
+use super::world::{self, Ground, Meeting};
+use super::{StormError, panic_message};
+use host::affinity;
+use host::clock::Clock;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+use workload::{Until, Workload};
+
+/// How long a thread may make no progress. The longest single step of a storm, the
+/// reset of a thread's share, takes well under a second for each GiB.
+const STUCK_AFTER: Duration = Duration::from_secs(60);
+
+/// What is left of a wait when it spins: the timer slack and a wake-up.
+const SLEEP_TAIL: Duration = Duration::from_micros(120);
+/// The longest sleep before a waiting writer looks whether the others are done.
+const SLEEP_MAX: Duration = Duration::from_millis(1);
+
+/// Sleeps until `at`, or less long.
+pub(super) fn wait_until(clock: &Clock, at: u64) {
+    let left = Duration::from_nanos(clock.delta_ns(clock.unordered(), at) as u64);
+    // A sleep ends late: its tail is spent spinning.
+    if left > SLEEP_TAIL {
+        thread::sleep((left - SLEEP_TAIL).min(SLEEP_MAX));
+    } else {
+        std::hint::spin_loop();
+    }
+}
+
+impl world::Clock for Clock {
+    #[inline(always)]
+    fn start(&self) -> u64 {
+        self.start()
+    }
+
+    #[inline(always)]
+    fn end(&self) -> u64 {
+        self.end()
+    }
+
+    #[inline(always)]
+    fn unordered(&self) -> u64 {
+        self.unordered()
+    }
+
+    #[inline(always)]
+    fn delta_ns(&self, from: u64, to: u64) -> f64 {
+        self.delta_ns(from, to)
+    }
+
+    fn ticks(&self, ns: u64) -> u64 {
+        self.ticks(ns)
+    }
+}
+
+impl Meeting for Gate {
+    fn wait(&self) -> Result<(), Broken> {
+        self.wait()
+    }
+
+    fn is_broken(&self) -> bool {
+        self.is_broken()
+    }
+}
+
+type Answer = (usize, thread::Result<Result<ThreadResult, Failed>>);
+
+/// Why a thread has no result.
+pub(super) enum Failed {
+    /// Another panicked.
+    Broken,
+    /// It could not be placed.
+    Machine(String),
+}
+
+impl From<Broken> for Failed {
+    fn from(_: Broken) -> Self {
+        Self::Broken
+    }
+}
+
+/// Lets `on_thread` run on every thread of the storm, by its number. Returns what came of
+/// them, and what they shared.
+///
+/// # Errors
+/// Where a thread panics, is stuck or cannot be placed.
+pub(super) fn run<W: Ground<Gate = Gate>>(
+    shared: Shared<W>,
+    on_thread: impl Fn(&Shared<W>, usize) -> Result<ThreadResult, Failed> + Clone + Send + 'static,
+) -> Result<(Vec<ThreadResult>, Shared<W>), StormError>
+where
+    Shared<W>: Send + Sync,
+{
+    let shared = Arc::new(shared);
+    let threads = shared.plan.threads.len();
+    assert_eq!(shared.cpus.len(), threads, "every thread has its CPU");
+    let (sender, answers) = channel::<Answer>();
+    let mut handles = Vec::new();
+    for number in 0..threads {
+        let gate_keeper = shared.clone();
+        let (shared, on_thread, sender) = (shared.clone(), on_thread.clone(), sender.clone());
+        let storm = move || {
+            let result = catch_unwind(AssertUnwindSafe(|| pinned(&shared, number, on_thread)));
+            if !matches!(result, Ok(Ok(_))) {
+                shared.gate.break_up();
+            }
+            drop(shared);
+            // The receiver is gone only where the run has given up on this storm.
+            let _ = sender.send((number, result));
+        };
+        let thread = thread::Builder::new().name(name(number)).spawn(storm);
+        handles.push(thread.map_err(|error| {
+            gate_keeper.gate.break_up();
+            StormError::Machine(format!("cannot start thread '{}': {error}", name(number)))
+        })?);
+    }
+    drop(sender);
+    let results = collect(&answers, &shared, threads)?;
+    for handle in handles {
+        handle.join().expect("a thread that has answered does not panic");
+    }
+    Ok((results, Arc::into_inner(shared).expect("all threads have ended")))
+}
+
+fn pinned<W: Ground>(
+    shared: &Shared<W>,
+    number: usize,
+    on_thread: impl FnOnce(&Shared<W>, usize) -> Result<ThreadResult, Failed>,
+) -> Result<ThreadResult, Failed> {
+    let cpu = shared.cpus[number];
+    affinity::pin(cpu)
+        .map_err(|error| Failed::Machine(format!("cannot pin a thread to CPU {cpu}: {error}")))?;
+    on_thread(shared, number)
+}
+
+/// Storms, unmeasured and then measured; between the two `forget` is called.
+pub(super) fn measure<W: Ground>(
+    worker: &mut Worker<W>,
+    warmup_ns: u64,
+    until: Until,
+    forget: impl FnOnce(),
+) -> Result<(Window, Meter), Broken> {
+    if warmup_ns > 0 {
+        worker.rounds(warmup(until, warmup_ns), &mut Meter::closed())?;
+        worker.reset()?;
+    }
+    worker.forget();
+    forget();
+    let mut meter = Meter::open();
+    let window = worker.rounds(until, &mut meter)?;
+    Ok((window, meter))
+}
+
+/// What is stormed unmeasured. A storm of a fixed size has a space made for that size,
+/// so another like it warms it up.
+fn warmup(until: Until, warmup_ns: u64) -> Until {
+    match until {
+        Until::Duration(_) | Until::Rounds(_) => Until::Duration(warmup_ns),
+        Until::Touches(_) | Until::Faults(_) => until,
+    }
+}
+
+/// The names of all groups.
+pub(super) fn group_names(workload: &Workload) -> Vec<String> {
+    workload.groups.iter().map(|group| group.name.clone()).collect()
+}
+
+/// Name of a thread, as a debugger and messages show it.
+fn name(number: usize) -> String {
+    format!("storm-{number}")
+}
+
+/// Waits for all threads, or for the first bad news.
+fn collect<W: Ground>(
+    answers: &Receiver<Answer>,
+    shared: &Shared<W>,
+    threads: usize,
+) -> Result<Vec<ThreadResult>, StormError> {
+    let mut results: Vec<Option<ThreadResult>> = (0..threads).map(|_| None).collect();
+    let mut bad = None;
+    let mut seen = vec![(0, Instant::now()); threads];
+    let mut waiting = threads;
+    while waiting > 0 {
+        match answers.recv_timeout(Duration::from_secs(1)) {
+            Ok((number, answer)) => {
+                waiting -= 1;
+                seen[number].1 = Instant::now() + STUCK_AFTER * 1000;
+                match answer {
+                    Ok(Ok(result)) => results[number] = Some(result),
+                    Ok(Err(Failed::Broken)) => {}
+                    Ok(Err(Failed::Machine(why))) => bad = Some(StormError::Machine(why)),
+                    Err(payload) => bad = Some(panicked(number, &*payload)),
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let stuck = find_stuck(shared, &mut seen);
+                // A thread that waits for a broken one is not what is wrong.
+                if let Some(number) = stuck {
+                    let (thread, waited_s) = (name(number), STUCK_AFTER.as_secs());
+                    return Err(bad.unwrap_or(StormError::Stuck { thread, waited_s }));
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => unreachable!("every thread answers"),
+        }
+    }
+    match bad {
+        Some(error) => Err(error),
+        None => Ok(results.into_iter().map(|r| r.expect("all is well, so all answered")).collect()),
+    }
+}
+
+/// The thread that has gone longest without looking at the clock, where no thread has
+/// looked at it of late: others may be waiting for it.
+fn find_stuck<W: Ground>(shared: &Shared<W>, seen: &mut [(u64, Instant)]) -> Option<usize> {
+    for (progress, seen) in shared.progress.iter().zip(&mut *seen) {
+        let checks = progress.load(Ordering::Relaxed);
+        if checks != seen.0 {
+            *seen = (checks, Instant::now());
+        }
+    }
+    let moved = seen.iter().filter(|(_, at)| *at <= Instant::now()).map(|(_, at)| *at).max()?;
+    let running = seen.iter().enumerate().filter(|(_, (_, at))| *at <= Instant::now());
+    let oldest = running.min_by_key(|(_, (_, at))| *at)?.0;
+    (moved.elapsed() > STUCK_AFTER).then_some(oldest)
+}
+
+fn panicked(number: usize, payload: &(dyn Any + Send)) -> StormError {
+    StormError::Panicked { thread: name(number), message: panic_message(payload) }
+}

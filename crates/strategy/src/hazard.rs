@@ -1,0 +1,176 @@
+//! A pointer of each core to the VMA in use, which munmap looks for: a hazard pointer
+//! (Zijlstra, linux-mm, January 2010).
+//!
+//! *Fault:* the VMA is found under RCU, its address is stored where only this core writes,
+//! and a sequence count of the tree says that it was still there: the store is seen by
+//! whoever frees the VMA, or the change of the tree by the fault (both behind a full fence).
+//! Then as in a fault that speculates: the VMA's own sequence count is sampled, fields are
+//! copied, the count is checked before ptl is tried and under it, and the pointer is
+//! cleared. No line that others write is written. *Writers* make the count of a VMA odd
+//! while they change it or zap its pages; who frees a VMA looks at the pointers of all cores
+//! and waits for those that hold it: a munmap costs more the more cores there are.
+//! *Collision:* the fault is done again under mmap_lock, as it is without a page table or an
+//! `anon_vma`, for pages that are not cached, and for shared writes.
+
+use super::{Scheme, Space, Strategy, Traits};
+use machine::{LINE_WORDS, Line, LineName, Machine, Word};
+use mm::fault::{self, Access, Fallback, Outcome, Request, Stop};
+use mm::layout::Linux7_2;
+use mm::sequenced::Sequenced;
+use mm::vma::{VmaFields, VmaId, VmaRef, flag};
+use mm::{Config, Core, locked, point, stage};
+use sync::hazard;
+use sync::seq_writers::SeqWriters;
+use sync::seqcount::SeqCount;
+
+static MM_SEQ: LineName =
+    LineName { name: "mm.mm_seq", words: ["mm_seq", "", "", "", "", "", "", ""] };
+
+static HAZARD: LineName =
+    LineName { name: "percpu.hazard", words: ["vma", "", "", "", "", "", "", ""] };
+
+static VM_SEQUENCE: LineName =
+    LineName { name: "vma.vm_sequence", words: ["vm_sequence", "", "", "", "", "", "", ""] };
+
+/// See the module.
+pub struct Hazard;
+
+/// What it adds to a space.
+pub struct MmWords<M: Machine> {
+    seq: M::Line,
+    /// For each core 1 + the VMA that it uses; 0: none.
+    pointers: Box<[M::Line]>,
+}
+
+fn tree_seq<M: Machine>(space: &Space<M, Hazard>) -> SeqCount<'_, M> {
+    SeqCount::new(Word::new(&space.words.seq, 0))
+}
+
+fn sequence<M: Machine>(space: &Space<M, Hazard>, vma: VmaId) -> SeqWriters<'_, M> {
+    SeqWriters::new(Word::new(space.words_of(vma), 0))
+}
+
+#[inline(always)]
+fn attempt<M: Machine>(
+    space: &Space<M, Hazard>,
+    core: &mut Core<M>,
+    request: Request,
+) -> Result<Outcome, Stop> {
+    let _section = core.read_section();
+    let seq = tree_seq(space);
+    let at = seq.begin().ok_or(Fallback::Odd)?;
+    let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
+    M::mark(stage::LOOKUP);
+    let mine = Word::new(&space.words.pointers[M::core()], 0);
+    let pointer = hazard::Hazard::<M>::set(mine, u64::from(vma.id.0));
+    M::point(point::VMA_LOCKED);
+    // Still in the tree: whoever takes it out now sees the pointer.
+    if !seq.is_current(at) {
+        return Err(Fallback::VmaLockMiss.into());
+    }
+    M::mark(stage::LOCK);
+    M::point(point::AFTER_LOOKUP);
+    let result = fault_in(space, core, request, vma);
+    M::point(point::BEFORE_EXIT_PUT);
+    drop(pointer);
+    M::mark(stage::UNLOCK);
+    result
+}
+
+/// The fault in a VMA that this core's pointer keeps.
+#[inline(always)]
+fn fault_in<M: Machine>(
+    space: &Space<M, Hazard>,
+    core: &mut Core<M>,
+    request: Request,
+    vma: VmaRef<'_, M>,
+) -> Result<Outcome, Stop> {
+    let sequenced = Sequenced::copy(vma.vma, sequence(space, vma.id))?;
+    let fields = sequenced.fields();
+    let shared_write = request.access() == Access::Write && fields.flags() & flag::SHARED != 0;
+    if shared_write {
+        return Err(Fallback::NoSpeculate.into());
+    }
+    if !fields.contains(request.addr) {
+        return Err(Fallback::Unmapped.into());
+    }
+    if !fault::allows(fields, request.access()) {
+        return Err(Fallback::AccessError.into());
+    }
+    fault::handle(space, core, request, &sequenced)
+}
+
+impl Scheme for Hazard {
+    const NAME: &'static str = "hazard";
+    const SUMMARY: &'static str =
+        "sequence count, and a pointer of each core that munmap looks for";
+    const WHO: &'static str = "Zijlstra 2010";
+    const TRAITS: Traits = Traits {
+        shared_writes: "0",
+        sleeps: "no",
+        allocates_tables: "no",
+        falls_back: "a writer or zap of the VMA; no table, page or anon_vma",
+        writers_pay: "a look at every core's pointer to free a VMA",
+    };
+}
+
+impl<M: Machine> Strategy<M> for Hazard {
+    type Layout = Linux7_2;
+    type MmWords = MmWords<M>;
+    type VmaWords = M::Line;
+
+    fn mm_words(config: &Config) -> MmWords<M> {
+        let line = |name| M::Line::new(name, [0; LINE_WORDS]);
+        let pointers = (0..config.cores).map(|_| line(&HAZARD)).collect();
+        MmWords { seq: line(&MM_SEQ), pointers }
+    }
+
+    fn vma_words(_: &Config) -> M::Line {
+        M::Line::new(&VM_SEQUENCE, [0; LINE_WORDS])
+    }
+
+    #[inline]
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
+        space.enter_fault();
+        core.note_attempt();
+        match attempt(space, core, request) {
+            Ok(outcome) => outcome,
+            Err(stop) => locked::after(space, core, request, stop)
+                .expect("speculation waits for nothing, so what it leaves is finished"),
+        }
+    }
+
+    fn begin_tree(space: &Space<M, Self>) {
+        tree_seq(space).write_begin();
+    }
+
+    fn end_tree(space: &Space<M, Self>) {
+        tree_seq(space).write_end();
+    }
+
+    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        sequence(space, vma.id).begin_write();
+    }
+
+    fn end_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        sequence(space, vma.id).end_write();
+    }
+
+    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        sequence(space, vma.id).reset();
+    }
+
+    fn begin_zap(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        sequence(space, vma.id).begin_write();
+    }
+
+    fn end_zap(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        sequence(space, vma.id).end_write();
+    }
+
+    fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        let pointers = space.words.pointers.iter().map(|line| Word::new(line, 0));
+        hazard::wait_until_unused::<M>(pointers, u64::from(vma.id.0));
+        core.free_vma_now(space, vma.id);
+    }
+}

@@ -1,0 +1,66 @@
+//! mmap_lock held for read over the whole fault: Linux before 6.4.
+//!
+//! *Fault:* the rwsem of the space is taken for read (count, then owner: two writes
+//! of lines that every core writes), the VMA is looked up and the fault done under
+//! it, the count is written again. For I/O the file is pinned, the lock dropped, and
+//! the fault done again. *Writers* take the rwsem for write. *Collision:* whoever
+//! comes second sleeps.
+//!
+//! `mmap-lock:6.2` is the same in the layout of that kernel, with the prefetch of its fault
+//! entry: for comparing with that kernel's published figures only. `mmap-lock:blind-cas`
+//! takes the rwsem as kernels before November 2021 did: by a compare-exchange that guesses that it
+//! is free, without a look at it first.
+
+use super::{Scheme, Space, Strategy, Traits};
+use machine::Machine;
+use mm::fault::{Outcome, Request};
+use mm::layout::{Layout, Linux6_2, Linux7_2};
+use mm::{Config, Core, locked};
+use std::marker::PhantomData;
+
+/// See the module.
+pub struct MmapLock<L, const BLIND: bool = false>(PhantomData<L>);
+
+const TRAITS: Traits = Traits {
+    shared_writes: "3: count twice, owner",
+    sleeps: "no: drops the lock for I/O",
+    allocates_tables: "yes",
+    falls_back: "nothing",
+    writers_pay: "nothing",
+};
+
+impl Scheme for MmapLock<Linux7_2> {
+    const NAME: &'static str = "mmap-lock";
+    const SUMMARY: &'static str = "rwsem of the space held for read over the whole fault";
+    const WHO: &'static str = "Linux before 6.4";
+    const TRAITS: Traits = TRAITS;
+}
+
+impl Scheme for MmapLock<Linux6_2> {
+    const NAME: &'static str = "mmap-lock:6.2";
+    const SUMMARY: &'static str = "the same in the layout and with the prefetch of that kernel";
+    const WHO: &'static str = "Linux 6.2, for its published figures";
+    const TRAITS: Traits = TRAITS;
+}
+
+impl Scheme for MmapLock<Linux7_2, true> {
+    const NAME: &'static str = "mmap-lock:blind-cas";
+    const SUMMARY: &'static str = "the same, the rwsem taken without a look at it first";
+    const WHO: &'static str = "Linux before November 2021";
+    const TRAITS: Traits = TRAITS;
+}
+
+impl<M: Machine, L: Layout, const BLIND: bool> Strategy<M> for MmapLock<L, BLIND> {
+    type Layout = L;
+    type MmWords = ();
+    type VmaWords = ();
+
+    fn mm_words(_: &Config) {}
+    fn vma_words(_: &Config) {}
+
+    #[inline]
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
+        space.enter_fault();
+        locked::fault_by::<M, L, BLIND>(space, core, request)
+    }
+}

@@ -1,0 +1,327 @@
+//! A reader-writer semaphore in each VMA: Linux 6.4 to 6.14, as of 6.12.
+//!
+//! *Fault:* the VMA is found under RCU; it is taken by a writer where its `vm_lock_seq`
+//! equals `mm_lock_seq` of the space, else its semaphore is tried for reading (count, then
+//! owner), and asked again: sequence, `detached`, bounds. Then it is stable, and the fault
+//! may sleep for a table or a frame. *Writers* hold mmap_lock; they take the semaphore for
+//! writing only to set `vm_lock_seq`, and let go of all VMAs at once by raising
+//! `mm_lock_seq`. *Collision:* a fault that does not get the semaphore at once is done again
+//! under mmap_lock. So is one that had to wait for a page, after the wait; one that finds
+//! its VMA detached walks the tree again. For a missing `anon_vma` mmap_lock is tried too.
+//!
+//! The semaphores are objects of 40 bytes in a slab of their own (`vma_lock_cache`), so
+//! those of different VMAs share lines: count and owner stand at the exact offsets.
+//! `osq`, `wait_lock` and the list of waiters, which no fault writes, stand elsewhere. A
+//! fault reads where the semaphore is from the VMA. Here object and VMA have the same
+//! number, as if both slabs had been handed out in step. One read section lasts as long as
+//! the attempt, where the kernel's ends when the lock is held; nothing in it sleeps.
+//!
+//! `per-vma-lock:embedded` has count and owner beside what a lookup reads, as the first
+//! form of the patches, until "mm: separate vma->lock from vm_area_struct" (February 2023).
+//! `per-vma-lock:6.4` is the layout, the entry prefetch and the rules of that kernel:
+//! anonymous VMAs that have an `anon_vma`, nothing else.
+
+use super::{Scheme, Space, Strategy, Traits};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, pair_up};
+use mm::fault::{self, End, Fallback, Outcome, Request, Stop};
+use mm::layout::{Layout, Linux6_2, Linux7_2};
+use mm::locked::{self, Held};
+use mm::vma::{VmaFields, VmaRef};
+use mm::{Config, Core, point, stage};
+use std::marker::PhantomData;
+use sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
+use sync::spinlock::{LockWords, Waiters};
+
+/// See the module.
+pub struct PerVmaLock<F>(PhantomData<F>);
+
+/// A form of the scheme.
+pub trait Form: Send + Sync + 'static {
+    /// The kernel in whose layout `mm_struct` is.
+    type Layout: Layout;
+    /// The semaphore is in the VMA.
+    const IS_EMBEDDED: bool = false;
+    /// Only anonymous VMAs with an `anon_vma` are locked.
+    const IS_ANON_ONLY: bool = false;
+}
+
+/// The semaphore is an object of its own.
+pub struct Apart;
+
+impl Form for Apart {
+    type Layout = Linux7_2;
+}
+
+/// It is in the VMA, beside what a lookup reads.
+pub struct Embedded;
+
+impl Form for Embedded {
+    type Layout = Linux7_2;
+    const IS_EMBEDDED: bool = true;
+}
+
+/// As in Linux 6.4.
+pub struct Linux6_4;
+
+impl Form for Linux6_4 {
+    // That of `mm_struct` is the same from 6.1 to 6.4.
+    type Layout = Linux6_2;
+    const IS_ANON_ONLY: bool = true;
+}
+
+/// A page of the slab holds 102 objects of five words.
+const PAGE_WORDS: usize = 512;
+const OBJECT_WORDS: usize = 5;
+const PAGE_OBJECTS: usize = PAGE_WORDS / OBJECT_WORDS;
+
+/// Lines of a page of the slab: every fifth begins with an object.
+static SLAB_LINES: [LineName; OBJECT_WORDS] = {
+    const C: &str = "count";
+    const O: &str = "owner";
+    const fn line(words: [&'static str; LINE_WORDS]) -> LineName {
+        LineName { name: "vma_lock", words }
+    }
+    [
+        line([C, O, "", "", "", C, O, ""]),
+        line(["", "", C, O, "", "", "", C]),
+        line([O, "", "", "", C, O, "", ""]),
+        line(["", C, O, "", "", "", C, O]),
+        line(["", "", "", C, O, "", "", ""]),
+    ]
+};
+
+/// The semaphores of all VMAs.
+pub struct Slab<M: Machine>(Box<[M::Line]>);
+
+impl<M: Machine> Slab<M> {
+    fn new(objects: usize) -> Self {
+        let lines_a_page = PAGE_WORDS / LINE_WORDS;
+        let lines = objects.div_ceil(PAGE_OBJECTS) * lines_a_page;
+        let name = |line: usize| &SLAB_LINES[line % lines_a_page % SLAB_LINES.len()];
+        let lines: Box<[_]> =
+            (0..lines).map(|line| M::Line::new(name(line), [0; LINE_WORDS])).collect();
+        // SAFETY: they are on the heap, and a space outlives the cores that fault in it.
+        unsafe { pair_up(&lines) };
+        Self(lines)
+    }
+
+    #[inline(always)]
+    fn word(&self, object: usize, field: usize) -> Word<'_, M::Line> {
+        let at = object / PAGE_OBJECTS * PAGE_WORDS + object % PAGE_OBJECTS * OBJECT_WORDS + field;
+        Word::new(&self.0[at / LINE_WORDS], at % LINE_WORDS)
+    }
+}
+
+static QUEUE: LineName = LineName {
+    name: "vma_lock.wait_lock",
+    words: ["osq", "osq.tail", "wait_lock", "wait_lock.tail", "", "", "", ""],
+};
+
+/// Who waits for the semaphore of a VMA.
+pub struct Queue<M: Machine> {
+    line: M::Line,
+    queue: WaitQueue,
+}
+
+/// The semaphore of a VMA.
+struct VmaLock<'a, M: Machine, F: Form> {
+    space: &'a Space<M, PerVmaLock<F>>,
+    queue: &'a Queue<M>,
+    count: Word<'a, M::Line>,
+    owner: Word<'a, M::Line>,
+}
+
+impl<'a, M: Machine, F: Form> VmaLock<'a, M, F> {
+    #[inline(always)]
+    fn of(space: &'a Space<M, PerVmaLock<F>>, vma: VmaRef<'a, M>) -> Self {
+        let (count, owner) = if F::IS_EMBEDDED {
+            (vma.vma.vm_lock(), vma.vma.vm_lock_owner())
+        } else {
+            let object = vma.vm_lock().load(Ordering::Relaxed) as usize;
+            (space.words.word(object, 0), space.words.word(object, 1))
+        };
+        Self { space, queue: space.words_of(vma.id), count, owner }
+    }
+}
+
+impl<M: Machine, F: Form> Home for VmaLock<'_, M, F> {
+    type Machine = M;
+    const QUEUE: QueueWords = QueueWords {
+        osq: LockWords { locked: 0, tail: 1 },
+        wait_lock: LockWords { locked: 2, tail: 3 },
+    };
+
+    #[inline(always)]
+    fn count(&self) -> Word<'_, M::Line> {
+        self.count
+    }
+
+    #[inline(always)]
+    fn owner(&self) -> Word<'_, M::Line> {
+        self.owner
+    }
+
+    fn queue_line(&self) -> &M::Line {
+        &self.queue.line
+    }
+
+    fn queue(&self) -> &WaitQueue {
+        &self.queue.queue
+    }
+
+    fn waiters(&self) -> &Waiters<M> {
+        Home::waiters(&**self.space)
+    }
+}
+
+impl<F: Form> PerVmaLock<F> {
+    #[inline(always)]
+    fn mm_lock_seq<M: Machine>(space: &Space<M, Self>) -> Word<'_, M::Line> {
+        space.field(F::Layout::MM.mm_lock_seq)
+    }
+
+    #[inline(always)]
+    fn attempt<M: Machine>(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        let _section = core.read_section();
+        let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
+        M::mark(stage::LOOKUP);
+        if F::IS_ANON_ONLY {
+            Self::check_6_4(vma)?;
+        }
+        let (mm_seq, seq) = (Self::mm_lock_seq(space), vma.vm_lock_seq());
+        // A hint alone: a wrong answer is found below, or costs a fallback.
+        if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Relaxed) {
+            return Err(Fallback::VmaLockAbort.into());
+        }
+        M::point(point::BEFORE_VMA_LOCK);
+        let lock = VmaLock::of(space, vma);
+        let guard = RwSem::new(&lock).try_read().ok_or(Fallback::VmaLockAbort)?;
+        M::point(point::VMA_LOCKED);
+        // Acquire: pairs with the Release of `end`. Who sees the new count sees all that
+        // the writer has done to the VMA.
+        if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Acquire) {
+            return Err(Fallback::VmaLockAbort.into());
+        }
+        if vma.detached().load(Ordering::Relaxed) != 0 {
+            return Err(Fallback::VmaLockMiss.into());
+        }
+        if !vma.contains(request.addr) {
+            return Err(Fallback::VmaLockAbort.into());
+        }
+        M::mark(stage::LOCK);
+        M::point(point::AFTER_LOOKUP);
+        let result = if fault::allows(vma.vma, request.access()) {
+            fault::handle(space, core, request, &Held::by_its_lock(vma.vma))
+        } else if F::IS_ANON_ONLY {
+            Err(Fallback::AccessError.into())
+        } else {
+            // Since 6.10.
+            Ok(locked::failed(request, End::Segv))
+        };
+        M::point(point::BEFORE_EXIT_PUT);
+        drop(guard);
+        M::mark(stage::UNLOCK);
+        result
+    }
+
+    /// What 6.4 asks before it locks (`mm/memory.c`, `lock_vma_under_rcu`).
+    #[inline(always)]
+    fn check_6_4<M: Machine>(vma: VmaRef<'_, M>) -> Result<(), Fallback> {
+        if vma.file().is_some() {
+            return Err(Fallback::VmaLockAbort);
+        }
+        if vma.has_anon_vma() { Ok(()) } else { Err(Fallback::AnonVma) }
+    }
+}
+
+const TRAITS: Traits = Traits {
+    shared_writes: "3: count twice, owner",
+    sleeps: "no: drops the lock, ends under mmap_lock",
+    allocates_tables: "yes",
+    falls_back: "writer of the VMA, I/O",
+    writers_pay: "a write lock of each VMA that changes",
+};
+
+impl Scheme for PerVmaLock<Apart> {
+    const NAME: &'static str = "per-vma-lock";
+    const SUMMARY: &'static str = "RCU lookup, then the VMA's own rwsem for read, if free";
+    const WHO: &'static str = "Linux 6.4 to 6.14";
+    const TRAITS: Traits = TRAITS;
+}
+
+impl Scheme for PerVmaLock<Embedded> {
+    const NAME: &'static str = "per-vma-lock:embedded";
+    const SUMMARY: &'static str = "the same with the rwsem among the fields that faults read";
+    const WHO: &'static str = "Baghdasaryan 2023, before it was merged";
+    const TRAITS: Traits = TRAITS;
+}
+
+impl Scheme for PerVmaLock<Linux6_4> {
+    const NAME: &'static str = "per-vma-lock:6.4";
+    const SUMMARY: &'static str = "the same in the layout and by the rules of that kernel";
+    const WHO: &'static str = "Linux 6.4, for its published figures";
+    const TRAITS: Traits = Traits { falls_back: "writer of the VMA, files, no anon_vma", ..TRAITS };
+}
+
+impl<M: Machine, F: Form> Strategy<M> for PerVmaLock<F> {
+    type Layout = F::Layout;
+    type MmWords = Slab<M>;
+    type VmaWords = Queue<M>;
+    /// One object of the slab, or as much in the VMA.
+    const VMA_BYTES: usize = OBJECT_WORDS * 8;
+
+    fn mm_words(config: &Config) -> Slab<M> {
+        Slab::new(if F::IS_EMBEDDED { 0 } else { config.vmas as usize })
+    }
+
+    fn vma_words(config: &Config) -> Queue<M> {
+        let line = M::Line::new(&QUEUE, [0; LINE_WORDS]);
+        Queue { line, queue: WaitQueue::new(config.cores) }
+    }
+
+    #[inline]
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
+        space.enter_fault();
+        loop {
+            core.note_attempt();
+            let done = match Self::attempt(space, core, request) {
+                Ok(outcome) => Some(outcome),
+                Err(stop) => locked::after_vma_lock(space, core, request, stop),
+            };
+            if let Some(outcome) = done {
+                return outcome;
+            }
+        }
+    }
+
+    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        let seq = Self::mm_lock_seq(space).load(Ordering::Relaxed);
+        if vma.vm_lock_seq().load(Ordering::Relaxed) != seq {
+            let lock = VmaLock::of(space, vma);
+            let _alone = RwSem::new(&lock).write();
+            vma.vm_lock_seq().store(seq, Ordering::Relaxed);
+        }
+    }
+
+    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        if !F::IS_EMBEDDED {
+            vma.vm_lock().store(u64::from(vma.id.0), Ordering::Relaxed);
+        }
+        vma.detached().store(0, Ordering::Relaxed);
+        Self::start_write(space, vma);
+    }
+
+    fn detach(_: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        vma.detached().store(1, Ordering::Relaxed);
+    }
+
+    fn end(space: &Space<M, Self>) {
+        let seq = Self::mm_lock_seq(space);
+        // Release: pairs with the Acquire of a fault that locks a VMA after this.
+        seq.store(seq.load(Ordering::Relaxed) + 1, Ordering::Release);
+    }
+}

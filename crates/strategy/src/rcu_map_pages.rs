@@ -1,0 +1,151 @@
+//! RCU alone where nothing sleeps, a reference on the VMA where something may: the scheme
+//! that Wilcox outlined in twelve steps (linux-mm, 2021-04-08) and nobody built.
+//!
+//! *Fault:* the VMA is found under RCU; anonymous pages, and the cached pages around a read
+//! of a file (`->map_pages`), are mapped under RCU too, tables included. Nothing that other
+//! cores read is written before the pte. All else takes a reference on the VMA first, as
+//! does what the fast path could not do: a page that is not there at once, a first
+//! `anon_vma`, a copy of a mapped page. *Writers* never change a VMA but put a new one in
+//! its place, and free tables under the lock of the parent. *Collision:* the fault falls
+//! back to mmap_lock.
+//!
+//! What the outline leaves open, and how it is filled here:
+//!
+//! - *What a fault checks before it publishes*: nothing is said but that VMAs are
+//!   immutable. Here `detached`, a word of the VMA, which its writer sets before it takes
+//!   any lock of its pages, and which the fault asks about under ptl.
+//! - *Tables that are allocated beside a writer* may outlive the VMA (Zijlstra in the same
+//!   thread: "solvable, but it did need a bit of care"). Here `detached` is asked about
+//!   under the lock of the parent table, which is also taken to free a table.
+//! - *Order*: tables are allocated before the VMA is looked up, so also for addresses
+//!   without one. Here the lookup comes first.
+//! - *GFP flags* ("handwave"): those that do not sleep, for tables and for frames; where
+//!   there is none, the fault goes on with a reference. So an anonymous write need not drop
+//!   RCU, allocate and retry, as the author suggests for it.
+//! - *ptl* is waited for: RCU is preemptible, and a spinlock may be taken under it. Nobody
+//!   who holds ptl waits for readers of RCU or, with interrupts on, for this core.
+//! - *`->fault` with a reference held* through the I/O: here the reference is dropped, the
+//!   file pinned, and the fault done again, as everywhere since 5.1. So a writer need not
+//!   wait for the I/O, and two mappings of one file do meet on its count.
+//! - *The file* of a VMA that is being unmapped may be closed under the fast path: pages
+//!   are taken by their own reference and checked under their lock, and files and inodes
+//!   are freed after a grace period.
+//!
+//! One read section spans the attempt, also where a reference would do: nothing in it
+//! sleeps.
+
+use super::{Attached, CountedWords, Scheme, Space, Strategy, Traits};
+use machine::Machine;
+use mm::fault::{self, Access, Fallback, Outcome, Request, Stop};
+use mm::layout::Linux7_2;
+use mm::vma::{VmaFields, VmaRef};
+use mm::{Config, Core, locked, point, stage};
+
+/// See the module.
+pub struct RcuMapPages;
+
+/// Whether a fault is tried under RCU alone: kinds A, B and C.
+#[inline(always)]
+fn is_fast(vma: &impl VmaFields, access: Access) -> bool {
+    vma.file().is_none() || (access == Access::Read && vma.fault_around_order() > 0)
+}
+
+#[inline(always)]
+fn attempt<M: Machine>(
+    space: &Space<M, RcuMapPages>,
+    core: &mut Core<M>,
+    request: Request,
+) -> Result<Outcome, Stop> {
+    let _section = core.read_section();
+    let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
+    M::mark(stage::LOOKUP);
+    M::point(point::AFTER_LOOKUP);
+    if !fault::allows(vma.vma, request.access()) {
+        return Err(Fallback::AccessError.into());
+    }
+    if is_fast(vma.vma, request.access()) {
+        let found = Attached::<M, false>::new(space, vma);
+        let result = fault::handle(space, core, request, &found);
+        if matches!(result, Ok(_) | Err(Stop::Fallback(Fallback::VmaLockAbort))) {
+            return result;
+        }
+    }
+    with_reference(space, core, request, vma)
+}
+
+/// Steps 9 to 12. Out of line: the fast path is to stay small.
+#[inline(never)]
+fn with_reference<M: Machine>(
+    space: &Space<M, RcuMapPages>,
+    core: &mut Core<M>,
+    request: Request,
+    vma: VmaRef<'_, M>,
+) -> Result<Outcome, Stop> {
+    let _reference = space.words_of(vma.id).get().ok_or(Fallback::VmaLockMiss)?;
+    M::mark(stage::LOCK);
+    fault::handle(space, core, request, &Attached::<M, true>::new(space, vma))
+}
+
+impl Scheme for RcuMapPages {
+    const NAME: &'static str = "rcu-map-pages";
+    const SUMMARY: &'static str = "RCU where nothing sleeps, a reference on the VMA elsewhere";
+    const WHO: &'static str = "Wilcox 2021, an outline";
+    const TRAITS: Traits = Traits {
+        shared_writes: "0; with a reference 2",
+        sleeps: "no: drops the reference for I/O",
+        allocates_tables: "yes",
+        falls_back: "writer of the VMA",
+        writers_pay: "a new VMA for each change",
+    };
+}
+
+impl<M: Machine> Strategy<M> for RcuMapPages {
+    type Layout = Linux7_2;
+    type MmWords = ();
+    type VmaWords = CountedWords<M>;
+    const REPLACES_VMAS: bool = true;
+    const LOCKS_TABLES: bool = true;
+
+    fn mm_words(_: &Config) {}
+
+    fn vma_words(_: &Config) -> CountedWords<M> {
+        CountedWords::new()
+    }
+
+    fn third_line(words: &CountedWords<M>) -> Option<&M::Line> {
+        Some(words.line())
+    }
+
+    #[inline]
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
+        space.enter_fault();
+        loop {
+            core.note_attempt();
+            let result = attempt(space, core, request);
+            M::mark(stage::UNLOCK);
+            match result {
+                Ok(outcome) => return outcome,
+                Err(stop) => match locked::after(space, core, request, stop) {
+                    Ok(outcome) => return outcome,
+                    Err(again) => request = again,
+                },
+            }
+        }
+    }
+
+    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        space.words_of(vma.id).start_write();
+    }
+
+    fn end_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        space.words_of(vma.id).end_write();
+    }
+
+    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        space.words_of(vma.id).attach();
+    }
+
+    fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        space.words_of(vma.id).detach();
+    }
+}

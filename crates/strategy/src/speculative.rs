@@ -1,0 +1,256 @@
+//! Speculation under a sequence count of the whole space: Lespinasse's series of
+//! 2021-04-07 (37 patches on v5.12-rc5), files included.
+//!
+//! *Fault:* the count is sampled, the VMA looked up under RCU and **copied**; then
+//! nothing is held. The count is checked after the copy, before the file is called,
+//! before the page-table lock is tried (never waited for) and under it. Nothing that
+//! other cores read is written before the pte, so faults do not move a line between
+//! them. *Writers* make the count odd while they hold mmap_lock for write: any writer
+//! in the space aborts all speculation. *Collision:* the fault is done again under
+//! mmap_lock, as it is when a page table or an `anon_vma` is missing, when the page
+//! is not in the page cache, or when the file system forbids it. At `mm_users` 1 there
+//! is no speculation at all.
+//!
+//! Here one read section spans the attempt, where the series enters one for each part:
+//! what must not sleep does not, and on the host an epoch pin has a price.
+//!
+//! The variant `refcount` takes one reference on the VMA around the copy: the
+//! experiment with which its author showed what a reference costs. The variant `fields`
+//! makes no copy: each field is read from the VMA where it is wanted. Fields that are read
+//! apart may not belong together, so nothing that follows from them has an effect before
+//! the count is checked again: a pte under ptl, as ever; the end of the file, which needs
+//! no ptl, before it is reported. File and kind of a mapping never change.
+
+use super::{Scheme, Space, Strategy, Traits};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use mm::fault::{self, Access, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use mm::layout::{Layout, Linux7_2};
+use mm::vma::{VmaCopy, VmaFields, VmaId, VmaRef, flag};
+use mm::{Config, Core, Mm, locked, point, stage};
+use sync::refcount::RefCount;
+use sync::seqcount::SeqCount;
+
+static MMAP_SEQ: LineName =
+    LineName { name: "mm.mmap_seq", words: ["mmap_seq", "", "", "", "", "", "", ""] };
+
+static VM_REFCNT: LineName =
+    LineName { name: "vma.vm_refcnt", words: ["vm_refcnt", "", "", "", "", "", "", ""] };
+
+/// See the module.
+///
+/// `REFS`: reference counts that it adds to a VMA, none or one. `COPIES`: it copies the VMA.
+pub struct Speculative<const REFS: usize, const COPIES: bool>;
+
+/// A VMA or a copy of it, and the count at which it was found.
+struct Speculation<'a, M: Machine, F> {
+    vma: &'a F,
+    seq: SeqCount<'a, M>,
+    at: u64,
+}
+
+impl<M: Machine, F> Speculation<'_, M, F> {
+    #[inline(always)]
+    fn check(&self, reason: Fallback) -> Result<(), Fallback> {
+        if self.seq.is_current(self.at) { Ok(()) } else { Err(reason) }
+    }
+}
+
+impl<M: Machine, L: Layout, F: VmaFields> Protection<M, L> for Speculation<'_, M, F> {
+    type Vma = F;
+    const ALLOCATES_TABLES: bool = false;
+    const WAITS: bool = false;
+
+    #[inline(always)]
+    fn vma(&self) -> &F {
+        self.vma
+    }
+
+    #[inline(always)]
+    fn check_file(&self) -> Result<(), Fallback> {
+        self.check(Fallback::Fault)
+    }
+
+    fn prepare_anon_vma(&self, _mm: &Mm<M, L>) -> Result<(), Fallback> {
+        Err(Fallback::AnonVma)
+    }
+
+    #[inline(always)]
+    fn lock_pte<'a>(
+        &self,
+        mm: &'a Mm<M, L>,
+        walk: Walk<'a, M>,
+    ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
+        self.check(Fallback::PteMapLockSeq1)?;
+        let slot = walk.try_lock(mm)?;
+        self.check(Fallback::PteMapLockSeq2)?;
+        Ok(Some(slot))
+    }
+}
+
+impl<const R: usize, const C: bool> Speculative<R, C> {
+    #[inline(always)]
+    fn attempt<M: Machine>(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        let seq = seq_of(space);
+        let at = seq.begin().ok_or(Fallback::Odd)?;
+        M::mark(stage::LOCK);
+        let _section = core.read_section();
+        let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
+        if !C {
+            let vma = vma.vma;
+            let found = Speculation { vma, seq, at };
+            let outcome = Self::speculate(space, core, request, &found)?;
+            // The pages of a file are counted from fields that may not belong together.
+            if outcome.end() == End::Sigbus {
+                found.check(Fallback::Fault)?;
+            }
+            return Ok(outcome);
+        }
+        let copy = copy(space, vma)?;
+        M::point(point::AFTER_COPY);
+        Self::speculate(space, core, request, &Speculation { vma: &copy, seq, at })
+    }
+
+    #[inline(always)]
+    fn speculate<M: Machine, F: VmaFields>(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+        found: &Speculation<'_, M, F>,
+    ) -> Result<Outcome, Stop> {
+        M::mark(stage::LOOKUP);
+        if !can_speculate(found.vma, request.access()) {
+            return Err(Fallback::NoSpeculate.into());
+        }
+        found.check(Fallback::VmaCopy)?;
+        if !fault::allows(found.vma, request.access()) {
+            return Err(Fallback::AccessError.into());
+        }
+        fault::handle(space, core, request, found)
+    }
+}
+
+/// `vma_can_speculate` of the series: the file system may be called, and would not have to
+/// be told of a write.
+#[inline(always)]
+fn can_speculate(vma: &impl VmaFields, access: Access) -> bool {
+    let flags = vma.flags();
+    let tells = access == Access::Write && flags & flag::SHARED != 0;
+    vma.file().is_none() || (flags & flag::SPECULATE != 0 && !tells)
+}
+
+#[inline(always)]
+fn seq_of<M: Machine, const R: usize, const C: bool>(
+    space: &Space<M, Speculative<R, C>>,
+) -> SeqCount<'_, M> {
+    SeqCount::new(Word::new(&space.words, 0))
+}
+
+/// The reference count of a VMA, under the variant that has one.
+#[inline(always)]
+fn refs_of<M: Machine, const R: usize, const C: bool>(
+    space: &Space<M, Speculative<R, C>>,
+    vma: VmaId,
+) -> Option<RefCount<'_, M>> {
+    space.words_of(vma).first().map(|line| RefCount::new(Word::new(line, 0)))
+}
+
+#[inline(always)]
+fn copy<M: Machine, const R: usize, const C: bool>(
+    space: &Space<M, Speculative<R, C>>,
+    vma: VmaRef<'_, M>,
+) -> Result<VmaCopy, Fallback> {
+    let refs = refs_of(space, vma.id);
+    if refs.as_ref().is_some_and(|refs| !refs.get_unless_zero()) {
+        return Err(Fallback::VmaLockMiss);
+    }
+    let copy = VmaCopy::of(vma.vma);
+    refs.inspect(|refs| {
+        refs.put();
+    });
+    Ok(copy)
+}
+
+const TRAITS: Traits = Traits {
+    shared_writes: "0",
+    sleeps: "no",
+    allocates_tables: "no",
+    falls_back: "any writer of the space; no table, page or anon_vma; ptl busy",
+    writers_pay: "two stores to the count",
+};
+
+impl Scheme for Speculative<0, true> {
+    const NAME: &'static str = "speculative";
+    const SUMMARY: &'static str =
+        "sequence count of the space, RCU, a copy of the VMA, checks under ptl";
+    const WHO: &'static str = "Lespinasse 2021, with files";
+    const TRAITS: Traits = TRAITS;
+}
+
+impl Scheme for Speculative<1, true> {
+    const NAME: &'static str = "speculative:refcount";
+    const SUMMARY: &'static str = "speculative, with one reference on the VMA around the copy";
+    const WHO: &'static str = "Lespinasse 2021, as an experiment";
+    const TRAITS: Traits = Traits { shared_writes: "2: the reference, twice", ..TRAITS };
+}
+
+impl Scheme for Speculative<0, false> {
+    const NAME: &'static str = "speculative:fields";
+    const SUMMARY: &'static str = "speculative, with the fields read from the VMA, not a copy";
+    const WHO: &'static str = "asked about in the 2021 thread";
+    const TRAITS: Traits = TRAITS;
+}
+
+impl<M: Machine, const R: usize, const C: bool> Strategy<M> for Speculative<R, C> {
+    type Layout = Linux7_2;
+    type MmWords = M::Line;
+    type VmaWords = [M::Line; R];
+
+    fn mm_words(_: &Config) -> M::Line {
+        M::Line::new(&MMAP_SEQ, [0; LINE_WORDS])
+    }
+
+    fn vma_words(_: &Config) -> [M::Line; R] {
+        std::array::from_fn(|_| M::Line::new(&VM_REFCNT, [0; LINE_WORDS]))
+    }
+
+    #[inline]
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
+        space.enter_fault();
+        let users = space.field(<Self as Strategy<M>>::Layout::MM.mm_users);
+        if users.load(Ordering::Relaxed) == 1 {
+            return locked::fault(space, core, request);
+        }
+        core.note_attempt();
+        let result = Self::attempt(space, core, request);
+        M::mark(stage::UNLOCK);
+        match result {
+            Ok(outcome) => outcome,
+            Err(stop) => locked::after(space, core, request, stop)
+                .expect("speculation waits for nothing, so what it leaves is finished"),
+        }
+    }
+
+    fn begin(space: &Space<M, Self>) {
+        seq_of(space).write_begin();
+    }
+
+    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        if let Some(line) = space.words_of(vma.id).first() {
+            line.store(0, 1, Ordering::Release);
+        }
+    }
+
+    fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        if let Some(refs) = refs_of(space, vma.id) {
+            refs.put();
+        }
+    }
+
+    fn end(space: &Space<M, Self>) {
+        seq_of(space).write_end();
+    }
+}

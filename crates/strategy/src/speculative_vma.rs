@@ -1,0 +1,220 @@
+//! A sequence count in each VMA, and a reference on it: Dufour's series of 2017 to 2019
+//! (v12 on Linux 5.1; v10 in the variant `rwlock`).
+//!
+//! *Fault:* the VMA is found under RCU, a reference of it is taken, and a sequence count of
+//! the tree says that it was the right one (`rwlock`: the walk and the reference under a
+//! reader-writer lock of the space, two writes of its line). Its own sequence count is
+//! sampled and its fields are copied. With interrupts off the count is looked at before ptl
+//! is tried and under it; where ptl is busy interrupts are let in and it is tried again,
+//! without end. *Writers* make the count of a VMA odd while they change it or zap its pages,
+//! so a writer elsewhere is not noticed. *Collision:* the fault is done again under
+//! mmap_lock, as it is for every file, without a page table, and without an `anon_vma`, even
+//! for a read. At `mm_users` 1 there is no speculation.
+//!
+//! As published, two writers of one count can make it even while both write (`madvise` under
+//! mmap_lock held for reading beside truncate): here it counts its writers.
+
+use super::{Scheme, Space, Strategy, Traits};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use mm::fault::{self, Fallback, Outcome, Request, Stop};
+use mm::layout::{Layout, Linux7_2};
+use mm::sequenced::Sequenced;
+use mm::vma::{VmaFields, VmaId, VmaRef};
+use mm::{Config, Core, locked, point, stage};
+use sync::refcount::RefCount;
+use sync::rwlock::RwLock;
+use sync::seq_writers::SeqWriters;
+use sync::seqcount::SeqCount;
+
+static MM_SEQ: LineName =
+    LineName { name: "mm.mm_seq", words: ["mm_seq", "mm_rb_lock", "", "", "", "", "", ""] };
+
+static VM_SEQUENCE: LineName = LineName {
+    name: "vma.vm_sequence",
+    words: ["vm_sequence", "vm_ref_count", "", "", "", "", "", ""],
+};
+
+/// See the module. `RWLOCK`: the tree has a reader-writer lock.
+pub struct SpeculativeVma<const RWLOCK: bool>;
+
+/// A reference of this fault.
+struct Reference<'a, M: Machine>(RefCount<'a, M>);
+
+impl<M: Machine> Drop for Reference<'_, M> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        M::point(point::BEFORE_EXIT_PUT);
+        // The VMA is freed after a grace period, whoever drops the last reference.
+        self.0.put();
+        M::mark(stage::UNLOCK);
+    }
+}
+
+impl<const RWLOCK: bool> SpeculativeVma<RWLOCK> {
+    fn tree_seq<M: Machine>(space: &Space<M, Self>) -> SeqCount<'_, M> {
+        SeqCount::new(Word::new(&space.words, 0))
+    }
+
+    fn tree_lock<M: Machine>(space: &Space<M, Self>) -> RwLock<'_, M> {
+        RwLock::new(Word::new(&space.words, 1))
+    }
+
+    fn sequence<M: Machine>(space: &Space<M, Self>, vma: VmaId) -> SeqWriters<'_, M> {
+        SeqWriters::new(Word::new(space.words_of(vma), 0))
+    }
+
+    fn refs<M: Machine>(space: &Space<M, Self>, vma: VmaId) -> RefCount<'_, M> {
+        RefCount::new(Word::new(space.words_of(vma), 1))
+    }
+
+    /// The VMA of a fault, with a reference.
+    #[inline(always)]
+    fn get<'a, M: Machine>(
+        space: &'a Space<M, Self>,
+        request: Request,
+    ) -> Result<(VmaRef<'a, M>, Reference<'a, M>), Fallback> {
+        if RWLOCK {
+            let _reading = Self::tree_lock(space).read();
+            let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
+            let refs = Self::refs(space, vma.id);
+            // A writer detaches a VMA before it takes the lock to take it out.
+            let got = refs.get_unless_zero().then(|| Reference(refs));
+            return Ok((vma, got.ok_or(Fallback::VmaLockMiss)?));
+        }
+        loop {
+            let seq = Self::tree_seq(space);
+            let at = seq.begin().ok_or(Fallback::Odd)?;
+            let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
+            let refs = Self::refs(space, vma.id);
+            if !refs.get_unless_zero() {
+                return Err(Fallback::VmaLockMiss);
+            }
+            let reference = Reference(refs);
+            M::point(point::VMA_LOCKED);
+            if seq.is_current(at) {
+                return Ok((vma, reference));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn attempt<M: Machine>(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        let _section = core.read_section();
+        let (vma, _reference) = Self::get(space, request)?;
+        M::mark(stage::LOOKUP);
+        M::point(point::AFTER_LOOKUP);
+        let sequenced = Sequenced::copy(vma.vma, Self::sequence(space, vma.id))?;
+        M::mark(stage::LOCK);
+        let fields = sequenced.fields();
+        if fields.file().is_some() {
+            return Err(Fallback::NoSpeculate.into());
+        }
+        if !fields.has_anon_vma() {
+            return Err(Fallback::AnonVma.into());
+        }
+        if !fields.contains(request.addr) {
+            return Err(Fallback::Unmapped.into());
+        }
+        if !fault::allows(fields, request.access()) {
+            return Err(Fallback::AccessError.into());
+        }
+        fault::handle(space, core, request, &sequenced)
+    }
+}
+
+const TRAITS: Traits = Traits {
+    shared_writes: "2: the reference, twice",
+    sleeps: "no",
+    allocates_tables: "no",
+    falls_back: "a writer or zap of the VMA; files; no table or anon_vma",
+    writers_pay: "counts of tree and VMA, also for a zap",
+};
+
+impl Scheme for SpeculativeVma<false> {
+    const NAME: &'static str = "speculative-vma";
+    const SUMMARY: &'static str =
+        "sequence count of the VMA plus a reference on it, checks under ptl";
+    const WHO: &'static str = "Dufour 2018-19";
+    const TRAITS: Traits = TRAITS;
+}
+
+impl Scheme for SpeculativeVma<true> {
+    const NAME: &'static str = "speculative-vma:rwlock";
+    const SUMMARY: &'static str = "the same, with a reader-writer lock around the walk of the tree";
+    const WHO: &'static str = "Dufour 2018, v10";
+    const TRAITS: Traits = Traits { shared_writes: "4: tree lock and reference", ..TRAITS };
+}
+
+impl<M: Machine, const RWLOCK: bool> Strategy<M> for SpeculativeVma<RWLOCK> {
+    type Layout = Linux7_2;
+    type MmWords = M::Line;
+    type VmaWords = M::Line;
+
+    fn mm_words(_: &Config) -> M::Line {
+        M::Line::new(&MM_SEQ, [0; LINE_WORDS])
+    }
+
+    fn vma_words(_: &Config) -> M::Line {
+        M::Line::new(&VM_SEQUENCE, [0; LINE_WORDS])
+    }
+
+    #[inline]
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
+        space.enter_fault();
+        let users = space.field(<Self as Strategy<M>>::Layout::MM.mm_users);
+        if users.load(Ordering::Relaxed) == 1 {
+            return locked::fault(space, core, request);
+        }
+        core.note_attempt();
+        match Self::attempt(space, core, request) {
+            Ok(outcome) => outcome,
+            Err(stop) => locked::after(space, core, request, stop)
+                .expect("speculation waits for nothing, so what it leaves is finished"),
+        }
+    }
+
+    fn begin_tree(space: &Space<M, Self>) {
+        if RWLOCK {
+            Self::tree_lock(space).write_lock()
+        } else {
+            Self::tree_seq(space).write_begin()
+        }
+    }
+
+    fn end_tree(space: &Space<M, Self>) {
+        if RWLOCK {
+            Self::tree_lock(space).write_unlock()
+        } else {
+            Self::tree_seq(space).write_end()
+        }
+    }
+
+    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        Self::sequence(space, vma.id).begin_write();
+    }
+
+    fn end_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        Self::sequence(space, vma.id).end_write();
+    }
+
+    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        Self::sequence(space, vma.id).reset();
+        space.words_of(vma.id).store(1, 1, Ordering::Release);
+    }
+
+    fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        Self::refs(space, vma.id).put();
+    }
+
+    fn begin_zap(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        Self::sequence(space, vma.id).begin_write();
+    }
+
+    fn end_zap(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        Self::sequence(space, vma.id).end_write();
+    }
+}

@@ -1,0 +1,107 @@
+//! No protection of the VMA at all: the bound that no scheme can beat.
+//!
+//! *Fault:* the VMA is looked up and used. The page tables keep their own locks, since
+//! every scheme has those. *Writers* are not allowed, which is why nothing can go
+//! wrong: a workload with writers is refused.
+
+use super::{Scheme, Space, Strategy, Traits};
+use machine::Machine;
+use mm::fault::{self, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use mm::layout::{Layout, Linux7_2};
+use mm::vma::Vma;
+use mm::{Config, Core, Mm, locked, stage};
+use workload::Workload;
+
+/// See the module.
+pub struct Unlocked;
+
+/// A VMA that stays as it is, since nobody changes any.
+struct Bare<'a, M: Machine>(&'a Vma<M>);
+
+impl<M: Machine, L: Layout> Protection<M, L> for Bare<'_, M> {
+    type Vma = Vma<M>;
+    const ALLOCATES_TABLES: bool = true;
+    const WAITS: bool = true;
+
+    #[inline(always)]
+    fn vma(&self) -> &Vma<M> {
+        self.0
+    }
+
+    fn prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback> {
+        mm.prepare_anon_vma(self.0);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn lock_pte<'a>(
+        &self,
+        mm: &'a Mm<M, L>,
+        walk: Walk<'a, M>,
+    ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
+        Ok(walk.lock_stable(mm))
+    }
+}
+
+#[inline(always)]
+fn attempt<M: Machine>(
+    space: &Space<M, Unlocked>,
+    core: &mut Core<M>,
+    request: Request,
+) -> Result<Outcome, Stop> {
+    // Not needed without writers; every strategy pays for a read section alike.
+    let _section = core.read_section();
+    let vma = space.find_vma(request.addr);
+    M::mark(stage::LOOKUP);
+    match vma {
+        Some(vma) if fault::allows(vma.vma, request.access()) => {
+            fault::handle(space, core, request, &Bare(vma.vma))
+        }
+        _ => Ok(locked::failed(request, End::Segv)),
+    }
+}
+
+impl Scheme for Unlocked {
+    const NAME: &'static str = "unlocked";
+    const SUMMARY: &'static str = "no protection at all: the bound that no scheme can beat";
+    const WHO: &'static str = "the limit";
+    const TRAITS: Traits = Traits {
+        shared_writes: "0",
+        sleeps: "no: drops everything for I/O",
+        allocates_tables: "yes",
+        falls_back: "nothing",
+        writers_pay: "no writers allowed",
+    };
+
+    fn refuses(workload: &Workload) -> Option<String> {
+        let change = workload.changes().next()?;
+        let name = change.action.name();
+        Some(format!("`{name}` changes what a fault reads, which nothing protects here"))
+    }
+}
+
+impl<M: Machine> Strategy<M> for Unlocked {
+    type Layout = Linux7_2;
+    type MmWords = ();
+    type VmaWords = ();
+
+    fn mm_words(_: &Config) {}
+    fn vma_words(_: &Config) {}
+
+    #[inline]
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
+        space.enter_fault();
+        loop {
+            core.note_attempt();
+            let result = attempt(space, core, request);
+            M::mark(stage::UNLOCK);
+            match result {
+                Ok(outcome) => return outcome,
+                Err(stop) => match locked::after(space, core, request, stop) {
+                    Ok(outcome) => return outcome,
+                    Err(again) => request = again,
+                },
+            }
+        }
+    }
+}

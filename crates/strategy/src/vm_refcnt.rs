@@ -1,0 +1,188 @@
+//! A reference count with a writer's bit in each VMA: Linux 6.15 and later, as of 7.2.
+//!
+//! *Fault:* the VMA is found under RCU; it is taken by a writer where its `vm_lock_seq`
+//! equals `mm_lock_seq` of the space. A reference is taken, unless the count is 0 or has the
+//! writer's bit; then space, sequence and bounds are asked again, since a VMA is freed
+//! without a grace period and may be another one by now. Then it is stable until the
+//! reference is dropped, and the fault may sleep for a table or a frame. *Writers* make
+//! `mm_lock_seq` odd; they set the bit, sleep until no reader is left, set `vm_lock_seq`,
+//! and clear the bit; at the end `mm_lock_seq` is made even, which lets go of all VMAs.
+//! Who detaches a VMA waits for readers that are about to find that they came too late.
+//! *Collision:* as with a semaphore in each VMA: the fault is done again under mmap_lock,
+//! or the tree walked again where the VMA is detached.
+//!
+//! The count is on a line of its own behind what a fault reads; two writes of it for each
+//! fault, so what costs is what a plain reference costs. Whose count falls to the writer's
+//! bit wakes the writer: the space is known before the count is lowered, since behind that
+//! the VMA is another's (in the kernel the space too; here spaces are not freed while cores
+//! fault).
+
+use super::{Scheme, Space, Strategy, Traits};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use mm::fault::{self, End, Fallback, Outcome, Request, Stop};
+use mm::layout::{Layout, Linux7_2};
+use mm::locked::{self, Held};
+use mm::vma::{VmaFields, VmaId, VmaRef};
+use mm::{Config, Core, point, stage};
+use sync::ref_lock::{RefLock, Refused};
+use sync::seqcount::SeqCount;
+
+static VM_REFCNT: LineName =
+    LineName { name: "vma.vm_refcnt", words: ["vm_refcnt", "", "", "", "", "", "", ""] };
+
+/// See the module.
+pub struct VmRefcnt;
+
+/// A reference of this fault.
+struct Reference<'a, M: Machine>(RefLock<'a, M>);
+
+impl<M: Machine> Drop for Reference<'_, M> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        M::point(point::BEFORE_EXIT_PUT);
+        self.0.put();
+        M::mark(stage::UNLOCK);
+    }
+}
+
+#[inline(always)]
+fn count_of<M: Machine>(space: &Space<M, VmRefcnt>, vma: VmaId) -> RefLock<'_, M> {
+    let waiting = space.field(Linux7_2::MM.vma_writer_wait);
+    RefLock::new(Word::new(space.words_of(vma), 0), waiting)
+}
+
+#[inline(always)]
+fn mm_lock_seq<M: Machine>(space: &Space<M, VmRefcnt>) -> Word<'_, M::Line> {
+    space.field(Linux7_2::MM.mm_lock_seq)
+}
+
+#[inline(always)]
+fn attempt<M: Machine>(
+    space: &Space<M, VmRefcnt>,
+    core: &mut Core<M>,
+    request: Request,
+) -> Result<Outcome, Stop> {
+    let _section = core.read_section();
+    let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
+    M::mark(stage::LOOKUP);
+    let reference = lock(space, vma)?;
+    // Bounds last: only now is the VMA one that does not change.
+    if !vma.contains(request.addr) {
+        return Err(Fallback::VmaLockAbort.into());
+    }
+    M::mark(stage::LOCK);
+    M::point(point::AFTER_LOOKUP);
+    let result = if fault::allows(vma.vma, request.access()) {
+        fault::handle(space, core, request, &Held::by_its_lock(vma.vma))
+    } else {
+        Ok(locked::failed(request, End::Segv))
+    };
+    drop(reference);
+    result
+}
+
+/// `vma_start_read`.
+#[inline(always)]
+fn lock<'a, M: Machine>(
+    space: &'a Space<M, VmRefcnt>,
+    vma: VmaRef<'a, M>,
+) -> Result<Reference<'a, M>, Fallback> {
+    let (mm_seq, seq) = (mm_lock_seq(space), vma.vm_lock_seq());
+    // A hint alone: a wrong answer is found below, or costs a fallback.
+    if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Relaxed) {
+        return Err(Fallback::VmaLockAbort);
+    }
+    M::point(point::BEFORE_VMA_LOCK);
+    let count = count_of(space, vma.id);
+    count.get().map_err(|refused| match refused {
+        Refused::Detached => Fallback::VmaLockMiss,
+        Refused::Closed => Fallback::VmaLockAbort,
+    })?;
+    let reference = Reference(count);
+    M::point(point::VMA_LOCKED);
+    // `vm_mm`: freed, or another's. Acquire: pairs with the Release of `end`. Who sees the
+    // new count sees all that the writer has done to the VMA.
+    if !vma.is_alive() || seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Acquire) {
+        return Err(Fallback::VmaLockAbort);
+    }
+    Ok(reference)
+}
+
+impl Scheme for VmRefcnt {
+    const NAME: &'static str = "vm-refcnt";
+    const SUMMARY: &'static str = "RCU lookup, then a count of the VMA that writers can close";
+    const WHO: &'static str = "Linux 6.15 on";
+    const TRAITS: Traits = Traits {
+        shared_writes: "2: the reference, twice",
+        sleeps: "no: drops the reference, ends under mmap_lock",
+        allocates_tables: "yes",
+        falls_back: "writer of the VMA, I/O",
+        writers_pay: "closing the count of each VMA that changes",
+    };
+}
+
+impl<M: Machine> Strategy<M> for VmRefcnt {
+    type Layout = Linux7_2;
+    type MmWords = ();
+    type VmaWords = M::Line;
+
+    fn mm_words(_: &Config) {}
+
+    fn vma_words(_: &Config) -> M::Line {
+        M::Line::new(&VM_REFCNT, [0; LINE_WORDS])
+    }
+
+    fn third_line(words: &M::Line) -> Option<&M::Line> {
+        Some(words)
+    }
+
+    #[inline]
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
+        space.enter_fault();
+        loop {
+            core.note_attempt();
+            let done = match attempt(space, core, request) {
+                Ok(outcome) => Some(outcome),
+                Err(stop) => locked::after_vma_lock(space, core, request, stop),
+            };
+            if let Some(outcome) = done {
+                return outcome;
+            }
+        }
+    }
+
+    fn begin(space: &Space<M, Self>) {
+        SeqCount::<M>::new(mm_lock_seq(space)).write_begin();
+    }
+
+    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        let seq = mm_lock_seq(space).load(Ordering::Relaxed);
+        if vma.vm_lock_seq().load(Ordering::Relaxed) == seq {
+            return;
+        }
+        let count = count_of(space, vma.id);
+        let closed = count.close();
+        vma.vm_lock_seq().store(seq, Ordering::Relaxed);
+        if closed {
+            count.open();
+        }
+    }
+
+    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        Self::start_write(space, vma);
+        count_of(space, vma.id).attach();
+    }
+
+    fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+        count_of(space, vma.id).detach();
+    }
+
+    fn end(space: &Space<M, Self>) {
+        SeqCount::<M>::new(mm_lock_seq(space)).write_end();
+    }
+
+    /// At once: who still finds it takes no reference, or one of what it is then.
+    fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        core.free_vma_now(space, vma.id);
+    }
+}

@@ -1,0 +1,65 @@
+//! Data that a spinlock protects.
+
+use super::spinlock::{LockWords, SpinGuard, SpinLock, Waiters};
+use machine::Machine;
+use std::cell::UnsafeCell;
+use std::ops::{Deref, DerefMut};
+
+/// A value that only the holder of a lock reaches. The lock's words stand elsewhere
+/// (the caller names them at each use), so that its line can be shared as in the
+/// kernel; the value itself is no tracked line: what it costs to touch is charged
+/// through the lock's line, which moves with it.
+pub struct Locked<T>(UnsafeCell<T>);
+
+// SAFETY: a shared `Locked` gives out `&mut T` on one thread at a time (see `lock`),
+// so sharing it only moves the `T` between threads.
+unsafe impl<T: Send> Sync for Locked<T> {}
+
+impl<T> Locked<T> {
+    /// Protects `value`.
+    pub fn new(value: T) -> Self {
+        Self(UnsafeCell::new(value))
+    }
+
+    /// Takes `lock`, and with it the value.
+    ///
+    /// # Safety
+    /// Every call on this value names the same lock words, and the lock is taken
+    /// nowhere else.
+    #[inline]
+    pub unsafe fn lock<'a, M: Machine>(
+        &'a self,
+        line: &'a M::Line,
+        words: LockWords,
+        waiters: &Waiters<M>,
+    ) -> LockedGuard<'a, M, T> {
+        LockedGuard { value: &self.0, _guard: SpinLock::new(line, words).lock(waiters) }
+    }
+
+    /// The value, of which no other reference exists.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut()
+    }
+}
+
+/// The value, for as long as the lock is held.
+pub struct LockedGuard<'a, M: Machine, T> {
+    value: &'a UnsafeCell<T>,
+    _guard: SpinGuard<'a, M>,
+}
+
+impl<M: Machine, T> Deref for LockedGuard<'_, M, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: the guard holds the one lock of this value (contract of `lock`), so
+        // no other guard, and hence no other reference, exists.
+        unsafe { &*self.value.get() }
+    }
+}
+
+impl<M: Machine, T> DerefMut for LockedGuard<'_, M, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`; `&mut self` excludes a second reference from this guard.
+        unsafe { &mut *self.value.get() }
+    }
+}

@@ -1,0 +1,76 @@
+//! A reference count that can be refused once it is zero.
+
+use machine::{Machine, Ordering, Word};
+
+/// A reference count in one word. Zero: the object is gone.
+pub struct RefCount<'a, M: Machine>(Word<'a, M::Line>);
+
+impl<'a, M: Machine> RefCount<'a, M> {
+    /// The count in this word.
+    #[inline(always)]
+    pub fn new(word: Word<'a, M::Line>) -> Self {
+        Self(word)
+    }
+
+    /// Takes a reference of an object on which the caller already has one
+    /// (`Relaxed`: nothing is learnt from it).
+    #[inline(always)]
+    pub fn get(&self) {
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        debug_assert!(before > 0, "a reference is taken from one that exists");
+    }
+
+    /// Takes a reference, unless the count is zero.
+    ///
+    /// # Ordering
+    /// `Acquire`, paired with the `Release` that published the object.
+    #[inline(always)]
+    pub fn get_unless_zero(&self) -> bool {
+        let mut count = self.0.load(Ordering::Relaxed);
+        while count != 0 {
+            let (new, acquire, relaxed) = (count + 1, Ordering::Acquire, Ordering::Relaxed);
+            match self.0.compare_exchange(count, new, acquire, relaxed) {
+                Ok(_) => return true,
+                Err(now) => count = now,
+            }
+        }
+        false
+    }
+
+    /// Drops a reference; true where it was the last.
+    ///
+    /// # Ordering
+    /// `AcqRel`: all that holders did with the object comes before its end.
+    #[inline(always)]
+    pub fn put(&self) -> bool {
+        let before = self.0.fetch_sub(1, Ordering::AcqRel);
+        assert!(before > 0, "a reference is dropped once");
+        before == 1
+    }
+
+    /// How many references there are.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use machine::host::{BareLine, Host};
+    use machine::{LINE_WORDS, Line, LineName};
+
+    static NAME: LineName = LineName { name: "test.ref", words: [""; LINE_WORDS] };
+
+    #[test]
+    fn zero_is_final() {
+        let line = BareLine::new(&NAME, [1; LINE_WORDS]);
+        let count = RefCount::<Host>::new(Word::new(&line, 0));
+        assert!(count.get_unless_zero());
+        count.get();
+        assert_eq!(count.count(), 3);
+        assert!(!count.put() && !count.put() && count.put());
+        assert!(!count.get_unless_zero());
+        assert_eq!(count.count(), 0);
+    }
+}

@@ -1,0 +1,227 @@
+//! What follows from a workload's operations: their names, and what they can bring about.
+
+use super::{Access, Action, Change, File, Group, Op, Pieces, Touch, Workload};
+
+impl Action {
+    /// The names of all actions, as workload files and documents have them.
+    pub const NAMES: [&'static str; 8] = [
+        "mmap",
+        "munmap",
+        "mprotect",
+        "madvise_dontneed",
+        "mremap",
+        "expand_stack",
+        "truncate",
+        "fork",
+    ];
+
+    /// Index into [`Action::NAMES`].
+    pub fn number(&self) -> usize {
+        match self {
+            Action::Mmap(_) => 0,
+            Action::Munmap(_) => 1,
+            Action::Mprotect { .. } => 2,
+            Action::MadviseDontneed(_) => 3,
+            Action::Mremap(_) => 4,
+            Action::ExpandStack { .. } => 5,
+            Action::Truncate { .. } => 6,
+            Action::Fork => 7,
+        }
+    }
+
+    /// The action's name, which is its key in a workload file.
+    pub fn name(&self) -> &'static str {
+        Action::NAMES[self.number()]
+    }
+
+    /// The pieces of a mapping that it works on.
+    pub fn pieces(&self) -> Option<&Pieces> {
+        match self {
+            Action::Mmap(pieces)
+            | Action::Munmap(pieces)
+            | Action::Mprotect { pieces, .. }
+            | Action::MadviseDontneed(pieces)
+            | Action::Mremap(pieces) => Some(pieces),
+            Action::ExpandStack { .. } | Action::Truncate { .. } | Action::Fork => None,
+        }
+    }
+
+    /// Index of the VMA that it works on; `None` for a file and for the whole space.
+    pub fn vma(&self) -> Option<usize> {
+        match self {
+            Action::ExpandStack { vma, .. } => Some(*vma),
+            _ => self.pieces().map(|pieces| pieces.vma),
+        }
+    }
+}
+
+impl Op {
+    /// Index of the VMA that it works on; `None` for a file and for the whole space.
+    pub fn vma(&self) -> Option<usize> {
+        match self {
+            Op::Touch(touch) => Some(touch.vma),
+            Op::Change(change) => change.action.vma(),
+        }
+    }
+}
+
+impl Group {
+    /// All operations, phase after phase.
+    pub fn ops(&self) -> impl Iterator<Item = &Op> {
+        self.phases.iter().flat_map(|phase| &phase.ops)
+    }
+
+    /// All touches, phase after phase.
+    pub fn touches(&self) -> impl Iterator<Item = &Touch> {
+        self.ops().filter_map(|op| match op {
+            Op::Touch(touch) => Some(touch),
+            Op::Change(_) => None,
+        })
+    }
+}
+
+impl Workload {
+    /// All operations of writers, group after group.
+    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.groups.iter().flat_map(Group::ops).filter_map(|op| match op {
+            Op::Touch(_) => None,
+            Op::Change(change) => Some(change),
+        })
+    }
+
+    /// Whether there are writers.
+    pub fn has_changes(&self) -> bool {
+        self.changes().next().is_some()
+    }
+
+    /// Whether a touch can find no mapping, or one that does not allow it.
+    pub fn may_segv(&self) -> bool {
+        let takes_away = |change: &Change| {
+            let action = &change.action;
+            matches!(action, Action::Munmap(_) | Action::Mremap(_))
+                || matches!(action, Action::Mprotect { writable: false, .. })
+        };
+        let incomplete = self.vmas.iter().any(|vma| !vma.mapped || vma.grows_down.is_some());
+        // Valid only where a writer makes the mapping writable, which may be too late.
+        let writes_early =
+            |touch: &Touch| touch.access == Access::Write && !self.vmas[touch.vma].writable;
+        incomplete
+            || self.changes().any(takes_away)
+            || self.groups.iter().flat_map(Group::touches).any(writes_early)
+    }
+
+    /// Whether a touch can find that the file has become shorter than its mapping.
+    pub fn may_sigbus(&self) -> bool {
+        self.changes().any(|change| matches!(change.action, Action::Truncate { .. }))
+    }
+
+    /// Whether a fault can have to wait for a page of a file.
+    pub fn may_wait(&self) -> bool {
+        let waits = |file: &File| file.cached < 1.0 || file.locked > 0.0 || file.not_uptodate > 0.0;
+        self.may_sigbus() || self.files.iter().any(waits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limits, Loops, Order, Slices, digest, parse, resolved};
+
+    /// A workload with a shared VMA `v` of 1MiB, of a file `f`, and with `rest`.
+    fn with(rest: &str) -> Workload {
+        let text = format!(
+            "summary = \"x\"\n[[file]]\nname = \"f\"\nsize = \"2MiB\"\n\
+             [[vma]]\nname = \"v\"\nsize = \"1MiB\"\nfile = \"f\"\n{rest}"
+        );
+        let limits = Limits { memory_bytes: u64::MAX };
+        parse("x", "x.toml", &text, &[], &limits).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn with_op(op: &str) -> Workload {
+        with(&format!("[[op]]\n{op}\n"))
+    }
+
+    fn actions(workload: &Workload) -> Vec<Action> {
+        workload.changes().map(|change| change.action.clone()).collect()
+    }
+
+    #[test]
+    fn every_action_is_written_under_its_name() {
+        let stack = "[[vma]]\nname = \"s\"\nsize = \"1MiB\"\ngrows_down = \"4KiB\"\n";
+        let keys = |name: &str| match name {
+            "mprotect" => "vma = \"v\", prot = \"read\"",
+            "truncate" => "file = \"f\", size = \"0\"",
+            "fork" => "every = \"1ms\"",
+            "expand_stack" => "vma = \"s\"",
+            _ => "vma = \"v\"",
+        };
+        let ops = Action::NAMES.map(|name| format!("[[op]]\n{name} = {{ {} }}\n", keys(name)));
+        let workload = with(&format!("{stack}{}", ops.concat()));
+        let names = workload.changes().map(|change| change.action.name());
+        assert_eq!(names.collect::<Vec<_>>(), Action::NAMES);
+        let ops = resolved(&workload)["groups"][0]["phases"][0].clone();
+        for (number, name) in Action::NAMES.into_iter().enumerate() {
+            assert!(ops[number][name]["every_ns"].is_u64(), "{name} in {ops}");
+        }
+    }
+
+    #[test]
+    fn pieces_are_as_long_as_their_mapping_unless_they_say_otherwise() {
+        let pieces =
+            Pieces { vma: 0, pages: 256, order: Order::Sequential, slices: Slices::Disjoint };
+        assert_eq!(actions(&with_op("munmap = { vma = \"v\" }")), [Action::Munmap(pieces.clone())]);
+        let written = "mprotect = { vma = \"v\", prot = \"read-write\", length = \"64KiB\", \
+                       order = \"random\", slices = \"shared\", every = \"50us\" }";
+        let workload = with_op(written);
+        let shared = Pieces { pages: 16, order: Order::Random, slices: Slices::Shared, ..pieces };
+        assert_eq!(actions(&workload), [Action::Mprotect { pieces: shared, writable: true }]);
+        assert_eq!(workload.changes().next().unwrap().every_ns, 50_000);
+    }
+
+    #[test]
+    fn writers_go_on_as_long_as_others_touch() {
+        let groups = |loops: &str| {
+            with(&format!(
+                "[[group]]\nname = \"a\"\n[[group]]\nname = \"b\"\nthreads = 1\n{loops}\n\
+                 [[op]]\ngroup = \"a\"\ntouch = {{ vma = \"v\", access = \"read\" }}\n\
+                 [[op]]\ngroup = \"b\"\nmunmap = {{ vma = \"v\" }}\n"
+            ))
+        };
+        let loops = |workload: Workload| [workload.groups[0].loops, workload.groups[1].loops];
+        assert_eq!(loops(groups("")), [Loops::Times(1), Loops::UntilDone]);
+        assert_eq!(loops(groups("loops = 8")), [Loops::Times(1), Loops::Times(8)]);
+        assert_eq!(with_op("munmap = { vma = \"v\" }").groups[0].loops, Loops::Times(1));
+    }
+
+    #[test]
+    fn what_writers_take_away_may_be_missing() {
+        let may = |op: &str| {
+            let workload = with_op(op);
+            (workload.may_segv(), workload.may_sigbus())
+        };
+        assert_eq!(may("touch = { vma = \"v\", access = \"write\" }"), (false, false));
+        assert_eq!(may("munmap = { vma = \"v\" }"), (true, false));
+        assert_eq!(may("mremap = { vma = \"v\" }"), (true, false));
+        assert_eq!(may("mprotect = { vma = \"v\", prot = \"read\" }"), (true, false));
+        assert_eq!(may("mprotect = { vma = \"v\", prot = \"read-write\" }"), (false, false));
+        assert_eq!(may("madvise_dontneed = { vma = \"v\" }"), (false, false));
+        let cut = "truncate = { file = \"f\", size = \"0\" }\n[[op]]\nfork = {}";
+        assert_eq!(may(&format!("{cut}\n[[op]]\nmmap = {{ vma = \"v\" }}")), (false, true));
+    }
+
+    #[test]
+    fn new_keys_are_in_the_digest_only_where_they_say_something() {
+        let touch = "touch = { vma = \"v\", access = \"write\" }";
+        let group = |keys: &str| {
+            digest(&with(&format!(
+                "mapped = true\n[[group]]\nname = \"faulters\"\n{keys}\n[[op]]\n{touch}\n"
+            )))
+        };
+        assert_eq!(group(""), digest(&with_op(touch)));
+        assert_eq!(group("loops = 1"), digest(&with_op(touch)));
+        assert_ne!(group("loops = 2"), digest(&with_op(touch)));
+        let mapped = format!("mapped = false\n[[op]]\n{touch}\n[[op]]\nmmap = {{ vma = \"v\" }}\n");
+        assert_eq!(resolved(&with(&mapped))["vmas"][0]["mapped"], false);
+        assert_ne!(digest(&with(&mapped)), digest(&with(&mapped.replace("false", "true"))));
+    }
+}
