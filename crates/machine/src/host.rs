@@ -27,6 +27,8 @@ pub struct Host<A = Bare>(PhantomData<fn() -> A>);
 pub trait Record: 'static {
     /// The line with which it is recorded.
     type Line: Line + 'static;
+    /// See [`Machine::IS_TIMED`].
+    const IS_TIMED: bool = false;
     /// See [`Machine::mark`].
     #[inline(always)]
     fn mark(_stage: usize) {}
@@ -58,6 +60,7 @@ pub struct Bare;
 
 impl Record for Bare {
     type Line = BareLine;
+    const IS_TIMED: bool = true;
 }
 
 /// Spins before a waiting thread lets others run. The kernel spins with
@@ -171,6 +174,7 @@ fn start_of_time() -> Instant {
 
 impl<A: Record> Machine for Host<A> {
     type Line = A::Line;
+    const IS_TIMED: bool = A::IS_TIMED;
 
     #[inline(always)]
     fn core() -> usize {

@@ -108,6 +108,9 @@ pub trait Machine: Sized + Send + Sync + 'static {
     type Line: Line;
     /// Whether any thread may look at its lines when no core runs.
     const IS_OF_ALL_THREADS: bool = true;
+    /// Whether the time that its code takes is a result. Where not, large code that is the same
+    /// for all schemes but for a parameter is compiled once, and called through a pointer.
+    const IS_TIMED: bool = false;
     /// Whether cores cache translations; where not, none is ever stale.
     const HAS_TLB: bool = false;
     /// Whether page frames have memory behind them; where not, clearing and copying is

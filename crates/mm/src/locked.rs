@@ -34,8 +34,16 @@ impl<'a, M: Machine> Held<'a, M> {
 
 impl<M: Machine, L: Layout> Protection<M, L> for Held<'_, M> {
     type Vma = Vma<M>;
-    const ALLOCATES_TABLES: bool = true;
-    const WAITS: bool = true;
+
+    #[inline(always)]
+    fn allocates_tables(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn waits(&self) -> bool {
+        true
+    }
 
     #[inline(always)]
     fn vma(&self) -> &Vma<M> {

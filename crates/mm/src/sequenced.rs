@@ -66,8 +66,16 @@ impl<'a, M: Machine> Sequenced<'a, M> {
 
 impl<M: Machine, L: Layout> Protection<M, L> for Sequenced<'_, M> {
     type Vma = VmaCopy;
-    const ALLOCATES_TABLES: bool = false;
-    const WAITS: bool = false;
+
+    #[inline(always)]
+    fn allocates_tables(&self) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn waits(&self) -> bool {
+        false
+    }
 
     #[inline(always)]
     fn vma(&self) -> &VmaCopy {

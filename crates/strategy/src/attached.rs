@@ -114,8 +114,16 @@ impl<'a, M: Machine, const R: bool> Attached<'a, M, R> {
 
 impl<M: Machine, L: Layout, const R: bool> Protection<M, L> for Attached<'_, M, R> {
     type Vma = Vma<M>;
-    const ALLOCATES_TABLES: bool = true;
-    const WAITS: bool = R;
+
+    #[inline(always)]
+    fn allocates_tables(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn waits(&self) -> bool {
+        R
+    }
 
     #[inline(always)]
     fn vma(&self) -> &Vma<M> {

@@ -57,8 +57,16 @@ impl<M: Machine, F> Speculation<'_, M, F> {
 
 impl<M: Machine, L: Layout, F: VmaFields> Protection<M, L> for Speculation<'_, M, F> {
     type Vma = F;
-    const ALLOCATES_TABLES: bool = false;
-    const WAITS: bool = false;
+
+    #[inline(always)]
+    fn allocates_tables(&self) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn waits(&self) -> bool {
+        false
+    }
 
     #[inline(always)]
     fn vma(&self) -> &F {

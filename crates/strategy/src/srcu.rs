@@ -61,8 +61,16 @@ struct Kept<'a, M: Machine, const TABLES: bool> {
 
 impl<M: Machine, L: Layout, const TABLES: bool> Protection<M, L> for Kept<'_, M, TABLES> {
     type Vma = VmaCopy;
-    const ALLOCATES_TABLES: bool = TABLES;
-    const WAITS: bool = true;
+
+    #[inline(always)]
+    fn allocates_tables(&self) -> bool {
+        TABLES
+    }
+
+    #[inline(always)]
+    fn waits(&self) -> bool {
+        true
+    }
 
     #[inline(always)]
     fn vma(&self) -> &VmaCopy {

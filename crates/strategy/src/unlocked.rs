@@ -20,8 +20,16 @@ struct Bare<'a, M: Machine>(&'a Vma<M>);
 
 impl<M: Machine, L: Layout> Protection<M, L> for Bare<'_, M> {
     type Vma = Vma<M>;
-    const ALLOCATES_TABLES: bool = true;
-    const WAITS: bool = true;
+
+    #[inline(always)]
+    fn allocates_tables(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn waits(&self) -> bool {
+        true
+    }
 
     #[inline(always)]
     fn vma(&self) -> &Vma<M> {

@@ -44,8 +44,16 @@ struct Locked(VmaCopy);
 
 impl<M: Machine, L: Layout> Protection<M, L> for Locked {
     type Vma = VmaCopy;
-    const ALLOCATES_TABLES: bool = true;
-    const WAITS: bool = true;
+
+    #[inline(always)]
+    fn allocates_tables(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn waits(&self) -> bool {
+        true
+    }
 
     fn vma(&self) -> &VmaCopy {
         &self.0

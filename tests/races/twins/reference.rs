@@ -42,8 +42,16 @@ impl<M: Machine, const STEP: u32> Attached<'_, M, STEP> {
 
 impl<M: Machine, L: Layout, const STEP: u32> Protection<M, L> for Attached<'_, M, STEP> {
     type Vma = Vma<M>;
-    const ALLOCATES_TABLES: bool = true;
-    const WAITS: bool = true;
+
+    #[inline(always)]
+    fn allocates_tables(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn waits(&self) -> bool {
+        true
+    }
 
     fn vma(&self) -> &Vma<M> {
         self.vma

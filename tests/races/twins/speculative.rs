@@ -96,8 +96,16 @@ impl<M: Machine, L: Layout, const STEP: u32, const TABLES: bool, const WIDE: boo
     for Attempt<'_, M, STEP, TABLES, WIDE>
 {
     type Vma = Copied<WIDE>;
-    const ALLOCATES_TABLES: bool = TABLES;
-    const WAITS: bool = false;
+
+    #[inline(always)]
+    fn allocates_tables(&self) -> bool {
+        TABLES
+    }
+
+    #[inline(always)]
+    fn waits(&self) -> bool {
+        false
+    }
 
     fn vma(&self) -> &Copied<WIDE> {
         &self.vma

@@ -10,7 +10,7 @@ use machine::Machine;
 
 /// Kind A: a read maps the zero page. No frame, no reference, no rss.
 #[inline(always)]
-pub(super) fn read<M: Machine, L: Layout, P: Protection<M, L>>(
+pub(super) fn read<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
     mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
@@ -32,7 +32,7 @@ pub(super) fn read<M: Machine, L: Layout, P: Protection<M, L>>(
 /// Kind B: a write maps a new, cleared frame. Table, then `anon_vma`, then frame, all
 /// before the page-table lock.
 #[inline(never)]
-pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
+pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
     mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,

@@ -13,7 +13,7 @@ use machine::Machine;
 /// Kind F: the cached page is copied to a new frame, which is had before the file is
 /// asked; the source stays locked until the copy is mapped.
 #[inline(never)]
-pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
+pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
     mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
@@ -49,7 +49,7 @@ pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
 /// Copies the page to `copy` and maps it; the frame is the caller's again unless this
 /// ends [`End::Mapped`].
 #[inline(always)]
-fn write_to<M: Machine, L: Layout, P: Protection<M, L>>(
+fn write_to<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
     mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
@@ -58,7 +58,7 @@ fn write_to<M: Machine, L: Layout, P: Protection<M, L>>(
 ) -> Result<End, Stop> {
     protection.check_file()?;
     let index = protection.vma().file_page(request.addr);
-    let Some(source) = get_locked(mm, core, file, index, P::WAITS)? else {
+    let Some(source) = get_locked(mm, core, file, index, protection.waits())? else {
         return Ok(End::Sigbus);
     };
     M::mark(stage::LOOKUP);

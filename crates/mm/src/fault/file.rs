@@ -14,7 +14,7 @@ use machine::Machine;
 
 /// Kinds C, D and E: the cached pages around, else the page alone, else wait for it.
 #[inline(never)]
-pub(super) fn read<M: Machine, L: Layout, P: Protection<M, L>>(
+pub(super) fn read<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
     mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
@@ -37,7 +37,7 @@ pub(super) fn read<M: Machine, L: Layout, P: Protection<M, L>>(
         around = pages;
     }
     let index = protection.vma().file_page(request.addr);
-    let frame = match get_locked(mm, core, file, index, P::WAITS)? {
+    let frame = match get_locked(mm, core, file, index, protection.waits())? {
         Some(frame) => frame,
         None => return Ok(Outcome::new(kind, End::Sigbus)),
     };

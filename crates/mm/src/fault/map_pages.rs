@@ -24,7 +24,7 @@ impl Window {
     /// `1 << order` pages, naturally aligned, within the VMA, one page table and the
     /// file.
     #[inline(always)]
-    fn around(addr: Vaddr, vma: &impl VmaFields, file_pages: u64) -> Self {
+    fn around(addr: Vaddr, vma: &(impl VmaFields + ?Sized), file_pages: u64) -> Self {
         let (start, end) = vma.range();
         let span = PAGE_BYTES << vma.fault_around_order();
         let table = addr.0 & !(TABLE_SPAN - 1);
@@ -45,7 +45,7 @@ impl Window {
 /// or gone are left out. Returns how the fault ended, or
 /// `None` where its own page was not among them, and the pages mapped.
 #[inline(always)]
-pub(super) fn map_pages<M: Machine, L: Layout, P: Protection<M, L>>(
+pub(super) fn map_pages<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
     mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,

@@ -5,6 +5,7 @@
 //! anything is published.
 
 mod anon;
+mod any;
 mod cow;
 mod file;
 pub mod folio;
@@ -17,6 +18,7 @@ mod wp;
 pub use self::outcome::{End, Fallback, Kind, Outcome, Stop};
 pub use self::walk::{PteSlot, Walk};
 
+use self::any::AnyProtection;
 use super::addr::Vaddr;
 use super::vma::{VmaFields, flag};
 use super::{Core, Mm};
@@ -79,17 +81,18 @@ impl Request {
 /// what the fault has done.
 pub trait Protection<M: Machine, L: Layout> {
     /// Where the fields of the VMA are read.
-    type Vma: VmaFields;
+    type Vma: VmaFields + ?Sized;
 
     /// The VMA.
     fn vma(&self) -> &Self::Vma;
 
     /// Whether missing page tables may be allocated; else a fault that needs one falls
     /// back.
-    const ALLOCATES_TABLES: bool;
+    fn allocates_tables(&self) -> bool;
+
     /// Whether the fault may wait for a page (having dropped the protection); else a
     /// page that is not there at once makes it fall back.
-    const WAITS: bool;
+    fn waits(&self) -> bool;
 
     /// Whether a table may be published; called with the lock of its parent held.
     ///
@@ -146,7 +149,26 @@ pub fn handle<M, L, P>(
 where
     M: Machine,
     L: Layout,
-    P: Protection<M, L>,
+    P: Protection<M, L, Vma: Sized>,
+{
+    if M::IS_TIMED {
+        by_kind(mm, core, request, protection)
+    } else {
+        by_kind::<M, L, dyn AnyProtection<'_, M, L> + '_>(mm, core, request, protection)
+    }
+}
+
+#[inline(always)]
+fn by_kind<M, L, P>(
+    mm: &Mm<M, L>,
+    core: &mut Core<M>,
+    request: Request,
+    protection: &P,
+) -> Result<Outcome, Stop>
+where
+    M: Machine,
+    L: Layout,
+    P: Protection<M, L> + ?Sized,
 {
     let vma = protection.vma();
     let write = request.access() == Access::Write;
@@ -163,6 +185,6 @@ where
 
 /// Whether a VMA allows an access.
 #[inline(always)]
-pub fn allows(vma: &impl VmaFields, access: Access) -> bool {
+pub fn allows(vma: &(impl VmaFields + ?Sized), access: Access) -> bool {
     access == Access::Read || vma.flags() & flag::WRITE != 0
 }

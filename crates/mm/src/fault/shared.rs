@@ -16,7 +16,7 @@ use machine::{Machine, Ordering};
 
 /// Maps the page of the file for writing, once the file system has been told.
 #[inline(never)]
-pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
+pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
     mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
@@ -32,13 +32,13 @@ pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
     protection.check_file()?;
     let index = protection.vma().file_page(request.addr);
     let outcome = |end| Ok(Outcome::new(Kind::SharedWrite, end));
-    let Some(frame) = get_locked(mm, core, file, index, P::WAITS)? else {
+    let Some(frame) = get_locked(mm, core, file, index, protection.waits())? else {
         return outcome(End::Sigbus);
     };
     M::mark(stage::LOOKUP);
     // The file system is called with the page unlocked (`page_mkwrite`), and locks it.
     file.unlock_folio(&mm.frames, frame, &mm.waiters);
-    match mark_dirty(mm, core, file, index, frame, P::WAITS)? {
+    match mark_dirty(mm, core, file, index, frame, protection.waits())? {
         Dirtied::Locked => {}
         Dirtied::Gone => return outcome(End::Raced(0)),
     }

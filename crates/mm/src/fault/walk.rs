@@ -68,7 +68,7 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// # Errors
     /// Where a table is missing that may not or cannot be allocated.
     #[inline(always)]
-    pub fn to_pmd<L: Layout, P: Protection<M, L>>(
+    pub fn to_pmd<L: Layout, P: Protection<M, L> + ?Sized>(
         mm: &'a Mm<M, L>,
         core: &mut Core<M>,
         protection: &P,
@@ -107,7 +107,7 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// # Errors
     /// Where there is none, and it may not or cannot be allocated.
     #[inline(always)]
-    pub fn ensure_page_table<L: Layout, P: Protection<M, L>>(
+    pub fn ensure_page_table<L: Layout, P: Protection<M, L> + ?Sized>(
         self,
         mm: &Mm<M, L>,
         core: &mut Core<M>,
@@ -167,7 +167,7 @@ impl<'a, M: Machine> Walk<'a, M> {
 /// outside the lock, then lock, look again, account, publish; the loser gives its
 /// table back.
 #[cold]
-fn install<M: Machine, L: Layout, P: Protection<M, L>>(
+fn install<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
     mm: &Mm<M, L>,
     core: &mut Core<M>,
     protection: &P,
@@ -175,7 +175,7 @@ fn install<M: Machine, L: Layout, P: Protection<M, L>>(
     level: Level,
     addr: Vaddr,
 ) -> Result<TableId, Stop> {
-    if !P::ALLOCATES_TABLES {
+    if !protection.allocates_tables() {
         return Err(match level {
             Level::Pmd => Fallback::Pmd.into(),
             _ => Fallback::Pud.into(),
@@ -199,7 +199,7 @@ fn install<M: Machine, L: Layout, P: Protection<M, L>>(
 
 /// Puts a table into an entry that is empty; `Ok` with the one that is there, where another
 /// was faster.
-fn publish<M: Machine, L: Layout, P: Protection<M, L>>(
+fn publish<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
     mm: &Mm<M, L>,
     protection: &P,
     (parent, level, addr): (&Table<M>, Level, Vaddr),

@@ -18,7 +18,7 @@ const ALONE_MAX: u64 = 3;
 /// Makes the pte that the fault found writable: at once where nobody else has the page,
 /// else by a copy of it. `now` is what the pte was without its lock.
 #[inline(never)]
-pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L>>(
+pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
     mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
@@ -62,7 +62,7 @@ fn is_alone<M: Machine, L: Layout>(mm: &Mm<M, L>, core: &mut Core<M>, frame: Pfn
 }
 
 #[inline(always)]
-fn copy<M: Machine, L: Layout, P: Protection<M, L>>(
+fn copy<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
     mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
@@ -128,7 +128,7 @@ fn replace<M: Machine, L: Layout>(
 
 /// In a shared mapping: the file is told, and the pte allows writes then.
 #[inline(always)]
-fn shared<M: Machine, L: Layout, P: Protection<M, L>>(
+fn shared<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
     mm: &Mm<M, L>,
     core: &mut Core<M>,
     request: Request,
@@ -142,7 +142,7 @@ fn shared<M: Machine, L: Layout, P: Protection<M, L>>(
     let vma = protection.vma();
     let file = &mm.files[vma.file().expect("a shared mapping has a file")];
     let index = vma.file_page(request.addr);
-    let dirtied = match mark_dirty(mm, core, file, index, frame, P::WAITS)? {
+    let dirtied = match mark_dirty(mm, core, file, index, frame, protection.waits())? {
         Dirtied::Locked => true,
         Dirtied::Gone => false,
     };

@@ -1,0 +1,115 @@
+//! The protection of any scheme behind a pointer, for worlds that do not time the code: there
+//! the body of a fault is compiled once, not once for each scheme.
+
+use super::{Fallback, Protection, PteSlot, Walk};
+use crate::Mm;
+use crate::layout::Layout;
+use crate::vma::VmaFields;
+use machine::Machine;
+
+/// [`Protection`] without its associated type. Every protection is one.
+pub(super) trait AnyProtection<'p, M: Machine, L: Layout> {
+    /// See [`Protection::vma`].
+    fn any_vma(&self) -> &(dyn VmaFields + 'p);
+    /// See [`Protection::allocates_tables`].
+    fn any_allocates_tables(&self) -> bool;
+    /// See [`Protection::waits`].
+    fn any_waits(&self) -> bool;
+    /// See [`Protection::check_table`].
+    fn any_check_table(&self) -> Result<(), Fallback>;
+    /// See [`Protection::check_file`].
+    fn any_check_file(&self) -> Result<(), Fallback>;
+    /// See [`Protection::check_copy`].
+    fn any_check_copy(&self) -> Result<(), Fallback>;
+    /// See [`Protection::prepare_anon_vma`].
+    fn any_prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback>;
+    /// See [`Protection::lock_pte`].
+    fn any_lock_pte<'a>(
+        &self,
+        mm: &'a Mm<M, L>,
+        walk: Walk<'a, M>,
+    ) -> Result<Option<PteSlot<'a, M>>, Fallback>;
+}
+
+impl<'p, M, L, P> AnyProtection<'p, M, L> for P
+where
+    M: Machine,
+    L: Layout,
+    P: Protection<M, L, Vma: Sized> + 'p,
+{
+    fn any_vma(&self) -> &(dyn VmaFields + 'p) {
+        self.vma()
+    }
+
+    fn any_allocates_tables(&self) -> bool {
+        self.allocates_tables()
+    }
+
+    fn any_waits(&self) -> bool {
+        self.waits()
+    }
+
+    fn any_check_table(&self) -> Result<(), Fallback> {
+        self.check_table()
+    }
+
+    fn any_check_file(&self) -> Result<(), Fallback> {
+        self.check_file()
+    }
+
+    fn any_check_copy(&self) -> Result<(), Fallback> {
+        self.check_copy()
+    }
+
+    fn any_prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback> {
+        self.prepare_anon_vma(mm)
+    }
+
+    fn any_lock_pte<'a>(
+        &self,
+        mm: &'a Mm<M, L>,
+        walk: Walk<'a, M>,
+    ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
+        self.lock_pte(mm, walk)
+    }
+}
+
+impl<'p, M: Machine, L: Layout> Protection<M, L> for dyn AnyProtection<'p, M, L> + 'p {
+    type Vma = dyn VmaFields + 'p;
+
+    fn vma(&self) -> &Self::Vma {
+        self.any_vma()
+    }
+
+    fn allocates_tables(&self) -> bool {
+        self.any_allocates_tables()
+    }
+
+    fn waits(&self) -> bool {
+        self.any_waits()
+    }
+
+    fn check_table(&self) -> Result<(), Fallback> {
+        self.any_check_table()
+    }
+
+    fn check_file(&self) -> Result<(), Fallback> {
+        self.any_check_file()
+    }
+
+    fn check_copy(&self) -> Result<(), Fallback> {
+        self.any_check_copy()
+    }
+
+    fn prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback> {
+        self.any_prepare_anon_vma(mm)
+    }
+
+    fn lock_pte<'a>(
+        &self,
+        mm: &'a Mm<M, L>,
+        walk: Walk<'a, M>,
+    ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
+        self.any_lock_pte(mm, walk)
+    }
+}
