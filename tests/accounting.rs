@@ -62,7 +62,7 @@ fn counted_transfers_are_those_of_a_directory() {
     println!("\ntransfers a fault, {THREADS} threads, lock alone      counted directory");
     for name in ["huge-anon-read", "private-write"] {
         let workload = shipped(name);
-        for entry in STRATEGIES {
+        for entry in STRATEGIES.iter() {
             let storm = audit(entry, &workload);
             let (counted, directory) = (transfers(&storm.lines), transfers(&storm.directory));
             let per_fault = |moves: u64| moves as f64 / storm.counts.faults as f64;

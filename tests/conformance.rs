@@ -107,7 +107,7 @@ fn fallbacks(counts: &Counts, reason: Fallback) -> u64 {
 #[test]
 fn dense_first_touch_is_one_fault_a_page() {
     let workload = parse(ANON);
-    for entry in STRATEGIES {
+    for entry in STRATEGIES.iter() {
         for threads in [1, 2, 5] {
             let storm = storm(entry, &workload, threads, Until::Rounds(3), true);
             let counts = storm.counts;
@@ -130,7 +130,7 @@ fn dense_first_touch_is_one_fault_a_page() {
 #[test]
 fn fault_around_maps_sixteen_pages_a_fault() {
     let workload = parse(FILE);
-    for entry in STRATEGIES {
+    for entry in STRATEGIES.iter() {
         let counts = storm(entry, &workload, 2, Until::Rounds(2), true).counts;
         assert_eq!((counts.touches, counts.faults), (8192, 512), "{}", entry.name);
         assert_eq!(counts.pages_mapped, 8192);
@@ -141,7 +141,7 @@ fn fault_around_maps_sixteen_pages_a_fault() {
 #[test]
 fn without_fault_around_every_page_faults() {
     let workload = parse(&FILE.replace("fault_around_order = 4", "fault_around_order = 0"));
-    for entry in STRATEGIES {
+    for entry in STRATEGIES.iter() {
         let counts = storm(entry, &workload, 2, Until::Rounds(2), true).counts;
         assert_eq!((counts.faults, kind(&counts, Kind::FileRead)), (8192, 8192), "{}", entry.name);
     }
@@ -151,7 +151,7 @@ fn without_fault_around_every_page_faults() {
 fn a_private_write_copies_the_cached_page() {
     let text = FILE.replace(r#"prot = "read""#, r#"prot = "read-write""#);
     let workload = parse(&text.replace(r#"access = "read""#, r#"access = "write""#));
-    for entry in STRATEGIES {
+    for entry in STRATEGIES.iter() {
         let counts = storm(entry, &workload, 2, Until::Rounds(2), true).counts;
         assert_eq!(
             (counts.mapped, kind(&counts, Kind::PrivateWrite)),
@@ -165,7 +165,7 @@ fn a_private_write_copies_the_cached_page() {
 #[test]
 fn misses_are_read_once_by_whoever_comes_first() {
     let workload = parse(COLD);
-    for entry in STRATEGIES {
+    for entry in STRATEGIES.iter() {
         let storm = storm(entry, &workload, 3, Until::Rounds(2), true);
         let counts = storm.counts;
         assert_eq!(counts.touches, 3 * 2 * 256);
@@ -278,7 +278,7 @@ fn one_thread_transfers_nothing_and_two_on_one_line_do() {
         let moved: u64 = lines.iter().map(|(_, tally)| tally.transfers).sum();
         moved as f64 / storm.counts.faults as f64
     };
-    for entry in STRATEGIES {
+    for entry in STRATEGIES.iter() {
         assert_eq!(per_fault(entry.name, 1), 0.0, "{}", entry.name);
     }
     if affinity::allowed_cpus().is_ok_and(|cpus| cpus.len() >= 2) {

@@ -210,7 +210,7 @@ fn a_storm_ends_whose_rounds_leave_less_than_a_nanosecond() {
 
 #[test]
 fn one_core_moves_nothing() {
-    for entry in STRATEGIES {
+    for entry in STRATEGIES.iter() {
         let storm = storm(entry, &workload("huge-anon-read"), 1, 2000, 1);
         let moved: u64 = storm.accounts.0.iter().map(|(_, line)| line.transfers).sum();
         assert_eq!(moved, 0, "{}", entry.name);
@@ -220,7 +220,7 @@ fn one_core_moves_nothing() {
 #[test]
 fn the_same_seed_is_the_same_storm_and_another_is_not() {
     let workload = workload("private-write");
-    for entry in STRATEGIES {
+    for entry in STRATEGIES.iter() {
         let run = |seed| all_of(&storm(entry, &workload, 9, 100, seed));
         assert_eq!(run(3), run(3), "{}", entry.name);
         assert_ne!(run(3), run(4), "{}", entry.name);

@@ -1,6 +1,6 @@
 //! The colours of strategies can be told apart, by colour-blind readers too.
 
-const STYLE: &str = include_str!("../../src/report/html/style.css");
+const STYLE: &str = include_str!("../../crates/report/src/html/style.css");
 /// CIE76: 2.3 is just noticed side by side; marks of a chart lie apart, and are small.
 const DISTANCE_MIN: f64 = 20.0;
 /// WCAG 2.2, 1.4.11, for graphics.

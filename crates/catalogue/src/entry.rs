@@ -1,7 +1,7 @@
 //! A scheme as users meet it: what they are told, and how it is run in each world.
 
 use machine::Machine;
-use machine::host::{Audited, Bare, Counted, Host, Staged};
+use machine::host::{Bare, Counted, Host, Staged};
 use machine::model::Model;
 use mm::vma::Vma;
 use storm::{MakeSpace, ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, make};
@@ -33,20 +33,12 @@ pub struct Entry {
 
 /// A strategy in every world: a type that implements [`Strategy<M>`] for every machine is one.
 pub trait Everywhere:
-    Strategy<Host<Bare>>
-    + Strategy<Host<Staged>>
-    + Strategy<Host<Counted>>
-    + Strategy<Host<Audited>>
-    + Strategy<Model>
+    Strategy<Host<Bare>> + Strategy<Host<Staged>> + Strategy<Host<Counted>> + Strategy<Model>
 {
 }
 
 impl<S> Everywhere for S where
-    S: Strategy<Host<Bare>>
-        + Strategy<Host<Staged>>
-        + Strategy<Host<Counted>>
-        + Strategy<Host<Audited>>
-        + Strategy<Model>
+    S: Strategy<Host<Bare>> + Strategy<Host<Staged>> + Strategy<Host<Counted>> + Strategy<Model>
 {
 }
 
@@ -60,7 +52,6 @@ const fn bytes_per_vma<M: Machine, S: Strategy<M>>() -> u64 {
 struct Makers {
     bare: MakeSpace<Host<Bare>>,
     counted: MakeSpace<Host<Counted>>,
-    audited: MakeSpace<Host<Audited>>,
     staged: MakeSpace<Host<Staged>>,
     model: MakeSpace<Model>,
     bytes_per_vma: u64,
@@ -72,7 +63,6 @@ impl Makers {
         Self {
             bare: make::<_, S>,
             counted: make::<_, S>,
-            audited: make::<_, S>,
             staged: make::<_, S>,
             model: make::<_, S>,
             bytes_per_vma: bytes_per_vma::<Host<Bare>, S>(),
@@ -84,7 +74,6 @@ impl Makers {
         Self {
             bare: world_bare::makers()[row],
             counted: world_counted::makers()[row],
-            audited: world_audited::makers()[row],
             staged: world_staged::makers()[row],
             model: world_model::makers()[row],
             bytes_per_vma: bytes_per_vma::<Host<Bare>, S>(),
@@ -95,8 +84,7 @@ impl Makers {
         let bytes = self.bytes_per_vma;
         match spec.recording {
             Recording::Throughput => world_bare::run(self.bare, spec, bytes),
-            Recording::Lines => world_counted::run(self.counted, spec, bytes),
-            Recording::Audit => world_audited::run(self.audited, spec, bytes),
+            Recording::Lines | Recording::Audit => world_counted::run(self.counted, spec, bytes),
             Recording::Stages => world_staged::run(self.staged, spec, bytes),
         }
     }

@@ -1,5 +1,5 @@
-//! A control for the counting of transfers: the same storm, counted as [`Counted`] does
-//! and, beside it, by a directory that sees every access in order.
+//! A control for the counting of transfers: a directory beside the stamps of each line, which
+//! sees every access in order.
 //!
 //! Each line has a mutex, under which an access and its entry in the line's directory
 //! are one step. That makes the storm slow and its interleaving another one; what the
@@ -7,14 +7,10 @@
 //! cannot: neighbouring words, first accesses, and exchanges that fail (which take the
 //! line as those that succeed do).
 
-use super::counted::{Counted, CountedLine, LineTally, Tally, names};
-use super::host::{Record, Recorded, core, relax};
-use super::{LINE_WORDS, Line, LineName, Ordering};
+use super::counted::{Access, LineTally, Tally, names};
+use super::host::core;
 use std::cell::RefCell;
-use std::sync::Mutex;
-
-/// Counts transfers twice.
-pub struct Audited;
+use std::sync::{Mutex, MutexGuard};
 
 thread_local! {
     static MOVES: RefCell<Moves> = const { RefCell::new(Moves::NONE) };
@@ -33,40 +29,66 @@ impl Moves {
     const NONE: Self = Self { by_name: Vec::new(), recorded: false, paused: false };
 }
 
-impl Record for Audited {
-    type Line = AuditedLine;
+/// Starts to record the calling thread, from nothing.
+pub(super) fn start() {
+    MOVES.set(Moves { recorded: true, ..Moves::NONE });
+}
 
-    fn start() {
-        Counted::start();
-        MOVES.set(Moves { recorded: true, ..Moves::NONE });
-    }
+/// Forgets what has been recorded.
+pub(super) fn forget() {
+    MOVES.with_borrow_mut(|moves| moves.by_name.clear());
+}
 
-    fn forget() {
-        Counted::forget();
-        MOVES.with_borrow_mut(|moves| moves.by_name.clear());
-    }
+/// Stops or resumes adding to what is recorded.
+pub(super) fn pause(paused: bool) {
+    MOVES.with_borrow_mut(|moves| moves.paused = paused);
+}
 
-    fn pause(paused: bool) {
-        Counted::pause(paused);
-        MOVES.with_borrow_mut(|moves| moves.paused = paused);
-    }
+/// Stops recording, and returns the accesses and moves of the thread.
+pub(super) fn finish() -> Tally {
+    let moves = MOVES.replace(Moves::NONE);
+    let named = names().into_iter().zip(moves.by_name);
+    Tally(named.filter(|(_, tally)| *tally != LineTally::default()).collect())
+}
 
-    fn finish() -> Recorded {
-        let moves = MOVES.replace(Moves::NONE);
-        let named = names().into_iter().zip(moves.by_name);
-        let directory = Tally(named.filter(|(_, tally)| *tally != LineTally::default()).collect());
-        Recorded { directory: Some(directory), ..Counted::finish() }
+/// The directory of one line.
+#[derive(Default)]
+pub(super) struct Directory(Mutex<Holders>);
+
+impl Directory {
+    /// Notes an access of the calling core to a line of this name, by number. The access is to
+    /// be done before the guard is dropped.
+    pub fn note(&self, name: usize, access: Access) -> MutexGuard<'_, impl Sized> {
+        let mut holders = self.0.lock().expect("an access does not panic");
+        MOVES.with_borrow_mut(|moves| {
+            if !moves.recorded {
+                *holders = Holders::default();
+                return;
+            }
+            let moved = match access {
+                Access::Read => holders.read(core()),
+                Access::Write => holders.write(core()),
+            };
+            if moves.paused {
+                return;
+            }
+            if moves.by_name.len() <= name {
+                moves.by_name.resize(name + 1, LineTally::default());
+            }
+            moves.by_name[name].add(access, moved);
+        });
+        holders
     }
 }
 
 /// Who has a line: the core that wrote it last, and those that have read what it wrote.
 #[derive(Default)]
-struct Directory {
+struct Holders {
     writer: Option<usize>,
     readers: Vec<usize>,
 }
 
-impl Directory {
+impl Holders {
     /// Notes a read; true where it brings somebody's write.
     fn read(&mut self, core: usize) -> bool {
         let has_it =
@@ -88,114 +110,13 @@ impl Directory {
     }
 }
 
-/// A counted line, and its directory.
-pub struct AuditedLine {
-    line: CountedLine,
-    directory: Mutex<Directory>,
-}
-
-impl AuditedLine {
-    fn read<R>(&self, access: impl FnOnce(&CountedLine) -> R) -> R {
-        self.step(|directory, tally| {
-            tally.reads += 1;
-            tally.transfers += u64::from(directory.read(core()));
-            access(&self.line)
-        })
-    }
-
-    fn write<R>(&self, access: impl FnOnce(&CountedLine) -> R) -> R {
-        self.step(|directory, tally| {
-            tally.writes += 1;
-            tally.transfers += u64::from(directory.write(core()));
-            access(&self.line)
-        })
-    }
-
-    fn step<R>(&self, access: impl FnOnce(&mut Directory, &mut LineTally) -> R) -> R {
-        let mut directory = self.directory.lock().expect("an access does not panic");
-        MOVES.with_borrow_mut(|moves| {
-            let name = self.line.name();
-            if moves.by_name.len() <= name {
-                moves.by_name.resize(name + 1, LineTally::default());
-            }
-            let mut unused = LineTally::default();
-            let counts = moves.recorded && !moves.paused;
-            let tally = if counts { &mut moves.by_name[name] } else { &mut unused };
-            let result = access(&mut directory, tally);
-            if !moves.recorded {
-                *directory = Directory::default();
-            }
-            result
-        })
-    }
-}
-
-impl Line for AuditedLine {
-    fn new(name: &'static LineName, words: [u64; LINE_WORDS]) -> Self {
-        Self { line: CountedLine::new(name, words), directory: Mutex::default() }
-    }
-
-    fn load(&self, word: usize, order: Ordering) -> u64 {
-        self.read(|line| line.load(word, order))
-    }
-
-    fn store(&self, word: usize, value: u64, order: Ordering) {
-        self.write(|line| line.store(word, value, order));
-    }
-
-    fn fetch_add(&self, word: usize, value: u64, order: Ordering) -> u64 {
-        self.write(|line| line.fetch_add(word, value, order))
-    }
-
-    fn fetch_sub(&self, word: usize, value: u64, order: Ordering) -> u64 {
-        self.write(|line| line.fetch_sub(word, value, order))
-    }
-
-    fn fetch_or(&self, word: usize, bits: u64, order: Ordering) -> u64 {
-        self.write(|line| line.fetch_or(word, bits, order))
-    }
-
-    fn fetch_and(&self, word: usize, bits: u64, order: Ordering) -> u64 {
-        self.write(|line| line.fetch_and(word, bits, order))
-    }
-
-    fn swap(&self, word: usize, value: u64, order: Ordering) -> u64 {
-        self.write(|line| line.swap(word, value, order))
-    }
-
-    fn compare_exchange(
-        &self,
-        word: usize,
-        current: u64,
-        new: u64,
-        success: Ordering,
-        failure: Ordering,
-    ) -> Result<u64, u64> {
-        self.write(|line| line.compare_exchange(word, current, new, success, failure))
-    }
-
-    fn spin_until(&self, word: usize, done: impl Fn(u64) -> bool) -> u64 {
-        let mut spins = 0;
-        loop {
-            let value = self.load(word, Ordering::Acquire);
-            if done(value) {
-                return value;
-            }
-            relax(&mut spins);
-        }
-    }
-
-    /// Nothing: a hint that the directory would have to guess the effect of.
-    fn prefetch_w(&self) {}
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_directory_tells_transfers_from_hits_and_upgrades() {
-        let mut directory = Directory::default();
+        let mut directory = Holders::default();
         assert!(!directory.read(1), "nobody has written yet");
         assert!(!directory.write(0), "nor now");
         assert!(!directory.read(0) && !directory.write(0), "the owner's own");

@@ -17,9 +17,11 @@
 //! *neighbouring word* that is found by a write, until that word is read or written. A
 //! line whose words have all changed is counted once for each time it comes. Stamps have
 //! 16 bits: a write is overlooked where the same value comes back under the same stamp.
-//! [`Audited`](super::host::Audited) shows how far all that is from a full directory.
+//! A full directory beside the stamps ([`Cores::audited`](super::host::Cores::audited)) shows
+//! how far all that is from the truth.
 
-use super::host::{Record, Recorded, prefetch_w, relax};
+use super::audited::{self, Directory};
+use super::host::{Record, Recorded, audits, prefetch_w, relax};
 use super::{LINE_WORDS, Line, LineName, Ordering, VALUE_BITS};
 use std::cell::RefCell;
 use std::sync::Mutex;
@@ -33,15 +35,18 @@ impl Record for Counted {
 
     fn start() {
         LEDGER.set(Some(Ledger::new()));
+        audited::start();
     }
 
     fn forget() {
         with_ledger(|ledger| ledger.lines.clear());
+        audited::forget();
     }
 
     /// What is seen while paused is remembered, so that it is not counted later.
     fn pause(paused: bool) {
         with_ledger(|ledger| ledger.paused = paused);
+        audited::pause(paused);
     }
 
     fn finish() -> Recorded {
@@ -50,7 +55,8 @@ impl Record for Counted {
             let named = names().into_iter().zip(ledger.lines);
             Tally(named.filter(|(_, tally)| *tally != LineTally::default()).collect())
         });
-        Recorded { lines, ..Recorded::default() }
+        let directory = audited::finish();
+        Recorded { lines, directory: audits().then_some(directory), ..Recorded::default() }
     }
 }
 
@@ -63,6 +69,17 @@ pub struct LineTally {
     pub writes: u64,
     /// Accesses that found a write of another core.
     pub transfers: u64,
+}
+
+impl LineTally {
+    /// Adds an access, which brought the line where it `moved`.
+    pub(super) fn add(&mut self, access: Access, moved: bool) {
+        self.transfers += u64::from(moved);
+        match access {
+            Access::Read => self.reads += 1,
+            Access::Write => self.writes += 1,
+        }
+    }
 }
 
 /// Counts by name of line.
@@ -131,8 +148,9 @@ struct Ledger {
     paused: bool,
 }
 
+/// Load, or anything that takes the line to write it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
+pub(super) enum Access {
     Read,
     Write,
 }
@@ -164,12 +182,7 @@ impl Ledger {
         if self.lines.len() <= name {
             self.lines.resize(name + 1, LineTally::default());
         }
-        let tally = &mut self.lines[name];
-        tally.transfers += u64::from(moved);
-        match access {
-            Access::Read => tally.reads += 1,
-            Access::Write => tally.writes += 1,
-        }
+        self.lines[name].add(access, moved);
     }
 
     /// Remembers a line after an access that found and left this in a word; true where
@@ -242,7 +255,7 @@ fn is_foreign(word: u64, me: u64) -> bool {
 
 /// Eight stamped words, and which name they are counted under.
 ///
-/// The name stands on a line of its own behind the words: it is never written, so
+/// The name stands on a line of its own after the words: it is never written, so
 /// it does not move.
 #[repr(C, align(64))]
 pub struct CountedLine {
@@ -250,6 +263,8 @@ pub struct CountedLine {
     name: u32,
     /// Words that have a name, as bits: a read looks at these.
     used: u8,
+    /// Where the counting is audited.
+    directory: Option<Box<Directory>>,
 }
 
 const VALUE: u64 = (1 << VALUE_BITS) - 1;
@@ -265,7 +280,7 @@ fn with_ledger<R>(on: impl FnOnce(&mut Ledger) -> R) -> Option<R> {
 
 impl CountedLine {
     /// Number of its name.
-    pub(super) fn name(&self) -> usize {
+    fn name(&self) -> usize {
         self.name as usize
     }
 
@@ -273,6 +288,11 @@ impl CountedLine {
     fn used(&self) -> impl Iterator<Item = usize> + use<> {
         let used = self.used;
         (0..LINE_WORDS).filter(move |word| used & 1 << word != 0)
+    }
+
+    /// Holds the line for an access, where the counting is audited.
+    fn audit(&self, access: Access) -> Option<impl Sized> {
+        self.directory.as_ref().map(|directory| directory.note(self.name(), access))
     }
 
     fn note(&self, word: usize, access: Access, found: u64, left: u64) {
@@ -285,6 +305,7 @@ impl CountedLine {
     }
 
     fn update(&self, word: usize, order: Ordering, change: impl Fn(u64) -> u64) -> u64 {
+        let _audit = self.audit(Access::Write);
         let mut found = self.words[word].load(Ordering::Relaxed);
         loop {
             let left = Self::stamped(change(found & VALUE));
@@ -308,10 +329,12 @@ impl Line for CountedLine {
         });
         let used = (0..LINE_WORDS).filter(|word| !name.words[*word].is_empty());
         let used = used.fold(0, |used, word| used | 1 << word);
-        Self { words: words.map(AtomicU64::new), name: id as u32, used }
+        let directory = audits().then(Box::default);
+        Self { words: words.map(AtomicU64::new), name: id as u32, used, directory }
     }
 
     fn load(&self, word: usize, order: Ordering) -> u64 {
+        let _audit = self.audit(Access::Read);
         let found = self.words[word].load(order);
         self.note(word, Access::Read, found, found);
         found & VALUE
@@ -325,12 +348,14 @@ impl Line for CountedLine {
     }
 
     fn fetch_add(&self, word: usize, value: u64, order: Ordering) -> u64 {
+        let _audit = self.audit(Access::Write);
         let found = self.words[word].fetch_add(STAMP.wrapping_add(value), order);
         self.note(word, Access::Write, found, found.wrapping_add(STAMP).wrapping_add(value));
         found & VALUE
     }
 
     fn fetch_sub(&self, word: usize, value: u64, order: Ordering) -> u64 {
+        let _audit = self.audit(Access::Write);
         let found = self.words[word].fetch_add(STAMP.wrapping_sub(value), order);
         assert!(found & VALUE >= value, "a word does not go below zero");
         self.note(word, Access::Write, found, found.wrapping_add(STAMP).wrapping_sub(value));
@@ -346,6 +371,7 @@ impl Line for CountedLine {
     }
 
     fn swap(&self, word: usize, value: u64, order: Ordering) -> u64 {
+        let _audit = self.audit(Access::Write);
         let left = Self::stamped(value);
         let found = self.words[word].swap(left, order);
         self.note(word, Access::Write, found, left);
@@ -360,6 +386,7 @@ impl Line for CountedLine {
         success: Ordering,
         failure: Ordering,
     ) -> Result<u64, u64> {
+        let _audit = self.audit(Access::Write);
         // The stamp is guessed from memory, so that the first try is the one access
         // that the bare line makes; where the guess is stale, the failed exchange has
         // already brought the line here, and the second try stays on this core.
@@ -393,7 +420,10 @@ impl Line for CountedLine {
     }
 
     fn prefetch_w(&self) {
-        prefetch_w(self.words.as_ptr());
+        // The directory would have to guess the effect of a hint.
+        if self.directory.is_none() {
+            prefetch_w(self.words.as_ptr());
+        }
     }
 }
 

@@ -3,8 +3,7 @@
 //! A [`Bare`] line is 64 aligned bytes of atomics, and every call inlines to the
 //! bare instruction. What is recorded about a storm is a type parameter of
 //! [`Host`], not a branch, so that it costs nothing when off:
-//! [`Counted`] counts transfers of lines, [`Audited`] controls how, [`Staged`] times the
-//! stages of a fault.
+//! [`Counted`] counts transfers of lines, [`Staged`] times the stages of a fault.
 
 use super::{CORES_MAX, LINE_WORDS, Line, LineName, Machine, Ordering, Work};
 use crossbeam_utils::CachePadded;
@@ -16,7 +15,6 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-pub use super::audited::Audited;
 pub use super::counted::{Counted, LineTally, Tally};
 pub use super::staged::{STAGES_MAX, Staged};
 
@@ -74,7 +72,10 @@ thread_local! {
 }
 
 /// The cores of one storm, so that one can wake another.
-pub struct Cores(Box<[CachePadded<Slot>]>);
+pub struct Cores {
+    slots: Box<[CachePadded<Slot>]>,
+    audits: bool,
+}
 
 #[derive(Default)]
 struct Slot {
@@ -91,15 +92,29 @@ impl Cores {
     /// # Panics
     /// Where `count` is 0 or above [`CORES_MAX`].
     pub fn new(count: usize) -> Arc<Self> {
+        Self::auditing(count, false)
+    }
+
+    /// The same, for a storm in which the counting of transfers is audited: each line that one
+    /// of them makes has a directory beside its stamps.
+    ///
+    /// # Panics
+    /// As [`Cores::new`].
+    pub fn audited(count: usize) -> Arc<Self> {
+        Self::auditing(count, true)
+    }
+
+    fn auditing(count: usize, audits: bool) -> Arc<Self> {
         assert!((1..=CORES_MAX).contains(&count), "a storm has 1 to {CORES_MAX} cores");
-        Arc::new(Self((0..count).map(|_| CachePadded::default()).collect()))
+        let slots = (0..count).map(|_| CachePadded::default()).collect();
+        Arc::new(Self { slots, audits })
     }
 }
 
 impl Cores {
     /// Waits until every access of a core other than `me` that has begun by now has ended.
     fn wait_for_accesses(&self, me: usize) {
-        for (_, slot) in self.0.iter().enumerate().filter(|(core, _)| *core != me) {
+        for (_, slot) in self.slots.iter().enumerate().filter(|(core, _)| *core != me) {
             // Acquire: pairs with the Release of `end_access`.
             let begun = slot.accesses.load(Ordering::Acquire);
             let mut spins = 0;
@@ -110,11 +125,16 @@ impl Cores {
     }
 }
 
+/// Whether the calling thread is a core of a storm in which the counting is audited.
+pub(super) fn audits() -> bool {
+    CORES.with_borrow(|now| now.as_ref().is_some_and(|cores| cores.audits))
+}
+
 /// One more beginning or end of an access of the calling core.
 #[inline]
 fn count_access(order: Ordering) {
     CORES.with_borrow(|now| {
-        let accesses = &now.as_ref().expect("only a core accesses pages").0[core()].accesses;
+        let accesses = &now.as_ref().expect("only a core accesses pages").slots[core()].accesses;
         // Nobody else writes it.
         accesses.store(accesses.load(Ordering::Relaxed) + 1, order);
     });
@@ -128,7 +148,7 @@ pub struct Entered(PhantomData<*const ()>);
 /// # Panics
 /// Where the core is taken already, or the thread is another core.
 pub fn enter(cores: &Arc<Cores>, core: usize) -> Entered {
-    let slot = &cores.0[core];
+    let slot = &cores.slots[core];
     assert!(!slot.entered.swap(true, Ordering::AcqRel), "core {core} is entered once");
     slot.thread.set(thread::current()).expect("a core that was never entered has no thread");
     CORE.set(core);
@@ -205,7 +225,7 @@ impl<A: Record> Machine for Host<A> {
     fn park() {
         // Borrowed, not cloned: a clone would write a line that all cores write.
         CORES.with_borrow(|now| {
-            let slot = &now.as_ref().expect("only a core parks").0[core()];
+            let slot = &now.as_ref().expect("only a core parks").slots[core()];
             while !slot.token.swap(false, Ordering::Acquire) {
                 thread::park();
             }
@@ -214,7 +234,7 @@ impl<A: Record> Machine for Host<A> {
 
     fn unpark(core: usize) {
         CORES.with_borrow(|now| {
-            let slot = &now.as_ref().expect("only a core unparks").0[core];
+            let slot = &now.as_ref().expect("only a core unparks").slots[core];
             slot.token.store(true, Ordering::Release);
             slot.thread.get().expect("a core that waits has entered").unpark();
         });
@@ -398,7 +418,7 @@ mod tests {
             })
         };
         let _core = enter(&cores, 0);
-        while cores.0[1].thread.get().is_none() {
+        while cores.slots[1].thread.get().is_none() {
             thread::yield_now();
         }
         Host::<Bare>::unpark(1);

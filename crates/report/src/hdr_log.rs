@@ -6,8 +6,7 @@
 //! storms of cells take turns.
 
 use std::fmt::Write;
-
-use jiff::Timestamp;
+use std::time::SystemTime;
 
 use document::run::{Latency, Measured, Run};
 
@@ -40,7 +39,7 @@ pub fn hdr_log(runs: &[Run]) -> Result<String, HdrLogError> {
     for (number, run) in runs.iter().enumerate() {
         let wrong = |place: String, wrong| HdrLogError { run: number, place, wrong };
         let started = &run.provenance.started_at;
-        let since = started.parse::<Timestamp>().map_err(|error| {
+        let since = humantime::parse_rfc3339(started).map_err(|error| {
             let text = format!("'{started}' is no time: {error}");
             wrong("provenance.started_at".to_owned(), text)
         })?;
@@ -61,8 +60,9 @@ pub fn hdr_log(runs: &[Run]) -> Result<String, HdrLogError> {
 
 /// Appends what readers take for comments, but for the two times: intervals are relative to
 /// the base, and a log may set it again.
-fn header(out: &mut String, run: &Run, since: Timestamp) {
-    let since_s = since.as_millisecond() as f64 / 1e3;
+fn header(out: &mut String, run: &Run, since: SystemTime) {
+    let since_epoch = since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let (since_s, since) = (since_epoch.as_secs_f64(), humantime::format_rfc3339(since));
     let _ = write!(
         out,
         "#faultstorm {}: latencies in ns of sampled events; tags are cells and what was timed\n\

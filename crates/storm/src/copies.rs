@@ -46,7 +46,8 @@ impl Copies {
 mod tests {
     use super::super::plan::Plan;
     use super::super::steps::{Edit, Step};
-    use workload::{Limits, Until, parse};
+    use inputs::workload::{Limits, parse};
+    use workload::Until;
 
     #[test]
     fn each_thread_maps_and_maps_again_a_file_of_its_own() {

@@ -10,7 +10,7 @@ use super::stormed::MakeSpace;
 use super::threads::{self, Failed, group_names};
 use super::worker::Worker;
 use super::world::World;
-use super::{Spec, Storm, StormError, ThreadStorm};
+use super::{Recording, Spec, Storm, StormError, ThreadStorm};
 use ::host::Roots;
 use ::host::affinity;
 use ::host::clock::Clock;
@@ -52,7 +52,7 @@ pub fn run<A: Record>(
         return Err(StormError::Machine(why));
     }
     let shared = share(make, spec);
-    let cores = Cores::new(shared.plan.threads.len());
+    let cores = cores(spec, shared.plan.threads.len());
     let groups = group_names(spec.workload);
     let (warmup_ns, until) = (spec.warmup_ns, spec.until);
     let (results, shared) = threads::run(shared, move |shared: &Shared<Host<A>>, number| {
@@ -65,9 +65,13 @@ pub fn run<A: Record>(
     Ok(storm)
 }
 
+fn cores(spec: &Spec, count: usize) -> Arc<Cores> {
+    if spec.recording == Recording::Audit { Cores::audited(count) } else { Cores::new(count) }
+}
+
 fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
     let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until);
-    let cores = Cores::new(1);
+    let cores = cores(spec, 1);
     let _core = host::enter(&cores, 0);
     let threads = plan.threads.len();
     let contents = Contents::new(&plan, spec.seed);

@@ -157,7 +157,7 @@ fn tables_of(touch: &TouchPlan) -> u64 {
 mod tests {
     use super::super::plan::Plan;
     use super::*;
-    use workload::{Limits, parse};
+    use inputs::workload::{Limits, parse};
 
     fn plan(touch: &str, until: Until) -> Plan {
         let text = format!(

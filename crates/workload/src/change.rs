@@ -124,8 +124,9 @@ impl Workload {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{Limits, Loops, Order, Slices, digest, parse, resolved};
+    // The types as the reader of files has them, which is built upon this crate.
+    use inputs::workload::{Action, Pieces, Workload};
+    use inputs::workload::{Limits, Loops, Order, Slices, digest, parse, resolved};
 
     /// A workload with a shared VMA `v` of 1MiB, of a file `f`, and with `rest`.
     fn with(rest: &str) -> Workload {

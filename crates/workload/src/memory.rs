@@ -146,7 +146,8 @@ struct Use {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Limits, PAGE_BYTES, Workload, parse, resolve};
+    // The types as the reader of files has them, which is built upon this crate.
+    use inputs::workload::{Limits, PAGE_BYTES, Workload, parse, resolve};
 
     const LIMITS: Limits = Limits { memory_bytes: u64::MAX };
 

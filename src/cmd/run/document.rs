@@ -1,9 +1,9 @@
 //! The document on its way to disk: after every storm, and wherever there is room.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::anyhow;
-use jiff::Timestamp;
 
 use crate::cli::Target;
 use crate::cmd::console::print;
@@ -12,7 +12,7 @@ use crate::run::{Run, WriteError, default_path, to_json, write_atomically};
 /// Where the document of a run goes.
 pub(super) struct Document {
     target: Target,
-    started: Timestamp,
+    started: SystemTime,
     warned: bool,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Written {
 
 impl Document {
     /// Chooses the file, unless `asked` says it.
-    pub fn new(asked: Option<&Target>, started: Timestamp, workloads: &[&str]) -> Document {
+    pub fn new(asked: Option<&Target>, started: SystemTime, workloads: &[&str]) -> Document {
         let target = asked.cloned().unwrap_or_else(|| {
             Target::File(relative(default_path(started, workloads, Path::new("."))))
         });

@@ -12,7 +12,7 @@ mod variations;
 mod warnings;
 
 use anyhow::{Context, anyhow};
-use jiff::Timestamp;
+use std::time::SystemTime;
 
 use self::document::{Document, write};
 use self::matrix::{Matrix, Passes};
@@ -50,7 +50,7 @@ use crate::workload::{SEED, Workload, resolved, shipped};
 pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     // First, since its thread inherits the affinity of this one.
     let interrupt = Interrupt::install().context("cannot take over Ctrl-C")?;
-    let started = Timestamp::now();
+    let started = SystemTime::now();
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
     let (hosted, machines) = (is_here(args), machines(args)?);

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
-
-use jiff::Timestamp;
+use std::time::SystemTime;
 
 use crate::host::Roots;
 use crate::host::clock::Clock;
@@ -32,14 +31,14 @@ const BATCHES: usize = 101;
 
 /// Returns what is known before the first storm.
 pub(super) fn provenance(
-    started: Timestamp,
+    started: SystemTime,
     seed: u64,
     topology: &Topology,
     facts: &Facts,
     clock: &Clock,
 ) -> Provenance {
     Provenance {
-        started_at: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        started_at: humantime::format_rfc3339_seconds(started).to_string(),
         argv: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         git_revision: option_env!("FAULTSTORM_GIT_REVISION").map(str::to_owned),

@@ -367,7 +367,7 @@ mod tests {
         let topology = Topology::read(std::path::Path::new("/nonexistent"), &[0]);
         let matrix = Matrix::new(&args, vec![workload], strategies, &topology, "cpu").unwrap();
         let facts = crate::host::preflight::Facts::default();
-        let (clock, started) = (Clock::new(), jiff::Timestamp::UNIX_EPOCH);
+        let (clock, started) = (Clock::new(), std::time::SystemTime::UNIX_EPOCH);
         let from = super::super::provenance::provenance(started, 1, &topology, &facts, &clock);
         let mut storms = Storms {
             args: &args,

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -80,8 +80,8 @@ pub fn write_atomically(path: &Path, run: &Run) -> Result<(), WriteError> {
 /// where `cwd` has a directory `results`, else `faultstorm-<utc>.json`.
 ///
 /// A name that is taken gets `-2`, `-3`, ...: two runs in one second are two runs.
-pub fn default_path(now: Timestamp, workloads: &[&str], cwd: &Path) -> PathBuf {
-    let utc = now.strftime("%Y%m%dT%H%M%SZ");
+pub fn default_path(now: SystemTime, workloads: &[&str], cwd: &Path) -> PathBuf {
+    let utc = humantime::format_rfc3339_seconds(now).to_string().replace(['-', ':'], "");
     let results = cwd.join("results");
     let (directory, stem) = if results.is_dir() {
         let mut names = workloads.join("+");
@@ -213,7 +213,7 @@ mod tests {
     fn documents_go_to_results_where_there_is_one() {
         let directory = tempfile::tempdir().unwrap();
         let cwd = directory.path();
-        let now: Timestamp = "2026-03-14T15:09:26Z".parse().unwrap();
+        let now = humantime::parse_rfc3339("2026-03-14T15:09:26Z").unwrap();
         let plain = default_path(now, &["huge-anon"], cwd);
         assert_eq!(plain, cwd.join("faultstorm-20260314T150926Z.json"));
 

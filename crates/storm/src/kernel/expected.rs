@@ -77,7 +77,7 @@ fn is_fresh(workload: &Workload, group: &Group, threads: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use workload::{Limits, parse, resolve};
+    use inputs::workload::{Limits, parse, resolve};
 
     fn of(workload: &Workload, touches: u64) -> RangeInclusive<u64> {
         let counts = Counts { touches, ..Counts::default() };

@@ -76,11 +76,11 @@ pub fn remarks(workload: &Workload) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use workload::{Limits, resolve};
+    use inputs::workload::{Limits, resolve};
 
     fn shipped(name: &str) -> Workload {
         let limits = Limits { memory_bytes: u64::MAX };
-        let strategies: Vec<_> = strategy::STRATEGIES.iter().map(|s| s.name).collect();
+        let strategies = ["mmap-lock"];
         resolve(name).unwrap().parse(&strategies, &limits).unwrap()
     }
 

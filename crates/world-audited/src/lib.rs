@@ -1,6 +1,0 @@
-//! Storms of real threads, transfers of lines counted, and a directory beside. The one place where the simulated kernel
-//! is instantiated for this world.
-
-use storm::{Spec, Storm};
-
-storm::world!(machine::host::Host<machine::host::Audited>, storm::host::run, Spec, Storm);
