@@ -10,8 +10,8 @@ pub mod cli;
 pub mod cmd;
 pub mod validation;
 
-pub use ::{host, machine, mm, report, storm, sync};
+pub use ::{host, machine, mm, report, stats, storm, sync};
 pub use ::base::{digest, exit, numbers};
 pub use ::catalogue as strategy;
-pub use ::document::{compare, run, stats};
+pub use ::document::{compare, run};
 pub use ::inputs::{diag, machines, workload};

@@ -7,7 +7,7 @@ use super::prose::place;
 use super::table::{COLUMNS, name_width, verdict_ink};
 use super::text::{Ink, cut, left, times};
 use document::run::{Body, Cell};
-use document::stats::Comparison;
+use stats::Comparison;
 
 /// A line is named if it moves at least this often per fault: every second
 /// fault then waits for another core.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use document::run::{Body, Cell, Key, Measured, Run};
-use document::stats::{Comparison, compare};
+use stats::{Comparison, compare};
 
 /// The strategies that all others are compared with: the bound, and the past.
 pub(super) const BASES: [&str; 2] = ["unlocked", "mmap-lock"];

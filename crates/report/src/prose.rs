@@ -7,7 +7,7 @@ use super::pairs::{BASES, Group, Ratios, oversubscribed, twins};
 use super::table::body;
 use super::text::{Ink, bytes, cut, listed, paint, percent, plural, shell_word, wrap};
 use document::run::{BodyCache, Cell, HostInfo, Provenance, Run, Status, World};
-use document::stats::{LEVEL, MIN_REPEATS, Verdict, separation_chance};
+use stats::{LEVEL, MIN_REPEATS, Verdict, separation_chance};
 
 /// Appends who measured where, and what spoils the numbers as a whole.
 pub(super) fn header(out: &mut String, run: &Run, style: Style) {

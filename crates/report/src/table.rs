@@ -6,7 +6,7 @@ use super::pairs::{BASES, Group, Ratios, Row, groups, measured};
 use super::text::{Ink, cut, left, paint, plural, rate, right, spread, times, wrap};
 use super::{Style, band, break_even, contention, prose, worlds};
 use document::run::{Body, Cell, Run, Status};
-use document::stats::Verdict;
+use stats::Verdict;
 
 /// Columns of a table.
 pub(super) const COLUMNS: usize = 80;

@@ -1,5 +1,6 @@
 //! What is compared with what: the one thing in which two sides are meant to differ.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -7,7 +8,8 @@ use super::{CompareError, Document};
 use crate::run::{Cell, Key, Run};
 
 /// The axis of a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Axis {
     /// Strategies, variants included.

@@ -10,7 +10,9 @@ mod differences;
 mod pair;
 mod side;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "schema")]
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
@@ -49,7 +51,8 @@ pub struct Options {
 }
 
 /// What a comparison found.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Comparison {
     /// Identifier of the JSON schema, as in `schemas/compare.schema.json`.
     #[serde(rename = "$schema")]
@@ -79,7 +82,8 @@ pub struct Comparison {
 }
 
 /// A cell without a counterpart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Unpaired {
     /// Name of the side that has it.
     pub side: String,
@@ -88,7 +92,8 @@ pub struct Unpaired {
 }
 
 /// Something that makes all numbers of a run doubtful.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct RunWarning {
     /// The file of the run.
     pub path: String,
@@ -249,6 +254,7 @@ impl Comparison {
 }
 
 /// Returns the JSON schema of the document, as text that ends with a newline.
+#[cfg(feature = "schema")]
 pub fn schema() -> String {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let mut schema = generator.into_root_schema_for::<Comparison>();

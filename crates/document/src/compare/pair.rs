@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::side::{Part, Sides};
 use super::{Axis, CompareError, Document, Options, Unpaired};
 use crate::run::{Cell, Interval, Measured, Run, Status, World};
-use crate::stats::{self, MIN_REPEATS, Verdict};
+use stats::{self, MIN_REPEATS, Verdict};
 
 /// A cell of the base and its counterpart.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Pair {
     /// What both have in common: `WORKLOAD/STRATEGY/WORLD/THREADS/BODY` without the axis.
     pub cell: String,
@@ -41,7 +43,8 @@ pub struct Pair {
 }
 
 /// One side of a pair.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Half {
     /// Id of the cell in its run.
     pub id: String,
@@ -60,7 +63,8 @@ pub struct Half {
 }
 
 /// Something that makes the numbers of a cell doubtful.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct CellWarning {
     /// Stable name in snake case, for instance `oversubscribed`.
     pub code: String,

@@ -1,5 +1,6 @@
 //! The sides of a comparison: launches of one program at one place of the axis.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -8,7 +9,8 @@ use super::{Axis, CompareError, Document};
 use crate::run::Cell;
 
 /// What is compared with another, or is compared with.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Side {
     /// Its value on the axis; where none tells the sides apart, when its first run began.
     pub name: String,
@@ -17,7 +19,8 @@ pub struct Side {
 }
 
 /// One run of a side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Launch {
     /// The file.
     pub path: String,

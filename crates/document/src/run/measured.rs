@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use stats::Interval;
 
 use super::Latency;
 
 /// The numbers of one cell. Totals are over all its repeats.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Measured {
     /// Faults per second of the window in which all threads storm: median over
     /// repeats, with a 95 % bootstrap interval.
@@ -50,19 +53,9 @@ pub struct Measured {
     pub fairness: Option<f64>,
 }
 
-/// A median with its interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Interval {
-    /// Median over repeats.
-    pub median: f64,
-    /// Lower end; null where there were too few repeats for an interval.
-    pub low: Option<f64>,
-    /// Upper end; null where there were too few repeats for an interval.
-    pub high: Option<f64>,
-}
-
 /// One storm of a cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Repeat {
     /// Place of this storm among all storms of the run, from 0: strategies are interleaved.
     pub order: u32,
@@ -81,7 +74,8 @@ pub struct Repeat {
 }
 
 /// One thread in one storm.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct ThreadRepeat {
     /// Its faults inside the window.
     pub faults: u64,
@@ -96,7 +90,8 @@ pub struct ThreadRepeat {
 }
 
 /// Events of a cell, totals over repeats.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Counts {
     /// Accesses that the workload asked for.
     pub touches: u64,
@@ -121,7 +116,8 @@ pub struct Counts {
 }
 
 /// What the running kernel told of the faults of a cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct KernelFaults {
     /// Faults without I/O (`ru_minflt` of the storming threads), totals over repeats.
     pub minor_faults: u64,
@@ -149,7 +145,8 @@ pub struct KernelFaults {
 }
 
 /// What the running kernel's events say of one storm.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct KernelEvents {
     /// Faults of the storming threads without I/O (`PERF_COUNT_SW_PAGE_FAULTS_MIN`).
     pub minor_faults: u64,
@@ -163,7 +160,8 @@ pub struct KernelEvents {
 }
 
 /// A file on the running kernel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct KernelFile {
     /// The kind of file system that it is on, as `tmpfs` or `ext4`; a number where its name
     /// is not known.
@@ -173,9 +171,8 @@ pub struct KernelFile {
 }
 
 /// What a fault has to do.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// Load from anonymous memory: the zero page is mapped.
@@ -197,7 +194,8 @@ pub enum FaultKind {
 }
 
 /// One kind of operation other than touches.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct OpStats {
     /// How many were done.
     pub count: u64,
@@ -210,7 +208,8 @@ pub struct OpStats {
 
 /// Shootdowns of cached translations. On the host a membarrier stands for one, and takes a
 /// mutex of the whole system.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Shootdowns {
     /// How many.
     pub count: u64,
@@ -221,7 +220,8 @@ pub struct Shootdowns {
 
 /// Grace periods of SRCU, behind which VMAs are freed. What a work queue does in a kernel,
 /// writers do here; what it would have been of wake-ups and scheduling is counted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct GracePeriods {
     /// How many ended.
     pub ended: u64,
@@ -234,7 +234,8 @@ pub struct GracePeriods {
 }
 
 /// Sleeps that stood for I/O: short ones take longer than asked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Io {
     /// Mean that the workload asked for, in nanoseconds.
     pub asked_ns: f64,
@@ -243,7 +244,8 @@ pub struct Io {
 }
 
 /// Cache-line contention of a cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Lines {
     /// What was counted, at most: `rmw+loads`, or `all` in the model.
     pub counted: String,
@@ -254,7 +256,8 @@ pub struct Lines {
 }
 
 /// One named line, or all lines of that name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct LineCount {
     /// For instance `mm.mmap_lock`.
     pub name: String,
@@ -280,7 +283,8 @@ pub struct LineCount {
 }
 
 /// Transfers of a line between two of its words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct WordPair {
     /// The word last used where the line was.
     pub left: String,
@@ -291,7 +295,8 @@ pub struct WordPair {
 }
 
 /// Where a fault's time went, in nanoseconds per fault, over all cores.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct TimeSplit {
     /// Work without shared lines, hits of the own cache included.
     pub private_work: f64,
@@ -304,7 +309,8 @@ pub struct TimeSplit {
 }
 
 /// What a scheme costs in memory.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Memory {
     /// Size of one VMA, in bytes; null where the strategy does not tell.
     pub bytes_per_vma: Option<f64>,
@@ -313,7 +319,8 @@ pub struct Memory {
 }
 
 /// Hardware counters over the window, all threads; null where the event does not exist.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Perf {
     /// CPU cycles.
     pub cycles: Option<u64>,
@@ -330,7 +337,8 @@ pub struct Perf {
 }
 
 /// Hardware counters per fault; null where the event does not exist.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct PerfPerFault {
     /// CPU cycles.
     pub cycles: Option<f64>,
@@ -383,15 +391,6 @@ impl KernelEvents {
         let (events, rusage) = (self.minor_faults + self.major_faults, self.rusage_faults);
         let apart = events.abs_diff(rusage) as f64;
         apart <= rusage as f64 * COUNTS_APART_MAX + OWN_FAULTS_MAX
-    }
-}
-
-impl Interval {
-    /// Returns half the interval's width as a share of the median; `None`
-    /// without an interval.
-    pub fn spread(&self) -> Option<f64> {
-        let (low, high) = (self.low?, self.high?);
-        (self.median != 0.0).then(|| (high - low) / 2.0 / self.median.abs())
     }
 }
 

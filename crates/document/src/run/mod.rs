@@ -22,7 +22,9 @@ use std::io::Read;
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
+#[cfg(feature = "schema")]
 use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 
@@ -30,14 +32,15 @@ pub use break_even::{BreakEven, EVERY, LOST_SHARE, Place, THINK};
 pub use cell::{Body, Cell, Key, Status, World};
 pub use latency::Latency;
 pub use measured::{
-    Counts, FaultKind, GracePeriods, Interval, Io, KernelEvents, KernelFaults, KernelFile,
-    LineCount, Lines, Measured, Memory, OpStats, Perf, PerfPerFault, Repeat, Shootdowns,
-    ThreadRepeat, TimeSplit, WordPair, fairness,
+    Counts, FaultKind, GracePeriods, Io, KernelEvents, KernelFaults, KernelFile, LineCount, Lines,
+    Measured, Memory, OpStats, Perf, PerfPerFault, Repeat, Shootdowns, ThreadRepeat, TimeSplit,
+    WordPair, fairness,
 };
 pub use provenance::{
     BodyCache, CellCost, Clock, HostCpu, HostInfo, KernelLocks, Provenance, Warning,
 };
 pub use scaling::{POINTS_MIN, ScalabilityLaw, Scaling, fit};
+pub use stats::Interval;
 pub use write::{WriteError, default_path, to_json, write_atomically};
 
 /// The value of [`Run::schema`]: name and version of the document.
@@ -48,7 +51,8 @@ pub const SCHEMA_ID: &str = "urn:faultstorm:run:1";
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Everything that one invocation measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Run {
     /// Identifier of the JSON schema, as in `schemas/run.schema.json`.
     #[serde(rename = "$schema")]
@@ -170,6 +174,7 @@ impl Run {
 ///
 /// Every key that this version writes is required; unknown keys are allowed,
 /// since documents grow.
+#[cfg(feature = "schema")]
 pub fn schema() -> String {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let mut schema = generator.into_root_schema_for::<Run>();

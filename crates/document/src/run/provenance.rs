@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Interval;
 
 /// Everything about a run that may differ when the same work is done again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Provenance {
     /// Start of the run, RFC 3339 in UTC.
     pub started_at: String,
@@ -48,7 +50,8 @@ pub struct Provenance {
 }
 
 /// The clock that latencies are taken with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Clock {
     /// `tsc` (`rdtscp` with a fence) or `clock_monotonic`.
     pub name: String,
@@ -60,7 +63,8 @@ pub struct Clock {
 }
 
 /// Whether the page frames that a storm clears fit the last-level cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BodyCache {
     /// The arena is smaller than twice the last-level cache: clearing is cheaper
@@ -71,7 +75,8 @@ pub enum BodyCache {
 }
 
 /// Something that makes a number doubtful.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Warning {
     /// Stable name in snake case, for instance `oversubscribed`.
     pub code: String,
@@ -82,7 +87,8 @@ pub struct Warning {
 }
 
 /// What one cell cost to run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct CellCost {
     /// Time that all repeats took, resets and set-up included, in seconds.
     pub wall_s: f64,
@@ -91,7 +97,8 @@ pub struct CellCost {
 }
 
 /// The machine that ran the program; null for what it does not tell.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct HostInfo {
     /// Model name of the CPU.
     pub cpu_model: Option<String>,
@@ -152,7 +159,8 @@ pub struct HostInfo {
 }
 
 /// Which lock the running kernel takes for a page fault.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct KernelLocks {
     /// Whether it was built with per-VMA locks (`CONFIG_PER_VMA_LOCK`); null where its
     /// configuration is not to be seen.
@@ -167,7 +175,8 @@ pub struct KernelLocks {
 }
 
 /// One logical CPU.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct HostCpu {
     /// The kernel's number for it.
     pub cpu: u32,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,8 @@ use super::{Body, Cell, Key, Run, World};
 pub const POINTS_MIN: usize = 5;
 
 /// The fit of one strategy on one workload, over the thread counts of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Scaling {
     /// Name of the workload.
     pub workload: String,
@@ -37,7 +39,8 @@ pub struct Scaling {
 ///
 /// N. J. Gunther, "A general theory of computational scalability based on rational
 /// functions", arXiv:0808.1431.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct ScalabilityLaw {
     /// Share of the work that is done one after another. Below 0: more than linear.
     pub contention: f64,

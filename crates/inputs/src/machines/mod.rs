@@ -2,10 +2,12 @@
 
 pub mod keys;
 mod read;
+#[cfg(feature = "schema")]
 mod schema;
 mod shipped;
 pub mod vary;
 
+#[cfg(feature = "schema")]
 pub use schema::schema;
 pub use shipped::{of_cpu, shipped};
 

@@ -7,6 +7,7 @@ mod lower;
 mod read;
 mod resolved;
 mod restored;
+#[cfg(feature = "schema")]
 mod schema;
 mod shipped;
 mod source;
@@ -18,6 +19,7 @@ pub use crate::diag::nearest;
 pub use ::workload::*;
 pub use resolved::{digest, resolved};
 pub use restored::restored;
+#[cfg(feature = "schema")]
 pub use schema::schema;
 pub use shipped::{SEED, shipped};
 pub use source::{Limits, Source, parse, resolve};

@@ -14,7 +14,7 @@ use super::text::{
 };
 use document::compare::{Axis, CellWarning, Comparison, Half, Launch, Pair, Side};
 use document::run::{Interval, Status};
-use document::stats::{LEVEL, MIN_REPEATS};
+use stats::{LEVEL, MIN_REPEATS};
 
 /// Columns behind the name of a cell.
 const NUMBERS: usize = 53;

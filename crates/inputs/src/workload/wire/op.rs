@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
@@ -10,171 +11,180 @@ use super::{Access, Document, Field, Order, Prot, Size, Slices, Time};
 
 /// Something that the threads of a group do in a phase: exactly one of `touch` and the
 /// operations of writers.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = one_of(&[
+#[cfg_attr(feature = "schema", schemars(extend("oneOf" = one_of(&[
     "touch", "mmap", "munmap", "mprotect", "madvise_dontneed", "mremap", "expand_stack",
     "truncate", "fork",
-])))]
+]))))]
 pub(in crate::workload) struct Op {
     /// Name of the `[[group]]`; may be left out where there is one group.
-    #[schemars(with = "Option<String>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub group: Field<String>,
     /// Number of the phase, from 1 without holes (default 1).
-    #[schemars(with = "Option<u64>", range(min = 1))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u64>", range(min = 1)))]
     pub phase: Field<u64>,
     /// Accesses to the pages of a mapping.
-    #[schemars(with = "Option<Touch>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Touch>"))]
     pub touch: Field<Touch>,
     /// Maps a piece of a VMA, if nothing of it is mapped.
-    #[schemars(with = "Option<Pieces>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Pieces>"))]
     pub mmap: Field<Pieces>,
     /// Unmaps a piece of a VMA.
-    #[schemars(with = "Option<Pieces>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Pieces>"))]
     pub munmap: Field<Pieces>,
     /// Changes the protection of a piece of a VMA.
-    #[schemars(with = "Option<Protect>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Protect>"))]
     pub mprotect: Field<Protect>,
     /// Drops the pages of a piece of a VMA, which stays mapped.
-    #[schemars(with = "Option<Pieces>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Pieces>"))]
     pub madvise_dontneed: Field<Pieces>,
     /// Moves a piece of a VMA to a place of its own and, the next time, back.
-    #[schemars(with = "Option<Pieces>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Pieces>"))]
     pub mremap: Field<Pieces>,
     /// Grows a VMA that `grows_down`.
-    #[schemars(with = "Option<Grow>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Grow>"))]
     pub expand_stack: Field<Grow>,
     /// Sets the length of a file.
-    #[schemars(with = "Option<Truncate>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Truncate>"))]
     pub truncate: Field<Truncate>,
     /// Write-protects the whole space, as fork does.
-    #[schemars(with = "Option<Fork>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Fork>"))]
     pub fork: Field<Fork>,
 }
 
 /// The schema of a table that has exactly one of the keys.
+#[cfg(feature = "schema")]
 fn one_of(keys: &[&str]) -> serde_json::Value {
     keys.iter().map(|key| serde_json::json!({ "required": [key] })).collect()
 }
 
 /// Accesses to the pages of a mapping.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::workload) struct Touch {
     /// Name of the `[[vma]]`.
-    #[schemars(required, with = "String")]
+    #[cfg_attr(feature = "schema", schemars(required, with = "String"))]
     pub vma: Field<String>,
     /// Loads or stores.
-    #[schemars(required, with = "Access")]
+    #[cfg_attr(feature = "schema", schemars(required, with = "Access"))]
     pub access: Field<Access>,
     /// In which order, `"sequential"` by default.
-    #[schemars(with = "Option<Order>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Order>"))]
     pub order: Field<Order>,
     /// A part of its own for each thread (`"disjoint"`, the default) or the
     /// whole mapping for all (`"shared"`).
-    #[schemars(with = "Option<Slices>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Slices>"))]
     pub slices: Field<Slices>,
     /// Accesses of a thread in a round (default: one for each page of its slice).
-    #[schemars(with = "Option<u64>", range(min = 1))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u64>", range(min = 1)))]
     pub touches: Field<u64>,
     /// Private work between two touches (default `"0ns"`).
-    #[schemars(with = "Option<Time>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     pub think: Field<Time>,
 }
 
 /// A writer's operation on one piece of a mapping after another.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::workload) struct Pieces {
     /// Name of the `[[vma]]`.
-    #[schemars(required, with = "String")]
+    #[cfg_attr(feature = "schema", schemars(required, with = "String"))]
     pub vma: Field<String>,
     /// Length of a piece, in whole pages (default: the whole slice).
-    #[schemars(with = "Option<Size>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Size>"))]
     pub length: Field<Size>,
     /// In which order, `"sequential"` by default.
-    #[schemars(with = "Option<PieceOrder>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<PieceOrder>"))]
     pub order: Field<PieceOrder>,
     /// Pieces of a part of its own for each thread (`"disjoint"`, the default) or of
     /// the whole mapping for all (`"shared"`).
-    #[schemars(with = "Option<Slices>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Slices>"))]
     pub slices: Field<Slices>,
     /// From the start of one such operation to the start of the next (default `"0ns"`:
     /// at once).
-    #[schemars(with = "Option<Time>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     pub every: Field<Time>,
 }
 
 /// A change of the protection of one piece of a mapping after another.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::workload) struct Protect {
     /// Name of the `[[vma]]`.
-    #[schemars(required, with = "String")]
+    #[cfg_attr(feature = "schema", schemars(required, with = "String"))]
     pub vma: Field<String>,
     /// The new protection.
-    #[schemars(required, with = "Prot")]
+    #[cfg_attr(feature = "schema", schemars(required, with = "Prot"))]
     pub prot: Field<Prot>,
     /// Length of a piece, in whole pages (default: the whole slice).
-    #[schemars(with = "Option<Size>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Size>"))]
     pub length: Field<Size>,
     /// In which order, `"sequential"` by default.
-    #[schemars(with = "Option<PieceOrder>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<PieceOrder>"))]
     pub order: Field<PieceOrder>,
     /// Pieces of a part of its own for each thread (`"disjoint"`, the default) or of
     /// the whole mapping for all (`"shared"`).
-    #[schemars(with = "Option<Slices>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Slices>"))]
     pub slices: Field<Slices>,
     /// From the start of one such operation to the start of the next (default `"0ns"`:
     /// at once).
-    #[schemars(with = "Option<Time>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     pub every: Field<Time>,
 }
 
 /// The growth of a mapping that `grows_down`.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::workload) struct Grow {
     /// Name of the `[[vma]]`.
-    #[schemars(required, with = "String")]
+    #[cfg_attr(feature = "schema", schemars(required, with = "String"))]
     pub vma: Field<String>,
     /// By how much it grows each time, in whole pages (default `"4KiB"`).
-    #[schemars(with = "Option<Size>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Size>"))]
     pub length: Field<Size>,
     /// From the start of one such operation to the start of the next (default `"0ns"`:
     /// at once).
-    #[schemars(with = "Option<Time>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     pub every: Field<Time>,
 }
 
 /// A new length of a file.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::workload) struct Truncate {
     /// Name of the `[[file]]`.
-    #[schemars(required, with = "String")]
+    #[cfg_attr(feature = "schema", schemars(required, with = "String"))]
     pub file: Field<String>,
     /// The new length, in whole pages; not more than the file starts with.
-    #[schemars(required, with = "Size")]
+    #[cfg_attr(feature = "schema", schemars(required, with = "Size"))]
     pub size: Field<Size>,
     /// From the start of one such operation to the start of the next (default `"0ns"`:
     /// at once).
-    #[schemars(with = "Option<Time>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     pub every: Field<Time>,
 }
 
 /// Write-protection of the whole space, as fork does it.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::workload) struct Fork {
     /// From the start of one such operation to the start of the next (default `"0ns"`:
     /// at once).
-    #[schemars(with = "Option<Time>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     pub every: Field<Time>,
 }
 
 /// In which order the pieces of a slice are worked on.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::workload) enum PieceOrder {
     /// Piece after piece.

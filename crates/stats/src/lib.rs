@@ -18,7 +18,9 @@ use std::fmt;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-use crate::run::Interval;
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// Fewest repeats for an interval, and on each side for a verdict.
 pub const MIN_REPEATS: usize = 3;
@@ -26,6 +28,27 @@ pub const MIN_REPEATS: usize = 3;
 pub const LEVEL: f64 = 0.95;
 /// Resamples of a bootstrap.
 pub const RESAMPLES: usize = 4096;
+
+/// A median with its interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub struct Interval {
+    /// Median over repeats.
+    pub median: f64,
+    /// Lower end; null where there were too few repeats for an interval.
+    pub low: Option<f64>,
+    /// Upper end; null where there were too few repeats for an interval.
+    pub high: Option<f64>,
+}
+
+impl Interval {
+    /// Returns half the interval's width as a share of the median; `None`
+    /// without an interval.
+    pub fn spread(&self) -> Option<f64> {
+        let (low, high) = (self.low?, self.high?);
+        (self.median != 0.0).then(|| (high - low) / 2.0 / self.median.abs())
+    }
+}
 
 /// What two cells' repeats say about which is faster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
