@@ -17,6 +17,7 @@ use ::host::clock::Clock;
 use ::host::memory::Memory;
 use ::host::topology::{self, Topology};
 use machine::host::{self, Cores, Host, Record};
+use mm::Core;
 use mm::vmstat::normal_threshold;
 use std::sync::Arc;
 use workload::Until;
@@ -126,8 +127,8 @@ fn run_thread<A: Record>(
     let mut hands = worker.hands;
     let mm = shared.space.mm();
     let translations = mm.check_translations(&mut hands.core);
-    mm.rest(&mut hands.core);
-    mm.retire(&mut hands.core);
+    hands.core.rest(mm);
+    hands.core.retire(mm);
     Ok(ThreadResult {
         thread: ThreadStorm {
             group: groups[shared.plan.threads[number].group].clone(),
@@ -156,10 +157,10 @@ fn close_books<A: Record>(shared: Shared<Host<A>>) -> Result<(), StormError> {
     let (space, mm) = (&shared.space, shared.space.mm());
     let cores = Cores::new(1);
     let _core = host::enter(&cores, 0);
-    let mut core = mm.core(0);
+    let mut core = Core::new(mm, 0);
     space.drain(&mut core);
     mm.check_books(&core).map_err(StormError::Books)?;
     space.exit(&mut core);
-    mm.retire(&mut core);
+    core.retire(mm);
     mm.check_all_free(&core).map_err(StormError::Books)
 }

@@ -15,6 +15,7 @@ use super::{Storm, StormError, ThreadStorm, panic_message};
 use machine::Machine;
 use machine::host::Recorded;
 use machine::model::{self, Accounts, CoreTimes, Halt, Model, Parameters, Place, Traced};
+use mm::Core;
 use mm::fault::Kind;
 use mm::frames::Arena;
 use mm::vmstat::normal_threshold;
@@ -249,7 +250,7 @@ fn run_core(
     let mut worker = Worker::new(shared, core);
     Model::pause(true);
     let mut random = Pcg64Mcg::seed_from_u64(shared.seed ^ (core as u64) << 32 ^ 0x6669_6c6c);
-    shared.space.mm().stagger(&mut worker.hands.core, random.next_u64());
+    worker.hands.core.stagger(shared.space.mm(), random.next_u64());
     Model::pause(false);
     if warmup_ns > 0 {
         worker.rounds(Until::Duration(warmup_ns), &mut Meter::closed())?;
@@ -264,8 +265,8 @@ fn run_core(
     let mm = shared.space.mm();
     // Since the gate nobody changes a table.
     let translations = mm.check_translations(&mut hands.core);
-    mm.rest(&mut hands.core);
-    mm.retire(&mut hands.core);
+    hands.core.rest(mm);
+    hands.core.retire(mm);
     Ok(ThreadResult {
         thread: ThreadStorm {
             group: groups[shared.plan.threads[core].group].clone(),
@@ -304,10 +305,10 @@ fn halted(halt: Halt, shared: &Rc<Shared<Model>>) -> StormError {
 
 fn close_books(shared: Shared<Model>) -> Result<(), StormError> {
     let (space, mm) = (&shared.space, shared.space.mm());
-    let mut core = mm.core(0);
+    let mut core = Core::new(mm, 0);
     space.drain(&mut core);
     mm.check_books(&core).map_err(StormError::Books)?;
     space.exit(&mut core);
-    mm.retire(&mut core);
+    core.retire(mm);
     mm.check_all_free(&core).map_err(StormError::Books)
 }
