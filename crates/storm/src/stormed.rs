@@ -103,9 +103,22 @@ impl<W: Simulated, S: Strategy<W>> Stormed<W> for Space<W, S> {
         if W::IS_TIMED {
             hands.touch_all(self, touch, pages, count);
         } else {
-            hands.touch_all::<dyn Faults<W>>(self, touch, pages, count);
+            touch_any(self, hands, touch, pages, count);
         }
     }
+}
+
+/// Touches the next `count` pages of a space under any scheme; not inlined, or it would be
+/// compiled for each.
+#[inline(never)]
+fn touch_any<W: Simulated>(
+    space: &dyn Faults<W>,
+    hands: &mut Hands<W>,
+    touch: &TouchPlan,
+    pages: &mut PagesIter,
+    count: u64,
+) {
+    hands.touch_all(space, touch, pages, count);
 }
 
 /// Does an operation of a writer.
