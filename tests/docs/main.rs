@@ -5,7 +5,10 @@
 mod common;
 
 mod commands;
+mod layers;
+mod lists;
 mod own_strategy;
 mod page;
 mod reference;
 mod schema;
+mod tidy;

@@ -98,7 +98,7 @@ fn strategies() -> String {
                     [README](../../README.md#what-it-runs) show what each costs.\n"
         .to_owned();
     for entry in STRATEGIES.iter().filter(|entry| !entry.is_variant()) {
-        let module = format!("src/strategy/{}.rs", entry.name.replace('-', "_"));
+        let module = format!("crates/strategy/src/{}.rs", entry.name.replace('-', "_"));
         let _ = write!(text, "\n## {}\n\n", entry.name);
         let same = |other: &&Entry| other.split().0 == entry.name;
         for form in STRATEGIES.iter().filter(same) {
@@ -159,8 +159,8 @@ fn shipped_machines() -> String {
 
 /// Words of results, with what the code says of each.
 fn words() -> String {
-    let outcome = Source::read("src/mm/fault/outcome.rs");
-    let stages = Source::read("src/mm/stage.rs");
+    let outcome = Source::read("crates/mm/src/fault/outcome.rs");
+    let stages = Source::read("crates/mm/src/stage.rs");
     let mut text = "# Words\n\nThe words of documents and tables, with what they mean. What is \
                     measured by which is in [METHODOLOGY.md](../../METHODOLOGY.md).\n"
         .to_owned();
@@ -176,7 +176,7 @@ fn words() -> String {
     text += &table("Ends of a fault", "end", "`counts`", &ends);
     let stages = stage::NAMES.map(|name| (name, stages.said_of(&name.to_uppercase())));
     text += &table("Stages", "stage", "`stages_ns`, with `--stages`", &stages);
-    let exits = Source::read("src/exit.rs");
+    let exits = Source::read("crates/base/src/exit.rs");
     let names = ["Done", "Internal", "Usage", "Found", "Storm", "Interrupted", "Machine"];
     let numbers: Vec<String> = (0..names.len()).map(|code| code.to_string()).collect();
     let codes: Vec<(&str, String)> = (numbers.iter().zip(names))

@@ -78,9 +78,15 @@ mod tests {
     use super::*;
     use inputs::workload::{Limits, resolve};
 
+    macro_rules! name {
+        ($scheme:ty) => {
+            <$scheme as strategy::Scheme>::NAME
+        };
+    }
+
     fn shipped(name: &str) -> Workload {
         let limits = Limits { memory_bytes: u64::MAX };
-        let strategies = ["mmap-lock"];
+        let strategies = strategy::for_every_scheme!(name);
         resolve(name).unwrap().parse(&strategies, &limits).unwrap()
     }
 

@@ -1,0 +1,192 @@
+//! Layers: which crate may name which, and which words some crates may not name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::page::{Page, ROOT};
+use crate::tidy::{Source, holds};
+
+/// What each crate of the workspace depends on, without what its tests do.
+type Edges = BTreeMap<String, BTreeSet<String>>;
+
+/// Edges that no map may ever have. What a crate does not depend on it cannot name.
+const NEVER: [(&str, &str); 10] = [
+    // Shared memory, other cores and time are reached through `machine`.
+    ("sync", "host mm strategy storm workload rayon rustix"),
+    ("mm", "host strategy storm workload"),
+    ("strategy", "host storm rayon rustix"),
+    // Words, lines and cores: no terms of an address space.
+    ("machine", "sync mm strategy storm workload"),
+    ("host", "machine workload"),
+    // Valid by type, whoever has read it.
+    ("workload", "toml machine host"),
+    ("storm", "toml inputs document"),
+    ("inputs", "sync mm strategy storm"),
+    // So that a report from a file equals one from memory.
+    ("document", "machine host workload storm"),
+    ("report", "machine host workload storm"),
+];
+
+/// The only crate that reads TOML.
+const READS_TOML: &str = "inputs";
+
+fn edges() -> Edges {
+    let crates = fs::read_dir(Path::new(ROOT).join("crates")).expect("the crates are there");
+    let names = crates.map(|entry| entry.expect("an entry can be read").file_name());
+    let names = names.map(|name| name.into_string().expect("names are plain"));
+    let edges = names.map(|name| (name.clone(), dependencies(&format!("crates/{name}/"))));
+    edges.chain([("faultstorm".to_owned(), dependencies(""))]).collect()
+}
+
+fn dependencies(directory: &str) -> BTreeSet<String> {
+    let path = Path::new(ROOT).join(directory).join("Cargo.toml");
+    let text = fs::read_to_string(path).expect("a crate has a manifest");
+    let manifest: toml::Table = text.parse().expect("a manifest is TOML");
+    let table = manifest.get("dependencies").and_then(toml::Value::as_table);
+    table.into_iter().flat_map(|table| table.keys().cloned()).collect()
+}
+
+fn forbidden_edges(edges: &Edges) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, never) in NEVER {
+        let wrong = never.split(' ').filter(|other| edges[name].contains(*other));
+        found.extend(wrong.map(|other| format!("{name} depends on {other}")));
+    }
+    let readers = edges.iter().filter(|(_, all)| all.contains("toml")).map(|(name, _)| name);
+    found.extend(readers.filter(|name| *name != READS_TOML).map(|name| format!("{name}: toml")));
+    found
+}
+
+/// Rows of the map in ARCHITECTURE.md: crates, and those that they depend on.
+fn map(page: &str) -> Edges {
+    let code = |cell: &str| -> Vec<String> {
+        cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    let rows = page.lines().skip_while(|line| !line.starts_with("| layer | where |")).skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|row| row.trim_matches('|').split('|').collect::<Vec<_>>());
+    let of_row = |cells: Vec<&str>| {
+        let depends: BTreeSet<String> = code(cells[3]).into_iter().collect();
+        let crates = code(cells[1]).into_iter().filter_map(|path| {
+            Some(path.strip_prefix("crates/")?.trim_end_matches('/').to_owned())
+        });
+        crates.map(|name| (name, depends.clone())).collect::<Vec<_>>()
+    };
+    cells.flat_map(of_row).collect()
+}
+
+#[test]
+fn crates_depend_on_what_they_may() {
+    let edges = edges();
+    assert_eq!(forbidden_edges(&edges), [""; 0]);
+    let mut broken = edges.clone();
+    broken.entry("mm".to_owned()).or_default().insert("storm".to_owned());
+    broken.entry("report".to_owned()).or_default().insert("toml".to_owned());
+    assert_eq!(forbidden_edges(&broken), ["mm depends on storm", "report: toml"]);
+}
+
+#[test]
+fn the_map_is_that_of_the_manifests() {
+    let mut edges = edges();
+    edges.remove("faultstorm");
+    let names: BTreeSet<String> = edges.keys().cloned().collect();
+    let inside: Edges = edges
+        .iter()
+        .map(|(name, all)| (name.clone(), all.intersection(&names).cloned().collect()))
+        .collect();
+    let map = map(&Page::read("ARCHITECTURE.md").text);
+    for (name, depends) in &inside {
+        assert_eq!(map.get(name), Some(depends), "'{name}' in the map of ARCHITECTURE.md");
+    }
+    assert_eq!(map.len(), inside.len(), "the map has crates that are not there");
+}
+
+/// Below `path`, code does not name `words`, except in the files that may.
+fn forbidden(source: &Source, path: &str, words: &[&str], except: &[&str]) -> Vec<String> {
+    if !source.path.starts_with(path) || except.contains(&source.path.as_str()) {
+        return Vec::new();
+    }
+    let names = |line: &str| words.iter().find(|word| line.contains(**word)).copied();
+    let lines = source.code().filter_map(|(at, line)| names(line).map(|word| (at, word)));
+    lines.map(|(at, word)| source.at(at, &format!("{path} does not name {word}"))).collect()
+}
+
+/// The world is reached through `Machine` alone. `Arc` owns memory and is written when a
+/// space is made; the content of frames is memory, not a line.
+fn reaches_the_world_through_machine(source: &Source) -> Vec<String> {
+    let mut code = source.text.replace("use std::sync::Arc;", "");
+    // The content of pages, and the harness's own bookkeeping, are no kernel's lines.
+    let own = ["crates/mm/src/frames.rs", "crates/mm/src/backlog.rs"];
+    if own.contains(&source.path.as_str()) {
+        code = code.lines().filter(|l| !l.starts_with("use std::sync::atomic::")).collect();
+    }
+    let source = Source::of(&source.path, &code);
+    let words =
+        ["std::sync", "std::thread", "std::time", "HashMap", "HashSet", "static mut", ": Atomic"];
+    let mut found: Vec<String> = ["crates/sync/", "crates/mm/", "crates/strategy/"]
+        .iter()
+        .flat_map(|layer| forbidden(&source, layer, &words, &[]))
+        .collect();
+    // What is done between storms may use all cores.
+    let between = ["crates/mm/src/frames.rs", "crates/mm/src/books.rs"];
+    found.extend(forbidden(&source, "crates/mm/", &["rayon"], &between));
+    found
+}
+
+/// Layers within a crate.
+fn looks_down_only(source: &Source) -> Vec<String> {
+    let mut found = forbidden(source, "crates/document/src/run/", &["crate::compare"], &[]);
+    let machines = ["machine::", "crate::machines"];
+    found.extend(forbidden(source, "crates/inputs/src/workload/", &machines, &[]));
+    found.extend(forbidden(source, "src/cli/", &["crate::cmd"], &[]));
+    found
+}
+
+/// Modules of `strategy` that hold no strategy.
+const COMMON: [&str; 2] = ["attached", "space"];
+
+/// Strategies by the module that holds each.
+fn strategy_modules() -> Vec<String> {
+    let root = fs::read_to_string(Path::new(ROOT).join("crates/strategy/src/lib.rs"));
+    let root = root.expect("it is there");
+    let modules = root.lines().filter_map(|line| {
+        line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';')
+    });
+    modules.filter(|module| !COMMON.contains(module)).map(str::to_owned).collect()
+}
+
+fn names_no_other_strategy(source: &Source) -> Vec<String> {
+    let modules = strategy_modules();
+    let own = source.path.trim_start_matches("crates/strategy/src/").trim_end_matches(".rs");
+    let others = modules.iter().filter(|module| *module != own);
+    let paths: Vec<String> =
+        others.flat_map(|m| [format!("{m}::"), format!("super::{m}")]).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    forbidden(source, "crates/", &paths, &["crates/strategy/src/lib.rs"])
+}
+
+#[test]
+fn crates_and_modules_name_what_they_may() {
+    for broken in ["fn a() { std::thread::yield_now() }", "use rayon::prelude::*;"] {
+        holds(reaches_the_world_through_machine, &Source::of("crates/mm/src/a.rs", broken));
+    }
+    for (path, import) in [
+        ("crates/document/src/run/a.rs", "use crate::compare::Axis;"),
+        ("crates/inputs/src/workload/a.rs", "use machine::model::Parameters;"),
+        ("src/cli/a.rs", "use crate::cmd::run;"),
+    ] {
+        holds(looks_down_only, &Source::of(path, import));
+    }
+}
+
+#[test]
+fn a_strategy_is_one_file_and_two_lines() {
+    let path = "crates/strategy/src/unlocked.rs";
+    for broken in ["use super::mmap_lock::MmapLock;", "use super::mmap_lock;"] {
+        holds(names_no_other_strategy, &Source::of(path, broken));
+    }
+    let files = fs::read_dir(Path::new(ROOT).join("crates/strategy/src")).expect("is there");
+    let others = COMMON.len() + 1;
+    assert_eq!(files.count(), strategy_modules().len() + others, "one file for each, and the list");
+}
