@@ -129,12 +129,14 @@ fn the_readme_documents_every_key_and_word_of_the_schema() {
 }
 
 #[test]
-fn the_worked_example_of_the_readme_parses() {
+fn the_examples_of_the_readme_parse() {
     let readme = fs::read_to_string(root().join("workloads/README.md")).unwrap();
-    let (_, example) = readme.split_once("```toml\n").unwrap();
-    let (example, _) = example.split_once("```").unwrap();
-    let parsed = workload::parse("example", "README.md", example, &STRATEGIES, &LIMITS);
-    assert_eq!(parsed.unwrap_or_else(|error| panic!("{error}")).groups.len(), 2);
+    let examples = readme.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let groups = examples.map(|example| {
+        let parsed = workload::parse("example", "README.md", example, &STRATEGIES, &LIMITS);
+        parsed.unwrap_or_else(|error| panic!("{error}")).groups.len()
+    });
+    assert_eq!(groups.collect::<Vec<_>>(), [1, 2], "a loop, and the worked example");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::asked::Asked;
 use crate::host::kernel_locks::version;
 use crate::host::placement::Placement;
 use crate::machines::Machine;
-use crate::run::{Body, Cell, HostInfo, Interval, Key, Run, World};
+use crate::run::{Body, Cell, Counted, HostInfo, Interval, Key, Run, World};
 use crate::storm::StormError;
 use crate::storm::plan::total_threads;
 use crate::strategy::{self, Entry};
@@ -241,8 +241,10 @@ impl<'a> There<'a> {
         if warnings.any(|found| found.code == "oversubscribed" && about(&found.cell)) {
             return Err("threads outnumbered CPUs, so they show the scheduler".to_owned());
         }
-        let rate = cell.measured.as_ref().map(|measured| measured.faults_per_s);
-        rate.filter(|rate| rate.median > 0.0).ok_or_else(|| {
+        cell.rate(&Counted::Faults).ok_or_else(|| {
+            if cell.measured.is_some() {
+                return "without faults, and no rate of operations is predicted".to_owned();
+            }
             let why = cell.reason.as_deref().unwrap_or("no reason given");
             format!("without a result ({}: {why})", cell.status)
         })

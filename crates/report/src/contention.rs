@@ -6,35 +6,48 @@ use hdrhistogram::Histogram;
 
 use super::Style;
 use super::operations::operations;
-use super::pairs::{Group, measured};
+use super::pairs::{Group, Ratios, measured};
 use super::table::{COLUMNS, body, by_threads, name_width};
 use super::text::{Ink, cut, digits, left, nanoseconds, plural, right, wrap};
-use document::run::{Body, GracePeriods, Latency, LineCount, Measured, Run, Scaling};
+use document::run::{Body, Counted, GracePeriods, Latency, LineCount, Measured, Run, Scaling};
 
 /// Columns of transfers per fault, and of each percentile.
 const TRANSFERS: usize = 10;
 const PERCENTILE: usize = 8;
 
 /// Appends contention and latency, fallbacks and stages for each body.
-pub(super) fn blocks(out: &mut String, style: Style, group: &Group<'_>) {
+pub(super) fn blocks(
+    out: &mut String,
+    run: &Run,
+    style: Style,
+    group: &Group<'_>,
+    ratios: &Ratios,
+) {
     for kind in group.bodies() {
         let cells = group.cells.iter().filter(|cell| cell.key.body == kind);
         let mut found = cells.filter_map(|cell| cell.measured.as_ref());
-        if found.any(|m| m.lines.is_some() || !m.latency_ns.is_empty()) {
+        if found.any(|m| m.moves().is_some() || !m.latency_ns.is_empty()) {
             lines_and_latency(out, style, group, kind);
         }
-        details(out, style, group, kind);
+        details(out, run, style, group, ratios, kind);
     }
 }
 
 /// Appends what one column cannot say: waits, writers, fallbacks, grace periods, stages, time.
-pub(super) fn details(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
+pub(super) fn details(
+    out: &mut String,
+    run: &Run,
+    style: Style,
+    group: &Group<'_>,
+    ratios: &Ratios,
+    kind: Body,
+) {
     let cells = || group.cells.iter().filter(move |cell| cell.key.body == kind);
     let found = || cells().filter_map(|cell| cell.measured.as_ref());
     if found().any(|m| rwsem_waits(m).is_some()) {
         rwsem(out, style, group, kind);
     }
-    operations(out, style, group, kind);
+    operations(out, run, style, group, ratios, kind);
     if found().any(|m| m.fallbacks.values().any(|&count| count > 0)) {
         fallbacks(out, style, group, kind);
     }
@@ -44,39 +57,47 @@ pub(super) fn details(out: &mut String, style: Style, group: &Group<'_>, kind: B
     if found().any(|m| m.stages_ns.is_some()) {
         stages(out, style, group, kind);
     }
-    if found().any(|m| m.time_split_ns.is_some()) {
+    if found().any(|m| m.time_split().is_some()) {
         time_split(out, style, group, kind);
     }
 }
 
 fn lines_and_latency(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
     let cells = group.cells.iter().filter(|cell| cell.key.body == kind);
-    let counted = cells.filter_map(|cell| measured(Some(cell))).any(|m| m.lines.is_some());
-    let indent = name_width(group);
-    let hottest = COLUMNS - indent - TRANSFERS - 2 - 3 * PERCENTILE;
-    // Two lines of headings; the columns of lines only where they were counted.
-    let (above, heads) = match counted {
+    let are_counted = cells.filter_map(|cell| measured(Some(cell))).any(|m| m.moves().is_some());
+    let (indent, counted) = (name_width(group), group.counted());
+    // Operations have tables of their times.
+    let are_timed = counted == Counted::Faults;
+    let each = format!("per {}", counted.each());
+    let moves = each.len().max(TRANSFERS);
+    let times = if are_timed { 3 * PERCENTILE } else { 0 };
+    let hottest = COLUMNS - indent - moves - 2 - times;
+    // Two lines of headings; columns only of what was counted.
+    let (mut above, mut heads) = match are_counted {
         true => (
-            format!("{:>TRANSFERS$}  {:hottest$}", "transfers", ""),
-            format!("{:>TRANSFERS$}  {:hottest$}", "per fault", "hottest line"),
+            format!("{:>moves$}  {:hottest$}", "transfers", ""),
+            format!("{each:>moves$}  {:hottest$}", "hottest line"),
         ),
         false => (String::new(), String::new()),
     };
+    if are_timed {
+        above += &format!("{:>24}", "latency of a fault");
+        heads.extend(["p50", "p99", "p99.9"].map(|name| format!("{name:>PERCENTILE$}")));
+    }
     *out += &left(style, Ink::Bold, body(kind), indent);
-    let _ = writeln!(out, "{above}{:>24}", "latency of a fault");
-    let [p50, p99, p999] = ["p50", "p99", "p99.9"].map(|name| format!("{name:>PERCENTILE$}"));
-    let _ = writeln!(out, "{:indent$}{heads}{p50}{p99}{p999}", "");
+    let _ = writeln!(out, "{}", above.trim_end());
+    let _ = writeln!(out, "{:indent$}{}", "", heads.trim_end());
     by_threads(out, style, group, |row| {
         let found = measured(row.cell(kind))?;
         let mut text = String::new();
-        if counted {
-            let moved = found.lines.as_ref().map(|lines| transfers(lines.transfers_per_fault));
-            let line = found.lines.as_ref().map(|_| hottest_line(found, hottest - 1));
+        if are_counted {
+            let moved = found.moves().map(|moves| transfers(moves.each));
+            let line = found.moves().map(|_| hottest_line(found, hottest - 1));
             let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-            text += &(right(style, Ink::Plain, &or_dash(moved), TRANSFERS) + "  ");
+            text += &(right(style, Ink::Plain, &or_dash(moved), moves) + "  ");
             text += &left(style, Ink::Plain, &or_dash(line), hottest);
         }
-        for quantile in percentiles(found) {
+        for quantile in percentiles(found).into_iter().filter(|_| are_timed) {
             let shown = quantile.map_or("-".to_owned(), |ns| nanoseconds(ns as f64));
             text += &right(style, Ink::Plain, &shown, PERCENTILE);
         }
@@ -223,17 +244,18 @@ fn stages(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
 
 /// Appends what a core's time went to, and the line that it waited for most.
 fn time_split(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
-    let title = format!("nanoseconds per fault by what a core did, {}", body(kind));
+    let each = group.counted().each();
+    let title = format!("nanoseconds per {each} by what a core did, {}", body(kind));
     let _ = writeln!(out, "{}", left(style, Ink::Bold, &title, 0));
     let indent = name_width(group);
     let heads = "    work   lines   locks     I/O  waited most for";
     let _ = writeln!(out, "{:indent$}{heads}", "");
     by_threads(out, style, group, |row| {
         let found = measured(row.cell(kind))?;
-        let split = found.time_split_ns.as_ref()?;
+        let split = found.time_split()?;
         let parts = [split.private_work, split.coherence, split.lock_wait, split.io];
         let mut text: String = parts.iter().map(|ns| format!("{ns:>8.0}")).collect();
-        let lines = found.lines.iter().flat_map(|lines| &lines.by_name);
+        let lines = found.moves().into_iter().flat_map(|moves| moves.by_name);
         let waited = |line: &&LineCount| line.stall_share.is_some_and(|share| share > 0.0);
         let share = |line: &LineCount| line.stall_share.unwrap_or(0.0);
         let most = lines.filter(waited).max_by(|a, b| share(a).total_cmp(&share(b)));

@@ -61,11 +61,24 @@ impl Pages {
 
     /// The beginning of a pass.
     pub fn iter(&self) -> PagesIter<'_> {
-        let at = match self {
-            Self::Steps { from, .. } => *from,
-            Self::Listed(_) => 0,
+        self.iter_from(0)
+    }
+
+    /// A pass from its touch number `index` on, which it has.
+    pub fn iter_from(&self, index: u64) -> PagesIter<'_> {
+        let (at, column) = match *self {
+            // The first columns may have a page more than the others.
+            Self::Steps { from, to, step } => {
+                let (pages, longer) = ((to - from) / step, (to - from) % step);
+                let (column, row) = match index.checked_sub(longer * (pages + 1)) {
+                    None => (index / (pages + 1), index % (pages + 1)),
+                    Some(index) => (longer + index / pages, index % pages),
+                };
+                (from + column + row * step, column)
+            }
+            Self::Listed(_) => (index, 0),
         };
-        PagesIter { pages: self, at, column: 0 }
+        PagesIter { pages: self, at, column }
     }
 }
 
@@ -172,6 +185,26 @@ mod tests {
         assert_ne!(sorted, order(8));
         sorted.sort_unstable();
         assert!(sorted.into_iter().eq(5..1000));
+    }
+
+    #[test]
+    fn a_pass_can_be_begun_anywhere() {
+        for order in [
+            Order::Sequential,
+            Order::Strided(4),
+            Order::Strided(7),
+            Order::Strided(30),
+            Order::Random,
+            Order::Zipf(1.0),
+            Order::OnePerTable,
+        ] {
+            let pages = Pages::new(order, 10..27, 5, None, 1);
+            for index in 0..pages.len() {
+                let found: Vec<u64> = pages.iter_from(index).take(40).collect();
+                let expected: Vec<u64> = pages.iter().skip(index as usize).take(40).collect();
+                assert_eq!(found, expected, "{order:?} from {index}");
+            }
+        }
     }
 
     #[test]

@@ -245,7 +245,7 @@ fn frames(
         for extent in extents {
             let touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(Step::touch);
             let writes = touches.filter(|t| t.extent == *extent && t.access == Access::Write);
-            let touched: u64 = writes.map(|t| t.touches.min(t.pages.len()).min(touches_max)).sum();
+            let touched: u64 = writes.map(|t| t.of_round.min(touches_max)).sum();
             written += touched.min(extent.pages());
         }
     }

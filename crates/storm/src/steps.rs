@@ -2,7 +2,7 @@
 
 use super::copies::Copies;
 use super::extent::Extent;
-use super::order::{Pages, permutation};
+use super::order::{Pages, PagesIter, permutation};
 use super::reach;
 use mm::addr::{PAGE_BYTES, Vaddr};
 use mm::fault::Access;
@@ -32,8 +32,12 @@ pub struct TouchPlan {
     pub extent: Extent,
     /// Which, in order.
     pub pages: Pages,
-    /// Touches in a round.
+    /// Touches in a loop.
     pub touches: u64,
+    /// Each loop goes on where the last one stopped.
+    pub walks: bool,
+    /// Touches from the start of a pass to which the loops of a round come.
+    pub of_round: u64,
     /// Touches from the start of a pass to which the thread comes before a reset, at the most.
     pub reach: u64,
     /// Pages between those of the pass are not touched.
@@ -81,6 +85,16 @@ pub enum Edit {
 }
 
 impl TouchPlan {
+    /// Where in its pass the loop number `turn` begins, and how many touches it makes: as with
+    /// the pieces of writers, the last of a pass may be shorter.
+    pub(super) fn of_loop(&self, turn: u64) -> (PagesIter<'_>, u64) {
+        if !self.walks {
+            return (self.pages.iter(), self.touches);
+        }
+        let from = turn % self.pages.len().div_ceil(self.touches) * self.touches;
+        (self.pages.iter_from(from), self.touches.min(self.pages.len() - from))
+    }
+
     /// Whether the thread never comes to the end of a pass.
     pub(super) fn stops_before_its_end(&self) -> bool {
         self.reach < self.pages.len()
@@ -180,9 +194,18 @@ fn plan_touch(
     let pages = if slice.is_empty() {
         Pages::Listed(Box::default())
     } else {
-        Pages::new(touch.order, slice, extent.each, touch.touches, place.seed)
+        // A walk goes through a whole pass, also where pages are drawn with replacement.
+        let draws =
+            touch.touches.map(|n| if touch.walks { n.max(slice.end - slice.start) } else { n });
+        Pages::new(touch.order, slice, extent.each, draws, place.seed)
     };
     let touches = touch.touches.unwrap_or(pages.len());
+    let of_round = match place.loops {
+        _ if !touch.walks => touches,
+        Loops::Times(times) => touches.saturating_mul(times),
+        Loops::UntilDone => u64::MAX,
+    };
+    let of_round = of_round.min(pages.len());
     let access = match touch.access {
         workload::Access::Read => Access::Read,
         workload::Access::Write => Access::Write,
@@ -190,7 +213,8 @@ fn plan_touch(
     let reach = reach::bound(workload, touch, &place).unwrap_or(u64::MAX).min(pages.len());
     let (leaps, vma) = (touch.order == Order::OnePerTable, touch.vma);
     let copy = if extents[vma].len() > 1 { place.index as usize } else { 0 };
-    TouchPlan { extent, pages, touches, reach, leaps, vma, copy, access, think_ns: touch.think_ns }
+    let (walks, think_ns) = (touch.walks, touch.think_ns);
+    TouchPlan { extent, pages, touches, walks, of_round, reach, leaps, vma, copy, access, think_ns }
 }
 
 fn plan_change(

@@ -221,6 +221,12 @@ mod tests {
         assert_eq!(group(""), digest(&with_op(touch)));
         assert_eq!(group("loops = 1"), digest(&with_op(touch)));
         assert_ne!(group("loops = 2"), digest(&with_op(touch)));
+        let walking = |keys: &str| {
+            let touch = format!("touch = {{ vma = \"v\", access = \"write\", touches = 1{keys} }}");
+            digest(&with(&format!("[[group]]\nname = \"g\"\nloops = 2\n[[op]]\n{touch}\n")))
+        };
+        assert_eq!(walking(", walks = false"), walking(""));
+        assert_ne!(walking(", walks = true"), walking(""));
         let mapped = format!("mapped = false\n[[op]]\n{touch}\n[[op]]\nmmap = {{ vma = \"v\" }}\n");
         assert_eq!(resolved(&with(&mapped))["vmas"][0]["mapped"], false);
         assert_ne!(digest(&with(&mapped)), digest(&with(&mapped.replace("false", "true"))));

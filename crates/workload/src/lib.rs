@@ -202,9 +202,12 @@ pub struct Touch {
     pub order: Order,
     /// Which part of the mapping a thread touches.
     pub slices: Slices,
-    /// Accesses a thread makes in a round; `None`: as many as its slice has
+    /// Accesses a thread makes in each loop; `None`: as many as its slice has
     /// pages (for [`Order::OnePerTable`]: tables).
     pub touches: Option<u64>,
+    /// Whether each loop goes on where the last one stopped; else each begins at the start.
+    /// Only with `touches`, and in a group that loops.
+    pub walks: bool,
     /// Private work between two touches, in nanoseconds.
     pub think_ns: u64,
 }

@@ -139,6 +139,8 @@ struct TouchForm {
     order: Order,
     slices: Slices,
     touches: Option<u64>,
+    #[serde(default)]
+    walks: bool,
     think_ns: u64,
 }
 
@@ -274,6 +276,7 @@ impl TouchForm {
             order: self.order,
             slices: self.slices,
             touches: self.touches,
+            walks: self.walks,
             think_ns: self.think_ns,
         })
     }
@@ -336,7 +339,8 @@ mod tests {
             [[group]]\nname = \"g\"\nloops = 3\nthreads = { weight = 0.1 }\n\
             [[group]]\nname = \"w\"\nthreads = 1\n\
             [[op]]\ngroup = \"g\"\ntouch = { vma = \"a\", access = \"read\", \
-            order = { zipf = 0.99 }, slices = \"shared\", touches = 5, think = \"9ns\" }\n\
+            order = { zipf = 0.99 }, slices = \"shared\", touches = 5, walks = true, \
+            think = \"9ns\" }\n\
             [[op]]\ngroup = \"g\"\ntouch = { vma = \"b\", access = \"write\" }\n\
             [[op]]\ngroup = \"g\"\ntouch = { vma = \"s\", access = \"write\", \
             order = { strided = 2 } }\n\

@@ -72,6 +72,9 @@ pub(super) fn workload(
     }
     let phases = op::phases(&ops, groups.len(), &mut check);
     let groups = group::assemble(groups, phases, table, &mut check);
+    if let Some(groups) = &groups {
+        op::walks_with_loops(&ops, groups, table, &mut check);
+    }
     let expect: Vec<_> =
         table.expect.iter().map(|entry| expect::lower(entry, &mut check)).collect();
 
