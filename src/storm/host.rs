@@ -51,7 +51,7 @@ pub fn run<A: Record>(
     if let Some(why) = spec.workload.kernel.needs_a_model() {
         return Err(StormError::Machine(why));
     }
-    let shared = share(make, spec);
+    let shared = share(make, spec)?;
     let cores = Cores::new(shared.plan.threads.len());
     let groups = group_names(spec.workload);
     let (warmup_ns, until) = (spec.warmup_ns, spec.until);
@@ -65,8 +65,8 @@ pub fn run<A: Record>(
     Ok(storm)
 }
 
-fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
-    let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until);
+fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Result<Shared<Host<A>>, StormError> {
+    let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until)?;
     let cores = Cores::new(1);
     let _core = host::enter(&cores, 0);
     let threads = plan.threads.len();
@@ -83,7 +83,7 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
         arena: spec.arena,
     };
     let space = setup::space(make, spec.workload, &plan, &contents, &options);
-    Shared::new(
+    Ok(Shared::new(
         space,
         Parts {
             workload: spec.workload,
@@ -95,7 +95,7 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
             sample_period: spec.sample_period,
             seed: spec.seed,
         },
-    )
+    ))
 }
 
 /// Pages that a core of this machine counts before it tells its zone.

@@ -125,7 +125,7 @@ impl Workload {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::{Limits, Loops, Order, Slices, digest, parse, resolved};
+    use crate::workload::{Loops, Order, Slices, digest, parse, resolved};
 
     /// A workload with a shared VMA `v` of 1MiB, of a file `f`, and with `rest`.
     fn with(rest: &str) -> Workload {
@@ -133,8 +133,7 @@ mod tests {
             "summary = \"x\"\n[[file]]\nname = \"f\"\nsize = \"2MiB\"\n\
              [[vma]]\nname = \"v\"\nsize = \"1MiB\"\nfile = \"f\"\n{rest}"
         );
-        let limits = Limits { memory_bytes: u64::MAX };
-        parse("x", "x.toml", &text, &[], &limits).unwrap_or_else(|error| panic!("{error}"))
+        parse("x", "x.toml", &text, &[]).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn with_op(op: &str) -> Workload {

@@ -7,7 +7,6 @@
 mod change;
 mod kernel;
 mod lower;
-mod memory;
 mod read;
 mod resolved;
 mod restored;
@@ -20,12 +19,11 @@ mod wire;
 pub use crate::diag::Diagnostics;
 pub(crate) use crate::diag::nearest;
 pub use kernel::Kernel;
-pub use memory::Memory;
 pub use resolved::{digest, resolved};
 pub use restored::restored;
 pub use schema::schema;
 pub use shipped::{SEED, shipped};
-pub use source::{Limits, Source, parse, resolve};
+pub use source::{Source, parse, resolve};
 
 use serde::{Deserialize, Serialize};
 
@@ -128,6 +126,19 @@ pub struct Vma {
     /// ones, are mapped when a round starts. At least 1 and less than `pages`; `count` is
     /// 1, and an [`Action::ExpandStack`] grows it.
     pub grows_down: Option<u64>,
+}
+
+impl Vma {
+    /// Pages of all `count` mappings.
+    pub fn total_pages(&self) -> u64 {
+        self.pages.saturating_mul(self.count)
+    }
+
+    /// Page tables of the lowest level under all `count` mappings, each of which
+    /// starts at the beginning of a table.
+    pub fn tables(&self) -> u64 {
+        self.pages.div_ceil(PAGES_PER_TABLE).saturating_mul(self.count)
+    }
 }
 
 /// For whom a mapping, or a file, is made.

@@ -76,12 +76,11 @@ pub fn remarks(workload: &Workload) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::{Limits, resolve};
+    use crate::workload::resolve;
 
     fn shipped(name: &str) -> Workload {
-        let limits = Limits { memory_bytes: u64::MAX };
         let strategies: Vec<_> = crate::strategy::STRATEGIES.iter().map(|s| s.name).collect();
-        resolve(name).unwrap().parse(&strategies, &limits).unwrap()
+        resolve(name).unwrap().parse(&strategies).unwrap()
     }
 
     #[test]
