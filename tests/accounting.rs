@@ -8,7 +8,7 @@ use faultstorm::machine::host::Tally;
 use faultstorm::mm::frames::Arena;
 use faultstorm::storm::{Recording, Spec, Storm};
 use faultstorm::strategy::{Entry, STRATEGIES};
-use faultstorm::workload::{self, Limits, Until, Workload};
+use faultstorm::workload::{self, Until, Workload};
 
 const THREADS: usize = 2;
 /// How far apart the two may be, as a share of the directory's count, in unoptimised storms:
@@ -28,8 +28,7 @@ fn shipped(name: &str) -> Workload {
     // Large page caches take longer to fill than the storms.
     let text = text.replace("1GiB", "64MiB").replace("256MiB", "32MiB");
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    workload::parse(name, name, &text, &names, &Limits { memory_bytes: u64::MAX })
-        .expect("a shipped workload is right")
+    workload::parse(name, name, &text, &names).expect("a shipped workload is right")
 }
 
 fn audit(entry: &Entry, workload: &Workload) -> Storm {

@@ -5,18 +5,19 @@ use faultstorm::host::affinity;
 use faultstorm::host::clock::Clock;
 use faultstorm::mm::fault::{Fallback, Kind};
 use faultstorm::mm::frames::Arena;
-use faultstorm::storm::{Counts, Recording, Spec, Storm, plan};
+use faultstorm::storm::{Counts, Recording, Spec, Storm, needs, plan};
 use faultstorm::strategy::{Entry, STRATEGIES};
-use faultstorm::workload::{self, Limits, Until, Workload};
+use faultstorm::workload::{self, Until, Workload};
 
 /// Faults of each storm of the long test, over all threads, unless `FAULTSTORM_FAULTS` says
 /// otherwise (`scripts/sanitize`: a million).
 const MANY_FAULTS: u64 = 2_000;
+/// Any would do.
+const SEED: u64 = 1;
 
 fn parse(text: &str) -> Workload {
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    let limits = Limits { memory_bytes: 8 << 30 };
-    workload::parse("test", "test.toml", text, &names, &limits)
+    workload::parse("test", "test.toml", text, &names)
         .unwrap_or_else(|wrong| panic!("{}", wrong.render(false)))
 }
 
@@ -35,16 +36,15 @@ fn storm_recording(
     let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
     let total = plan::total_threads(workload, threads);
     let cpus: Vec<usize> = allowed.iter().copied().cycle().take(total).collect();
-    let arena =
-        Arena::new(if real_body { plan::needs(workload, threads, until).frames } else { 1 })
-            .expect("there is memory");
+    let needs = needs::needs(workload, threads, SEED, until, u64::MAX).expect("a space holds it");
+    let arena = Arena::new(if real_body { needs.frames } else { 1 }).expect("there is memory");
     let spec = Spec {
         workload,
         threads,
         cpus: &cpus,
         real_body,
         entry_prefetch: false,
-        seed: 1,
+        seed: SEED,
         warmup_ns: 0,
         until,
         recording,
@@ -292,8 +292,7 @@ fn one_thread_transfers_nothing_and_two_on_one_line_do() {
 fn shipped_workloads_balance_under_every_strategy() {
     for (name, text) in workload::shipped() {
         let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-        let limits = Limits { memory_bytes: 16 << 30 };
-        let workload = workload::parse(name, name, text, &names, &limits).expect("it is shipped");
+        let workload = workload::parse(name, name, text, &names).expect("it is shipped");
         let faults = if workload.may_wait() { 1000 } else { MANY_FAULTS };
         let faults =
             std::env::var("FAULTSTORM_FAULTS").map_or(faults, |n| n.parse().expect("a number"));

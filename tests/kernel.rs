@@ -8,14 +8,13 @@ use faultstorm::host::events::Events;
 use faultstorm::mm::fault::Kind;
 use faultstorm::mm::frames::Arena;
 use faultstorm::storm::{KernelStorm, Recording, Spec, Storm, StormError, kernel, plan};
-use faultstorm::workload::{self, Limits, Until, Workload};
+use faultstorm::workload::{self, Until, Workload};
 
 /// Faults of threads on code and memory of this program, which a first batch may bring in.
 const OWN_MAX: u64 = 16;
 
 fn parse(text: &str) -> Workload {
-    let limits = Limits { memory_bytes: 8 << 30 };
-    workload::parse("test", "test.toml", text, &[], &limits)
+    workload::parse("test", "test.toml", text, &[])
         .unwrap_or_else(|wrong| panic!("{}", wrong.render(false)))
 }
 

@@ -7,7 +7,7 @@ use faultstorm::machines::{Machine, shipped};
 use faultstorm::storm::plan::total_threads;
 use faultstorm::storm::{ModelSpec, ModelStorm};
 use faultstorm::strategy::{Entry, STRATEGIES, find};
-use faultstorm::workload::{self, Kernel, Limits, Until, Workload};
+use faultstorm::workload::{self, Kernel, Until, Workload};
 use rayon::prelude::*;
 use serde_json::Value;
 use std::process::{Command, Output};
@@ -21,8 +21,7 @@ fn read(name: &str, text: &str) -> Workload {
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
     // Large page caches take longer to fill than all storms here.
     let text = text.replace("16GiB", "1GiB").replace("256MiB", "32MiB");
-    workload::parse(name, name, &text, &names, &Limits { memory_bytes: u64::MAX })
-        .expect("a shipped workload is right")
+    workload::parse(name, name, &text, &names).expect("a shipped workload is right")
 }
 
 fn storm(entry: &Entry, workload: &Workload, threads: usize, faults: u64, seed: u64) -> ModelStorm {

@@ -8,14 +8,16 @@ use faultstorm::machines::Machine;
 use faultstorm::mm::GraceCosts;
 use faultstorm::mm::fault::Kind;
 use faultstorm::mm::frames::Arena;
-use faultstorm::storm::{ModelSpec, Recording, Spec, Storm, plan};
+use faultstorm::storm::{ModelSpec, Recording, Spec, Storm, needs, plan};
 use faultstorm::strategy::{Entry, STRATEGIES};
-use faultstorm::workload::{self, Action, Limits, Until, Workload};
+use faultstorm::workload::{self, Action, Until, Workload};
+
+/// Any would do.
+const SEED: u64 = 1;
 
 fn parse(text: &str) -> Workload {
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    let limits = Limits { memory_bytes: 8 << 30 };
-    workload::parse("test", "test.toml", text, &names, &limits)
+    workload::parse("test", "test.toml", text, &names)
         .unwrap_or_else(|wrong| panic!("{}", wrong.render(false)))
 }
 
@@ -30,14 +32,15 @@ fn on_host(entry: &Entry, workload: &Workload, threads: usize, until: Until) -> 
     let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
     let total = plan::total_threads(workload, threads);
     let cpus: Vec<usize> = allowed.iter().copied().cycle().take(total).collect();
-    let arena = Arena::new(plan::needs(workload, threads, until).frames).expect("memory");
+    let needs = needs::needs(workload, threads, SEED, until, u64::MAX).expect("a space holds it");
+    let arena = Arena::new(needs.frames).expect("memory");
     let spec = Spec {
         workload,
         threads,
         cpus: &cpus,
         real_body: true,
         entry_prefetch: false,
-        seed: 1,
+        seed: SEED,
         warmup_ns: 0,
         until,
         recording: Recording::Throughput,
@@ -61,7 +64,7 @@ fn in_the_model(entry: &Entry, workload: &Workload, threads: usize, until: Until
         places: &places,
         real_body: true,
         entry_prefetch: false,
-        seed: 1,
+        seed: SEED,
         warmup_ns: 0,
         until,
         trace: None,

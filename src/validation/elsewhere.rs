@@ -304,7 +304,7 @@ fn weighted_threads(workload: &Workload, all: usize) -> Result<usize, String> {
 mod tests {
     use super::*;
     use crate::run::KernelLocks;
-    use crate::workload::{Limits, parse};
+    use crate::workload::parse;
 
     fn host(strategy: Option<&str>, kernel: &str) -> HostInfo {
         HostInfo {
@@ -344,8 +344,7 @@ mod tests {
                     [[group]]\nname = \"f\"\n[[group]]\nname = \"w\"\nthreads = 2\n\
                     [[op]]\ngroup = \"f\"\ntouch = { vma = \"v\", access = \"write\" }\n\
                     [[op]]\ngroup = \"w\"\nmadvise_dontneed = { vma = \"v\" }\n";
-        let limits = Limits { memory_bytes: u64::MAX };
-        let workload = parse("x", "x.toml", text, &[], &limits).unwrap();
+        let workload = parse("x", "x.toml", text, &[]).unwrap();
         assert_eq!(total_threads(&workload, 4), 6);
         assert_eq!(weighted_threads(&workload, 6), Ok(4));
         assert!(weighted_threads(&workload, 2).unwrap_err().contains("has 2 by itself"));

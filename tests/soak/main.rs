@@ -18,7 +18,7 @@ mod watch;
 
 use draw::Draw;
 use faultstorm::strategy::{Entry, STRATEGIES};
-use faultstorm::workload::{self, Action, Limits, Scope, Workload};
+use faultstorm::workload::{self, Action, Scope, Workload};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -154,8 +154,7 @@ impl Soak {
 
 fn parse(text: &str) -> Workload {
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    let limits = Limits { memory_bytes: 8 << 30 };
-    workload::parse("soak", "soak.toml", text, &names, &limits)
+    workload::parse("soak", "soak.toml", text, &names)
         .unwrap_or_else(|wrong| panic!("{}\n{text}", wrong.render(false)))
 }
 

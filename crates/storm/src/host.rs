@@ -52,7 +52,7 @@ pub fn run<A: Record>(
     if let Some(why) = spec.workload.kernel.needs_a_model() {
         return Err(StormError::Machine(why));
     }
-    let shared = share(make, spec);
+    let shared = share(make, spec)?;
     let cores = cores(spec, shared.plan.threads.len());
     let groups = group_names(spec.workload);
     let (warmup_ns, until) = (spec.warmup_ns, spec.until);
@@ -70,8 +70,8 @@ fn cores(spec: &Spec, count: usize) -> Arc<Cores> {
     if spec.recording == Recording::Audit { Cores::audited(count) } else { Cores::new(count) }
 }
 
-fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
-    let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until);
+fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Result<Shared<Host<A>>, StormError> {
+    let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until)?;
     let cores = cores(spec, 1);
     let _core = host::enter(&cores, 0);
     let threads = plan.threads.len();
@@ -88,7 +88,7 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
         arena: spec.arena,
     };
     let space = setup::space(make, spec.workload, &plan, &contents, &options);
-    Shared::new(
+    Ok(Shared::new(
         space,
         Parts {
             workload: spec.workload,
@@ -100,7 +100,7 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
             sample_period: spec.sample_period,
             seed: spec.seed,
         },
-    )
+    ))
 }
 
 /// Pages that a core of this machine counts before it tells its zone.

@@ -160,6 +160,12 @@ impl Meeting for Together {
     }
 }
 
+/// When a storm of the model ends, as far as its plan can tell: a warm-up goes on until its
+/// time is over, however far a thread comes.
+pub fn planned_until(until: Until, warmup_ns: u64) -> Until {
+    if warmup_ns > 0 { Until::Duration(warmup_ns) } else { until }
+}
+
 /// Runs a storm in the space that `make` makes, and checks its books.
 ///
 /// # Errors
@@ -169,9 +175,8 @@ pub fn run(
     spec: &ModelSpec,
     bytes_per_vma: u64,
 ) -> Result<ModelStorm, StormError> {
-    // A warm-up goes on until its time is over, however far a thread comes.
-    let until = if spec.warmup_ns > 0 { Until::Duration(spec.warmup_ns) } else { spec.until };
-    let plan = Plan::new(spec.workload, spec.threads, spec.seed, until);
+    let until = planned_until(spec.until, spec.warmup_ns);
+    let plan = Plan::new(spec.workload, spec.threads, spec.seed, until)?;
     assert_eq!(spec.places.len(), plan.threads.len(), "every core has its place");
     let world = model::World::new(spec.machine, spec.places);
     let _here = world.enter();

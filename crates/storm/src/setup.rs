@@ -45,9 +45,8 @@ pub(super) fn space<W: Simulated>(
     let kernel = workload.kernel;
     let files = (plan.files.iter().zip(&plan.file_pages).enumerate())
         .map(|(number, (file, pages))| {
-            let leaves = pages.iter().map(|r| r.end.div_ceil(64) - r.start / 64).sum();
             let io_ns = draw_io(file.io, options.seed ^ number as u64);
-            File::new(number, file.pages, leaves, cores, io_ns)
+            File::new(number, file.pages, pages, cores, io_ns)
         })
         .collect();
     let config = Config {

@@ -16,6 +16,9 @@ use workload::{
 /// How far the second place of what `mremap` moves is from the first.
 pub const SECOND_PLACE: u64 = 1 << 46;
 
+/// Pages or pieces that can be listed: their numbers have 32 bits.
+const LISTED_MAX: u64 = 1 << 32;
+
 /// One step of a thread.
 #[derive(Debug)]
 pub enum Step {
@@ -167,6 +170,73 @@ pub(super) fn plan_step(
         Op::Touch(touch) => Step::Touch(plan_touch(workload, touch, extents, place)),
         Op::Change(change) => Step::Change(plan_change(workload, change, extents, copies, place)),
     }
+}
+
+/// What a plan lists for an operation on a whole mapping.
+struct Listed {
+    entries: u64,
+    bytes_each: usize,
+    /// Pages or pieces that are told apart by their numbers.
+    numbers: u64,
+}
+
+/// Bytes of what the plans of the `of` threads of a group list for an operation.
+///
+/// # Errors
+/// Why it cannot be listed.
+pub(super) fn listed_bytes(
+    workload: &Workload,
+    what: &Op,
+    extents: &[Vec<Extent>],
+    of: u64,
+) -> Result<u64, String> {
+    let (vma, slices, listed) = match what {
+        Op::Touch(touch) => (touch.vma, touch.slices, listed_pages(workload, touch)),
+        Op::Change(change) => match &change.action {
+            Action::Truncate { .. } | Action::Fork => return Ok(of * size_of::<Edit>() as u64),
+            action => {
+                let vma = action.vma().expect("all other actions have a VMA");
+                let slices = action.pieces().map_or(Slices::Shared, |pieces| pieces.slices);
+                (vma, slices, listed_pieces(workload, action))
+            }
+        },
+    };
+    if listed.numbers > LISTED_MAX {
+        let (name, numbers) = (&workload.vmas[vma].name, listed.numbers);
+        return Err(format!(
+            "lists pages or pieces of \"{name}\", which has {numbers}, and {LISTED_MAX} at most \
+             can be listed: make it smaller, or its pieces longer, or its order sequential"
+        ));
+    }
+    let is_parted = slices == Slices::Disjoint && extents[vma].len() == 1;
+    let lists = if is_parted { 1 } else { of };
+    Ok(listed.entries.saturating_mul(listed.bytes_each as u64).saturating_mul(lists))
+}
+
+fn listed_pages(workload: &Workload, touch: &Touch) -> Listed {
+    let vma = &workload.vmas[touch.vma];
+    let pages = vma.total_pages();
+    let (entries, numbers) = match touch.order {
+        Order::Sequential | Order::Strided(_) => (0, 0),
+        Order::Random => (pages, pages),
+        Order::OnePerTable => (vma.tables(), pages),
+        Order::Zipf(_) => (pages.saturating_add(touch.touches.unwrap_or(pages)), pages),
+    };
+    Listed { entries, bytes_each: size_of::<u32>(), numbers }
+}
+
+fn listed_pieces(workload: &Workload, action: &Action) -> Listed {
+    let edit = size_of::<Edit>();
+    let (pieces, bytes_each) = match action {
+        Action::ExpandStack { vma, pages } => (workload.vmas[*vma].pages.div_ceil(*pages), edit),
+        action => {
+            let pieces = action.pieces().expect("it has a VMA and is no growth of a stack");
+            let vma = &workload.vmas[pieces.vma];
+            let all = vma.pages.div_ceil(pieces.pages).saturating_mul(vma.count);
+            (all, edit + size_of::<(Range<Vaddr>, u64)>())
+        }
+    };
+    Listed { entries: pieces, bytes_each, numbers: pieces }
 }
 
 /// The extent of a VMA that a thread works on, and the pages of it that are its own.

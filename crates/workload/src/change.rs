@@ -126,7 +126,7 @@ impl Workload {
 mod tests {
     // The types as the reader of files has them, which is built upon this crate.
     use inputs::workload::{Action, Pieces, Workload};
-    use inputs::workload::{Limits, Loops, Order, Slices, digest, parse, resolved};
+    use inputs::workload::{Loops, Order, Slices, digest, parse, resolved};
 
     /// A workload with a shared VMA `v` of 1MiB, of a file `f`, and with `rest`.
     fn with(rest: &str) -> Workload {
@@ -134,8 +134,7 @@ mod tests {
             "summary = \"x\"\n[[file]]\nname = \"f\"\nsize = \"2MiB\"\n\
              [[vma]]\nname = \"v\"\nsize = \"1MiB\"\nfile = \"f\"\n{rest}"
         );
-        let limits = Limits { memory_bytes: u64::MAX };
-        parse("x", "x.toml", &text, &[], &limits).unwrap_or_else(|error| panic!("{error}"))
+        parse("x", "x.toml", &text, &[]).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn with_op(op: &str) -> Workload {

@@ -5,10 +5,9 @@
 
 mod change;
 mod kernel;
-mod memory;
+pub mod units;
 
 pub use kernel::{Kernel, MEMCG_DEPTH_MAX};
-pub use memory::Memory;
 
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +110,19 @@ pub struct Vma {
     /// ones, are mapped when a round starts. At least 1 and less than `pages`; `count` is
     /// 1, and an [`Action::ExpandStack`] grows it.
     pub grows_down: Option<u64>,
+}
+
+impl Vma {
+    /// Pages of all `count` mappings.
+    pub fn total_pages(&self) -> u64 {
+        self.pages.saturating_mul(self.count)
+    }
+
+    /// Page tables of the lowest level under all `count` mappings, each of which
+    /// starts at the beginning of a table.
+    pub fn tables(&self) -> u64 {
+        self.pages.div_ceil(PAGES_PER_TABLE).saturating_mul(self.count)
+    }
 }
 
 /// For whom a mapping, or a file, is made.

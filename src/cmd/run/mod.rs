@@ -56,20 +56,20 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     let (hosted, machines) = (is_here(args), machines(args)?);
     has_its_world(args, hosted, &machines)?;
     let strategies = names::strategies(&args.strategy, known)?;
-    let workloads = workloads(args, &facts, known)?;
+    let workloads = workloads(args, known)?;
     variations::check(&workloads, args)?;
     let names: Vec<String> = workloads.iter().map(|workload| workload.name.clone()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let of_model = sweep::workloads(args, workloads.clone());
-    let points = sweep::points(args, &of_model, &strategies, &machines)?;
+    let usable_bytes = facts.memory.usable_bytes(&facts.limits).unwrap_or(u64::MAX);
+    let points = sweep::points(args, &of_model, &strategies, &machines, usable_bytes)?;
     let matrix = match hosted {
         true => {
             let machine = provenance::machine(&facts);
-            Matrix::new(args, workloads, &strategies, &topology, &machine)?
+            Matrix::new(args, workloads, &strategies, &topology, &machine, usable_bytes)?
         }
         false => Matrix::default(),
     };
-    matrix.fits(facts.memory.usable_bytes(&facts.limits))?;
     let clock = Clock::new();
 
     let mut run = Run::new(provenance::provenance(started, args.seed, &topology, &facts, &clock));
@@ -105,7 +105,7 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
         worst: Exit::Done,
         run,
     };
-    let ending = all(&mut storms, hosted, &points)?;
+    let ending = all(&mut storms, hosted, &points, usable_bytes)?;
     storms.progress.clear();
     storms.run.fit_scaling();
     storms.run.find_break_even();
@@ -156,7 +156,12 @@ fn is_here(args: &RunArgs) -> bool {
 }
 
 /// Runs what is on this machine, then what is in the model.
-fn all(storms: &mut Storms, hosted: bool, points: &[Point]) -> Result<Ending, CommandError> {
+fn all(
+    storms: &mut Storms,
+    hosted: bool,
+    points: &[Point],
+    usable_bytes: u64,
+) -> Result<Ending, CommandError> {
     let mut ending = Ending::Done;
     if hosted {
         let steal = StealMeter::start(&Roots::default(), storms.matrix.cpus());
@@ -166,7 +171,7 @@ fn all(storms: &mut Storms, hosted: bool, points: &[Point]) -> Result<Ending, Co
         storms.run.provenance.warnings.extend(steal.as_ref().map(warnings::of_machine));
     }
     if !points.is_empty() && matches!(ending, Ending::Done) {
-        ending = storms.model(points)?;
+        ending = storms.model(points, usable_bytes)?;
     }
     storms.progress.clear();
     Ok(ending)
@@ -186,15 +191,14 @@ fn machines(args: &RunArgs) -> Result<Vec<Machine>, CommandError> {
 }
 
 /// Those that are named; else the seed workloads, and in the model all that are shipped.
-fn workloads(args: &RunArgs, facts: &Facts, known: Known) -> Result<Vec<Workload>, CommandError> {
+fn workloads(args: &RunArgs, known: Known) -> Result<Vec<Workload>, CommandError> {
     let hosted = is_here(args);
     let chosen: Vec<String> = match args.workloads.as_slice() {
         [] if hosted => SEED.map(str::to_owned).into(),
         [] => shipped().iter().map(|(name, _)| (*name).to_owned()).collect(),
         given => given.to_vec(),
     };
-    let memory = facts.memory.usable_bytes(&facts.limits).filter(|_| hosted);
-    names::workloads(&chosen, memory, known)
+    names::workloads(&chosen, known)
 }
 
 /// What is recorded in storms of its own. Of the kernel its events, where they may be counted;

@@ -276,7 +276,7 @@ mod tests {
     use crate::mm::stage;
     use crate::storm::{Counts, Io, ThreadStorm};
     use crate::strategy::{Entry, Traits};
-    use crate::workload::{Limits, parse};
+    use crate::workload::parse;
     use clap::Parser;
     use hdrhistogram::Histogram;
 
@@ -362,10 +362,10 @@ mod tests {
         };
         let text = "summary = \"x\"\n[[vma]]\nname = \"a\"\nsize = \"1MiB\"\n\
                     [[op]]\ntouch = { vma = \"a\", access = \"write\" }\n";
-        let limits = Limits { memory_bytes: u64::MAX };
-        let workload = parse("x", "x.toml", text, &[], &limits).unwrap();
+        let workload = parse("x", "x.toml", text, &[]).unwrap();
         let topology = Topology::read(std::path::Path::new("/nonexistent"), &[0]);
-        let matrix = Matrix::new(&args, vec![workload], strategies, &topology, "cpu").unwrap();
+        let matrix = Matrix::new(&args, vec![workload], strategies, &topology, "cpu", u64::MAX)
+            .unwrap_or_else(|error| panic!("{error}"));
         let facts = crate::host::preflight::Facts::default();
         let (clock, started) = (Clock::new(), std::time::SystemTime::UNIX_EPOCH);
         let from = super::super::provenance::provenance(started, 1, &topology, &facts, &clock);

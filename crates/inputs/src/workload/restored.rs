@@ -305,16 +305,15 @@ fn vma_named(vmas: &[Vma], name: &str) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Limits, parse, resolved, shipped};
+    use super::super::{parse, resolved, shipped};
     use super::*;
 
-    const LIMITS: Limits = Limits { memory_bytes: u64::MAX };
     const STRATEGIES: [&str; 4] = ["unlocked", "mmap-lock", "vma-refcount", "speculative"];
 
     #[test]
     fn what_is_shipped_comes_back_from_its_text() {
         for (name, text) in shipped() {
-            let workload = parse(name, name, text, &STRATEGIES, &LIMITS).unwrap();
+            let workload = parse(name, name, text, &STRATEGIES).unwrap();
             let text = resolved(&workload).to_string();
             let value = serde_json::from_str(&text).unwrap();
             let again = restored(&value, &digest(&workload));
@@ -350,7 +349,7 @@ mod tests {
             [[op]]\ngroup = \"w\"\nexpand_stack = { vma = \"s\", length = \"8KiB\" }\n\
             [[op]]\ngroup = \"w\"\ntruncate = { file = \"f\", size = \"4KiB\" }\n\
             [[op]]\ngroup = \"w\"\nfork = { every = \"1us\" }\n";
-        let workload = parse("x", "x.toml", text, &[], &LIMITS);
+        let workload = parse("x", "x.toml", text, &[]);
         let workload = workload.unwrap_or_else(|wrong| panic!("{}", wrong.render(false)));
         assert_eq!(restored(&resolved(&workload), &digest(&workload)), Ok(workload));
     }
@@ -358,7 +357,7 @@ mod tests {
     #[test]
     fn what_was_changed_is_not_taken() {
         let (name, text) = shipped()[0];
-        let workload = parse(name, name, text, &STRATEGIES, &LIMITS).unwrap();
+        let workload = parse(name, name, text, &STRATEGIES).unwrap();
         let (value, digest) = (resolved(&workload), digest(&workload));
         let wrong = |spoil: fn(&mut Value)| {
             let mut value = value.clone();
