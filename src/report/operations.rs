@@ -4,12 +4,18 @@ use std::fmt::Write;
 
 use super::Style;
 use super::pairs::{Group, measured};
-use super::table::{body, by_threads, name_width};
+use super::table::{by_threads, name_width};
 use super::text::{Ink, left, nanoseconds, rate};
 use crate::run::{Body, OpStats};
 
 /// Appends a table for each operation of writers: how many were done, how long they took.
-pub(super) fn operations(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
+pub(super) fn operations(
+    out: &mut String,
+    style: Style,
+    group: &Group<'_>,
+    kind: Body,
+    of: &str,
+) {
     let cells = group.cells.iter().filter(|cell| cell.key.body == kind);
     let mut names: Vec<&str> = cells
         .filter_map(|cell| measured(Some(cell)))
@@ -19,7 +25,7 @@ pub(super) fn operations(out: &mut String, style: Style, group: &Group<'_>, kind
     names.dedup();
     let indent = name_width(group);
     for name in names {
-        let title = format!("{name} by writers, {}", body(kind));
+        let title = format!("{name} by writers, {of}");
         let _ = writeln!(out, "{}", left(style, Ink::Bold, &title, 0));
         let heads = format!("{:>12}{:>10}{:>10}{:>10}", "done", "p50", "p99", "p99.9");
         let _ = writeln!(out, "{:indent$}{heads}", "");

@@ -361,6 +361,14 @@ impl Measured {
         let lines = self.lines.iter().flat_map(|lines| &lines.by_name);
         lines.rev().filter(|line| line.transfers > 0).max_by_key(|line| line.transfers)
     }
+
+    /// Returns how often a fault moves each line that moves, by name, as they stand.
+    pub fn moves(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.lines.iter().flat_map(|lines| {
+            let moves = |line: &LineCount| line.transfer_share.map(|s| lines.transfers_per_fault * s);
+            lines.by_name.iter().filter_map(move |line| Some((line.name.as_str(), moves(line)?)))
+        })
+    }
 }
 
 /// How far the kernel's counts may be from what touches can be, as a share.

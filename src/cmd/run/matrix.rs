@@ -11,7 +11,7 @@ use crate::cmd::error::CommandError;
 use crate::host::placement::place;
 use crate::host::topology::Topology;
 use crate::machines::vary::Settings;
-use crate::run::{Body, Key, World};
+use crate::run::{Body, Cell, Key, World};
 use crate::storm::plan::{needs, total_threads};
 use crate::storm::{Recording, Spec, Storm, StormError, kernel};
 use crate::strategy::Entry;
@@ -155,6 +155,15 @@ impl Matrix {
         self.groups
             .iter()
             .flat_map(|group| group.cells.iter().map(move |cell| (&cell.key, &group.workload)))
+    }
+
+    /// Every cell before its first storm.
+    pub fn cells(&self) -> impl Iterator<Item = Cell> {
+        let before = |planned: &Planned| match &planned.refused {
+            Some(reason) => Cell::skipped(planned.key.clone(), reason),
+            None => Cell::partial(planned.key.clone(), "no repeat is in", None),
+        };
+        self.groups.iter().flat_map(|group| &group.cells).map(before)
     }
 
     /// The CPUs of the largest storm.

@@ -14,11 +14,10 @@ use crate::run::{Run, Status, World};
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 
 impl Storms<'_> {
-    /// Runs `points`, whose cells stand behind those of the host.
+    /// Runs `points`, whose cells are the last of the run.
     pub fn model(&mut self, points: &[Point]) -> Result<Ending, CommandError> {
         let Self { run, document, progress, worst, .. } = self;
-        let first = run.cells.len();
-        run.cells.extend(points.iter().map(Point::before));
+        let first = run.cells.len() - points.len();
         run.complete = false;
         let jobs = self.args.jobs.map_or_else(available, |jobs| jobs as usize);
         let mut saved = Instant::now();
