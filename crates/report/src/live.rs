@@ -3,7 +3,7 @@
 
 use super::prose::place;
 use super::text::{cut, digits, plural, rate};
-use document::run::{Cell, Counted, Key, Status};
+use document::run::{Cell, Counted, Key, Measured, Status};
 
 /// Columns of a mark, of a rate with the space before it, and the bounds of a name.
 const MARK: usize = 2;
@@ -93,17 +93,12 @@ fn nothing(cell: &Cell) -> &'static str {
 /// Returns the line that moved most a fault, or an operation where there are no faults, and
 /// where; `None` while none is known to move.
 fn hottest<'a>(cells: impl Iterator<Item = &'a Cell>) -> Option<String> {
-    let moving = cells.filter_map(|cell| Some((cell, moves(cell)?)));
-    let (cell, (moves, line)) = moving.max_by(|a, b| a.1.0.total_cmp(&b.1.0))?;
+    let moves = |cell: &'a Cell| cell.measured.iter().flat_map(Measured::line_moves);
+    let moving = cells.flat_map(|cell| moves(cell).map(move |(line, moves)| (cell, line, moves)));
+    let moving = moving.filter(|(_, _, moves)| *moves > 0.0);
+    let (cell, line, moves) = moving.max_by(|a, b| a.2.total_cmp(&b.2))?;
     let strategy = cell.key.strategy_name();
     let threads = plural(cell.key.threads as usize, "thread");
     let (moves, each) = (digits(moves), Counted::of([cell]).a_each());
     Some(format!("hottest line: {line}, {moves} moves {each} ({strategy}, {threads})"))
-}
-
-/// Returns how often a fault or an operation moves the hottest line of a cell, and its name.
-fn moves(cell: &Cell) -> Option<(f64, &str)> {
-    let found = cell.measured.as_ref()?;
-    let line = found.hottest_line()?;
-    Some((found.moves()?.each * line.transfer_share?, &line.name))
 }

@@ -64,10 +64,11 @@ fn one(run: &Run) -> String {
         let _ = writeln!(out, "\n### {}\n", prose::name(&group));
         list(&mut out, prose::about(run, &group));
         let table = Table { run, group: &group, ratios: &ratios, counted: group.counted() };
+        let shown = contention::Shown { run, group: &group, ratios: &ratios };
         for kind in group.bodies() {
             rows(&mut out, &table, kind);
             let details = |text: &mut String| {
-                contention::details(text, run, TEXT, &group, &ratios, kind);
+                contention::details(text, TEXT, &shown, kind);
             };
             block(&mut out, details);
         }

@@ -3,29 +3,24 @@
 use std::fmt::Write;
 
 use super::Style;
-use super::pairs::{BASES, Group, Ratios, measured};
-use super::table::{body, by_threads, name_width, ratio};
+use super::contention::Shown;
+use super::pairs::{BASES, measured};
+use super::table::{by_threads, name_width, ratio};
 use super::text::{Ink, left, nanoseconds, rate};
-use document::run::{Body, Cell, Counted, Latency, Run};
+use document::run::{Body, Cell, Counted, Latency};
 
 /// Columns of a ratio to the base that writers have: `unlocked` has none.
 const RATIO: usize = 14;
 
 /// Appends a table for each operation of writers: how many were done, how they scale and
 /// compare, how long they took.
-pub(super) fn operations(
-    out: &mut String,
-    run: &Run,
-    style: Style,
-    group: &Group<'_>,
-    ratios: &Ratios,
-    kind: Body,
-) {
+pub(super) fn operations(out: &mut String, style: Style, shown: &Shown<'_>, kind: Body, of: &str) {
+    let Shown { run, group, ratios } = *shown;
     let base = BASES[1];
     let indent = name_width(group);
     let cells = || group.cells.iter().copied().filter(move |cell| cell.key.body == kind);
     for counted in Counted::ops(cells()) {
-        let title = format!("{} by writers, {}", counted.name(), body(kind));
+        let title = format!("{} by writers, {of}", counted.name());
         let _ = writeln!(out, "{}", left(style, Ink::Bold, &title, 0));
         let scaling = |cell: &Cell| group.scaling(run, cell, &counted);
         let scales = cells().any(|cell| scaling(cell).is_some());

@@ -102,6 +102,33 @@ impl<'a> Group<'a> {
         rows
     }
 
+    /// Returns the cell of another strategy that is like `cell` in all else.
+    pub fn counterpart(&self, cell: &Cell, strategy: &str) -> Option<&'a Cell> {
+        let alike = |other: &&&Cell| {
+            other.key.strategy_name() == strategy
+                && (other.key.threads, other.key.body) == (cell.key.threads, cell.key.body)
+        };
+        self.cells.iter().find(alike).copied()
+    }
+
+    /// Returns the first body, most threads and first base that have a ratio.
+    pub fn widest(&self, ratios: &Ratios, counted: &Counted) -> Option<(Body, u32, &'static str)> {
+        let rows = self.rows();
+        for kind in self.bodies() {
+            for row in rows.iter().rev() {
+                let same = |other: &&Row<'_>| other.threads == row.threads;
+                let has = |base: &&'static str| {
+                    let mut cells = rows.iter().filter(same).filter_map(|row| row.cell(kind));
+                    cells.any(|cell| ratios.get(cell, base, counted).is_some())
+                };
+                if let Some(base) = BASES.into_iter().find(has) {
+                    return Some((kind, row.threads, base));
+                }
+            }
+        }
+        None
+    }
+
     /// Returns the throughput of a cell over that of the same strategy and body
     /// at the fewest threads, `None` for that cell itself.
     pub fn scaling(&self, run: &Run, cell: &Cell, counted: &Counted) -> Option<f64> {
@@ -180,11 +207,7 @@ impl Ratios {
 }
 
 fn base_of<'a>(run: &Run, group: &Group<'a>, cell: &Cell, base: &str) -> Option<&'a Cell> {
-    let with = group.cells.iter().find(|c| {
-        c.key.strategy_name() == base
-            && c.key.threads == cell.key.threads
-            && c.key.body == cell.key.body
-    })?;
+    let with = group.counterpart(cell, base)?;
     let usable = |cell: &Cell| cell.measured.is_some() && !oversubscribed(run, cell);
     (with.id != cell.id && usable(cell) && usable(with)).then_some(with)
 }

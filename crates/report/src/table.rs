@@ -12,6 +12,8 @@ use stats::{Comparison, Verdict};
 
 /// Columns of a table.
 pub(super) const COLUMNS: usize = 80;
+/// Name of what is the same for both bodies.
+pub(super) const BOTH: &str = "both bodies";
 
 /// Returns the report as text for a terminal of 80 columns, ASCII throughout.
 /// `document` is where the run was written, for the reader's next step.
@@ -24,7 +26,8 @@ pub fn table(run: &Run, style: Style, document: Option<&str>) -> String {
         finding(&mut out, style, &group, &ratios);
         throughput(&mut out, run, style, &group);
         comparison(&mut out, style, &group, &ratios);
-        contention::blocks(&mut out, run, style, &group, &ratios);
+        let shown = contention::Shown { run, group: &group, ratios: &ratios };
+        contention::blocks(&mut out, style, &shown);
         contention::scaling(&mut out, run, style, &group);
         prose::unmeasured(&mut out, run, style, &group);
         prose::analysis(&mut out, run, style, &group);
@@ -72,6 +75,22 @@ pub(super) fn body(body: Body) -> &'static str {
     }
 }
 
+/// Returns the bodies that differ in the rates of their cells, each with its name.
+fn bodies(group: &Group<'_>) -> Vec<(Body, &'static str)> {
+    let bodies = group.bodies();
+    let speed = |cell: Option<&Cell>| {
+        cell.map(|cell| (cell.status, measured(Some(cell)).map(|found| found.rates())))
+    };
+    let alike = |row: &Row<'_>| {
+        let [one, other] = row.bodies.map(speed);
+        one == other
+    };
+    match group.rows().iter().all(alike) {
+        true => vec![(bodies[0], BOTH)],
+        false => bodies.into_iter().map(|kind| (kind, body(kind))).collect(),
+    }
+}
+
 /// Returns the width of the column of names, its indent included.
 pub(super) fn name_width(group: &Group<'_>) -> usize {
     let longest = group.cells.iter().map(|cell| cell.key.strategy_name().len()).max();
@@ -103,18 +122,18 @@ pub(super) fn by_threads(
 }
 
 fn throughput(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
-    let (bodies, counted) = (group.bodies(), group.counted());
+    let (bodies, counted) = (bodies(group), group.counted());
     let indent = name_width(group);
     let mut above = left(style, Ink::Bold, &per_second(&counted), indent);
     let mut heads = " ".repeat(indent);
-    for &kind in &bodies {
-        above += &right(style, Ink::Bold, body(kind), 11);
+    for (_, name) in &bodies {
+        above += &right(style, Ink::Bold, name, 11);
         above += &" ".repeat(17);
         heads += &format!("{:>11} {:>7}{:>8} ", "median", "95%", "scaling");
     }
     *out += &format!("{}\n{}\n", above.trim_end(), heads.trim_end());
     by_threads(out, style, group, |row| {
-        let speed = |kind: &Body| speed(run, style, group, row.cell(*kind), &counted);
+        let speed = |(kind, _): &(Body, &str)| speed(run, style, group, row.cell(*kind), &counted);
         Some(bodies.iter().map(speed).collect::<String>())
     });
     out.push('\n');
@@ -153,11 +172,11 @@ fn speed(
 
 /// Appends the ratios to the bases. With one body there is room for the whole verdict.
 fn comparison(out: &mut String, style: Style, group: &Group<'_>, ratios: &Ratios) {
-    let (bodies, counted) = (group.bodies(), group.counted());
-    let pairs: Vec<(&'static str, Body)> = BASES
+    let (bodies, counted) = (bodies(group), group.counted());
+    let pairs: Vec<(&'static str, Body, &'static str)> = BASES
         .into_iter()
-        .flat_map(|base| bodies.iter().map(move |&kind| (base, kind)))
-        .filter(|(base, kind)| {
+        .flat_map(|base| bodies.iter().map(move |&(kind, name)| (base, kind, name)))
+        .filter(|(base, kind, _)| {
             let has = |cell: &&Cell| ratios.get(cell, base, &counted).is_some();
             group.cells.iter().any(|cell| cell.key.body == *kind && has(cell))
         })
@@ -169,17 +188,17 @@ fn comparison(out: &mut String, style: Style, group: &Group<'_>, ratios: &Ratios
     let indent = name_width(group);
     let mut above = left(style, Ink::Bold, "ratio of medians", indent);
     let mut heads = " ".repeat(indent);
-    for (n, (base, kind)) in pairs.iter().enumerate() {
+    for (n, (base, _, name)) in pairs.iter().enumerate() {
         let again = n > 0 && pairs[n - 1].0 == *base;
         let base = if again { String::new() } else { format!("to {base}") };
         above += &left(style, Ink::Bold, &base, width);
-        heads += &left(style, Ink::Plain, body(*kind), width);
+        heads += &left(style, Ink::Plain, name, width);
     }
     *out += &format!("{}\n{}\n", above.trim_end(), heads.trim_end());
     by_threads(out, style, group, |row| {
         let cells: Vec<String> = pairs
             .iter()
-            .map(|(base, kind)| {
+            .map(|(base, kind, _)| {
                 let found = row.cell(*kind).and_then(|cell| ratios.get(cell, base, &counted));
                 ratio(style, found, width)
             })

@@ -12,7 +12,7 @@ use crate::host::placement::place;
 use crate::host::topology::Topology;
 use crate::machine::host::{Counted, Host};
 use crate::machines::vary::Settings;
-use crate::run::{Body, Key, World};
+use crate::run::{Body, Cell, Key, World};
 use crate::storm::needs::{Needs, needs};
 use crate::storm::plan::total_threads;
 use crate::storm::{Recording, kernel};
@@ -172,6 +172,15 @@ impl Matrix {
         self.groups
             .iter()
             .flat_map(|group| group.cells.iter().map(move |cell| (&cell.key, &group.workload)))
+    }
+
+    /// Every cell before its first storm.
+    pub fn cells(&self) -> impl Iterator<Item = Cell> {
+        let before = |planned: &Planned| match &planned.refused {
+            Some(reason) => Cell::skipped(planned.key.clone(), reason),
+            None => Cell::partial(planned.key.clone(), "no repeat is in", None),
+        };
+        self.groups.iter().flat_map(|group| &group.cells).map(before)
     }
 
     /// The CPUs of the largest storm.

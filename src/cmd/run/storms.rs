@@ -56,8 +56,6 @@ impl Storms<'_> {
     /// Runs all storms, and leaves a document that is complete or says why not.
     pub fn all(&mut self) -> Ending {
         let matrix = self.matrix;
-        let planned = matrix.groups.iter().flat_map(|group| &group.cells);
-        self.run.cells = planned.map(before).collect();
         let mut ending = Ending::Done;
         let mut first = 0;
         for group in &matrix.groups {
@@ -259,14 +257,6 @@ fn sample_period(world: World) -> u64 {
     if world == World::Kernel { KERNEL_SAMPLE_PERIOD } else { SAMPLE_PERIOD }
 }
 
-/// A cell before its first storm.
-fn before(planned: &Planned) -> Cell {
-    match &planned.refused {
-        Some(reason) => Cell::skipped(planned.key.clone(), reason),
-        None => Cell::partial(planned.key.clone(), "no repeat is in", None),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -381,7 +371,7 @@ mod tests {
             cells: Vec::new(),
             order: 0,
             worst: Exit::Done,
-            run: Run::new(from),
+            run: Run { cells: matrix.cells().collect(), ..Run::new(from) },
         };
         let ending = storms.all();
         let (worst, run) = (storms.worst, storms.run);

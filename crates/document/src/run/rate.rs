@@ -125,6 +125,15 @@ impl Measured {
         of_faults.or_else(of_ops).map(|(each, by_name)| Moves { each, by_name })
     }
 
+    /// How often a fault, or an operation of a cell without faults, moves each line that moves,
+    /// by name, as they stand.
+    pub fn line_moves(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.moves().into_iter().flat_map(|Moves { each, by_name }| {
+            let moves = move |line: &LineCount| line.transfer_share.map(|share| each * share);
+            by_name.iter().filter_map(move |line| Some((line.name.as_str(), moves(line)?)))
+        })
+    }
+
     /// What a fault's time went to, or an operation's of a cell without faults; `None` outside
     /// the model.
     pub fn time_split(&self) -> Option<&TimeSplit> {
