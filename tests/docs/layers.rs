@@ -150,9 +150,9 @@ const COMMON: [&str; 2] = ["attached", "space"];
 fn strategy_modules() -> Vec<String> {
     let root = fs::read_to_string(Path::new(ROOT).join("crates/strategy/src/lib.rs"));
     let root = root.expect("it is there");
-    let modules = root.lines().filter_map(|line| {
-        line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';')
-    });
+    let modules = root
+        .lines()
+        .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'));
     modules.filter(|module| !COMMON.contains(module)).map(str::to_owned).collect()
 }
 
