@@ -71,8 +71,8 @@ fn tables(line: &str) -> (Value, String) {
 #[test]
 fn what_is_varied_of_a_machine_shows_in_keys_and_in_the_band() {
     let (document, tables) = tables(
-        "huge-anon-read --on model:xeon-icelake-2s --threads 8 --strategy \
-         mmap-lock --body none --faults 200 --vary wrM=1,2",
+        "huge-anon-read --on model:xeon-icelake-2s --threads 8 --strategy mmap-lock \
+         --body none --faults 200 --vary wrM=1,2",
     );
     let cells = document["cells"].as_array().expect("there are cells");
     let varied: Vec<&Value> = cells.iter().map(|cell| &cell["key"]["vary"]["wrM"]).collect();
@@ -84,8 +84,8 @@ fn what_is_varied_of_a_machine_shows_in_keys_and_in_the_band() {
 #[test]
 fn the_break_even_rate_follows_from_the_cells() {
     let (document, tables) = tables(
-        "huge-anon-read --on model:xeon-icelake-2s --threads 16 --strategy \
-         unlocked,mmap-lock,speculative --body none --faults 300 --vary think=0ns,1us,3us,10us,30us,100us",
+        "huge-anon-read --on model:xeon-icelake-2s --threads 16 --body none --faults 300 \
+         --strategy unlocked,mmap-lock,speculative --vary think=0ns,1us,3us,10us,30us,100us",
     );
     let cells = document["cells"].as_array().expect("there are cells");
     let curve = |strategy: &str| -> Vec<f64> {
