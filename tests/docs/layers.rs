@@ -39,10 +39,14 @@ fn edges() -> Edges {
     edges.chain([("faultstorm".to_owned(), dependencies(""))]).collect()
 }
 
-fn dependencies(directory: &str) -> BTreeSet<String> {
+fn manifest(directory: &str) -> toml::Table {
     let path = Path::new(ROOT).join(directory).join("Cargo.toml");
     let text = fs::read_to_string(path).expect("a crate has a manifest");
-    let manifest: toml::Table = text.parse().expect("a manifest is TOML");
+    text.parse().expect("a manifest is TOML")
+}
+
+fn dependencies(directory: &str) -> BTreeSet<String> {
+    let manifest = manifest(directory);
     let table = manifest.get("dependencies").and_then(toml::Value::as_table);
     table.into_iter().flat_map(|table| table.keys().cloned()).collect()
 }
@@ -100,6 +104,16 @@ fn the_map_is_that_of_the_manifests() {
         assert_eq!(map.get(name), Some(depends), "'{name}' in the map of ARCHITECTURE.md");
     }
     assert_eq!(map.len(), inside.len(), "the map has crates that are not there");
+}
+
+/// Cargo runs the tests of packages in the order of their names.
+#[test]
+fn tests_that_say_what_was_not_run_come_last() {
+    let package = |directory: &str| manifest(directory)["package"]["name"].to_string();
+    let last = package("tests/programs");
+    for name in edges().keys().filter(|name| *name != "faultstorm") {
+        assert!(package(&format!("crates/{name}")) < last, "{name} comes behind {last}");
+    }
 }
 
 /// Below `path`, code does not name `words`, except in the files that may.

@@ -114,12 +114,28 @@ fn is_finished(source: &Source) -> Vec<String> {
     lines.filter(|_| !here).map(|(i, _)| source.at(i + 1, "not finished")).collect()
 }
 
+/// Cargo does not run them: an example is a program in `examples/`.
+fn has_no_code_in_comments(source: &Source) -> Vec<String> {
+    let opens = |line: &str| {
+        let line = line.trim_start();
+        line.starts_with("//") && line.trim_start_matches(['/', '!']).trim().starts_with("```")
+    };
+    let library = source.path.starts_with("src/") || source.path.starts_with("crates/");
+    let lines = source.text.lines().enumerate().filter(|(_, line)| library && opens(line));
+    lines.map(|(index, _)| source.at(index + 1, "code in a comment is not run")).collect()
+}
+
 #[test]
 fn files_lines_and_functions_are_short() {
     holds(is_short, &Source::of("src/a.rs", &"\n".repeat(FILE_LINES_MAX + 1)));
     holds(has_narrow_lines, &Source::of("src/a.rs", &"x".repeat(COLUMNS_MAX + 1)));
     let long = format!("    fn a(\n    ) {{\n{}    }}\n", "        b();\n".repeat(70));
     holds(has_short_functions, &Source::of("src/a.rs", &long));
+}
+
+#[test]
+fn examples_are_programs() {
+    holds(has_no_code_in_comments, &Source::of("src/a.rs", "/// ```\n/// a();\n/// ```"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Storms of real threads, nothing recorded: throughput and latency. The one place where the simulated kernel
-//! is instantiated for this world.
+//! Storms of real threads, nothing recorded: throughput and latency. The one place where the
+//! simulated kernel is instantiated for this world.
 
 use storm::{Spec, Storm};
 

@@ -1,0 +1,20 @@
+//! The command, and what it reads and writes: workloads, documents, tables, pages.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/writers.rs"]
+mod writers;
+
+mod bad_workloads;
+mod cli;
+mod colors;
+mod compare;
+mod exports;
+mod model_runs;
+mod pages;
+mod place;
+mod progress;
+mod report;
+mod run_document;
+mod screen;
+mod workloads;

@@ -1,0 +1,113 @@
+//! What a run says while it storms: on a terminal, in a pipe, and when it is to be quiet.
+
+use std::fs::File;
+use std::io::Read;
+use std::process::{Output, Stdio};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::place::{Place, code};
+
+/// Its file cannot be made.
+const NOWHERE: &str = "summary = \"nowhere\"\n[[file]]\nname = \"data\"\nsize = \"1MiB\"\n\
+                       directory = \"/nonexistent\"\n[[vma]]\nname = \"map\"\nsize = \"1MiB\"\n\
+                       file = \"data\"\nprot = \"read\"\n\
+                       [[op]]\ntouch = { vma = \"map\", access = \"read\" }\n";
+
+/// What the command writes to a terminal of so many columns and rows, which its standard error
+/// is. Its standard output goes elsewhere.
+fn written_to_a_terminal(columns: u16, rows: u16, line: &str) -> Vec<u8> {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&ours, size).unwrap();
+    let path = ptsname(&ours, Vec::new()).unwrap();
+    let theirs = File::options().read(true).write(true).open(path.to_str().unwrap()).unwrap();
+    let place = Place::new();
+    let mut command = place.command(&line.split_whitespace().collect::<Vec<_>>());
+    command.env("TERM", "xterm").stdin(Stdio::null()).stdout(Stdio::null()).stderr(theirs);
+    let mut child = command.spawn().unwrap();
+    // It has the only other end of the terminal.
+    drop(command);
+    let mut written = Vec::new();
+    // Where the other end is closed, the kernel ends a terminal by an error.
+    let _ = File::from(ours).read_to_end(&mut written);
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(0), "{}", String::from_utf8_lossy(&written));
+    written
+}
+
+/// What the terminal shows while the command runs, and at its end.
+fn screens(columns: u16, rows: u16, line: &str) -> Vec<String> {
+    let mut terminal = vt100::Parser::new(rows, columns, 1000);
+    let mut screens = Vec::new();
+    for bytes in written_to_a_terminal(columns, rows, line).chunks(32) {
+        terminal.process(bytes);
+        let lines = terminal.screen().rows(0, columns);
+        let lines: Vec<String> = lines.map(|line| line.trim_end().to_owned()).collect();
+        screens.push(lines.join("\n").trim_end().to_owned());
+    }
+    // Whatever has gone out of sight above it stays for ever.
+    terminal.screen_mut().set_scrollback(1000);
+    assert_eq!(terminal.screen().scrollback(), 0, "nothing has left the screen");
+    screens
+}
+
+/// A run on the host, then in the model, where it is known how the line moves.
+const BOTH: &str = "run small.toml --on host --on model:laptop-intel --threads 1,2 --faults 200 \
+                    --warmup 0s --repeats 1 --strategy mmap-lock --body none --json run.json";
+
+#[test]
+fn a_terminal_shows_the_strategies_in_place_and_is_left_clean() {
+    let screens = screens(80, 24, BOTH);
+    let seen = |words: &[&str]| {
+        let has = |screen: &&String| words.iter().all(|word| screen.contains(word));
+        screens.iter().find(has).unwrap_or_else(|| panic!("{words:?} in {screens:#?}"))
+    };
+    let heading = "small on host, 1 thread, lock alone";
+    seen(&["] 0/8 storms", heading, "> mmap-lock         -"]);
+    seen(&["] 2/8 storms", heading, "/s  ####"]);
+    let model = seen(&["small on model:laptop-intel", "hottest line: mm.mmap_lock"]);
+    assert!(model.lines().count() <= 4, "the host's view is gone: {model}");
+    assert_eq!(screens.last().unwrap().trim(), "");
+}
+
+#[test]
+fn a_narrow_terminal_shows_what_fits() {
+    let screens = screens(30, 6, BOTH);
+    let all = screens.join("\n");
+    assert!(all.contains("small on host, 1 thread, loc.."), "{all}");
+    assert!(all.contains("> mmap-lock         -"), "{all}");
+    assert_eq!(screens.last().unwrap().trim(), "");
+}
+
+#[test]
+fn a_terminal_stays_empty_where_it_is_to_be_quiet() {
+    let screens = screens(80, 24, &format!("{BOTH} --quiet"));
+    assert!(screens.iter().all(|screen| screen.trim().is_empty()), "{screens:?}");
+}
+
+fn run(line: &str) -> Output {
+    let place = Place::new();
+    place.write("nowhere.toml", NOWHERE);
+    place.line(line)
+}
+
+#[test]
+fn a_storm_that_fails_is_named_once_however_quiet_it_is_to_be() {
+    let line = "run nowhere.toml --on kernel --threads 1 --time 5ms --warmup 0s --repeats 2 \
+                --json run.json";
+    for quiet in ["", " --quiet"] {
+        let output = run(&format!("{line}{quiet}"));
+        let said = String::from_utf8(output.stderr.clone()).unwrap();
+        assert_eq!(code(&output), Some(6), "{said}");
+        let failed: Vec<&str> = said.lines().filter(|line| line.contains("FAILED")).collect();
+        let [own, twin] = failed.as_slice() else { panic!("two cells, each once: {said}") };
+        let names = ["nowhere kernel, 1 thread", "nowhere kernel (again), 1 thread"];
+        assert!(own.starts_with(names[0]) && twin.starts_with(names[1]), "{said}");
+        assert!(own.contains("/nonexistent"), "{own}");
+        assert!(quiet.is_empty() || said.lines().count() == 2, "nothing else: {said}");
+    }
+}

@@ -1,0 +1,137 @@
+//! Storms as the tests ask for them.
+
+use faultstorm::host::affinity;
+use faultstorm::host::clock::Clock;
+use faultstorm::machine::model::{Parameters, Place};
+use faultstorm::machines::Machine;
+use faultstorm::mm::frames::Arena;
+use faultstorm::storm::{
+    ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, kernel, needs, plan,
+};
+use faultstorm::strategy::{Entry, STRATEGIES};
+use faultstorm::workload::{self, Until, Workload};
+
+/// A workload as a file has it, with all strategies known.
+pub fn parse(text: &str) -> Workload {
+    let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
+    workload::parse("test", "test.toml", text, &names)
+        .unwrap_or_else(|wrong| panic!("{}", wrong.render(false)))
+}
+
+/// A shipped workload with small page caches: they take longer to fill than the storms.
+pub fn shipped(name: &str) -> Workload {
+    let (_, text) = workload::shipped().iter().find(|(n, _)| *n == name).expect("it is shipped");
+    parse(&text.replace("16GiB", "1GiB").replace("256MiB", "32MiB"))
+}
+
+/// All strategies that may run a workload.
+pub fn entries(workload: &Workload) -> impl Iterator<Item = &'static Entry> {
+    let runs: Vec<_> = STRATEGIES.iter().filter(|e| (e.refuses)(workload).is_none()).collect();
+    assert!(!runs.is_empty());
+    runs.into_iter()
+}
+
+/// The machine of the model that most tests storm.
+pub fn xeon() -> Parameters {
+    Machine::find("xeon-icelake-2s").unwrap_or_else(|_| panic!("it is shipped")).parameters
+}
+
+/// What a storm found, in full.
+pub fn all_of(storm: &ModelStorm) -> String {
+    let ModelStorm { storm, accounts, times, accesses, .. } = storm;
+    format!(
+        "{:?} {:?} {} {accounts:?} {times:?} {accesses}",
+        storm.counts, storm.threads, storm.window_ns
+    )
+}
+
+/// A storm that a test asks for.
+#[derive(Clone, Copy)]
+pub struct Ask<'a> {
+    pub workload: &'a Workload,
+    pub threads: usize,
+    pub until: Until,
+    pub real_body: bool,
+    pub entry_prefetch: bool,
+    pub recording: Recording,
+    pub warmup_ns: u64,
+    pub seed: u64,
+}
+
+impl<'a> Ask<'a> {
+    pub fn new(workload: &'a Workload, threads: usize, until: Until) -> Self {
+        Self {
+            workload,
+            threads,
+            until,
+            real_body: true,
+            entry_prefetch: false,
+            recording: Recording::Throughput,
+            warmup_ns: 0,
+            seed: 1,
+        }
+    }
+
+    /// Storms this machine's cores.
+    pub fn on_host(&self, entry: &Entry) -> Storm {
+        let needs = needs::needs(self.workload, self.threads, self.seed, self.until, u64::MAX);
+        let needs = needs.expect("a space holds it");
+        let storm = self.with_cores(if self.real_body { needs.frames } else { 1 }, &entry.run);
+        storm.unwrap_or_else(|error| panic!("{} on the host: {error}", entry.name))
+    }
+
+    /// Storms the running kernel.
+    pub fn on_kernel(&self) -> Result<Storm, StormError> {
+        self.with_cores(1, &kernel::run)
+    }
+
+    fn with_cores<F>(&self, frames: usize, run: &F) -> Result<Storm, StormError>
+    where
+        F: Fn(&Spec) -> Result<Storm, StormError> + ?Sized,
+    {
+        let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
+        let total = plan::total_threads(self.workload, self.threads);
+        let cpus: Vec<usize> = allowed.iter().copied().cycle().take(total).collect();
+        run(&Spec {
+            workload: self.workload,
+            threads: self.threads,
+            cpus: &cpus,
+            real_body: self.real_body,
+            entry_prefetch: self.entry_prefetch,
+            seed: self.seed,
+            warmup_ns: self.warmup_ns,
+            until: self.until,
+            recording: self.recording,
+            sample_period: 16,
+            clock: Clock::new(),
+            arena: &Arena::new(frames).expect("there is memory"),
+        })
+    }
+
+    /// Storms a machine of the model, in turn on both of its sockets where it has two.
+    pub fn in_model(&self, entry: &Entry, machine: &Parameters) -> ModelStorm {
+        let shape = &machine.shape;
+        let total = plan::total_threads(self.workload, self.threads);
+        let sockets = usize::from(shape.sockets);
+        let place = |thread: usize| {
+            let own = thread % sockets * usize::from(shape.cores_per_socket);
+            let agent = (own + thread / sockets) as u16;
+            Place { agent, socket: shape.socket(agent) }
+        };
+        let places: Vec<Place> = (0..total).map(place).collect();
+        let spec = ModelSpec {
+            workload: self.workload,
+            threads: self.threads,
+            machine,
+            places: &places,
+            real_body: self.real_body,
+            entry_prefetch: self.entry_prefetch,
+            seed: self.seed,
+            warmup_ns: self.warmup_ns,
+            until: self.until,
+            trace: None,
+        };
+        let storm = (entry.model)(&spec);
+        storm.unwrap_or_else(|error| panic!("{} in the model: {error}", entry.name))
+    }
+}

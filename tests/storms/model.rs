@@ -1,0 +1,192 @@
+//! Storms in the model: every strategy and workload, the same bytes every time, and what
+//! the command line makes of them.
+
+use faultstorm::machine::LineName;
+use faultstorm::machine::model::Parameters;
+use faultstorm::machines::{Machine, shipped};
+use faultstorm::storm::ModelStorm;
+use faultstorm::strategy::{Entry, STRATEGIES, find};
+use faultstorm::workload::{self, Kernel, Until, Workload};
+use rayon::prelude::*;
+
+use crate::ask::{Ask, all_of, entries, shipped as workload, xeon};
+
+fn storm(entry: &Entry, workload: &Workload, threads: usize, faults: u64, seed: u64) -> ModelStorm {
+    let ask = Ask::new(workload, threads, Until::Faults(faults));
+    Ask { seed, ..ask }.in_model(entry, &xeon())
+}
+
+#[test]
+fn every_strategy_runs_every_workload_and_its_books_balance() {
+    for (name, _) in workload::shipped() {
+        let workload = workload(name);
+        entries(&workload).collect::<Vec<_>>().par_iter().for_each(|entry| {
+            let storm = storm(entry, &workload, 6, 60, 1);
+            let counts = storm.storm.counts;
+            let place = format!("{name}, {}", entry.name);
+            let ended = counts.mapped + counts.raced + counts.sigbus + counts.segv;
+            assert_eq!(ended, counts.faults, "{place}");
+            // All threads but one may be writers.
+            assert!(counts.faults >= 60, "{place}");
+            assert!(storm.storm.window_ns > 0.0 && storm.accesses > 1000, "{place}");
+        });
+    }
+}
+
+/// Stores to each line by name, for each fault of a write of one huge VMA.
+fn writes_a_fault(kernel: Kernel, entry: &str) -> impl Fn(&str) -> f64 {
+    let workload = Workload { kernel, ..workload("huge-anon") };
+    let entry = find(entry).expect("it is in the table");
+    let storm = storm(entry, &workload, 4, 2048, 1);
+    let faults = storm.storm.counts.faults as f64;
+    move |name| {
+        let lines = storm.accounts.0.iter().filter(|(line, _)| line.name == name);
+        lines.map(|(_, line)| line.writes).sum::<u64>() as f64 / faults
+    }
+}
+
+/// Whether a rate is as expected: batches that are open at the ends make it a little less or
+/// more, and so do newcomers that give a lock back.
+#[track_caller]
+fn near(rate: f64, expected: f64) {
+    assert!((rate / expected - 1.0).abs() < 0.1, "{rate} instead of {expected}");
+}
+
+#[test]
+fn lines_behind_the_locks_are_written_at_the_rate_of_their_batches() {
+    let writes = writes_a_fault(Kernel::default(), "per-vma-lock");
+    near(writes("memcg.usage"), 3.0 / 64.0);
+    // Taken, released, and the number of free ones stored.
+    near(writes("zone.lock"), 3.0 / 63.0);
+    near(writes("lruvec.lru_lock"), 2.0 / 31.0);
+    near(writes("lruvec.lru_zone_size"), 1.0);
+    // Taken, released, and both counts stored.
+    near(writes("mm.rss_stat"), 4.0 / 32.0);
+    // The machine has 128 hardware threads: a core tells what is beyond 125, of free pages two
+    // batches. Zone and machine, node and machine.
+    near(writes("zone.vm_stat"), 2.0 / 126.0);
+    near(writes("vm_zone_stat"), 2.0 / 126.0);
+    for line in ["node.vm_stat", "vm_node_stat", "node.vm_stat.mapped", "vm_node_stat.mapped"] {
+        near(writes(line), 1.0 / 126.0);
+    }
+    let old = writes_a_fault(Kernel::default(), "mmap-lock:6.2");
+    near(old("lruvec.lru_lock"), 2.0 / 15.0);
+}
+
+#[test]
+fn lines_behind_the_locks_can_be_left_out() {
+    let all = writes_a_fault(Kernel::default(), "mmap-lock");
+    let none = Kernel {
+        numa: false,
+        lru: false,
+        memcg_depth: 0,
+        rss: false,
+        pgtables_bytes: false,
+        vm_stat: false,
+        zone_lock: false,
+        pmd_lock: false,
+        split_pmd_locks: false,
+    };
+    let none = writes_a_fault(none, "mmap-lock");
+    for line in [
+        "lruvec.lru_lock",
+        "lruvec.lists",
+        "memcg.usage",
+        "mm.rss_stat",
+        "zone.lock",
+        "zone.vm_stat",
+        "node.vm_stat",
+        "vm_node_stat.mapped",
+    ] {
+        assert!(all(line) > 0.0 && none(line) == 0.0, "{line}");
+    }
+    assert!(none("ptdesc.ptl") < all("ptdesc.ptl"), "pmd tables are not locked");
+}
+
+#[test]
+fn each_node_has_its_zone_and_lruvec() {
+    let moved = |kernel| {
+        let workload = Workload { kernel, ..workload("huge-anon") };
+        let entry = find("per-vma-lock").expect("it is in the table");
+        let storm = storm(entry, &workload, 2, 2048, 1);
+        let own = |line: &&LineName| line.name.starts_with("zone.l") || line.name.contains("lru");
+        let lines = storm.accounts.0.iter().filter(|(line, _)| own(line));
+        lines.map(|(_, line)| line.transfers).sum::<u64>()
+    };
+    assert_eq!(moved(Kernel::default()), 0, "two cores on two sockets share none");
+    assert!(moved(Kernel { numa: false, ..Kernel::default() }) > 100);
+}
+
+/// A VMA is three lines, so that the count of one in two stands beside the fields of the next
+/// VMA, which another thread faults in.
+#[test]
+fn a_count_disturbs_its_neighbour_where_lines_come_in_pairs() {
+    let transfers = |adjacent_pairs: bool, name: &str| {
+        let machine = Parameters { adjacent_pairs, ..xeon() };
+        let entry = find("vm-refcnt").expect("it is shipped");
+        let workload = workload("vma-per-thread");
+        let storm = Ask::new(&workload, 8, Until::Faults(500)).in_model(entry, &machine);
+        let of = |line: &&(&LineName, _)| line.0.name == name;
+        storm.accounts.0.iter().find(of).map_or(0, |(_, account)| account.transfers)
+    };
+    assert!(transfers(false, "vma.vm_start") < 100, "each thread gets it once");
+    assert!(transfers(true, "vma.vm_start") > 1000, "in half of the 4000 faults");
+}
+
+#[test]
+fn a_storm_ends_whose_rounds_leave_less_than_a_nanosecond() {
+    let entry = find("unlocked").expect("it is shipped");
+    let workload = workload("huge-anon-read");
+    let storm = |until| Ask::new(&workload, 1, until).in_model(entry, &xeon());
+    let round_ns = storm(Until::Rounds(1)).storm.window_ns;
+    assert!(round_ns.fract() > 0.0, "{round_ns}");
+    let storm = storm(Until::Duration(round_ns.ceil() as u64));
+    assert!(storm.storm.window_ns >= round_ns.ceil(), "{}", storm.storm.window_ns);
+}
+
+#[test]
+fn one_core_moves_nothing() {
+    for entry in STRATEGIES.iter() {
+        let storm = storm(entry, &workload("huge-anon-read"), 1, 2000, 1);
+        let moved: u64 = storm.accounts.0.iter().map(|(_, line)| line.transfers).sum();
+        assert_eq!(moved, 0, "{}", entry.name);
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_storm_and_another_is_not() {
+    let workload = workload("private-write");
+    for entry in STRATEGIES.iter() {
+        let run = |seed| all_of(&storm(entry, &workload, 9, 100, seed));
+        assert_eq!(run(3), run(3), "{}", entry.name);
+        assert_ne!(run(3), run(4), "{}", entry.name);
+    }
+}
+
+/// The point of the whole thing: what the lock costs grows with the cores, and the schemes
+/// that write no shared line do not have that cost.
+#[test]
+fn the_lock_does_not_scale_and_speculation_does() {
+    let workload = workload("huge-anon-read");
+    let rate = |name: &str, threads| {
+        let entry = find(name).expect("it is in the table");
+        let storm = storm(entry, &workload, threads, 1000, 1).storm;
+        storm.threads.iter().map(|t| t.faults).sum::<u64>() as f64 / storm.window_ns
+    };
+    let scaling = |name| rate(name, 32) / rate(name, 1);
+    assert!(scaling("unlocked") > 25.0);
+    assert!(scaling("speculative") > 25.0);
+    assert!(scaling("mmap-lock") < 10.0);
+    assert!(scaling("vma-refcount") < 10.0);
+}
+
+#[test]
+fn every_shipped_machine_runs_a_storm() {
+    let workload = workload("huge-anon");
+    let entry = find("mmap-lock").expect("it is in the table");
+    for (name, _) in shipped() {
+        let machine = Machine::find(name).expect("it is shipped").parameters;
+        let ask = Ask::new(&workload, 6, Until::Faults(100));
+        Ask { real_body: false, entry_prefetch: true, ..ask }.in_model(entry, &machine);
+    }
+}

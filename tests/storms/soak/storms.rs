@@ -1,0 +1,241 @@
+//! The storms of a workload in either world.
+
+use super::draw::Draw;
+use crate::ask::all_of;
+use faultstorm::host::affinity;
+use faultstorm::host::clock::Clock;
+use faultstorm::host::placement::Placement;
+use faultstorm::machine::model::Place;
+use faultstorm::machines::{Machine, shipped};
+use faultstorm::mm::frames::Arena;
+use faultstorm::storm::{ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, needs, plan};
+use faultstorm::strategy::Entry;
+use faultstorm::workload::Workload;
+use std::sync::Arc;
+
+/// Threads for each CPU of this machine.
+const OVERSUBSCRIBED: usize = 4;
+/// Threads in the model: up to a power of two, which is up to 2 to this.
+const MODEL_THREADS_LOG_MAX: u64 = 6;
+/// Above it a workload storms without page bodies.
+const BODY_BYTES_MAX: u64 = 1 << 30;
+
+/// What all storms did.
+#[derive(Default)]
+pub struct Totals {
+    pub storms: u64,
+    pub faults: u64,
+    pub operations: u64,
+    /// Storms of the model that a core starved in, as can be where `reuse-k` is 1.
+    pub starved: u64,
+}
+
+impl Totals {
+    /// Counts a storm whose books balance.
+    ///
+    /// # Errors
+    /// Where it had too little memory: what a storm needs is reckoned beforehand.
+    fn add(&mut self, storm: &Storm) -> Result<(), String> {
+        self.storms += 1;
+        self.faults += storm.counts.faults;
+        self.operations += storm.ops.iter().flatten().map(|times| times.len()).sum::<u64>();
+        match storm.counts.oom {
+            0 => Ok(()),
+            oom => Err(format!("{oom} faults found no memory")),
+        }
+    }
+}
+
+/// The storms of a workload.
+pub enum Storms<'a> {
+    Host(Host<'a>),
+    Model(Box<Modelled<'a>>),
+}
+
+impl<'a> Storms<'a> {
+    pub fn new(workload: &'a Workload, seed: u64, on_host: bool, draw: &mut Draw) -> Self {
+        match on_host {
+            true => Self::Host(Host::new(workload, seed, draw)),
+            false => Self::Model(Modelled::new(workload, seed, draw).into()),
+        }
+    }
+
+    /// The world, as the command line names it.
+    pub fn world(&self) -> String {
+        match self {
+            Self::Host(_) => "host".to_owned(),
+            Self::Model(model) => format!("model:{}", model.machine.name),
+        }
+    }
+
+    pub fn threads(&self) -> usize {
+        match self {
+            Self::Host(host) => host.threads,
+            Self::Model(model) => model.threads,
+        }
+    }
+
+    /// What was drawn beside the workload, as flags of `faultstorm run`.
+    pub fn flags(&self) -> String {
+        let (seed, real_body, entry_prefetch, more) = match self {
+            Self::Host(host) => (host.seed, host.real_body, host.entry_prefetch, host.recorded()),
+            Self::Model(model) => {
+                let placement = format!("--placement {}", model.placement);
+                (model.seed, model.real_body, model.entry_prefetch, placement)
+            }
+        };
+        let body = if real_body { "real" } else { "none" };
+        let prefetch = if entry_prefetch { "on" } else { "off" };
+        format!("--seed {seed} --body {body} --entry-prefetch {prefetch} {more}")
+    }
+
+    /// One storm, whose books balance.
+    ///
+    /// # Errors
+    /// Where they do not, or anything else is wrong.
+    pub fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
+        match self {
+            Self::Host(host) => host.storm(entry, totals),
+            Self::Model(model) => model.storm(entry, totals),
+        }
+    }
+}
+
+/// Storms on this machine.
+pub struct Host<'a> {
+    workload: &'a Workload,
+    threads: usize,
+    seed: u64,
+    cpus: Vec<usize>,
+    real_body: bool,
+    entry_prefetch: bool,
+    recording: Recording,
+    arena: Arc<Arena>,
+}
+
+impl<'a> Host<'a> {
+    fn new(workload: &'a Workload, seed: u64, draw: &mut Draw) -> Self {
+        let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
+        let threads = OVERSUBSCRIBED * allowed.len();
+        let total = plan::total_threads(workload, threads);
+        let needs = needs::needs(workload, threads, seed, workload.until, u64::MAX);
+        let needs = needs.expect("drawn workloads are small");
+        let real_body = needs.content_bytes() < BODY_BYTES_MAX && !draw.one_in(3);
+        let frames = if real_body { needs.frames } else { 1 };
+        let recordings =
+            [Recording::Throughput, Recording::Lines, Recording::Audit, Recording::Stages];
+        Self {
+            workload,
+            threads,
+            seed,
+            cpus: allowed.iter().copied().cycle().take(total).collect(),
+            real_body,
+            entry_prefetch: draw.one_in(4),
+            recording: if draw.one_in(2) { recordings[0] } else { draw.pick(&recordings) },
+            arena: Arena::new(frames).expect("there is memory"),
+        }
+    }
+
+    /// The passes of a run that record what these storms do; no run has that of the audit.
+    fn recorded(&self) -> String {
+        let flags = match self.recording {
+            Recording::Throughput => "--no-lines",
+            Recording::Lines => "",
+            Recording::Stages => "--no-lines --stages",
+            Recording::Audit => "# audited, as only 'faultstorm check' does",
+        };
+        flags.to_owned()
+    }
+
+    fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
+        let spec = Spec {
+            workload: self.workload,
+            threads: self.threads,
+            cpus: &self.cpus,
+            real_body: self.real_body,
+            entry_prefetch: self.entry_prefetch,
+            seed: self.seed,
+            warmup_ns: self.workload.warmup_ns,
+            until: self.workload.until,
+            recording: self.recording,
+            sample_period: 16,
+            clock: Clock::new(),
+            arena: &self.arena,
+        };
+        let storm = (entry.run)(&spec).map_err(|error| error.to_string())?;
+        totals.add(&storm)
+    }
+}
+
+/// Storms in the model.
+pub struct Modelled<'a> {
+    workload: &'a Workload,
+    threads: usize,
+    seed: u64,
+    machine: Machine,
+    placement: Placement,
+    places: Vec<Place>,
+    real_body: bool,
+    entry_prefetch: bool,
+}
+
+impl<'a> Modelled<'a> {
+    fn new(workload: &'a Workload, seed: u64, draw: &mut Draw) -> Self {
+        let names: Vec<&str> = shipped().iter().map(|(name, _)| *name).collect();
+        let machine = Machine::find(draw.pick(&names)).expect("it is shipped");
+        let beside = plan::total_threads(workload, 1) - 1;
+        let room = machine.parameters.shape.hardware_threads() - beside;
+        let most = 2 << draw.below(MODEL_THREADS_LOG_MAX);
+        let threads = 1 + draw.below(most.min(room as u64)) as usize;
+        let placement = match draw.below(3) {
+            0 => Placement::Compact,
+            1 => Placement::Smt,
+            _ => Placement::Scatter,
+        };
+        let places = machine
+            .places(&placement, threads + beside)
+            .expect("these placements are on every machine");
+        Self {
+            workload,
+            threads,
+            seed,
+            machine,
+            placement,
+            places,
+            real_body: !draw.one_in(3),
+            entry_prefetch: draw.one_in(4),
+        }
+    }
+
+    /// Storms twice: the same must come out.
+    fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
+        let once = match self.run(entry) {
+            Err(StormError::Starved(_)) if self.machine.parameters.reuse_k == 1 => {
+                totals.starved += 1;
+                return Ok(());
+            }
+            once => once.map_err(|error| error.to_string())?,
+        };
+        let again = self.run(entry).map_err(|error| error.to_string())?;
+        if all_of(&once) != all_of(&again) {
+            return Err("the same storm twice is not the same".to_owned());
+        }
+        totals.add(&once.storm)
+    }
+
+    fn run(&self, entry: &Entry) -> Result<ModelStorm, StormError> {
+        let spec = ModelSpec {
+            workload: self.workload,
+            threads: self.threads,
+            machine: &self.machine.parameters,
+            places: &self.places,
+            real_body: self.real_body,
+            entry_prefetch: self.entry_prefetch,
+            seed: self.seed,
+            warmup_ns: self.workload.warmup_ns,
+            until: self.workload.until,
+            trace: None,
+        };
+        (entry.model)(&spec)
+    }
+}

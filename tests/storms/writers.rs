@@ -1,0 +1,326 @@
+//! Writers beside faults, under every strategy, in the host's world and in the model: what
+//! they do is counted, and the books balance (a storm whose books do not is an error).
+
+use faultstorm::mm::GraceCosts;
+use faultstorm::mm::fault::Kind;
+use faultstorm::storm::Storm;
+use faultstorm::workload::{Action, Until};
+
+use crate::ask::{Ask, entries, parse, xeon};
+
+/// Runs a workload under every strategy and in both worlds; the books are checked in both,
+/// counts in the model: on few CPUs the system may not let a writer run in so short a storm.
+fn everywhere(text: &str, threads: usize, check: impl FnMut(&str, &Storm)) {
+    everywhere_until(text, threads, Until::Rounds(2), check);
+}
+
+fn everywhere_until(text: &str, threads: usize, until: Until, mut check: impl FnMut(&str, &Storm)) {
+    let workload = parse(text);
+    for entry in entries(&workload) {
+        let ask = Ask::new(&workload, threads, until);
+        ask.on_host(entry);
+        check(entry.name, &ask.in_model(entry, &xeon()).storm);
+    }
+}
+
+fn done(storm: &Storm, name: &str) -> u64 {
+    let number = Action::NAMES.iter().position(|action| *action == name).expect("an action");
+    storm.ops[number].as_ref().map_or(0, |times| times.len())
+}
+
+const HEAP: &str = r#"
+summary = "faults beside a writer"
+[[vma]]
+name = "heap"
+size = "4MiB"
+[[group]]
+name = "faulters"
+threads = "all"
+[[group]]
+name = "writer"
+threads = 1
+[[op]]
+group = "faulters"
+touch = { vma = "heap", access = "write", order = "random" }
+"#;
+
+#[test]
+fn madvise_zaps_beside_faults() {
+    let text = format!(
+        "{HEAP}[[op]]\ngroup = \"writer\"\n\
+         madvise_dontneed = {{ vma = \"heap\", length = \"2MiB\", slices = \"shared\" }}\n"
+    );
+    everywhere(&text, 3, |name, storm| {
+        assert!(done(storm, "madvise_dontneed") > 0, "{name}");
+        assert!(storm.counts.faults >= storm.counts.touches, "{name}: {:?}", storm.counts);
+        assert_eq!(storm.counts.segv, 0, "{name}");
+    });
+}
+
+/// The zero page has no frame to free, but a core that has cached it must forget it too: one
+/// that finds mapped what another has faulted in.
+#[test]
+fn a_zero_page_that_is_zapped_is_forgotten() {
+    let text = format!(
+        "{HEAP}[[op]]\ngroup = \"writer\"\n\
+         madvise_dontneed = {{ vma = \"heap\", length = \"64KiB\", slices = \"shared\" }}\n"
+    );
+    let text = text.replace("\"write\", order = \"random\"", "\"read\", slices = \"shared\"");
+    let workload = parse(&text);
+    for entry in entries(&workload) {
+        let storm = Ask::new(&workload, 3, Until::Rounds(1)).in_model(entry, &xeon()).storm;
+        assert!(done(&storm, "madvise_dontneed") > 0, "{}", entry.name);
+        assert_eq!(storm.counts.by_kind[Kind::AnonRead as usize], storm.counts.faults);
+    }
+}
+
+#[test]
+fn munmap_and_mmap_take_pieces_away() {
+    let text = format!(
+        "{HEAP}[[op]]\ngroup = \"writer\"\nmunmap = {{ vma = \"heap\", length = \"192KiB\" }}\n\
+         [[op]]\ngroup = \"writer\"\nmmap = {{ vma = \"heap\", length = \"192KiB\" }}\n"
+    );
+    everywhere(&text, 3, |name, storm| {
+        assert!(done(storm, "munmap") > 0 && done(storm, "mmap") > 0, "{name}");
+        assert_eq!(storm.counts.oom, 0, "{name}");
+        let worked = |costs: GraceCosts| costs.wakeups > 0 && costs.looks > costs.put_off;
+        assert_eq!(storm.grace_periods.map(worked), name.starts_with("srcu").then_some(true));
+    });
+}
+
+#[test]
+fn mprotect_takes_the_right_to_write_and_gives_it_back() {
+    let text = format!(
+        "{HEAP}[[op]]\ngroup = \"writer\"\n\
+         mprotect = {{ vma = \"heap\", length = \"64KiB\", prot = \"read\" }}\n\
+         [[op]]\ngroup = \"writer\"\n\
+         mprotect = {{ vma = \"heap\", length = \"64KiB\", prot = \"read-write\" }}\n"
+    );
+    everywhere(&text, 3, |name, storm| {
+        assert!(done(storm, "mprotect") > 1, "{name}");
+    });
+}
+
+#[test]
+fn mremap_moves_pages_away_and_back() {
+    for length in ["64KiB", "2MiB"] {
+        let text = format!(
+            "{HEAP}[[op]]\ngroup = \"writer\"\n\
+             mremap = {{ vma = \"heap\", length = \"{length}\" }}\n"
+        );
+        everywhere(&text, 3, |name, storm| assert!(done(storm, "mremap") > 0, "{name}"));
+    }
+}
+
+#[test]
+fn fork_makes_writes_copy() {
+    let text = format!("{HEAP}[[op]]\ngroup = \"writer\"\nfork = {{ }}\n")
+        .replace("order = \"random\" }", "order = { zipf = 0.9 }, slices = \"shared\" }")
+        .replace("4MiB", "1MiB");
+    everywhere(&text, 3, |name, storm| {
+        assert!(done(storm, "fork") > 0, "{name}");
+        assert!(storm.counts.by_kind[Kind::WpCopy as usize] > 0, "{name}: {:?}", storm.counts);
+    });
+}
+
+const FILE: &str = r#"
+summary = "faults in a file beside a truncate"
+[[file]]
+name = "data"
+size = "512KiB"
+io_latency = "2us"
+[[vma]]
+name = "map"
+size = "512KiB"
+file = "data"
+[[group]]
+name = "faulters"
+threads = "all"
+[[group]]
+name = "writer"
+threads = 1
+[[op]]
+group = "faulters"
+touch = { vma = "map", access = "read", order = "random", slices = "shared" }
+[[op]]
+group = "faulters"
+touch = { vma = "map", access = "write", order = "random", slices = "shared" }
+"#;
+
+#[test]
+fn truncate_takes_pages_from_under_faults() {
+    let text = format!(
+        "{FILE}[[op]]\ngroup = \"writer\"\ntruncate = {{ file = \"data\", size = \"256KiB\" }}\n\
+         [[op]]\ngroup = \"writer\"\ntruncate = {{ file = \"data\", size = \"512KiB\" }}\n"
+    );
+    everywhere(&text, 3, |name, storm| {
+        assert!(done(storm, "truncate") > 1, "{name}");
+        assert_eq!(storm.counts.segv, 0, "{name}");
+    });
+    everywhere(
+        &text.replace("file = \"data\"\n", "file = \"data\"\nsharing = \"shared\"\n"),
+        3,
+        |name, storm| {
+            assert!(done(storm, "truncate") > 1, "{name}");
+        },
+    );
+}
+
+#[test]
+fn a_stack_grows_to_its_full_size() {
+    let text = HEAP.replace("size = \"4MiB\"", "size = \"4MiB\"\ngrows_down = \"64KiB\"");
+    let text = format!(
+        "{text}[[op]]\ngroup = \"writer\"\n\
+         expand_stack = {{ vma = \"heap\", length = \"64KiB\" }}\n"
+    );
+    everywhere(&text, 3, |name, storm| assert!(done(storm, "expand_stack") > 0, "{name}"));
+}
+
+const STATES: &str = r#"
+summary = "pages in all states"
+[[file]]
+name = "data"
+size = "2MiB"
+locked = 0.1
+not_uptodate = 0.1
+readahead = 0.1
+io_latency = "2us"
+[[vma]]
+name = "map"
+size = "2MiB"
+file = "data"
+sharing = "shared"
+[[op]]
+touch = { vma = "map", access = "write", order = "random", slices = "shared" }
+"#;
+
+#[test]
+fn pages_in_all_states_are_mapped_in_the_end() {
+    let reads = STATES.replace("access = \"write\"", "access = \"read\"");
+    for text in [STATES, &reads] {
+        everywhere(text, 3, |name, storm| {
+            let counts = &storm.counts;
+            assert_eq!(counts.sigbus + counts.segv + counts.oom, 0, "{name}");
+            assert!(counts.attempts > counts.faults, "{name}: {counts:?}");
+        });
+    }
+}
+
+const PHASES: &str = r#"
+summary = "two groups that touch, one in each phase, beside a writer with a number of loops"
+[[vma]]
+name = "heap"
+size = "1MiB"
+[[group]]
+name = "first"
+threads = { weight = 1 }
+[[group]]
+name = "second"
+threads = { weight = 1 }
+[[group]]
+name = "writer"
+threads = 1
+loops = 2
+[[op]]
+group = "first"
+touch = { vma = "heap", access = "write" }
+[[op]]
+group = "second"
+phase = 2
+touch = { vma = "heap", access = "write", touches = 200 }
+[[op]]
+group = "writer"
+madvise_dontneed = { vma = "heap", length = "64KiB" }
+"#;
+
+/// Who does not touch is not waited for, and who touches in the first phase alone is.
+#[test]
+fn every_thread_that_touches_makes_its_touches() {
+    let workload = parse(PHASES);
+    for entry in entries(&workload) {
+        let ask = Ask::new(&workload, 2, Until::Touches(700));
+        let storms = [ask.on_host(entry), ask.in_model(entry, &xeon()).storm];
+        for storm in storms {
+            assert_eq!(storm.counts.touches, 1400, "{}", entry.name);
+        }
+    }
+}
+
+const MAPPED_LATE: &str = r#"
+summary = "memory that is mapped in a round, and not when the next begins"
+reset = "zap"
+[[vma]]
+name = "heap"
+size = "40KiB"
+[[vma]]
+name = "late"
+size = "4MiB"
+mapped = false
+[[op]]
+touch = { vma = "heap", access = "write", slices = "shared" }
+[[op]]
+mmap = { vma = "late", slices = "shared" }
+[[op]]
+touch = { vma = "late", access = "write", slices = "shared", touches = 1 }
+"#;
+
+/// The second round ends before the mapping is made again: its table may not be there.
+#[test]
+fn no_table_stays_for_what_is_not_mapped_when_a_round_starts() {
+    everywhere_until(MAPPED_LATE, 2, Until::Touches(15), |name, storm| {
+        assert_eq!(storm.counts.touches, 30, "{name}");
+    });
+}
+
+const PAGE_BY_PAGE: &str = r#"
+summary = "each page written, given back and read, one and a half times"
+[[vma]]
+name = "own"
+size = "256KiB"
+scope = "per-thread"
+[[group]]
+name = "threads"
+loops = 96
+[[op]]
+touch = { vma = "own", access = "write", touches = 1, walks = true }
+[[op]]
+madvise_dontneed = { vma = "own", length = "4KiB" }
+[[op]]
+touch = { vma = "own", access = "read", touches = 1, walks = true }
+"#;
+
+#[test]
+fn loops_walk_from_page_to_page_with_the_pieces_of_writers() {
+    let workload = parse(PAGE_BY_PAGE);
+    let until = Until::Rounds(2);
+    for entry in entries(&workload) {
+        let ask = Ask::new(&workload, 2, until);
+        let storms = [ask.on_host(entry), ask.in_model(entry, &xeon()).storm];
+        for storm in storms {
+            let kind = |kind: Kind| storm.counts.by_kind[kind as usize];
+            assert_eq!(storm.counts.faults, 2 * 2 * 2 * 96, "{}: {:?}", entry.name, storm.counts);
+            assert_eq!(kind(Kind::AnonRead), 2 * 2 * 96, "{}", entry.name);
+            // In the second pass each page is still mapped to the zero page by its read.
+            assert_eq!(kind(Kind::AnonWrite), 2 * 2 * 64, "{}: {:?}", entry.name, storm.counts);
+            assert_eq!(done(&storm, "madvise_dontneed"), 2 * 2 * 96, "{}", entry.name);
+        }
+    }
+}
+
+/// As many as there are pages, in parts of which the last is shorter; memory for all of them.
+#[test]
+fn a_touch_that_walks_comes_to_each_page_once_in_a_pass() {
+    for order in ["\"sequential\"", "\"random\"", "{ strided = 7 }"] {
+        let workload = parse(&format!(
+            "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"16MiB\"\n[[group]]\nname = \"g\"\n\
+             loops = 35\n[[op]]\ntouch = {{ vma = \"v\", access = \"write\", order = {order}, \
+             touches = 60, walks = true }}\n"
+        ));
+        let ask = Ask::new(&workload, 2, Until::Rounds(1));
+        let entry = entries(&workload).next().expect("some may run it");
+        for storm in [ask.on_host(entry), ask.in_model(entry, &xeon()).storm] {
+            let counts = &storm.counts;
+            assert_eq!((counts.touches, counts.faults), (4096, 4096), "{order}");
+        }
+    }
+}
