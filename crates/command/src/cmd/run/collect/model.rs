@@ -1,11 +1,11 @@
 //! What the model tells beyond the host: every access, and where the time went.
 
 use super::Moved;
-use crate::machine::LINE_WORDS;
-use crate::machine::LineName;
-use crate::machine::model::{Accounts, LineAccount};
-use crate::run::{LineCount, TimeSplit, WordPair};
-use crate::storm::ModelStorm;
+use document::run::{LineCount, TimeSplit, WordPair};
+use machine::LINE_WORDS;
+use machine::LineName;
+use machine::model::{Accounts, LineAccount};
+use storm::ModelStorm;
 
 /// Returns the lines by name.
 pub(super) fn moved(accounts: &Accounts) -> Moved {
@@ -45,7 +45,7 @@ fn word_pairs(name: &LineName, line: &LineAccount) -> Vec<WordPair> {
     pairs
 }
 
-/// Where the time of each of so many faults, or operations, went.
+/// Splits the time of each of so many faults, or operations.
 pub(super) fn time_split(storm: &ModelStorm, events: u64) -> TimeSplit {
     let events = events as f64;
     let ns = |ps: u64| ps as f64 / 1000.0;

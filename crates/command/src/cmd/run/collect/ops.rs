@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::Collected;
-use crate::mm::GraceCosts;
-use crate::run::{GracePeriods, Latency, OpStats, Shootdowns};
-use crate::storm::Storm;
-use crate::workload::Action;
+use document::run::{GracePeriods, Latency, OpStats, Shootdowns};
+use mm::GraceCosts;
+use storm::Storm;
+use workload::Action;
 
 /// Operations a second, as [`Action::NAMES`].
 pub(super) type Rates = [f64; Action::NAMES.len()];
 
-/// How many operations a storm did.
+/// Counts the operations of a storm.
 pub(super) fn done(storm: &Storm) -> u64 {
     storm.ops.iter().flatten().map(|times| times.len()).sum()
 }
