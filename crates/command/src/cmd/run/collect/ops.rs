@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Collected;
-use document::run::{GracePeriods, Latency, OpStats, Shootdowns};
-use mm::GraceCosts;
-use storm::Storm;
-use workload::Action;
+use crate::mm::GraceCosts;
+use crate::run::{GracePeriods, Latency, OpStats, Shootdowns};
+use crate::storm::Storm;
+use crate::workload::Action;
 
 /// Operations a second, as [`Action::NAMES`].
 pub(super) type Rates = [f64; Action::NAMES.len()];
