@@ -12,7 +12,7 @@ use faultstorm::mm::frames::Arena;
 use faultstorm::storm::plan::total_threads;
 use faultstorm::storm::{Recording, Spec};
 use faultstorm::strategy::{Entry, STRATEGIES};
-use faultstorm::workload::{self, Limits, Until, Workload};
+use faultstorm::workload::{self, Until, Workload};
 use std::time::Duration;
 
 const WORKLOADS: [&str; 5] =
@@ -41,8 +41,7 @@ fn fault_path(criterion: &mut Criterion) {
 fn shipped(name: &str) -> Workload {
     let (_, text) = workload::shipped().iter().find(|(n, _)| *n == name).expect("it is shipped");
     let strategies: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    let limits = Limits { memory_bytes: u64::MAX };
-    workload::parse(name, name, text, &strategies, &limits).expect("a shipped workload is right")
+    workload::parse(name, name, text, &strategies).expect("a shipped workload is right")
 }
 
 /// Time of `faults` faults, in a storm of at least as many.

@@ -8,7 +8,7 @@ use faultstorm::machine::model::Place;
 use faultstorm::machines::Machine;
 use faultstorm::storm::ModelSpec;
 use faultstorm::strategy::{Entry, STRATEGIES};
-use faultstorm::workload::{self, Limits, Until, Workload};
+use faultstorm::workload::{self, Until, Workload};
 use std::time::Instant;
 
 /// 8 sockets of 128 cores: the largest machine that the model has.
@@ -46,8 +46,7 @@ fn main() {
 fn huge_anon() -> Workload {
     let (_, text) = workload::shipped().iter().find(|(n, _)| *n == "huge-anon").expect("shipped");
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    let limits = Limits { memory_bytes: u64::MAX };
-    workload::parse("huge-anon", "huge-anon.toml", text, &names, &limits).expect("it is right")
+    workload::parse("huge-anon", "huge-anon.toml", text, &names).expect("it is right")
 }
 
 /// Millions of accesses a second in a storm of `faults` faults.

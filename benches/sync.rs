@@ -55,10 +55,13 @@ impl Objects {
 /// Count and owner on two lines, as mmap_lock's are.
 impl Home for Objects {
     type Machine = Host;
-    const QUEUE: QueueWords = QueueWords {
-        osq: LockWords { locked: 1, tail: 2 },
-        wait_lock: LockWords { locked: 3, tail: 4 },
-    };
+
+    fn queue_words(&self) -> QueueWords {
+        QueueWords {
+            osq: LockWords { locked: 1, tail: 2 },
+            wait_lock: LockWords { locked: 3, tail: 4 },
+        }
+    }
 
     fn count(&self) -> Word<'_, BareLine> {
         Word::new(&self.count, 0)

@@ -6,7 +6,7 @@ use faultstorm::mm::frames::Arena;
 use faultstorm::stats;
 use faultstorm::storm::{Recording, Spec};
 use faultstorm::strategy::{self, STRATEGIES};
-use faultstorm::workload::{self, Limits, Until, Workload};
+use faultstorm::workload::{self, Until, Workload};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use std::ptr::{null_mut, slice_from_raw_parts};
 use std::sync::atomic::AtomicU64;
@@ -195,8 +195,7 @@ fn unlocked(workload: &Workload, rounds: u64, clock: Clock, sample_period: u64) 
 /// Prints what `unlocked` costs beyond the hand-written loop.
 pub fn compare(effort: Effort) {
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    let limits = Limits { memory_bytes: u64::MAX };
-    let workload = workload::parse("zero", "zero.toml", WORKLOAD, &names, &limits)
+    let workload = workload::parse("zero", "zero.toml", WORKLOAD, &names)
         .unwrap_or_else(|wrong| panic!("{}", wrong.render(false)));
     let (clock, space) = (Clock::new(), HandSpace::new());
     let epoch = crossbeam_epoch::Collector::new().register();

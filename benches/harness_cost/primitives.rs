@@ -36,10 +36,14 @@ struct Generic {
 
 impl Home for Generic {
     type Machine = Host;
-    const QUEUE: QueueWords = QueueWords {
-        osq: LockWords { locked: 1, tail: 2 },
-        wait_lock: LockWords { locked: 3, tail: 4 },
-    };
+
+    #[inline(always)]
+    fn queue_words(&self) -> QueueWords {
+        QueueWords {
+            osq: LockWords { locked: 1, tail: 2 },
+            wait_lock: LockWords { locked: 3, tail: 4 },
+        }
+    }
 
     #[inline(always)]
     fn count(&self) -> Word<'_, BareLine> {

@@ -310,6 +310,7 @@ mod tests {
                 json: None,
                 csv: None,
                 html: None,
+                details: false,
                 quiet: false,
             }
         );

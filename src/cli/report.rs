@@ -12,6 +12,8 @@ Examples:
       writes report.html
   faultstorm report host.json model.json -o both.html
       two runs side by side, as worlds of one run are
+  faultstorm report run.json --format text
+      the screen that a run ends with, and all its tables
   faultstorm report run.json --format markdown -o -
       tables for an issue or a wiki
   faultstorm report *.json -o all.csv
@@ -34,7 +36,8 @@ pub struct ReportArgs {
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<ReportFormat>,
 
-    /// Where it goes; '-' is standard output [default: report.html, or .md, .csv, .hlog]
+    /// Where it goes; '-' is standard output [default: report.html, or .md, .csv, .hlog;
+    /// standard output for text]
     #[arg(long, short, value_name = "PATH|-")]
     pub output: Option<Target>,
 }
@@ -44,6 +47,8 @@ pub struct ReportArgs {
 pub enum ReportFormat {
     /// One page with charts and tables, which opens offline
     Html,
+    /// One screen, then tables, as 'run --details' prints them
+    Text,
     /// Tables, one row a cell
     Markdown,
     /// One row a cell and repeat, columns named as the document's keys
@@ -56,6 +61,7 @@ impl ReportFormat {
     const fn extension(self) -> &'static str {
         match self {
             Self::Html => "html",
+            Self::Text => "txt",
             Self::Markdown => "md",
             Self::Csv => "csv",
             Self::HdrLog => "hlog",
@@ -77,7 +83,10 @@ impl ReportArgs {
 
     /// Where it goes.
     pub fn output(&self) -> Target {
-        let default = || Target::File(format!("report.{}", self.format().extension()).into());
+        let default = || match self.format() {
+            ReportFormat::Text => Target::Stdout,
+            format => Target::File(format!("report.{}", format.extension()).into()),
+        };
         self.output.clone().unwrap_or_else(default)
     }
 }
@@ -101,7 +110,9 @@ mod tests {
         assert_eq!(of(""), (ReportFormat::Html, file("report.html")));
         assert_eq!(of("--format hdr-log"), (ReportFormat::HdrLog, file("report.hlog")));
         assert_eq!(of("-o a.md"), (ReportFormat::Markdown, file("a.md")));
-        assert_eq!(of("-o a.txt"), (ReportFormat::Html, file("a.txt")));
+        assert_eq!(of("-o a.txt"), (ReportFormat::Text, file("a.txt")));
+        assert_eq!(of("--format text"), (ReportFormat::Text, Target::Stdout));
+        assert_eq!(of("-o a.log"), (ReportFormat::Html, file("a.log")));
         assert_eq!(of("-o a.md --format csv"), (ReportFormat::Csv, file("a.md")));
         assert_eq!(of("-o - --format markdown"), (ReportFormat::Markdown, Target::Stdout));
     }

@@ -166,7 +166,12 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Output")]
     pub trap_cost: bool,
 
-    /// Where the document goes; '-' is standard output, without tables [default:
+    /// All tables behind the one screen: rates, ratios, lines, latencies, fallbacks. A
+    /// document has them too: 'faultstorm report DOCUMENT --format text'
+    #[arg(long, help_heading = "Output")]
+    pub details: bool,
+
+    /// Where the document goes; '-' is standard output, without the screen [default:
     /// results/UTC-WORKLOADS.json where there is a results/, else
     /// ./faultstorm-UTC.json]
     #[arg(long, value_name = "PATH|-", help_heading = "Output")]
@@ -180,7 +185,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "PATH", help_heading = "Output")]
     pub html: Option<PathBuf>,
 
-    /// No progress and no tables; warnings and errors only
+    /// No progress, no screen and no tables; warnings and errors only
     #[arg(long, short, help_heading = "Output")]
     pub quiet: bool,
 }

@@ -22,13 +22,20 @@ pub fn print(text: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// Whether a stream gets colours: a terminal, and no `NO_COLOR` (https://no-color.org).
+/// Whether a stream gets colours: a terminal that knows some, and no `NO_COLOR`
+/// (https://no-color.org).
 pub(super) fn color(stream: &impl IsTerminal) -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    stream.is_terminal() && !refused
+    let is_dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    stream.is_terminal() && !refused && !is_dumb
 }
 
 /// How text on standard output looks.
 pub(super) fn style() -> Style {
     Style { color: color(&io::stdout()), width: COLUMNS }
+}
+
+/// How text in a file looks.
+pub(super) fn plain() -> Style {
+    Style { color: false, width: COLUMNS }
 }

@@ -36,7 +36,7 @@ pub fn explain(args: &ExplainArgs, known: Known) -> Result<Exit, CommandError> {
     };
     let machine = Machine::find(machine).map_err(|wrong| CommandError::usage(anyhow!(wrong)))?;
     let strategies = names::strategies(std::slice::from_ref(&args.strategy), known)?;
-    let workloads = names::workloads(std::slice::from_ref(&args.workload), None, known)?;
+    let workloads = names::workloads(std::slice::from_ref(&args.workload), known)?;
     let (entry, workload) = (strategies[0], &workloads[0]);
     if let Some(reason) = (entry.refuses)(workload) {
         return Err(CommandError::usage(anyhow!("{} does not run this: {reason}", entry.name)));
@@ -176,7 +176,7 @@ mod tests {
     fn a_fault_is_walked_through_in_80_columns() {
         let machine = Machine::find("xeon-skylake-8s").unwrap();
         let names = ["huge-anon".to_owned()];
-        let workload = names::workloads(&names, None, Known::SHIPPED).unwrap().remove(0);
+        let workload = names::workloads(&names, Known::SHIPPED).unwrap().remove(0);
         let spec = ModelSpec {
             workload: &workload,
             threads: 9,

@@ -7,7 +7,7 @@ use super::console::COLUMNS;
 use crate::cli::{ListArgs, Subject};
 use crate::machines::{self, Machine};
 use crate::strategy::Known;
-use crate::workload::{Limits, SEED, Workload, resolve, shipped};
+use crate::workload::{SEED, Workload, resolve, shipped};
 
 /// Returns the list as text that ends with a newline.
 pub fn list(args: &ListArgs, known: Known) -> String {
@@ -118,11 +118,9 @@ fn workloads_text(known: Known) -> String {
 /// Every shipped workload, and whether it is a seed workload.
 fn workloads(known: Known) -> impl Iterator<Item = (Workload, bool)> {
     let strategies = known.names();
-    // What can be listed does not depend on the machine.
-    let limits = Limits { memory_bytes: u64::MAX };
     shipped().iter().map(move |(name, _)| {
         let source = resolve(name).expect("a shipped workload is found by its name");
-        let workload = source.parse(&strategies, &limits).expect("shipped workloads are valid");
+        let workload = source.parse(&strategies).expect("shipped workloads are valid");
         (workload, SEED.contains(name))
     })
 }

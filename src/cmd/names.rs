@@ -8,7 +8,7 @@ use super::console::color;
 use super::error::CommandError;
 use crate::machines::Machine;
 use crate::strategy::{Entry, Known};
-use crate::workload::{Diagnostics, Limits, Source, Workload, nearest, resolve};
+use crate::workload::{Diagnostics, Source, Workload, nearest, resolve};
 
 /// Finds and parses workloads by name or path. What is given twice counts once.
 ///
@@ -18,7 +18,6 @@ use crate::workload::{Diagnostics, Limits, Source, Workload, nearest, resolve};
 /// apart by it.
 pub(super) fn workloads(
     names: &[String],
-    memory_bytes: Option<u64>,
     strategies: Known,
 ) -> Result<Vec<Workload>, CommandError> {
     let mut known: Vec<&str> = Vec::new();
@@ -28,7 +27,7 @@ pub(super) fn workloads(
         }
     }
     let sources = known.iter().map(|name| resolve(name)).collect();
-    let workloads = parsed(sources, memory_bytes, strategies)?;
+    let workloads = parsed(sources, strategies)?;
     for (index, workload) in workloads.iter().enumerate() {
         if let Some(first) = workloads[..index].iter().position(|w| w.name == workload.name) {
             return Err(CommandError::usage(anyhow!(
@@ -42,22 +41,20 @@ pub(super) fn workloads(
     Ok(workloads)
 }
 
-/// Parses workloads on a machine with this much memory, where these strategies are known.
+/// Parses workloads where these strategies are known.
 ///
 /// # Errors
 ///
 /// All mistakes of all files at once.
 pub(super) fn parsed(
     sources: Vec<Result<Source, Diagnostics>>,
-    memory_bytes: Option<u64>,
     strategies: Known,
 ) -> Result<Vec<Workload>, CommandError> {
-    let limits = Limits { memory_bytes: memory_bytes.unwrap_or(u64::MAX) };
     let strategies = strategies.names();
     let mut workloads = Vec::new();
     let mut mistakes = 0;
     for source in sources {
-        match source.and_then(|source| source.parse(&strategies, &limits)) {
+        match source.and_then(|source| source.parse(&strategies)) {
             Ok(workload) => workloads.push(workload),
             Err(found) => {
                 eprint!("{}", found.render(color(&io::stderr())));
@@ -151,14 +148,14 @@ mod tests {
     #[test]
     fn a_workload_given_twice_runs_once_and_two_of_a_name_are_refused() {
         let twice = names(&["huge-anon", "huge-anon"]);
-        let twice = workloads(&twice, None, Known::SHIPPED).unwrap();
+        let twice = workloads(&twice, Known::SHIPPED).unwrap();
         assert_eq!(twice.len(), 1);
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("huge-anon.toml");
         let (_, text) = crate::workload::shipped()[0];
         std::fs::write(&path, text).unwrap();
         let both = [String::from("huge-anon"), path.display().to_string()];
-        let error = workloads(&both, None, Known::SHIPPED).unwrap_err();
+        let error = workloads(&both, Known::SHIPPED).unwrap_err();
         assert!(error.to_string().contains("are both named 'huge-anon'"), "{error}");
     }
 }

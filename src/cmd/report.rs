@@ -1,8 +1,10 @@
 //! `faultstorm report`: documents to a page, or to what other programs read.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, anyhow};
 
-use super::console::print;
+use super::console::{plain, print, style};
 use super::error::CommandError;
 use crate::cli::{ReportArgs, ReportFormat, Target};
 use crate::exit::Exit;
@@ -20,6 +22,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
     let runs = args.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     let text = match args.format() {
         ReportFormat::Html => report::html(&runs),
+        ReportFormat::Text => text(args, &runs),
         ReportFormat::Markdown => report::markdown(&runs),
         ReportFormat::Csv => report::csv(&runs),
         ReportFormat::HdrLog => report::hdr_log(&runs).map_err(|error| {
@@ -34,4 +37,14 @@ pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
             .map_err(CommandError::machine)?,
     }
     Ok(Exit::Done)
+}
+
+/// Returns the screen and the tables of each run. Colours are for a terminal alone.
+fn text(args: &ReportArgs, runs: &[Run]) -> String {
+    let style = if args.output() == Target::Stdout { style() } else { plain() };
+    let one = |(path, run): (&PathBuf, &Run)| {
+        let path = path.display().to_string();
+        report::screen(run, style, Some(&path)) + "\n" + &report::table(run, style, Some(&path))
+    };
+    args.runs.iter().zip(runs).map(one).collect::<Vec<_>>().join("\n")
 }

@@ -4,7 +4,7 @@ use super::asked::Asked;
 use crate::host::kernel_locks::version;
 use crate::host::placement::Placement;
 use crate::machines::Machine;
-use crate::run::{Body, Cell, HostInfo, Interval, Key, Run, World};
+use crate::run::{Body, Cell, Counted, HostInfo, Interval, Key, Run, World};
 use crate::storm::StormError;
 use crate::storm::plan::total_threads;
 use crate::strategy::{self, Entry};
@@ -241,8 +241,10 @@ impl<'a> There<'a> {
         if warnings.any(|found| found.code == "oversubscribed" && about(&found.cell)) {
             return Err("threads outnumbered CPUs, so they show the scheduler".to_owned());
         }
-        let rate = cell.measured.as_ref().map(|measured| measured.faults_per_s);
-        rate.filter(|rate| rate.median > 0.0).ok_or_else(|| {
+        cell.rate(&Counted::Faults).ok_or_else(|| {
+            if cell.measured.is_some() {
+                return "without faults, and no rate of operations is predicted".to_owned();
+            }
             let why = cell.reason.as_deref().unwrap_or("no reason given");
             format!("without a result ({}: {why})", cell.status)
         })
@@ -302,7 +304,7 @@ fn weighted_threads(workload: &Workload, all: usize) -> Result<usize, String> {
 mod tests {
     use super::*;
     use crate::run::KernelLocks;
-    use crate::workload::{Limits, parse};
+    use crate::workload::parse;
 
     fn host(strategy: Option<&str>, kernel: &str) -> HostInfo {
         HostInfo {
@@ -342,8 +344,7 @@ mod tests {
                     [[group]]\nname = \"f\"\n[[group]]\nname = \"w\"\nthreads = 2\n\
                     [[op]]\ngroup = \"f\"\ntouch = { vma = \"v\", access = \"write\" }\n\
                     [[op]]\ngroup = \"w\"\nmadvise_dontneed = { vma = \"v\" }\n";
-        let limits = Limits { memory_bytes: u64::MAX };
-        let workload = parse("x", "x.toml", text, &[], &limits).unwrap();
+        let workload = parse("x", "x.toml", text, &[]).unwrap();
         assert_eq!(total_threads(&workload, 4), 6);
         assert_eq!(weighted_threads(&workload, 6), Ok(4));
         assert!(weighted_threads(&workload, 2).unwrap_err().contains("has 2 by itself"));

@@ -7,7 +7,7 @@ use crate::machines::Machine;
 use crate::machines::vary::{Settings, varied};
 use crate::storm::StormError;
 use crate::strategy::{self, Entry, STRATEGIES};
-use crate::workload::{self, Limits, Workload};
+use crate::workload::{self, Workload};
 use rayon::prelude::*;
 
 /// Error at which T6 is missed.
@@ -120,8 +120,7 @@ fn fitted(
 fn huge_anon() -> Workload {
     let (_, text) = workload::shipped().iter().find(|(n, _)| *n == "huge-anon").expect("shipped");
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    let limits = Limits { memory_bytes: u64::MAX };
-    workload::parse("huge-anon", "huge-anon.toml", text, &names, &limits)
+    workload::parse("huge-anon", "huge-anon.toml", text, &names)
         .unwrap_or_else(|wrong| unreachable!("shipped workloads are right: {wrong}"))
 }
 

@@ -7,16 +7,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use faultstorm::workload::{self, Diagnostics, Limits, Workload};
+use faultstorm::workload::{self, Diagnostics, Workload};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 const STRATEGIES: [&str; 5] =
     ["unlocked", "mmap-lock", "vma-refcount", "speculative", "speculative:refcount"];
-const LIMITS: Limits = Limits { memory_bytes: 8 << 30 };
 
 fn parse(path: &str, text: &str) -> Result<Workload, Diagnostics> {
-    workload::parse("bad", path, text, &STRATEGIES, &LIMITS)
+    workload::parse("bad", path, text, &STRATEGIES)
 }
 
 fn bad_files() -> Vec<PathBuf> {

@@ -6,12 +6,13 @@ use faultstorm::compare::{
     Axis, CompareError, Comparison, Document, Options, compare, schema, to_json,
 };
 use faultstorm::report::{self, Style};
-use faultstorm::run::{Cell, Run, Status, to_json as run_to_json};
+use faultstorm::run::{Body, Cell, Run, Status, to_json as run_to_json};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 use crate::common;
 use crate::place::Place;
+use crate::writers;
 
 const SCHEMA_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/compare.schema.json");
 
@@ -182,6 +183,103 @@ fn what_else_differs_is_listed() {
     assert_eq!((&found.differences[0].base[0][..], &found.differences[0].new[0][..]), ("42", "7"));
 }
 
+/// A run of writers alone at this rate of `munmap`, of one that also faults, and of touches
+/// that never do.
+fn of_writers(munmaps_per_s: f64) -> Run {
+    let mut run = Run::new(common::provenance());
+    let ops = [("mmap", 1e6), ("munmap", munmaps_per_s)];
+    for (workload, ops) in [("alone", &ops[..]), ("quiet", &[])] {
+        let key = common::key(workload, "mmap-lock", 2, Body::None);
+        let found = writers::of_writers(&key, ops, 0.01, 5);
+        run.cells.push(Cell::ok(key, found));
+    }
+    let key = common::key("beside", "mmap-lock", 2, Body::None);
+    let mut found = common::measured(&key, 3e6, 0.01, 5);
+    found.ops.insert("munmap".to_owned(), writers::op(munmaps_per_s, 0.01, 5));
+    run.cells.push(Cell::ok(key, found));
+    run
+}
+
+#[test]
+fn operations_are_compared_alone_and_beside_faults() {
+    let options = Options { fail_above: Some(0.05), ..Options::default() };
+    let found = compared(vec![of_writers(2e6)], vec![of_writers(1.5e6)], &options).unwrap();
+    let pair =
+        |workload: &str| found.cells.iter().find(|pair| pair.cell.starts_with(workload)).unwrap();
+    // By what was done most often.
+    let alone = pair("alone");
+    assert_eq!((alone.counted.as_str(), alone.verdict.as_deref()), ("munmap", Some("slower")));
+    assert_eq!((alone.base.faults_per_s, alone.new.repeats), (None, 5));
+    assert!(alone.found && (alone.ratio.unwrap().median - 0.75).abs() < 1e-9);
+    assert_eq!(alone.ops["mmap"].verdict.as_deref(), Some("no difference seen"));
+    let beside = pair("beside");
+    assert_eq!(beside.counted, "faults");
+    assert_eq!(beside.verdict.as_deref(), Some("no difference seen"));
+    let munmap = &beside.ops["munmap"];
+    assert!(munmap.found && munmap.verdict.as_deref() == Some("slower"), "{munmap:?}");
+    assert!(beside.found, "a cell is found for its operations too");
+    let quiet = pair("quiet");
+    assert_eq!(quiet.reason.as_deref(), Some("base has no faults"));
+    assert!(quiet.ratio.is_none() && !quiet.exact && !quiet.found, "{quiet:?}");
+    assert_eq!((found.comparisons, found.found().count()), (4, 2));
+    let text = report::comparison(&found, Style { color: false, width: 80 });
+    for line in [
+        "! alone munmap              2.00 M/s 1.50 M/s   0.75x  +-0.6% slower\n",
+        "    mmap                    1.00 M/s 1.00 M/s   1.00x  +-0.6% no difference seen\n",
+        "! beside                    3.00 M/s 3.00 M/s   1.00x  +-0.6% no difference seen\n",
+        "!   munmap                  2.00 M/s 1.50 M/s   0.75x  +-0.6% slower\n",
+        "  quiet\n    not compared: base has no faults\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(!text.contains(" 0 /s") && !text.contains("equal"), "{text}");
+    let markdown = report::comparison_markdown(&found);
+    assert!(markdown.contains("| beside/mmap-lock/host/2/none munmap **!** | 2.00 M/s |"));
+}
+
+/// Documents of before tell of several repeats how many operations a second there were in all.
+#[test]
+fn operations_of_old_documents_have_a_rate_and_no_interval() {
+    let old = |per_s: f64| {
+        let mut run = of_writers(per_s);
+        let found = run.cells.iter_mut().flat_map(|cell| &mut cell.measured);
+        found.flat_map(|found| found.ops.values_mut()).for_each(|op| op.repeats_per_s.clear());
+        run
+    };
+    let found = compared(vec![old(2e6)], vec![old(1.5e6)], &Options::default()).unwrap();
+    let alone = found.cells.iter().find(|pair| pair.cell.starts_with("alone")).unwrap();
+    let ratio = alone.ratio.unwrap();
+    assert_eq!((ratio.median, ratio.low, alone.verdict.as_deref()), (0.75, None, None));
+    assert_eq!((alone.base.per_s, alone.base.repeats), (Some(2e6), 1));
+}
+
+/// What was done once less may have been cut off by the end of the storm.
+#[test]
+fn one_operation_less_is_no_regression_of_the_model() {
+    let model = |per_s: f64, count: u64| {
+        let mut run = of_writers(per_s);
+        run.cells.retain(|cell| cell.key.workload == "beside");
+        for cell in &mut run.cells {
+            cell.key.world = faultstorm::run::World::Model;
+            let found = cell.measured.as_mut().unwrap();
+            found.repeats.truncate(1);
+            let munmap = found.ops.get_mut("munmap").unwrap();
+            (munmap.count, munmap.per_s) = (count, per_s);
+            munmap.repeats_per_s.clear();
+        }
+        run
+    };
+    let options = Options { fail_above: Some(0.05), ..Options::default() };
+    let is_found = |base: Run, new: Run| {
+        let found = compared(vec![base], vec![new], &options).unwrap();
+        assert!(found.cells[0].ops["munmap"].exact);
+        found.found().count() == 1
+    };
+    assert!(!is_found(model(1000.0, 10), model(900.0, 9)), "it may have ended before the tenth");
+    assert!(is_found(model(1000.0, 10), model(800.0, 8)));
+    assert!(is_found(model(1000.0, 10), model(900.0, 10)), "as many took longer");
+}
+
 #[test]
 fn other_workloads_are_refused() {
     let mut longer = of_revision(noisy(2, |_| false), "aaaa");
@@ -321,6 +419,53 @@ fn the_model_compared_with_itself_is_exactly_equal() {
     let (code, text, _) = said(&place.line(line));
     assert_eq!(code, Some(0), "speculation is no slower: {text}");
     assert!(text.contains("exact for their seed"), "{text}");
+}
+
+const WRITERS_ONLY: &str = r#"
+summary = "memory of each thread mapped and unmapped, and never touched"
+[[vma]]
+name = "own"
+size = "4KiB"
+scope = "per-thread"
+mapped = false
+[[op]]
+mmap = { vma = "own" }
+[[op]]
+munmap = { vma = "own" }
+"#;
+
+#[test]
+fn writers_alone_are_judged_by_what_they_do() {
+    let place = Place::new();
+    place.write("w.toml", WRITERS_ONLY);
+    let run = "run w.toml --on model:xeon-icelake-2s --threads 1,8 --body none \
+               --strategy mmap-lock,vm-refcnt --json w.json";
+    let (code, text, _) = said(&place.line(run));
+    assert_eq!(code, Some(0));
+    assert!(text.contains("line to blame, moves an op") && text.contains("mmap/s "), "{text}");
+    assert!(text.contains("  mm.mmap_lock"), "the lock is to blame: {text}");
+    assert!(!text.contains(" 0 /s"), "{text}");
+    let run = Run::read(&place.path("w.json")).unwrap();
+    for cell in &run.cells {
+        let found = cell.measured.as_ref().unwrap();
+        let (per_op, mmap) = (found.per_op.as_ref().unwrap(), &found.ops["mmap"]);
+        assert_eq!((&found.lines, &found.time_split_ns), (&None, &None), "nothing is per fault");
+        let split = per_op.time_split_ns.as_ref().unwrap();
+        // All of the time of all threads, by operations: each does one of both.
+        let all = split.private_work + split.coherence + split.lock_wait;
+        let alike = 1e9 * f64::from(cell.key.threads) / (2.0 * mmap.per_s);
+        assert!(all > 0.4 * alike && all < 1.01 * alike, "{all} of {alike}");
+        let moved = per_op.lines.as_ref().unwrap().transfers_per_op > 0.0;
+        assert_eq!(moved, cell.key.threads > 1);
+        assert!(mmap.repeats_per_s.is_empty(), "of one repeat it is the same number");
+    }
+    let line = "compare w.json --by threads --fail-above 5% --format json";
+    let (code, json, _) = said(&place.line(line));
+    let found: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let counted: Vec<_> =
+        found["cells"].as_array().unwrap().iter().map(|c| &c["counted"]).collect();
+    assert_eq!(counted, ["mmap", "mmap"]);
+    assert_eq!(code, Some(3), "eight threads get less done than one: {json}");
 }
 
 #[test]

@@ -124,9 +124,10 @@ fn a_log_is_as_histogram_log_writer_has_it() {
     let mut run = common::run();
     run.cells.truncate(1);
     let found = run.cells[0].measured.as_mut().unwrap();
-    let unmap = OpStats { count: 2000, per_s: 10.0, latency_ns: Some(common::latency(9_000.0)) };
+    let timed = Some(common::latency(9_000.0));
+    let unmap = OpStats { count: 2000, per_s: 10.0, repeats_per_s: Vec::new(), latency_ns: timed };
     found.ops.insert("munmap".to_owned(), unmap);
-    let untimed = OpStats { count: 1, per_s: 1.0, latency_ns: None };
+    let untimed = OpStats { count: 1, per_s: 1.0, repeats_per_s: Vec::new(), latency_ns: None };
     found.ops.insert("fork".to_owned(), untimed);
     run.cells[0].id = "my storms, x/unlocked/host/1/none".to_owned();
     let log = report::hdr_log(&[run.clone()]).unwrap();

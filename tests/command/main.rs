@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/writers.rs"]
+mod writers;
 
 mod bad_workloads;
 mod cli;
@@ -14,4 +16,5 @@ mod place;
 mod progress;
 mod report;
 mod run_document;
+mod screen;
 mod workloads;

@@ -1,9 +1,10 @@
 //! The report, by its bytes: what a reader sees of a run.
 
 use faultstorm::report::{self, Style};
-use faultstorm::run::{Body, Cell, Interval, KernelLocks, Run, World};
+use faultstorm::run::{Body, Cell, Interval, KernelLocks, OpLines, PerOp, Run, World};
 
 use crate::common;
+use crate::writers;
 
 const PLAIN: Style = Style { color: false, width: 80 };
 
@@ -203,4 +204,74 @@ fn what_is_seen_between_storms() {
             assert!(widest <= columns.max(2), "{columns} columns: {text}");
         }
     }
+}
+
+/// Writers alone under two strategies, and touches that never fault.
+fn without_faults() -> Run {
+    let mut run = Run::new(common::provenance());
+    for (strategy, rates) in [("mmap-lock", [508e3, 275e3]), ("per-vma-lock", [480e3, 241e3])] {
+        for (threads, rate) in [1, 32].into_iter().zip(rates) {
+            let key = common::key("writers-only", strategy, threads, Body::None);
+            let ops = [("munmap", rate), ("mmap", rate), ("fork", 100.0)];
+            let mut found = writers::of_writers(&key, &ops, 0.02, 5);
+            let lines = common::lines(0.0, &[("mm.mmap_lock.owner", 30), ("zone.lock", 10)]);
+            let lines =
+                OpLines { counted: lines.counted, transfers_per_op: 8.0, by_name: lines.by_name };
+            found.per_op = Some(PerOp { lines: Some(lines), time_split_ns: None });
+            run.cells.push(Cell::ok(key, found));
+        }
+        let key = common::key("quiet", strategy, 1, Body::None);
+        let found = writers::of_writers(&key, &[], 0.02, 5);
+        run.cells.push(Cell::ok(key, found));
+    }
+    run.fit_scaling();
+    run
+}
+
+#[test]
+fn operations_are_results_where_there_are_no_faults() {
+    let run = without_faults();
+    let text = report::table(&run, PLAIN, None);
+    insta::assert_snapshot!(text.split("Noise floor").next().unwrap());
+    assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+    assert!(!text.contains(" 0 /s"), "nothing is no rate: {text}");
+    let markdown = report::markdown(std::slice::from_ref(&run));
+    for row in [
+        "| threads | strategy | mmap/s | 95 % | scaling | to `mmap-lock` |",
+        "| 32 | `per-vma-lock` | 241 k/s | +-0.8% | 0.50x | 0.88x slower | 8.000 |",
+        "| 1 | `mmap-lock` | none |",
+    ] {
+        assert!(markdown.contains(row), "{row}: {markdown}");
+    }
+    let csv = report::csv(std::slice::from_ref(&run));
+    assert!(csv.lines().nth(1).unwrap().contains(",mmap,503936,"), "{csv}");
+    assert!(csv.lines().last().unwrap().contains(",faults,,"), "{csv}");
+    let page = report::html(std::slice::from_ref(&run));
+    assert!(page.contains("\"counted\":\"mmap\",\"rate\":{\"median\":"), "the page has the rate");
+    let live = report::live(&run.cells, 3, 80, 9);
+    assert!(
+        live.contains("mmap-lock      508 k/s  ##") && live.contains("6.00 moves an operation"),
+        "{live}"
+    );
+    let row = report::row(&run.cells[1]);
+    assert_eq!(row, "writers-only mmap-lock, 32 threads, lock alone: 275 k mmap/s +-0.8%");
+    let of_writers = run.scaling.iter().filter(|scaling| scaling.op.as_deref() == Some("mmap"));
+    assert_eq!(of_writers.map(|scaling| scaling.points).collect::<Vec<_>>(), [2, 2]);
+}
+
+#[test]
+fn operations_beside_faults_are_compared_too() {
+    let mut run = Run::new(common::provenance());
+    for (strategy, rate) in [("mmap-lock", 2e3), ("speculative", 1e3)] {
+        let key = common::key("churn", strategy, 2, Body::None);
+        let mut found = common::measured(&key, 1e6, 0.01, 5);
+        found.ops.insert("mprotect".to_owned(), writers::op(rate, 0.01, 5));
+        run.cells.push(Cell::ok(key, found));
+    }
+    let text = report::table(&run, PLAIN, None);
+    assert!(text.contains("\nfaults per second "), "faults are the headline: {text}");
+    assert!(text.contains("1.00x no difference seen"), "{text}");
+    let (_, operations) = text.split_once("mprotect by writers, lock alone\n").unwrap();
+    assert!(operations.lines().next().unwrap().ends_with("to mmap-lock"), "{text}");
+    assert!(operations.contains("0.50x slower\n"), "{text}");
 }

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use faultstorm::workload::{self, Limits, SEED, Until};
+use faultstorm::workload::{self, SEED, Until};
 use serde_json::Value;
 
 const STRATEGIES: [&str; 4] = ["unlocked", "mmap-lock", "vma-refcount", "speculative"];
-const LIMITS: Limits = Limits { memory_bytes: 4 << 30 };
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -18,7 +17,7 @@ fn root() -> &'static Path {
 fn every_shipped_workload_parses() {
     for (name, _) in workload::shipped() {
         let source = workload::resolve(name).unwrap();
-        let parsed = source.parse(&STRATEGIES, &LIMITS).unwrap_or_else(|error| panic!("{error}"));
+        let parsed = source.parse(&STRATEGIES).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(&parsed.name, name);
         assert!(parsed.analysis.is_some(), "{name} has no analysis");
         assert!(!parsed.expect.is_empty(), "{name} expects nothing");
@@ -44,7 +43,7 @@ fn every_file_in_workloads_is_shipped_and_names_its_schema() {
 #[test]
 fn the_seed_workloads_are_shipped_and_short() {
     for name in SEED {
-        let seed = workload::resolve(name).unwrap().parse(&STRATEGIES, &LIMITS).unwrap();
+        let seed = workload::resolve(name).unwrap().parse(&STRATEGIES).unwrap();
         assert_eq!((seed.until, seed.warmup_ns), (Until::Duration(50_000_000), 20_000_000));
     }
 }
@@ -52,8 +51,8 @@ fn the_seed_workloads_are_shipped_and_short() {
 #[test]
 fn a_file_on_disk_is_the_same_workload_as_the_shipped_one() {
     let path = root().join("workloads/file-cold.toml");
-    let read = workload::Source::read(&path).unwrap().parse(&STRATEGIES, &LIMITS).unwrap();
-    let shipped = workload::resolve("file-cold").unwrap().parse(&STRATEGIES, &LIMITS).unwrap();
+    let read = workload::Source::read(&path).unwrap().parse(&STRATEGIES).unwrap();
+    let shipped = workload::resolve("file-cold").unwrap().parse(&STRATEGIES).unwrap();
     assert_eq!(read, shipped);
     assert_eq!(workload::digest(&read), workload::digest(&shipped));
 }
@@ -129,12 +128,14 @@ fn the_readme_documents_every_key_and_word_of_the_schema() {
 }
 
 #[test]
-fn the_worked_example_of_the_readme_parses() {
+fn the_examples_of_the_readme_parse() {
     let readme = fs::read_to_string(root().join("workloads/README.md")).unwrap();
-    let (_, example) = readme.split_once("```toml\n").unwrap();
-    let (example, _) = example.split_once("```").unwrap();
-    let parsed = workload::parse("example", "README.md", example, &STRATEGIES, &LIMITS);
-    assert_eq!(parsed.unwrap_or_else(|error| panic!("{error}")).groups.len(), 2);
+    let examples = readme.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let groups = examples.map(|example| {
+        let parsed = workload::parse("example", "README.md", example, &STRATEGIES);
+        parsed.unwrap_or_else(|error| panic!("{error}")).groups.len()
+    });
+    assert_eq!(groups.collect::<Vec<_>>(), [1, 2], "a loop, and the worked example");
 }
 
 #[test]
@@ -152,7 +153,7 @@ fn every_shipped_workload_fits_the_schema() {
 fn the_digest_names_the_storm_and_not_its_prose() {
     let text = workload::resolve("huge-anon").unwrap().text;
     let digest = |text: &str| {
-        workload::digest(&workload::parse("huge-anon", "x", text, &STRATEGIES, &LIMITS).unwrap())
+        workload::digest(&workload::parse("huge-anon", "x", text, &STRATEGIES).unwrap())
     };
     let same = text.replace("prefault one huge", "write one huge");
     assert_ne!(text, same);

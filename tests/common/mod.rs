@@ -74,6 +74,7 @@ pub fn measured(key: &Key, faults_per_s: f64, spread: f64, repeats: usize) -> Me
         stages_ns: None,
         memory: None,
         kernel: None,
+        per_op: None,
         perf: None,
     }
 }

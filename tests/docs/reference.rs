@@ -9,7 +9,7 @@ use faultstorm::cli::Cli;
 use faultstorm::mm::fault::{Fallback, Kind};
 use faultstorm::mm::stage;
 use faultstorm::strategy::{Entry, STRATEGIES};
-use faultstorm::workload::{self, Limits};
+use faultstorm::workload;
 use faultstorm::{compare, machines, run};
 
 use crate::page::{ROOT, files};
@@ -115,12 +115,11 @@ fn strategies() -> String {
 
 fn shipped_workloads() -> String {
     let known: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    let limits = Limits { memory_bytes: u64::MAX };
     let mut text = "# Workloads\n\nThose that are part of the program, by name. The four seed \
                     workloads run where none is named.\n"
         .to_owned();
     for (name, _) in workload::shipped() {
-        let shipped = workload::resolve(name).unwrap().parse(&known, &limits).unwrap();
+        let shipped = workload::resolve(name).unwrap().parse(&known).unwrap();
         let seed = if workload::SEED.contains(name) { " (seed)" } else { "" };
         let about = shipped.analysis.unwrap_or_default();
         let file = format!("[{name}.toml](../../workloads/{name}.toml)");

@@ -330,10 +330,13 @@ unsafe impl Sync for Shared {}
 
 impl Home for Shared {
     type Machine = Loom;
-    const QUEUE: QueueWords = QueueWords {
-        osq: LockWords { locked: 2, tail: 3 },
-        wait_lock: LockWords { locked: 4, tail: 5 },
-    };
+
+    fn queue_words(&self) -> QueueWords {
+        QueueWords {
+            osq: LockWords { locked: 2, tail: 3 },
+            wait_lock: LockWords { locked: 4, tail: 5 },
+        }
+    }
 
     fn count(&self) -> Word<'_, LoomLine> {
         Word::new(&self.line, 0)

@@ -5,15 +5,16 @@ use faultstorm::host::clock::Clock;
 use faultstorm::machine::model::{Parameters, Place};
 use faultstorm::machines::Machine;
 use faultstorm::mm::frames::Arena;
-use faultstorm::storm::{ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, kernel, plan};
+use faultstorm::storm::{
+    ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, kernel, needs, plan,
+};
 use faultstorm::strategy::{Entry, STRATEGIES};
-use faultstorm::workload::{self, Limits, Until, Workload};
+use faultstorm::workload::{self, Until, Workload};
 
 /// A workload as a file has it, with all strategies known.
 pub fn parse(text: &str) -> Workload {
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    let limits = Limits { memory_bytes: u64::MAX };
-    workload::parse("test", "test.toml", text, &names, &limits)
+    workload::parse("test", "test.toml", text, &names)
         .unwrap_or_else(|wrong| panic!("{}", wrong.render(false)))
 }
 
@@ -73,9 +74,15 @@ impl<'a> Ask<'a> {
 
     /// Storms this machine's cores.
     pub fn on_host(&self, entry: &Entry) -> Storm {
-        let needs = plan::needs(self.workload, self.threads, self.until);
-        let storm = self.with_cores(if self.real_body { needs.frames } else { 1 }, &entry.run);
+        let Self { workload, threads, seed, until, .. } = *self;
+        let needs = needs::needs(workload, threads, seed, until, u64::MAX);
+        let frames = needs.expect("a space holds it").frames;
+        let storm = self.with_cores(if self.real_body { frames } else { 1 }, entry.run);
         storm.unwrap_or_else(|error| panic!("{} on the host: {error}", entry.name))
+    }
+
+    pub fn in_both_worlds(&self, entry: &Entry) -> [Storm; 2] {
+        [self.on_host(entry), self.in_model(entry, &xeon()).storm]
     }
 
     /// Storms the running kernel.

@@ -238,6 +238,22 @@ fn memory_that_a_thread_maps_is_its_own() {
 }
 
 #[test]
+fn loops_go_from_page_to_page() {
+    let workload = parse(
+        "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"1MiB\"\nscope = \"per-thread\"\n\
+         [[group]]\nname = \"g\"\nloops = 256\n\
+         [[op]]\ntouch = { vma = \"v\", access = \"write\", touches = 1, walks = true }\n\
+         [[op]]\nmadvise_dontneed = { vma = \"v\", length = \"4KiB\" }\n\
+         [[op]]\ntouch = { vma = \"v\", access = \"read\", touches = 1, walks = true }\n",
+    );
+    let (found, told) = storm(&workload, 2, Until::Rounds(2));
+    let (touches, faults) = (2 * 2 * 256 * 2, found.counts.faults);
+    assert_eq!(found.counts.touches, touches);
+    assert!((touches..=touches + OWN_MAX).contains(&faults), "{faults} of {touches}");
+    assert!(told.expected.contains(&faults.min(touches)), "{told:?}");
+}
+
+#[test]
 fn what_the_kernel_cannot_do_is_said() {
     let stack = parse(
         "summary = \"x\"\n[[vma]]\nname = \"s\"\nsize = \"1MiB\"\ngrows_down = \"4KiB\"\n\

@@ -238,9 +238,7 @@ madvise_dontneed = { vma = "heap", length = "64KiB" }
 fn every_thread_that_touches_makes_its_touches() {
     let workload = parse(PHASES);
     for entry in entries(&workload) {
-        let ask = Ask::new(&workload, 2, Until::Touches(700));
-        let storms = [ask.on_host(entry), ask.in_model(entry, &xeon()).storm];
-        for storm in storms {
+        for storm in Ask::new(&workload, 2, Until::Touches(700)).in_both_worlds(entry) {
             assert_eq!(storm.counts.touches, 1400, "{}", entry.name);
         }
     }
@@ -270,4 +268,53 @@ fn no_table_stays_for_what_is_not_mapped_when_a_round_starts() {
     everywhere_until(MAPPED_LATE, 2, Until::Touches(15), |name, storm| {
         assert_eq!(storm.counts.touches, 30, "{name}");
     });
+}
+
+const PAGE_BY_PAGE: &str = r#"
+summary = "each page written, given back and read, one and a half times"
+[[vma]]
+name = "own"
+size = "256KiB"
+scope = "per-thread"
+[[group]]
+name = "threads"
+loops = 96
+[[op]]
+touch = { vma = "own", access = "write", touches = 1, walks = true }
+[[op]]
+madvise_dontneed = { vma = "own", length = "4KiB" }
+[[op]]
+touch = { vma = "own", access = "read", touches = 1, walks = true }
+"#;
+
+#[test]
+fn loops_walk_from_page_to_page_with_the_pieces_of_writers() {
+    let workload = parse(PAGE_BY_PAGE);
+    for entry in entries(&workload) {
+        for storm in Ask::new(&workload, 2, Until::Rounds(2)).in_both_worlds(entry) {
+            let kind = |kind: Kind| storm.counts.by_kind[kind as usize];
+            assert_eq!(storm.counts.faults, 2 * 2 * 2 * 96, "{}: {:?}", entry.name, storm.counts);
+            assert_eq!(kind(Kind::AnonRead), 2 * 2 * 96, "{}", entry.name);
+            // In the second pass each page is still mapped to the zero page by its read.
+            assert_eq!(kind(Kind::AnonWrite), 2 * 2 * 64, "{}: {:?}", entry.name, storm.counts);
+            assert_eq!(done(&storm, "madvise_dontneed"), 2 * 2 * 96, "{}", entry.name);
+        }
+    }
+}
+
+/// As many as there are pages, in parts of which the last is shorter; memory for all of them.
+#[test]
+fn a_touch_that_walks_comes_to_each_page_once_in_a_pass() {
+    for order in ["\"sequential\"", "\"random\"", "{ strided = 7 }"] {
+        let workload = parse(&format!(
+            "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"16MiB\"\n[[group]]\nname = \"g\"\n\
+             loops = 35\n[[op]]\ntouch = {{ vma = \"v\", access = \"write\", order = {order}, \
+             touches = 60, walks = true }}\n"
+        ));
+        let entry = entries(&workload).next().expect("some run it");
+        for storm in Ask::new(&workload, 2, Until::Rounds(1)).in_both_worlds(entry) {
+            let counts = &storm.counts;
+            assert_eq!((counts.touches, counts.faults), (4096, 4096), "{order}");
+        }
+    }
 }

@@ -55,6 +55,9 @@ pub(super) fn finish() -> Tally {
 #[derive(Default)]
 pub(super) struct Directory(Mutex<Holders>);
 
+/// Bytes of a directory that two cores are in.
+pub const DIRECTORY_BYTES: usize = size_of::<Directory>() + 4 * size_of::<usize>();
+
 impl Directory {
     /// Notes an access of the calling core to a line of this name, by number. The access is to
     /// be done before the guard is dropped.

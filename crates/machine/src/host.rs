@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+pub use super::audited::DIRECTORY_BYTES;
 pub use super::counted::{Counted, LineTally, Tally};
 pub use super::staged::{STAGES_MAX, Staged};
 

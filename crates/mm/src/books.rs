@@ -10,7 +10,6 @@ use super::vma::{VmaFields, flag};
 use super::vmstat::Item;
 use super::wait::file_stamp;
 use super::{Core, Mm};
-use crate::layout::Layout;
 use machine::{Machine, Ordering};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -32,7 +31,7 @@ struct Census {
     mapped: i64,
 }
 
-impl<M: Machine, L: Layout> Mm<M, L> {
+impl<M: Machine> Mm<M> {
     /// Checks a space in which no core faults, and whose cores are retired: pages may
     /// still be mapped.
     ///
@@ -43,7 +42,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         let census = self.take_census()?;
         let mapped = if self.config.rss { census.mapped } else { 0 };
         equal(format_args!("rss in pages"), self.rss.pages(), "present ptes", mapped)?;
-        let bytes = self.field(L::MM.pgtables_bytes).load(Ordering::Relaxed);
+        let bytes = self.field(self.layout.pgtables_bytes).load(Ordering::Relaxed);
         let counted = if self.config.pgtables_bytes { census.tables } else { 0 };
         let name = "bytes of tables in the tree";
         equal(format_args!("pgtables_bytes"), bytes, name, counted * PAGE_BYTES)?;
@@ -54,7 +53,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
             "tables in the tree and the pgd",
             census.tables + 1,
         )?;
-        let locked = self.field(L::MM.mmap_count).load(Ordering::Relaxed);
+        let locked = self.field(self.layout.mmap_count).load(Ordering::Relaxed);
         equal(format_args!("mmap_lock.count"), locked, "that of a lock nobody holds", 0)?;
         self.check_folios(&census)?;
         self.check_charges()?;
@@ -122,7 +121,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     /// Whether any VMA reaches into a range.
     pub(super) fn is_mapped(&self, range: Range<Vaddr>) -> bool {
         let mut reaches = false;
-        self.tree.for_each_in(self.field(L::MM.mt_root), range.start, range.end, |vma| {
+        self.tree.for_each_in(self.field(self.layout.mt_root), range.start, range.end, |vma| {
             reaches |= self.vmas.get(vma).range().0 < range.end;
         });
         reaches
@@ -368,7 +367,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     /// Which has not.
     pub fn check_file_references(&self) -> Result<(), String> {
         let mut expected = vec![1; self.files.len()];
-        self.tree.for_each(self.field(L::MM.mt_root), |vma| {
+        self.tree.for_each(self.field(self.layout.mt_root), |vma| {
             if let Some(file) = self.vmas.get(vma).file() {
                 expected[file] += 1;
             }

@@ -11,7 +11,6 @@ use super::vma::VmaId;
 use super::wait::Wait;
 use super::zones::PageLists;
 use super::{GraceCosts, Mm};
-use crate::layout::Layout;
 use machine::Machine;
 use std::sync::Arc;
 use sync::rcu::{RcuReader, ReadSection};
@@ -88,14 +87,14 @@ pub struct IoSlept {
 impl<M: Machine> Core<M> {
     /// The calling core, which may read `reads_max` pages into the cache without
     /// allocating.
-    pub fn new<L: Layout>(mm: &Mm<M, L>, reads_max: usize) -> Self {
+    pub fn new(mm: &Mm<M>, reads_max: usize) -> Self {
         Self {
             rcu: mm.rcu.reader(),
             frames: PageLists::new(&mm.frames.zones, M::core()),
             stock: Stock::default(),
-            lru_batch: Vec::with_capacity(L::MM.lru_batch),
-            lru_full: L::MM.lru_batch,
-            freed: Vec::with_capacity(L::MM.release_batch),
+            lru_batch: Vec::with_capacity(mm.layout.lru_batch),
+            lru_full: mm.layout.lru_batch,
+            freed: Vec::with_capacity(mm.layout.release_batch),
             tables: Cache::new(TABLE_BATCH),
             rss: LocalRss::new(mm.cores()),
             wait: None,
@@ -115,12 +114,12 @@ impl<M: Machine> Core<M> {
 
     /// Fills the batches of frames, counted pages, charged pages and folios in part, by
     /// `draw`, so that those of cores that do the same do not turn over together.
-    pub fn stagger<L: Layout>(&mut self, mm: &Mm<M, L>, draw: u64) {
+    pub fn stagger(&mut self, mm: &Mm<M>, draw: u64) {
         let zones = &mm.frames.zones;
         self.frames.stagger(zones, &mm.waiters, draw as u16 as usize);
         self.frames.stat.stagger(&zones.stat, zones.node_of_core(M::core()), draw);
         self.stock.stagger(&mm.memcg, draw >> 16 & 0xffff);
-        self.lru_full = 1 + (draw >> 32) as u16 as usize % L::MM.lru_batch;
+        self.lru_full = 1 + (draw >> 32) as u16 as usize % mm.layout.lru_batch;
         self.rss.stagger(&mm.rss, draw >> 48);
     }
 
@@ -151,7 +150,7 @@ impl<M: Machine> Core<M> {
     }
 
     /// Takes an empty table.
-    pub fn take_table<L: Layout>(&mut self, mm: &Mm<M, L>) -> Option<TableId> {
+    pub fn take_table(&mut self, mm: &Mm<M>) -> Option<TableId> {
         let table = self.tables.take(&mm.tables.pool, &mm.waiters).map(TableId)?;
         mm.tables.get(table).revive();
         self.count_tables(mm, 1);
@@ -159,7 +158,7 @@ impl<M: Machine> Core<M> {
     }
 
     /// Gives back a table that was never installed, or that no core can still see.
-    pub fn give_table<L: Layout>(&mut self, mm: &Mm<M, L>, table: TableId) {
+    pub fn give_table(&mut self, mm: &Mm<M>, table: TableId) {
         self.count_tables(mm, -1);
         self.tables.give(&mm.tables.pool, &mm.waiters, table.0);
     }
@@ -200,7 +199,7 @@ impl<M: Machine> Core<M> {
 
     /// Frees what was gathered: no core has it cached any more. What this core has in its
     /// batch is put on its list first, or it would not be free (`free_pages_and_swap_cache`).
-    pub(super) fn free_gathered<L: Layout>(&mut self, mm: &Mm<M, L>) {
+    pub(super) fn free_gathered(&mut self, mm: &Mm<M>) {
         self.cleared_ptes = false;
         if !self.zapped.is_empty() {
             self.drain_lru(mm);
@@ -211,8 +210,14 @@ impl<M: Machine> Core<M> {
         }
     }
 
+    /// Puts the core at rest between rounds: no translation, and no child of a fork.
+    pub fn rest(&mut self, mm: &Mm<M>) {
+        self.forget_translations();
+        self.end_child(mm);
+    }
+
     /// The child of this core's last fork exits.
-    pub fn end_child<L: Layout>(&mut self, mm: &Mm<M, L>) {
+    pub fn end_child(&mut self, mm: &Mm<M>) {
         for at in 0..self.child.len() {
             self.unmap_page(mm, self.child[at]);
         }
@@ -220,32 +225,32 @@ impl<M: Machine> Core<M> {
     }
 
     /// Frees a VMA that nobody finds any more, after a grace period of RCU.
-    pub fn free_vma<L: Layout>(&mut self, mm: &Mm<M, L>, vma: VmaId) {
+    pub fn free_vma(&mut self, mm: &Mm<M>, vma: VmaId) {
         let (vmas, waiters) = (Arc::clone(&mm.vmas), Arc::clone(&mm.waiters));
         mm.backlog.add();
         self.rcu.writer_section().defer(move || vmas.free_deferred(&waiters, vma));
     }
 
     /// Counts a VMA that is to be freed later.
-    pub fn note_deferred_vma<L: Layout>(&self, mm: &Mm<M, L>) {
+    pub fn note_deferred_vma(&self, mm: &Mm<M>) {
         mm.backlog.add();
     }
 
     /// Frees a VMA that was [noted](Self::note_deferred_vma), and that no fault can use any
     /// more.
-    pub fn free_deferred_vma<L: Layout>(&self, mm: &Mm<M, L>, vma: VmaId) {
+    pub fn free_deferred_vma(&self, mm: &Mm<M>, vma: VmaId) {
         mm.vmas.free_deferred(&mm.waiters, vma);
     }
 
     /// Frees a VMA at once: no fault refers to it, or those that may expect it to be
     /// another one (`SLAB_TYPESAFE_BY_RCU`).
-    pub fn free_vma_now<L: Layout>(&mut self, mm: &Mm<M, L>, vma: VmaId) {
+    pub fn free_vma_now(&mut self, mm: &Mm<M>, vma: VmaId) {
         mm.vmas.free(&mm.waiters, vma);
     }
 
     /// Gives back a table that was installed, after a grace period of RCU: walkers take no
     /// lock.
-    pub fn free_table<L: Layout>(&mut self, mm: &Mm<M, L>, table: TableId) {
+    pub fn free_table(&mut self, mm: &Mm<M>, table: TableId) {
         let (tables, waiters) = (Arc::clone(&mm.tables), Arc::clone(&mm.waiters));
         self.count_tables(mm, -1);
         mm.backlog.add();
@@ -254,7 +259,7 @@ impl<M: Machine> Core<M> {
 
     /// Counts pages of the space.
     #[inline(always)]
-    pub fn add_rss<L: Layout>(&mut self, mm: &Mm<M, L>, member: Member, pages: i64) {
+    pub fn add_rss(&mut self, mm: &Mm<M>, member: Member, pages: i64) {
         if mm.config.rss {
             self.rss.add(&mm.rss, &mm.waiters, member, pages);
         }
@@ -269,7 +274,7 @@ impl<M: Machine> Core<M> {
     }
 
     /// Gives back all that the core kept, and folds its counters.
-    pub fn retire<L: Layout>(&mut self, mm: &Mm<M, L>) {
+    pub fn retire(&mut self, mm: &Mm<M>) {
         self.drain_lru(mm);
         self.stock.retire(&mm.memcg);
         self.frames.retire(&mm.frames.zones, &mm.waiters);

@@ -7,14 +7,13 @@ use super::locked::Held;
 use super::page_table::TableId;
 use super::vma::Vma;
 use super::{Core, Mm};
-use crate::layout::Layout;
 use machine::Machine;
 
-impl<M: Machine, L: Layout> Mm<M, L> {
+impl<M: Machine> Mm<M> {
     /// Makes sure that there is a pmd table for an address of `vma`, and returns it.
     pub(super) fn ensure_pmd(&self, core: &mut Core<M>, vma: &Vma<M>, addr: Vaddr) -> TableId {
         self.ensure(core, |core| {
-            Walk::to_pmd(self, core, &Held::by_mmap_lock(vma), addr).map(drop)
+            Walk::to_pmd(self, self.pgd(), core, &Held::by_mmap_lock(vma), addr).map(drop)
         });
         self.table_with_entry(addr, Level::Pmd).expect("it has just been made sure of")
     }
@@ -22,7 +21,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     /// Makes sure that there is a page table for an address of `vma`, and returns it.
     pub(super) fn ensure_table(&self, core: &mut Core<M>, vma: &Vma<M>, addr: Vaddr) -> TableId {
         self.ensure(core, |core| {
-            let walk = Walk::to_pmd(self, core, &Held::by_mmap_lock(vma), addr)?;
+            let walk = Walk::to_pmd(self, self.pgd(), core, &Held::by_mmap_lock(vma), addr)?;
             walk.ensure_page_table(self, core, &Held::by_mmap_lock(vma))
         });
         self.table_at(addr).expect("it has just been made sure of")

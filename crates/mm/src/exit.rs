@@ -6,10 +6,9 @@ use super::vma::VmaFields;
 use super::vma_tree::Edit;
 use super::vmstat::Item;
 use super::{Core, Mm};
-use crate::layout::Layout;
 use machine::{Machine, Ordering};
 
-impl<M: Machine, L: Layout> Mm<M, L> {
+impl<M: Machine> Mm<M> {
     /// Unmaps everything, and empties the page cache. No core faults any more.
     pub fn exit(&self, hooks: &dyn Hooks<M>, core: &mut Core<M>) {
         self.unmap_all(hooks, core);
@@ -22,7 +21,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     pub fn unmap_all(&self, hooks: &dyn Hooks<M>, core: &mut Core<M>) {
         let lock = self.mmap_lock().write();
         hooks.begin();
-        let (section, root) = (core.writer_section(), self.field(L::MM.mt_root));
+        let (section, root) = (core.writer_section(), self.field(self.layout.mt_root));
         let mut vmas = Vec::new();
         self.tree.for_each(root, |vma| vmas.push(vma));
         vmas.iter().for_each(|id| hooks.start_write(self.vma(*id)));
@@ -41,7 +40,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
                     self.files[file].refs().put();
                 }
             }
-            self.field(L::MM.map_count).fetch_sub(1, Ordering::Relaxed);
+            self.field(self.layout.map_count).fetch_sub(1, Ordering::Relaxed);
             hooks.free(core, vma);
         }
         drop(lock);

@@ -179,6 +179,12 @@ impl<M: Machine> Folio<M> {
     }
 }
 
+/// Bytes of what a space keeps of a frame beside its content.
+pub fn bytes_each<M: Machine>() -> u64 {
+    let on_lists = size_of::<u32>() + if M::HAS_TLB { size_of::<AtomicU32>() } else { 0 };
+    (size_of::<Folio<M>>() + on_lists) as u64
+}
+
 /// The frames of a space: metadata, free list, memory.
 pub struct Frames<M: Machine> {
     folios: Box<[Folio<M>]>,

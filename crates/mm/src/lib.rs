@@ -14,13 +14,13 @@ pub mod fault;
 pub mod frames;
 mod grace;
 pub mod hooks;
+mod laid_out;
 pub mod layout;
 pub mod locked;
 pub mod lru;
 pub mod memcg;
 pub mod page_cache;
 pub mod page_table;
-mod placed;
 pub mod point;
 pub mod pool;
 mod populate;
@@ -42,14 +42,14 @@ mod zap;
 pub mod zones;
 
 pub use self::core::{Attempts, Core, Shootdowns};
-pub use self::placed::Placed;
+pub use self::laid_out::LaidOut;
 pub use self::translate::Trap;
 pub use sync::grace_costs::GraceCosts;
 
 use self::addr::{Level, PAGE_BYTES, Vaddr};
 use self::backlog::Backlog;
 use self::frames::{Arena, Frames};
-use self::layout::{Field, Layout};
+use self::layout::{Field, MmLayout};
 use self::lru::Lru;
 use self::memcg::Memcg;
 use self::page_cache::File;
@@ -59,7 +59,6 @@ use self::rss::Rss;
 use self::vma::{Vma, VmaFields, VmaId, VmaRef, Vmas};
 use self::vma_tree::VmaTree;
 use machine::{LINE_WORDS, Line, Machine, Ordering, Word};
-use std::marker::PhantomData;
 use std::sync::Arc;
 use sync::rcu::Rcu;
 use sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
@@ -109,9 +108,9 @@ pub struct Config {
 }
 
 /// An address space: what `mm_struct` points to.
-pub struct Mm<M: Machine, L: Layout> {
+pub struct Mm<M: Machine> {
     lines: [M::Line; layout::MM_LINES],
-    layout: PhantomData<fn() -> L>,
+    layout: &'static MmLayout,
     config: Config,
     backlog: Arc<Backlog>,
     rcu: Rcu,
@@ -130,10 +129,14 @@ pub struct Mm<M: Machine, L: Layout> {
     rmaps: Vec<Rmap<M>>,
 }
 
-impl<M: Machine, L: Layout> Mm<M, L> {
-    /// An empty space, with these files in its page cache.
-    pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
-        let lines = L::MM.lines.map(|name| M::Line::new(name, [0; LINE_WORDS]));
+impl<M: Machine> Mm<M> {
+    fn new(
+        layout: &'static MmLayout,
+        config: Config,
+        arena: Arc<Arena>,
+        files: Vec<File<M>>,
+    ) -> Self {
+        let lines = layout.lines.map(|name| M::Line::new(name, [0; LINE_WORDS]));
         let waiters = Arc::new(Waiters::new(config.cores));
         let backlog = Arc::<Backlog>::default();
         let tables = Tables::new(config.tables, !config.no_zone_lock, Arc::clone(&backlog));
@@ -143,7 +146,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         let frames = Frames::new(arena, &config);
         let mm = Self {
             lines,
-            layout: PhantomData,
+            layout,
             rcu: Rcu::new(),
             queue: WaitQueue::new(config.cores),
             waiters,
@@ -160,8 +163,8 @@ impl<M: Machine, L: Layout> Mm<M, L> {
             rmaps,
             config,
         };
-        mm.field(L::MM.mm_users).store(mm.config.cores as u64, Ordering::Relaxed);
-        mm.field(L::MM.pgd).store(top.to_entry(), Ordering::Release);
+        mm.field(layout.mm_users).store(mm.config.cores as u64, Ordering::Relaxed);
+        mm.field(layout.pgd).store(top.to_entry(), Ordering::Release);
         mm
     }
 
@@ -181,38 +184,29 @@ impl<M: Machine, L: Layout> Mm<M, L> {
         self.backlog.peak()
     }
 
-    /// The lock that writers take, and faults that nothing else protects.
-    #[inline(always)]
+    /// The lock that writers take, as all take it who are no faults.
     pub fn mmap_lock(&self) -> RwSem<'_, Self> {
         RwSem::new(self)
-    }
-
-    /// What every fault does first: the request for mmap_lock's line, where it is on.
-    #[inline(always)]
-    pub fn enter_fault(&self) {
-        if self.config.entry_prefetch || L::MM.entry_prefetch {
-            self.lines[L::MM.mmap_count.line].prefetch_w();
-        }
     }
 
     /// A table has been linked.
     fn count_table(&self) {
         if self.config.pgtables_bytes {
-            self.field(L::MM.pgtables_bytes).fetch_add(PAGE_BYTES, Ordering::Relaxed);
+            self.field(self.layout.pgtables_bytes).fetch_add(PAGE_BYTES, Ordering::Relaxed);
         }
     }
 
     /// A table has been unlinked.
     fn uncount_table(&self) {
         if self.config.pgtables_bytes {
-            self.field(L::MM.pgtables_bytes).fetch_sub(PAGE_BYTES, Ordering::Relaxed);
+            self.field(self.layout.pgtables_bytes).fetch_sub(PAGE_BYTES, Ordering::Relaxed);
         }
     }
 
     /// The lock of the upper page-table levels and of `anon_vma`.
     #[inline(always)]
     fn page_table_lock(&self) -> SpinLock<'_, M> {
-        let (line, words) = L::MM.page_table_lock;
+        let (line, words) = self.layout.page_table_lock;
         SpinLock::new(&self.lines[line], words)
     }
 
@@ -227,24 +221,34 @@ impl<M: Machine, L: Layout> Mm<M, L> {
 
     /// Looks up the VMA at `addr`. Runs in a read section; what it finds may go at
     /// any time unless mmap_lock is held.
-    #[inline(always)]
     pub fn find_vma(&self, addr: Vaddr) -> Option<VmaRef<'_, M>> {
-        let vma = self.vma(self.tree.find(self.field(L::MM.mt_root), addr)?);
+        self.find_vma_from(self.field(self.layout.mt_root), addr)
+    }
+
+    /// The same in the tree with this root.
+    #[inline(always)]
+    fn find_vma_from(&self, root: Word<'_, M::Line>, addr: Vaddr) -> Option<VmaRef<'_, M>> {
+        let vma = self.vma(self.tree.find(root, addr)?);
         M::point(point::VMA_FOUND);
         vma.contains(addr).then_some(vma)
+    }
+
+    /// The top page table.
+    pub fn pgd(&self) -> TableId {
+        self.pgd_in(self.layout.pgd)
+    }
+
+    /// The top page table, which this field holds.
+    #[inline(always)]
+    fn pgd_in(&self, field: Field) -> TableId {
+        let entry = self.field(field).load(Ordering::Relaxed);
+        TableId::from_entry(entry).expect("a space has a pgd as long as it lives")
     }
 
     /// The VMA of this number.
     #[inline(always)]
     pub fn vma(&self, id: VmaId) -> VmaRef<'_, M> {
         VmaRef { id, vma: self.vmas.get(id) }
-    }
-
-    /// The top page table.
-    #[inline(always)]
-    fn pgd(&self) -> TableId {
-        let entry = self.field(L::MM.pgd).load(Ordering::Relaxed);
-        TableId::from_entry(entry).expect("a space has a pgd as long as it lives")
     }
 
     /// Gives a VMA an `anon_vma`, where it has none: `page_table_lock` decides who is
@@ -273,30 +277,29 @@ impl<M: Machine, L: Layout> Mm<M, L> {
 }
 
 /// mmap_lock lives in the space.
-impl<M: Machine, L: Layout> Home for Mm<M, L> {
+impl<M: Machine> Home for Mm<M> {
     type Machine = M;
-    const QUEUE: QueueWords = L::MM.mmap_queue;
 
-    #[inline(always)]
     fn count(&self) -> Word<'_, M::Line> {
-        self.field(L::MM.mmap_count)
+        self.field(self.layout.mmap_count)
     }
 
-    #[inline(always)]
     fn owner(&self) -> Word<'_, M::Line> {
-        self.field(L::MM.mmap_owner)
+        self.field(self.layout.mmap_owner)
     }
 
-    #[inline(always)]
     fn queue_line(&self) -> &M::Line {
-        &self.lines[L::MM.mmap_queue_line]
+        &self.lines[self.layout.mmap_queue_line]
+    }
+
+    fn queue_words(&self) -> QueueWords {
+        self.layout.mmap_queue
     }
 
     fn queue(&self) -> &WaitQueue {
         &self.queue
     }
 
-    #[inline(always)]
     fn waiters(&self) -> &Waiters<M> {
         &self.waiters
     }

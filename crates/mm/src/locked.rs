@@ -9,6 +9,7 @@ use super::fault::{
 };
 use super::vma::Vma;
 use super::{Core, Mm, stage};
+use crate::LaidOut;
 use crate::layout::Layout;
 use machine::Machine;
 
@@ -32,7 +33,7 @@ impl<'a, M: Machine> Held<'a, M> {
     }
 }
 
-impl<M: Machine, L: Layout> Protection<M, L> for Held<'_, M> {
+impl<M: Machine> Protection<M> for Held<'_, M> {
     type Vma = Vma<M>;
 
     #[inline(always)]
@@ -53,7 +54,7 @@ impl<M: Machine, L: Layout> Protection<M, L> for Held<'_, M> {
     /// Under the VMA's own lock mmap_lock is tried just for this: another VMA's `anon_vma`
     /// may be shared (Linux 6.10 and later, `mm/memory.c`, `__vmf_anon_prepare`).
     #[cold]
-    fn prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback> {
+    fn prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback> {
         let lock = (!self.mmap_locked).then(|| mm.mmap_lock().try_read());
         if let Some(None) = lock {
             return Err(Fallback::AnonVma);
@@ -65,7 +66,7 @@ impl<M: Machine, L: Layout> Protection<M, L> for Held<'_, M> {
     #[inline(always)]
     fn lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, L>,
+        mm: &'a Mm<M>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         Ok(walk.lock(mm))
@@ -75,7 +76,7 @@ impl<M: Machine, L: Layout> Protection<M, L> for Held<'_, M> {
 /// Handles a fault under mmap_lock from beginning to end.
 #[inline]
 pub fn fault<M: Machine, L: Layout>(
-    mm: &Mm<M, L>,
+    mm: &LaidOut<M, L>,
     core: &mut Core<M>,
     request: Request,
 ) -> Outcome {
@@ -87,7 +88,7 @@ pub fn fault<M: Machine, L: Layout>(
 /// [`RwSem::read_blind`]: sync::rwsem::RwSem::read_blind
 #[inline(always)]
 pub fn fault_by<M: Machine, L: Layout, const BLIND: bool>(
-    mm: &Mm<M, L>,
+    mm: &LaidOut<M, L>,
     core: &mut Core<M>,
     mut request: Request,
 ) -> Outcome {
@@ -109,7 +110,7 @@ pub fn fault_by<M: Machine, L: Layout, const BLIND: bool>(
 
 #[inline(always)]
 fn attempt<M: Machine, L: Layout, const BLIND: bool>(
-    mm: &Mm<M, L>,
+    mm: &LaidOut<M, L>,
     core: &mut Core<M>,
     request: Request,
 ) -> Result<Outcome, Stop> {
@@ -159,7 +160,7 @@ pub fn failed(request: Request, end: End) -> Outcome {
 /// The request with which the strategy tries again, where it has waited.
 #[cold]
 pub fn after<M: Machine, L: Layout>(
-    mm: &Mm<M, L>,
+    mm: &LaidOut<M, L>,
     core: &mut Core<M>,
     request: Request,
     stop: Stop,
@@ -184,7 +185,7 @@ pub fn after<M: Machine, L: Layout>(
 /// tree is to be walked again.
 #[cold]
 pub fn after_vma_lock<M: Machine, L: Layout>(
-    mm: &Mm<M, L>,
+    mm: &LaidOut<M, L>,
     core: &mut Core<M>,
     request: Request,
     stop: Stop,

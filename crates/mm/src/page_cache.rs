@@ -9,6 +9,7 @@ use super::frames::{Frames, flag};
 use super::pool::Pool;
 use super::slots::slots;
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use std::ops::Range;
 use sync::refcount::RefCount;
 use sync::spinlock::{LockWords, SpinGuard, SpinLock, Waiters};
 use sync::wait_table::WaitTable;
@@ -57,6 +58,27 @@ impl<M: Machine> Node<M> {
     }
 }
 
+/// Levels of the index of a file.
+fn height(pages: u64) -> u32 {
+    let mut height = 1;
+    while SLOTS.pow(height) < pages {
+        height += 1;
+    }
+    height
+}
+
+/// Nodes of the index of a file of `pages` pages, of which these can be cached.
+pub fn nodes(pages: u64, cached: &[Range<u64>]) -> u64 {
+    let leaves: u64 = cached.iter().map(|r| r.end.div_ceil(SLOTS) - r.start / SLOTS).sum();
+    // Each level above the leaves needs at most one node for each leaf.
+    (leaves * u64::from(height(pages))).max(1)
+}
+
+/// Bytes of a node of an index.
+pub fn bytes_of_node<M: Machine>() -> u64 {
+    (size_of::<Node<M>>() + size_of::<u32>()) as u64
+}
+
 /// What a page of a file is like when a round starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PageState {
@@ -90,17 +112,17 @@ pub struct File<M: Machine> {
 }
 
 impl<M: Machine> File<M> {
-    /// File `number` of `pages` pages, none of them cached, whose index can hold the
-    /// pages of `nodes` leaf nodes.
-    pub fn new(number: usize, pages: u64, nodes: u64, cores: usize, io_ns: Vec<u64>) -> Self {
+    /// File `number` of `pages` pages, none of them cached, whose index can hold `cached`.
+    pub fn new(
+        number: usize,
+        pages: u64,
+        cached: &[Range<u64>],
+        cores: usize,
+        io_ns: Vec<u64>,
+    ) -> Self {
         let zero = |name| M::Line::new(name, [0; LINE_WORDS]);
-        let mut height = 1;
-        while SLOTS.pow(height) < pages {
-            height += 1;
-        }
-        // Each level above the leaves needs at most one node for each leaf.
-        let capacity = (nodes * u64::from(height)).max(1) as usize;
-        let nodes = slots(capacity, |_| Node(std::array::from_fn(|_| zero(&NODE))));
+        let (capacity, height) = (nodes(pages, cached), height(pages));
+        let nodes = slots(capacity as usize, |_| Node(std::array::from_fn(|_| zero(&NODE))));
         let file = Self {
             number,
             file: zero(&FILE),

@@ -105,6 +105,11 @@ impl<M: Machine> Table<M> {
     }
 }
 
+/// Bytes of a table.
+pub fn bytes_each<M: Machine>() -> u64 {
+    (size_of::<Table<M>>() + size_of::<TableId>()) as u64
+}
+
 /// All tables of a space, free ones included. A free table is empty.
 pub struct Tables<M: Machine> {
     slots: Box<[Table<M>]>,

@@ -1,13 +1,12 @@
 //! Putting pages of files where a storm finds them. Not simulated work.
 
 use super::frames::flag;
-use super::layout::Layout;
 use super::page_cache::PageState;
 use super::vmstat::Item;
 use super::{Core, Mm};
 use machine::{Machine, Ordering};
 
-impl<M: Machine, L: Layout> Mm<M, L> {
+impl<M: Machine> Mm<M> {
     /// Puts page `index` of a file into a state, whatever it was in: an absent one has its
     /// place in the index, so that reading it in allocates nothing. Nobody faults.
     ///

@@ -4,10 +4,9 @@
 use super::addr::{Level, TABLE_SPAN, Vaddr};
 use super::vmstat::Item;
 use super::{Core, Mm};
-use crate::layout::Layout;
 use machine::{Machine, Ordering};
 
-impl<M: Machine, L: Layout> Mm<M, L> {
+impl<M: Machine> Mm<M> {
     /// Zaps part `share` of `shares` of all page tables: contiguous in addresses, so
     /// that a thread gets back the frames of the slice it touched.
     pub fn zap_share(&self, core: &mut Core<M>, share: usize, shares: usize) {
@@ -49,7 +48,7 @@ impl<M: Machine, L: Layout> Mm<M, L> {
     /// All is zapped.
     pub fn forget_tables(&self, core: &mut Core<M>) {
         self.free_tables(core);
-        self.tree.for_each(self.field(L::MM.mt_root), |vma| {
+        self.tree.for_each(self.field(self.layout.mt_root), |vma| {
             self.vmas.get(vma).anon_vma().store(0, Ordering::Relaxed);
         });
     }

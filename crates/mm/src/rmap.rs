@@ -75,10 +75,13 @@ impl<M: Machine> Rmap<M> {
 
 impl<M: Machine> Home for Rmap<M> {
     type Machine = M;
-    const QUEUE: QueueWords = QueueWords {
-        osq: LockWords { locked: 2, tail: 3 },
-        wait_lock: LockWords { locked: 4, tail: 5 },
-    };
+
+    fn queue_words(&self) -> QueueWords {
+        QueueWords {
+            osq: LockWords { locked: 2, tail: 3 },
+            wait_lock: LockWords { locked: 4, tail: 5 },
+        }
+    }
 
     fn count(&self) -> Word<'_, M::Line> {
         Word::new(&self.line, 0)

@@ -2,7 +2,6 @@
 //! fields are copied, and the count is looked at again before anything is published.
 
 use super::fault::{Fallback, Protection, PteSlot, Walk};
-use super::layout::Layout;
 use super::vma::{Vma, VmaCopy, VmaFields};
 use super::{Mm, point};
 use machine::Machine;
@@ -47,11 +46,7 @@ impl<'a, M: Machine> Sequenced<'a, M> {
     /// With interrupts off from the check to the lock, so that no table can go in between.
     /// ptl is never waited for then: who holds it may wait for this core to answer a
     /// shootdown (the deadlock of the first versions of the series of 2017).
-    fn try_commit<'b, L: Layout>(
-        &self,
-        mm: &'b Mm<M, L>,
-        walk: Walk<'b, M>,
-    ) -> Result<PteSlot<'b, M>, Fallback> {
+    fn try_commit<'b>(&self, mm: &'b Mm<M>, walk: Walk<'b, M>) -> Result<PteSlot<'b, M>, Fallback> {
         M::interrupts_off();
         let slot = self.check(Fallback::PteMapLockSeq1).and_then(|()| walk.try_lock(mm));
         let slot = slot.and_then(|slot| {
@@ -64,7 +59,7 @@ impl<'a, M: Machine> Sequenced<'a, M> {
     }
 }
 
-impl<M: Machine, L: Layout> Protection<M, L> for Sequenced<'_, M> {
+impl<M: Machine> Protection<M> for Sequenced<'_, M> {
     type Vma = VmaCopy;
 
     #[inline(always)]
@@ -87,14 +82,14 @@ impl<M: Machine, L: Layout> Protection<M, L> for Sequenced<'_, M> {
         self.check(Fallback::Fault)
     }
 
-    fn prepare_anon_vma(&self, _mm: &Mm<M, L>) -> Result<(), Fallback> {
+    fn prepare_anon_vma(&self, _mm: &Mm<M>) -> Result<(), Fallback> {
         Err(Fallback::AnonVma)
     }
 
     #[inline(always)]
     fn lock_pte<'b>(
         &self,
-        mm: &'b Mm<M, L>,
+        mm: &'b Mm<M>,
         walk: Walk<'b, M>,
     ) -> Result<Option<PteSlot<'b, M>>, Fallback> {
         loop {

@@ -2,7 +2,6 @@
 
 use super::addr::{Level, Pfn, Pte, Vaddr};
 use super::fault::Access;
-use super::layout::Layout;
 use super::tlb::StaleUse;
 use super::{Core, Mm};
 use machine::{Machine, Ordering};
@@ -11,7 +10,7 @@ use machine::{Machine, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trap;
 
-impl<M: Machine, L: Layout> Mm<M, L> {
+impl<M: Machine> Mm<M> {
     /// Whether a touch would trap. Returns the frame that is mapped, where one is that
     /// counts.
     #[inline(always)]

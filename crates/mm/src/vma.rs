@@ -327,6 +327,11 @@ impl<M: Machine> Deref for VmaRef<'_, M> {
     }
 }
 
+/// Bytes of a VMA, without a strategy's own words.
+pub fn bytes_each<M: Machine>() -> u64 {
+    (size_of::<Vma<M>>() + size_of::<VmaId>()) as u64
+}
+
 /// All VMAs of a space, free ones included.
 pub struct Vmas<M: Machine> {
     slots: Box<[Vma<M>]>,

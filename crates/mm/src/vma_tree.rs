@@ -135,6 +135,17 @@ struct Shared<M: Machine> {
     pool: Pool<M>,
 }
 
+/// Nodes of a tree that can hold `vmas`.
+fn nodes_for(vmas: u64) -> u64 {
+    // Splits leave nodes half full; the rest is for old nodes that readers may see.
+    vmas / 4 + 256
+}
+
+/// Bytes of a tree that can hold `vmas`.
+pub fn bytes_for<M: Machine>(vmas: u64) -> u64 {
+    nodes_for(vmas) * (size_of::<Node<M>>() + size_of::<u32>()) as u64
+}
+
 /// What a writer needs beside the tree.
 pub struct Edit<'a, M: Machine> {
     /// Word of the root: 0, or 1 + a node.
@@ -148,8 +159,7 @@ pub struct Edit<'a, M: Machine> {
 impl<M: Machine> VmaTree<M> {
     /// An empty tree that can hold `vmas`.
     pub fn new(vmas: u32) -> Self {
-        // Splits leave nodes half full; the rest is for old nodes that readers may see.
-        let nodes = vmas / 4 + 256;
+        let nodes = nodes_for(vmas.into());
         let new = |_| Node(std::array::from_fn(|i| M::Line::new(&NODE[i], [0; LINE_WORDS])));
         let nodes = slots(nodes as usize, new);
         // SAFETY: they are on the heap, and a space outlives the cores that fault in it.

@@ -10,7 +10,6 @@ use super::frames::flag;
 use super::page_cache::{File, VALUE};
 use super::vmstat::Item;
 use super::{Core, Mm};
-use crate::layout::Layout;
 use machine::{Machine, Ordering};
 
 /// What is waited for. Holds a reference on the file, and on the folio where there is
@@ -44,7 +43,7 @@ impl Wait {
     }
 }
 
-impl<M: Machine, L: Layout> Mm<M, L> {
+impl<M: Machine> Mm<M> {
     /// Reads the page that an attempt of this core stopped for, or waits until whoever
     /// works on it is done. The caller holds no lock but perhaps mmap_lock for reading, and is
     /// in no read section of RCU; in one of SRCU it may be.

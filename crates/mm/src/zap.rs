@@ -4,7 +4,6 @@
 //! it is gathered, and freed behind a shootdown (Linux 7.2 `mm/mmu_gather.c`).
 
 use super::addr::{ADDRESS_END, ENTRIES, Level, PAGE_BYTES, Pte, TABLE_SPAN, Vaddr};
-use super::layout::Layout;
 use super::page_table::TableId;
 use super::rss::Member;
 use super::{Core, Mm, point};
@@ -15,7 +14,7 @@ use std::ops::Range;
 /// Frames that are gathered at the most before translations are shot down.
 const GATHERED_MAX: usize = 8192;
 
-impl<M: Machine, L: Layout> Mm<M, L> {
+impl<M: Machine> Mm<M> {
     /// Clears the ptes of a range: under ptl ptes, mapcounts and rss. The frames are
     /// gathered; [`finish_zap`](Self::finish_zap) frees them.
     pub(super) fn zap_range(&self, core: &mut Core<M>, range: &Range<Vaddr>) {

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use super::Style;
-use super::pairs::{BASES, Group, groups, measured};
+use super::pairs::{BASES, Group, groups};
 use super::table::body;
-use super::text::{Ink, cut, left, nanoseconds, paint, plural, rate, times};
-use document::run::{Body, Cell, EVERY, Key, Run, THINK};
+use super::text::{Ink, cut, left, nanoseconds, paint, per_second, plural, rate, times};
+use document::run::{Body, Cell, Counted, EVERY, Key, Run, THINK};
 
 /// Appends the band of each strategy over everything that was varied.
 pub(super) fn bands(out: &mut String, run: &Run, style: Style) {
@@ -46,22 +46,21 @@ fn band(out: &mut String, style: Style, groups: &[&Group], kind: Body) {
         [("think", THINK), ("every", EVERY)].map(time).concat()
     );
     let _ = writeln!(out, "{}", paint(style, Ink::Bold, &title));
-    let _ = writeln!(out, "{:<38}{:<26}to {}", "", "faults per second", BASES[1]);
+    let counted = Counted::of(groups.iter().flat_map(|group| &group.cells).copied());
+    let _ = writeln!(out, "{:<38}{:<26}to {}", "", per_second(&counted), BASES[1]);
     for row in groups[0].rows() {
-        let cells = |strategy: &str| -> Vec<&Cell> {
+        let rate_in = |group: &Group, strategy: &str| {
             let same = |cell: &&&Cell| {
                 cell.key.strategy_name() == strategy
                     && (cell.key.threads, cell.key.body) == (row.threads, kind)
             };
-            groups.iter().filter_map(|group| group.cells.iter().find(same).copied()).collect()
+            Some(group.cells.iter().find(same)?.rate(&counted)?.median)
         };
-        let rates = |strategy: &str| -> Vec<f64> {
-            let found = cells(strategy).into_iter().filter_map(|cell| measured(Some(cell)));
-            found.map(|measured| measured.faults_per_s.median).collect()
-        };
-        let (own, base) = (rates(&row.strategy), rates(BASES[1]));
-        let Some((low, high)) = range(&own) else { continue };
-        let ratios: Vec<f64> = own.iter().zip(&base).map(|(own, base)| own / base).collect();
+        let own = |group: &&&Group| rate_in(group, &row.strategy);
+        let rates: Vec<f64> = groups.iter().filter_map(|group| own(&group)).collect();
+        let Some((low, high)) = range(&rates) else { continue };
+        let ratio = |group: &&Group| Some(own(&group)? / rate_in(group, BASES[1])?);
+        let ratios: Vec<f64> = groups.iter().filter_map(ratio).collect();
         let place = format!("{}, {}", row.strategy, plural(row.threads as usize, "thread"));
         let ratio = match range(&ratios) {
             Some((low, high)) if row.strategy != BASES[1] => {

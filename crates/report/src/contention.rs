@@ -6,77 +6,90 @@ use hdrhistogram::Histogram;
 
 use super::Style;
 use super::operations::operations;
-use super::pairs::{Group, measured};
-use super::table::{COLUMNS, body, by_threads, name_width};
+use super::pairs::{Group, Ratios, measured};
+use super::table::{BOTH, COLUMNS, body, by_threads, name_width};
 use super::text::{Ink, cut, digits, left, nanoseconds, plural, right, wrap};
-use document::run::{Body, GracePeriods, Latency, LineCount, Measured, Run, Scaling};
+use document::run::{Body, Counted, GracePeriods, Latency, LineCount, Measured, Run, Scaling};
 
 /// Columns of transfers per fault, and of each percentile.
 const TRANSFERS: usize = 10;
 const PERCENTILE: usize = 8;
 
-/// Appends contention and latency, fallbacks and stages for each body.
-pub(super) fn blocks(out: &mut String, style: Style, group: &Group<'_>) {
-    for kind in group.bodies() {
-        let cells = group.cells.iter().filter(|cell| cell.key.body == kind);
-        let mut found = cells.filter_map(|cell| cell.measured.as_ref());
-        if found.any(|m| m.lines.is_some() || !m.latency_ns.is_empty()) {
-            lines_and_latency(out, style, group, kind);
+/// A block of one body, under the name that it is given.
+type Block = fn(&mut String, Style, &Shown<'_>, Body, &str);
+
+/// What blocks are made from.
+pub(super) struct Shown<'a> {
+    pub run: &'a Run,
+    pub group: &'a Group<'a>,
+    pub ratios: &'a Ratios,
+}
+
+/// The blocks in their order: contention and latency, then what one column cannot say.
+const BLOCKS: [Block; 7] =
+    [lines_and_latency, rwsem, operations, fallbacks, grace_periods, stages, time_split];
+
+/// Appends every block for each body, or once where it is the same for all.
+pub(super) fn blocks(out: &mut String, style: Style, shown: &Shown<'_>) {
+    for block in BLOCKS {
+        let text = |kind: Body, name: &str| {
+            let mut text = String::new();
+            block(&mut text, style, shown, kind, name);
+            text
+        };
+        let bodies = shown.group.bodies();
+        let alike: Vec<String> = bodies.iter().map(|kind| text(*kind, BOTH)).collect();
+        match alike.as_slice() {
+            [one, other] if one == other => *out += one,
+            _ => bodies.iter().for_each(|kind| *out += &text(*kind, body(*kind))),
         }
-        details(out, style, group, kind);
     }
 }
 
 /// Appends what one column cannot say: waits, writers, fallbacks, grace periods, stages, time.
-pub(super) fn details(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
-    let cells = || group.cells.iter().filter(move |cell| cell.key.body == kind);
-    let found = || cells().filter_map(|cell| cell.measured.as_ref());
-    if found().any(|m| rwsem_waits(m).is_some()) {
-        rwsem(out, style, group, kind);
-    }
-    operations(out, style, group, kind);
-    if found().any(|m| m.fallbacks.values().any(|&count| count > 0)) {
-        fallbacks(out, style, group, kind);
-    }
-    if found().any(|m| grace_periods_of(m).is_some()) {
-        grace_periods(out, style, group, kind);
-    }
-    if found().any(|m| m.stages_ns.is_some()) {
-        stages(out, style, group, kind);
-    }
-    if found().any(|m| m.time_split_ns.is_some()) {
-        time_split(out, style, group, kind);
-    }
+pub(super) fn details(out: &mut String, style: Style, shown: &Shown<'_>, kind: Body) {
+    BLOCKS[1..].iter().for_each(|block| block(out, style, shown, kind, body(kind)));
 }
 
-fn lines_and_latency(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
-    let cells = group.cells.iter().filter(|cell| cell.key.body == kind);
-    let counted = cells.filter_map(|cell| measured(Some(cell))).any(|m| m.lines.is_some());
-    let indent = name_width(group);
-    let hottest = COLUMNS - indent - TRANSFERS - 2 - 3 * PERCENTILE;
-    // Two lines of headings; the columns of lines only where they were counted.
-    let (above, heads) = match counted {
+fn lines_and_latency(out: &mut String, style: Style, shown: &Shown<'_>, kind: Body, name: &str) {
+    let group = shown.group;
+    if !any(group, kind, |found| found.moves().is_some() || !found.latency_ns.is_empty()) {
+        return;
+    }
+    let are_counted = any(group, kind, |found| found.moves().is_some());
+    let (indent, counted) = (name_width(group), group.counted());
+    // Operations have tables of their times.
+    let are_timed = counted == Counted::Faults;
+    let each = format!("per {}", counted.each());
+    let moves = each.len().max(TRANSFERS);
+    let times = if are_timed { 3 * PERCENTILE } else { 0 };
+    let hottest = COLUMNS - indent - moves - 2 - times;
+    // Two lines of headings; columns only of what was counted.
+    let (mut above, mut heads) = match are_counted {
         true => (
-            format!("{:>TRANSFERS$}  {:hottest$}", "transfers", ""),
-            format!("{:>TRANSFERS$}  {:hottest$}", "per fault", "hottest line"),
+            format!("{:>moves$}  {:hottest$}", "transfers", ""),
+            format!("{each:>moves$}  {:hottest$}", "hottest line"),
         ),
         false => (String::new(), String::new()),
     };
-    *out += &left(style, Ink::Bold, body(kind), indent);
-    let _ = writeln!(out, "{above}{:>24}", "latency of a fault");
-    let [p50, p99, p999] = ["p50", "p99", "p99.9"].map(|name| format!("{name:>PERCENTILE$}"));
-    let _ = writeln!(out, "{:indent$}{heads}{p50}{p99}{p999}", "");
+    if are_timed {
+        above += &format!("{:>24}", "latency of a fault");
+        heads.extend(["p50", "p99", "p99.9"].map(|name| format!("{name:>PERCENTILE$}")));
+    }
+    *out += &left(style, Ink::Bold, name, indent);
+    let _ = writeln!(out, "{}", above.trim_end());
+    let _ = writeln!(out, "{:indent$}{}", "", heads.trim_end());
     by_threads(out, style, group, |row| {
         let found = measured(row.cell(kind))?;
         let mut text = String::new();
-        if counted {
-            let moved = found.lines.as_ref().map(|lines| transfers(lines.transfers_per_fault));
-            let line = found.lines.as_ref().map(|_| hottest_line(found, hottest - 1));
+        if are_counted {
+            let moved = found.moves().map(|moves| transfers(moves.each));
+            let line = found.moves().map(|_| hottest_line(found, hottest - 1));
             let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-            text += &(right(style, Ink::Plain, &or_dash(moved), TRANSFERS) + "  ");
+            text += &(right(style, Ink::Plain, &or_dash(moved), moves) + "  ");
             text += &left(style, Ink::Plain, &or_dash(line), hottest);
         }
-        for quantile in percentiles(found) {
+        for quantile in percentiles(found).into_iter().filter(|_| are_timed) {
             let shown = quantile.map_or("-".to_owned(), |ns| nanoseconds(ns as f64));
             text += &right(style, Ink::Plain, &shown, PERCENTILE);
         }
@@ -85,9 +98,19 @@ fn lines_and_latency(out: &mut String, style: Style, group: &Group<'_>, kind: Bo
     out.push('\n');
 }
 
+/// Whether some cell of a body tells something.
+pub(super) fn any(group: &Group<'_>, kind: Body, tells: impl Fn(&Measured) -> bool) -> bool {
+    let cells = group.cells.iter().filter(|cell| cell.key.body == kind);
+    cells.filter_map(|cell| measured(Some(cell))).any(tells)
+}
+
 /// Appends how often threads waited for rw semaphores of the real kernel.
-fn rwsem(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
-    *out += &left(style, Ink::Bold, body(kind), name_width(group));
+fn rwsem(out: &mut String, style: Style, shown: &Shown<'_>, kind: Body, name: &str) {
+    let group = shown.group;
+    if !any(group, kind, |found| rwsem_waits(found).is_some()) {
+        return;
+    }
+    *out += &left(style, Ink::Bold, name, name_width(group));
     let _ = writeln!(out, "{:>40}", "waits for rw semaphores, per fault");
     by_threads(out, style, group, |row| {
         let waits = rwsem_waits(measured(row.cell(kind))?)?;
@@ -154,8 +177,12 @@ fn merged(kinds: &[&Latency]) -> Option<Histogram<u64>> {
     Some(all)
 }
 
-fn fallbacks(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
-    let title = format!("fallbacks per fault, {}", body(kind));
+fn fallbacks(out: &mut String, style: Style, shown: &Shown<'_>, kind: Body, name: &str) {
+    let group = shown.group;
+    if !any(group, kind, |found| found.fallbacks.values().any(|&count| count > 0)) {
+        return;
+    }
+    let title = format!("fallbacks per fault, {name}");
     let _ = writeln!(out, "{}", left(style, Ink::Bold, &title, 0));
     for row in group.rows() {
         let Some(found) = measured(row.cell(kind)) else { continue };
@@ -179,8 +206,12 @@ fn grace_periods_of(found: &Measured) -> Option<&GracePeriods> {
 }
 
 /// Appends the work that SRCU leaves to others than its readers.
-fn grace_periods(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
-    let title = format!("grace periods of SRCU, {}", body(kind));
+fn grace_periods(out: &mut String, style: Style, shown: &Shown<'_>, kind: Body, name: &str) {
+    let group = shown.group;
+    if !any(group, kind, |found| grace_periods_of(found).is_some()) {
+        return;
+    }
+    let title = format!("grace periods of SRCU, {name}");
     let _ = writeln!(out, "{}", left(style, Ink::Bold, &title, 0));
     for row in group.rows() {
         let costs = measured(row.cell(kind)).and_then(grace_periods_of);
@@ -196,7 +227,11 @@ fn grace_periods(out: &mut String, style: Style, group: &Group<'_>, kind: Body) 
     out.push('\n');
 }
 
-fn stages(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
+fn stages(out: &mut String, style: Style, shown: &Shown<'_>, kind: Body, name: &str) {
+    let group = shown.group;
+    if !any(group, kind, |found| found.stages_ns.is_some()) {
+        return;
+    }
     let mut names: Vec<&str> = Vec::new();
     for cell in group.cells.iter().filter(|cell| cell.key.body == kind) {
         let stages = measured(Some(cell)).and_then(|found| found.stages_ns.as_ref());
@@ -207,7 +242,7 @@ fn stages(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
     let indent = name_width(group);
     let width = names.iter().map(|name| name.len() + 1).max().unwrap_or(0).max(8);
     for names in names.chunks(((COLUMNS - indent) / width).max(1)) {
-        let title = format!("nanoseconds per fault by stage, {}", body(kind));
+        let title = format!("nanoseconds per fault by stage, {name}");
         let _ = writeln!(out, "{}", left(style, Ink::Bold, &title, 0));
         let heads: String = names.iter().map(|name| format!("{name:>width$}")).collect();
         let _ = writeln!(out, "{:indent$}{heads}", "");
@@ -222,18 +257,23 @@ fn stages(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
 }
 
 /// Appends what a core's time went to, and the line that it waited for most.
-fn time_split(out: &mut String, style: Style, group: &Group<'_>, kind: Body) {
-    let title = format!("nanoseconds per fault by what a core did, {}", body(kind));
+fn time_split(out: &mut String, style: Style, shown: &Shown<'_>, kind: Body, name: &str) {
+    let group = shown.group;
+    if !any(group, kind, |found| found.time_split().is_some()) {
+        return;
+    }
+    let each = group.counted().each();
+    let title = format!("nanoseconds per {each} by what a core did, {name}");
     let _ = writeln!(out, "{}", left(style, Ink::Bold, &title, 0));
     let indent = name_width(group);
     let heads = "    work   lines   locks     I/O  waited most for";
     let _ = writeln!(out, "{:indent$}{heads}", "");
     by_threads(out, style, group, |row| {
         let found = measured(row.cell(kind))?;
-        let split = found.time_split_ns.as_ref()?;
+        let split = found.time_split()?;
         let parts = [split.private_work, split.coherence, split.lock_wait, split.io];
         let mut text: String = parts.iter().map(|ns| format!("{ns:>8.0}")).collect();
-        let lines = found.lines.iter().flat_map(|lines| &lines.by_name);
+        let lines = found.moves().into_iter().flat_map(|moves| moves.by_name);
         let waited = |line: &&LineCount| line.stall_share.is_some_and(|share| share > 0.0);
         let share = |line: &LineCount| line.stall_share.unwrap_or(0.0);
         let most = lines.filter(waited).max_by(|a, b| share(a).total_cmp(&share(b)));

@@ -2,6 +2,7 @@
 //! end of a run and one made from its file are equal.
 
 mod band;
+mod blame;
 mod break_even;
 mod compare;
 mod contention;
@@ -14,6 +15,7 @@ mod markdown;
 mod operations;
 mod pairs;
 mod prose;
+mod screen;
 mod table;
 mod text;
 mod worlds;
@@ -24,6 +26,7 @@ pub use hdr_log::{HdrLogError, hdr_log};
 pub use html::html;
 pub use live::live;
 pub use markdown::markdown;
+pub use screen::{LINES, asked, screen};
 pub use table::{row, table};
 
 use document::run::{Run, WriteError};

@@ -3,7 +3,7 @@
 
 use super::prose::place;
 use super::text::{cut, digits, plural, rate};
-use document::run::{Cell, Key, Status};
+use document::run::{Cell, Counted, Key, Measured, Status};
 
 /// Columns of a mark, of a rate with the space before it, and the bounds of a name.
 const MARK: usize = 2;
@@ -38,6 +38,8 @@ fn strategies(group: &[&Cell], marked: usize, columns: usize) -> Vec<String> {
     let room = columns.saturating_sub(MARK + RATE);
     let width = longest.min(room).clamp(*NAME.start(), *NAME.end());
     let room = columns.saturating_sub(MARK + width + RATE + 2);
+    let counted = Counted::of(group.iter().copied());
+    let median = |cell: &Cell| Some(cell.rate(&counted)?.median);
     let most = group.iter().filter_map(|cell| median(cell)).fold(0.0, f64::max);
     let line = |(at, cell): (usize, &&Cell)| {
         let mark = if at == marked { ">" } else { " " };
@@ -80,10 +82,6 @@ fn heading(cell: &Cell) -> String {
     heading
 }
 
-fn median(cell: &Cell) -> Option<f64> {
-    Some(cell.measured.as_ref()?.faults_per_s.median)
-}
-
 fn nothing(cell: &Cell) -> &'static str {
     match cell.status {
         Status::Failed => "FAILED",
@@ -92,19 +90,15 @@ fn nothing(cell: &Cell) -> &'static str {
     }
 }
 
-/// Returns the line that moved most a fault, and where; `None` while none is known to move.
+/// Returns the line that moved most a fault, or an operation where there are no faults, and
+/// where; `None` while none is known to move.
 fn hottest<'a>(cells: impl Iterator<Item = &'a Cell>) -> Option<String> {
-    let moving = cells.filter_map(|cell| Some((cell, moves(cell)?)));
-    let (cell, (moves, line)) = moving.max_by(|a, b| a.1.0.total_cmp(&b.1.0))?;
+    let moves = |cell: &'a Cell| cell.measured.iter().flat_map(Measured::line_moves);
+    let moving = cells.flat_map(|cell| moves(cell).map(move |(line, moves)| (cell, line, moves)));
+    let moving = moving.filter(|(_, _, moves)| *moves > 0.0);
+    let (cell, line, moves) = moving.max_by(|a, b| a.2.total_cmp(&b.2))?;
     let strategy = cell.key.strategy_name();
     let threads = plural(cell.key.threads as usize, "thread");
-    let moves = digits(moves);
-    Some(format!("hottest line: {line}, {moves} moves a fault ({strategy}, {threads})"))
-}
-
-/// Returns how often a fault moves the hottest line of a cell, and its name.
-fn moves(cell: &Cell) -> Option<(f64, &str)> {
-    let found = cell.measured.as_ref()?;
-    let line = found.hottest_line()?;
-    Some((found.lines.as_ref()?.transfers_per_fault * line.transfer_share?, &line.name))
+    let (moves, each) = (digits(moves), Counted::of([cell]).a_each());
+    Some(format!("hottest line: {line}, {moves} moves {each} ({strategy}, {threads})"))
 }

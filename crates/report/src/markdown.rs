@@ -8,7 +8,7 @@ use super::pairs::{BASES, Group, Ratios, groups, measured};
 use super::table::body;
 use super::text::{nanoseconds, rate, shell_word, spread, times};
 use super::{Style, band, break_even, prose, worlds};
-use document::run::{Body, Cell, Run, Status};
+use document::run::{Body, Cell, Counted, Interval, Run, Status};
 
 /// Of what stands in a block of text, as it does on a terminal.
 const TEXT: Style = Style { color: false, width: 80 };
@@ -20,23 +20,26 @@ struct Table<'a> {
     run: &'a Run,
     group: &'a Group<'a>,
     ratios: &'a Ratios,
+    counted: Counted,
 }
 
 /// A heading, and what stands below it for a cell.
 type Column = (&'static str, fn(&Table, &Cell) -> Option<String>);
 
-/// What is told of a cell beside its name.
+/// What is told of a cell beside its name and rate.
 const COLUMNS: [Column; 10] = [
-    ("faults/s", |_, cell| Some(speed(cell))),
-    ("95 %", |_, cell| measured(Some(cell))?.faults_per_s.spread().map(spread)),
-    ("scaling", |table, cell| table.group.scaling(table.run, cell).map(times)),
+    ("95 %", |table, cell| cell.rate(&table.counted)?.spread().map(spread)),
+    ("scaling", |table, cell| table.group.scaling(table.run, cell, &table.counted).map(times)),
     ("to `unlocked`", |table, cell| ratio(table, cell, BASES[0])),
     ("to `mmap-lock`", |table, cell| ratio(table, cell, BASES[1])),
     ("transfers a fault", |_, cell| {
         Some(transfers(measured(Some(cell))?.lines.as_ref()?.transfers_per_fault))
     }),
+    ("transfers an operation", |_, cell| {
+        Some(transfers(measured(Some(cell))?.per_op.as_ref()?.lines.as_ref()?.transfers_per_op))
+    }),
     ("hottest line", |_, cell| {
-        let found = measured(Some(cell)).filter(|found| found.lines.is_some())?;
+        let found = measured(Some(cell)).filter(|found| found.moves().is_some())?;
         Some(hottest_line(found, NAME_MAX))
     }),
     ("p50", |_, cell| latency(cell, 0)),
@@ -60,10 +63,14 @@ fn one(run: &Run) -> String {
     for group in groups(run) {
         let _ = writeln!(out, "\n### {}\n", prose::name(&group));
         list(&mut out, prose::about(run, &group));
-        let table = Table { run, group: &group, ratios: &ratios };
+        let table = Table { run, group: &group, ratios: &ratios, counted: group.counted() };
+        let shown = contention::Shown { run, group: &group, ratios: &ratios };
         for kind in group.bodies() {
             rows(&mut out, &table, kind);
-            block(&mut out, |text| contention::details(text, TEXT, &group, kind));
+            let details = |text: &mut String| {
+                contention::details(text, TEXT, &shown, kind);
+            };
+            block(&mut out, details);
         }
         block(&mut out, |text| contention::scaling(text, run, TEXT, &group));
         let notes = prose::notes(run, &group);
@@ -90,19 +97,22 @@ fn rows(out: &mut String, table: &Table, kind: Body) {
     let told = |column: &&Column| cells.iter().any(|cell| (column.1)(table, cell).is_some());
     let columns: Vec<&Column> = COLUMNS.iter().filter(told).collect();
     let heads: String = columns.iter().map(|(name, _)| format!(" {name} |")).collect();
-    let _ = writeln!(out, "\n**{}**\n\n| threads | strategy |{heads}", body(kind));
-    let _ = writeln!(out, "|---:|---|{}", "---:|".repeat(columns.len()));
+    let rate = format!("{}/s", table.counted.name());
+    let _ = writeln!(out, "\n**{}**\n\n| threads | strategy | {rate} |{heads}", body(kind));
+    let _ = writeln!(out, "|---:|---|---:|{}", "---:|".repeat(columns.len()));
     for cell in cells {
         let value = |column: &&Column| (column.1)(table, cell).unwrap_or_else(|| "-".to_owned());
         let values: Vec<String> = columns.iter().map(value).collect();
         let (threads, name) = (cell.key.threads, cell.key.strategy_name());
-        let _ = writeln!(out, "| {threads} | `{name}` | {} |", values.join(" | "));
+        let cells = [vec![speed(cell, &table.counted)], values].concat().join(" | ");
+        let _ = writeln!(out, "| {threads} | `{name}` | {cells} |");
     }
 }
 
 /// Returns the rate of a cell, with a mark where repeats are missing; or why there is none.
-fn speed(cell: &Cell) -> String {
-    let found = measured(Some(cell)).map(|found| rate(found.faults_per_s.median));
+fn speed(cell: &Cell, counted: &Counted) -> String {
+    let or_none = |found: Option<Interval>| found.map_or("none".to_owned(), |it| rate(it.median));
+    let found = measured(Some(cell)).map(|_| or_none(cell.rate(counted)));
     match (cell.status, found) {
         (Status::Ok, Some(rate)) => rate,
         (_, Some(rate)) => rate + " \\*",
@@ -113,7 +123,7 @@ fn speed(cell: &Cell) -> String {
 }
 
 fn ratio(table: &Table, cell: &Cell, base: &'static str) -> Option<String> {
-    let found = table.ratios.get(cell, base)?;
+    let found = table.ratios.get(cell, base, &table.counted)?;
     let verdict = found.verdict.map_or(String::new(), |verdict| format!(" {verdict}"));
     Some(times(found.ratio.median) + &verdict)
 }

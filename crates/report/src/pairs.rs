@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use document::run::{Body, Cell, Key, Measured, Run};
+use document::run::{Body, Cell, Counted, Key, Measured, Run};
 use stats::{Comparison, compare};
 
 /// The strategies that all others are compared with: the bound, and the past.
@@ -22,8 +22,8 @@ pub(super) struct Row<'a> {
 
 /// Every ratio that the report shows.
 pub(super) struct Ratios {
-    /// By cell and base.
-    shown: BTreeMap<(String, &'static str), Comparison>,
+    /// By cell, base and what is counted.
+    shown: BTreeMap<(String, &'static str, Counted), Comparison>,
     /// Fewest repeats on a side of a ratio that has a verdict.
     fewest_repeats: Option<usize>,
 }
@@ -67,6 +67,16 @@ impl<'a> Group<'a> {
         &self.cells[0].key
     }
 
+    /// Returns what its cells are judged by.
+    pub fn counted(&self) -> Counted {
+        Counted::of(self.cells.iter().copied())
+    }
+
+    /// Returns the operations that writers did in it.
+    pub fn ops(&self) -> Vec<Counted> {
+        Counted::ops(self.cells.iter().copied())
+    }
+
     /// Returns the bodies that were asked for, the lock alone first.
     pub fn bodies(&self) -> Vec<Body> {
         let asked = |body: &Body| self.cells.iter().any(|cell| cell.key.body == *body);
@@ -92,9 +102,36 @@ impl<'a> Group<'a> {
         rows
     }
 
+    /// Returns the cell of another strategy that is like `cell` in all else.
+    pub fn counterpart(&self, cell: &Cell, strategy: &str) -> Option<&'a Cell> {
+        let alike = |other: &&&Cell| {
+            other.key.strategy_name() == strategy
+                && (other.key.threads, other.key.body) == (cell.key.threads, cell.key.body)
+        };
+        self.cells.iter().find(alike).copied()
+    }
+
+    /// Returns the first body, most threads and first base that have a ratio.
+    pub fn widest(&self, ratios: &Ratios, counted: &Counted) -> Option<(Body, u32, &'static str)> {
+        let rows = self.rows();
+        for kind in self.bodies() {
+            for row in rows.iter().rev() {
+                let same = |other: &&Row<'_>| other.threads == row.threads;
+                let has = |base: &&'static str| {
+                    let mut cells = rows.iter().filter(same).filter_map(|row| row.cell(kind));
+                    cells.any(|cell| ratios.get(cell, base, counted).is_some())
+                };
+                if let Some(base) = BASES.into_iter().find(has) {
+                    return Some((kind, row.threads, base));
+                }
+            }
+        }
+        None
+    }
+
     /// Returns the throughput of a cell over that of the same strategy and body
     /// at the fewest threads, `None` for that cell itself.
-    pub fn scaling(&self, run: &Run, cell: &Cell) -> Option<f64> {
+    pub fn scaling(&self, run: &Run, cell: &Cell, counted: &Counted) -> Option<f64> {
         let same = |c: &&&Cell| {
             c.key.body == cell.key.body && c.key.strategy_name() == cell.key.strategy_name()
         };
@@ -105,8 +142,7 @@ impl<'a> Group<'a> {
         if oversubscribed(run, cell) || oversubscribed(run, fewest) {
             return None;
         }
-        let base = measured(Some(fewest))?.faults_per_s.median;
-        (base > 0.0).then_some(measured(Some(cell))?.faults_per_s.median / base)
+        Some(cell.rate(counted)?.median / fewest.rate(counted)?.median)
     }
 }
 
@@ -121,29 +157,37 @@ impl Ratios {
     /// Compares every cell with its bases. The level is corrected for all
     /// ratios of the run, since the reader looks at all of them.
     pub fn of(run: &Run) -> Ratios {
-        let mut pairs = Vec::new();
+        let mut pairs: Vec<(&Cell, &Cell, &'static str, Counted)> = Vec::new();
         for group in groups(run) {
+            let mut counted = group.ops();
+            counted.push(group.counted());
+            counted.sort_unstable();
+            counted.dedup();
             for &cell in &group.cells {
                 for base in BASES {
-                    pairs.extend(base_of(run, &group, cell, base).map(|with| (cell, with, base)));
+                    let Some(with) = base_of(run, &group, cell, base) else { continue };
+                    let did = |cell: &Cell, counted| !cell.rates(counted).is_empty();
+                    let of_both = counted.iter().filter(|it| did(cell, it) && did(with, it));
+                    let of_both = of_both.cloned();
+                    pairs.extend(of_both.map(|counted| (cell, with, base, counted)));
                 }
             }
         }
-        let mut fewest_repeats: Option<usize> = None;
-        let ratio = |(cell, with, base): &(&Cell, &Cell, &'static str)| {
-            let (new, old) = (measured(Some(cell))?.rates(), measured(Some(with))?.rates());
-            let found = compare(&new, &old, pairs.len(), run.provenance.seed)?;
+        let (comparisons, mut fewest_repeats) = (pairs.len(), None::<usize>);
+        let mut ratio = |(cell, with, base, counted): (&Cell, &Cell, _, Counted)| {
+            let (new, old) = (cell.rates(&counted), with.rates(&counted));
+            let found = compare(&new, &old, comparisons, run.provenance.seed)?;
             let judged = found.verdict.map(|_| new.len().min(old.len()));
             fewest_repeats = fewest_repeats.into_iter().chain(judged).min();
-            Some(((cell.id.clone(), *base), found))
+            Some(((cell.id.clone(), base, counted), found))
         };
-        let shown = pairs.iter().filter_map(ratio).collect();
+        let shown = pairs.into_iter().filter_map(&mut ratio).collect();
         Ratios { shown, fewest_repeats }
     }
 
-    /// Returns a cell's ratio to a base, where there is one.
-    pub fn get(&self, cell: &Cell, base: &'static str) -> Option<&Comparison> {
-        self.shown.get(&(cell.id.clone(), base))
+    /// Returns a cell's ratio of what is counted to a base, where there is one.
+    pub fn get(&self, cell: &Cell, base: &'static str, counted: &Counted) -> Option<&Comparison> {
+        self.shown.get(&(cell.id.clone(), base, counted.clone()))
     }
 
     /// Returns how many ratios there are.
@@ -163,11 +207,7 @@ impl Ratios {
 }
 
 fn base_of<'a>(run: &Run, group: &Group<'a>, cell: &Cell, base: &str) -> Option<&'a Cell> {
-    let with = group.cells.iter().find(|c| {
-        c.key.strategy_name() == base
-            && c.key.threads == cell.key.threads
-            && c.key.body == cell.key.body
-    })?;
+    let with = group.counterpart(cell, base)?;
     let usable = |cell: &Cell| cell.measured.is_some() && !oversubscribed(run, cell);
     (with.id != cell.id && usable(cell) && usable(with)).then_some(with)
 }
@@ -181,7 +221,8 @@ pub(super) fn twins(run: &Run) -> Vec<(&Cell, Comparison)> {
         .filter_map(|twin| Some((twin, first_of(run, twin)?)))
         .collect();
     let noise = |(twin, first): &(&'_ Cell, &Cell)| {
-        let (new, old) = (measured(Some(twin))?.rates(), measured(Some(first))?.rates());
+        let counted = Counted::of([*twin, *first]);
+        let (new, old) = (twin.rates(&counted), first.rates(&counted));
         compare(&new, &old, pairs.len(), run.provenance.seed)
     };
     pairs.iter().filter_map(|pair| Some((pair.0, noise(pair)?))).collect()

@@ -6,7 +6,7 @@ use super::Style;
 use super::pairs::{BASES, Group, Ratios, oversubscribed, twins};
 use super::table::body;
 use super::text::{Ink, bytes, cut, listed, paint, percent, plural, shell_word, wrap};
-use document::run::{BodyCache, Cell, HostInfo, Provenance, Run, Status, World};
+use document::run::{BodyCache, Cell, HostInfo, Key, Provenance, Run, Status, World};
 use stats::{LEVEL, MIN_REPEATS, Verdict, separation_chance};
 
 /// Appends who measured where, and what spoils the numbers as a whole.
@@ -26,6 +26,16 @@ pub(super) fn program(run: &Run) -> String {
 
 /// Returns what spoils the numbers as a whole; `failed` and `warned` say where more is.
 pub(super) fn spoilt(run: &Run, failed: &str, warned: &str) -> Vec<(Ink, String)> {
+    let mut found = missing(run, failed);
+    let warnings = run.provenance.warnings.len();
+    if warnings > 0 {
+        found.push((Ink::Doubt, format!("{}; {warned}", plural(warnings, "warning"))));
+    }
+    found
+}
+
+/// Returns what a run should have and has not; `failed` says where more is of what failed.
+pub(super) fn missing(run: &Run, failed: &str) -> Vec<(Ink, String)> {
     let count = |status| run.cells.iter().filter(|cell| cell.status == status).count();
     let mut found = Vec::new();
     if !run.complete {
@@ -36,10 +46,6 @@ pub(super) fn spoilt(run: &Run, failed: &str, warned: &str) -> Vec<(Ink, String)
     let failures = count(Status::Failed);
     if failures > 0 {
         found.push((Ink::Bad, format!("{} FAILED; {failed}", plural(failures, "cell"))));
-    }
-    let warnings = run.provenance.warnings.len();
-    if warnings > 0 {
-        found.push((Ink::Doubt, format!("{}; {warned}", plural(warnings, "warning"))));
     }
     found
 }
@@ -103,15 +109,20 @@ pub(super) fn name(group: &Group<'_>) -> String {
 /// Returns what is to be known before a table: the machine, the lock, the workload.
 pub(super) fn about(run: &Run, group: &Group<'_>) -> Vec<String> {
     let key = group.key();
-    let machine = key.machine_digest.as_ref().and_then(|digest| run.machines.get(digest));
-    let machine = machine.map(|machine| {
-        let share = machine["estimated_share"].as_f64().unwrap_or(1.0);
+    let machine = estimated(run, key).map(|(machine, share)| {
         let of = machine["summary"].as_str().unwrap_or_default();
         format!("{of}; {:.0} % of its numbers are estimates", share * 100.0)
     });
     let locks = (key.world == World::Kernel).then(|| kernel_locks(run)).flatten();
     let summary = text_of(run, group, "summary").map(str::to_owned);
     [machine, locks, summary].into_iter().flatten().collect()
+}
+
+/// Returns the machine of the model that a cell ran on, and the share of its numbers that are
+/// estimates.
+pub(super) fn estimated<'a>(run: &'a Run, key: &Key) -> Option<(&'a serde_json::Value, f64)> {
+    let machine = run.machines.get(key.machine_digest.as_ref()?)?;
+    Some((machine, machine["estimated_share"].as_f64().unwrap_or(1.0)))
 }
 
 /// Returns which lock the kernel takes, and how that is known.
@@ -360,7 +371,7 @@ pub(super) fn warnings(run: &Run) -> Vec<String> {
         let about = match cells.as_slice() {
             [] => String::new(),
             [one] => format!(" ({one})"),
-            [first, rest @ ..] => format!(" ({first} and {} more)", rest.len()),
+            [first, ..] => format!(" ({} cells, as {first})", cells.len()),
         };
         format!("{code}: {text}{about}")
     };

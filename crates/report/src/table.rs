@@ -3,13 +3,17 @@
 
 use super::finding::finding;
 use super::pairs::{BASES, Group, Ratios, Row, groups, measured};
-use super::text::{Ink, cut, left, paint, plural, rate, right, spread, times, wrap};
+use super::text::{
+    Ink, cut, left, paint, per_second, plural, rate, rate_of, right, spread, times, wrap,
+};
 use super::{Style, band, break_even, contention, prose, worlds};
-use document::run::{Body, Cell, Run, Status};
-use stats::Verdict;
+use document::run::{Body, Cell, Counted, Run, Status};
+use stats::{Comparison, Verdict};
 
 /// Columns of a table.
 pub(super) const COLUMNS: usize = 80;
+/// Name of what is the same for both bodies.
+pub(super) const BOTH: &str = "both bodies";
 
 /// Returns the report as text for a terminal of 80 columns, ASCII throughout.
 /// `document` is where the run was written, for the reader's next step.
@@ -22,7 +26,8 @@ pub fn table(run: &Run, style: Style, document: Option<&str>) -> String {
         finding(&mut out, style, &group, &ratios);
         throughput(&mut out, run, style, &group);
         comparison(&mut out, style, &group, &ratios);
-        contention::blocks(&mut out, style, &group);
+        let shown = contention::Shown { run, group: &group, ratios: &ratios };
+        contention::blocks(&mut out, style, &shown);
         contention::scaling(&mut out, run, style, &group);
         prose::unmeasured(&mut out, run, style, &group);
         prose::analysis(&mut out, run, style, &group);
@@ -44,17 +49,17 @@ pub fn row(cell: &Cell) -> String {
         format!("{} {}{twin}, {threads}, {}", key.workload, key.strategy_name(), body(key.body));
     let reason = cell.reason.as_deref().unwrap_or("no reason given");
     let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    let counted = Counted::of([cell]);
+    let found = cell.rate(&counted);
+    let rate = found.map_or("none".to_owned(), |found| rate_of(&counted, found.median));
     match (cell.status, measured(Some(cell))) {
-        (Status::Ok, Some(found)) => {
-            let rate = rate(found.faults_per_s.median);
-            match found.faults_per_s.spread() {
-                Some(share) => format!("{name}: {rate} {}", spread(share)),
-                None => format!("{name}: {rate}"),
-            }
-        }
-        (Status::Partial, Some(found)) => {
-            let repeats = plural(found.repeats.len(), "repeat");
-            format!("{name}: {} (provisional, {repeats})", rate(found.faults_per_s.median))
+        (Status::Ok, Some(_)) => match found.and_then(|found| found.spread()) {
+            Some(share) => format!("{name}: {rate} {}", spread(share)),
+            None => format!("{name}: {rate}"),
+        },
+        (Status::Partial, Some(measured)) => {
+            let repeats = plural(measured.repeats.len(), "repeat");
+            format!("{name}: {rate} (provisional, {repeats})")
         }
         (Status::Failed, _) => format!("{name}: FAILED: {reason}"),
         (Status::Skipped, _) => format!("{name}: skipped: {reason}"),
@@ -67,6 +72,22 @@ pub(super) fn body(body: Body) -> &'static str {
     match body {
         Body::None => "lock alone",
         Body::Real => "with body",
+    }
+}
+
+/// Returns the bodies that differ in the rates of their cells, each with its name.
+fn bodies(group: &Group<'_>) -> Vec<(Body, &'static str)> {
+    let bodies = group.bodies();
+    let speed = |cell: Option<&Cell>| {
+        cell.map(|cell| (cell.status, measured(Some(cell)).map(|found| found.rates())))
+    };
+    let alike = |row: &Row<'_>| {
+        let [one, other] = row.bodies.map(speed);
+        one == other
+    };
+    match group.rows().iter().all(alike) {
+        true => vec![(bodies[0], BOTH)],
+        false => bodies.into_iter().map(|kind| (kind, body(kind))).collect(),
     }
 }
 
@@ -101,40 +122,48 @@ pub(super) fn by_threads(
 }
 
 fn throughput(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
-    let bodies = group.bodies();
+    let (bodies, counted) = (bodies(group), group.counted());
     let indent = name_width(group);
-    let mut above = left(style, Ink::Bold, "faults per second", indent);
+    let mut above = left(style, Ink::Bold, &per_second(&counted), indent);
     let mut heads = " ".repeat(indent);
-    for &kind in &bodies {
-        above += &right(style, Ink::Bold, body(kind), 11);
+    for (_, name) in &bodies {
+        above += &right(style, Ink::Bold, name, 11);
         above += &" ".repeat(17);
         heads += &format!("{:>11} {:>7}{:>8} ", "median", "95%", "scaling");
     }
     *out += &format!("{}\n{}\n", above.trim_end(), heads.trim_end());
     by_threads(out, style, group, |row| {
-        let cells = bodies.iter().map(|&kind| speed(run, style, group, row.cell(kind)));
-        Some(cells.collect::<String>())
+        let speed = |(kind, _): &(Body, &str)| speed(run, style, group, row.cell(*kind), &counted);
+        Some(bodies.iter().map(speed).collect::<String>())
     });
     out.push('\n');
 }
 
 /// Returns rate, interval and scaling of one cell, 28 columns wide.
-fn speed(run: &Run, style: Style, group: &Group<'_>, cell: Option<&Cell>) -> String {
+fn speed(
+    run: &Run,
+    style: Style,
+    group: &Group<'_>,
+    cell: Option<&Cell>,
+    counted: &Counted,
+) -> String {
     let Some(cell) = cell else { return right(style, Ink::Faint, "-", 11) + &" ".repeat(17) };
     let blank = " ".repeat(17);
-    let Some(found) = measured(Some(cell)) else {
+    let Some(found) = cell.rate(counted) else {
         return match cell.status {
+            _ if cell.measured.is_some() => right(style, Ink::Faint, "none", 11) + &blank,
             Status::Failed => right(style, Ink::Bad, "FAILED", 11) + &blank,
             Status::Skipped => right(style, Ink::Faint, "skipped", 11) + &blank,
             Status::Ok | Status::Partial => right(style, Ink::Doubt, "no result", 11) + &blank,
         };
     };
     let mark = if cell.status == Status::Ok { " " } else { "*" };
-    let share = found.faults_per_s.spread();
+    let share = found.spread();
     // Wider than this, a difference that matters hides in it.
     let ink = if share.is_some_and(|share| share > 0.05) { Ink::Doubt } else { Ink::Plain };
-    let scaling = group.scaling(run, cell).map_or(String::new(), |times| format!("{times:.2}x"));
-    right(style, Ink::Plain, &rate(found.faults_per_s.median), 11)
+    let scaling = group.scaling(run, cell, counted);
+    let scaling = scaling.map_or(String::new(), |times| format!("{times:.2}x"));
+    right(style, Ink::Plain, &rate(found.median), 11)
         + mark
         + &right(style, ink, &share.map_or("-".to_owned(), spread), 7)
         + &right(style, Ink::Plain, &scaling, 8)
@@ -143,12 +172,13 @@ fn speed(run: &Run, style: Style, group: &Group<'_>, cell: Option<&Cell>) -> Str
 
 /// Appends the ratios to the bases. With one body there is room for the whole verdict.
 fn comparison(out: &mut String, style: Style, group: &Group<'_>, ratios: &Ratios) {
-    let bodies = group.bodies();
-    let pairs: Vec<(&'static str, Body)> = BASES
+    let (bodies, counted) = (bodies(group), group.counted());
+    let pairs: Vec<(&'static str, Body, &'static str)> = BASES
         .into_iter()
-        .flat_map(|base| bodies.iter().map(move |&kind| (base, kind)))
-        .filter(|(base, kind)| {
-            group.cells.iter().any(|c| c.key.body == *kind && ratios.get(c, base).is_some())
+        .flat_map(|base| bodies.iter().map(move |&(kind, name)| (base, kind, name)))
+        .filter(|(base, kind, _)| {
+            let has = |cell: &&Cell| ratios.get(cell, base, &counted).is_some();
+            group.cells.iter().any(|cell| cell.key.body == *kind && has(cell))
         })
         .collect();
     if pairs.is_empty() {
@@ -158,17 +188,20 @@ fn comparison(out: &mut String, style: Style, group: &Group<'_>, ratios: &Ratios
     let indent = name_width(group);
     let mut above = left(style, Ink::Bold, "ratio of medians", indent);
     let mut heads = " ".repeat(indent);
-    for (n, (base, kind)) in pairs.iter().enumerate() {
+    for (n, (base, _, name)) in pairs.iter().enumerate() {
         let again = n > 0 && pairs[n - 1].0 == *base;
         let base = if again { String::new() } else { format!("to {base}") };
         above += &left(style, Ink::Bold, &base, width);
-        heads += &left(style, Ink::Plain, body(*kind), width);
+        heads += &left(style, Ink::Plain, name, width);
     }
     *out += &format!("{}\n{}\n", above.trim_end(), heads.trim_end());
     by_threads(out, style, group, |row| {
         let cells: Vec<String> = pairs
             .iter()
-            .map(|(base, kind)| ratio(style, row.cell(*kind), base, ratios, width))
+            .map(|(base, kind, _)| {
+                let found = row.cell(*kind).and_then(|cell| ratios.get(cell, base, &counted));
+                ratio(style, found, width)
+            })
             .collect();
         let line = cells.concat();
         row.bodies.iter().flatten().any(|cell| cell.measured.is_some()).then_some(line)
@@ -179,14 +212,9 @@ fn comparison(out: &mut String, style: Style, group: &Group<'_>, ratios: &Ratios
     out.push('\n');
 }
 
-fn ratio(
-    style: Style,
-    cell: Option<&Cell>,
-    base: &'static str,
-    ratios: &Ratios,
-    width: usize,
-) -> String {
-    let Some(found) = cell.and_then(|cell| ratios.get(cell, base)) else {
+/// Returns a ratio and its verdict, `width` columns wide.
+pub(super) fn ratio(style: Style, found: Option<&Comparison>, width: usize) -> String {
+    let Some(found) = found else {
         return left(style, Ink::Faint, "-", width);
     };
     let times = times(found.ratio.median);

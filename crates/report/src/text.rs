@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::Style;
+use document::run::Counted;
 
 /// Colours by meaning, as ANSI attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,23 @@ pub(super) fn rate(per_s: f64) -> String {
     let (value, unit) =
         scaled(per_s, &[(999.5e6, 1e9, "G"), (999.5e3, 1e6, "M"), (999.5, 1e3, "k")]);
     format!("{} {unit}/s", digits(value))
+}
+
+/// Returns a rate with what it is of: `12.3 M/s` are faults, `275 k mmap/s` operations.
+pub(super) fn rate_of(counted: &Counted, per_s: f64) -> String {
+    let text = rate(per_s);
+    match counted {
+        Counted::Faults => text,
+        Counted::Op(name) => format!("{} {name}/s", text.trim_end_matches("/s").trim_end()),
+    }
+}
+
+/// Returns the heading of rates: `faults per second`, `mmap/s`.
+pub(super) fn per_second(counted: &Counted) -> String {
+    match counted {
+        Counted::Faults => "faults per second".to_owned(),
+        Counted::Op(name) => format!("{name}/s"),
+    }
 }
 
 /// Returns a time given in nanoseconds: `123 ns`, `1.23 us`.

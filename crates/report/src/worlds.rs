@@ -3,10 +3,12 @@
 use std::fmt::Write;
 
 use super::Style;
-use super::pairs::{measured, oversubscribed};
+use super::pairs::oversubscribed;
 use super::table::body;
-use super::text::{Ink, cut, left, listed, nanoseconds, paint, plural, rate, right, spread, wrap};
-use document::run::{Body, Cell, Measured, Run, Status, World};
+use super::text::{
+    Ink, cut, left, listed, nanoseconds, paint, per_second, plural, rate, right, spread, wrap,
+};
+use document::run::{Body, Cell, Counted, Run, Status, World};
 
 /// Columns of a world's name and of a strategy's.
 const WORLD: usize = 24;
@@ -81,11 +83,17 @@ impl<'a> Beside<'a> {
         threads
     }
 
+    /// What the cells are judged by.
+    fn counted(&self) -> Counted {
+        Counted::of(self.cells.iter().copied())
+    }
+
     /// The cells of a world at so many threads, the fastest first.
     fn ranked(&self, world: &str, threads: u32) -> Vec<&'a Cell> {
         let here = |cell: &&&Cell| cell.key.threads == threads && cell.key.world_name() == world;
         let mut cells: Vec<&Cell> = self.cells.iter().filter(here).copied().collect();
-        let speed = |cell: &Cell| measured(Some(cell)).map_or(0.0, |m| m.faults_per_s.median);
+        let counted = self.counted();
+        let speed = |cell: &Cell| cell.rate(&counted).map_or(0.0, |rate| rate.median);
         cells.sort_by(|a, b| speed(b).total_cmp(&speed(a)));
         cells
     }
@@ -101,8 +109,8 @@ impl<'a> Beside<'a> {
         if alike || oversubscribed(run, cell) || oversubscribed(run, fewest) {
             return None;
         }
-        let base = measured(Some(fewest))?.faults_per_s.median;
-        (base > 0.0).then_some(measured(Some(cell))?.faults_per_s.median / base)
+        let counted = self.counted();
+        Some(cell.rate(&counted)?.median / fewest.rate(&counted)?.median)
     }
 }
 
@@ -113,9 +121,14 @@ fn table(out: &mut String, run: &Run, style: Style, group: &Beside<'_>) {
     let rule = "=".repeat(name.chars().count());
     let (name, rule) = (paint(style, Ink::Bold, &name), paint(style, Ink::Bold, &rule));
     let _ = writeln!(out, "{blank}{name}\n{rule}");
-    let faults = left(style, Ink::Bold, body(key.body), WORLD + STRATEGY);
-    let heads = format!("{:>10} {:>7}{:>9}{:>8}", "median", "95%", "a fault", "scaling");
-    let _ = writeln!(out, "{faults}{heads}");
+    let counted = group.counted();
+    let (what, each) = match &counted {
+        Counted::Faults => (body(key.body).to_owned(), "a fault"),
+        Counted::Op(_) => (format!("{}, {}", per_second(&counted), body(key.body)), "each"),
+    };
+    let what = left(style, Ink::Bold, &what, WORLD + STRATEGY);
+    let heads = format!("{:>10} {:>7}{each:>9}{:>8}", "median", "95%", "scaling");
+    let _ = writeln!(out, "{what}{heads}");
     for threads in group.threads() {
         let heading = plural(threads as usize, "thread");
         let _ = writeln!(out, "{}", paint(style, Ink::Faint, &heading));
@@ -136,34 +149,41 @@ fn row(out: &mut String, run: &Run, style: Style, group: &Beside<'_>, cell: &Cel
     };
     let mut line = left(style, Ink::Plain, &world, WORLD);
     line += &left(style, Ink::Plain, &strategy, STRATEGY);
-    line += &match measured(Some(cell)) {
+    let counted = group.counted();
+    line += &match cell.rate(&counted) {
         Some(found) => {
-            let per_s = found.faults_per_s.median;
-            let apart = found.faults_per_s.spread().map_or("-".to_owned(), spread);
+            let apart = found.spread().map_or("-".to_owned(), spread);
             let scaling = group.scaling(run, cell).map_or(String::new(), |s| format!("{s:.2}x"));
-            right(style, Ink::Plain, &rate(per_s), 10)
+            let each_ns = own_ns(cell, found.median);
+            right(style, Ink::Plain, &rate(found.median), 10)
                 + " "
                 + &right(style, Ink::Plain, &apart, 7)
-                + &right(style, Ink::Plain, &nanoseconds(fault_ns(cell, found)), 9)
+                + &right(style, Ink::Plain, &nanoseconds(each_ns), 9)
                 + &right(style, Ink::Plain, &scaling, 8)
         }
+        None if cell.measured.is_some() => right(style, Ink::Faint, "none", 10),
         None => right(style, Ink::Faint, status(cell.status), 10),
     };
     let _ = writeln!(out, "{}", line.trim_end());
     let trap_ns = run.provenance.host.trap_cost_ns.map(|cost| cost.median);
-    if let (World::Kernel, Some(trap_ns), Some(found)) =
-        (cell.key.world, trap_ns, measured(Some(cell)))
+    if let (World::Kernel, Some(trap_ns), Some(fault_ns)) =
+        (cell.key.world, trap_ns, fault_ns(cell))
     {
-        let net_ns = fault_ns(cell, found) - trap_ns;
+        let net_ns = fault_ns - trap_ns;
         let line = left(style, Ink::Faint, "    less an empty exception", WORLD + STRATEGY + 18)
             + &right(style, Ink::Plain, &nanoseconds(net_ns), 9);
         let _ = writeln!(out, "{line}");
     }
 }
 
-/// Returns what a fault takes its thread, in nanoseconds.
-pub(super) fn fault_ns(cell: &Cell, found: &Measured) -> f64 {
-    f64::from(cell.key.threads) * 1e9 / found.faults_per_s.median
+/// Returns what a fault takes its thread, in nanoseconds; `None` where there are none.
+pub(super) fn fault_ns(cell: &Cell) -> Option<f64> {
+    cell.rate(&Counted::Faults).map(|rate| own_ns(cell, rate.median))
+}
+
+/// Returns what one of so many a second takes its thread, in nanoseconds.
+fn own_ns(cell: &Cell, per_s: f64) -> f64 {
+    f64::from(cell.key.threads) * 1e9 / per_s
 }
 
 fn status(status: Status) -> &'static str {

@@ -3,7 +3,7 @@
 use super::plan::Plan;
 use machine::Machine;
 use mm::page_cache::PageState;
-use mm::{Core, Placed};
+use mm::{Core, Mm};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::ops::Range;
@@ -28,9 +28,9 @@ impl Contents {
     }
 
     /// Gives every file its length, and every page its state.
-    pub fn fill<M: Machine>(&self, mm: &dyn Placed<M>, core: &mut Core<M>) {
+    pub fn fill<M: Machine>(&self, mm: &Mm<M>, core: &mut Core<M>) {
         for (number, (file, pages)) in self.files.iter().enumerate() {
-            mm.set_file_pages(number, file.pages);
+            mm.files()[number].set_pages(file.pages);
             for index in pages.iter().flat_map(Clone::clone) {
                 mm.populate(core, number, index, self.state(number, index));
             }

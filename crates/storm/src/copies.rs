@@ -46,7 +46,7 @@ impl Copies {
 mod tests {
     use super::super::plan::Plan;
     use super::super::steps::{Edit, Step};
-    use inputs::workload::{Limits, parse};
+    use inputs::workload::parse;
     use workload::Until;
 
     #[test]
@@ -60,9 +60,8 @@ mod tests {
                     [[op]]\ntouch = { vma = \"v\", access = \"read\" }\n\
                     [[op]]\ntouch = { vma = \"w\", access = \"read\" }\n\
                     [[op]]\nmunmap = { vma = \"v\" }\n[[op]]\nmmap = { vma = \"v\" }\n";
-        let limits = Limits { memory_bytes: u64::MAX };
-        let workload = parse("x", "x.toml", text, &[], &limits).unwrap();
-        let plan = Plan::new(&workload, 3, 1, Until::Rounds(1));
+        let workload = parse("x", "x.toml", text, &[]).unwrap();
+        let plan = Plan::new(&workload, 3, 1, Until::Rounds(1)).unwrap();
         let names: Vec<&str> = plan.files.iter().map(|file| file.name.as_str()).collect();
         assert_eq!(names, ["own", "all", "own", "own"]);
         let mapped: Vec<_> = plan.mappings.iter().map(|mapping| mapping.file.unwrap()).collect();

@@ -32,13 +32,15 @@ impl Extent {
     }
 
     /// Mappings as large as a table or larger start at its boundary; smaller ones are
-    /// packed. A page stays free between neighbours.
-    pub(super) fn place(vma: &Vma, after: u64) -> Self {
+    /// packed. A page stays free between neighbours. None where addresses have too few bits.
+    pub(super) fn place(vma: &Vma, after: u64) -> Option<Self> {
         let large = vma.pages >= PAGES_PER_TABLE;
         let align = if large { TABLE_SPAN } else { PAGE_BYTES };
-        let stride = ((vma.pages + 1) * PAGE_BYTES).next_multiple_of(align);
-        let base = (after + PAGE_BYTES).next_multiple_of(align);
-        Self { base, each: vma.pages, count: vma.count, stride }
+        let bytes = vma.pages.checked_add(1)?.checked_mul(PAGE_BYTES)?;
+        let stride = bytes.checked_next_multiple_of(align)?;
+        let base = after.checked_add(PAGE_BYTES)?.checked_next_multiple_of(align)?;
+        base.checked_add(stride.checked_mul(vma.count)?)?;
+        Some(Self { base, each: vma.pages, count: vma.count, stride })
     }
 
     /// Part `part` of `parts`: whole mappings where there are enough, else whole

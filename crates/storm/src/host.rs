@@ -17,6 +17,7 @@ use ::host::clock::Clock;
 use ::host::memory::Memory;
 use ::host::topology::{self, Topology};
 use machine::host::{self, Cores, Host, Record};
+use mm::Core;
 use mm::vmstat::normal_threshold;
 use std::sync::Arc;
 use workload::Until;
@@ -51,7 +52,7 @@ pub fn run<A: Record>(
     if let Some(why) = spec.workload.kernel.needs_a_model() {
         return Err(StormError::Machine(why));
     }
-    let shared = share(make, spec);
+    let shared = share(make, spec)?;
     let cores = cores(spec, shared.plan.threads.len());
     let groups = group_names(spec.workload);
     let (warmup_ns, until) = (spec.warmup_ns, spec.until);
@@ -69,8 +70,8 @@ fn cores(spec: &Spec, count: usize) -> Arc<Cores> {
     if spec.recording == Recording::Audit { Cores::audited(count) } else { Cores::new(count) }
 }
 
-fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
-    let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until);
+fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Result<Shared<Host<A>>, StormError> {
+    let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until)?;
     let cores = cores(spec, 1);
     let _core = host::enter(&cores, 0);
     let threads = plan.threads.len();
@@ -87,7 +88,7 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
         arena: spec.arena,
     };
     let space = setup::space(make, spec.workload, &plan, &contents, &options);
-    Shared::new(
+    Ok(Shared::new(
         space,
         Parts {
             workload: spec.workload,
@@ -99,7 +100,7 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Shared<Host<A>> {
             sample_period: spec.sample_period,
             seed: spec.seed,
         },
-    )
+    ))
 }
 
 /// Pages that a core of this machine counts before it tells its zone.
@@ -126,8 +127,8 @@ fn run_thread<A: Record>(
     let mut hands = worker.hands;
     let mm = shared.space.mm();
     let translations = mm.check_translations(&mut hands.core);
-    mm.rest(&mut hands.core);
-    mm.retire(&mut hands.core);
+    hands.core.rest(mm);
+    hands.core.retire(mm);
     Ok(ThreadResult {
         thread: ThreadStorm {
             group: groups[shared.plan.threads[number].group].clone(),
@@ -156,10 +157,10 @@ fn close_books<A: Record>(shared: Shared<Host<A>>) -> Result<(), StormError> {
     let (space, mm) = (&shared.space, shared.space.mm());
     let cores = Cores::new(1);
     let _core = host::enter(&cores, 0);
-    let mut core = mm.core(0);
+    let mut core = Core::new(mm, 0);
     space.drain(&mut core);
     mm.check_books(&core).map_err(StormError::Books)?;
     space.exit(&mut core);
-    mm.retire(&mut core);
+    core.retire(mm);
     mm.check_all_free(&core).map_err(StormError::Books)
 }

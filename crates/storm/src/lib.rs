@@ -10,6 +10,7 @@ pub mod kernel;
 mod merge;
 mod meter;
 pub mod model;
+pub mod needs;
 pub mod order;
 pub mod plan;
 mod reach;

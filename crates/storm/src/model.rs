@@ -15,6 +15,7 @@ use super::{Storm, StormError, ThreadStorm, panic_message};
 use machine::Machine;
 use machine::host::Recorded;
 use machine::model::{self, Accounts, CoreTimes, Halt, Model, Parameters, Place, Traced};
+use mm::Core;
 use mm::fault::Kind;
 use mm::frames::Arena;
 use mm::vmstat::normal_threshold;
@@ -159,6 +160,12 @@ impl Meeting for Together {
     }
 }
 
+/// When a storm of the model ends, as far as its plan can tell: a warm-up goes on until its
+/// time is over, however far a thread comes.
+pub fn planned_until(until: Until, warmup_ns: u64) -> Until {
+    if warmup_ns > 0 { Until::Duration(warmup_ns) } else { until }
+}
+
 /// Runs a storm in the space that `make` makes, and checks its books.
 ///
 /// # Errors
@@ -168,9 +175,8 @@ pub fn run(
     spec: &ModelSpec,
     bytes_per_vma: u64,
 ) -> Result<ModelStorm, StormError> {
-    // A warm-up goes on until its time is over, however far a thread comes.
-    let until = if spec.warmup_ns > 0 { Until::Duration(spec.warmup_ns) } else { spec.until };
-    let plan = Plan::new(spec.workload, spec.threads, spec.seed, until);
+    let until = planned_until(spec.until, spec.warmup_ns);
+    let plan = Plan::new(spec.workload, spec.threads, spec.seed, until)?;
     assert_eq!(spec.places.len(), plan.threads.len(), "every core has its place");
     let world = model::World::new(spec.machine, spec.places);
     let _here = world.enter();
@@ -249,7 +255,7 @@ fn run_core(
     let mut worker = Worker::new(shared, core);
     Model::pause(true);
     let mut random = Pcg64Mcg::seed_from_u64(shared.seed ^ (core as u64) << 32 ^ 0x6669_6c6c);
-    shared.space.mm().stagger(&mut worker.hands.core, random.next_u64());
+    worker.hands.core.stagger(shared.space.mm(), random.next_u64());
     Model::pause(false);
     if warmup_ns > 0 {
         worker.rounds(Until::Duration(warmup_ns), &mut Meter::closed())?;
@@ -264,8 +270,8 @@ fn run_core(
     let mm = shared.space.mm();
     // Since the gate nobody changes a table.
     let translations = mm.check_translations(&mut hands.core);
-    mm.rest(&mut hands.core);
-    mm.retire(&mut hands.core);
+    hands.core.rest(mm);
+    hands.core.retire(mm);
     Ok(ThreadResult {
         thread: ThreadStorm {
             group: groups[shared.plan.threads[core].group].clone(),
@@ -304,10 +310,10 @@ fn halted(halt: Halt, shared: &Rc<Shared<Model>>) -> StormError {
 
 fn close_books(shared: Shared<Model>) -> Result<(), StormError> {
     let (space, mm) = (&shared.space, shared.space.mm());
-    let mut core = mm.core(0);
+    let mut core = Core::new(mm, 0);
     space.drain(&mut core);
     mm.check_books(&core).map_err(StormError::Books)?;
     space.exit(&mut core);
-    mm.retire(&mut core);
+    core.retire(mm);
     mm.check_all_free(&core).map_err(StormError::Books)
 }

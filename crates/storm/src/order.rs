@@ -27,7 +27,8 @@ impl Pages {
     /// The order of a pass over `slice` of an extent of mappings of `each` pages.
     ///
     /// # Panics
-    /// Where the slice is empty or has 2^32 pages or more.
+    /// Where the slice is empty, or its pages are listed and their numbers have more than 32
+    /// bits.
     pub fn new(
         order: Order,
         slice: Range<u64>,
@@ -35,7 +36,7 @@ impl Pages {
         touches: Option<u64>,
         seed: u64,
     ) -> Self {
-        assert!(!slice.is_empty() && slice.end <= 1 << 32, "a slice has 1 to 2^32 pages");
+        assert!(!slice.is_empty(), "a slice has a page");
         let (from, to) = (slice.start, slice.end);
         match order {
             Order::Sequential => Self::Steps { from, to, step: 1 },
@@ -61,11 +62,24 @@ impl Pages {
 
     /// The beginning of a pass.
     pub fn iter(&self) -> PagesIter<'_> {
-        let at = match self {
-            Self::Steps { from, .. } => *from,
-            Self::Listed(_) => 0,
+        self.iter_from(0)
+    }
+
+    /// A pass from its touch number `index` on, which it has.
+    pub fn iter_from(&self, index: u64) -> PagesIter<'_> {
+        let (at, column) = match *self {
+            // The first columns may have a page more than the others.
+            Self::Steps { from, to, step } => {
+                let (pages, longer) = ((to - from) / step, (to - from) % step);
+                let (column, row) = match index.checked_sub(longer * (pages + 1)) {
+                    None => (index / (pages + 1), index % (pages + 1)),
+                    Some(index) => (longer + index / pages, index % pages),
+                };
+                (from + column + row * step, column)
+            }
+            Self::Listed(_) => (index, 0),
         };
-        PagesIter { pages: self, at, column: 0 }
+        PagesIter { pages: self, at, column }
     }
 }
 
@@ -118,7 +132,7 @@ impl PagesIter<'_> {
 /// The pages of `slice`, shuffled (Fisher and Yates).
 pub(super) fn permutation(slice: Range<u64>, seed: u64) -> Box<[u32]> {
     let mut random = Pcg64Mcg::seed_from_u64(seed);
-    let mut pages: Box<[u32]> = slice.map(|page| page as u32).collect();
+    let mut pages = numbered(slice);
     for last in (1..pages.len()).rev() {
         pages.swap(last, below(&mut random, last as u64 + 1) as usize);
     }
@@ -145,7 +159,12 @@ fn zipf(slice: Range<u64>, exponent: f64, touches: Option<u64>, seed: u64) -> Bo
 fn first_pages(slice: Range<u64>, each: u64) -> Box<[u32]> {
     let per_table = workload::PAGES_PER_TABLE;
     let first = |page: &u64| (page % each).is_multiple_of(per_table);
-    slice.filter(first).map(|page| page as u32).collect()
+    numbered(slice.filter(first))
+}
+
+fn numbered(pages: impl Iterator<Item = u64>) -> Box<[u32]> {
+    let number = |page: u64| u32::try_from(page).expect("a page that is listed has 32 bits");
+    pages.map(number).collect()
 }
 
 #[cfg(test)]
@@ -172,6 +191,26 @@ mod tests {
         assert_ne!(sorted, order(8));
         sorted.sort_unstable();
         assert!(sorted.into_iter().eq(5..1000));
+    }
+
+    #[test]
+    fn a_pass_can_be_begun_anywhere() {
+        for order in [
+            Order::Sequential,
+            Order::Strided(4),
+            Order::Strided(7),
+            Order::Strided(30),
+            Order::Random,
+            Order::Zipf(1.0),
+            Order::OnePerTable,
+        ] {
+            let pages = Pages::new(order, 10..27, 5, None, 1);
+            for index in 0..pages.len() {
+                let found: Vec<u64> = pages.iter_from(index).take(40).collect();
+                let expected: Vec<u64> = pages.iter().skip(index as usize).take(40).collect();
+                assert_eq!(found, expected, "{order:?} from {index}");
+            }
+        }
     }
 
     #[test]

@@ -3,14 +3,19 @@
 
 use super::copies::Copies;
 use super::extent::Extent;
+use super::needs::TooLarge;
 use super::reach;
-use super::steps::{Place, SECOND_PLACE, Step, mapping, plan_step};
-use mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
+use super::steps::{Place, SECOND_PLACE, Step, listed_bytes, mapping, plan_step};
+use machine::CORES_MAX;
+use mm::addr::{ADDRESS_END, PAGE_BYTES, TABLE_SPAN, Vaddr};
 use mm::fault::Access;
 use mm::pool::TABLE_BATCH;
 use mm::vma::Mapping;
 use std::ops::Range;
-use workload::{Action, File, Group, Loops, PAGES_PER_TABLE, Scope, Threads, Until, Vma, Workload};
+use workload::units::approximate_size;
+use workload::{
+    Action, File, Group, Loops, PAGES_PER_TABLE, Phase, Scope, Threads, Until, Vma, Workload,
+};
 
 /// First address of the first mapping.
 pub(super) const BASE: u64 = 1 << 32;
@@ -99,35 +104,78 @@ impl ThreadPlan {
     }
 }
 
+/// What of a plan takes little memory, however large the storm is.
+pub(super) struct Outline {
+    /// Threads of each group.
+    sizes: Vec<usize>,
+    /// For each VMA its places: one, or one for each thread.
+    extents: Vec<Vec<Extent>>,
+    /// Bytes of what the plan lists: mappings, pages in an order that is drawn, pieces.
+    pub listed_bytes: u64,
+}
+
+impl Outline {
+    /// Lays out the addresses of a storm.
+    ///
+    /// # Errors
+    /// Where a space has not so many cores, addresses, or pages that can be numbered.
+    pub fn new(workload: &Workload, threads: usize) -> Result<Self, TooLarge> {
+        let too_large = |why: String| TooLarge::new(workload, threads, why);
+        let sizes = group_sizes(workload, threads);
+        let total = sizes.iter().sum::<usize>();
+        if total > CORES_MAX {
+            let why = format!("has {total} threads in all, and a storm has at most {CORES_MAX}");
+            return Err(too_large(why));
+        }
+        let (end, within) = match moves(workload) {
+            true => (SECOND_PLACE, "half of them, as what mremap moves has a second place"),
+            false => (ADDRESS_END, "47 bits"),
+        };
+        let extents = place_vmas(workload, &sizes, end).ok_or_else(|| {
+            let size = approximate_size(end);
+            too_large(format!("needs more than {size} of addresses ({within}): map less"))
+        })?;
+        let mut listed = all_mappings(&extents) * size_of::<Mapping>() as u64;
+        for (group, size) in workload.groups.iter().zip(&sizes) {
+            for op in group.ops() {
+                let bytes = listed_bytes(workload, op, &extents, *size as u64);
+                listed = listed.saturating_add(bytes.map_err(too_large)?);
+            }
+        }
+        Ok(Self { sizes, extents, listed_bytes: listed })
+    }
+}
+
 impl Plan {
     /// Lays a workload out for `threads` threads (of groups with a weight).
     /// What it needs shrinks where `until` lets a thread touch only part of its slice.
-    pub fn new(workload: &Workload, threads: usize, seed: u64, until: Until) -> Self {
-        let sizes = group_sizes(workload, threads);
-        let extents = place_vmas(workload, &sizes);
+    ///
+    /// # Errors
+    /// Where no space can hold it.
+    pub fn new(
+        workload: &Workload,
+        threads: usize,
+        seed: u64,
+        until: Until,
+    ) -> Result<Self, TooLarge> {
+        Self::of(workload, threads, seed, until, Outline::new(workload, threads)?)
+    }
+
+    /// Fills an outline in.
+    ///
+    /// # Errors
+    /// Where frames, tables or VMAs are more than can be numbered.
+    pub(super) fn of(
+        workload: &Workload,
+        threads: usize,
+        seed: u64,
+        until: Until,
+        outline: Outline,
+    ) -> Result<Self, TooLarge> {
+        let Outline { sizes, extents, .. } = outline;
         let end = extents.iter().flatten().map(Extent::end).max().unwrap_or(BASE);
-        assert!(end <= SECOND_PLACE || !moves(workload), "there is room for second places");
         let copies = Copies::new(workload, &extents);
-        let mut plans = Vec::new();
-        for (number, (group, size)) in workload.groups.iter().zip(&sizes).enumerate() {
-            for index in 0..*size {
-                let seed = seed ^ ((plans.len() as u64 + 1) << 32);
-                let (index, of, loops) = (index as u64, *size as u64, group.loops);
-                let place = Place { index, of, seed, loops, until };
-                let phases = group.phases.iter();
-                let phases = phases
-                    .map(|phase| {
-                        let ops = phase.ops.iter().enumerate();
-                        ops.map(|(op, what)| {
-                            plan_step(workload, what, &extents, &copies, place, op)
-                        })
-                        .filter(|step| !step.is_empty())
-                        .collect()
-                    })
-                    .collect();
-                plans.push(ThreadPlan { group: number, loops: group.loops, phases });
-            }
-        }
+        let plans = thread_plans(workload, &sizes, &extents, &copies, (seed, until));
         let mappings = mappings(workload, &extents, &copies);
         let file_pages = reach::file_pages(workload, &copies, &plans);
         let frames = frames(workload, &plans, &extents, &file_pages, most_touches(until));
@@ -139,9 +187,15 @@ impl Plan {
             + plans.len() as u64 * kept
             + takers * (TABLES_DEFERRED + tables_of_pieces(&plans));
         let vmas = all_mappings(&extents) + 2 * pieces(&plans) + changers * VMAS_DEFERRED;
+        for (count, what) in [(frames, "frames"), (tables, "page tables"), (vmas, "VMAs")] {
+            if u32::try_from(count).is_err() {
+                let why = format!("needs {count} {what}, and a space has at most {}", u32::MAX);
+                return Err(TooLarge::new(workload, threads, why));
+            }
+        }
         let places = BASE..end;
         let files = copies.files;
-        Self { threads: plans, places, mappings, vmas, files, file_pages, frames, tables }
+        Ok(Self { threads: plans, places, mappings, vmas, files, file_pages, frames, tables })
     }
 
     /// Touches that a thread makes in a round, where its loops are counted.
@@ -152,7 +206,8 @@ impl Plan {
             Loops::UntilDone => 1,
         };
         let touches = plan.phases.iter().flatten().filter_map(Step::touch);
-        touches.map(|touch| touch.touches).sum::<u64>() * loops
+        let once = touches.map(|touch| touch.touches).fold(0, u64::saturating_add);
+        once.saturating_mul(loops)
     }
 
     /// Threads whose end ends a phase of this number for those that go on until then.
@@ -164,17 +219,45 @@ impl Plan {
     }
 }
 
-/// For each VMA of the workload its extents: one, or one for each thread.
-fn place_vmas(workload: &Workload, sizes: &[usize]) -> Vec<Vec<Extent>> {
+/// What each thread does.
+fn thread_plans(
+    workload: &Workload,
+    sizes: &[usize],
+    extents: &[Vec<Extent>],
+    copies: &Copies,
+    (seed, until): (u64, Until),
+) -> Vec<ThreadPlan> {
+    let mut plans = Vec::new();
+    for (number, (group, size)) in workload.groups.iter().zip(sizes).enumerate() {
+        for index in 0..*size {
+            let seed = seed ^ ((plans.len() as u64 + 1) << 32);
+            let (index, of, loops) = (index as u64, *size as u64, group.loops);
+            let place = Place { index, of, seed, loops, until };
+            let steps = |phase: &Phase| {
+                let ops = phase.ops.iter().enumerate();
+                ops.map(|(op, what)| plan_step(workload, what, extents, copies, place, op))
+                    .filter(|step| !step.is_empty())
+                    .collect()
+            };
+            let phases = group.phases.iter().map(steps).collect();
+            plans.push(ThreadPlan { group: number, loops: group.loops, phases });
+        }
+    }
+    plans
+}
+
+/// For each VMA of the workload its extents: one, or one for each thread. None where they go
+/// beyond `end`.
+fn place_vmas(workload: &Workload, sizes: &[usize], end: u64) -> Option<Vec<Vec<Extent>>> {
     let mut after = BASE;
     let mut place = |vma: &Vma| {
-        let extent = Extent::place(vma, after);
+        let extent = Extent::place(vma, after).filter(|extent| extent.end() <= end)?;
         after = extent.end();
-        extent
+        Some(extent)
     };
     (workload.vmas.iter().enumerate())
         .map(|(number, vma)| match vma.scope {
-            Scope::Shared => vec![place(vma)],
+            Scope::Shared => Some(vec![place(vma)?]),
             Scope::PerThread => {
                 let touches = |group: &Group| group.ops().any(|op| op.vma() == Some(number));
                 let groups = workload.groups.iter().zip(sizes).filter(|(g, _)| touches(g));
@@ -245,7 +328,7 @@ fn frames(
         for extent in extents {
             let touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(Step::touch);
             let writes = touches.filter(|t| t.extent == *extent && t.access == Access::Write);
-            let touched: u64 = writes.map(|t| t.touches.min(t.pages.len()).min(touches_max)).sum();
+            let touched: u64 = writes.map(|t| t.of_round.min(touches_max)).sum();
             written += touched.min(extent.pages());
         }
     }
@@ -278,23 +361,4 @@ fn tables(extents: &[Vec<Extent>], leaves: Option<u64>) -> u64 {
     };
     let lowest = of_span(TABLE_SPAN).min(leaves.unwrap_or(u64::MAX));
     4 + lowest + of_span(TABLE_SPAN << 9) + of_span(TABLE_SPAN << 18)
-}
-
-/// What a storm needs of the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Needs {
-    /// Frames with memory, for bodies that clear and copy pages.
-    pub frames: usize,
-    /// Bytes: frames, and the lines of folios, tables and VMAs.
-    pub memory_bytes: u64,
-}
-
-/// What a storm of `workload` needs with `threads` threads.
-pub fn needs(workload: &Workload, threads: usize, until: Until) -> Needs {
-    let plan = Plan::new(workload, threads, 0, until);
-    let lines = 2 * 64;
-    let metadata = plan.frames * lines
-        + plan.tables * (PAGE_BYTES + 64) * 2
-        + plan.mappings.len() as u64 * (4 + 2) * lines;
-    Needs { frames: plan.frames as usize, memory_bytes: plan.frames * PAGE_BYTES + metadata }
 }

@@ -91,6 +91,8 @@ pub(super) fn file_pages(
                 _ => pages.push(window),
             }
         }
+        // Before the next thread's, or what they have in common would be kept for each.
+        *pages = merge(std::mem::take(pages));
     }
     pages.into_iter().map(merge).collect()
 }
@@ -157,7 +159,7 @@ fn tables_of(touch: &TouchPlan) -> u64 {
 mod tests {
     use super::super::plan::Plan;
     use super::*;
-    use inputs::workload::{Limits, parse};
+    use inputs::workload::parse;
 
     fn plan(touch: &str, until: Until) -> Plan {
         let text = format!(
@@ -165,10 +167,9 @@ mod tests {
              size = \"64MiB\"\nfile = \"f\"\nprot = \"read\"\n[[op]]\n\
              touch = {{ vma = \"v\", access = \"read\", {touch} }}\n"
         );
-        let limits = Limits { memory_bytes: u64::MAX };
-        let workload = parse("x", "x.toml", &text, &[], &limits);
+        let workload = parse("x", "x.toml", &text, &[]);
         let workload = workload.unwrap_or_else(|wrong| panic!("{wrong}"));
-        Plan::new(&workload, 2, 1, until)
+        Plan::new(&workload, 2, 1, until).unwrap()
     }
 
     #[test]
@@ -203,9 +204,9 @@ mod tests {
                  mmap = {{ vma = \"v\" }}\n[[op]]\ntouch = {{ vma = \"v\", access = \"write\" }}\n\
                  [[op]]\nmunmap = {{ vma = \"v\"{unmap} }}\n"
             );
-            let workload = parse("x", "x.toml", &text, &[], &Limits { memory_bytes: u64::MAX });
+            let workload = parse("x", "x.toml", &text, &[]);
             let workload = workload.unwrap_or_else(|wrong| panic!("{wrong}"));
-            Plan::new(&workload, 2, 1, Until::Faults(faults))
+            Plan::new(&workload, 2, 1, Until::Faults(faults)).unwrap()
         };
         let needs = |plan: Plan| (plan.tables, plan.frames, takers(&plan.threads));
         let ((tables, frames, takers), all) = (needs(plan("", 600)), needs(plan("", 1 << 14)));

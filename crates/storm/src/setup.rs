@@ -5,6 +5,7 @@ use super::plan::Plan;
 use super::stormed::{MakeSpace, Stormed};
 use super::world::Simulated;
 use mm::Config;
+use mm::Core;
 use mm::frames::Arena;
 use mm::page_cache::File;
 use rand_core::{Rng, SeedableRng};
@@ -44,9 +45,8 @@ pub(super) fn space<W: Simulated>(
     let kernel = workload.kernel;
     let files = (plan.files.iter().zip(&plan.file_pages).enumerate())
         .map(|(number, (file, pages))| {
-            let leaves = pages.iter().map(|r| r.end.div_ceil(64) - r.start / 64).sum();
             let io_ns = draw_io(file.io, options.seed ^ number as u64);
-            File::new(number, file.pages, leaves, cores, io_ns)
+            File::new(number, file.pages, pages, cores, io_ns)
         })
         .collect();
     let config = Config {
@@ -72,12 +72,12 @@ pub(super) fn space<W: Simulated>(
     };
     let space = make(config, options.arena.clone(), files);
     let mm = space.mm();
-    let mut core = mm.core(0);
+    let mut core = Core::new(mm, 0);
     contents.fill(mm, &mut core);
     for mapping in &plan.mappings {
         assert!(space.mmap(&mut core, mapping), "mappings of a plan do not overlap");
     }
-    mm.retire(&mut core);
+    core.retire(mm);
     space
 }
 

@@ -1,6 +1,7 @@
 //! What a storm is asked for, and what it answers.
 
 use super::kernel::KernelStorm;
+use super::needs::TooLarge;
 use hdrhistogram::Histogram;
 use host::clock::Clock;
 use host::perf;
@@ -194,4 +195,10 @@ pub enum StormError {
     /// The machine did not give what the storm needs.
     #[error("{0}")]
     Machine(String),
+}
+
+impl From<TooLarge> for StormError {
+    fn from(error: TooLarge) -> Self {
+        Self::Machine(error.to_string())
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::copies::Copies;
 use super::extent::Extent;
-use super::order::{Pages, permutation};
+use super::order::{Pages, PagesIter, permutation};
 use super::reach;
 use mm::addr::{PAGE_BYTES, Vaddr};
 use mm::fault::Access;
@@ -15,6 +15,9 @@ use workload::{
 
 /// How far the second place of what `mremap` moves is from the first.
 pub const SECOND_PLACE: u64 = 1 << 46;
+
+/// Pages or pieces that can be listed: their numbers have 32 bits.
+const LISTED_MAX: u64 = 1 << 32;
 
 /// One step of a thread.
 #[derive(Debug)]
@@ -32,8 +35,12 @@ pub struct TouchPlan {
     pub extent: Extent,
     /// Which, in order.
     pub pages: Pages,
-    /// Touches in a round.
+    /// Touches in a loop.
     pub touches: u64,
+    /// Each loop goes on where the last one stopped.
+    pub walks: bool,
+    /// Touches from the start of a pass to which the loops of a round come.
+    pub of_round: u64,
     /// Touches from the start of a pass to which the thread comes before a reset, at the most.
     pub reach: u64,
     /// Pages between those of the pass are not touched.
@@ -81,6 +88,16 @@ pub enum Edit {
 }
 
 impl TouchPlan {
+    /// Where in its pass the loop number `turn` begins, and how many touches it makes: as with
+    /// the pieces of writers, the last of a pass may be shorter.
+    pub(super) fn of_loop(&self, turn: u64) -> (PagesIter<'_>, u64) {
+        if !self.walks {
+            return (self.pages.iter(), self.touches);
+        }
+        let from = turn % self.pages.len().div_ceil(self.touches) * self.touches;
+        (self.pages.iter_from(from), self.touches.min(self.pages.len() - from))
+    }
+
     /// Whether the thread never comes to the end of a pass.
     pub(super) fn stops_before_its_end(&self) -> bool {
         self.reach < self.pages.len()
@@ -155,6 +172,73 @@ pub(super) fn plan_step(
     }
 }
 
+/// What a plan lists for an operation on a whole mapping.
+struct Listed {
+    entries: u64,
+    bytes_each: usize,
+    /// Pages or pieces that are told apart by their numbers.
+    numbers: u64,
+}
+
+/// Bytes of what the plans of the `of` threads of a group list for an operation.
+///
+/// # Errors
+/// Why it cannot be listed.
+pub(super) fn listed_bytes(
+    workload: &Workload,
+    what: &Op,
+    extents: &[Vec<Extent>],
+    of: u64,
+) -> Result<u64, String> {
+    let (vma, slices, listed) = match what {
+        Op::Touch(touch) => (touch.vma, touch.slices, listed_pages(workload, touch)),
+        Op::Change(change) => match &change.action {
+            Action::Truncate { .. } | Action::Fork => return Ok(of * size_of::<Edit>() as u64),
+            action => {
+                let vma = action.vma().expect("all other actions have a VMA");
+                let slices = action.pieces().map_or(Slices::Shared, |pieces| pieces.slices);
+                (vma, slices, listed_pieces(workload, action))
+            }
+        },
+    };
+    if listed.numbers > LISTED_MAX {
+        let (name, numbers) = (&workload.vmas[vma].name, listed.numbers);
+        return Err(format!(
+            "lists pages or pieces of \"{name}\", which has {numbers}, and {LISTED_MAX} at most \
+             can be listed: make it smaller, or its pieces longer, or its order sequential"
+        ));
+    }
+    let is_parted = slices == Slices::Disjoint && extents[vma].len() == 1;
+    let lists = if is_parted { 1 } else { of };
+    Ok(listed.entries.saturating_mul(listed.bytes_each as u64).saturating_mul(lists))
+}
+
+fn listed_pages(workload: &Workload, touch: &Touch) -> Listed {
+    let vma = &workload.vmas[touch.vma];
+    let pages = vma.total_pages();
+    let (entries, numbers) = match touch.order {
+        Order::Sequential | Order::Strided(_) => (0, 0),
+        Order::Random => (pages, pages),
+        Order::OnePerTable => (vma.tables(), pages),
+        Order::Zipf(_) => (pages.saturating_add(touch.touches.unwrap_or(pages)), pages),
+    };
+    Listed { entries, bytes_each: size_of::<u32>(), numbers }
+}
+
+fn listed_pieces(workload: &Workload, action: &Action) -> Listed {
+    let edit = size_of::<Edit>();
+    let (pieces, bytes_each) = match action {
+        Action::ExpandStack { vma, pages } => (workload.vmas[*vma].pages.div_ceil(*pages), edit),
+        action => {
+            let pieces = action.pieces().expect("it has a VMA and is no growth of a stack");
+            let vma = &workload.vmas[pieces.vma];
+            let all = vma.pages.div_ceil(pieces.pages).saturating_mul(vma.count);
+            (all, edit + size_of::<(Range<Vaddr>, u64)>())
+        }
+    };
+    Listed { entries: pieces, bytes_each, numbers: pieces }
+}
+
 /// The extent of a VMA that a thread works on, and the pages of it that are its own.
 fn slice(
     extents: &[Vec<Extent>],
@@ -180,9 +264,18 @@ fn plan_touch(
     let pages = if slice.is_empty() {
         Pages::Listed(Box::default())
     } else {
-        Pages::new(touch.order, slice, extent.each, touch.touches, place.seed)
+        // A walk goes through a whole pass, also where pages are drawn with replacement.
+        let draws =
+            touch.touches.map(|n| if touch.walks { n.max(slice.end - slice.start) } else { n });
+        Pages::new(touch.order, slice, extent.each, draws, place.seed)
     };
     let touches = touch.touches.unwrap_or(pages.len());
+    let of_round = match place.loops {
+        _ if !touch.walks => touches,
+        Loops::Times(times) => touches.saturating_mul(times),
+        Loops::UntilDone => u64::MAX,
+    };
+    let of_round = of_round.min(pages.len());
     let access = match touch.access {
         workload::Access::Read => Access::Read,
         workload::Access::Write => Access::Write,
@@ -190,7 +283,8 @@ fn plan_touch(
     let reach = reach::bound(workload, touch, &place).unwrap_or(u64::MAX).min(pages.len());
     let (leaps, vma) = (touch.order == Order::OnePerTable, touch.vma);
     let copy = if extents[vma].len() > 1 { place.index as usize } else { 0 };
-    TouchPlan { extent, pages, touches, reach, leaps, vma, copy, access, think_ns: touch.think_ns }
+    let (walks, think_ns) = (touch.walks, touch.think_ns);
+    TouchPlan { extent, pages, touches, walks, of_round, reach, leaps, vma, copy, access, think_ns }
 }
 
 fn plan_change(

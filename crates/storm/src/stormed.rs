@@ -7,20 +7,38 @@ use super::world::Simulated;
 use machine::Work;
 use mm::Core;
 use mm::addr::Vaddr;
+use mm::fault::{Outcome, Request};
 use mm::frames::Arena;
-use mm::layout::Layout;
 use mm::page_cache::File;
 use mm::vma::Mapping;
 use mm::writer::Writer;
-use mm::{Config, Placed};
+use mm::{Config, Mm};
 use std::sync::Arc;
 use strategy::{Space, Strategy};
 
+/// A space in which threads fault.
+pub trait Faults<W: Simulated> {
+    /// The space, without its strategy.
+    fn mm(&self) -> &Mm<W>;
+    /// Handles a fault from beginning to end.
+    fn fault(&self, core: &mut Core<W>, request: Request) -> Outcome;
+}
+
+impl<W: Simulated, S: Strategy<W>> Faults<W> for Space<W, S> {
+    #[inline(always)]
+    fn mm(&self) -> &Mm<W> {
+        self
+    }
+
+    #[inline(always)]
+    fn fault(&self, core: &mut Core<W>, request: Request) -> Outcome {
+        S::fault(self, core, request)
+    }
+}
+
 /// What a storm asks of a space. A call covers a batch of touches or more, so that the
 /// loops of a storm are compiled once for each world and not for each strategy.
-pub trait Stormed<W: Simulated>: Send + Sync {
-    /// The space, without its strategy.
-    fn mm(&self) -> &dyn Placed<W>;
+pub trait Stormed<W: Simulated>: Faults<W> + Send + Sync {
     /// Makes a mapping where nothing is mapped; false where something is.
     fn mmap(&self, core: &mut Core<W>, mapping: &Mapping) -> bool;
     /// Does an operation of a writer; false where there was nothing to do.
@@ -50,10 +68,6 @@ pub fn make<W: Simulated, S: Strategy<W>>(
 }
 
 impl<W: Simulated, S: Strategy<W>> Stormed<W> for Space<W, S> {
-    fn mm(&self) -> &dyn Placed<W> {
-        &**self
-    }
-
     fn mmap(&self, core: &mut Core<W>, mapping: &Mapping) -> bool {
         Writer::new(&**self, self, core).mmap(mapping)
     }
@@ -86,17 +100,29 @@ impl<W: Simulated, S: Strategy<W>> Stormed<W> for Space<W, S> {
     }
 
     fn touch(&self, hands: &mut Hands<W>, touch: &TouchPlan, pages: &mut PagesIter, count: u64) {
-        for page in pages.take(count as usize) {
-            hands.touch(self, touch.extent.address(page), touch.access);
-            if touch.think_ns > 0 {
-                W::work(Work::ThinkNs(touch.think_ns));
-            }
+        if W::IS_TIMED {
+            hands.touch_all(self, touch, pages, count);
+        } else {
+            touch_any(self, hands, touch, pages, count);
         }
     }
 }
 
-/// Does an operation of a writer; compiled once for each layout.
-fn perform<W: Simulated, L: Layout>(writer: &mut Writer<'_, W, L>, edit: &Edit) -> bool {
+/// Touches the next `count` pages of a space under any scheme; not inlined, or it would be
+/// compiled for each.
+#[inline(never)]
+fn touch_any<W: Simulated>(
+    space: &dyn Faults<W>,
+    hands: &mut Hands<W>,
+    touch: &TouchPlan,
+    pages: &mut PagesIter,
+    count: u64,
+) {
+    hands.touch_all(space, touch, pages, count);
+}
+
+/// Does an operation of a writer.
+fn perform<W: Simulated>(writer: &mut Writer<'_, W>, edit: &Edit) -> bool {
     W::work(Work::Trap);
     match edit {
         Edit::Mmap(mapping) => writer.mmap(mapping),

@@ -8,15 +8,14 @@ use super::order::PagesIter;
 use super::round::Shared;
 use super::samples::Samples;
 use super::steps::{Edit, TouchPlan};
-use super::stormed::Stormed;
+use super::stormed::{Faults, Stormed};
 use super::tally::Tally;
 use super::world::{Clock, Counting, Ground, Meeting, Simulated};
 use machine::{Ordering, Work};
 use mm::addr::{Pfn, Vaddr};
 use mm::books::touched_word;
 use mm::fault::{Access, End, Outcome, Request};
-use mm::{Core, Trap, stage};
-use strategy::{Space, Strategy};
+use mm::{Core, Mm, Trap, stage};
 use workload::Reset;
 
 /// What a thread touches with, and counts by.
@@ -36,7 +35,8 @@ impl<W: Simulated> Ground for W {
     fn hands(shared: &Shared<W>, thread: usize) -> Hands<W> {
         // A read misses at most once for each page, and for each touch.
         let reads_max = shared.plan.file_pages.iter().flatten().map(|r| r.end - r.start).sum();
-        let core = shared.space.mm().core(shared.plan.touches(thread).min(reads_max) as usize);
+        let core =
+            Core::new(shared.space.mm(), shared.plan.touches(thread).min(reads_max) as usize);
         let tally = Tally::new::<W>(shared.sample_period, shared.seed, thread);
         Hands { core, tally, clock: shared.clock, guards: shared.has_changes }
     }
@@ -66,7 +66,7 @@ impl<W: Simulated> Ground for W {
     fn put_back(shared: &Shared<W>, hands: &mut Hands<W>, thread: usize) -> Result<(), Broken> {
         let threads = shared.plan.threads.len();
         let (mm, core) = (shared.space.mm(), &mut hands.core);
-        mm.rest(core);
+        core.rest(mm);
         if shared.has_changes {
             core.flush_deferred();
             shared.gate.wait()?;
@@ -114,14 +114,26 @@ impl<W: Simulated> Hands<W> {
         Counts { attempts: attempts.attempts, fallbacks: attempts.fallbacks, ..self.tally.counts }
     }
 
+    /// Touches the next `count` pages.
+    #[inline(always)]
+    pub(super) fn touch_all<F: Faults<W> + ?Sized>(
+        &mut self,
+        space: &F,
+        touch: &TouchPlan,
+        pages: &mut PagesIter,
+        count: u64,
+    ) {
+        for page in pages.take(count as usize) {
+            self.touch(space, touch.extent.address(page), touch.access);
+            if touch.think_ns > 0 {
+                W::work(Work::ThinkNs(touch.think_ns));
+            }
+        }
+    }
+
     /// One access, executed again as long as it traps.
     #[inline(always)]
-    pub(super) fn touch<S: Strategy<W>>(
-        &mut self,
-        space: &Space<W, S>,
-        addr: Vaddr,
-        access: Access,
-    ) {
+    fn touch<F: Faults<W> + ?Sized>(&mut self, space: &F, addr: Vaddr, access: Access) {
         if self.execute(space, addr, access) {
             self.touch_again(space, addr, access);
         }
@@ -129,23 +141,19 @@ impl<W: Simulated> Hands<W> {
 
     /// Apart from the first time, whose walk is the better for being alone.
     #[inline(never)]
-    fn touch_again<S: Strategy<W>>(&mut self, space: &Space<W, S>, addr: Vaddr, access: Access) {
+    fn touch_again<F: Faults<W> + ?Sized>(&mut self, space: &F, addr: Vaddr, access: Access) {
         while self.execute(space, addr, access) {}
     }
 
     /// What the processor does, and where it traps what the kernel does; true where the
     /// instruction is to be executed again.
     #[inline(always)]
-    fn execute<S: Strategy<W>>(
-        &mut self,
-        space: &Space<W, S>,
-        addr: Vaddr,
-        access: Access,
-    ) -> bool {
+    fn execute<F: Faults<W> + ?Sized>(&mut self, space: &F, addr: Vaddr, access: Access) -> bool {
+        let mm = space.mm();
         let guard = self.guards.then(W::begin_access);
-        let translated = space.translate(&mut self.core, addr, access);
+        let translated = mm.translate(&mut self.core, addr, access);
         if let Ok(frame) = translated {
-            reach(space, frame, addr, access);
+            reach(mm, frame, addr, access);
         }
         guard.inspect(|()| W::end_access());
         match translated {
@@ -155,7 +163,7 @@ impl<W: Simulated> Hands<W> {
                 self.count(outcome);
                 match outcome.end() {
                     // Without content it would do nothing.
-                    End::Mapped(_) => space.frames().has_content(),
+                    End::Mapped(_) => mm.frames().has_content(),
                     End::Raced(_) => true,
                     End::Sigbus | End::Segv | End::Oom => false,
                 }
@@ -164,22 +172,22 @@ impl<W: Simulated> Hands<W> {
     }
 
     #[inline(always)]
-    fn fault<S: Strategy<W>>(&mut self, space: &Space<W, S>, request: Request) -> Outcome {
+    fn fault<F: Faults<W> + ?Sized>(&mut self, space: &F, request: Request) -> Outcome {
         W::mark(stage::OUTSIDE);
         W::begin_fault();
         W::work(Work::Trap);
         if self.tally.until_sample > 0 {
             self.tally.until_sample -= 1;
-            return S::fault(space, &mut self.core, request);
+            return space.fault(&mut self.core, request);
         }
         self.sampled_fault(space, request)
     }
 
     #[inline(never)]
-    fn sampled_fault<S: Strategy<W>>(&mut self, space: &Space<W, S>, request: Request) -> Outcome {
+    fn sampled_fault<F: Faults<W> + ?Sized>(&mut self, space: &F, request: Request) -> Outcome {
         let clock = self.clock;
         let start = clock.start();
-        let outcome = S::fault(space, &mut self.core, request);
+        let outcome = space.fault(&mut self.core, request);
         let ns = clock.delta_ns(start, clock.end());
         W::end_fault(outcome.kind(), self.tally.counts.faults);
         self.tally.record(outcome.kind(), ns);
@@ -210,13 +218,8 @@ impl<W: Simulated> Hands<W> {
 
 /// What an access does to the page that it reaches.
 #[inline(always)]
-fn reach<W: Simulated, S: Strategy<W>>(
-    space: &Space<W, S>,
-    frame: Option<Pfn>,
-    addr: Vaddr,
-    access: Access,
-) {
-    let frames = space.frames();
+fn reach<W: Simulated>(mm: &Mm<W>, frame: Option<Pfn>, addr: Vaddr, access: Access) {
+    let frames = mm.frames();
     let Some(frame) = frame.filter(|_| frames.has_content()) else { return };
     match access {
         Access::Read => {

@@ -124,8 +124,8 @@ impl<'a, W: Ground> Worker<'a, W> {
     }
 
     fn touch(&mut self, touch: &TouchPlan, leg: &mut Leg) {
-        let mut pages = touch.pages.iter();
-        let mut left = touch.touches.min(self.touches_left);
+        let (mut pages, touches) = touch.of_loop(leg.turn);
+        let mut left = touches.min(self.touches_left);
         self.touches_left -= left;
         while left > 0 && leg.now < leg.deadline && self.faults() < self.faults_end {
             // A touch faults once, so that no batch goes far past the end.

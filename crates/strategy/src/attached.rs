@@ -11,7 +11,6 @@
 use super::{Space, Strategy};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use mm::fault::{Fallback, Protection, PteSlot, Walk};
-use mm::layout::Layout;
 use mm::vma::{Vma, VmaRef};
 use mm::{Mm, point, stage};
 use sync::refcount::RefCount;
@@ -112,7 +111,7 @@ impl<'a, M: Machine, const R: bool> Attached<'a, M, R> {
     }
 }
 
-impl<M: Machine, L: Layout, const R: bool> Protection<M, L> for Attached<'_, M, R> {
+impl<M: Machine, const R: bool> Protection<M> for Attached<'_, M, R> {
     type Vma = Vma<M>;
 
     #[inline(always)]
@@ -142,7 +141,7 @@ impl<M: Machine, L: Layout, const R: bool> Protection<M, L> for Attached<'_, M, 
     /// mmap_lock is tried for it: else a writer may have read that there is none, and put
     /// a VMA without one in the place of this.
     #[cold]
-    fn prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback> {
+    fn prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback> {
         let lock = R.then(|| mm.mmap_lock().try_read()).flatten();
         if lock.is_none() {
             return Err(Fallback::AnonVma);
@@ -155,7 +154,7 @@ impl<M: Machine, L: Layout, const R: bool> Protection<M, L> for Attached<'_, M, 
     #[inline(always)]
     fn lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, L>,
+        mm: &'a Mm<M>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         let slot = walk.lock(mm);

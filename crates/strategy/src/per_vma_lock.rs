@@ -146,10 +146,14 @@ impl<'a, M: Machine, F: Form> VmaLock<'a, M, F> {
 
 impl<M: Machine, F: Form> Home for VmaLock<'_, M, F> {
     type Machine = M;
-    const QUEUE: QueueWords = QueueWords {
-        osq: LockWords { locked: 0, tail: 1 },
-        wait_lock: LockWords { locked: 2, tail: 3 },
-    };
+
+    #[inline(always)]
+    fn queue_words(&self) -> QueueWords {
+        QueueWords {
+            osq: LockWords { locked: 0, tail: 1 },
+            wait_lock: LockWords { locked: 2, tail: 3 },
+        }
+    }
 
     #[inline(always)]
     fn count(&self) -> Word<'_, M::Line> {

@@ -7,7 +7,7 @@ use mm::hooks::Hooks;
 use mm::layout::Layout;
 use mm::page_cache::File;
 use mm::vma::{VmaId, VmaRef};
-use mm::{Config, Core, Mm};
+use mm::{Config, Core, LaidOut};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ const SLAB_VMAS: usize = 4096 / 192;
 
 /// An address space, and the words that strategy `S` adds to it and to its VMAs.
 ///
-/// All that is the same under every strategy is in [`Mm`], which this derefs to, so that
+/// All that is the same under every strategy is in [`Mm`](mm::Mm), which this derefs to, so that
 /// it is compiled once.
 pub struct Space<M: Machine, S: Strategy<M>> {
-    mm: Mm<M, S::Layout>,
+    mm: LaidOut<M, S::Layout>,
     /// The strategy's own in `mm_struct`.
     pub words: S::MmWords,
     vma_words: Box<[S::VmaWords]>,
@@ -30,7 +30,7 @@ impl<M: Machine, S: Strategy<M>> Space<M, S> {
     pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
         let words = S::mm_words(&config);
         let vma_words = (0..config.vmas).map(|_| S::vma_words(&config)).collect();
-        let mm = Mm::new(config, arena, files);
+        let mm = LaidOut::new(config, arena, files);
         let space = Self { mm, words, vma_words };
         if S::Layout::MM.vma_is_aligned {
             space.pair_vmas();
@@ -65,7 +65,7 @@ impl<M: Machine, S: Strategy<M>> Space<M, S> {
 }
 
 impl<M: Machine, S: Strategy<M>> Deref for Space<M, S> {
-    type Target = Mm<M, S::Layout>;
+    type Target = LaidOut<M, S::Layout>;
 
     #[inline(always)]
     fn deref(&self) -> &Self::Target {

@@ -55,7 +55,7 @@ impl<M: Machine, F> Speculation<'_, M, F> {
     }
 }
 
-impl<M: Machine, L: Layout, F: VmaFields> Protection<M, L> for Speculation<'_, M, F> {
+impl<M: Machine, F: VmaFields> Protection<M> for Speculation<'_, M, F> {
     type Vma = F;
 
     #[inline(always)]
@@ -78,14 +78,14 @@ impl<M: Machine, L: Layout, F: VmaFields> Protection<M, L> for Speculation<'_, M
         self.check(Fallback::Fault)
     }
 
-    fn prepare_anon_vma(&self, _mm: &Mm<M, L>) -> Result<(), Fallback> {
+    fn prepare_anon_vma(&self, _mm: &Mm<M>) -> Result<(), Fallback> {
         Err(Fallback::AnonVma)
     }
 
     #[inline(always)]
     fn lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, L>,
+        mm: &'a Mm<M>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         self.check(Fallback::PteMapLockSeq1)?;

@@ -28,7 +28,7 @@
 use super::{Scheme, Space, Strategy, Traits};
 use machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use mm::fault::{self, Access, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use mm::layout::{Layout, Linux7_2};
+use mm::layout::Linux7_2;
 use mm::locked;
 use mm::sequenced::Sequenced;
 use mm::vma::{VmaCopy, VmaFields, VmaId, VmaRef, flag};
@@ -59,7 +59,7 @@ struct Kept<'a, M: Machine, const TABLES: bool> {
     sequenced: Sequenced<'a, M>,
 }
 
-impl<M: Machine, L: Layout, const TABLES: bool> Protection<M, L> for Kept<'_, M, TABLES> {
+impl<M: Machine, const TABLES: bool> Protection<M> for Kept<'_, M, TABLES> {
     type Vma = VmaCopy;
 
     #[inline(always)]
@@ -74,7 +74,7 @@ impl<M: Machine, L: Layout, const TABLES: bool> Protection<M, L> for Kept<'_, M,
 
     #[inline(always)]
     fn vma(&self) -> &VmaCopy {
-        Protection::<M, L>::vma(&self.sequenced)
+        Protection::<M>::vma(&self.sequenced)
     }
 
     fn check_table(&self) -> Result<(), Fallback> {
@@ -89,7 +89,7 @@ impl<M: Machine, L: Layout, const TABLES: bool> Protection<M, L> for Kept<'_, M,
     /// mmap_lock is tried just for this, since another VMA's `anon_vma` may be shared; then
     /// nobody changes or takes out a VMA that is current.
     #[cold]
-    fn prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback> {
+    fn prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback> {
         let _lock = mm.mmap_lock().try_read().ok_or(Fallback::AnonVma)?;
         self.sequenced.check(Fallback::AnonVma)?;
         mm.prepare_anon_vma(self.vma.vma);
@@ -99,7 +99,7 @@ impl<M: Machine, L: Layout, const TABLES: bool> Protection<M, L> for Kept<'_, M,
     #[inline(always)]
     fn lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, L>,
+        mm: &'a Mm<M>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         self.sequenced.lock_pte(mm, walk)

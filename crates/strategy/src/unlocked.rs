@@ -7,7 +7,7 @@
 use super::{Scheme, Space, Strategy, Traits};
 use machine::Machine;
 use mm::fault::{self, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use mm::layout::{Layout, Linux7_2};
+use mm::layout::Linux7_2;
 use mm::vma::Vma;
 use mm::{Config, Core, Mm, locked, stage};
 use workload::Workload;
@@ -18,7 +18,7 @@ pub struct Unlocked;
 /// A VMA that stays as it is, since nobody changes any.
 struct Bare<'a, M: Machine>(&'a Vma<M>);
 
-impl<M: Machine, L: Layout> Protection<M, L> for Bare<'_, M> {
+impl<M: Machine> Protection<M> for Bare<'_, M> {
     type Vma = Vma<M>;
 
     #[inline(always)]
@@ -36,7 +36,7 @@ impl<M: Machine, L: Layout> Protection<M, L> for Bare<'_, M> {
         self.0
     }
 
-    fn prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback> {
+    fn prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback> {
         mm.prepare_anon_vma(self.0);
         Ok(())
     }
@@ -44,7 +44,7 @@ impl<M: Machine, L: Layout> Protection<M, L> for Bare<'_, M> {
     #[inline(always)]
     fn lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, L>,
+        mm: &'a Mm<M>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         Ok(walk.lock_stable(mm))

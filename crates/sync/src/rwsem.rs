@@ -75,15 +75,14 @@ pub struct QueueWords {
 pub trait Home {
     /// The world.
     type Machine: Machine;
-    /// Words of [`queue_line`](Self::queue_line).
-    const QUEUE: QueueWords;
-
     /// Writer bit, flags, readers.
     fn count(&self) -> Word<'_, LineOf<Self>>;
     /// The last owner.
     fn owner(&self) -> Word<'_, LineOf<Self>>;
     /// The line of `osq` and `wait_lock`.
     fn queue_line(&self) -> &LineOf<Self>;
+    /// Words of [`queue_line`](Self::queue_line).
+    fn queue_words(&self) -> QueueWords;
     /// Who waits.
     fn queue(&self) -> &WaitQueue;
     /// Where cores wait.
@@ -193,7 +192,9 @@ impl<'a, H: Home> RwSem<'a, H> {
         let home = self.0;
         // SAFETY: a queue belongs to one semaphore, whose words never change, and its
         // wait_lock is taken here alone.
-        unsafe { home.queue().0.lock(home.queue_line(), H::QUEUE.wait_lock, home.waiters()) }
+        unsafe {
+            home.queue().0.lock(home.queue_line(), home.queue_words().wait_lock, home.waiters())
+        }
     }
 
     /// Gives back the reader's share of the count and queues it; true where it may
@@ -218,7 +219,8 @@ impl<'a, H: Home> RwSem<'a, H> {
     /// Spins for the lock; true where that took it.
     fn spin(self) -> bool {
         let _one_at_a_time =
-            SpinLock::<H::Machine>::new(self.0.queue_line(), H::QUEUE.osq).lock(self.0.waiters());
+            SpinLock::<H::Machine>::new(self.0.queue_line(), self.0.queue_words().osq)
+                .lock(self.0.waiters());
         let until_ns = H::Machine::now_ns() + SPIN_NS;
         loop {
             let count = self.count().load(Ordering::Relaxed);
@@ -405,10 +407,13 @@ mod tests {
 
     impl Home for Fixture {
         type Machine = Host;
-        const QUEUE: QueueWords = QueueWords {
-            osq: LockWords { locked: 2, tail: 3 },
-            wait_lock: LockWords { locked: 4, tail: 5 },
-        };
+
+        fn queue_words(&self) -> QueueWords {
+            QueueWords {
+                osq: LockWords { locked: 2, tail: 3 },
+                wait_lock: LockWords { locked: 4, tail: 5 },
+            }
+        }
 
         fn count(&self) -> Word<'_, BareLine> {
             Word::new(&self.line, 0)

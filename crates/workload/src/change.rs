@@ -126,7 +126,7 @@ impl Workload {
 mod tests {
     // The types as the reader of files has them, which is built upon this crate.
     use inputs::workload::{Action, Pieces, Workload};
-    use inputs::workload::{Limits, Loops, Order, Slices, digest, parse, resolved};
+    use inputs::workload::{Loops, Order, Slices, digest, parse, resolved};
 
     /// A workload with a shared VMA `v` of 1MiB, of a file `f`, and with `rest`.
     fn with(rest: &str) -> Workload {
@@ -134,8 +134,7 @@ mod tests {
             "summary = \"x\"\n[[file]]\nname = \"f\"\nsize = \"2MiB\"\n\
              [[vma]]\nname = \"v\"\nsize = \"1MiB\"\nfile = \"f\"\n{rest}"
         );
-        let limits = Limits { memory_bytes: u64::MAX };
-        parse("x", "x.toml", &text, &[], &limits).unwrap_or_else(|error| panic!("{error}"))
+        parse("x", "x.toml", &text, &[]).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn with_op(op: &str) -> Workload {
@@ -221,6 +220,12 @@ mod tests {
         assert_eq!(group(""), digest(&with_op(touch)));
         assert_eq!(group("loops = 1"), digest(&with_op(touch)));
         assert_ne!(group("loops = 2"), digest(&with_op(touch)));
+        let walking = |keys: &str| {
+            let touch = format!("touch = {{ vma = \"v\", access = \"write\", touches = 1{keys} }}");
+            digest(&with(&format!("[[group]]\nname = \"g\"\nloops = 2\n[[op]]\n{touch}\n")))
+        };
+        assert_eq!(walking(", walks = false"), walking(""));
+        assert_ne!(walking(", walks = true"), walking(""));
         let mapped = format!("mapped = false\n[[op]]\n{touch}\n[[op]]\nmmap = {{ vma = \"v\" }}\n");
         assert_eq!(resolved(&with(&mapped))["vmas"][0]["mapped"], false);
         assert_ne!(digest(&with(&mapped)), digest(&with(&mapped.replace("false", "true"))));

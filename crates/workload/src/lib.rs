@@ -5,10 +5,9 @@
 
 mod change;
 mod kernel;
-mod memory;
+pub mod units;
 
 pub use kernel::{Kernel, MEMCG_DEPTH_MAX};
-pub use memory::Memory;
 
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +112,19 @@ pub struct Vma {
     pub grows_down: Option<u64>,
 }
 
+impl Vma {
+    /// Pages of all `count` mappings.
+    pub fn total_pages(&self) -> u64 {
+        self.pages.saturating_mul(self.count)
+    }
+
+    /// Page tables of the lowest level under all `count` mappings, each of which
+    /// starts at the beginning of a table.
+    pub fn tables(&self) -> u64 {
+        self.pages.div_ceil(PAGES_PER_TABLE).saturating_mul(self.count)
+    }
+}
+
 /// For whom a mapping, or a file, is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -202,9 +214,12 @@ pub struct Touch {
     pub order: Order,
     /// Which part of the mapping a thread touches.
     pub slices: Slices,
-    /// Accesses a thread makes in a round; `None`: as many as its slice has
+    /// Accesses a thread makes in each loop; `None`: as many as its slice has
     /// pages (for [`Order::OnePerTable`]: tables).
     pub touches: Option<u64>,
+    /// Whether each loop goes on where the last one stopped; else each begins at the start.
+    /// Only with `touches`, and in a group that loops.
+    pub walks: bool,
     /// Private work between two touches, in nanoseconds.
     pub think_ns: u64,
 }

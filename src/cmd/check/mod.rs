@@ -21,7 +21,8 @@ use crate::host::preflight::Facts;
 use crate::host::topology::Topology;
 use crate::machine::host::Tally;
 use crate::mm::frames::Arena;
-use crate::storm::plan::{needs, total_threads};
+use crate::storm::needs::{fits, needs};
+use crate::storm::plan::total_threads;
 use crate::storm::{Recording, Spec, Storm, StormError};
 use crate::strategy::{Entry, Known};
 use crate::workload::{Source, Until, Workload, resolve, shipped};
@@ -46,12 +47,9 @@ pub fn check(args: &CheckArgs, known: Known) -> Result<Exit, CommandError> {
         [] => shipped().iter().map(|(name, _)| resolve(name)).collect(),
         files => files.iter().map(|path| Source::read(path)).collect(),
     };
-    let workloads = names::parsed(sources, facts.memory.usable_bytes(&facts.limits), known)?;
-    let largest = |workload: &Workload| {
-        let needed = |&threads: &usize| needs(workload, threads, until(workload)).frames;
-        thread_counts(workload).iter().map(needed).max()
-    };
-    let frames = workloads.iter().filter_map(largest).max().unwrap_or(0);
+    let workloads = names::parsed(sources, known)?;
+    let usable_bytes = facts.memory.usable_bytes(&facts.limits).unwrap_or(u64::MAX);
+    let frames = frames(&workloads, usable_bytes)?;
     let arena = Arena::new(frames)
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
     let tiny = Tiny { topology, clock: Clock::new(), arena, known };
@@ -62,6 +60,29 @@ pub fn check(args: &CheckArgs, known: Known) -> Result<Exit, CommandError> {
         all_hold &= holds;
     }
     Ok(if all_hold { Exit::Done } else { Exit::Storm })
+}
+
+/// Frames of the largest storm.
+fn frames(workloads: &[Workload], usable_bytes: u64) -> Result<usize, CommandError> {
+    let (mut frames, mut too_large) = (0, Vec::new());
+    for workload in workloads {
+        for threads in thread_counts(workload) {
+            let needed = needs(workload, threads, SEED, until(workload), usable_bytes);
+            let fitting = needed.and_then(|needs| {
+                let bytes = needs.content_bytes() + needs.audited_bytes();
+                let advice = "make it smaller, or give it fewer `touches`";
+                fits(workload, threads, bytes, usable_bytes, advice).map(|()| needs.frames)
+            });
+            match fitting {
+                Ok(needed) => frames = frames.max(needed),
+                Err(error) => too_large.push(error.to_string()),
+            }
+        }
+    }
+    match too_large.is_empty() {
+        true => Ok(frames),
+        false => Err(CommandError::machine(anyhow!(too_large.join("\n")))),
+    }
 }
 
 /// What tiny storms run on.

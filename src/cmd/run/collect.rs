@@ -10,8 +10,8 @@ use crate::machine::host::Tally;
 use crate::mm::fault::{Fallback, Kind};
 use crate::mm::{self, stage};
 use crate::run::{
-    Counts, FaultKind, Io, KernelFaults, Latency, LineCount, Lines, Measured, Memory, Perf,
-    PerfPerFault, Repeat, ThreadRepeat, TimeSplit, fairness,
+    Counts, FaultKind, Io, KernelFaults, Latency, LineCount, Lines, Measured, Memory, OpLines,
+    PerOp, Perf, PerfPerFault, Repeat, ThreadRepeat, TimeSplit, fairness,
 };
 use crate::stats;
 use crate::storm::{self, ModelStorm, OpTimes, Storm, ThreadStorm};
@@ -31,9 +31,12 @@ pub(super) struct Collected {
     lines: Option<Lines>,
     stages_ns: Option<BTreeMap<String, f64>>,
     time_split_ns: Option<TimeSplit>,
+    per_op: Option<PerOp>,
     bytes_per_vma: Option<u64>,
     perf: Option<Perf>,
     ops: OpTimes,
+    /// Operations a second of each repeat.
+    op_rates: Vec<ops::Rates>,
     shootdowns: mm::Shootdowns,
     grace_periods: Option<mm::GraceCosts>,
     deferred_free_peak: Option<u64>,
@@ -85,14 +88,32 @@ impl Collected {
         if let (Some(sum), Some(told)) = (&mut self.kernel, &storm.kernel) {
             sum.events = kernel::events(told);
         }
-        self.lines = storm.lines.as_ref().and_then(|tally| lines(tally, storm.counts.faults));
+        let (faults, ops) = (storm.counts.faults, ops::done(storm));
+        let moved = storm.lines.as_ref().map(moved);
+        (self.lines, self.per_op) = match (moved, faults, ops) {
+            (None, ..) | (Some(_), 0, 0) => (None, None),
+            (Some(moved), 0, ops) => {
+                (None, Some(PerOp { lines: Some(moved.per_op(ops)), time_split_ns: None }))
+            }
+            (Some(moved), faults, _) => (Some(moved.per_fault(faults)), None),
+        };
     }
 
     /// Takes over what the model alone can tell; of several storms the last.
     pub fn model(&mut self, storm: &ModelStorm) {
-        let faults = storm.storm.counts.faults;
-        self.lines = model::lines(&storm.accounts, faults);
-        self.time_split_ns = model::time_split(storm);
+        let moved = model::moved(&storm.accounts);
+        let split = |events| Some(model::time_split(storm, events));
+        (self.lines, self.time_split_ns, self.per_op) = (None, None, None);
+        match (storm.storm.counts.faults, ops::done(&storm.storm)) {
+            (0, 0) => {}
+            (0, ops) => {
+                let (lines, time_split_ns) = (Some(moved.per_op(ops)), split(ops));
+                self.per_op = Some(PerOp { lines, time_split_ns });
+            }
+            (faults, _) => {
+                (self.lines, self.time_split_ns) = (Some(moved.per_fault(faults)), split(faults));
+            }
+        }
     }
 
     /// Takes over what a storm that timed stages found.
@@ -129,6 +150,7 @@ impl Collected {
             lines: self.lines.clone(),
             stages_ns: self.stages_ns.clone(),
             time_split_ns: self.time_split_ns.clone(),
+            per_op: self.per_op.clone(),
             memory: self.bytes_per_vma.map(|bytes| Memory {
                 bytes_per_vma: Some(bytes as f64),
                 deferred_free_peak: self.deferred_free_peak,
@@ -230,8 +252,27 @@ fn io(io: &storm::Io) -> Option<Io> {
     Some(Io { asked_ns, achieved_ns })
 }
 
-/// Returns the counted lines by name; `None` without a fault to divide by.
-fn lines(tally: &Tally, faults: u64) -> Option<Lines> {
+/// Lines that moved in a storm, before that is told for each fault or operation.
+struct Moved {
+    counted: &'static str,
+    transfers: u64,
+    by_name: Vec<LineCount>,
+}
+
+impl Moved {
+    fn per_fault(self, faults: u64) -> Lines {
+        let transfers_per_fault = self.transfers as f64 / faults as f64;
+        Lines { counted: self.counted.to_owned(), transfers_per_fault, by_name: self.by_name }
+    }
+
+    fn per_op(self, ops: u64) -> OpLines {
+        let transfers_per_op = self.transfers as f64 / ops as f64;
+        OpLines { counted: self.counted.to_owned(), transfers_per_op, by_name: self.by_name }
+    }
+}
+
+/// Returns the counted lines by name.
+fn moved(tally: &Tally) -> Moved {
     const COUNTED: &str = "rmw+loads";
     let total: u64 = tally.0.iter().map(|(_, line)| line.transfers).sum();
     let mut by_name: Vec<LineCount> = Vec::new();
@@ -260,11 +301,7 @@ fn lines(tally: &Tally, faults: u64) -> Option<Lines> {
         count.transfer_share = (total > 0).then(|| count.transfers as f64 / total as f64);
     }
     by_name.sort_by(|a, b| b.transfers.cmp(&a.transfers).then_with(|| a.name.cmp(&b.name)));
-    (faults > 0).then(|| Lines {
-        counted: COUNTED.to_owned(),
-        transfers_per_fault: total as f64 / faults as f64,
-        by_name,
-    })
+    Moved { counted: COUNTED, transfers: total, by_name }
 }
 
 #[cfg(test)]
@@ -277,7 +314,7 @@ mod tests {
     static HOT_TOO: LineName = LineName { name: "mm.hot", words: [""; 8] };
     static COLD: LineName = LineName { name: "mm.cold", words: [""; 8] };
 
-    fn storm(faults: u64) -> Storm {
+    pub(super) fn storm(faults: u64) -> Storm {
         let histogram = || Histogram::new(3).unwrap();
         let mut counts = storm::Counts { touches: faults, faults, ..storm::Counts::default() };
         counts.by_kind[Kind::FileRead as usize] = faults;
@@ -341,15 +378,15 @@ mod tests {
     fn lines_of_one_name_are_one_and_the_hottest_stands_first() {
         let line = |transfers| LineTally { reads: 1, writes: 2, transfers };
         let tally = Tally(vec![(&COLD, line(10)), (&HOT, line(20)), (&HOT_TOO, line(10))]);
-        let found = lines(&tally, 80).unwrap();
+        let found = moved(&tally).per_fault(80);
         assert_eq!(found.transfers_per_fault, 0.5);
         let names: Vec<&str> = found.by_name.iter().map(|line| line.name.as_str()).collect();
         assert_eq!(names, ["mm.hot", "mm.cold"]);
         let hot = &found.by_name[0];
         assert_eq!((hot.reads, hot.writes, hot.transfers), (Some(2), Some(4), 30));
         assert_eq!(hot.transfer_share, Some(0.75));
-        assert_eq!(lines(&tally, 0), None);
-        let still = lines(&Tally(vec![(&COLD, line(0))]), 80).unwrap();
+        assert_eq!(moved(&tally).per_op(160).transfers_per_op, 0.25);
+        let still = moved(&Tally(vec![(&COLD, line(0))])).per_fault(80);
         assert_eq!(still.by_name[0].transfer_share, None, "no line moved");
     }
 

@@ -10,9 +10,11 @@ use crate::cli::{self, RunArgs};
 use crate::cmd::error::CommandError;
 use crate::host::placement::place;
 use crate::host::topology::Topology;
+use crate::machine::host::{Counted, Host};
 use crate::machines::vary::Settings;
-use crate::run::{Body, Key, World};
-use crate::storm::plan::{needs, total_threads};
+use crate::run::{Body, Cell, Key, World};
+use crate::storm::needs::{Needs, needs};
+use crate::storm::plan::total_threads;
 use crate::storm::{Recording, kernel};
 use crate::strategy::{Entry, RunOnHost};
 use crate::workload::units::approximate_size;
@@ -25,8 +27,10 @@ pub(super) struct Matrix {
     pub groups: Vec<Group>,
     /// Frames of the arena that all storms share.
     pub frames: usize,
-    /// Memory of the largest storm, the arena included.
-    pub memory_bytes: u64,
+    /// The most memory that a storm takes beside the arena.
+    beside_bytes: u64,
+    /// The largest storm, as messages name it, and its memory without what others need.
+    largest: (String, u64),
 }
 
 /// What is recorded in storms of its own, after the repeats of a group.
@@ -72,49 +76,42 @@ pub(super) struct Planned {
 
 impl Matrix {
     /// Lays out the run: workload by workload, few threads before many, the lock alone
-    /// before the body. `machine` is the slug of the CPU.
+    /// before the body. `machine` is the slug of the CPU, `usable_bytes` the memory that can
+    /// be had.
     ///
     /// # Errors
     ///
-    /// A placement that this machine does not have.
+    /// A placement that this machine does not have, a storm that does not fit in memory.
     pub fn new(
         args: &RunArgs,
         workloads: Vec<Workload>,
         strategies: &[&'static Entry],
         topology: &Topology,
         machine: &str,
+        usable_bytes: u64,
     ) -> Result<Matrix, CommandError> {
         let threads: BTreeSet<usize> = match &args.threads {
             Some(list) => list.as_slice().iter().copied().collect(),
             None => [1, topology.allowed_count().max(1)].into(),
         };
         let worlds = worlds(args);
-        let mut matrix = Matrix { groups: Vec::new(), frames: 0, memory_bytes: 0 };
-        let (mut metadata_bytes, mut kernel_bytes) = (0, 0);
+        let mut matrix = Matrix::default();
         let workloads = workloads.into_iter().map(|workload| as_run(workload, args));
         for (workload, vary) in workloads.flat_map(|workload| variations(workload, args)) {
             let digest = digest(&workload);
             for &threads in &threads {
-                let needs = needs(&workload, threads, workload.until);
+                let needs = needs(&workload, threads, args.seed, workload.until, usable_bytes)
+                    .map_err(CommandError::machine)?;
                 let total = total_threads(&workload, threads);
-                let frames_bytes = needs.frames as u64 * PAGE_BYTES;
-                metadata_bytes =
-                    needs.memory_bytes.saturating_sub(frames_bytes).max(metadata_bytes);
                 let cpus =
                     place(topology, &args.placement, total).map_err(CommandError::machine)?;
                 for &(world, real_body) in &worlds {
                     let key = key(args, &workload, &digest, machine, total, real_body);
                     let key = Key { world, vary: vary.clone(), ..key };
+                    matrix.make_room(&needs, &key);
                     let cells = match world {
-                        World::Kernel => {
-                            kernel_bytes = kernel_bytes.max(frames_bytes);
-                            cells_of_kernel(&workload, &key)
-                        }
-                        _ => {
-                            let frames = if real_body { needs.frames } else { 0 };
-                            matrix.frames = matrix.frames.max(frames);
-                            cells(&workload, strategies, &key)
-                        }
+                        World::Kernel => cells_of_kernel(&workload, &key),
+                        _ => cells(&workload, strategies, &key),
                     };
                     matrix.groups.push(Group {
                         world,
@@ -127,27 +124,47 @@ impl Matrix {
                 }
             }
         }
-        // The arena stays while the kernel's own pages come and go.
-        let beside = metadata_bytes.max(kernel_bytes);
-        matrix.memory_bytes = (matrix.frames as u64 * PAGE_BYTES).saturating_add(beside);
+        matrix.fits(usable_bytes)?;
         Ok(matrix)
+    }
+
+    /// Makes room for a storm. The arena stays while others' spaces and the kernel's own pages
+    /// come and go.
+    fn make_room(&mut self, needs: &Needs, key: &Key) {
+        let (frames, beside_bytes) = match (key.world, key.body) {
+            (World::Kernel, _) => (0, needs.content_bytes()),
+            (_, Body::Real) => (needs.frames, needs.space_bytes::<Host<Counted>>()),
+            (_, Body::None) => (0, needs.space_bytes::<Host<Counted>>()),
+        };
+        self.frames = self.frames.max(frames);
+        self.beside_bytes = self.beside_bytes.max(beside_bytes);
+        let bytes = beside_bytes.saturating_add(frames as u64 * PAGE_BYTES);
+        if bytes > self.largest.1 {
+            self.largest = (format!("'{}' at {} threads", key.workload, key.threads), bytes);
+        }
     }
 
     /// Refuses a run that does not fit in memory, before its first storm.
     ///
     /// # Errors
     ///
-    /// Where the largest storm needs more than `usable_bytes`.
-    pub fn fits(&self, usable_bytes: Option<u64>) -> Result<(), CommandError> {
-        match usable_bytes {
-            Some(usable) if self.memory_bytes > usable => Err(CommandError::machine(anyhow!(
-                "the largest storm needs {} of memory and {} can be had: give fewer --threads, a \
-                 smaller workload, or '--body none', which needs no frames",
-                approximate_size(self.memory_bytes),
-                approximate_size(usable)
-            ))),
-            _ => Ok(()),
+    /// Where its storms need more than `usable_bytes`.
+    fn fits(&self, usable_bytes: u64) -> Result<(), CommandError> {
+        let needed = (self.frames as u64 * PAGE_BYTES).saturating_add(self.beside_bytes);
+        if needed <= usable_bytes {
+            return Ok(());
         }
+        let without_bodies = match self.frames > 0 && self.beside_bytes <= usable_bytes {
+            true => format!(", or '--body none', for {}", approximate_size(self.beside_bytes)),
+            false => String::new(),
+        };
+        Err(CommandError::machine(anyhow!(
+            "the largest storm, {}, needs {} of memory and {} can be had: give fewer --threads, \
+             a smaller workload{without_bodies}",
+            self.largest.0,
+            approximate_size(needed),
+            approximate_size(usable_bytes)
+        )))
     }
 
     /// Every cell's key, and its workload.
@@ -155,6 +172,15 @@ impl Matrix {
         self.groups
             .iter()
             .flat_map(|group| group.cells.iter().map(move |cell| (&cell.key, &group.workload)))
+    }
+
+    /// Every cell before its first storm.
+    pub fn cells(&self) -> impl Iterator<Item = Cell> {
+        let before = |planned: &Planned| match &planned.refused {
+            Some(reason) => Cell::skipped(planned.key.clone(), reason),
+            None => Cell::partial(planned.key.clone(), "no repeat is in", None),
+        };
+        self.groups.iter().flat_map(|group| &group.cells).map(before)
     }
 
     /// The CPUs of the largest storm.
@@ -281,7 +307,7 @@ fn cells(workload: &Workload, strategies: &[&'static Entry], key: &Key) -> Vec<P
 mod tests {
     use super::*;
     use crate::strategy::STRATEGIES;
-    use crate::workload::{Kernel, Limits, resolve};
+    use crate::workload::{Kernel, resolve};
     use clap::Parser;
     use std::path::Path;
 
@@ -293,14 +319,17 @@ mod tests {
         }
     }
 
-    fn matrix(line: &str) -> Matrix {
+    fn matrix_in(line: &str, usable_bytes: u64) -> Result<Matrix, CommandError> {
         let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-        let limits = Limits { memory_bytes: u64::MAX };
-        let workload = resolve("huge-anon").unwrap().parse(&names, &limits).unwrap();
+        let workload = resolve("huge-anon").unwrap().parse(&names).unwrap();
         let topology = Topology::read(Path::new("/nonexistent"), &[0, 1, 2]);
         let strategies: Vec<&'static Entry> =
             STRATEGIES.iter().filter(|entry| !entry.is_variant()).collect();
-        Matrix::new(&args(line), vec![workload], &strategies, &topology, "cpu").unwrap()
+        Matrix::new(&args(line), vec![workload], &strategies, &topology, "cpu", usable_bytes)
+    }
+
+    fn matrix(line: &str) -> Matrix {
+        matrix_in(line, u64::MAX).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn names(group: &Group, repeat: u32) -> Vec<String> {
@@ -361,11 +390,18 @@ mod tests {
 
     #[test]
     fn a_run_beyond_memory_is_refused_with_both_numbers() {
-        let matrix = matrix("--threads 1 --body real");
-        assert!(matrix.fits(None).is_ok() && matrix.fits(Some(1 << 40)).is_ok());
-        let error = matrix.fits(Some(64 << 20)).unwrap_err();
-        assert_eq!(error.exit, crate::exit::Exit::Machine);
-        assert!(error.to_string().contains("64MiB can be had"), "{error}");
+        let refused = |line: &str| {
+            let error = matrix_in(line, 64 << 20).err().expect("64 MiB are too few");
+            assert_eq!(error.exit, crate::exit::Exit::Machine);
+            error.to_string()
+        };
+        assert!(matrix_in("--threads 1 --body real", 1 << 40).is_ok());
+        let error = refused("--threads 4 --body real --faults 50000");
+        assert!(error.contains("'huge-anon' at 4 threads, needs"), "{error}");
+        assert!(error.contains("64MiB can be had") && error.contains("'--body none'"), "{error}");
+        assert!(matrix_in("--threads 4 --body none --faults 50000", 64 << 20).is_ok());
+        let error = refused("--threads 64 --body none --time 1s");
+        assert!(!error.contains("'--body none'"), "it is no way out: {error}");
     }
 
     #[test]

@@ -56,20 +56,20 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     let (hosted, machines) = (is_here(args), machines(args)?);
     has_its_world(args, hosted, &machines)?;
     let strategies = names::strategies(&args.strategy, known)?;
-    let workloads = workloads(args, &facts, known)?;
+    let workloads = workloads(args, known)?;
     variations::check(&workloads, args)?;
     let names: Vec<String> = workloads.iter().map(|workload| workload.name.clone()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let of_model = sweep::workloads(args, workloads.clone());
-    let points = sweep::points(args, &of_model, &strategies, &machines)?;
+    let usable_bytes = facts.memory.usable_bytes(&facts.limits).unwrap_or(u64::MAX);
+    let points = sweep::points(args, &of_model, &strategies, &machines, usable_bytes)?;
     let matrix = match hosted {
         true => {
             let machine = provenance::machine(&facts);
-            Matrix::new(args, workloads, &strategies, &topology, &machine)?
+            Matrix::new(args, workloads, &strategies, &topology, &machine, usable_bytes)?
         }
         false => Matrix::default(),
     };
-    matrix.fits(facts.memory.usable_bytes(&facts.limits))?;
     let clock = Clock::new();
 
     let mut run = Run::new(provenance::provenance(started, args.seed, &topology, &facts, &clock));
@@ -85,6 +85,8 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
         measure_trap(&mut run, &clock, matrix.cpus());
     }
     describe(&mut run, &matrix, &points, &machines);
+    let document = Document::new(args.json.as_ref(), started, &names);
+    let head = Head::print(&run, args.quiet || document.takes_stdout());
 
     let arena = Arena::new(matrix.frames)
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
@@ -93,7 +95,7 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     let planned = planned + points.iter().filter(|point| point.refused.is_none()).count() as u64;
     let mut storms = Storms {
         progress: Progress::new(planned, args.quiet),
-        document: Document::new(args.json.as_ref(), started, &names),
+        document,
         args,
         matrix: &matrix,
         passes: &passes,
@@ -105,11 +107,11 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
         worst: Exit::Done,
         run,
     };
-    let ending = all(&mut storms, hosted, &points)?;
+    let ending = all(&mut storms, hosted, &points, usable_bytes)?;
     storms.progress.clear();
     storms.run.fit_scaling();
     storms.run.find_break_even();
-    let exit = publish(&storms, &ending);
+    let exit = publish(&storms, &ending, head);
     if let Ending::Stuck(_) = ending {
         // The threads that are stuck cannot be joined, nor can what they use be freed.
         std::process::exit(i32::from(Exit::Storm.code()));
@@ -141,13 +143,14 @@ fn measure_trap(run: &mut Run, clock: &Clock, cpus: &[usize]) {
     }
 }
 
-/// Puts workloads and machines into the document, by digest.
+/// Puts cells into the document, and workloads and machines by digest.
 fn describe(run: &mut Run, matrix: &Matrix, points: &[Point], machines: &[Machine]) {
     for (key, workload) in matrix.keys().chain(points.iter().map(Point::workload)) {
         let digest = key.workload_digest.clone();
         run.workloads.entry(digest).or_insert_with(|| resolved(workload));
     }
     run.machines.extend(machines.iter().map(|machine| (machine.digest(), machine.resolved())));
+    run.cells = matrix.cells().chain(points.iter().map(Point::before)).collect();
 }
 
 /// Whether anything runs on this machine's own cores.
@@ -156,7 +159,12 @@ fn is_here(args: &RunArgs) -> bool {
 }
 
 /// Runs what is on this machine, then what is in the model.
-fn all(storms: &mut Storms, hosted: bool, points: &[Point]) -> Result<Ending, CommandError> {
+fn all(
+    storms: &mut Storms,
+    hosted: bool,
+    points: &[Point],
+    usable_bytes: u64,
+) -> Result<Ending, CommandError> {
     let mut ending = Ending::Done;
     if hosted {
         let steal = StealMeter::start(&Roots::default(), storms.matrix.cpus());
@@ -166,7 +174,7 @@ fn all(storms: &mut Storms, hosted: bool, points: &[Point]) -> Result<Ending, Co
         storms.run.provenance.warnings.extend(steal.as_ref().map(warnings::of_machine));
     }
     if !points.is_empty() && matches!(ending, Ending::Done) {
-        ending = storms.model(points)?;
+        ending = storms.model(points, usable_bytes)?;
     }
     storms.progress.clear();
     Ok(ending)
@@ -186,15 +194,14 @@ fn machines(args: &RunArgs) -> Result<Vec<Machine>, CommandError> {
 }
 
 /// Those that are named; else the seed workloads, and in the model all that are shipped.
-fn workloads(args: &RunArgs, facts: &Facts, known: Known) -> Result<Vec<Workload>, CommandError> {
+fn workloads(args: &RunArgs, known: Known) -> Result<Vec<Workload>, CommandError> {
     let hosted = is_here(args);
     let chosen: Vec<String> = match args.workloads.as_slice() {
         [] if hosted => SEED.map(str::to_owned).into(),
         [] => shipped().iter().map(|(name, _)| (*name).to_owned()).collect(),
         given => given.to_vec(),
     };
-    let memory = facts.memory.usable_bytes(&facts.limits).filter(|_| hosted);
-    names::workloads(&chosen, memory, known)
+    names::workloads(&chosen, known)
 }
 
 /// What is recorded in storms of its own. Of the kernel its events, where they may be counted;
@@ -219,15 +226,39 @@ fn passes(args: &RunArgs, by: &mut Provenance) -> Passes {
     passes
 }
 
-/// Writes the document and prints the tables, whatever came of the run.
-fn publish(storms: &Storms, ending: &Ending) -> Result<Exit, CommandError> {
+/// The part of the screen that was printed before the first storm; `None` where nothing is to
+/// be printed.
+struct Head(Option<String>);
+
+impl Head {
+    fn print(run: &Run, quiet: bool) -> Head {
+        let head = (!quiet).then(|| report::asked(run));
+        if let Some(head) = &head {
+            // Where nothing can be written, that is said when all of it is to be.
+            let _ = print(head.as_bytes());
+        }
+        Head(head)
+    }
+
+    /// Prints the rest of the screen, and the tables where they are asked for.
+    fn complete(&self, run: &Run, path: Option<&str>, details: bool) -> anyhow::Result<()> {
+        let Some(head) = &self.0 else { return Ok(()) };
+        let screen = report::screen(run, style(), path);
+        print(screen.strip_prefix(head.as_str()).unwrap_or(&screen).as_bytes())?;
+        match details {
+            true => print(format!("\n{}", report::table(run, style(), path)).as_bytes()),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Writes the document and prints the screen, whatever came of the run.
+fn publish(storms: &Storms, ending: &Ending, head: Head) -> Result<Exit, CommandError> {
     let Storms { args, run, document, .. } = storms;
     let written = document.finish(run);
     let mut exit = if written.as_asked { storms.worst } else { worse(storms.worst) };
-    if !args.quiet && !document.takes_stdout() {
-        let path = written.path.as_ref().map(|path| path.display().to_string());
-        print(report::table(run, style(), path.as_deref()).as_bytes())?;
-    }
+    let path = written.path.as_ref().map(|path| path.display().to_string());
+    head.complete(run, path.as_deref(), args.details)?;
     let runs = std::slice::from_ref(run);
     let csv = args.csv.as_ref().map(|path| (path, report::csv(runs)));
     let html = args.html.as_ref().map(|path| (path, report::html(runs)));

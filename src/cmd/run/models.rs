@@ -14,13 +14,14 @@ use crate::run::{Run, Status, World};
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 
 impl Storms<'_> {
-    /// Runs `points`, whose cells stand behind those of the host.
-    pub fn model(&mut self, points: &[Point]) -> Result<Ending, CommandError> {
+    /// Runs `points`, whose cells are the last of the run, as many at a time as fit in
+    /// `usable_bytes`.
+    pub fn model(&mut self, points: &[Point], usable_bytes: u64) -> Result<Ending, CommandError> {
         let Self { run, document, progress, worst, .. } = self;
-        let first = run.cells.len();
-        run.cells.extend(points.iter().map(Point::before));
+        let first = run.cells.len() - points.len();
         run.complete = false;
         let jobs = self.args.jobs.map_or_else(available, |jobs| jobs as usize);
+        let jobs = sweep::fitting(points, jobs, usable_bytes);
         let mut saved = Instant::now();
         progress.show(&run.cells, first);
         let interrupted = sweep::run(points, jobs, self.interrupt, |outcome| {

@@ -56,8 +56,6 @@ impl Storms<'_> {
     /// Runs all storms, and leaves a document that is complete or says why not.
     pub fn all(&mut self) -> Ending {
         let matrix = self.matrix;
-        let planned = matrix.groups.iter().flat_map(|group| &group.cells);
-        self.run.cells = planned.map(before).collect();
         let mut ending = Ending::Done;
         let mut first = 0;
         for group in &matrix.groups {
@@ -259,14 +257,6 @@ fn sample_period(world: World) -> u64 {
     if world == World::Kernel { KERNEL_SAMPLE_PERIOD } else { SAMPLE_PERIOD }
 }
 
-/// A cell before its first storm.
-fn before(planned: &Planned) -> Cell {
-    match &planned.refused {
-        Some(reason) => Cell::skipped(planned.key.clone(), reason),
-        None => Cell::partial(planned.key.clone(), "no repeat is in", None),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,7 +266,7 @@ mod tests {
     use crate::mm::stage;
     use crate::storm::{Counts, Io, ThreadStorm};
     use crate::strategy::{Entry, Traits};
-    use crate::workload::{Limits, parse};
+    use crate::workload::parse;
     use clap::Parser;
     use hdrhistogram::Histogram;
 
@@ -362,10 +352,10 @@ mod tests {
         };
         let text = "summary = \"x\"\n[[vma]]\nname = \"a\"\nsize = \"1MiB\"\n\
                     [[op]]\ntouch = { vma = \"a\", access = \"write\" }\n";
-        let limits = Limits { memory_bytes: u64::MAX };
-        let workload = parse("x", "x.toml", text, &[], &limits).unwrap();
+        let workload = parse("x", "x.toml", text, &[]).unwrap();
         let topology = Topology::read(std::path::Path::new("/nonexistent"), &[0]);
-        let matrix = Matrix::new(&args, vec![workload], strategies, &topology, "cpu").unwrap();
+        let matrix = Matrix::new(&args, vec![workload], strategies, &topology, "cpu", u64::MAX)
+            .unwrap_or_else(|error| panic!("{error}"));
         let facts = crate::host::preflight::Facts::default();
         let (clock, started) = (Clock::new(), std::time::SystemTime::UNIX_EPOCH);
         let from = super::super::provenance::provenance(started, 1, &topology, &facts, &clock);
@@ -381,7 +371,7 @@ mod tests {
             cells: Vec::new(),
             order: 0,
             worst: Exit::Done,
-            run: Run::new(from),
+            run: Run { cells: matrix.cells().collect(), ..Run::new(from) },
         };
         let ending = storms.all();
         let (worst, run) = (storms.worst, storms.run);

@@ -15,10 +15,12 @@ use crate::cli::{self, RunArgs};
 use crate::cmd::error::CommandError;
 use crate::host::interrupt::Interrupt;
 use crate::host::placement::Placement;
-use crate::machine::model::{Parameters, Place};
+use crate::machine::model::{Model, Parameters, Place};
 use crate::machines::Machine;
 use crate::machines::vary::{Settings, combinations, varied};
 use crate::run::{Cell, CellCost, Key, World};
+use crate::storm::model::planned_until;
+use crate::storm::needs::{fits, needs};
 use crate::storm::plan::total_threads;
 use crate::storm::{ModelSpec, ModelStorm, StormError};
 use crate::strategy::Entry;
@@ -42,6 +44,8 @@ pub(super) struct Point<'a> {
     places: Vec<Place>,
     real_body: bool,
     repeats: u32,
+    /// What a storm takes; 0 where none is run.
+    memory_bytes: u64,
 }
 
 /// What came of a cell.
@@ -69,12 +73,14 @@ pub(super) fn workloads(args: &RunArgs, workloads: Vec<Workload>) -> Vec<(Worklo
 ///
 /// # Errors
 ///
-/// A placement that a machine does not have, more threads than it has.
+/// A placement that a machine does not have, more threads than it has, a storm that does not fit
+/// in memory.
 pub(super) fn points<'a>(
     args: &RunArgs,
     workloads: &'a [(Workload, Settings)],
     strategies: &[&'static Entry],
     machines: &[Machine],
+    usable_bytes: u64,
 ) -> Result<Vec<Point<'a>>, CommandError> {
     let bodies: BTreeSet<bool> = args.body.iter().map(|body| *body == cli::Body::Real).collect();
     let combinations = combinations(&args.machine_vary());
@@ -87,6 +93,10 @@ pub(super) fn points<'a>(
                 let crowded = crowded(machine, threads, total);
                 let placed = if crowded.is_some() { threads } else { total };
                 let places = places(machine, &args.placement, placed)?;
+                let memory_bytes = match crowded {
+                    Some(_) => 0,
+                    None => memory(workload, threads, args.seed, usable_bytes)?,
+                };
                 for (vary, &real_body) in
                     combinations.iter().flat_map(|vary| bodies.iter().map(move |body| (vary, body)))
                 {
@@ -107,12 +117,36 @@ pub(super) fn points<'a>(
                         places: places.clone(),
                         real_body,
                         repeats: args.repeats.unwrap_or(1),
+                        memory_bytes,
                     }));
                 }
             }
         }
     }
     Ok(points)
+}
+
+/// Bytes that a storm takes.
+fn memory(
+    workload: &Workload,
+    threads: usize,
+    seed: u64,
+    usable_bytes: u64,
+) -> Result<u64, CommandError> {
+    let until = planned_until(workload.until, workload.warmup_ns);
+    let bytes = needs(workload, threads, seed, until, usable_bytes)
+        .map(|needs| needs.space_bytes::<Model>())
+        .map_err(CommandError::machine)?;
+    let advice = "give fewer --threads, a smaller workload, or fewer --faults";
+    fits(workload, threads, bytes, usable_bytes, advice).map_err(CommandError::machine)?;
+    Ok(bytes)
+}
+
+/// Of `jobs` storms at a time as many as memory holds.
+pub(super) fn fitting(points: &[Point], jobs: usize, usable_bytes: u64) -> usize {
+    let largest = points.iter().map(|point| point.memory_bytes).max().unwrap_or(0);
+    let fit = usable_bytes.checked_div(largest).unwrap_or(u64::MAX);
+    jobs.min(usize::try_from(fit).unwrap_or(usize::MAX)).max(1)
 }
 
 fn of_strategy(key: &Key, entry: &Entry) -> Key {

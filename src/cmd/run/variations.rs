@@ -64,7 +64,7 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
     use crate::strategy::STRATEGIES;
-    use crate::workload::{Limits, digest, resolve};
+    use crate::workload::{digest, resolve};
     use clap::Parser;
 
     fn args(line: &str) -> RunArgs {
@@ -77,8 +77,7 @@ mod tests {
 
     fn workload(name: &str) -> Workload {
         let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-        let limits = Limits { memory_bytes: u64::MAX };
-        resolve(name).expect("it is shipped").parse(&names, &limits).expect("it is right")
+        resolve(name).expect("it is shipped").parse(&names).expect("it is right")
     }
 
     fn varied(name: &str, line: &str) -> Vec<(Workload, Settings)> {

@@ -5,7 +5,7 @@
 
 use crate::host::finding::Finding;
 use crate::host::trap::NoTrap;
-use crate::run::{Cell, KernelFile, Measured, Repeat, Warning};
+use crate::run::{Cell, Counted, KernelFile, Measured, Repeat, Warning};
 use crate::storm::kernel;
 use crate::workload::{self, Workload};
 use std::collections::BTreeMap;
@@ -69,7 +69,7 @@ pub(super) fn of_cell(cell: &Cell, oversubscribed: bool) -> Vec<Warning> {
         ));
     }
     if let Some(measured) = &cell.measured {
-        found.extend(of_numbers(cell.key.threads, measured));
+        found.extend(of_numbers(cell, measured));
     }
     let warning = |(code, text): (&str, &str)| Warning {
         code: code.to_owned(),
@@ -165,7 +165,7 @@ pub(super) fn of_model(cell: &Cell, not_slowed: bool) -> Vec<Warning> {
     found.into_iter().map(warning).collect()
 }
 
-fn of_numbers(threads: u32, measured: &Measured) -> Vec<(&'static str, &'static str)> {
+fn of_numbers(cell: &Cell, measured: &Measured) -> Vec<(&'static str, &'static str)> {
     let mut found = Vec::new();
     let mut repeated = measured.repeats.iter();
     if repeated.any(|repeat| repeat.overlap_share < OVERLAP_SHARE_MIN) {
@@ -183,7 +183,8 @@ fn of_numbers(threads: u32, measured: &Measured) -> Vec<(&'static str, &'static 
              affinity of this process, so the placement is not the one asked for",
         ));
     }
-    if threads == 1 && measured.faults_per_s.spread().is_some_and(|spread| spread > SPREAD_MAX) {
+    let spread = cell.rate(&Counted::of([cell])).and_then(|rate| rate.spread());
+    if cell.key.threads == 1 && spread.is_some_and(|spread| spread > SPREAD_MAX) {
         found.push((
             "wide_spread",
             "repeats at one thread, which meets nobody, are more than 3 % apart: the machine is \

@@ -44,7 +44,7 @@ pub(super) fn compare(base: &str) -> Result<Compared, CommandError> {
     if let Err(error) = code_pages::make_private() {
         eprintln!("faultstorm: code runs where the page cache has it: {error}");
     }
-    let workloads = names::workloads(&SEED.map(str::to_owned), None, Known::SHIPPED)?;
+    let workloads = names::workloads(&SEED.map(str::to_owned), Known::SHIPPED)?;
     let measured = measure(&topology, REPEATS)
         .map_err(|error| CommandError::machine(anyhow!(error).context("cannot measure")))?;
     let cpu = facts.cpu_model.as_deref().unwrap_or("unknown CPU");

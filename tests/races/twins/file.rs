@@ -45,7 +45,7 @@ impl<const STEP: u32> FileRead<STEP> {
         let (mm, held) = (&**space, Held::by_its_lock(vma.vma));
         let waiters = Home::waiters(mm);
         let outcome = |end| Ok(Outcome::new(Kind::FileRead, end));
-        let walk = Walk::to_pmd(mm, core, &held, request.addr)?;
+        let walk = Walk::to_pmd(mm, mm.pgd(), core, &held, request.addr)?;
         if STEP != PAGE_FIRST {
             walk.ensure_page_table(mm, core, &held)?;
         }

@@ -42,7 +42,7 @@ pub struct Refcnt<const STEP: u32>;
 /// The fields of a VMA on which the fault has a reference.
 struct Locked(VmaCopy);
 
-impl<M: Machine, L: Layout> Protection<M, L> for Locked {
+impl<M: Machine> Protection<M> for Locked {
     type Vma = VmaCopy;
 
     #[inline(always)]
@@ -59,13 +59,13 @@ impl<M: Machine, L: Layout> Protection<M, L> for Locked {
         &self.0
     }
 
-    fn prepare_anon_vma(&self, _: &Mm<M, L>) -> Result<(), Fallback> {
+    fn prepare_anon_vma(&self, _: &Mm<M>) -> Result<(), Fallback> {
         Err(Fallback::AnonVma)
     }
 
     fn lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, L>,
+        mm: &'a Mm<M>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         Ok(walk.lock(mm))

@@ -4,7 +4,7 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use faultstorm::mm::layout::{Layout, Linux7_2};
+use faultstorm::mm::layout::Linux7_2;
 use faultstorm::mm::vma::{Vma, VmaRef};
 use faultstorm::mm::{Config, Core, Mm, locked};
 use faultstorm::strategy::{Space, Strategy};
@@ -40,7 +40,7 @@ impl<M: Machine, const STEP: u32> Attached<'_, M, STEP> {
     }
 }
 
-impl<M: Machine, L: Layout, const STEP: u32> Protection<M, L> for Attached<'_, M, STEP> {
+impl<M: Machine, const STEP: u32> Protection<M> for Attached<'_, M, STEP> {
     type Vma = Vma<M>;
 
     #[inline(always)]
@@ -61,13 +61,13 @@ impl<M: Machine, L: Layout, const STEP: u32> Protection<M, L> for Attached<'_, M
         if STEP == NO_TABLE_CHECK { Ok(()) } else { self.check() }
     }
 
-    fn prepare_anon_vma(&self, _: &Mm<M, L>) -> Result<(), Fallback> {
+    fn prepare_anon_vma(&self, _: &Mm<M>) -> Result<(), Fallback> {
         Err(Fallback::AnonVma)
     }
 
     fn lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, L>,
+        mm: &'a Mm<M>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         let slot = walk.lock(mm);

@@ -3,7 +3,7 @@
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use faultstorm::mm::addr::{PAGE_BYTES, Vaddr};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use faultstorm::mm::layout::{Layout, Linux7_2};
+use faultstorm::mm::layout::Linux7_2;
 use faultstorm::mm::vma::{VmaCopy, VmaFields, VmaRef};
 use faultstorm::mm::{Config, Core, Mm, locked};
 use faultstorm::strategy::{Space, Strategy};
@@ -74,10 +74,7 @@ impl<M: Machine, const STEP: u32, const TABLES: bool, const WIDE: bool>
         if self.seq.is_current(self.at) { Ok(()) } else { Err(reason) }
     }
 
-    fn lock<'a, L: Layout>(
-        mm: &'a Mm<M, L>,
-        walk: Walk<'a, M>,
-    ) -> Result<PteSlot<'a, M>, Fallback> {
+    fn lock<'a>(mm: &'a Mm<M>, walk: Walk<'a, M>) -> Result<PteSlot<'a, M>, Fallback> {
         if STEP == NO_PMD_CHECK {
             return walk.lock_stable(mm).ok_or(Fallback::Pmd);
         }
@@ -92,7 +89,7 @@ impl<M: Machine, const STEP: u32, const TABLES: bool, const WIDE: bool>
     }
 }
 
-impl<M: Machine, L: Layout, const STEP: u32, const TABLES: bool, const WIDE: bool> Protection<M, L>
+impl<M: Machine, const STEP: u32, const TABLES: bool, const WIDE: bool> Protection<M>
     for Attempt<'_, M, STEP, TABLES, WIDE>
 {
     type Vma = Copied<WIDE>;
@@ -119,13 +116,13 @@ impl<M: Machine, L: Layout, const STEP: u32, const TABLES: bool, const WIDE: boo
         self.check(Fallback::Fault)
     }
 
-    fn prepare_anon_vma(&self, _: &Mm<M, L>) -> Result<(), Fallback> {
+    fn prepare_anon_vma(&self, _: &Mm<M>) -> Result<(), Fallback> {
         Err(Fallback::AnonVma)
     }
 
     fn lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, L>,
+        mm: &'a Mm<M>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         self.check(Fallback::PteMapLockSeq1)?;

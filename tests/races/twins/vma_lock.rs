@@ -47,10 +47,13 @@ impl<'a, M: Machine> VmaLock<'a, M> {
 
 impl<M: Machine> Home for VmaLock<'_, M> {
     type Machine = M;
-    const QUEUE: QueueWords = QueueWords {
-        osq: LockWords { locked: 2, tail: 3 },
-        wait_lock: LockWords { locked: 4, tail: 5 },
-    };
+
+    fn queue_words(&self) -> QueueWords {
+        QueueWords {
+            osq: LockWords { locked: 2, tail: 3 },
+            wait_lock: LockWords { locked: 4, tail: 5 },
+        }
+    }
 
     fn count(&self) -> Word<'_, M::Line> {
         Word::new(&self.words.line, 0)

@@ -168,7 +168,8 @@ fn work(files: &[File], vmas: &[Vma], draw: &mut Draw) -> (String, String) {
     let others = weighted && draw.one_in(2) && vmas.iter().any(|vma| !vma.own);
     let phases = 1 + u64::from(draw.one_in(4));
     let share = if weighted { "{ weight = 1 }" } else { "\"all\"" };
-    let mut groups = group("faulters", share, Some(1 + draw.below(2)));
+    let loops = 1 + draw.below(2);
+    let mut groups = group("faulters", share, Some(loops));
     let mut ops = String::new();
     for (number, vma) in vmas.iter().enumerate() {
         // The first in each phase, so that nobody waits for the end of a phase without touches.
@@ -176,17 +177,18 @@ fn work(files: &[File], vmas: &[Vma], draw: &mut Draw) -> (String, String) {
         if vma.own {
             ops += &needed(vma, "faulters", draw);
         }
-        (1..=last).for_each(|phase| ops += &op("faulters", phase, &touch(vma, draw)));
+        (1..=last).for_each(|phase| ops += &op("faulters", phase, &touch(vma, loops, draw)));
         if vma.own && draw.one_in(2) {
             ops += &op("faulters", 1, &change(vma, draw));
         }
     }
     let shared: Vec<&Vma> = vmas.iter().filter(|vma| !vma.own).collect();
     if others {
-        groups += &group("others", share, Some(1 + draw.below(4)));
+        let loops = 1 + draw.below(4);
+        groups += &group("others", share, Some(loops));
         for _ in 0..1 + draw.below(2) {
             let vma = shared[draw.below(shared.len() as u64) as usize];
-            ops += &op("others", 1, &touch(vma, draw));
+            ops += &op("others", 1, &touch(vma, loops, draw));
         }
     }
     let mut must: String = shared.iter().map(|vma| needed(vma, "writers0", draw)).collect();
@@ -237,7 +239,8 @@ fn needed(vma: &Vma, group: &str, draw: &mut Draw) -> String {
     }
 }
 
-fn touch(vma: &Vma, draw: &mut Draw) -> String {
+/// Accesses of a group that loops so often.
+fn touch(vma: &Vma, loops: u64, draw: &mut Draw) -> String {
     let access = if vma.writable && !draw.one_in(3) { "write" } else { "read" };
     let (order, most) = match draw.below(6) {
         0 => ("\"random\"".to_owned(), vma.pages),
@@ -247,7 +250,11 @@ fn touch(vma: &Vma, draw: &mut Draw) -> String {
         _ => ("\"sequential\"".to_owned(), vma.pages),
     };
     let touches = match draw.one_in(4) {
-        true => format!(", touches = {}", 1 + draw.below(most)),
+        true => {
+            let touches = 1 + draw.below(most);
+            let walks = loops > 1 && touches.is_multiple_of(2);
+            format!(", touches = {touches}, walks = {walks}")
+        }
         false => String::new(),
     };
     let think = draw.pick(&["0ns", "0ns", "200ns", "2us"]);

@@ -8,7 +8,7 @@ use faultstorm::host::placement::Placement;
 use faultstorm::machine::model::Place;
 use faultstorm::machines::{Machine, shipped};
 use faultstorm::mm::frames::Arena;
-use faultstorm::storm::{ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, plan};
+use faultstorm::storm::{ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, needs, plan};
 use faultstorm::strategy::Entry;
 use faultstorm::workload::Workload;
 use std::sync::Arc;
@@ -118,8 +118,9 @@ impl<'a> Host<'a> {
         let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
         let threads = OVERSUBSCRIBED * allowed.len();
         let total = plan::total_threads(workload, threads);
-        let needs = plan::needs(workload, threads, workload.until);
-        let real_body = needs.memory_bytes < BODY_BYTES_MAX && !draw.one_in(3);
+        let needs = needs::needs(workload, threads, seed, workload.until, u64::MAX);
+        let needs = needs.expect("drawn workloads are small");
+        let real_body = needs.content_bytes() < BODY_BYTES_MAX && !draw.one_in(3);
         let frames = if real_body { needs.frames } else { 1 };
         let recordings =
             [Recording::Throughput, Recording::Lines, Recording::Audit, Recording::Stages];

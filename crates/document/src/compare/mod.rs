@@ -8,6 +8,7 @@
 mod axis;
 mod differences;
 mod pair;
+mod rates;
 mod side;
 
 #[cfg(feature = "schema")]
@@ -19,6 +20,7 @@ use serde::Serialize;
 pub use axis::Axis;
 pub use differences::Difference;
 pub use pair::{CellWarning, Half, Pair};
+pub use rates::OpPair;
 pub use side::{Launch, Side};
 
 use crate::run::{Run, Status};
@@ -210,7 +212,7 @@ pub fn compare(
         digest: base::digest::digest(text.as_bytes()),
         by,
         differences: differences::all(by, &sides),
-        comparisons: cells.iter().filter(|pair| pair.ratio.is_some()).count(),
+        comparisons: cells.iter().map(Pair::ratios).sum(),
         fail_above: options.fail_above,
         unpaired,
         warnings: warnings.collect(),
@@ -243,7 +245,11 @@ impl Comparison {
 
     /// Whether any ratio has a verdict, or is exact.
     pub fn is_sure(&self) -> bool {
-        self.cells.iter().any(|pair| pair.ratio.is_some() && (pair.exact || pair.verdict.is_some()))
+        let is_sure = |exact: bool, verdict: &Option<String>| exact || verdict.is_some();
+        self.cells.iter().any(|pair| {
+            let mut ops = pair.ops.values();
+            is_sure(pair.exact, &pair.verdict) || ops.any(|op| is_sure(op.exact, &op.verdict))
+        })
     }
 
     /// Pairs with a storm that failed.

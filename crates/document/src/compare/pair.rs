@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::rates::{Judged, OpPair, Rates, ops};
 use super::side::{Part, Sides};
 use super::{Axis, CompareError, Document, Options, Unpaired};
-use crate::run::{Cell, Interval, Measured, Run, Status, World};
-use stats::{self, MIN_REPEATS, Verdict};
+use crate::run::{Cell, Counted, Interval, Run, Status, World};
+use stats::{self, Verdict};
 
 /// A cell of the base and its counterpart.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,6 +24,8 @@ pub struct Pair {
     pub base: Half,
     /// The counterpart.
     pub new: Half,
+    /// What `ratio` is of: `faults`, or an operation of writers where neither side has any.
+    pub counted: String,
     /// Throughput of the new over the base, with an interval whose level is corrected for
     /// the number of ratios; null where they are not compared.
     pub ratio: Option<Interval>,
@@ -31,15 +34,17 @@ pub struct Pair {
     /// Whether the ratio is exact for its seed: both are of the model, which has no noise, and
     /// have too few repeats for an interval.
     pub exact: bool,
-    /// Whether this is what the comparison was told to fail on.
+    /// Whether this, or one of its operations, is what the comparison was told to fail on.
     pub found: bool,
     /// Why they are not compared; null where they are.
     pub reason: Option<String>,
+    /// Other operations that writers of both sides did, by name.
+    pub ops: BTreeMap<String, OpPair>,
     /// Their workloads differ, and nobody asked for them to be compared all the same.
     #[serde(skip)]
     is_refused: bool,
     #[serde(skip)]
-    rates: Option<[Vec<Vec<f64>>; 2]>,
+    rates: Option<Rates>,
 }
 
 /// One side of a pair.
@@ -52,14 +57,18 @@ pub struct Half {
     pub status: Status,
     /// Why it was skipped, is partial or failed.
     pub reason: Option<String>,
-    /// Median over all repeats, in faults per second; null where there is none.
+    /// Median over all repeats, in faults per second; null where there are none.
     pub faults_per_s: Option<f64>,
+    /// Median over all repeats of what is compared, a second; null where there is none.
+    pub per_s: Option<f64>,
     /// Repeats with a rate, over all launches.
     pub repeats: usize,
     /// Launches that have the cell.
     pub launches: usize,
     /// What makes its numbers doubtful.
     pub warnings: Vec<CellWarning>,
+    #[serde(skip)]
+    has_numbers: bool,
 }
 
 /// Something that makes the numbers of a cell doubtful.
@@ -74,7 +83,7 @@ pub struct CellWarning {
 
 /// The cells of a part at one place, one a launch.
 #[derive(Default)]
-struct Cells<'a>(Vec<(&'a Document, &'a Cell)>);
+pub(super) struct Cells<'a>(Vec<(&'a Document, &'a Cell)>);
 
 /// The cells of a part by place, and the places in the order of its cells.
 struct Places<'a> {
@@ -107,13 +116,26 @@ impl<'a> Places<'a> {
 }
 
 impl Cells<'_> {
-    /// Rates of each launch.
-    fn rates(&self) -> Vec<Vec<f64>> {
-        let rates = |cell: &Cell| cell.measured.as_ref().map(Measured::rates).unwrap_or_default();
-        self.0.iter().map(|(_, cell)| rates(cell)).collect()
+    pub fn cells(&self) -> impl Iterator<Item = &Cell> {
+        self.0.iter().map(|(_, cell)| *cell)
     }
 
-    fn half(&self) -> Half {
+    /// Rates of each launch.
+    pub fn rates(&self, counted: &Counted) -> Vec<Vec<f64>> {
+        self.cells().map(|cell| cell.rates(counted)).collect()
+    }
+
+    /// Median over all repeats of all launches.
+    pub fn median(&self, counted: &Counted) -> Option<f64> {
+        stats::median(&self.rates(counted).concat()).filter(|median| *median > 0.0)
+    }
+
+    /// How many there were in all.
+    pub fn count(&self, counted: &Counted) -> u64 {
+        self.cells().map(|cell| cell.count(counted)).sum()
+    }
+
+    fn half(&self, counted: &Counted) -> Half {
         let severity = |status: Status| match status {
             Status::Ok => 0,
             Status::Skipped => 1,
@@ -122,17 +144,18 @@ impl Cells<'_> {
         };
         let worst = self.0.iter().map(|(_, cell)| cell).max_by_key(|cell| severity(cell.status));
         let worst = worst.expect("a pair has cells");
-        let rates = self.rates().concat();
         let warnings = self.0.iter().flat_map(|(document, cell)| warnings(&document.run, cell));
         let failed = worst.status == Status::Failed;
         Half {
             id: worst.id.clone(),
             status: worst.status,
             reason: worst.reason.clone(),
-            faults_per_s: if failed { None } else { stats::median(&rates) },
-            repeats: rates.len(),
+            faults_per_s: self.median(&Counted::Faults).filter(|_| !failed),
+            per_s: self.median(counted).filter(|_| !failed),
+            repeats: self.rates(counted).concat().len(),
             launches: self.0.len(),
             warnings: warnings.collect::<BTreeSet<_>>().into_iter().collect(),
+            has_numbers: !failed && self.cells().any(|cell| cell.measured.is_some()),
         }
     }
 }
@@ -185,30 +208,47 @@ pub(super) fn all(
 }
 
 fn pair(place: &str, side: &str, old: &Cells<'_>, new: &Cells<'_>, force: bool) -> Pair {
-    let (base, counterpart) = (old.half(), new.half());
-    let reason = no_numbers(&base, &counterpart);
-    let refusal = (!force && reason.is_none()).then(|| other_workload(old, new)).flatten();
-    let keys = || old.0.iter().chain(&new.0).map(|(_, cell)| &cell.key);
-    let seeds: BTreeSet<u64> = keys().map(|key| key.seed).collect();
+    let counted = Counted::of(old.cells().chain(new.cells()));
+    let (base, counterpart) = (old.half(&counted), new.half(&counted));
+    let barred = barred(&base, &counterpart);
+    let refusal = (!force && barred.is_none()).then(|| other_workload(old, new)).flatten();
+    let is_refused = refusal.is_some();
+    let barred = barred.or(refusal);
+    let are_exact = are_exact(old, new);
+    let ops = match barred {
+        None => ops(old, new, &counted, are_exact),
+        Some(_) => BTreeMap::new(),
+    };
+    let reason = barred.or_else(|| no_rate(&base, &counterpart, &counted));
+    let is_compared = reason.is_none();
     Pair {
         cell: place.to_owned(),
         side: side.to_owned(),
+        counted: counted.name().to_owned(),
         ratio: None,
         verdict: None,
-        exact: keys().all(|key| key.world == World::Model) && seeds.len() == 1,
+        exact: false,
         found: false,
-        is_refused: refusal.is_some(),
-        rates: reason.is_none().then(|| [new.rates(), old.rates()]).filter(|_| refusal.is_none()),
-        reason: reason.or(refusal),
+        reason,
+        ops,
+        is_refused,
+        rates: is_compared.then(|| Rates::of(old, new, &counted, are_exact)),
         base,
         new: counterpart,
     }
 }
 
-/// Why two cells have nothing to compare.
-fn no_numbers(base: &Half, new: &Half) -> Option<String> {
+/// Whether both are of the model, and of one seed.
+fn are_exact(old: &Cells<'_>, new: &Cells<'_>) -> bool {
+    let keys = || old.cells().chain(new.cells()).map(|cell| &cell.key);
+    let seeds: BTreeSet<u64> = keys().map(|key| key.seed).collect();
+    keys().all(|key| key.world == World::Model) && seeds.len() == 1
+}
+
+/// Why no number of two cells may be compared.
+fn barred(base: &Half, new: &Half) -> Option<String> {
     for (name, half) in [("base", base), ("new", new)] {
-        if half.faults_per_s.is_none() {
+        if !half.has_numbers {
             let why = half.reason.as_deref().unwrap_or("it has no repeat");
             return Some(format!("{name} {}: {why}", half.status));
         }
@@ -217,6 +257,13 @@ fn no_numbers(base: &Half, new: &Half) -> Option<String> {
         }
     }
     None
+}
+
+/// Which of two cells has none of what both are compared by.
+fn no_rate(base: &Half, new: &Half, counted: &Counted) -> Option<String> {
+    let halves = [("base", base), ("new", new)];
+    let without = halves.into_iter().find(|(_, half)| half.per_s.is_none())?;
+    Some(format!("{} has no {}", without.0, counted.name()))
 }
 
 /// In what the workloads of two cells differ, where they do.
@@ -245,43 +292,61 @@ fn differing_keys(one: (&Document, &Cell), other: (&Document, &Cell)) -> Vec<Str
     differ.filter(matters).cloned().collect()
 }
 
-/// Gives every pair its ratio and verdict, and finds those that are slower by more than
+/// Gives every pair its ratios and verdicts, and finds those that are slower by more than
 /// `fail_above`.
 pub(super) fn judge(pairs: &mut [Pair], fail_above: Option<f64>, seed: u64) {
-    let comparisons = pairs.iter().filter(|pair| pair.rates.is_some()).count();
+    let of_pair = |pair: &Pair| usize::from(pair.rates.is_some()) + pair.ops.len();
+    let comparisons = pairs.iter().map(of_pair).sum();
     for pair in pairs {
-        let compared = pair
-            .rates
-            .take()
-            .and_then(|[new, base]| stats::compare_launches(&new, &base, comparisons, seed));
-        let verdict = compared.and_then(|compared| compared.verdict);
-        pair.ratio = compared.map(|compared| compared.ratio);
-        pair.verdict = verdict.map(|verdict| verdict.to_string());
-        pair.exact &= pair.base.repeats.min(pair.new.repeats) < MIN_REPEATS;
-        let Some(share) = fail_above else { continue };
-        let is_sure = verdict == Some(Verdict::Slower) || pair.exact;
-        let is_slower = pair.ratio.is_some_and(|ratio| ratio.median < 1.0 - share);
+        pair.ops.values_mut().for_each(|op| op.judge(comparisons, seed, fail_above));
+        let judged = pair.rates.take().map(|rates| rates.judge(comparisons, seed, fail_above));
+        if judged.as_ref().is_some_and(|judged| judged.ratio.is_none()) {
+            pair.reason = Some(format!("in some repeat there were no {}", pair.counted));
+        }
+        let Judged { ratio, verdict, exact, found } = judged.unwrap_or_default();
         // A storm that has begun to fail is no better than a slow one.
         let fails = pair.new.status == Status::Failed && pair.base.status != Status::Failed;
-        pair.found = is_sure && is_slower || fails;
+        pair.found = found || pair.ops.values().any(|op| op.found) || fails && fail_above.is_some();
+        (pair.ratio, pair.verdict, pair.exact) = (ratio, verdict, exact);
     }
 }
 
 impl Pair {
     /// Whether the two are known to differ.
     pub fn differs(&self) -> bool {
-        let differs = self.ratio.is_some_and(|ratio| ratio.median != 1.0);
-        match &self.verdict {
-            Some(verdict) => *verdict != Verdict::NoDifferenceSeen.to_string(),
-            None => self.exact && differs,
-        }
+        differ(self.ratio, self.verdict.as_deref(), self.exact)
+    }
+
+    /// How many ratios it has.
+    pub(super) fn ratios(&self) -> usize {
+        let of_ops = self.ops.values().filter(|op| op.ratio.is_some());
+        usize::from(self.ratio.is_some()) + of_ops.count()
     }
 
     /// Its place among others: what differs most comes first, what is not compared last.
     pub(super) fn rank(&self) -> f64 {
-        let Some(ratio) = self.ratio else { return f64::INFINITY };
-        let effect = ratio.median.ln().abs();
-        // Far above any effect.
-        if self.differs() { -effect } else { 1e9 - effect }
+        let ops = self.ops.values().map(|op| rank(op.ratio, op.differs()));
+        ops.fold(rank(self.ratio, self.differs()), f64::min)
     }
+}
+
+impl OpPair {
+    /// Whether the two are known to differ.
+    pub fn differs(&self) -> bool {
+        differ(self.ratio, self.verdict.as_deref(), self.exact)
+    }
+}
+
+fn differ(ratio: Option<Interval>, verdict: Option<&str>, exact: bool) -> bool {
+    match verdict {
+        Some(verdict) => verdict != Verdict::NoDifferenceSeen.to_string(),
+        None => exact && ratio.is_some_and(|ratio| ratio.median != 1.0),
+    }
+}
+
+fn rank(ratio: Option<Interval>, differs: bool) -> f64 {
+    let Some(ratio) = ratio else { return f64::INFINITY };
+    let effect = ratio.median.ln().abs();
+    // Far above any effect.
+    if differs { -effect } else { 1e9 - effect }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Cell, Key, Run, World};
+use super::{Body, Cell, Counted, Key, Run, World};
 
 /// What is varied to find it: the work between two touches, in nanoseconds.
 pub const THINK: &str = "think_ns";
@@ -108,9 +108,9 @@ impl Run {
             let key = Key { strategy: BASE.to_owned(), variant: None, ..cell.key.clone() };
             other.key == key
         };
-        let rate = |cell: &Cell| cell.measured.as_ref().map(|found| found.faults_per_s.median);
+        let rate = |cell: &Cell| Some(cell.rate(&Counted::Faults)?.median);
         let (own, free) = (rate(cell)?, rate(self.cells.iter().find(base)?)?);
-        (free > 0.0).then(|| (free / f64::from(cell.key.threads), 1.0 - own / free))
+        Some((free / f64::from(cell.key.threads), 1.0 - own / free))
     }
 }
 

@@ -47,6 +47,10 @@ pub struct Measured {
     /// What the running kernel told; null in other worlds.
     #[serde(default)]
     pub kernel: Option<KernelFaults>,
+    /// What operations cost in a cell without faults, of which lines and times are given else;
+    /// left out where there are faults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_op: Option<PerOp>,
     /// Hardware counters; null where not read, and `provenance.perf` says why.
     pub perf: Option<Perf>,
     /// Jain's index over the faults of each thread: 1 is equal; null without faults.
@@ -202,8 +206,33 @@ pub struct OpStats {
     /// How many a second, from the first start of a thread to the last end; all threads
     /// together.
     pub per_s: f64,
+    /// How many a second in each repeat; left out of a single one, which has `per_s`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeats_per_s: Vec<f64>,
     /// How long they took; null where not timed.
     pub latency_ns: Option<Latency>,
+}
+
+/// What operations of writers cost, all kinds of them together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub struct PerOp {
+    /// Cache-line contention, from a pass of its own; null where not counted.
+    pub lines: Option<OpLines>,
+    /// Nanoseconds per operation by what a core did; null outside the model.
+    pub time_split_ns: Option<TimeSplit>,
+}
+
+/// Cache-line contention of a cell without faults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub struct OpLines {
+    /// What was counted, at most: `rmw+loads`, or `all` in the model.
+    pub counted: String,
+    /// Transfers of all lines per operation of the counting pass.
+    pub transfers_per_op: f64,
+    /// Each named line, that with most transfers first.
+    pub by_name: Vec<LineCount>,
 }
 
 /// Shootdowns of cached translations. On the host a membarrier stands for one, and takes a
@@ -294,7 +323,8 @@ pub struct WordPair {
     pub transfers: u64,
 }
 
-/// Where a fault's time went, in nanoseconds per fault, over all cores.
+/// Where the time went, in nanoseconds per fault (or per operation, in `per_op`), over all
+/// cores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct TimeSplit {
@@ -366,7 +396,7 @@ impl Measured {
     /// Returns the line that moved most, the first of equals; `None` where no
     /// line was counted or none moved.
     pub fn hottest_line(&self) -> Option<&LineCount> {
-        let lines = self.lines.iter().flat_map(|lines| &lines.by_name);
+        let lines = self.moves().into_iter().flat_map(|moves| moves.by_name);
         lines.rev().filter(|line| line.transfers > 0).max_by_key(|line| line.transfers)
     }
 }

@@ -14,6 +14,7 @@ mod cell;
 mod latency;
 mod measured;
 mod provenance;
+mod rate;
 mod scaling;
 mod write;
 
@@ -33,12 +34,13 @@ pub use cell::{Body, Cell, Key, Status, World};
 pub use latency::Latency;
 pub use measured::{
     Counts, FaultKind, GracePeriods, Io, KernelEvents, KernelFaults, KernelFile, LineCount, Lines,
-    Measured, Memory, OpStats, Perf, PerfPerFault, Repeat, Shootdowns, ThreadRepeat, TimeSplit,
-    WordPair, fairness,
+    Measured, Memory, OpLines, OpStats, PerOp, Perf, PerfPerFault, Repeat, Shootdowns,
+    ThreadRepeat, TimeSplit, WordPair, fairness,
 };
 pub use provenance::{
     BodyCache, CellCost, Clock, HostCpu, HostInfo, KernelLocks, Provenance, Warning,
 };
+pub use rate::{Counted, Moves};
 pub use scaling::{POINTS_MIN, ScalabilityLaw, Scaling, fit};
 pub use stats::Interval;
 pub use write::{WriteError, default_path, to_json, write_atomically};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Cell, Key, Run, World};
+use super::{Body, Cell, Counted, Key, Run, World};
 
 /// Fewest thread counts from which coefficients are fitted.
 pub const POINTS_MIN: usize = 5;
@@ -28,6 +28,9 @@ pub struct Scaling {
     /// What was varied, other than threads.
     #[serde(default)]
     pub vary: BTreeMap<String, f64>,
+    /// The operation of writers that it is of; left out where it is of faults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub op: Option<String>,
     /// Thread counts that have a result.
     pub points: usize,
     /// The fit; null below 5 points, or without a result at one thread.
@@ -95,35 +98,36 @@ pub fn fit(points: &[(u32, f64)]) -> Option<ScalabilityLaw> {
 impl Run {
     /// Fits every strategy over its thread counts; replaces earlier fits.
     pub fn fit_scaling(&mut self) {
-        let mut fits: Vec<(&Key, Vec<(u32, f64)>)> = Vec::new();
+        let mut curves: Vec<Vec<&Cell>> = Vec::new();
         for cell in self.cells.iter().filter(|cell| !cell.key.is_aa_twin()) {
-            let points = match fits.iter_mut().find(|(key, _)| same_curve(key, &cell.key)) {
-                Some((_, points)) => points,
-                None => {
-                    fits.push((&cell.key, Vec::new()));
-                    &mut fits.last_mut().expect("just pushed").1
-                }
-            };
-            points.extend(rate(cell).map(|rate| (cell.key.threads, rate)));
+            match curves.iter_mut().find(|curve| same_curve(&curve[0].key, &cell.key)) {
+                Some(curve) => curve.push(cell),
+                None => curves.push(vec![cell]),
+            }
         }
-        let fits = fits.into_iter().filter(|(_, points)| !points.is_empty());
-        self.scaling = fits
-            .map(|(key, points)| Scaling {
-                workload: key.workload.clone(),
-                strategy: key.strategy_name(),
-                world: key.world,
-                machine: key.machine.clone(),
-                body: key.body,
-                vary: key.vary.clone(),
-                points: points.len(),
-                law: fit(&points),
-            })
-            .collect();
+        self.scaling = curves.iter().filter_map(|curve| scaling(curve)).collect();
     }
 }
 
-fn rate(cell: &Cell) -> Option<f64> {
-    cell.measured.as_ref().map(|measured| measured.faults_per_s.median)
+/// Fits cells that differ in nothing but their threads; `None` where none has a rate.
+fn scaling(curve: &[&Cell]) -> Option<Scaling> {
+    let (key, counted) = (&curve[0].key, Counted::of(curve.iter().copied()));
+    let point = |cell: &&Cell| Some((cell.key.threads, cell.rate(&counted)?.median));
+    let points: Vec<(u32, f64)> = curve.iter().filter_map(point).collect();
+    (!points.is_empty()).then(|| Scaling {
+        workload: key.workload.clone(),
+        strategy: key.strategy_name(),
+        world: key.world,
+        machine: key.machine.clone(),
+        body: key.body,
+        vary: key.vary.clone(),
+        op: match &counted {
+            Counted::Faults => None,
+            Counted::Op(name) => Some(name.clone()),
+        },
+        points: points.len(),
+        law: fit(&points),
+    })
 }
 
 /// Whether two cells differ in nothing but their threads.

@@ -11,7 +11,6 @@ mod restored;
 mod schema;
 mod shipped;
 mod source;
-pub mod units;
 mod wire;
 
 pub use crate::diag::Diagnostics;
@@ -22,4 +21,4 @@ pub use restored::restored;
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use shipped::{SEED, shipped};
-pub use source::{Limits, Source, parse, resolve};
+pub use source::{Source, parse, resolve};

@@ -169,14 +169,18 @@ fn prot(writable: bool) -> &'static str {
 }
 
 fn touch(touch: &Touch, workload: &Workload) -> Value {
-    json!({
+    let mut value = json!({
         "vma": workload.vmas[touch.vma].name,
         "access": touch.access,
         "order": touch.order,
         "slices": touch.slices,
         "touches": touch.touches,
         "think_ns": touch.think_ns,
-    })
+    });
+    if touch.walks {
+        value["walks"] = json!(true);
+    }
+    value
 }
 
 fn expect(expect: &Expect) -> Value {

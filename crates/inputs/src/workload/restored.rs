@@ -139,6 +139,8 @@ struct TouchForm {
     order: Order,
     slices: Slices,
     touches: Option<u64>,
+    #[serde(default)]
+    walks: bool,
     think_ns: u64,
 }
 
@@ -274,6 +276,7 @@ impl TouchForm {
             order: self.order,
             slices: self.slices,
             touches: self.touches,
+            walks: self.walks,
             think_ns: self.think_ns,
         })
     }
@@ -302,16 +305,15 @@ fn vma_named(vmas: &[Vma], name: &str) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Limits, parse, resolved, shipped};
+    use super::super::{parse, resolved, shipped};
     use super::*;
 
-    const LIMITS: Limits = Limits { memory_bytes: u64::MAX };
     const STRATEGIES: [&str; 4] = ["unlocked", "mmap-lock", "vma-refcount", "speculative"];
 
     #[test]
     fn what_is_shipped_comes_back_from_its_text() {
         for (name, text) in shipped() {
-            let workload = parse(name, name, text, &STRATEGIES, &LIMITS).unwrap();
+            let workload = parse(name, name, text, &STRATEGIES).unwrap();
             let text = resolved(&workload).to_string();
             let value = serde_json::from_str(&text).unwrap();
             let again = restored(&value, &digest(&workload));
@@ -336,7 +338,8 @@ mod tests {
             [[group]]\nname = \"g\"\nloops = 3\nthreads = { weight = 0.1 }\n\
             [[group]]\nname = \"w\"\nthreads = 1\n\
             [[op]]\ngroup = \"g\"\ntouch = { vma = \"a\", access = \"read\", \
-            order = { zipf = 0.99 }, slices = \"shared\", touches = 5, think = \"9ns\" }\n\
+            order = { zipf = 0.99 }, slices = \"shared\", touches = 5, walks = true, \
+            think = \"9ns\" }\n\
             [[op]]\ngroup = \"g\"\ntouch = { vma = \"b\", access = \"write\" }\n\
             [[op]]\ngroup = \"g\"\ntouch = { vma = \"s\", access = \"write\", \
             order = { strided = 2 } }\n\
@@ -346,7 +349,7 @@ mod tests {
             [[op]]\ngroup = \"w\"\nexpand_stack = { vma = \"s\", length = \"8KiB\" }\n\
             [[op]]\ngroup = \"w\"\ntruncate = { file = \"f\", size = \"4KiB\" }\n\
             [[op]]\ngroup = \"w\"\nfork = { every = \"1us\" }\n";
-        let workload = parse("x", "x.toml", text, &[], &LIMITS);
+        let workload = parse("x", "x.toml", text, &[]);
         let workload = workload.unwrap_or_else(|wrong| panic!("{}", wrong.render(false)));
         assert_eq!(restored(&resolved(&workload), &digest(&workload)), Ok(workload));
     }
@@ -354,7 +357,7 @@ mod tests {
     #[test]
     fn what_was_changed_is_not_taken() {
         let (name, text) = shipped()[0];
-        let workload = parse(name, name, text, &STRATEGIES, &LIMITS).unwrap();
+        let workload = parse(name, name, text, &STRATEGIES).unwrap();
         let (value, digest) = (resolved(&workload), digest(&workload));
         let wrong = |spoil: fn(&mut Value)| {
             let mut value = value.clone();

@@ -6,13 +6,6 @@ use std::path::Path;
 use super::{Workload, lower, read, shipped};
 use crate::diag::{Diagnostic, Diagnostics, meant};
 
-/// What the machine that is to run a workload has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Memory that a storm may take, in bytes.
-    pub memory_bytes: u64,
-}
-
 /// The text of a workload and where it is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -45,14 +38,14 @@ impl Source {
     /// # Errors
     ///
     /// Every mistake of the text.
-    pub fn parse(&self, known: &[&str], limits: &Limits) -> Result<Workload, Diagnostics> {
-        parse(&self.name, &self.path_shown, &self.text, known, limits)
+    pub fn parse(&self, known: &[&str]) -> Result<Workload, Diagnostics> {
+        parse(&self.name, &self.path_shown, &self.text, known)
     }
 }
 
 /// Returns the workload `name` that `text` describes. `path_shown` stands in
 /// diagnostics; `known_strategies` are the names that `[[expect]]` may mention
-/// (`NAME` or `NAME:VARIANT`); `limits` is what the machine has.
+/// (`NAME` or `NAME:VARIANT`).
 ///
 /// # Errors
 ///
@@ -62,12 +55,10 @@ pub fn parse(
     path_shown: &str,
     text: &str,
     known_strategies: &[&str],
-    limits: &Limits,
 ) -> Result<Workload, Diagnostics> {
     let mut mistakes = Vec::new();
-    let workload = read::document(text, &mut mistakes).and_then(|document| {
-        lower::workload(name, &document, known_strategies, limits, &mut mistakes)
-    });
+    let workload = read::document(text, &mut mistakes)
+        .and_then(|document| lower::workload(name, &document, known_strategies, &mut mistakes));
     match workload {
         Some(workload) if mistakes.is_empty() => Ok(workload),
         _ => Err(Diagnostics::new(path_shown, text, mistakes)),
@@ -105,13 +96,11 @@ mod tests {
         Access, Backing, Latency, Loops, Order, Reset, Scope, Slices, Threads, Until, resolved,
     };
 
-    const LIMITS: Limits = Limits { memory_bytes: 8 << 30 };
-
     fn minimal() -> Workload {
         let text = "summary = \" x \"\n[[file]]\nname = \"f\"\nsize = \"2MiB\"\n\
                     [[vma]]\nname = \"v\"\nsize = \"1MiB\"\nfile = \"f\"\n\
                     [[op]]\ntouch = { vma = \"v\", access = \"read\" }\n";
-        parse("minimal", "minimal.toml", text, &[], &LIMITS).unwrap()
+        parse("minimal", "minimal.toml", text, &[]).unwrap()
     }
 
     #[test]
@@ -143,7 +132,7 @@ mod tests {
                     [[group]]\nname = \"a\"\n[[group]]\nname = \"b\"\nthreads = 2\n\
                     [[op]]\ngroup = \"a\"\ntouch = { vma = \"v\", access = \"read\" }\n\
                     [[op]]\ngroup = \"b\"\nphase = 2\ntouch = { vma = \"v\", access = \"read\" }\n";
-        let workload = parse("x", "x.toml", text, &[], &LIMITS).unwrap();
+        let workload = parse("x", "x.toml", text, &[]).unwrap();
         let ops = |group: usize| -> Vec<usize> {
             workload.groups[group].phases.iter().map(|phase| phase.ops.len()).collect()
         };

@@ -2,7 +2,7 @@
 
 use super::{End, Kind, Outcome, Protection, Request, Stop, Walk, wp};
 use crate::addr::Pte;
-use crate::layout::Layout;
+use crate::page_table::TableId;
 use crate::rss::Member;
 use crate::vma::VmaFields;
 use crate::{Core, Mm, point, stage};
@@ -10,13 +10,14 @@ use machine::Machine;
 
 /// Kind A: a read maps the zero page. No frame, no reference, no rss.
 #[inline(always)]
-pub(super) fn read<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
-    mm: &Mm<M, L>,
+pub(super) fn read<M: Machine, P: Protection<M> + ?Sized>(
+    mm: &Mm<M>,
+    pgd: TableId,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
 ) -> Result<Outcome, Stop> {
-    let walk = Walk::to_pmd(mm, core, protection, request.addr)?;
+    let walk = Walk::to_pmd(mm, pgd, core, protection, request.addr)?;
     walk.ensure_page_table(mm, core, protection)?;
     let end = match protection.lock_pte(mm, walk)? {
         Some(slot) if slot.get() == Pte::NONE => {
@@ -32,13 +33,14 @@ pub(super) fn read<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
 /// Kind B: a write maps a new, cleared frame. Table, then `anon_vma`, then frame, all
 /// before the page-table lock.
 #[inline(never)]
-pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
-    mm: &Mm<M, L>,
+pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
+    mm: &Mm<M>,
+    pgd: TableId,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
 ) -> Result<Outcome, Stop> {
-    let walk = Walk::to_pmd(mm, core, protection, request.addr)?;
+    let walk = Walk::to_pmd(mm, pgd, core, protection, request.addr)?;
     walk.ensure_page_table(mm, core, protection)?;
     let now = walk.peek(mm);
     if now.is_present() {

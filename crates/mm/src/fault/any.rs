@@ -3,12 +3,11 @@
 
 use super::{Fallback, Protection, PteSlot, Walk};
 use crate::Mm;
-use crate::layout::Layout;
 use crate::vma::VmaFields;
 use machine::Machine;
 
 /// [`Protection`] without its associated type. Every protection is one.
-pub(super) trait AnyProtection<'p, M: Machine, L: Layout> {
+pub(super) trait AnyProtection<'p, M: Machine> {
     /// See [`Protection::vma`].
     fn any_vma(&self) -> &(dyn VmaFields + 'p);
     /// See [`Protection::allocates_tables`].
@@ -22,20 +21,19 @@ pub(super) trait AnyProtection<'p, M: Machine, L: Layout> {
     /// See [`Protection::check_copy`].
     fn any_check_copy(&self) -> Result<(), Fallback>;
     /// See [`Protection::prepare_anon_vma`].
-    fn any_prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback>;
+    fn any_prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback>;
     /// See [`Protection::lock_pte`].
     fn any_lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, L>,
+        mm: &'a Mm<M>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback>;
 }
 
-impl<'p, M, L, P> AnyProtection<'p, M, L> for P
+impl<'p, M, P> AnyProtection<'p, M> for P
 where
     M: Machine,
-    L: Layout,
-    P: Protection<M, L, Vma: Sized> + 'p,
+    P: Protection<M, Vma: Sized> + 'p,
 {
     fn any_vma(&self) -> &(dyn VmaFields + 'p) {
         self.vma()
@@ -61,20 +59,20 @@ where
         self.check_copy()
     }
 
-    fn any_prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback> {
+    fn any_prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback> {
         self.prepare_anon_vma(mm)
     }
 
     fn any_lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, L>,
+        mm: &'a Mm<M>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         self.lock_pte(mm, walk)
     }
 }
 
-impl<'p, M: Machine, L: Layout> Protection<M, L> for dyn AnyProtection<'p, M, L> + 'p {
+impl<'p, M: Machine> Protection<M> for dyn AnyProtection<'p, M> + 'p {
     type Vma = dyn VmaFields + 'p;
 
     fn vma(&self) -> &Self::Vma {
@@ -101,13 +99,13 @@ impl<'p, M: Machine, L: Layout> Protection<M, L> for dyn AnyProtection<'p, M, L>
         self.any_check_copy()
     }
 
-    fn prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback> {
+    fn prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback> {
         self.any_prepare_anon_vma(mm)
     }
 
     fn lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, L>,
+        mm: &'a Mm<M>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         self.any_lock_pte(mm, walk)

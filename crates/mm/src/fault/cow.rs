@@ -3,8 +3,8 @@
 use super::file::get_locked;
 use super::{End, Kind, Outcome, Protection, Request, Stop, Walk, folio, wp};
 use crate::addr::{Pfn, Pte};
-use crate::layout::Layout;
 use crate::page_cache::File;
+use crate::page_table::TableId;
 use crate::rss::Member;
 use crate::vma::VmaFields;
 use crate::{Core, Mm, point, stage};
@@ -13,14 +13,15 @@ use machine::Machine;
 /// Kind F: the cached page is copied to a new frame, which is had before the file is
 /// asked; the source stays locked until the copy is mapped.
 #[inline(never)]
-pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
-    mm: &Mm<M, L>,
+pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
+    mm: &Mm<M>,
+    pgd: TableId,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
     file: &File<M>,
 ) -> Result<Outcome, Stop> {
-    let walk = Walk::to_pmd(mm, core, protection, request.addr)?;
+    let walk = Walk::to_pmd(mm, pgd, core, protection, request.addr)?;
     walk.ensure_page_table(mm, core, protection)?;
     let now = walk.peek(mm);
     if now.is_present() {
@@ -49,8 +50,8 @@ pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
 /// Copies the page to `copy` and maps it; the frame is the caller's again unless this
 /// ends [`End::Mapped`].
 #[inline(always)]
-fn write_to<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
-    mm: &Mm<M, L>,
+fn write_to<M: Machine, P: Protection<M> + ?Sized>(
+    mm: &Mm<M>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,

@@ -4,8 +4,8 @@ use super::folio::{self, Lock};
 use super::map_pages::map_pages;
 use super::{End, Kind, Outcome, Protection, Request, Stop, Walk};
 use crate::addr::{Pfn, Pte};
-use crate::layout::Layout;
 use crate::page_cache::File;
+use crate::page_table::TableId;
 use crate::rss::Member;
 use crate::vma::VmaFields;
 use crate::wait::Wait;
@@ -14,14 +14,15 @@ use machine::Machine;
 
 /// Kinds C, D and E: the cached pages around, else the page alone, else wait for it.
 #[inline(never)]
-pub(super) fn read<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
-    mm: &Mm<M, L>,
+pub(super) fn read<M: Machine, P: Protection<M> + ?Sized>(
+    mm: &Mm<M>,
+    pgd: TableId,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
     file: &File<M>,
 ) -> Result<Outcome, Stop> {
-    let walk = Walk::to_pmd(mm, core, protection, request.addr)?;
+    let walk = Walk::to_pmd(mm, pgd, core, protection, request.addr)?;
     // The table comes before any page is locked: to allocate it may mean to wait for
     // writeback, and writeback may wait for that page (comment in `__do_fault`).
     walk.ensure_page_table(mm, core, protection)?;
@@ -71,8 +72,8 @@ pub(super) fn read<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
 /// The folio of page `index` (`->fault`): referenced, locked, up to date. `None` behind
 /// the end of the file. `waits`: the fault may wait for the page.
 #[inline(never)] // Compiled once for all strategies.
-pub(super) fn get_locked<M: Machine, L: Layout>(
-    mm: &Mm<M, L>,
+pub(super) fn get_locked<M: Machine>(
+    mm: &Mm<M>,
     core: &mut Core<M>,
     file: &File<M>,
     index: u64,

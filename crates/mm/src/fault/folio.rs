@@ -2,7 +2,6 @@
 
 use crate::addr::Pfn;
 use crate::frames::flag;
-use crate::layout::Layout;
 use crate::page_cache::{File, VALUE};
 use crate::{Core, Mm};
 use machine::{Machine, Ordering};
@@ -12,12 +11,7 @@ use machine::{Machine, Ordering};
 /// The slot is read again once the reference is held, since the frame may have left
 /// the cache, and have been reused, in between.
 #[inline(always)]
-pub fn get<M: Machine, L: Layout>(
-    mm: &Mm<M, L>,
-    core: &mut Core<M>,
-    file: &File<M>,
-    index: u64,
-) -> Option<Pfn> {
+pub fn get<M: Machine>(mm: &Mm<M>, core: &mut Core<M>, file: &File<M>, index: u64) -> Option<Pfn> {
     loop {
         let frame = file.lookup(index)?;
         if mm.frames.folio(frame).refs().get_unless_zero() {
@@ -32,7 +26,7 @@ pub fn get<M: Machine, L: Layout>(
 /// Whether a folio was marked for readahead; it is not any more, where the caller can see
 /// to it.
 #[inline(always)]
-pub fn take_readahead<M: Machine, L: Layout>(mm: &Mm<M, L>, frame: Pfn, waits: bool) -> bool {
+pub fn take_readahead<M: Machine>(mm: &Mm<M>, frame: Pfn, waits: bool) -> bool {
     let flags = mm.frames.folio(frame).flags();
     let marked = flags.load(Ordering::Relaxed) & flag::READAHEAD != 0;
     if marked && waits {
@@ -58,12 +52,7 @@ pub enum Lock {
 /// The lock is taken with `Acquire`, paired with the `Release` of
 /// [`File::unlock_folio`].
 #[inline(always)]
-pub fn try_lock<M: Machine, L: Layout>(
-    mm: &Mm<M, L>,
-    file: &File<M>,
-    frame: Pfn,
-    index: u64,
-) -> Lock {
+pub fn try_lock<M: Machine>(mm: &Mm<M>, file: &File<M>, frame: Pfn, index: u64) -> Lock {
     let folio = mm.frames.folio(frame);
     let before = folio.flags().fetch_or(flag::LOCKED, Ordering::Acquire);
     if before & flag::LOCKED != 0 {
@@ -82,12 +71,7 @@ pub fn try_lock<M: Machine, L: Layout>(
 
 /// Unlocks a folio and drops the caller's reference.
 #[inline(always)]
-pub fn unlock_and_put<M: Machine, L: Layout>(
-    mm: &Mm<M, L>,
-    core: &mut Core<M>,
-    file: &File<M>,
-    frame: Pfn,
-) {
+pub fn unlock_and_put<M: Machine>(mm: &Mm<M>, core: &mut Core<M>, file: &File<M>, frame: Pfn) {
     file.unlock_folio(&mm.frames, frame, &mm.waiters);
     core.put_folio(mm, frame);
 }

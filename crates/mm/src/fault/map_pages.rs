@@ -6,7 +6,6 @@
 use super::{End, Protection, PteSlot, Request, Stop, Walk, folio};
 use crate::addr::{PAGE_BYTES, Pfn, Pte, TABLE_SPAN, Vaddr};
 use crate::frames::flag;
-use crate::layout::Layout;
 use crate::page_cache::File;
 use crate::rss::Member;
 use crate::vma::VmaFields;
@@ -45,8 +44,8 @@ impl Window {
 /// or gone are left out. Returns how the fault ended, or
 /// `None` where its own page was not among them, and the pages mapped.
 #[inline(always)]
-pub(super) fn map_pages<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
-    mm: &Mm<M, L>,
+pub(super) fn map_pages<M: Machine, P: Protection<M> + ?Sized>(
+    mm: &Mm<M>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
@@ -89,8 +88,8 @@ pub(super) fn map_pages<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
 /// Maps a locked folio where nothing is mapped, and unlocks it. The mapping keeps the
 /// reference.
 #[inline(always)]
-fn map_one<M: Machine, L: Layout>(
-    mm: &Mm<M, L>,
+fn map_one<M: Machine>(
+    mm: &Mm<M>,
     core: &mut Core<M>,
     file: &File<M>,
     slot: &PteSlot<'_, M>,
@@ -110,8 +109,8 @@ fn map_one<M: Machine, L: Layout>(
 /// The first page in `from..end` that can be mapped at once: its folio referenced and
 /// locked.
 #[inline(never)] // Compiled once for all strategies.
-fn next_folio<M: Machine, L: Layout>(
-    mm: &Mm<M, L>,
+fn next_folio<M: Machine>(
+    mm: &Mm<M>,
     core: &mut Core<M>,
     file: &File<M>,
     from: u64,

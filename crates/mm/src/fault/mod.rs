@@ -22,7 +22,8 @@ use self::any::AnyProtection;
 use super::addr::Vaddr;
 use super::vma::{VmaFields, flag};
 use super::{Core, Mm};
-use crate::layout::Layout;
+use crate::LaidOut;
+use crate::layout::{Field, Layout};
 use machine::Machine;
 
 /// Load or store.
@@ -79,7 +80,7 @@ impl Request {
 /// look at *before* it takes any lock of its zap; the fault looks at it *after* it
 /// has that lock. If it is unchanged, the writer takes the lock later and undoes
 /// what the fault has done.
-pub trait Protection<M: Machine, L: Layout> {
+pub trait Protection<M: Machine> {
     /// Where the fields of the VMA are read.
     type Vma: VmaFields + ?Sized;
 
@@ -122,7 +123,7 @@ pub trait Protection<M: Machine, L: Layout> {
     ///
     /// # Errors
     /// A reason to fall back.
-    fn prepare_anon_vma(&self, mm: &Mm<M, L>) -> Result<(), Fallback>;
+    fn prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback>;
 
     /// Locks a pte such that it may be published; `None` where its table is gone.
     ///
@@ -130,7 +131,7 @@ pub trait Protection<M: Machine, L: Layout> {
     /// A reason to fall back.
     fn lock_pte<'a>(
         &self,
-        mm: &'a Mm<M, L>,
+        mm: &'a Mm<M>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback>;
 }
@@ -141,7 +142,7 @@ pub trait Protection<M: Machine, L: Layout> {
 /// Where this attempt cannot end the fault. Nothing is held or published then.
 #[inline(always)]
 pub fn handle<M, L, P>(
-    mm: &Mm<M, L>,
+    mm: &LaidOut<M, L>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
@@ -149,37 +150,41 @@ pub fn handle<M, L, P>(
 where
     M: Machine,
     L: Layout,
-    P: Protection<M, L, Vma: Sized>,
+    P: Protection<M, Vma: Sized>,
 {
     if M::IS_TIMED {
-        by_kind(mm, core, request, protection)
+        by_kind(mm, L::MM.pgd, core, request, protection)
     } else {
-        by_kind::<M, L, dyn AnyProtection<'_, M, L> + '_>(mm, core, request, protection)
+        by_kind::<M, dyn AnyProtection<'_, M> + '_>(mm, L::MM.pgd, core, request, protection)
     }
 }
 
 #[inline(always)]
-fn by_kind<M, L, P>(
-    mm: &Mm<M, L>,
+fn by_kind<M, P>(
+    mm: &Mm<M>,
+    pgd: Field,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
 ) -> Result<Outcome, Stop>
 where
     M: Machine,
-    L: Layout,
-    P: Protection<M, L> + ?Sized,
+    P: Protection<M> + ?Sized,
 {
     let vma = protection.vma();
     let write = request.access() == Access::Write;
     match (vma.file(), write) {
-        (None, false) => anon::read(mm, core, request, protection),
-        (None, true) => anon::write(mm, core, request, protection),
-        (Some(file), false) => file::read(mm, core, request, protection, &mm.files[file]),
-        (Some(file), true) if vma.flags() & flag::SHARED == 0 => {
-            cow::write(mm, core, request, protection, &mm.files[file])
+        (None, false) => anon::read(mm, mm.pgd_in(pgd), core, request, protection),
+        (None, true) => anon::write(mm, mm.pgd_in(pgd), core, request, protection),
+        (Some(file), false) => {
+            file::read(mm, mm.pgd_in(pgd), core, request, protection, &mm.files[file])
         }
-        (Some(file), true) => shared::write(mm, core, request, protection, &mm.files[file]),
+        (Some(file), true) if vma.flags() & flag::SHARED == 0 => {
+            cow::write(mm, mm.pgd_in(pgd), core, request, protection, &mm.files[file])
+        }
+        (Some(file), true) => {
+            shared::write(mm, mm.pgd_in(pgd), core, request, protection, &mm.files[file])
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use super::folio::{self, Lock};
 use super::{End, Fallback, Kind, Outcome, Protection, Request, Stop, Walk, wp};
 use crate::addr::{Pfn, Pte};
 use crate::frames::flag;
-use crate::layout::Layout;
 use crate::page_cache::File;
+use crate::page_table::TableId;
 use crate::rss::Member;
 use crate::vma::VmaFields;
 use crate::wait::Wait;
@@ -16,14 +16,15 @@ use machine::{Machine, Ordering};
 
 /// Maps the page of the file for writing, once the file system has been told.
 #[inline(never)]
-pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
-    mm: &Mm<M, L>,
+pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
+    mm: &Mm<M>,
+    pgd: TableId,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
     file: &File<M>,
 ) -> Result<Outcome, Stop> {
-    let walk = Walk::to_pmd(mm, core, protection, request.addr)?;
+    let walk = Walk::to_pmd(mm, pgd, core, protection, request.addr)?;
     walk.ensure_page_table(mm, core, protection)?;
     let now = walk.peek(mm);
     if now.is_present() {
@@ -75,8 +76,8 @@ pub(super) enum Dirtied {
 /// Locks a folio on which the caller has a reference, and marks it dirty: in the index
 /// under `xa_lock`, and itself. Where that fails the reference is gone.
 #[inline(never)] // Compiled once for all strategies.
-pub(super) fn mark_dirty<M: Machine, L: Layout>(
-    mm: &Mm<M, L>,
+pub(super) fn mark_dirty<M: Machine>(
+    mm: &Mm<M>,
     core: &mut Core<M>,
     file: &File<M>,
     index: u64,

@@ -2,7 +2,6 @@
 
 use super::{Fallback, Protection, Stop};
 use crate::addr::{Level, Pte, Vaddr};
-use crate::layout::Layout;
 use crate::page_table::{Table, TableId};
 use crate::{Core, Mm, point, stage};
 use machine::{Machine, Ordering, Word};
@@ -62,20 +61,21 @@ impl<M: Machine> PteSlot<'_, M> {
 }
 
 impl<'a, M: Machine> Walk<'a, M> {
-    /// Walks to the pmd entry of `addr`, and allocates what is missing above it where
+    /// Walks from the top table to the pmd entry of `addr`, and allocates what is missing above it where
     /// the protection allows.
     ///
     /// # Errors
     /// Where a table is missing that may not or cannot be allocated.
     #[inline(always)]
-    pub fn to_pmd<L: Layout, P: Protection<M, L> + ?Sized>(
-        mm: &'a Mm<M, L>,
+    pub fn to_pmd<P: Protection<M> + ?Sized>(
+        mm: &'a Mm<M>,
+        pgd: TableId,
         core: &mut Core<M>,
         protection: &P,
         addr: Vaddr,
     ) -> Result<Self, Stop> {
         let tables = mm.tables.all();
-        let pgd = mm.pgd().of(tables);
+        let pgd = pgd.of(tables);
         let pud = match pgd.child(addr.index(Level::Pgd)) {
             Some(pud) => pud.of(tables),
             None => install(mm, core, protection, pgd, Level::Pgd, addr)?.of(tables),
@@ -96,7 +96,7 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// The pte without its lock, where there is a page table: what a write has to do
     /// depends on it (Linux 7.2 `handle_pte_fault`).
     #[inline(always)]
-    pub(super) fn peek<L: Layout>(self, mm: &Mm<M, L>) -> Pte {
+    pub(super) fn peek(self, mm: &Mm<M>) -> Pte {
         let entry = |id: TableId| mm.tables.get(id).entry(self.addr.index(Level::Pte));
         let pte = self.page_table().map(|id| entry(id).load(Ordering::Acquire));
         Pte(pte.unwrap_or(Pte::NONE.0))
@@ -107,9 +107,9 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// # Errors
     /// Where there is none, and it may not or cannot be allocated.
     #[inline(always)]
-    pub fn ensure_page_table<L: Layout, P: Protection<M, L> + ?Sized>(
+    pub fn ensure_page_table<P: Protection<M> + ?Sized>(
         self,
-        mm: &Mm<M, L>,
+        mm: &Mm<M>,
         core: &mut Core<M>,
         protection: &P,
     ) -> Result<(), Stop> {
@@ -123,7 +123,7 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// Takes the page table's lock, and looks again whether the pmd entry still points
     /// to it (Linux 7.2 `pte_offset_map_lock`; 6.1 did not look).
     #[inline(always)]
-    pub fn lock<L: Layout>(self, mm: &'a Mm<M, L>) -> Option<PteSlot<'a, M>> {
+    pub fn lock(self, mm: &'a Mm<M>) -> Option<PteSlot<'a, M>> {
         let id = self.page_table()?;
         let table = mm.tables.get(id);
         M::point(point::BEFORE_PTL);
@@ -137,7 +137,7 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// Takes the page table's lock where no table is ever freed, and so does not look
     /// again.
     #[inline(always)]
-    pub fn lock_stable<L: Layout>(self, mm: &'a Mm<M, L>) -> Option<PteSlot<'a, M>> {
+    pub fn lock_stable(self, mm: &'a Mm<M>) -> Option<PteSlot<'a, M>> {
         let table = mm.tables.get(self.page_table()?);
         M::point(point::BEFORE_PTL);
         let slot = PteSlot { table, addr: self.addr, _ptl: table.lock(&mm.waiters) };
@@ -150,7 +150,7 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// (since 6.14), which no sequence count tells. `Err` where the lock is not free, or
     /// there is no table.
     #[inline(always)]
-    pub fn try_lock<L: Layout>(self, mm: &'a Mm<M, L>) -> Result<PteSlot<'a, M>, Fallback> {
+    pub fn try_lock(self, mm: &'a Mm<M>) -> Result<PteSlot<'a, M>, Fallback> {
         let id = self.page_table().ok_or(Fallback::Pmd)?;
         let table = mm.tables.get(id);
         M::point(point::BEFORE_PTL);
@@ -167,8 +167,8 @@ impl<'a, M: Machine> Walk<'a, M> {
 /// outside the lock, then lock, look again, account, publish; the loser gives its
 /// table back.
 #[cold]
-fn install<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
-    mm: &Mm<M, L>,
+fn install<M: Machine, P: Protection<M> + ?Sized>(
+    mm: &Mm<M>,
     core: &mut Core<M>,
     protection: &P,
     parent: &Table<M>,
@@ -199,8 +199,8 @@ fn install<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
 
 /// Puts a table into an entry that is empty; `Ok` with the one that is there, where another
 /// was faster.
-fn publish<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
-    mm: &Mm<M, L>,
+fn publish<M: Machine, P: Protection<M> + ?Sized>(
+    mm: &Mm<M>,
     protection: &P,
     (parent, level, addr): (&Table<M>, Level, Vaddr),
     table: TableId,

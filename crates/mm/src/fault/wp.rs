@@ -5,7 +5,6 @@ use super::shared::{Dirtied, mark_dirty};
 use super::{End, Kind, Outcome, Protection, PteSlot, Request, Stop, Walk};
 use crate::addr::{Pfn, Pte};
 use crate::frames::{ANON, flag};
-use crate::layout::Layout;
 use crate::rss::Member;
 use crate::vma::{VmaFields, flag as vm};
 use crate::{Core, Mm, point, stage};
@@ -18,8 +17,8 @@ const ALONE_MAX: u64 = 3;
 /// Makes the pte that the fault found writable: at once where nobody else has the page,
 /// else by a copy of it. `now` is what the pte was without its lock.
 #[inline(never)]
-pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
-    mm: &Mm<M, L>,
+pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
+    mm: &Mm<M>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
@@ -49,7 +48,7 @@ pub(super) fn write<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
 
 /// Whether an anonymous page is mapped here alone, and nobody else has it
 /// (`wp_can_reuse_anon_folio`): the reference of this core's batch does not count.
-fn is_alone<M: Machine, L: Layout>(mm: &Mm<M, L>, core: &mut Core<M>, frame: Pfn) -> bool {
+fn is_alone<M: Machine>(mm: &Mm<M>, core: &mut Core<M>, frame: Pfn) -> bool {
     let folio = mm.frames.folio(frame);
     let relaxed = Ordering::Relaxed;
     if folio.mapping().load(relaxed) != ANON || folio.refs().count() > ALONE_MAX {
@@ -62,8 +61,8 @@ fn is_alone<M: Machine, L: Layout>(mm: &Mm<M, L>, core: &mut Core<M>, frame: Pfn
 }
 
 #[inline(always)]
-fn copy<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
-    mm: &Mm<M, L>,
+fn copy<M: Machine, P: Protection<M> + ?Sized>(
+    mm: &Mm<M>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,
@@ -105,8 +104,8 @@ fn copy<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
 
 /// Puts `new` in the place of `old`, under ptl. No core may see the new page while another
 /// still writes by an old translation, so that is shot down in between.
-fn replace<M: Machine, L: Layout>(
-    mm: &Mm<M, L>,
+fn replace<M: Machine>(
+    mm: &Mm<M>,
     core: &mut Core<M>,
     slot: &PteSlot<'_, M>,
     index: u64,
@@ -128,8 +127,8 @@ fn replace<M: Machine, L: Layout>(
 
 /// In a shared mapping: the file is told, and the pte allows writes then.
 #[inline(always)]
-fn shared<M: Machine, L: Layout, P: Protection<M, L> + ?Sized>(
-    mm: &Mm<M, L>,
+fn shared<M: Machine, P: Protection<M> + ?Sized>(
+    mm: &Mm<M>,
     core: &mut Core<M>,
     request: Request,
     protection: &P,

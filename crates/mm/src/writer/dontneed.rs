@@ -7,13 +7,12 @@
 
 use super::Writer;
 use crate::addr::{Level, TABLE_SPAN, Vaddr};
-use crate::layout::Layout;
 use crate::page_table::TableId;
 use crate::vma::VmaFields;
 use machine::{Machine, Ordering};
 use std::ops::Range;
 
-impl<M: Machine, L: Layout> Writer<'_, M, L> {
+impl<M: Machine> Writer<'_, M> {
     /// Zaps the pages of what is mapped in a range; false where nothing is.
     pub fn madvise_dontneed(&mut self, range: &Range<Vaddr>) -> bool {
         let lock = self.mm.mmap_lock().read();

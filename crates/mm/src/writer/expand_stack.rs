@@ -3,11 +3,10 @@
 
 use super::Writer;
 use crate::addr::{PAGE_SHIFT, Vaddr};
-use crate::layout::Layout;
 use crate::vma::{Mapping, VmaFields, VmaRef};
 use machine::Machine;
 
-impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
+impl<'a, M: Machine> Writer<'a, M> {
     /// Lets the VMA that ends at `end` begin at `start`; false where it does already, or
     /// something is mapped below.
     pub fn expand_stack(&mut self, end: Vaddr, start: Vaddr) -> bool {

@@ -8,11 +8,10 @@
 
 use super::Writer;
 use crate::addr::Pte;
-use crate::layout::Layout;
 use crate::vma::{VmaFields, VmaId, VmaRef, flag};
 use machine::{Machine, Ordering};
 
-impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
+impl<'a, M: Machine> Writer<'a, M> {
     /// Makes a child, after the one before has gone.
     pub fn fork(&mut self) -> bool {
         self.core.end_child(self.mm);
@@ -20,7 +19,7 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
         let lock = mm.mmap_lock().write();
         self.hooks.begin();
         let mut vmas: Vec<VmaId> = Vec::new();
-        mm.tree.for_each(mm.field(L::MM.mt_root), |id| vmas.push(id));
+        mm.tree.for_each(mm.field(mm.layout.mt_root), |id| vmas.push(id));
         vmas.iter().for_each(|id| self.hooks.start_write(mm.vma(*id)));
         // What has no `anon_vma` has no private pages: the child faults for itself
         // (`vma_needs_copy`).

@@ -7,7 +7,6 @@
 
 use super::Writer;
 use crate::addr::{ADDRESS_END, Level, TABLE_SPAN, Vaddr};
-use crate::layout::Layout;
 use crate::page_table::TableId;
 use crate::point;
 use crate::vma::VmaFields;
@@ -18,7 +17,7 @@ use std::ops::Range;
 const LEVELS: [(Level, u64); 3] =
     [(Level::Pmd, TABLE_SPAN), (Level::Pud, TABLE_SPAN << 9), (Level::Pgd, TABLE_SPAN << 18)];
 
-impl<M: Machine, L: Layout> Writer<'_, M, L> {
+impl<M: Machine> Writer<'_, M> {
     /// Frees the tables of a range that is out of the tree, as far as no VMA needs them.
     pub(super) fn free_tables_of(&mut self, range: &Range<Vaddr>) {
         let free = self.free_around(range);
@@ -35,7 +34,7 @@ impl<M: Machine, L: Layout> Writer<'_, M, L> {
 
     /// From the end of the VMA before a range to the start of the one behind.
     fn free_around(&self, range: &Range<Vaddr>) -> Range<Vaddr> {
-        let root = self.mm.field(L::MM.mt_root);
+        let root = self.mm.field(self.mm.layout.mt_root);
         let before = self.mm.tree.before(root, range.start);
         let floor = before.map_or(Vaddr(0), |id| self.mm.vma(id).range().1);
         let mut ceiling = None;

@@ -2,12 +2,11 @@
 //! tree (Linux 7.2 `mm/vma.c`, `__mmap_region`).
 
 use super::Writer;
-use crate::layout::Layout;
 use crate::point;
 use crate::vma::Mapping;
 use machine::Machine;
 
-impl<M: Machine, L: Layout> Writer<'_, M, L> {
+impl<M: Machine> Writer<'_, M> {
     /// Makes a mapping where nothing is mapped; false where something is.
     pub fn mmap(&mut self, mapping: &Mapping) -> bool {
         assert!(mapping.start < mapping.end, "a mapping is not empty");

@@ -18,7 +18,6 @@ mod truncate;
 use super::addr::Vaddr;
 use super::grace;
 use super::hooks::Hooks;
-use super::layout::Layout;
 use super::vma::{Mapping, VmaFields, VmaId, VmaRef};
 use super::vma_tree::Edit;
 use super::{Core, Mm};
@@ -32,15 +31,15 @@ const ENTRIES_MAX: usize = 3;
 const NODES_NEEDED: usize = 32;
 
 /// A core that changes mappings.
-pub struct Writer<'a, M: Machine, L: Layout> {
-    mm: &'a Mm<M, L>,
+pub struct Writer<'a, M: Machine> {
+    mm: &'a Mm<M>,
     hooks: &'a dyn Hooks<M>,
     core: &'a mut Core<M>,
 }
 
-impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
+impl<'a, M: Machine> Writer<'a, M> {
     /// `core`, in a space whose strategy has these hooks.
-    pub fn new(mm: &'a Mm<M, L>, hooks: &'a dyn Hooks<M>, core: &'a mut Core<M>) -> Self {
+    pub fn new(mm: &'a Mm<M>, hooks: &'a dyn Hooks<M>, core: &'a mut Core<M>) -> Self {
         Self { mm, hooks, core }
     }
 
@@ -57,7 +56,7 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
                 None
             })
         });
-        let (section, root) = (self.core.writer_section(), self.mm.field(L::MM.mt_root));
+        let (section, root) = (self.core.writer_section(), self.mm.field(self.mm.layout.mt_root));
         self.hooks.begin_tree();
         edit(&Edit { root, section: &section, waiters: &self.mm.waiters });
         self.hooks.end_tree();
@@ -79,7 +78,7 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
     /// VMAs that overlap a range, in the order of addresses.
     fn vmas_in(&self, range: &Range<Vaddr>) -> Vec<VmaId> {
         let mut found = Vec::new();
-        let root = self.mm.field(L::MM.mt_root);
+        let root = self.mm.field(self.mm.layout.mt_root);
         self.mm.tree.for_each_in(root, range.start, range.end, |id| {
             if self.mm.vma(id).range().0 < range.end {
                 found.push(id);
@@ -99,14 +98,14 @@ impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
             let _write = rmap.lock().write();
             rmap.add(vma.id);
         }
-        self.mm.field(L::MM.map_count).fetch_add(1, Ordering::Relaxed);
+        self.mm.field(self.mm.layout.map_count).fetch_add(1, Ordering::Relaxed);
         vma
     }
 
     /// Frees a VMA that is out of the tree, and whose pages are gone or another's.
     fn free_vma(&mut self, vma: VmaRef<'_, M>) {
         M::point(super::point::BEFORE_FREE_VMA);
-        self.mm.field(L::MM.map_count).fetch_sub(1, Ordering::Relaxed);
+        self.mm.field(self.mm.layout.map_count).fetch_sub(1, Ordering::Relaxed);
         if let Some(file) = vma.file()
             && !self.hooks.defers_fput()
         {

@@ -3,13 +3,12 @@
 
 use super::Writer;
 use crate::addr::Vaddr;
-use crate::layout::Layout;
 use crate::point;
 use crate::vma::{VmaFields, flag};
 use machine::Machine;
 use std::ops::Range;
 
-impl<M: Machine, L: Layout> Writer<'_, M, L> {
+impl<M: Machine> Writer<'_, M> {
     /// Changes what is mapped in a range to allow writes, or not to; false where it is so
     /// already, or nothing is mapped.
     pub fn mprotect(&mut self, range: &Range<Vaddr>, writable: bool) -> bool {

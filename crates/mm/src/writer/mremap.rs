@@ -4,14 +4,13 @@
 
 use super::Writer;
 use crate::addr::{ENTRIES, Level, PAGE_BYTES, Pte, TABLE_SPAN, Vaddr};
-use crate::layout::Layout;
 use crate::page_table::TableId;
 use crate::point;
 use crate::vma::{VmaFields, VmaId, VmaRef};
 use machine::{Machine, Ordering};
 use std::ops::Range;
 
-impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
+impl<'a, M: Machine> Writer<'a, M> {
     /// Moves what is mapped in a range to `to`; false where nothing is, or something is
     /// mapped there.
     pub fn mremap(&mut self, from: &Range<Vaddr>, to: Vaddr) -> bool {

@@ -4,13 +4,12 @@
 
 use super::{ENTRIES_MAX, Writer};
 use crate::addr::Vaddr;
-use crate::layout::Layout;
 use crate::point;
 use crate::vma::{VmaFields, VmaId};
 use machine::Machine;
 use std::ops::Range;
 
-impl<M: Machine, L: Layout> Writer<'_, M, L> {
+impl<M: Machine> Writer<'_, M> {
     /// Unmaps what is mapped in a range; false where nothing is.
     pub fn munmap(&mut self, range: &Range<Vaddr>) -> bool {
         let lock = self.mm.mmap_lock().write();

@@ -3,13 +3,12 @@
 
 use super::Writer;
 use crate::addr::Vaddr;
-use crate::layout::Layout;
 use crate::point;
 use crate::vma::{VmaFields, VmaId, VmaRef};
 use machine::Machine;
 use std::ops::Range;
 
-impl<'a, M: Machine, L: Layout> Writer<'a, M, L> {
+impl<'a, M: Machine> Writer<'a, M> {
     /// VMAs of a range, those at its ends split so that none reaches beyond. mmap_lock is
     /// held for writing.
     pub(super) fn isolate(&mut self, range: &Range<Vaddr>) -> Vec<VmaId> {

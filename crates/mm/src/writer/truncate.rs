@@ -8,13 +8,12 @@ use super::Writer;
 use crate::addr::{PAGE_BYTES, Vaddr};
 use crate::fault::folio;
 use crate::frames::flag;
-use crate::layout::Layout;
 use crate::point;
 use crate::vma::VmaFields;
 use crate::vmstat::Item;
 use machine::{Machine, Ordering};
 
-impl<M: Machine, L: Layout> Writer<'_, M, L> {
+impl<M: Machine> Writer<'_, M> {
     /// Sets the length of a file in pages; false where it has it.
     pub fn truncate(&mut self, file: usize, pages: u64) -> bool {
         let before = self.mm.files[file].set_pages(pages);

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use super::{
-    axis, command, doubts, files, launched, launches, name, of, said, sentences, shown, sides,
-    verdict,
+    Row, axis, command, doubts, files, launched, launches, name, said, sentences, shown,
+    shown_rate, sides,
 };
 use crate::text::times;
-use document::compare::{Comparison, Pair};
+use document::compare::Comparison;
 use document::run::Interval;
 
 /// Returns the comparison as Markdown.
@@ -25,7 +25,16 @@ pub fn comparison_markdown(compared: &Comparison) -> String {
     });
     out += "\n| cell | base | new | ratio | 95 % | verdict |\n|---|---:|---:|---:|---|---|\n";
     for pair in shown(compared) {
-        let _ = writeln!(out, "{}", markdown_row(compared, pair));
+        let name = name(compared, pair, &pair.cell);
+        let reason = pair.reason.as_ref().map(|reason| said(pair, reason));
+        let _ = writeln!(out, "{}", markdown_row(&name, &Row::of(pair), reason));
+        for (op, found) in &pair.ops {
+            let _ = writeln!(
+                out,
+                "{}",
+                markdown_row(&format!("{name} {op}"), &Row::of_op(found), None)
+            );
+        }
     }
     out.push('\n');
     doubts(compared).iter().for_each(|doubt| {
@@ -34,18 +43,18 @@ pub fn comparison_markdown(compared: &Comparison) -> String {
     out
 }
 
-fn markdown_row(compared: &Comparison, pair: &Pair) -> String {
-    let name = name(compared, pair, &pair.cell);
-    let mark = if pair.found { " **!**" } else { "" };
-    let interval = match pair.ratio {
+/// Returns a row; `reason`: why there is no ratio.
+fn markdown_row(name: &str, row: &Row<'_>, reason: Option<String>) -> String {
+    let mark = if row.found { " **!**" } else { "" };
+    let interval = match row.ratio {
         Some(Interval { low: Some(low), high: Some(high), .. }) => {
             format!("{} to {}", times(low), times(high))
         }
         _ => "-".to_owned(),
     };
-    let ratio = pair.ratio.map_or("-".to_owned(), |ratio| times(ratio.median));
-    let reason = pair.reason.as_ref().map(|reason| said(pair, reason).replace('|', "\\|"));
-    let verdict = reason.unwrap_or_else(|| verdict(pair).1.to_owned());
-    let (base, new) = (of(&pair.base), of(&pair.new));
+    let ratio = row.ratio.map_or("-".to_owned(), |ratio| times(ratio.median));
+    let reason = reason.map(|reason| reason.replace('|', "\\|"));
+    let verdict = reason.unwrap_or_else(|| row.verdict().1.to_owned());
+    let (base, new) = (shown_rate(row.base), shown_rate(row.new));
     format!("| {name}{mark} | {base} | {new} | {ratio} | {interval} | {verdict} |")
 }

@@ -12,8 +12,8 @@ use super::Style;
 use super::text::{
     Ink, left, listed, paint, percent, plural, rate, shell_word, spread, times, wrap,
 };
-use document::compare::{Axis, CellWarning, Comparison, Half, Launch, Pair, Side};
-use document::run::{Interval, Status};
+use document::compare::{Axis, CellWarning, Comparison, Launch, OpPair, Pair, Side};
+use document::run::{Counted, Interval, Status};
 use stats::{LEVEL, MIN_REPEATS};
 
 /// Columns behind the name of a cell.
@@ -44,7 +44,14 @@ pub fn comparison(compared: &Comparison, style: Style) -> String {
     let head = format!("{:>9}{:>9}{:>8}{:>8} ", "base", "new", "ratio", "95%");
     let _ = writeln!(out, "{}{}", " ".repeat(style.width - NUMBERS), head.trim_end());
     for pair in shown {
-        row(&mut out, style, &name(compared, pair, &names.short(&pair.cell)), pair);
+        let name = name(compared, pair, &names.short(&pair.cell));
+        match &pair.reason {
+            Some(reason) => not_compared(&mut out, style, &name, pair, reason),
+            None => row(&mut out, style, &name, &Row::of(pair)),
+        }
+        for (op, found) in &pair.ops {
+            row(&mut out, style, &format!("  {op}"), &Row::of_op(found));
+        }
     }
     let doubts = doubts(compared);
     if !doubts.is_empty() {
@@ -98,12 +105,13 @@ impl Names {
     }
 }
 
-/// A cell's name, with the side where there are several.
+/// A cell's name, with the side where there are several, and what is compared where that is
+/// not faults.
 fn name(compared: &Comparison, pair: &Pair, cell: &str) -> String {
-    match &compared.new[..] {
-        [_] => cell.to_owned(),
-        _ => format!("{cell} {}", pair.side),
-    }
+    let side = if compared.new.len() == 1 { String::new() } else { format!(" {}", pair.side) };
+    let of_faults = pair.counted == Counted::Faults.name();
+    let counted = if of_faults { String::new() } else { format!(" {}", pair.counted) };
+    format!("{cell}{side}{counted}")
 }
 
 /// Returns how many cells the comparison was told to fail on, in a sentence.
@@ -169,41 +177,107 @@ fn sentences(compared: &Comparison) -> Vec<String> {
     said.extend(found(compared).map(|found| found + "."));
     let ratios = plural(compared.comparisons, "ratio");
     said.push(format!("{ratios} of new to base, those first that differ, by how much."));
-    if compared.cells.iter().any(|pair| pair.verdict.is_some()) {
+    let rows = || compared.cells.iter().flat_map(rows);
+    if rows().any(|row| row.verdict.is_some()) {
         said.push(format!(
             "Intervals hold for all of them together at {}; +- is half of one.",
             percent(LEVEL)
         ));
     }
-    if compared.cells.iter().any(|pair| pair.exact) {
+    if rows().any(|row| row.exact) {
         said.push("The model has no noise: its ratios are exact for their seed.".to_owned());
     }
     said
 }
 
-fn row(out: &mut String, style: Style, name: &str, pair: &Pair) {
+/// A ratio, of a cell or of an operation in it, beside what it is made of.
+struct Row<'a> {
+    base: Option<f64>,
+    new: Option<f64>,
+    ratio: Option<Interval>,
+    verdict: Option<&'a str>,
+    exact: bool,
+    differs: bool,
+    found: bool,
+}
+
+impl<'a> Row<'a> {
+    fn of(pair: &'a Pair) -> Self {
+        Row {
+            base: pair.base.per_s,
+            new: pair.new.per_s,
+            ratio: pair.ratio,
+            verdict: pair.verdict.as_deref(),
+            exact: pair.exact,
+            differs: pair.differs(),
+            found: pair.found,
+        }
+    }
+
+    fn of_op(op: &'a OpPair) -> Self {
+        Row {
+            base: Some(op.base_per_s),
+            new: Some(op.new_per_s),
+            ratio: op.ratio,
+            verdict: op.verdict.as_deref(),
+            exact: op.exact,
+            differs: op.differs(),
+            found: op.found,
+        }
+    }
+
+    /// What is said of the ratio, and its ink.
+    fn verdict(&self) -> (Ink, &'a str) {
+        match self.verdict {
+            Some("faster") => (Ink::Good, "faster"),
+            Some("slower") => (Ink::Bad, "slower"),
+            Some(other) => (Ink::Plain, other),
+            None if self.ratio.is_none() => (Ink::Doubt, "not compared"),
+            None if self.exact && self.differs => (Ink::Plain, "exact"),
+            None if self.exact => (Ink::Plain, "equal"),
+            None => (Ink::Doubt, "too few repeats"),
+        }
+    }
+}
+
+/// The ratio of a cell, and those of its operations.
+fn rows(pair: &Pair) -> impl Iterator<Item = Row<'_>> {
+    std::iter::once(Row::of(pair)).chain(pair.ops.values().map(Row::of_op))
+}
+
+fn row(out: &mut String, style: Style, name: &str, row: &Row<'_>) {
     let width = style.width - NUMBERS;
-    let name = format!("{} {name}", if pair.found { '!' } else { ' ' });
-    let ink = if pair.found { Ink::Bad } else { Ink::Plain };
-    if name.chars().count() < width && pair.reason.is_none() {
+    let name = format!("{} {name}", mark(row.found));
+    let ink = if row.found { Ink::Bad } else { Ink::Plain };
+    if name.chars().count() < width {
         *out += &left(style, ink, &name, width);
     } else {
         let _ = writeln!(out, "{}", paint(style, ink, &name));
-        if let Some(reason) = &pair.reason {
-            return wrap(out, style, "    ", &said(pair, reason));
-        }
         *out += &" ".repeat(width);
     }
     let numbers = format!(
         "{:>9}{:>9}{:>8}{:>8} ",
-        of(&pair.base),
-        of(&pair.new),
-        pair.ratio.map_or("-".to_owned(), |ratio| times(ratio.median)),
-        pair.ratio.and_then(half_width).map_or("-".to_owned(), spread),
+        shown_rate(row.base),
+        shown_rate(row.new),
+        row.ratio.map_or("-".to_owned(), |ratio| times(ratio.median)),
+        row.ratio.and_then(half_width).map_or("-".to_owned(), spread),
     );
-    let (ink, verdict) = verdict(pair);
+    let (ink, verdict) = row.verdict();
     *out += numbers.as_str();
     let _ = writeln!(out, "{}", paint(style, ink, verdict));
+}
+
+/// Appends a cell without a ratio, and why.
+fn not_compared(out: &mut String, style: Style, name: &str, pair: &Pair, reason: &str) {
+    let ink = if pair.found { Ink::Bad } else { Ink::Plain };
+    let name = format!("{} {name}", mark(pair.found));
+    let _ = writeln!(out, "{}", paint(style, ink, &name));
+    wrap(out, style, "    ", &said(pair, reason));
+}
+
+/// What stands before what was looked for.
+fn mark(found: bool) -> char {
+    if found { '!' } else { ' ' }
 }
 
 /// Why a pair has no ratio.
@@ -213,25 +287,13 @@ fn said(pair: &Pair, reason: &str) -> String {
     format!("{verb}: {}", reason.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-fn of(half: &Half) -> String {
-    half.faults_per_s.map_or("-".to_owned(), rate)
+fn shown_rate(per_s: Option<f64>) -> String {
+    per_s.map_or("-".to_owned(), rate)
 }
 
 /// How far an interval reaches to either side, as a share of its middle.
 fn half_width(ratio: Interval) -> Option<f64> {
     Some((ratio.high? - ratio.low?) / 2.0 / ratio.median)
-}
-
-/// What is said of a ratio, and its ink.
-fn verdict(pair: &Pair) -> (Ink, &str) {
-    match pair.verdict.as_deref() {
-        Some("faster") => (Ink::Good, "faster"),
-        Some("slower") => (Ink::Bad, "slower"),
-        Some(other) => (Ink::Plain, other),
-        None if pair.exact && pair.differs() => (Ink::Plain, "exact"),
-        None if pair.exact => (Ink::Plain, "equal"),
-        None => (Ink::Doubt, "too few repeats"),
-    }
 }
 
 /// What makes numbers doubtful, and what is missing.
@@ -261,8 +323,8 @@ fn doubts(compared: &Comparison) -> Vec<String> {
         };
         said.push(format!("{}, {first}{more}: {}", warning.code, warning.text));
     }
-    let unsure = |pair: &&Pair| pair.ratio.is_some() && pair.verdict.is_none() && !pair.exact;
-    let unsure = compared.cells.iter().filter(unsure).count();
+    let unsure = |row: &Row<'_>| row.ratio.is_some() && row.verdict.is_none() && !row.exact;
+    let unsure = compared.cells.iter().flat_map(rows).filter(unsure).count();
     if unsure > 0 {
         said.push(format!(
             "too few repeats for a verdict: {}; give each side {MIN_REPEATS} --repeats or more",

@@ -10,11 +10,12 @@ use super::data::{
     QUANTILES, RatioPart, RunPart, WarningPart, WorkloadPart, WorldPart,
 };
 use crate::contention::all_kinds;
-use crate::pairs::{BASES, Ratios};
+use crate::pairs::{BASES, Ratios, groups};
 use crate::prose::{noise_floor, reading};
 use crate::worlds::fault_ns;
 use document::run::{
-    BreakEven, Cell, HostInfo, Key, LOST_SHARE, Measured, OpStats, Provenance, Run, Scaling, World,
+    BreakEven, Cell, Counted, HostInfo, Key, LOST_SHARE, Measured, OpStats, Provenance, Run,
+    Scaling, World,
 };
 
 /// Names in the order of their first use.
@@ -52,8 +53,9 @@ pub(super) fn page(runs: &[Run]) -> Page {
     let (mut cells, mut fits, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     for (number, run) in runs.iter().enumerate() {
         let ratios = Ratios::of(run);
+        let counted = counted_by_id(run);
         for cell in run.cells.iter().filter(|cell| !cell.key.is_aa_twin()) {
-            cells.push(builder.cell(number, runs, cell, &ratios));
+            cells.push(builder.cell(number, runs, cell, &ratios, &counted[cell.id.as_str()]));
         }
         let of_run = run.scaling.iter().filter_map(|fit| builder.fit(number, runs, fit));
         fits.extend(of_run);
@@ -75,8 +77,25 @@ pub(super) fn page(runs: &[Run]) -> Page {
     }
 }
 
+/// What each cell is judged by beside those of its table.
+fn counted_by_id(run: &Run) -> BTreeMap<&str, Counted> {
+    let mut by_id = BTreeMap::new();
+    for group in groups(run) {
+        let counted = group.counted();
+        by_id.extend(group.cells.iter().map(|cell| (cell.id.as_str(), counted.clone())));
+    }
+    by_id
+}
+
 impl Builder {
-    fn cell(&mut self, run: usize, runs: &[Run], cell: &Cell, ratios: &Ratios) -> CellPart {
+    fn cell(
+        &mut self,
+        run: usize,
+        runs: &[Run],
+        cell: &Cell,
+        ratios: &Ratios,
+        counted: &Counted,
+    ) -> CellPart {
         let key = &cell.key;
         let place = self.place(run, runs.len(), key);
         if self.workload_parts.len() == place.workload {
@@ -89,7 +108,7 @@ impl Builder {
             status: cell.status,
             reason: cell.reason.clone(),
             break_even: runs[run].break_even.iter().find(|found| found.is_of(key)).map(break_even),
-            numbers: cell.measured.as_ref().map(|found| self.numbers(cell, found, ratios)),
+            numbers: cell.measured.as_ref().map(|found| self.numbers(cell, found, ratios, counted)),
         }
     }
 
@@ -117,22 +136,29 @@ impl Builder {
         }
     }
 
-    fn numbers(&mut self, cell: &Cell, found: &Measured, ratios: &Ratios) -> Numbers {
+    fn numbers(
+        &mut self,
+        cell: &Cell,
+        found: &Measured,
+        ratios: &Ratios,
+        counted: &Counted,
+    ) -> Numbers {
         let faults = found.counts.faults.max(1) as f64;
         let fallbacks = found.fallbacks.iter().filter(|(_, count)| **count > 0);
         let ratio = |base| {
-            let comparison = ratios.get(cell, base)?;
+            let comparison = ratios.get(cell, base, counted)?;
             let verdict = comparison.verdict.map(|verdict| verdict.to_string());
             Some(RatioPart { ratio: comparison.ratio, verdict })
         };
         Numbers {
-            faults_per_s: found.faults_per_s,
+            counted: counted.name().to_owned(),
+            rate: cell.rate(counted),
             repeats: found.repeats.len(),
             ratios: BASES.map(ratio),
             latency: all_kinds(found).as_ref().map(latency),
-            transfers_per_fault: found.lines.as_ref().map(|lines| lines.transfers_per_fault),
+            transfers: found.moves().map(|moves| moves.each),
             lines: self.lines(found),
-            time_ns: found.time_split_ns.clone(),
+            time_ns: found.time_split().cloned(),
             stages_ns: found.stages_ns.clone(),
             fallbacks: fallbacks
                 .map(|(reason, count)| (reason.clone(), *count as f64 / faults))
@@ -140,7 +166,7 @@ impl Builder {
             fairness: found.fairness,
             ops: found.ops.iter().map(|(name, stats)| (name.clone(), op(stats))).collect(),
             kernel: found.kernel.as_ref().map(|kernel| KernelPart {
-                fault_ns: fault_ns(cell, found),
+                fault_ns: fault_ns(cell),
                 events: kernel.events.clone(),
             }),
         }
@@ -148,10 +174,10 @@ impl Builder {
 
     /// Lines of one name are one row, as in the heat map.
     fn lines(&mut self, found: &Measured) -> Vec<(usize, f64, Option<f64>)> {
-        let Some(lines) = &found.lines else { return Vec::new() };
+        let Some(moves) = found.moves() else { return Vec::new() };
         let mut rows: BTreeMap<usize, (f64, Option<f64>)> = BTreeMap::new();
-        for line in &lines.by_name {
-            let moved = lines.transfers_per_fault * line.transfer_share.unwrap_or(0.0);
+        for line in moves.by_name {
+            let moved = moves.each * line.transfer_share.unwrap_or(0.0);
             let row = rows.entry(self.lines.place(line.name.clone())).or_default();
             row.0 += moved;
             row.1 = line.stall_share.map(|share| share + row.1.unwrap_or(0.0));

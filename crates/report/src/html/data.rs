@@ -116,13 +116,17 @@ pub(super) struct FitPart {
 
 #[derive(Serialize)]
 pub(super) struct Numbers {
-    pub faults_per_s: Interval,
+    /// What the cell is judged by: `faults`, or an operation of writers.
+    pub counted: String,
+    /// How many a second of that.
+    pub rate: Option<Interval>,
     pub repeats: usize,
     /// One for each of the bases.
     pub ratios: [Option<RatioPart>; 2],
     pub latency: Option<LatencyPart>,
-    pub transfers_per_fault: Option<f64>,
-    /// Line, transfers per fault, share of the time that cores waited for lines.
+    /// Transfers of all lines for each fault, or operation where there are no faults.
+    pub transfers: Option<f64>,
+    /// Line, its part of these transfers, share of the time that cores waited for lines.
     pub lines: Vec<(usize, f64, Option<f64>)>,
     pub time_ns: Option<TimeSplit>,
     pub stages_ns: Option<BTreeMap<String, f64>>,
@@ -153,7 +157,7 @@ pub(super) struct OpPart {
 /// What the running kernel told.
 #[derive(Serialize)]
 pub(super) struct KernelPart {
-    pub fault_ns: f64,
+    pub fault_ns: Option<f64>,
     pub events: Option<KernelEvents>,
 }
 

@@ -6,6 +6,12 @@ function trapOf(row) {
   return page.runs[page.worlds[row.cell.world].run].provenance.host.trap_cost_ns;
 }
 
+/// A fault without the exception, where both are known.
+function withoutTrap(row) {
+  const [whole, trap] = [row.cell.kernel.fault_ns, trapOf(row)];
+  return whole == null || !trap ? null : whole - trap.median;
+}
+
 const eventOf = (name) => (row) => exact(row.cell.kernel.events?.[name]);
 
 charts.push({
@@ -26,8 +32,7 @@ charts.push({
     ["exception, ns", (row) => exact(trapOf(row)?.median)],
     ["from", (row) => exact(trapOf(row)?.low)],
     ["to", (row) => exact(trapOf(row)?.high)],
-    ["without it, ns",
-      (row) => exact(trapOf(row) && row.cell.kernel.fault_ns - trapOf(row).median)],
+    ["without it, ns", (row) => exact(withoutTrap(row))],
     ["minor faults", eventOf("minor_faults")],
     ["major faults", eventOf("major_faults")],
     ["by getrusage", eventOf("rusage_faults")],

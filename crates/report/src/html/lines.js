@@ -59,7 +59,8 @@ function heatMap(rows, width, value, text) {
 
 function tellLine(row) {
   const stall = row.stall == null ? "" : `\n${percent(row.stall)} of the time cores wait for lines`;
-  return `${row.line}\n` + placeOf(row) + `${exact(row.transfers)} transfers per fault${stall}`;
+  return `${row.line}\n` + placeOf(row) +
+    `${exact(row.transfers)} transfers per ${eachOf(row.cell)}${stall}`;
 }
 
 function hottestSays(rows, value, text) {
@@ -73,16 +74,16 @@ charts.push({
   id: "transfers",
   title: "Transfers of cache lines per fault",
   about: "How often each line moves to another core, lines down, strategies across. The " +
-    "stronger the colour, the more it moves.",
+    "stronger the colour, the more it moves. Where a workload has no faults: per operation.",
   missing: "Lines were not counted in this selection (--no-lines), or none moved.",
   rows: (cells) => lineRows(cells).filter((row) => row.transfers > 0),
   draw: (rows, width) => heatMap(rows, width, (row) => row.transfers, brief),
   tell: tellLine,
   says: (rows) => hottestSays(rows, (row) => row.transfers,
-    (value) => `${exact(value)} transfers per fault`),
+    (value) => `${exact(value)} transfers per ${eachOf(rows[0].cell)}`),
   columns: [
     ["line", (row) => row.line],
-    ["transfers per fault", (row) => exact(row.transfers)],
+    ["transfers of each", (row) => exact(row.transfers)],
   ],
 });
 
@@ -100,6 +101,6 @@ charts.push({
   columns: [
     ["line", (row) => row.line],
     ["share of waiting", (row) => percent(row.stall)],
-    ["transfers per fault", (row) => exact(row.transfers)],
+    ["transfers of each", (row) => exact(row.transfers)],
   ],
 });

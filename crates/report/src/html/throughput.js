@@ -1,5 +1,5 @@
 "use strict";
-// Faults per second against threads: error bands, the ideal, and the fitted law.
+// Faults, or operations, per second against threads: error bands, the ideal, and the fitted law.
 
 const axes = { scale: "log", ideal: true, fit: true };
 
@@ -23,11 +23,11 @@ function fittedRate(fit, single, n) {
 }
 
 function tellThroughput(row) {
-  const { median, low, high } = row.cell.faults_per_s;
+  const { median, low, high } = row.cell.rate;
   const interval = low == null ? "no interval: too few repeats" :
     `95 %: ${exact(low)} to ${exact(high)}`;
   return placeOf(row) +
-    `${exact(median)} faults/s\n${interval}\n${plural(row.cell.repeats, "repeat")}`;
+    `${exact(median)} ${row.cell.counted}/s\n${interval}\n${plural(row.cell.repeats, "repeat")}`;
 }
 
 /// Curves between the thread counts, so that the law is drawn as the curve that it is.
@@ -44,33 +44,34 @@ function fitCurves(rows) {
 charts.push({
   id: "throughput",
   title: "Throughput against threads",
-  about: "Median faults per second of all threads; bands are 95 % bootstrap intervals over " +
-    "repeats. Grey: ideal scaling of the best single thread. Thin: the Universal Scalability " +
-    "Law as fitted, where a strategy has a result at five counts of threads or more.",
+  about: "Median faults per second of all threads, or operations of writers where a workload " +
+    "has no faults; bands are 95 % bootstrap intervals over repeats. Grey: ideal scaling of the " +
+    "best single thread. Thin: the Universal Scalability Law as fitted, where a strategy has a " +
+    "result at five counts of threads or more.",
   byThreads: true,
   controls: throughputControls,
   missing: "No cell of this selection has a result.",
-  rows: (cells) => cells.filter((cell) => cell.faults_per_s).map((cell) => ({
-    cell, strategy: cell.strategy, threads: cell.threads, rate: cell.faults_per_s.median,
+  rows: (cells) => cells.filter((cell) => cell.rate).map((cell) => ({
+    cell, strategy: cell.strategy, threads: cell.threads, rate: cell.rate.median,
   })).sort((a, b) => a.threads - b.threads),
   draw(rows, width) {
-    const top = d3.max(rows, (row) => row.cell.faults_per_s.high ?? row.rate);
+    const top = d3.max(rows, (row) => row.cell.rate.high ?? row.rate);
     const lowest = d3.min(rows, (row) => row.rate);
-    const least = d3.min(rows, (row) => row.cell.faults_per_s.low ?? row.rate);
+    const least = d3.min(rows, (row) => row.cell.rate.low ?? row.rate);
     // An interval that nearly holds 0 would push all else together.
     const bottom = axes.scale === "log" ? Math.max(least * 0.9, lowest / 5) : 0;
     const [few, most] = d3.extent(rows, (row) => row.threads);
     const single = d3.max(rows.filter((row) => row.threads === few), (row) => row.rate) / few;
-    const bands = rows.filter((row) => row.cell.faults_per_s.low != null);
-    const band = { x: "threads", y1: (row) => row.cell.faults_per_s.low,
-      y2: (row) => row.cell.faults_per_s.high };
+    const bands = rows.filter((row) => row.cell.rate.low != null);
+    const band = { x: "threads", y1: (row) => row.cell.rate.low,
+      y2: (row) => row.cell.rate.high };
     const counts = d3.range(0, 33).map((step) => few * (most / few) ** (step / 32));
     return drawing(width, {
       height: Math.min(460, 260 + width * 0.2),
       clip: true,
       x: threadsAxis(rows, axes.scale),
-      y: { type: axes.scale, domain: [bottom, top * 1.05], label: "faults per second",
-        tickFormat: short, grid: true,
+      y: { type: axes.scale, domain: [bottom, top * 1.05], tickFormat: short, grid: true,
+        label: `${rows[0].cell.counted} per second`,
         ticks: axes.scale === "log" ? logTicks([bottom, top * 1.05], 240, 26) : 6 },
       marks: [
         axes.ideal ? Plot.lineY(counts, { x: (n) => n, y: (n) => n * single,
@@ -92,12 +93,13 @@ charts.push({
     const most = d3.max(rows, (row) => row.threads);
     const best = d3.greatest(rows.filter((row) => row.threads === most), (row) => row.rate);
     return `at ${plural(most, "thread")} ${nameOf(best.strategy)} is fastest with ` +
-      `${short(best.rate)} faults per second`;
+      `${short(best.rate)} ${best.cell.counted} per second`;
   },
   columns: [
-    ["faults per second", (row) => exact(row.rate)],
-    ["95 % from", (row) => exact(row.cell.faults_per_s.low)],
-    ["to", (row) => exact(row.cell.faults_per_s.high)],
+    ["of", (row) => row.cell.counted],
+    ["per second", (row) => exact(row.rate)],
+    ["95 % from", (row) => exact(row.cell.rate.low)],
+    ["to", (row) => exact(row.cell.rate.high)],
     ["repeats", (row) => row.cell.repeats],
     ["contention", (row) => exact(fitOf(row)?.contention)],
     ["coherency", (row) => exact(fitOf(row)?.coherency)],

@@ -33,7 +33,7 @@ function partRows(cells, partsOf) {
 }
 
 function tellTime(row) {
-  return placeOf(row) + `${row.part}: ${exact(row.value)} ns per fault\n` +
+  return placeOf(row) + `${row.part}: ${exact(row.value)} ns per ${eachOf(row.cell)}\n` +
     `${percent(row.value / row.whole)} of ${exact(row.whole)} ns`;
 }
 
@@ -48,13 +48,13 @@ function timeChart(about, parts, partsOf) {
     ...about,
     rows: (cells) => partRows(cells, partsOf),
     draw: (rows, width) => stacked(rows, width, parts,
-      { label: "time per fault", tickFormat: nanoseconds }),
+      { label: `time per ${eachOf(rows[0].cell)}`, tickFormat: nanoseconds }),
     legend: (rows) => partLegend(rows, parts),
     tell: tellTime,
     says: longestSays,
     columns: [
       ["part", (row) => row.part],
-      ["ns per fault", (row) => exact(row.value)],
+      ["ns of each", (row) => exact(row.value)],
       ["share", (row) => percent(row.value / row.whole)],
     ],
   };
@@ -66,8 +66,9 @@ const SPLIT = [["private_work", "work of its own"], ["coherence", "waiting for l
 charts.push(timeChart({
   id: "time",
   title: "Where a fault's time goes",
-  about: "Nanoseconds per fault over all cores: work that touches no shared line, waiting for " +
-    "lines from other caches or memory, spinning and sleeping for locks, sleeping for I/O.",
+  about: "Nanoseconds per fault (per operation of a workload without faults) over all cores: " +
+    "work that touches no shared line, waiting for lines from other caches or memory, spinning " +
+    "and sleeping for locks, sleeping for I/O.",
   missing: "Only the model tells these apart: run it with --on model:MACHINE.",
 },
 SPLIT.map(([, text]) => text),

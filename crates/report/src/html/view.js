@@ -16,6 +16,9 @@ const fitsOf = d3.group(page.fits, tableOf);
 
 const shown = (part) => view.worlds.has(part.world) && view.strategies.has(part.strategy);
 
+/// What lines and times of a cell are given for.
+const eachOf = (cell) => cell.counted === "faults" ? "fault" : "operation";
+
 /// The cells that pass all filters but that of threads, with or without a result.
 function selected() {
   return (cellsOf.get(tableOf(view)) ?? []).filter(shown);
@@ -28,7 +31,7 @@ function selectedFits() {
 /// Of one world's cells with a result those at the chosen threads, or at the most below:
 /// worlds differ in how many they have.
 function atThreads(cells) {
-  const done = cells.filter((cell) => cell.faults_per_s);
+  const done = cells.filter((cell) => cell.repeats);
   const counts = [...new Set(done.map((cell) => cell.threads))].sort((a, b) => a - b);
   const below = counts.filter((count) => view.threads === null || count <= view.threads);
   const threads = below.at(-1) ?? counts[0];

@@ -77,7 +77,7 @@ fn is_fresh(workload: &Workload, group: &Group, threads: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use inputs::workload::{Limits, parse, resolve};
+    use inputs::workload::{parse, resolve};
 
     fn of(workload: &Workload, touches: u64) -> RangeInclusive<u64> {
         let counts = Counts { touches, ..Counts::default() };
@@ -85,8 +85,7 @@ mod tests {
     }
 
     fn shipped(name: &str) -> Workload {
-        let limits = Limits { memory_bytes: u64::MAX };
-        resolve(name).unwrap().parse(&["unlocked", "mmap-lock", "speculative"], &limits).unwrap()
+        resolve(name).unwrap().parse(&["unlocked", "mmap-lock", "speculative"]).unwrap()
     }
 
     #[test]
@@ -106,8 +105,7 @@ mod tests {
                 "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"1MiB\"\n[[op]]\n\
                  touch = {{ vma = \"v\", access = \"write\"{rest} }}\n"
             );
-            let limits = Limits { memory_bytes: u64::MAX };
-            of(&parse("x", "x.toml", &text, &[], &limits).unwrap(), 100)
+            of(&parse("x", "x.toml", &text, &[]).unwrap(), 100)
         };
         assert_eq!(of_op(""), 100..=100);
         assert_eq!(of_op(", slices = \"shared\""), 0..=100);

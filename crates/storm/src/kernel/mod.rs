@@ -134,7 +134,7 @@ pub fn run(spec: &Spec) -> Result<Storm, StormError> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     signal::install()?;
     let around = FaultAround::of(spec.workload, &Roots::default())?;
-    let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until);
+    let plan = Plan::new(spec.workload, spec.threads, spec.seed, spec.until)?;
     space::touch_before(plan.frames)?;
     let contents = Contents::new(&plan, spec.seed);
     let space = Space::new(spec.workload, &plan, &contents, around.bytes())?;

@@ -76,7 +76,7 @@ pub fn remarks(workload: &Workload) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use inputs::workload::{Limits, resolve};
+    use inputs::workload::resolve;
 
     macro_rules! name {
         ($scheme:ty) => {
@@ -85,9 +85,8 @@ mod tests {
     }
 
     fn shipped(name: &str) -> Workload {
-        let limits = Limits { memory_bytes: u64::MAX };
         let strategies = strategy::for_every_scheme!(name);
-        resolve(name).unwrap().parse(&strategies, &limits).unwrap()
+        resolve(name).unwrap().parse(&strategies).unwrap()
     }
 
     #[test]

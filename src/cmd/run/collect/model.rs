@@ -1,13 +1,14 @@
 //! What the model tells beyond the host: every access, and where the time went.
 
+use super::Moved;
 use crate::machine::LINE_WORDS;
 use crate::machine::LineName;
 use crate::machine::model::{Accounts, LineAccount};
-use crate::run::{LineCount, Lines, TimeSplit, WordPair};
+use crate::run::{LineCount, TimeSplit, WordPair};
 use crate::storm::ModelStorm;
 
-/// Returns the lines by name; `None` without a fault to divide by.
-pub(super) fn lines(accounts: &Accounts, faults: u64) -> Option<Lines> {
+/// Returns the lines by name.
+pub(super) fn moved(accounts: &Accounts) -> Moved {
     const COUNTED: &str = "all";
     let transfers: u64 = accounts.0.iter().map(|(_, line)| line.transfers).sum();
     let stall_ps: u64 = accounts.0.iter().map(|(_, line)| line.stall_ps).sum();
@@ -25,11 +26,7 @@ pub(super) fn lines(accounts: &Accounts, faults: u64) -> Option<Lines> {
     };
     let mut by_name: Vec<LineCount> = accounts.0.iter().map(count).collect();
     by_name.sort_by(|a, b| b.transfers.cmp(&a.transfers).then_with(|| a.name.cmp(&b.name)));
-    (faults > 0).then(|| Lines {
-        counted: COUNTED.to_owned(),
-        transfers_per_fault: transfers as f64 / faults as f64,
-        by_name,
-    })
+    Moved { counted: COUNTED, transfers, by_name }
 }
 
 /// Which word a line was fetched for, and which had been used where it came from.
@@ -48,18 +45,18 @@ fn word_pairs(name: &LineName, line: &LineAccount) -> Vec<WordPair> {
     pairs
 }
 
-/// Where a fault's time went; `None` without faults.
-pub(super) fn time_split(storm: &ModelStorm) -> Option<TimeSplit> {
-    let faults = storm.storm.counts.faults as f64;
+/// Where the time of each of so many faults, or operations, went.
+pub(super) fn time_split(storm: &ModelStorm, events: u64) -> TimeSplit {
+    let events = events as f64;
     let ns = |ps: u64| ps as f64 / 1000.0;
     let coherence: f64 = storm.times.iter().map(|core| ns(core.coherence_ps)).sum();
     let lock: f64 = storm.times.iter().map(|core| ns(core.lock_ps)).sum();
     let io = storm.storm.io.asked_ns as f64;
     let private = storm.storm.threads_ns - coherence - lock - io;
-    (faults > 0.0).then(|| TimeSplit {
-        private_work: private / faults,
-        coherence: coherence / faults,
-        lock_wait: lock / faults,
-        io: io / faults,
-    })
+    TimeSplit {
+        private_work: private / events,
+        coherence: coherence / events,
+        lock_wait: lock / events,
+        io: io / events,
+    }
 }

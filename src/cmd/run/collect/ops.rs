@@ -8,10 +8,23 @@ use crate::run::{GracePeriods, Latency, OpStats, Shootdowns};
 use crate::storm::Storm;
 use crate::workload::Action;
 
+/// Operations a second, as [`Action::NAMES`].
+pub(super) type Rates = [f64; Action::NAMES.len()];
+
+/// How many operations a storm did.
+pub(super) fn done(storm: &Storm) -> u64 {
+    storm.ops.iter().flatten().map(|times| times.len()).sum()
+}
+
 impl Collected {
     /// Adds the operations of one more storm.
     pub(super) fn add_ops(&mut self, storm: &mut Storm) {
         self.whole_ns += storm.whole_ns;
+        let whole_s = storm.whole_ns / 1e9;
+        self.op_rates.push(storm.ops.each_ref().map(|times| match times {
+            Some(times) if whole_s > 0.0 => times.len() as f64 / whole_s,
+            _ => 0.0,
+        }));
         for (sum, own) in self.ops.iter_mut().zip(std::mem::take(&mut storm.ops)) {
             match (sum, own) {
                 (Some(sum), Some(own)) => sum.add(own).expect("all have the same precision"),
@@ -28,12 +41,18 @@ impl Collected {
 
     /// Operations by name.
     pub(super) fn op_stats(&self) -> BTreeMap<String, OpStats> {
-        let done = Action::NAMES.into_iter().zip(&self.ops);
-        done.filter_map(|(name, times)| {
+        let done = Action::NAMES.into_iter().zip(&self.ops).enumerate();
+        done.filter_map(|(action, (name, times))| {
             let times = times.as_ref()?;
-            let per_s = times.len() as f64 / (self.whole_ns / 1e9);
-            let latency_ns = Latency::of(times, 1);
-            Some((name.to_owned(), OpStats { count: times.len(), per_s, latency_ns }))
+            let repeats = self.op_rates.iter().map(|rates| rates[action]);
+            let stats = OpStats {
+                count: times.len(),
+                per_s: times.len() as f64 / (self.whole_ns / 1e9),
+                // Of one it is the same number.
+                repeats_per_s: repeats.filter(|_| self.op_rates.len() > 1).collect(),
+                latency_ns: Latency::of(times, 1),
+            };
+            Some((name.to_owned(), stats))
         })
         .collect()
     }
@@ -51,4 +70,49 @@ impl Collected {
 pub(super) fn grace_periods(costs: GraceCosts) -> GracePeriods {
     let GraceCosts { ended, wakeups, looks, put_off } = costs;
     GracePeriods { ended, wakeups, looks, put_off }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::storm;
+    use super::*;
+    use hdrhistogram::Histogram;
+
+    /// A storm of a millisecond of so many `munmap`s.
+    fn unmapping(faults: u64, munmaps: u64) -> Storm {
+        let mut times = Histogram::new(3).unwrap();
+        times.record_n(500, munmaps).unwrap();
+        let mut storm = storm(faults);
+        storm.whole_ns = 1e6;
+        storm.ops[1] = Some(times);
+        storm
+    }
+
+    #[test]
+    fn operations_have_a_rate_of_each_repeat_where_there_are_several() {
+        let mut collected = Collected::default();
+        collected.repeat(unmapping(100, 40), 0);
+        let of = |collected: &Collected| collected.measured(1, 64).unwrap().ops["munmap"].clone();
+        let one = of(&collected);
+        assert_eq!((one.count, one.per_s, one.repeats_per_s), (40, 40e3, vec![]));
+        collected.repeat(unmapping(100, 60), 1);
+        let two = of(&collected);
+        assert_eq!((two.count, two.per_s, two.repeats_per_s), (100, 50e3, vec![40e3, 60e3]));
+    }
+
+    #[test]
+    fn lines_are_told_for_each_operation_where_there_are_no_faults() {
+        let lines = |faults, munmaps| {
+            let mut collected = Collected::default();
+            let storm = unmapping(faults, munmaps);
+            collected.repeat(storm.clone(), 0);
+            collected.lines(&Storm { lines: Some(Default::default()), ..storm });
+            let found = collected.measured(1, 64).unwrap();
+            (found.lines.is_some(), found.per_op.is_some_and(|per_op| per_op.lines.is_some()))
+        };
+        assert_eq!(lines(100, 0), (true, false));
+        assert_eq!(lines(100, 40), (true, false));
+        assert_eq!(lines(0, 40), (false, true));
+        assert_eq!(lines(0, 0), (false, false));
+    }
 }

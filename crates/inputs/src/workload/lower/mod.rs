@@ -11,7 +11,6 @@ mod file;
 mod group;
 mod idle;
 mod kernel;
-mod memory;
 mod op;
 mod touch;
 mod vma;
@@ -19,7 +18,7 @@ mod vma;
 use toml::Spanned;
 
 use super::wire::{Document, Entry, Reset as WireReset};
-use super::{File, Limits, Reset, Until, Vma, Workload};
+use super::{File, Reset, Until, Vma, Workload};
 use crate::diag::Diagnostic;
 use check::{Check, Names};
 
@@ -43,7 +42,6 @@ pub(super) fn workload(
     name: &str,
     document: &Entry<Document>,
     known_strategies: &[&str],
-    limits: &Limits,
     mistakes: &mut Vec<Diagnostic>,
 ) -> Option<Workload> {
     let mut check = Check { mistakes, known_strategies };
@@ -72,6 +70,9 @@ pub(super) fn workload(
     }
     let phases = op::phases(&ops, groups.len(), &mut check);
     let groups = group::assemble(groups, phases, table, &mut check);
+    if let Some(groups) = &groups {
+        op::walks_with_loops(&ops, groups, table, &mut check);
+    }
     let expect: Vec<_> =
         table.expect.iter().map(|entry| expect::lower(entry, &mut check)).collect();
 
@@ -92,7 +93,6 @@ pub(super) fn workload(
         warmup_ns: table.warmup.as_ref().map_or(DEFAULT_WARMUP_NS, |time| time.get_ref().0),
         expect: expect.into_iter().collect::<Option<_>>()?,
     };
-    memory::check(&workload, table, limits, &mut check);
     kernel::check(&workload, table.kernel.as_ref(), &mut check);
     Some(workload)
 }

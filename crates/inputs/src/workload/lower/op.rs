@@ -5,8 +5,8 @@ use toml::Spanned;
 use super::check::{Check, Names};
 use super::{Space, change, touch};
 use crate::diag::Diagnostic;
-use crate::workload::wire::{Entry, Written};
-use crate::workload::{Action, Op, Phase, Scope, wire};
+use crate::workload::wire::{Document, Entry, Written};
+use crate::workload::{Action, Group, Loops, Op, Phase, Scope, wire};
 
 /// The operations of a file, as far as they could be read.
 pub(super) struct Ops<'d> {
@@ -154,6 +154,35 @@ fn action<'d>(entry: &'d Entry<wire::Op>, check: &mut Check<'_>) -> Option<Writt
 
 fn is_action(key: &str) -> bool {
     Action::NAMES.contains(&key)
+}
+
+/// Reports touches that walk on with the loops of a group that does its operations once.
+pub(super) fn walks_with_loops(
+    ops: &Ops<'_>,
+    groups: &[Group],
+    document: &Document,
+    check: &mut Check<'_>,
+) {
+    for op in &ops.list {
+        let (Op::Touch(touch), Written::Touch(written)) = (&op.op, op.written) else { continue };
+        let group = &groups[op.group];
+        let Some(walks) = &written.get_ref().walks else { continue };
+        if !touch.walks || group.loops != Loops::Times(1) {
+            continue;
+        }
+        let title =
+            format!("a touch that walks, in the group \"{}\", which loops once", group.name);
+        let mut diagnostic = Diagnostic::new(title).at(walks.span(), "there is no next loop");
+        if let Some(entry) = document.group.get(op.group) {
+            let loops = entry.table.loops.as_ref().map(Spanned::span);
+            diagnostic = diagnostic.at(loops.unwrap_or(entry.span.clone()), "one loop");
+        }
+        check.push(
+            diagnostic
+                .rule("a touch that walks goes on in each loop with the next `touches` pages")
+                .help("write loops = 256 in its [[group]], for 256 of them, or leave `walks` out"),
+        );
+    }
 }
 
 fn used_by_two_groups(ops: &[Lowered<'_>], space: &Space<'_>, check: &mut Check<'_>) {

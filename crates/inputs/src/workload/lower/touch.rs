@@ -31,6 +31,7 @@ pub(super) fn lower(
         order: order?,
         slices: slices(&written.slices),
         touches: written.touches.as_ref().map(|touches| *touches.get_ref()),
+        walks: walks(written, unread, check)?,
         think_ns: written.think.as_ref().map_or(0, |think| think.get_ref().0),
     };
     if let Some(vma) = &space.vmas[touch.vma] {
@@ -43,6 +44,23 @@ pub(super) fn lower(
         }
     }
     touches_ok.then_some(touch)
+}
+
+/// Returns whether the touch walks on; reports one that has nowhere to go on.
+fn walks(written: &wire::Touch, unread: &[String], check: &mut Check<'_>) -> Option<bool> {
+    let Some(walks) = written.walks.as_ref().filter(|walks| *walks.get_ref()) else {
+        return Some(false);
+    };
+    if written.touches.is_some() || unread.iter().any(|key| key == "touches") {
+        return Some(true);
+    }
+    check.push(
+        Diagnostic::new("`walks` without `touches`")
+            .at(walks.span(), "each loop is a whole pass already")
+            .rule("a touch that walks goes on in each loop with the next `touches` pages")
+            .help("write touches = 1 for page after page, or leave `walks` out"),
+    );
+    None
 }
 
 fn order(written: &wire::Touch, check: &mut Check<'_>) -> Option<Order> {
@@ -147,7 +165,7 @@ impl Place<'_> {
         if *written.get_ref() > most {
             let what = if touch.order == Order::OnePerTable { "page tables" } else { "pages" };
             let title =
-                format!("{} touches in a round of a VMA of {most} {what}", written.get_ref());
+                format!("{} touches in a loop over a VMA of {most} {what}", written.get_ref());
             let diagnostic = Diagnostic::new(title).at(written.span(), "more touches than pages");
             check.push(
                 self.at_vma(diagnostic, &self.vma_entry.table.size, "the size of the VMA")

@@ -78,9 +78,14 @@ pub(in crate::workload) struct Touch {
     /// whole mapping for all (`"shared"`).
     #[cfg_attr(feature = "schema", schemars(with = "Option<Slices>"))]
     pub slices: Field<Slices>,
-    /// Accesses of a thread in a round (default: one for each page of its slice).
+    /// Accesses of a thread in each loop (default: one for each page of its slice).
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>", range(min = 1)))]
     pub touches: Field<u64>,
+    /// Whether each loop touches the next `touches` pages, as writers work on the next piece
+    /// (default false: each loop begins at the start); only with `touches`, and in a group
+    /// that loops.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<bool>"))]
+    pub walks: Field<bool>,
     /// Private work between two touches (default `"0ns"`).
     #[cfg_attr(feature = "schema", schemars(with = "Option<Time>"))]
     pub think: Field<Time>,

@@ -1,0 +1,115 @@
+//! Two rates, and the verdict on them.
+
+use std::collections::BTreeMap;
+
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::pair::Cells;
+use crate::run::{Counted, Interval};
+use stats::{self, MIN_REPEATS, Verdict};
+
+/// An operation of writers in a cell of the base and in its counterpart.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub struct OpPair {
+    /// Median over all repeats of the base, a second.
+    pub base_per_s: f64,
+    /// Median over all repeats of the counterpart, a second.
+    pub new_per_s: f64,
+    /// The new over the base, as that of the cell.
+    pub ratio: Option<Interval>,
+    /// As that of the cell.
+    pub verdict: Option<String>,
+    /// As that of the cell.
+    pub exact: bool,
+    /// Whether this is what the comparison was told to fail on.
+    pub found: bool,
+    #[serde(skip)]
+    pub(super) rates: Option<Rates>,
+}
+
+/// What two sides had a second, by launch and repeat.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Rates {
+    new: Vec<Vec<f64>>,
+    base: Vec<Vec<f64>>,
+    /// How many there were in all, of the new side and of the base.
+    counts: [u64; 2],
+    /// Neither side has any noise.
+    are_exact: bool,
+}
+
+/// What rates say.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    pub ratio: Option<Interval>,
+    pub verdict: Option<String>,
+    pub exact: bool,
+    /// It is known to be slower by more than was allowed.
+    pub found: bool,
+}
+
+impl Rates {
+    pub fn of(old: &Cells<'_>, new: &Cells<'_>, counted: &Counted, are_exact: bool) -> Rates {
+        let counts = [new.count(counted), old.count(counted)];
+        Rates { new: new.rates(counted), base: old.rates(counted), counts, are_exact }
+    }
+
+    /// Compares them as one of so many `comparisons`.
+    pub fn judge(&self, comparisons: usize, seed: u64, fail_above: Option<f64>) -> Judged {
+        let compared = stats::compare_launches(&self.new, &self.base, comparisons, seed);
+        let Some(compared) = compared else { return Judged::default() };
+        let repeats = |side: &[Vec<f64>]| side.iter().map(Vec::len).sum::<usize>();
+        let fewest = repeats(&self.new).min(repeats(&self.base));
+        let exact = self.are_exact && fewest < MIN_REPEATS;
+        let is_sure = compared.verdict == Some(Verdict::Slower) || exact;
+        let ratio = compared.ratio.median * self.one_more();
+        Judged {
+            ratio: Some(compared.ratio),
+            verdict: compared.verdict.map(|verdict| verdict.to_string()),
+            exact,
+            found: fail_above.is_some_and(|share| is_sure && ratio < 1.0 - share),
+        }
+    }
+
+    /// By how much one more would raise the new rate: where not as many were done, a storm may
+    /// have ended just before one.
+    fn one_more(&self) -> f64 {
+        let [new, base] = self.counts;
+        if new == base { 1.0 } else { 1.0 + 1.0 / new.max(1) as f64 }
+    }
+}
+
+/// The operations that writers of both did, but for what the cells are compared by.
+pub(super) fn ops(
+    old: &Cells<'_>,
+    new: &Cells<'_>,
+    counted: &Counted,
+    are_exact: bool,
+) -> BTreeMap<String, OpPair> {
+    let others = Counted::ops(old.cells()).into_iter().filter(|op| op != counted);
+    let pair = |op: Counted| {
+        let pair = OpPair {
+            base_per_s: old.median(&op)?,
+            new_per_s: new.median(&op)?,
+            ratio: None,
+            verdict: None,
+            exact: false,
+            found: false,
+            rates: Some(Rates::of(old, new, &op, are_exact)),
+        };
+        Some((op.name().to_owned(), pair))
+    };
+    others.filter_map(pair).collect()
+}
+
+impl OpPair {
+    /// Takes over what its rates say.
+    pub(super) fn judge(&mut self, comparisons: usize, seed: u64, fail_above: Option<f64>) {
+        let Some(rates) = self.rates.take() else { return };
+        let Judged { ratio, verdict, exact, found } = rates.judge(comparisons, seed, fail_above);
+        (self.ratio, self.verdict, self.exact, self.found) = (ratio, verdict, exact, found);
+    }
+}

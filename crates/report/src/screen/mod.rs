@@ -1,0 +1,147 @@
+//! The answer of a run on one screen: what was asked, how far to trust it, and for each world
+//! a matrix of strategies by workloads.
+
+mod asked;
+mod matrix;
+mod panel;
+
+pub use asked::asked;
+
+use matrix::{Matrix, Sheet};
+use panel::panels;
+
+use super::Style;
+use super::pairs::{Ratios, twins};
+use super::prose;
+use super::table::COLUMNS;
+use super::text::{Ink, cut, paint, percent, plural, shell_word};
+use document::run::{Run, World};
+use stats::Verdict;
+
+/// Lines of the screen, at the most.
+pub const LINES: usize = 40;
+/// Rows of a matrix, at least.
+const ROWS: usize = 3;
+/// From how far apart equal code is the run is noisy.
+const NOISY: f64 = 0.1;
+
+/// Returns the run on one screen: at most [`LINES`] lines of 80 columns, ASCII throughout. It
+/// begins with what [`asked`] returns. `document` is where the run was written.
+pub fn screen(run: &Run, style: Style, document: Option<&str>) -> String {
+    let ratios = Ratios::of(run);
+    let mut lines: Vec<String> = asked(run).lines().map(str::to_owned).collect();
+    let trust = prose::missing(run, "see the tables").into_iter().chain(noise(run));
+    lines.extend(trust.map(|(ink, text)| paint(style, ink, &cut(&text, COLUMNS))));
+    let foot = foot(run, document);
+    let free = LINES - lines.len() - 1 - foot.len();
+    lines.extend(matrices(&Sheet { run, ratios: &ratios, style }, free));
+    lines.push(String::new());
+    lines.extend(foot);
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Returns how far apart equal code was; `None` where nothing ran that has noise.
+fn noise(run: &Run) -> Option<(Ink, String)> {
+    let has_noise = |world| world != World::Model;
+    run.cells.iter().find(|cell| has_noise(cell.key.world) && cell.measured.is_some())?;
+    let judged: Vec<(f64, Verdict)> = twins(run)
+        .iter()
+        .filter_map(|(_, found)| Some(((found.ratio.median - 1.0).abs(), found.verdict?)))
+        .collect();
+    let told = judged.iter().filter(|(_, verdict)| *verdict != Verdict::NoDifferenceSeen).count();
+    let apart = judged.iter().map(|(apart, _)| *apart).reduce(f64::max);
+    Some(match apart {
+        None => (Ink::Doubt, "Noise unknown: equal code did not run often enough.".to_owned()),
+        Some(_) if told > 0 => {
+            let pairs = plural(judged.len(), "pair");
+            (Ink::Bad, format!("TRUST NOTHING: equal code was told apart in {told} of {pairs}."))
+        }
+        Some(apart) if apart >= NOISY => {
+            let apart = format!("equal code differed by up to {}", percent(apart));
+            (Ink::Doubt, format!("NOISY: {apart}: believe only what has a *."))
+        }
+        Some(apart) => {
+            let apart = format!("Equal code differed by at most {}", percent(apart));
+            (Ink::Plain, format!("{apart}. What has a * is sure."))
+        }
+    })
+}
+
+/// Returns a matrix for each world, in at most `free` lines: rows are left out where there are
+/// too many, then worlds.
+fn matrices(sheet: &Sheet<'_>, free: usize) -> Vec<String> {
+    let panels = panels(sheet.run, sheet.ratios);
+    let matrix = |at: usize| {
+        let above = at.checked_sub(1).map(|above| &panels[above]);
+        sheet.matrix(&panels[at], above)
+    };
+    let matrices: Vec<Matrix> = (0..panels.len()).map(matrix).collect();
+    let shown = |count: usize| {
+        let least = matrices[..count].iter().map(|matrix| matrix.lines(ROWS)).sum::<usize>();
+        // Each has an empty line above, and what is left out a line of its own.
+        least + count + usize::from(count < matrices.len()) <= free
+    };
+    let count = (0..=matrices.len()).rev().find(|&count| shown(count)).unwrap_or(0);
+    let left_out = matrices.len() - count;
+    let least = matrices[..count].iter().map(|matrix| matrix.lines(ROWS)).sum::<usize>();
+    let mut free = free - least - count - usize::from(left_out > 0);
+    let mut lines = Vec::new();
+    for matrix in &matrices[..count] {
+        let more = matrix.rows.len().saturating_sub(ROWS).min(free);
+        free -= more;
+        lines.push(String::new());
+        lines.extend(matrix.cut(ROWS + more));
+    }
+    if left_out > 0 {
+        lines.push(format!("and {}: see the tables", plural(left_out, "more world")));
+    }
+    lines
+}
+
+/// Returns where more is.
+fn foot(run: &Run, document: Option<&str>) -> Vec<String> {
+    let mut codes: Vec<&str> = Vec::new();
+    for warning in &run.provenance.warnings {
+        if !codes.contains(&warning.code.as_str()) {
+            codes.push(&warning.code);
+        }
+    }
+    let mut lines = Vec::new();
+    if !codes.is_empty() {
+        lines.push(format!("Warnings: {}", as_many_as_fit(&codes, COLUMNS - 10)));
+    }
+    // A command that is cut cannot be pasted.
+    let path = document.map(shell_word).filter(|path| path.is_ascii());
+    let commands = |path: &str| {
+        [
+            format!("Page:     faultstorm report {path}"),
+            format!("Tables:   faultstorm report {path} --format text"),
+        ]
+    };
+    let whole = path.filter(|path| commands(path).iter().all(|line| line.len() <= COLUMNS));
+    if let Some(document) = document.filter(|_| whole.is_none()) {
+        let document = ascii(document);
+        let from = document.len().saturating_sub(COLUMNS - 10 - 2);
+        let cut = if from > 0 { format!("..{}", &document[from..]) } else { document };
+        lines.push(format!("Document: {cut}"));
+    }
+    lines.extend(commands(whole.as_deref().unwrap_or("DOCUMENT")));
+    lines
+}
+
+/// Returns as many words as fit, and how many do not.
+fn as_many_as_fit(words: &[&str], width: usize) -> String {
+    let text = |count: usize| {
+        let rest = words.len() - count;
+        let more = (rest > 0).then(|| format!("+{rest}"));
+        let words = words[..count].iter().map(|word| ascii(word));
+        words.chain(more).collect::<Vec<_>>().join(", ")
+    };
+    let fits = |count: &usize| text(*count).len() <= width;
+    text((0..=words.len()).rev().find(fits).unwrap_or(0))
+}
+
+/// Returns a text of a document as a terminal shows it safely, a column for each letter.
+fn ascii(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
+}

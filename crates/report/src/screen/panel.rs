@@ -1,0 +1,160 @@
+//! What one matrix of the screen shows: a world, its workloads side by side.
+
+use std::collections::BTreeMap;
+
+use crate::blame::blame;
+use crate::pairs::{BASES, Group, Ratios, groups};
+use document::run::{Body, Cell, Counted, Run, Status};
+use stats::{Comparison, Verdict};
+
+/// A world of a run: all its workloads, each at the most threads that have ratios.
+pub(super) struct Panel<'a> {
+    pub columns: Vec<Column<'a>>,
+}
+
+/// A workload, with what is varied of it.
+pub(super) struct Column<'a> {
+    pub group: Group<'a>,
+    /// The events whose rate is its result.
+    pub counted: Counted,
+    pub body: Body,
+    pub threads: u32,
+    /// What strategies are compared with; `None` where nothing is.
+    pub base: Option<&'static str>,
+}
+
+/// Ratios that are sure, and all that were judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Sure {
+    pub slower: usize,
+    pub faster: usize,
+    pub judged: usize,
+}
+
+/// Returns the worlds of a run in the order of its cells.
+pub(super) fn panels<'a>(run: &'a Run, ratios: &Ratios) -> Vec<Panel<'a>> {
+    let mut panels: Vec<Panel<'a>> = Vec::new();
+    for column in groups(run).into_iter().map(|group| Column::of(group, ratios)) {
+        let world = column.group.key().world_name();
+        match panels.iter_mut().find(|panel| panel.first().key.world_name() == world) {
+            Some(panel) => panel.columns.push(column),
+            None => panels.push(Panel { columns: vec![column] }),
+        }
+    }
+    panels
+}
+
+impl<'a> Panel<'a> {
+    /// Returns a cell, for what all have in common.
+    pub fn first(&self) -> &'a Cell {
+        self.columns[0].group.cells[0]
+    }
+
+    /// Returns the bases of its columns, each once, the bound first.
+    pub fn bases(&self) -> Vec<&'static str> {
+        let used = |base: &&str| self.columns.iter().any(|column| column.base == Some(base));
+        BASES.into_iter().filter(used).collect()
+    }
+
+    /// Returns the strategies that ran, those that keep most of their bases' rates first. A
+    /// base stands among them where it is compared with another.
+    pub fn ranked(&self, ratios: &Ratios) -> Vec<String> {
+        let mut kept: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        let mut order: Vec<String> = Vec::new();
+        for column in &self.columns {
+            let ran = |cell: &&Cell| cell.status != Status::Skipped && !column.is_base(cell);
+            for cell in column.cells().filter(ran) {
+                let name = cell.key.strategy_name();
+                if !order.contains(&name) {
+                    order.push(name.clone());
+                }
+                let ratio = column.ratio(cell, ratios).map(|found| found.ratio.median);
+                kept.entry(name).or_default().extend(ratio.map(f64::ln));
+            }
+        }
+        let mean = |name: &String| {
+            let logs = &kept[name];
+            if logs.is_empty() {
+                return f64::NEG_INFINITY;
+            }
+            logs.iter().sum::<f64>() / logs.len() as f64
+        };
+        // Stable, so that without ratios the order is that of the run.
+        order.sort_by(|a, b| mean(b).total_cmp(&mean(a)));
+        order
+    }
+
+    /// Returns the line that a strategy loses most to in any of its columns.
+    pub fn blamed(&self, strategy: &str, ratios: &Ratios) -> Option<(&'a str, f64)> {
+        let lost = |column: &Column<'a>| {
+            let cell = column.cell(strategy)?;
+            let loses = column.ratio(cell, ratios).is_none_or(|found| found.ratio.median < 1.0);
+            blame(&column.group, cell).filter(|_| loses)
+        };
+        let lost = self.columns.iter().filter_map(lost);
+        lost.max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// Counts verdicts on the cells with `body`, at the threads of the columns.
+    pub fn sure(&self, body: Body, ratios: &Ratios) -> Sure {
+        let mut sure = Sure::default();
+        for column in &self.columns {
+            let cells = column.group.cells.iter();
+            let of_body = |cell: &&&Cell| {
+                (cell.key.threads, cell.key.body) == (column.threads, body) && !column.is_base(cell)
+            };
+            let found = cells.filter(of_body).filter_map(|cell| column.ratio(cell, ratios));
+            for verdict in found.filter_map(|found| found.verdict) {
+                sure.judged += 1;
+                sure.slower += usize::from(verdict == Verdict::Slower);
+                sure.faster += usize::from(verdict == Verdict::Faster);
+            }
+        }
+        sure
+    }
+}
+
+impl<'a> Column<'a> {
+    fn of(group: Group<'a>, ratios: &Ratios) -> Column<'a> {
+        let counted = group.counted();
+        if let Some((body, threads, base)) = group.widest(ratios, &counted) {
+            return Column { group, counted, body, threads, base: Some(base) };
+        }
+        let body = group.bodies()[0];
+        let of_body = |cell: &&&Cell| cell.key.body == body;
+        let has_numbers = |cell: &&&Cell| cell.measured.is_some();
+        let most = |cells: &mut dyn Iterator<Item = u32>| cells.max();
+        let cells = || group.cells.iter().filter(of_body);
+        let threads = most(&mut cells().filter(has_numbers).map(|cell| cell.key.threads))
+            .or_else(|| most(&mut cells().map(|cell| cell.key.threads)));
+        let threads = threads.expect("a table has cells of its bodies");
+        Column { group, counted, body, threads, base: None }
+    }
+
+    /// Returns its cells.
+    pub fn cells(&self) -> impl Iterator<Item = &'a Cell> {
+        let (threads, body) = (self.threads, self.body);
+        let of = move |cell: &&Cell| (cell.key.threads, cell.key.body) == (threads, body);
+        self.group.cells.iter().copied().filter(of)
+    }
+
+    /// Returns the cell of a strategy.
+    pub fn cell(&self, strategy: &str) -> Option<&'a Cell> {
+        self.cells().find(|cell| cell.key.strategy_name() == strategy)
+    }
+
+    /// Whether a cell is of what others are compared with.
+    pub fn is_base(&self, cell: &Cell) -> bool {
+        self.base.is_some_and(|base| cell.key.strategy_name() == base)
+    }
+
+    /// Returns the comparison of a cell with the base.
+    pub fn ratio<'r>(&self, cell: &Cell, ratios: &'r Ratios) -> Option<&'r Comparison> {
+        ratios.get(cell, self.base?, &self.counted)
+    }
+
+    /// Returns the rate that a cell is judged by.
+    pub fn headline(&self, cell: &Cell) -> Option<f64> {
+        cell.rate(&self.counted).map(|rate| rate.median)
+    }
+}
