@@ -1,12 +1,20 @@
 //! The one screen that a run ends with, by its bytes.
 
+<<<<<<< HEAD
 use crate::common;
 
+||||||| merged common ancestors
+mod common;
+
+=======
+>>>>>>> 71e51d0ff6e8283c7dd0f0d07376978ce68f3034
 use std::collections::BTreeMap;
 
 use faultstorm::report::{self, Style};
 use faultstorm::run::{Body, Cell, KernelLocks, Key, Run, Status, Warning, World};
 use proptest::prelude::*;
+
+use crate::common;
 
 const PLAIN: Style = Style { color: false, width: 80 };
 const COLOURED: Style = Style { color: true, width: 80 };

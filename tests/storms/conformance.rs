@@ -12,8 +12,6 @@ use crate::ask::{Ask, entries, parse};
 /// Faults of each storm of the long test, over all threads, unless `FAULTSTORM_FAULTS` says
 /// otherwise (`scripts/sanitize`: a million).
 const MANY_FAULTS: u64 = 2_000;
-/// Any would do.
-const SEED: u64 = 1;
 
 fn storm(entry: &Entry, workload: &Workload, threads: usize, until: Until, real: bool) -> Storm {
     Ask { real_body: real, ..Ask::new(workload, threads, until) }.on_host(entry)
