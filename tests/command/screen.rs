@@ -1,13 +1,5 @@
 //! The one screen that a run ends with, by its bytes.
 
-<<<<<<< HEAD
-use crate::common;
-
-||||||| merged common ancestors
-mod common;
-
-=======
->>>>>>> 71e51d0ff6e8283c7dd0f0d07376978ce68f3034
 use std::collections::BTreeMap;
 
 use faultstorm::report::{self, Style};

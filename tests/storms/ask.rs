@@ -74,19 +74,10 @@ impl<'a> Ask<'a> {
 
     /// Storms this machine's cores.
     pub fn on_host(&self, entry: &Entry) -> Storm {
-<<<<<<< HEAD
-        let needs = needs::needs(self.workload, self.threads, self.seed, self.until, u64::MAX);
-        let needs = needs.expect("a space holds it");
-        let storm = self.with_cores(if self.real_body { needs.frames } else { 1 }, &entry.run);
-||||||| merged common ancestors
-        let needs = plan::needs(self.workload, self.threads, self.until);
-        let storm = self.with_cores(if self.real_body { needs.frames } else { 1 }, &entry.run);
-=======
         let Self { workload, threads, seed, until, .. } = *self;
         let needs = needs::needs(workload, threads, seed, until, u64::MAX);
         let frames = needs.expect("a space holds it").frames;
         let storm = self.with_cores(if self.real_body { frames } else { 1 }, entry.run);
->>>>>>> 71e51d0ff6e8283c7dd0f0d07376978ce68f3034
         storm.unwrap_or_else(|error| panic!("{} on the host: {error}", entry.name))
     }
 

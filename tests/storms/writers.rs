@@ -291,17 +291,7 @@ touch = { vma = "own", access = "read", touches = 1, walks = true }
 fn loops_walk_from_page_to_page_with_the_pieces_of_writers() {
     let workload = parse(PAGE_BY_PAGE);
     for entry in entries(&workload) {
-<<<<<<< HEAD
-        let ask = Ask::new(&workload, 2, until);
-        let storms = [ask.on_host(entry), ask.in_model(entry, &xeon()).storm];
-        for storm in storms {
-||||||| merged common ancestors
-        let storms =
-            [on_host(entry, &workload, 2, until), in_the_model(entry, &workload, 2, until)];
-        for storm in storms {
-=======
         for storm in Ask::new(&workload, 2, Until::Rounds(2)).in_both_worlds(entry) {
->>>>>>> 71e51d0ff6e8283c7dd0f0d07376978ce68f3034
             let kind = |kind: Kind| storm.counts.by_kind[kind as usize];
             assert_eq!(storm.counts.faults, 2 * 2 * 2 * 96, "{}: {:?}", entry.name, storm.counts);
             assert_eq!(kind(Kind::AnonRead), 2 * 2 * 96, "{}", entry.name);
@@ -321,18 +311,8 @@ fn a_touch_that_walks_comes_to_each_page_once_in_a_pass() {
              loops = 35\n[[op]]\ntouch = {{ vma = \"v\", access = \"write\", order = {order}, \
              touches = 60, walks = true }}\n"
         ));
-<<<<<<< HEAD
-        let ask = Ask::new(&workload, 2, Until::Rounds(1));
-        let entry = entries(&workload).next().expect("some may run it");
-        for storm in [ask.on_host(entry), ask.in_model(entry, &xeon()).storm] {
-||||||| merged common ancestors
-        let (entry, until) = (&STRATEGIES[0], Until::Rounds(1));
-        for storm in [on_host(entry, &workload, 2, until), in_the_model(entry, &workload, 2, until)]
-        {
-=======
         let entry = entries(&workload).next().expect("some run it");
         for storm in Ask::new(&workload, 2, Until::Rounds(1)).in_both_worlds(entry) {
->>>>>>> 71e51d0ff6e8283c7dd0f0d07376978ce68f3034
             let counts = &storm.counts;
             assert_eq!((counts.touches, counts.faults), (4096, 4096), "{order}");
         }
