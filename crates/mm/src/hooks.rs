@@ -4,7 +4,7 @@ use super::Core;
 use super::vma::VmaRef;
 use machine::Machine;
 
-/// What a strategy does for its writers; see [`Strategy`](strategy::Strategy) for
+/// What a strategy does for its writers; see the trait `Strategy` for
 /// what each hook means.
 ///
 /// A writer calls through a pointer, so that the operations are compiled once and not for

@@ -119,7 +119,7 @@ pub trait VmaFields {
     }
 }
 
-/// A `vm_area_struct`; what a strategy adds to it is in [`Space`](strategy::Space).
+/// A `vm_area_struct`; what a strategy adds to it is in its `Space`.
 ///
 /// Fields change only under mmap_lock held for writing (`anon_vma`: under
 /// `page_table_lock`), and are published to readers by the `Release` store that

@@ -7,7 +7,6 @@ use mm::{Core, Mm};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::ops::Range;
-use workload;
 
 /// The files of a storm.
 pub(super) struct Contents {

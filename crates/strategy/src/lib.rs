@@ -1,9 +1,8 @@
 //! Locking schemes for page faults, one file each, and the one table of them.
 //!
 //! A new scheme is a new file and two lines here: its `mod`, and its row in
-//! [`STRATEGIES`]. Command line, help, tests, benches and reports follow from the
-//! table. A scheme that stands outside of the crate is an [`Entry`] too, and is given to
-//! [`cmd::main`](cmd::main): `examples/own_strategy.rs` is one.
+//! [`for_every_scheme`]. Command line, help, tests, benches and reports follow from the
+//! table.
 
 mod attached;
 pub mod hazard;

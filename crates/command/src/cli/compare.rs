@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use crate::compare::Axis;
+use document::compare::Axis;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 
-use crate::mm::fault::Kind;
-pub use crate::numbers::NumberList;
+pub use base::numbers::NumberList;
 pub use compare::{CompareArgs, Format};
+use mm::fault::Kind;
 pub use report::{ReportArgs, ReportFormat};
 pub use run::{Body, RunArgs, Target};
 pub use vary::Vary;
@@ -263,7 +263,7 @@ mod tests {
     use clap::error::ErrorKind;
 
     use super::*;
-    use crate::host::placement::Placement;
+    use host::placement::Placement;
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(line.split_whitespace())

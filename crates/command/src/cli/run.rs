@@ -8,10 +8,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum, value_parser};
 
 use super::{Vary, World};
-use crate::host::placement::Placement;
-use crate::machines::vary::Vary as MachineVary;
-use crate::numbers::NumberList;
-use crate::workload::units::parse_time;
+use base::numbers::NumberList;
+use host::placement::Placement;
+use inputs::machines::vary::Vary as MachineVary;
+use inputs::workload::units::parse_time;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use crate::machines::vary::Vary as MachineVary;
-use crate::workload::units::parse_time;
+use inputs::machines::vary::Vary as MachineVary;
+use inputs::workload::units::parse_time;
 
 /// One `--vary`: a name and its values.
 #[derive(Debug, Clone, PartialEq)]

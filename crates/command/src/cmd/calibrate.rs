@@ -9,12 +9,12 @@ use anyhow::{Context, anyhow};
 
 use super::console::{color, print};
 use super::error::CommandError;
-use crate::calibration::{Measurement, machine, measure};
 use crate::cli::CalibrateArgs;
-use crate::exit::Exit;
-use crate::host::preflight::Facts;
-use crate::host::topology::Topology;
-use crate::machines::Machine;
+use base::exit::Exit;
+use calibration::{Measurement, machine, measure};
+use host::preflight::Facts;
+use host::topology::Topology;
+use inputs::machines::Machine;
 
 /// Measures, prints what was measured, and writes the file.
 ///

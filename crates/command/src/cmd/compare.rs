@@ -7,11 +7,11 @@ use anyhow::anyhow;
 use super::console::{print, style};
 use super::error::CommandError;
 use crate::cli::{CompareArgs, Format};
-use crate::compare::{self, Document, Options};
-use crate::exit::Exit;
-use crate::report::{self, Style};
-use crate::run::Run;
-use crate::stats::MIN_REPEATS;
+use base::exit::Exit;
+use document::compare::{self, Document, Options};
+use document::run::Run;
+use report::{self, Style};
+use stats::MIN_REPEATS;
 
 /// Columns of a line in a mail.
 const MAIL_COLUMNS: usize = 72;

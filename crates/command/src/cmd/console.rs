@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
 
-use crate::report::Style;
+use report::Style;
 
 /// Columns that text is laid out for.
 pub(super) const COLUMNS: usize = 80;

@@ -1,6 +1,6 @@
 //! Why a command ended early, and the code that it exits with.
 
-use crate::exit::Exit;
+use base::exit::Exit;
 
 /// An error with the exit code that scripts see.
 #[derive(Debug, thiserror::Error)]

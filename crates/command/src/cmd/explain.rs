@@ -9,15 +9,15 @@ use super::error::CommandError;
 use super::names;
 use super::run::places;
 use crate::cli::{ExplainArgs, World};
-use crate::exit::Exit;
-use crate::host::placement::Placement;
-use crate::machine::Work;
-use crate::machine::model::{Distance, Found, Step, Traced};
-use crate::machines::Machine;
-use crate::storm::plan::total_threads;
-use crate::storm::{ModelSpec, ModelStorm};
-use crate::strategy::Known;
-use crate::workload::Until;
+use base::exit::Exit;
+use catalogue::Known;
+use host::placement::Placement;
+use inputs::machines::Machine;
+use inputs::workload::Until;
+use machine::Work;
+use machine::model::{Distance, Found, Step, Traced};
+use storm::plan::total_threads;
+use storm::{ModelSpec, ModelStorm};
 
 /// Faults of each core: enough that one of the wanted kind comes after the first hundred.
 const FAULTS: u64 = 1000;
@@ -170,7 +170,7 @@ fn totals(traced: &[Traced]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::strategy::find;
+    use catalogue::find;
 
     #[test]
     fn a_fault_is_walked_through_in_80_columns() {

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::console::COLUMNS;
 use crate::cli::{ListArgs, Subject};
-use crate::machines::{self, Machine};
-use crate::strategy::Known;
-use crate::workload::{SEED, Workload, resolve, shipped};
+use catalogue::Known;
+use inputs::machines::{self, Machine};
+use inputs::workload::{SEED, Workload, resolve, shipped};
 
 /// Returns the list as text that ends with a newline.
 pub fn list(args: &ListArgs, known: Known) -> String {

@@ -22,8 +22,8 @@ pub use console::print;
 pub use error::CommandError;
 
 use crate::cli::{Cli, Command};
-use crate::exit::Exit;
-use crate::strategy::{Entry, Known};
+use base::exit::Exit;
+use catalogue::{Entry, Known};
 
 /// The whole command, from the arguments of the process to its exit code, with strategies of
 /// the caller's own beside those that are shipped.

@@ -6,9 +6,9 @@ use anyhow::anyhow;
 
 use super::console::color;
 use super::error::CommandError;
-use crate::machines::Machine;
-use crate::strategy::{Entry, Known};
-use crate::workload::{Diagnostics, Source, Workload, nearest, resolve};
+use catalogue::{Entry, Known};
+use inputs::machines::Machine;
+use inputs::workload::{Diagnostics, Source, Workload, nearest, resolve};
 
 /// Finds and parses workloads by name or path. What is given twice counts once.
 ///
@@ -139,7 +139,7 @@ mod tests {
     fn every_unknown_strategy_is_named_with_a_near_one() {
         let some = names(&["mmaplock", "mmap-lock", "xyz"]);
         let error = strategies(&some, Known::SHIPPED).err().unwrap();
-        assert_eq!(error.exit, crate::exit::Exit::Usage);
+        assert_eq!(error.exit, base::exit::Exit::Usage);
         let text = error.to_string();
         assert!(text.starts_with("there is no strategy 'mmaplock': did you mean 'mmap-lock'?\n"));
         assert!(text.contains("there is no strategy 'xyz'\nknown are 'unlocked', "), "{text}");
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(twice.len(), 1);
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("huge-anon.toml");
-        let (_, text) = crate::workload::shipped()[0];
+        let (_, text) = inputs::workload::shipped()[0];
         std::fs::write(&path, text).unwrap();
         let both = [String::from("huge-anon"), path.display().to_string()];
         let error = workloads(&both, Known::SHIPPED).unwrap_err();

@@ -7,9 +7,8 @@ use anyhow::{Context, anyhow};
 use super::console::{plain, print, style};
 use super::error::CommandError;
 use crate::cli::{ReportArgs, ReportFormat, Target};
-use crate::exit::Exit;
-use crate::report;
-use crate::run::Run;
+use base::exit::Exit;
+use document::run::Run;
 
 /// Reads documents and writes what is made of them.
 ///

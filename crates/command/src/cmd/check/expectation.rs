@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::mm::fault::Fallback;
-use crate::storm::Storm;
-use crate::workload::{Expect, Metric};
+use inputs::workload::{Expect, Metric};
+use mm::fault::Fallback;
+use storm::Storm;
 
 /// An expectation that does not hold.
 pub(super) struct Broken<'a> {
@@ -90,10 +90,10 @@ impl fmt::Display for Broken<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::LineName;
-    use crate::machine::host::{LineTally, Tally};
-    use crate::storm::{Counts, Io};
     use hdrhistogram::Histogram;
+    use machine::LineName;
+    use machine::host::{LineTally, Tally};
+    use storm::{Counts, Io};
 
     static HOT: LineName = LineName { name: "mm.hot", words: [""; 8] };
     static COLD: LineName = LineName { name: "mm.cold", words: [""; 8] };

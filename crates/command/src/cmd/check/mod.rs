@@ -14,18 +14,18 @@ use super::console::print;
 use super::error::CommandError;
 use super::names;
 use crate::cli::CheckArgs;
-use crate::exit::Exit;
-use crate::host::clock::Clock;
-use crate::host::placement::{Placement, place};
-use crate::host::preflight::Facts;
-use crate::host::topology::Topology;
-use crate::machine::host::Tally;
-use crate::mm::frames::Arena;
-use crate::storm::needs::{fits, needs};
-use crate::storm::plan::total_threads;
-use crate::storm::{Recording, Spec, Storm, StormError};
-use crate::strategy::{Entry, Known};
-use crate::workload::{Source, Until, Workload, resolve, shipped};
+use base::exit::Exit;
+use catalogue::{Entry, Known};
+use host::clock::Clock;
+use host::placement::{Placement, place};
+use host::preflight::Facts;
+use host::topology::Topology;
+use inputs::workload::{Source, Until, Workload, resolve, shipped};
+use machine::host::Tally;
+use mm::frames::Arena;
+use storm::needs::{fits, needs};
+use storm::plan::total_threads;
+use storm::{Recording, Spec, Storm, StormError};
 
 /// Touches of each thread: 32 page tables' worth, so that what happens once per table,
 /// or once for all of them, is seen at its share.

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::host::perf;
-use crate::machine::host::Tally;
-use crate::mm::fault::{Fallback, Kind};
-use crate::mm::{self, stage};
-use crate::run::{
+use document::run::{
     Counts, FaultKind, Io, KernelFaults, Latency, LineCount, Lines, Measured, Memory, OpLines,
     PerOp, Perf, PerfPerFault, Repeat, ThreadRepeat, TimeSplit, fairness,
 };
-use crate::stats;
-use crate::storm::{self, ModelStorm, OpTimes, Storm, ThreadStorm};
+use host::perf;
+use machine::host::Tally;
+use mm::fault::{Fallback, Kind};
+use mm::{self, stage};
+use stats;
+use storm::{self, ModelStorm, OpTimes, Storm, ThreadStorm};
 
 mod kernel;
 mod model;
@@ -307,8 +307,8 @@ fn moved(tally: &Tally) -> Moved {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::LineName;
-    use crate::machine::host::LineTally;
+    use machine::LineName;
+    use machine::host::LineTally;
 
     static HOT: LineName = LineName { name: "mm.hot", words: [""; 8] };
     static HOT_TOO: LineName = LineName { name: "mm.hot", words: [""; 8] };

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 
 use crate::cli::Target;
 use crate::cmd::console::print;
-use crate::run::{Run, WriteError, default_path, to_json, write_atomically};
+use document::run::{Run, WriteError, default_path, to_json, write_atomically};
 
 /// Where the document of a run goes.
 pub(super) struct Document {

@@ -8,17 +8,17 @@ use anyhow::anyhow;
 use super::variations::variations;
 use crate::cli::{self, RunArgs};
 use crate::cmd::error::CommandError;
-use crate::host::placement::place;
-use crate::host::topology::Topology;
-use crate::machine::host::{Counted, Host};
-use crate::machines::vary::Settings;
-use crate::run::{Body, Cell, Key, World};
-use crate::storm::needs::{Needs, needs};
-use crate::storm::plan::total_threads;
-use crate::storm::{Recording, kernel};
-use crate::strategy::{Entry, RunOnHost};
-use crate::workload::units::approximate_size;
-use crate::workload::{PAGE_BYTES, Until, Workload, digest};
+use catalogue::{Entry, RunOnHost};
+use document::run::{Body, Cell, Key, World};
+use host::placement::place;
+use host::topology::Topology;
+use inputs::machines::vary::Settings;
+use inputs::workload::units::approximate_size;
+use inputs::workload::{PAGE_BYTES, Until, Workload, digest};
+use machine::host::{Counted, Host};
+use storm::needs::{Needs, needs};
+use storm::plan::total_threads;
+use storm::{Recording, kernel};
 
 /// Everything that is to be run on this machine, simulated or on its kernel.
 #[derive(Default)]
@@ -306,9 +306,9 @@ fn cells(workload: &Workload, strategies: &[&'static Entry], key: &Key) -> Vec<P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::strategy::STRATEGIES;
-    use crate::workload::{Kernel, resolve};
+    use catalogue::STRATEGIES;
     use clap::Parser;
+    use inputs::workload::{Kernel, resolve};
     use std::path::Path;
 
     fn args(line: &str) -> RunArgs {
@@ -392,7 +392,7 @@ mod tests {
     fn a_run_beyond_memory_is_refused_with_both_numbers() {
         let refused = |line: &str| {
             let error = matrix_in(line, 64 << 20).err().expect("64 MiB are too few");
-            assert_eq!(error.exit, crate::exit::Exit::Machine);
+            assert_eq!(error.exit, base::exit::Exit::Machine);
             error.to_string()
         };
         assert!(matrix_in("--threads 1 --body real", 1 << 40).is_ok());

@@ -24,22 +24,21 @@ use super::console::{print, style};
 use super::error::CommandError;
 use super::names;
 use crate::cli::{RunArgs, World};
-use crate::exit::Exit;
-use crate::host::clock::Clock;
-use crate::host::events::Events;
-use crate::host::finding::{Finding, findings};
-use crate::host::interrupt::Interrupt;
-use crate::host::preflight::Facts;
-use crate::host::steal::StealMeter;
-use crate::host::topology::Topology;
-use crate::host::{Roots, code_pages};
-use crate::machines::Machine;
-use crate::mm::frames::Arena;
-use crate::report;
-use crate::run::{Provenance, Run};
-use crate::storm::Recording;
-use crate::strategy::Known;
-use crate::workload::{SEED, Workload, resolved, shipped};
+use ::document::run::{Provenance, Run};
+use base::exit::Exit;
+use catalogue::Known;
+use host::clock::Clock;
+use host::events::Events;
+use host::finding::{Finding, findings};
+use host::interrupt::Interrupt;
+use host::preflight::Facts;
+use host::steal::StealMeter;
+use host::topology::Topology;
+use host::{Roots, code_pages};
+use inputs::machines::Machine;
+use inputs::workload::{SEED, Workload, resolved, shipped};
+use mm::frames::Arena;
+use storm::Recording;
 
 /// Runs the storms that were asked for, prints the tables and writes the document.
 ///

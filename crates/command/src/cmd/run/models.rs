@@ -6,9 +6,9 @@ use super::storms::{Ending, Storms};
 use super::sweep::{self, Outcome, Point};
 use super::warnings;
 use crate::cmd::error::CommandError;
-use crate::digest::digest;
-use crate::exit::Exit;
-use crate::run::{Run, Status, World};
+use base::digest::digest;
+use base::exit::Exit;
+use document::run::{Run, Status, World};
 
 /// The document is saved no more often than this: to write it takes time too.
 const SAVE_EVERY: Duration = Duration::from_secs(5);

@@ -7,8 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rustix::termios::tcgetwinsize;
 
 use crate::cmd::console::COLUMNS;
-use crate::report;
-use crate::run::{Cell, Status};
+use document::run::{Cell, Status};
 
 /// Lines of a terminal that does not tell.
 const ROWS: usize = 24;

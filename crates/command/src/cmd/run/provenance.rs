@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::time::SystemTime;
 
-use crate::host::Roots;
-use crate::host::clock::Clock;
-use crate::host::kernel_locks::KernelLocks;
-use crate::host::preflight::Facts;
-use crate::host::topology::Topology;
-use crate::host::trap::{self, NoTrap};
-use crate::machine::host::{Bare, Host};
-use crate::run::{self, BodyCache, HostCpu, HostInfo, Interval, Provenance};
-use crate::stats;
-use crate::sync::rcu::Rcu;
-use crate::workload::PAGE_BYTES;
+use document::run::{self, BodyCache, HostCpu, HostInfo, Interval, Provenance};
+use host::Roots;
+use host::clock::Clock;
+use host::kernel_locks::KernelLocks;
+use host::preflight::Facts;
+use host::topology::Topology;
+use host::trap::{self, NoTrap};
+use inputs::workload::PAGE_BYTES;
+use machine::host::{Bare, Host};
+use stats;
+use sync::rcu::Rcu;
 
 /// Faults, on average, for each one whose latency is sampled.
 pub(super) const SAMPLE_PERIOD: u64 = 64;

@@ -10,13 +10,13 @@ use super::progress::Progress;
 use super::provenance::{KERNEL_SAMPLE_PERIOD, SAMPLE_PERIOD};
 use super::warnings;
 use crate::cli::RunArgs;
-use crate::exit::Exit;
-use crate::host::clock::Clock;
-use crate::host::interrupt::Interrupt;
-use crate::mm::frames::Arena;
-use crate::run::{Cell, CellCost, Run, Status, World};
-use crate::storm::{Recording, Spec, Storm, StormError};
-use crate::workload::Until;
+use base::exit::Exit;
+use document::run::{Cell, CellCost, Run, Status, World};
+use host::clock::Clock;
+use host::interrupt::Interrupt;
+use inputs::workload::Until;
+use mm::frames::Arena;
+use storm::{Recording, Spec, Storm, StormError};
 
 /// A run under way.
 pub(super) struct Storms<'a> {
@@ -261,14 +261,14 @@ fn sample_period(world: World) -> u64 {
 mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
-    use crate::host::topology::Topology;
-    use crate::mm::fault::Kind;
-    use crate::mm::stage;
-    use crate::storm::{Counts, Io, ThreadStorm};
-    use crate::strategy::{Entry, Traits};
-    use crate::workload::parse;
+    use catalogue::{Entry, Traits};
     use clap::Parser;
     use hdrhistogram::Histogram;
+    use host::topology::Topology;
+    use inputs::workload::parse;
+    use mm::fault::Kind;
+    use mm::stage;
+    use storm::{Counts, Io, ThreadStorm};
 
     const FINE: Entry = Entry {
         name: "fine",
@@ -356,7 +356,7 @@ mod tests {
         let topology = Topology::read(std::path::Path::new("/nonexistent"), &[0]);
         let matrix = Matrix::new(&args, vec![workload], strategies, &topology, "cpu", u64::MAX)
             .unwrap_or_else(|error| panic!("{error}"));
-        let facts = crate::host::preflight::Facts::default();
+        let facts = host::preflight::Facts::default();
         let (clock, started) = (Clock::new(), std::time::SystemTime::UNIX_EPOCH);
         let from = super::super::provenance::provenance(started, 1, &topology, &facts, &clock);
         let mut storms = Storms {

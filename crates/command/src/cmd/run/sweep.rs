@@ -13,18 +13,18 @@ use super::matrix::key;
 use super::variations::variations;
 use crate::cli::{self, RunArgs};
 use crate::cmd::error::CommandError;
-use crate::host::interrupt::Interrupt;
-use crate::host::placement::Placement;
-use crate::machine::model::{Model, Parameters, Place};
-use crate::machines::Machine;
-use crate::machines::vary::{Settings, combinations, varied};
-use crate::run::{Cell, CellCost, Key, World};
-use crate::storm::model::planned_until;
-use crate::storm::needs::{fits, needs};
-use crate::storm::plan::total_threads;
-use crate::storm::{ModelSpec, ModelStorm, StormError};
-use crate::strategy::Entry;
-use crate::workload::{Until, Workload, digest};
+use catalogue::Entry;
+use document::run::{Cell, CellCost, Key, World};
+use host::interrupt::Interrupt;
+use host::placement::Placement;
+use inputs::machines::Machine;
+use inputs::machines::vary::{Settings, combinations, varied};
+use inputs::workload::{Until, Workload, digest};
+use machine::model::{Model, Parameters, Place};
+use storm::model::planned_until;
+use storm::needs::{fits, needs};
+use storm::plan::total_threads;
+use storm::{ModelSpec, ModelStorm, StormError};
 
 /// Faults of a thread, unless flags say how long a storm is: so many that the batches in
 /// which a core takes frames and counts pages turn over several times.

@@ -4,9 +4,9 @@ use anyhow::anyhow;
 
 use crate::cli::RunArgs;
 use crate::cmd::error::CommandError;
-use crate::machines::vary::Settings;
-use crate::run::{EVERY, THINK};
-use crate::workload::{Change, Op, Workload};
+use document::run::{EVERY, THINK};
+use inputs::machines::vary::Settings;
+use inputs::workload::{Change, Op, Workload};
 
 /// The workload for each combination of times that is asked for, with what is varied by it.
 pub(super) fn variations(
@@ -63,9 +63,9 @@ fn set_times(workload: &mut Workload, think_ns: Option<u64>, every_ns: Option<u6
 mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
-    use crate::strategy::STRATEGIES;
-    use crate::workload::{digest, resolve};
+    use catalogue::STRATEGIES;
     use clap::Parser;
+    use inputs::workload::{digest, resolve};
 
     fn args(line: &str) -> RunArgs {
         let words = format!("faultstorm run {line}");

@@ -3,13 +3,13 @@
 //! A warning about cells has one text for all of them, so that the report can say it
 //! once: the numbers stand in the cells.
 
-use crate::host::finding::Finding;
-use crate::host::trap::NoTrap;
-use crate::run::{Cell, Counted, KernelFile, Measured, Repeat, Warning};
-use crate::storm::kernel;
-use crate::workload::{self, Workload};
+use document::run::{Cell, Counted, KernelFile, Measured, Repeat, Warning};
+use host::finding::Finding;
+use host::trap::NoTrap;
+use inputs::workload::{self, Workload};
 use std::collections::BTreeMap;
 use std::io;
+use storm::kernel;
 
 /// Share of a storm in which all threads storm, below which its edges show.
 const OVERLAP_SHARE_MIN: f64 = 0.9;

@@ -6,17 +6,17 @@ use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 
 use super::failed;
-use crate::calibration::{machine, measure};
 use crate::cmd::error::CommandError;
 use crate::cmd::names;
-use crate::host::clock::Clock;
-use crate::host::code_pages;
-use crate::host::preflight::Facts;
-use crate::host::topology::Topology;
-use crate::machines::Machine;
-use crate::strategy::Known;
-use crate::validation::{HostSide, Order, Prediction, orders, predictions};
-use crate::workload::SEED;
+use calibration::{machine, measure};
+use catalogue::Known;
+use host::clock::Clock;
+use host::code_pages;
+use host::preflight::Facts;
+use host::topology::Topology;
+use inputs::machines::Machine;
+use inputs::workload::SEED;
+use validation::{HostSide, Order, Prediction, orders, predictions};
 
 /// How often each number of this machine is measured.
 const REPEATS: u32 = 7;

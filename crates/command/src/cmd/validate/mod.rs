@@ -12,8 +12,8 @@ use self::published::Published;
 use super::console::print;
 use super::error::CommandError;
 use crate::cli::ValidateArgs;
-use crate::exit::Exit;
-use crate::storm::StormError;
+use base::exit::Exit;
+use storm::StormError;
 
 /// Runs what was asked for and prints it: of published figures target, model, error and
 /// verdict; of this machine, or of a run of another, what was measured and what was predicted.

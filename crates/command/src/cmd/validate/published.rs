@@ -5,9 +5,9 @@ use std::fmt::Write;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use crate::machines::vary::Settings;
-use crate::storm::StormError;
-use crate::validation::{Figure, t1, t2, t3, t6, t7};
+use inputs::machines::vary::Settings;
+use storm::StormError;
+use validation::{Figure, t1, t2, t3, t6, t7};
 
 /// All targets, and how T6 moves.
 pub(super) struct Published {

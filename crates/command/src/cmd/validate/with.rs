@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::failed;
 use crate::cmd::error::CommandError;
 use crate::cmd::names;
-use crate::machines::{Machine, of_cpu};
-use crate::run::{Body, Key, Run, World};
-use crate::stats::median;
-use crate::validation::{Compared, Curve, LeftOut, Point, elsewhere};
+use document::run::{Body, Key, Run, World};
+use inputs::machines::{Machine, of_cpu};
+use stats::median;
+use validation::{Compared, Curve, LeftOut, Point, elsewhere};
 
 /// What came of a document.
 pub(super) struct With {

@@ -1,7 +1,7 @@
 //! What the running kernel tells.
 
-use crate::run::{KernelEvents, KernelFaults, KernelFile};
-use crate::storm::KernelStorm;
+use document::run::{KernelEvents, KernelFaults, KernelFile};
+use storm::KernelStorm;
 
 /// What the events of a storm of their own say; `None` where there were none.
 pub(super) fn events(storm: &KernelStorm) -> Option<KernelEvents> {

@@ -1,11 +1,11 @@
 //! What the model tells beyond the host: every access, and where the time went.
 
 use super::Moved;
-use crate::machine::LINE_WORDS;
-use crate::machine::LineName;
-use crate::machine::model::{Accounts, LineAccount};
-use crate::run::{LineCount, TimeSplit, WordPair};
-use crate::storm::ModelStorm;
+use document::run::{LineCount, TimeSplit, WordPair};
+use machine::LINE_WORDS;
+use machine::LineName;
+use machine::model::{Accounts, LineAccount};
+use storm::ModelStorm;
 
 /// Returns the lines by name.
 pub(super) fn moved(accounts: &Accounts) -> Moved {

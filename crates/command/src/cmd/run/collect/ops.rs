@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Collected;
-use crate::mm::GraceCosts;
-use crate::run::{GracePeriods, Latency, OpStats, Shootdowns};
-use crate::storm::Storm;
-use crate::workload::Action;
+use document::run::{GracePeriods, Latency, OpStats, Shootdowns};
+use inputs::workload::Action;
+use mm::GraceCosts;
+use storm::Storm;
 
 /// Operations a second, as [`Action::NAMES`].
 pub(super) type Rates = [f64; Action::NAMES.len()];
