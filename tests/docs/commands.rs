@@ -8,6 +8,8 @@
 //! storms under every strategy take minutes, unoptimised. What is expected of a command is exit
 //! code 0, or what a comment behind it says: `# exits 3`.
 
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command as Process;
 
@@ -15,6 +17,7 @@ use clap::Parser;
 use faultstorm::cli::Cli;
 use faultstorm::numbers::NumberList;
 use faultstorm::run::{Body, to_json};
+use tempfile::TempDir;
 
 use crate::common;
 use crate::page::{Page, ROOT, pages};
@@ -42,47 +45,60 @@ const SHORT: [&str; 6] = ["--faults", "40", "--repeats", "1", "--warmup", "0s"];
 const THREADS_MAX: usize = 2;
 
 /// A command of a page.
-struct Command {
+pub struct Command {
     /// Page and line.
-    at: String,
+    pub at: String,
     words: Vec<String>,
     exits: i32,
 }
 
 impl Command {
-    /// The commands in the shell blocks of a page.
+    /// The commands of a page: in its shell blocks, and in cells of its tables.
     fn all(page: &Page) -> Vec<Command> {
         let shell = page.fences().into_iter().filter(|fence| fence.info == "sh");
-        let block = |fence: crate::page::Fence<'_>| {
-            let mut found: Vec<Command> = Vec::new();
-            let mut continued = false;
-            for (index, line) in fence.text.iter().enumerate() {
-                let at = format!("{}:{}", page.path, fence.line + index);
-                let (code, comment) = line.split_once('#').unwrap_or((line, ""));
-                let plain = !code.contains(['\'', '"', '|', '>', '<', '$', ';', '&', '*']);
-                assert!(plain, "{at}: words that need no shell: {code}");
-                let (code, goes_on) = match code.trim_end().strip_suffix('\\') {
-                    Some(code) => (code, true),
-                    None => (code, false),
-                };
-                let words = code.split_whitespace().map(str::to_owned);
-                match found.last_mut().filter(|_| continued) {
-                    Some(command) => command.words.extend(words),
-                    None => found.push(Command { at, words: words.collect(), exits: 0 }),
-                }
-                continued = goes_on;
-                if let Some(code) = comment.trim().strip_prefix("exits ") {
-                    let last = found.last_mut().expect("a comment stands behind a command");
-                    last.exits = code.parse().expect("exits with a number");
-                }
+        let mut found: Vec<Command> =
+            shell.flat_map(|fence| Command::read(page, fence.line, &fence.text)).collect();
+        let rows = page.text.lines().enumerate().filter(|(_, line)| line.starts_with('|'));
+        for (index, row) in rows {
+            let cells = row.split('|').filter_map(|cell| {
+                let code = cell.trim().strip_prefix('`')?.strip_suffix('`')?;
+                code.starts_with("faultstorm ").then_some(code)
+            });
+            found.extend(cells.flat_map(|code| Command::read(page, index + 1, &[code])));
+        }
+        found
+    }
+
+    /// The commands in lines of a shell, the first of which has this number on the page.
+    pub fn read(page: &Page, first: usize, lines: &[&str]) -> Vec<Command> {
+        let mut found: Vec<Command> = Vec::new();
+        let mut continued = false;
+        for (index, line) in lines.iter().enumerate() {
+            let at = format!("{}:{}", page.path, first + index);
+            let (code, comment) = line.split_once('#').unwrap_or((line, ""));
+            let plain = !code.contains(['\'', '"', '|', '>', '<', '$', ';', '&', '*']);
+            assert!(plain, "{at}: words that need no shell: {code}");
+            let (code, goes_on) = match code.trim_end().strip_suffix('\\') {
+                Some(code) => (code, true),
+                None => (code, false),
+            };
+            let words = code.split_whitespace().map(str::to_owned);
+            match found.last_mut().filter(|_| continued) {
+                Some(command) => command.words.extend(words),
+                None => found.push(Command { at, words: words.collect(), exits: 0 }),
             }
-            found.into_iter().filter(|command| !command.words.is_empty())
-        };
-        shell.flat_map(block).collect()
+            continued = goes_on;
+            if let Some(code) = comment.trim().strip_prefix("exits ") {
+                let last = found.last_mut().expect("a comment stands behind a command");
+                last.exits = code.parse().expect("exits with a number");
+            }
+        }
+        found.retain(|command| !command.words.is_empty());
+        found
     }
 
     /// The program that it starts, and the arguments; `None` for one of [`ELSEWHERE`].
-    fn program(&self) -> Option<(PathBuf, Vec<String>)> {
+    pub fn program(&self) -> Option<(PathBuf, Vec<String>)> {
         let faultstorm = PathBuf::from(env!("CARGO_BIN_EXE_faultstorm"));
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
         let (program, args) = match words.as_slice() {
@@ -115,10 +131,20 @@ impl Command {
             }
             args = shortened(args, self.exits);
         }
-        let output = Process::new(program).args(&args).current_dir(directory).output();
+        self.output(&program, &args, directory);
+    }
+
+    /// Runs a program to its end, and returns what it prints: on standard output or, where it
+    /// should fail, on standard error.
+    pub fn output(&self, program: &Path, args: &[String], directory: &Path) -> String {
+        let output = Process::new(program).args(args).current_dir(directory).output();
         let output = output.expect("it can be started");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(self.exits), "{}: {args:?}\n{said}", self.at);
+        match self.exits {
+            0 => String::from_utf8(output.stdout).expect("it is text"),
+            _ => said.into_owned(),
+        }
     }
 }
 
@@ -179,7 +205,7 @@ fn give_documents(directory: &Path, args: &[String]) {
             let mut run = common::run();
             run.cells.retain(|cell| cell.key.threads == 2 && cell.key.body == Body::None);
             run.provenance.git_revision = Some(if is_base { "base" } else { "new" }.to_owned());
-            std::fs::write(path, to_json(&run).unwrap()).unwrap();
+            fs::write(path, to_json(&run).unwrap()).unwrap();
         }
     }
 }
@@ -193,18 +219,23 @@ fn small(lines: &[&str]) -> String {
     lines.iter().map(one).collect()
 }
 
-/// Runs the commands of a page; returns how many there were.
-fn run_page(page: &Page) -> usize {
+/// A directory for the commands of a page, with the files that it has written.
+pub fn directory(page: &Page, written: fn(&[&str]) -> String) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     for name in ["machines", "workloads"] {
-        std::os::unix::fs::symlink(Path::new(ROOT).join(name), directory.path().join(name))
-            .unwrap();
+        symlink(Path::new(ROOT).join(name), directory.path().join(name)).unwrap();
     }
     for fence in page.fences() {
         if let Some((_, name)) = fence.info.split_once(' ') {
-            std::fs::write(directory.path().join(name), small(&fence.text)).unwrap();
+            fs::write(directory.path().join(name), written(&fence.text)).unwrap();
         }
     }
+    directory
+}
+
+/// Runs the commands of a page; returns how many there were.
+fn run_page(page: &Page) -> usize {
+    let directory = directory(page, small);
     let commands = Command::all(page);
     commands.iter().for_each(|command| command.run(directory.path()));
     commands.len()
@@ -224,12 +255,12 @@ fn every_command_of_the_other_pages_runs() {
 
 #[test]
 fn commands_are_read_as_a_shell_reads_them() {
-    let text = "```sh\nfaultstorm run a \\\n  --threads 1..=8x2  # more\nfaultstorm b  # exits 3\n\
-                # nothing\ncp c d\n```\n```text\nno command\n```\n";
+    let text = "| a | `faultstorm d` |\n```sh\nfaultstorm run a \\\n  --threads 1..=8x2  # more\n\
+                faultstorm b  # exits 3\n# nothing\ncp c d\n```\n```text\nno command\n```\n";
     let page = Page { path: "p.md".to_owned(), text: text.to_owned() };
     let found = Command::all(&page);
     let told: Vec<_> = found.iter().map(|c| (c.at.as_str(), c.words.len(), c.exits)).collect();
-    assert_eq!(told, [("p.md:2", 5, 0), ("p.md:4", 2, 3), ("p.md:6", 3, 0)]);
+    assert_eq!(told, [("p.md:3", 5, 0), ("p.md:5", 2, 3), ("p.md:7", 3, 0), ("p.md:1", 2, 0)]);
     let short = shortened(found[0].words[1..].to_vec(), 0).join(" ");
     let rest = "--strategy mmap-lock,speculative --body none --no-lines --threads 1,2";
     assert_eq!(short, format!("run a {rest} {}", SHORT.join(" ")));

@@ -5,10 +5,12 @@
 mod common;
 
 mod commands;
+mod figures;
 mod layers;
 mod lists;
 mod own_strategy;
 mod page;
+mod picture;
 mod reference;
 mod schema;
 mod tidy;

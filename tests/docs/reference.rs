@@ -93,10 +93,17 @@ fn compare_document() -> String {
 }
 
 fn strategies() -> String {
-    let mut text = "# Strategies\n\nWhat a fault, a writer and a collision do under each; a \
-                    variant runs only where it is named. The tables of the \
-                    [README](../../README.md#what-it-runs) show what each costs.\n"
+    let mut text = "# Strategies\n\nWhat a fault, a writer and a collision do under each. A \
+                    variant (`NAME:VARIANT`) runs only where it is named.\n\n\
+                    | strategy | what it is | who |\n|---|---|---|\n"
         .to_owned();
+    STRATEGIES.iter().for_each(|entry| text += &about(entry));
+    text += "\nA fault's writes of lines that other cores use too; if it may sleep and go on, and \
+             allocate page tables; what makes it fall back to `mmap_lock`; and what a writer pays \
+             beside that lock:\n\n\
+             | under | shared writes a fault | sleeps | allocates tables | falls back | writers \
+             pay |\n|---|---|---|---|---|---|\n";
+    STRATEGIES.iter().for_each(|entry| text += &traits(entry));
     for entry in STRATEGIES.iter().filter(|entry| !entry.is_variant()) {
         let module = format!("crates/strategy/src/{}.rs", entry.name.replace('-', "_"));
         let _ = write!(text, "\n## {}\n\n", entry.name);
@@ -111,6 +118,17 @@ fn strategies() -> String {
         let _ = write!(text, "\n{about}\n([{module}](../../{module}))\n");
     }
     text
+}
+
+/// A row of the table of strategies; README.md has those without variants.
+pub fn about(entry: &Entry) -> String {
+    format!("| `{}` | {} | {} |\n", entry.name, entry.summary, entry.who)
+}
+
+fn traits(entry: &Entry) -> String {
+    let all = &entry.traits;
+    let cells = [all.shared_writes, all.sleeps, all.allocates_tables, all.falls_back];
+    format!("| `{}` | {} | {} |\n", entry.name, cells.join(" | "), all.writers_pay)
 }
 
 fn shipped_workloads() -> String {
