@@ -5,13 +5,9 @@
 //! The layers are crates of this workspace; what a program of a user's own needs of them
 //! stands here under one roof.
 
-pub mod calibration;
-pub mod cli;
-pub mod cmd;
-pub mod validation;
-
-pub use ::{host, machine, mm, report, stats, storm, sync};
+pub use ::{calibration, host, machine, mm, report, stats, storm, sync, validation};
 pub use ::base::{digest, exit, numbers};
 pub use ::catalogue as strategy;
+pub use ::command::{cli, cmd};
 pub use ::document::{compare, run};
 pub use ::inputs::{diag, machines, workload};

@@ -173,6 +173,7 @@ pub fn yields() -> u64 {
     YIELDS.get()
 }
 
+#[inline]
 pub(super) fn core() -> usize {
     CORE.get()
 }

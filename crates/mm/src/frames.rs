@@ -51,6 +51,7 @@ impl Arena {
         self.frames
     }
 
+    #[inline]
     fn page(&self, frame: Pfn) -> *mut u8 {
         assert!((frame.0 as usize) < self.frames, "a frame lies in the arena");
         // SAFETY: checked just above: the result lies in the mapping.

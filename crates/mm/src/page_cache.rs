@@ -59,6 +59,7 @@ impl<M: Machine> Node<M> {
 }
 
 /// Levels of the index of a file.
+#[inline]
 fn height(pages: u64) -> u32 {
     let mut height = 1;
     while SLOTS.pow(height) < pages {

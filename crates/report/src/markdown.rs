@@ -26,7 +26,7 @@ struct Table<'a> {
 /// A heading, and what stands below it for a cell.
 type Column = (&'static str, fn(&Table, &Cell) -> Option<String>);
 
-/// What is told of a cell beside its name and rate.
+/// Columns beside the name and the rate of a cell.
 const COLUMNS: [Column; 10] = [
     ("95 %", |table, cell| cell.rate(&table.counted)?.spread().map(spread)),
     ("scaling", |table, cell| table.group.scaling(table.run, cell, &table.counted).map(times)),

@@ -83,7 +83,7 @@ impl<'a> Beside<'a> {
         threads
     }
 
-    /// What the cells are judged by.
+    /// The events by which the cells are judged.
     fn counted(&self) -> Counted {
         Counted::of(self.cells.iter().copied())
     }

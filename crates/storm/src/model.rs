@@ -94,10 +94,12 @@ impl World for Model {
         model::pause(paused);
     }
 
+    #[inline]
     fn begin_fault() {
         model::begin_fault();
     }
 
+    #[inline]
     fn end_fault(kind: Kind, number: u64) {
         let wanted = WANTED.get();
         model::end_fault(wanted.is_none_or(|wanted| wanted == kind) && number >= TRACED_FROM);

@@ -88,8 +88,8 @@ pub enum Edit {
 }
 
 impl TouchPlan {
-    /// Where in its pass the loop number `turn` begins, and how many touches it makes: as with
-    /// the pieces of writers, the last of a pass may be shorter.
+    /// The pages of the loop number `turn`, and how many touches it makes of them: as with the
+    /// pieces of writers, the last of a pass may be shorter.
     pub(super) fn of_loop(&self, turn: u64) -> (PagesIter<'_>, u64) {
         if !self.walks {
             return (self.pages.iter(), self.touches);

@@ -217,7 +217,7 @@ pub struct Touch {
     /// Accesses a thread makes in each loop; `None`: as many as its slice has
     /// pages (for [`Order::OnePerTable`]: tables).
     pub touches: Option<u64>,
-    /// Whether each loop goes on where the last one stopped; else each begins at the start.
+    /// True if each loop goes on where the last one stopped; else each begins at the start.
     /// Only with `touches`, and in a group that loops.
     pub walks: bool,
     /// Private work between two touches, in nanoseconds.

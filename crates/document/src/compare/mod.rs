@@ -240,7 +240,7 @@ fn warnings_of(document: &Document) -> Vec<RunWarning> {
 impl Comparison {
     /// Pairs that the threshold was given for.
     pub fn found(&self) -> impl Iterator<Item = &Pair> {
-        self.cells.iter().filter(|pair| pair.found)
+        self.cells.iter().filter(|pair| pair.is_found())
     }
 
     /// Whether any ratio has a verdict, or is exact.

@@ -24,7 +24,8 @@ pub struct Pair {
     pub base: Half,
     /// The counterpart.
     pub new: Half,
-    /// What `ratio` is of: `faults`, or an operation of writers where neither side has any.
+    /// The events that `ratio` is of: `faults`, or an operation of writers where neither side
+    /// has any.
     pub counted: String,
     /// Throughput of the new over the base, with an interval whose level is corrected for
     /// the number of ratios; null where they are not compared.
@@ -34,7 +35,7 @@ pub struct Pair {
     /// Whether the ratio is exact for its seed: both are of the model, which has no noise, and
     /// have too few repeats for an interval.
     pub exact: bool,
-    /// Whether this, or one of its operations, is what the comparison was told to fail on.
+    /// True if the comparison was told to fail on this; its operations say so each.
     pub found: bool,
     /// Why they are not compared; null where they are.
     pub reason: Option<String>,
@@ -130,7 +131,7 @@ impl Cells<'_> {
         stats::median(&self.rates(counted).concat()).filter(|median| *median > 0.0)
     }
 
-    /// How many there were in all.
+    /// Number of them in all.
     pub fn count(&self, counted: &Counted) -> u64 {
         self.cells().map(|cell| cell.count(counted)).sum()
     }
@@ -238,14 +239,14 @@ fn pair(place: &str, side: &str, old: &Cells<'_>, new: &Cells<'_>, force: bool) 
     }
 }
 
-/// Whether both are of the model, and of one seed.
+/// True if both are of the model, and of one seed.
 fn are_exact(old: &Cells<'_>, new: &Cells<'_>) -> bool {
     let keys = || old.cells().chain(new.cells()).map(|cell| &cell.key);
     let seeds: BTreeSet<u64> = keys().map(|key| key.seed).collect();
     keys().all(|key| key.world == World::Model) && seeds.len() == 1
 }
 
-/// Why no number of two cells may be compared.
+/// Says why no number of two cells may be compared.
 fn barred(base: &Half, new: &Half) -> Option<String> {
     for (name, half) in [("base", base), ("new", new)] {
         if !half.has_numbers {
@@ -259,7 +260,7 @@ fn barred(base: &Half, new: &Half) -> Option<String> {
     None
 }
 
-/// Which of two cells has none of what both are compared by.
+/// Says which of two cells has none of what both are compared by.
 fn no_rate(base: &Half, new: &Half, counted: &Counted) -> Option<String> {
     let halves = [("base", base), ("new", new)];
     let without = halves.into_iter().find(|(_, half)| half.per_s.is_none())?;
@@ -306,7 +307,7 @@ pub(super) fn judge(pairs: &mut [Pair], fail_above: Option<f64>, seed: u64) {
         let Judged { ratio, verdict, exact, found } = judged.unwrap_or_default();
         // A storm that has begun to fail is no better than a slow one.
         let fails = pair.new.status == Status::Failed && pair.base.status != Status::Failed;
-        pair.found = found || pair.ops.values().any(|op| op.found) || fails && fail_above.is_some();
+        pair.found = found || fails && fail_above.is_some();
         (pair.ratio, pair.verdict, pair.exact) = (ratio, verdict, exact);
     }
 }
@@ -317,7 +318,12 @@ impl Pair {
         differ(self.ratio, self.verdict.as_deref(), self.exact)
     }
 
-    /// How many ratios it has.
+    /// True if the comparison was told to fail on it, or on one of its operations.
+    pub(super) fn is_found(&self) -> bool {
+        self.found || self.ops.values().any(|op| op.found)
+    }
+
+    /// Number of its ratios.
     pub(super) fn ratios(&self) -> usize {
         let of_ops = self.ops.values().filter(|op| op.ratio.is_some());
         usize::from(self.ratio.is_some()) + of_ops.count()

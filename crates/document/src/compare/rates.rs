@@ -24,24 +24,24 @@ pub struct OpPair {
     pub verdict: Option<String>,
     /// As that of the cell.
     pub exact: bool,
-    /// Whether this is what the comparison was told to fail on.
+    /// True if the comparison was told to fail on this.
     pub found: bool,
     #[serde(skip)]
     pub(super) rates: Option<Rates>,
 }
 
-/// What two sides had a second, by launch and repeat.
+/// The rates of two sides, by launch and repeat.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Rates {
     new: Vec<Vec<f64>>,
     base: Vec<Vec<f64>>,
-    /// How many there were in all, of the new side and of the base.
+    /// Number of events in all, of the new side and of the base.
     counts: [u64; 2],
     /// Neither side has any noise.
     are_exact: bool,
 }
 
-/// What rates say.
+/// The verdict on rates.
 #[derive(Debug, Default)]
 pub(super) struct Judged {
     pub ratio: Option<Interval>,

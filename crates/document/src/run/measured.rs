@@ -47,8 +47,8 @@ pub struct Measured {
     /// What the running kernel told; null in other worlds.
     #[serde(default)]
     pub kernel: Option<KernelFaults>,
-    /// What operations cost in a cell without faults, of which lines and times are given else;
-    /// left out where there are faults.
+    /// Costs of operations in a cell without faults, for which lines and times are given else;
+    /// left out if there are faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_op: Option<PerOp>,
     /// Hardware counters; null where not read, and `provenance.perf` says why.
@@ -206,14 +206,14 @@ pub struct OpStats {
     /// How many a second, from the first start of a thread to the last end; all threads
     /// together.
     pub per_s: f64,
-    /// How many a second in each repeat; left out of a single one, which has `per_s`.
+    /// The rate of each repeat, a second; left out of a single one, which has `per_s`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repeats_per_s: Vec<f64>,
     /// How long they took; null where not timed.
     pub latency_ns: Option<Latency>,
 }
 
-/// What operations of writers cost, all kinds of them together.
+/// Costs of writers' operations, all kinds of them together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct PerOp {
@@ -227,7 +227,7 @@ pub struct PerOp {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct OpLines {
-    /// What was counted, at most: `rmw+loads`, or `all` in the model.
+    /// Accesses that were counted, at most: `rmw+loads`, or `all` in the model.
     pub counted: String,
     /// Transfers of all lines per operation of the counting pass.
     pub transfers_per_op: f64,

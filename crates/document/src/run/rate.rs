@@ -1,11 +1,11 @@
-//! What a cell is judged by: its faults a second, or operations of writers where it has none.
+//! The rate by which a cell is judged: its faults, or operations of writers if it has none.
 
 use std::collections::BTreeMap;
 
 use super::{Cell, Interval, LineCount, Measured, OpStats, TimeSplit};
 use stats;
 
-/// What is counted.
+/// Events that have a rate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Counted {
     /// Faults.
@@ -14,7 +14,7 @@ pub enum Counted {
     Op(String),
 }
 
-/// How often lines moved between cores.
+/// Moves of lines between cores.
 #[derive(Debug, Clone, Copy)]
 pub struct Moves<'a> {
     /// All of them, for each fault; for each operation of a cell without faults.
@@ -24,8 +24,8 @@ pub struct Moves<'a> {
 }
 
 impl Counted {
-    /// What cells that stand beside each other are judged by: faults, where any of them has
-    /// some; else the operation that they did most often, of equals the first by name.
+    /// The events by which cells that stand beside each other are judged: faults, if any of
+    /// them has some; else the operation that they did most often, of equals the first by name.
     pub fn of<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Counted {
         let mut done: BTreeMap<&str, u64> = BTreeMap::new();
         for cell in cells {
@@ -59,7 +59,7 @@ impl Counted {
         }
     }
 
-    /// What lines and times are given for: `fault`, or `operation` of whichever kind.
+    /// The event for which lines and times are given: `fault`, or `operation` of any kind.
     pub fn each(&self) -> &'static str {
         match self {
             Counted::Faults => "fault",
@@ -77,8 +77,8 @@ impl Counted {
 }
 
 impl Cell {
-    /// How many there were a second: median over repeats, with a 95 % bootstrap interval;
-    /// `None` where there were none.
+    /// Their rate a second: median over repeats, with a 95 % bootstrap interval; `None` if there
+    /// were none.
     pub fn rate(&self, counted: &Counted) -> Option<Interval> {
         let found = self.measured.as_ref()?;
         let rate = match counted {
@@ -88,7 +88,7 @@ impl Cell {
         rate.filter(|rate| rate.median > 0.0)
     }
 
-    /// How many there were, over all repeats.
+    /// Their number, over all repeats.
     pub fn count(&self, counted: &Counted) -> u64 {
         self.measured.as_ref().map_or(0, |found| match counted {
             Counted::Faults => found.counts.faults,
@@ -96,7 +96,7 @@ impl Cell {
         })
     }
 
-    /// How many there were a second in each repeat; nothing where there were none at all.
+    /// Their rate a second in each repeat; empty if there were none at all.
     pub fn rates(&self, counted: &Counted) -> Vec<f64> {
         let rates = self.measured.as_ref().map(|found| match counted {
             Counted::Faults => found.rates(),
@@ -107,14 +107,14 @@ impl Cell {
 }
 
 impl OpStats {
-    /// How many a second in each repeat. Documents without `repeats_per_s` tell the mean alone.
+    /// The rate of each repeat. Documents without `repeats_per_s` tell the mean alone.
     fn rates(&self) -> Vec<f64> {
         if self.repeats_per_s.is_empty() { vec![self.per_s] } else { self.repeats_per_s.clone() }
     }
 }
 
 impl Measured {
-    /// How often lines moved; `None` where that was not counted.
+    /// Moves of its lines; `None` if they were not counted.
     pub fn moves(&self) -> Option<Moves<'_>> {
         let of_faults =
             self.lines.as_ref().map(|lines| (lines.transfers_per_fault, &lines.by_name));
@@ -134,8 +134,8 @@ impl Measured {
         })
     }
 
-    /// What a fault's time went to, or an operation's of a cell without faults; `None` outside
-    /// the model.
+    /// The parts of a fault's time, or of an operation's in a cell without faults; `None`
+    /// outside the model.
     pub fn time_split(&self) -> Option<&TimeSplit> {
         self.time_split_ns.as_ref().or_else(|| self.per_op.as_ref()?.time_split_ns.as_ref())
     }

@@ -111,6 +111,7 @@ impl Machine for Model {
         current().core()
     }
 
+    #[inline]
     fn fence(order: Ordering) {
         if order == Ordering::SeqCst {
             current().drain();
@@ -135,6 +136,7 @@ impl Machine for Model {
         world.trace_work(work, from_ps);
     }
 
+    #[inline]
     fn relax() {
         let world = current();
         world.advance(world.parameters().work.relax_ps);
@@ -160,18 +162,22 @@ impl Machine for Model {
         current().shootdown();
     }
 
+    #[inline]
     fn shootdowns_taken() -> u64 {
         current().shootdowns_taken()
     }
 
+    #[inline]
     fn interrupts_off() {
         current().interrupts_off();
     }
 
+    #[inline]
     fn interrupts_on() {
         current().interrupts_on();
     }
 
+    #[inline]
     fn now_ns() -> u64 {
         current().clock() / 1000
     }

@@ -226,7 +226,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// What is said of the ratio, and its ink.
+    /// Says what the ratio is, in its ink.
     fn verdict(&self) -> (Ink, &'a str) {
         match self.verdict {
             Some("faster") => (Ink::Good, "faster"),
@@ -275,7 +275,7 @@ fn not_compared(out: &mut String, style: Style, name: &str, pair: &Pair, reason:
     wrap(out, style, "    ", &said(pair, reason));
 }
 
-/// What stands before what was looked for.
+/// The mark of what was looked for.
 fn mark(found: bool) -> char {
     if found { '!' } else { ' ' }
 }

@@ -77,7 +77,7 @@ pub(super) fn page(runs: &[Run]) -> Page {
     }
 }
 
-/// What each cell is judged by beside those of its table.
+/// The events by which each cell is judged beside those of its table.
 fn counted_by_id(run: &Run) -> BTreeMap<&str, Counted> {
     let mut by_id = BTreeMap::new();
     for group in groups(run) {

@@ -116,9 +116,9 @@ pub(super) struct FitPart {
 
 #[derive(Serialize)]
 pub(super) struct Numbers {
-    /// What the cell is judged by: `faults`, or an operation of writers.
+    /// The events by which the cell is judged: `faults`, or an operation of writers.
     pub counted: String,
-    /// How many a second of that.
+    /// Their rate a second.
     pub rate: Option<Interval>,
     pub repeats: usize,
     /// One for each of the bases.

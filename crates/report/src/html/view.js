@@ -16,7 +16,7 @@ const fitsOf = d3.group(page.fits, tableOf);
 
 const shown = (part) => view.worlds.has(part.world) && view.strategies.has(part.strategy);
 
-/// What lines and times of a cell are given for.
+/// The event for which lines and times of a cell are given.
 const eachOf = (cell) => cell.counted === "faults" ? "fault" : "operation";
 
 /// The cells that pass all filters but that of threads, with or without a result.

@@ -81,7 +81,7 @@ pub(in crate::workload) struct Touch {
     /// Accesses of a thread in each loop (default: one for each page of its slice).
     #[cfg_attr(feature = "schema", schemars(with = "Option<u64>", range(min = 1)))]
     pub touches: Field<u64>,
-    /// Whether each loop touches the next `touches` pages, as writers work on the next piece
+    /// True if each loop touches the next `touches` pages, as writers work on the next piece
     /// (default false: each loop begins at the start); only with `touches`, and in a group
     /// that loops.
     #[cfg_attr(feature = "schema", schemars(with = "Option<bool>"))]

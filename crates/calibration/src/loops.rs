@@ -1,8 +1,8 @@
 //! Tight loops on one line, on pinned threads.
 
 use super::Probe;
-use crate::host::affinity;
 use crossbeam_utils::CachePadded;
+use host::affinity;
 use std::hint::{black_box, spin_loop};
 use std::io;
 use std::sync::Barrier;

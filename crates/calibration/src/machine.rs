@@ -1,10 +1,10 @@
 //! A machine file from what was measured, the rest from a machine that is named.
 
 use super::{Measurement, Probe};
-use crate::diag::Diagnostics;
-use crate::host::topology::Topology;
-use crate::machines::keys::keys;
-use crate::machines::{Input, Machine};
+use host::topology::Topology;
+use inputs::diag::Diagnostics;
+use inputs::machines::keys::keys;
+use inputs::machines::{Input, Machine};
 
 /// Returns `base` with everything that was measured here in its place. What was not
 /// measured is an estimate.

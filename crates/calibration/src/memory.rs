@@ -1,6 +1,6 @@
 //! Memory: a chain of loads, clearing, copying.
 
-use crate::host::affinity;
+use host::affinity;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::hint::black_box;

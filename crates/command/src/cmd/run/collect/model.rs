@@ -45,7 +45,7 @@ fn word_pairs(name: &LineName, line: &LineAccount) -> Vec<WordPair> {
     pairs
 }
 
-/// Where the time of each of so many faults, or operations, went.
+/// Splits the time of each of so many faults, or operations.
 pub(super) fn time_split(storm: &ModelStorm, events: u64) -> TimeSplit {
     let events = events as f64;
     let ns = |ps: u64| ps as f64 / 1000.0;

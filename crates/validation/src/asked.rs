@@ -1,11 +1,11 @@
 //! What the model is asked: the rate of one storm, and what a fault lacks of a measured one.
 
-use crate::host::placement::Placement;
-use crate::machines::Machine;
-use crate::storm::plan::total_threads;
-use crate::storm::{ModelSpec, Storm, StormError};
-use crate::strategy::Entry;
-use crate::workload::{Until, Workload};
+use catalogue::Entry;
+use host::placement::Placement;
+use inputs::machines::Machine;
+use inputs::workload::{Until, Workload};
+use storm::plan::total_threads;
+use storm::{ModelSpec, Storm, StormError};
 
 /// Faults a thread: batches turn over several times.
 const FAULTS: u64 = 2048;

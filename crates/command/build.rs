@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let own = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let root = own.join("../..");
     let rustc = env::var_os("RUSTC").expect("cargo sets it");
     if let Some(version) = output(Command::new(rustc).arg("--version")) {
         println!("cargo::rustc-env=FAULTSTORM_RUSTC={version}");
@@ -30,8 +31,9 @@ fn revision(root: &Path) {
         println!("cargo::rustc-env=FAULTSTORM_GIT_DIRTY={}", !changes.is_empty());
     }
     // A commit, a checkout and an edit each change the answer.
-    let mut watched: Vec<PathBuf> =
-        ["src", "workloads", "Cargo.toml", "Cargo.lock"].map(|path| root.join(path)).into();
+    let mut watched: Vec<PathBuf> = ["crates", "src", "workloads", "Cargo.toml", "Cargo.lock"]
+        .map(|path| root.join(path))
+        .into();
     for name in ["HEAD", "index", "logs/HEAD"] {
         watched.extend(git(root, &["rev-parse", "--git-path", name]).map(|path| root.join(path)));
     }

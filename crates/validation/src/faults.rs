@@ -2,13 +2,13 @@
 
 use super::asked::Asked;
 use super::{Figure, around};
-use crate::host::placement::Placement;
-use crate::machines::Machine;
-use crate::machines::vary::{Settings, varied};
-use crate::storm::StormError;
-use crate::strategy::{self, Entry, STRATEGIES};
-use crate::workload::{self, Workload};
+use catalogue::{Entry, STRATEGIES};
+use host::placement::Placement;
+use inputs::machines::Machine;
+use inputs::machines::vary::{Settings, varied};
+use inputs::workload::{self, Workload};
 use rayon::prelude::*;
+use storm::StormError;
 
 /// Error at which T6 is missed.
 const TOLERANCE: f64 = 0.35;
@@ -47,7 +47,7 @@ pub fn t6(settings: &Settings) -> Result<Vec<Figure>, StormError> {
 }
 
 fn t6_at(settings: &Settings, published: &[(usize, f64)]) -> Result<Vec<Figure>, StormError> {
-    let entry = strategy::find("mmap-lock:6.2").expect("it is in the table");
+    let entry = catalogue::find("mmap-lock:6.2").expect("it is in the table");
     let workload = huge_anon();
     let machine = fitted(settings, entry, &workload)?;
     let figure = |&(threads, published): &(usize, f64)| {
@@ -72,7 +72,7 @@ fn t6_at(settings: &Settings, published: &[(usize, f64)]) -> Result<Vec<Figure>,
 /// # Errors
 /// Where a storm fails.
 pub fn t7(settings: &Settings, t6: &[Figure]) -> Result<Vec<Figure>, StormError> {
-    let find = |name| strategy::find(name).expect("it is in the table");
+    let find = |name| catalogue::find(name).expect("it is in the table");
     let workload = huge_anon();
     let machine = fitted(settings, find("mmap-lock:6.2"), &workload)?;
     let figure = |(published, mmap_lock): (&f64, &Figure)| {

@@ -11,7 +11,7 @@ use crate::workload::Action;
 /// Operations a second, as [`Action::NAMES`].
 pub(super) type Rates = [f64; Action::NAMES.len()];
 
-/// How many operations a storm did.
+/// Counts the operations of a storm.
 pub(super) fn done(storm: &Storm) -> u64 {
     storm.ops.iter().flatten().map(|times| times.len()).sum()
 }

@@ -10,8 +10,8 @@ mod memory;
 
 pub use machine::machine;
 
-use crate::host::topology::Topology;
-use crate::stats::median;
+use host::topology::Topology;
+use stats::median;
 use std::io;
 use std::thread;
 
@@ -119,7 +119,7 @@ fn all(cpus: usize) -> impl Iterator<Item = (Probe, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::affinity;
+    use host::affinity;
 
     #[test]
     fn the_caller_may_run_where_it_could_before() {

@@ -1,18 +1,18 @@
 //! This machine against the model of it: what was measured, what was predicted.
 
 use super::asked::{Asked, rate};
-use crate::host::clock::Clock;
-use crate::host::placement::{Placement, place};
-use crate::host::topology::Topology;
-use crate::machines::Machine;
-use crate::mm::frames::Arena;
-use crate::stats::median;
-use crate::storm::plan::total_threads;
-use crate::storm::{Recording, Spec, StormError};
-use crate::strategy::{Entry, STRATEGIES};
-use crate::workload::{Until, Workload};
+use catalogue::{Entry, STRATEGIES};
+use host::clock::Clock;
+use host::placement::{Placement, place};
+use host::topology::Topology;
+use inputs::machines::Machine;
+use inputs::workload::{Until, Workload};
+use mm::frames::Arena;
 use rayon::prelude::*;
+use stats::median;
 use std::sync::Arc;
+use storm::plan::total_threads;
+use storm::{Recording, Spec, StormError};
 
 /// Storms of a cell on the host; strategies take turns within each.
 const REPEATS: usize = 3;

@@ -1,16 +1,16 @@
 //! A run of another machine, as its document has it, against the model of that machine.
 
 use super::asked::Asked;
-use crate::host::kernel_locks::version;
-use crate::host::placement::Placement;
-use crate::machines::Machine;
-use crate::run::{Body, Cell, Counted, HostInfo, Interval, Key, Run, World};
-use crate::storm::StormError;
-use crate::storm::plan::total_threads;
-use crate::strategy::{self, Entry};
-use crate::workload::{Workload, restored};
+use catalogue::Entry;
+use document::run::{Body, Cell, Counted, HostInfo, Interval, Key, Run, World};
+use host::kernel_locks::version;
+use host::placement::Placement;
+use inputs::machines::Machine;
+use inputs::workload::{Workload, restored};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use storm::StormError;
+use storm::plan::total_threads;
 
 /// From this release on faults of x86 do not prefetch mmap_lock (commit 1701771d3069).
 const WITHOUT_PREFETCH: (u32, u32) = (6, 16);
@@ -207,7 +207,7 @@ impl<'a> There<'a> {
             }
             _ => {
                 let name = key.strategy_name();
-                let entry = strategy::find(&name);
+                let entry = catalogue::find(&name);
                 let entry = entry.ok_or_else(|| format!("there is no strategy '{name}'"))?;
                 (entry, key.entry_prefetch)
             }
@@ -269,7 +269,7 @@ impl<'a> There<'a> {
 fn strategy_of(host: &HostInfo) -> Result<&'static Entry, String> {
     let locks = host.kernel_locks.as_ref().and_then(|locks| locks.strategy.as_deref());
     let name = locks.ok_or("the document does not say which lock its kernel takes")?;
-    let known = strategy::find(name);
+    let known = catalogue::find(name);
     known.ok_or_else(|| format!("there is no strategy '{name}', whose lock its kernel takes"))
 }
 
@@ -284,7 +284,7 @@ fn only_elsewhere(workload: &Workload) -> Result<(), String> {
     if workload.huge_pages {
         return Err("it has huge pages, which the model has not".to_owned());
     }
-    let waits = |file: &crate::workload::File| file.cached < 1.0;
+    let waits = |file: &inputs::workload::File| file.cached < 1.0;
     match workload.files.iter().find(|file| waits(file)) {
         Some(file) => {
             Err(format!("reads of '{}' wait for a disk that the model does not know", file.name))
@@ -303,8 +303,8 @@ fn weighted_threads(workload: &Workload, all: usize) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::KernelLocks;
-    use crate::workload::parse;
+    use document::run::KernelLocks;
+    use inputs::workload::parse;
 
     fn host(strategy: Option<&str>, kernel: &str) -> HostInfo {
         HostInfo {
