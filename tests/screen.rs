@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use faultstorm::report::{self, Style};
-use faultstorm::run::{Body, Cell, Key, KernelLocks, Run, Status, Warning, World};
+use faultstorm::run::{Body, Cell, KernelLocks, Key, Run, Status, Warning, World};
 use proptest::prelude::*;
 
 const PLAIN: Style = Style { color: false, width: 80 };

@@ -245,11 +245,12 @@ fn differing_keys(one: (&Document, &Cell), other: (&Document, &Cell)) -> Vec<Str
 /// `fail_above`.
 pub(super) fn judge(pairs: &mut [Pair], fail_above: Option<f64>, seed: u64) {
     let comparisons = pairs.iter().filter(|pair| pair.rates.is_some()).count();
+    let chance = stats::at_the_end(comparisons, false);
     for pair in pairs {
         let compared = pair
             .rates
             .take()
-            .and_then(|[new, base]| stats::compare_launches(&new, &base, comparisons, seed));
+            .and_then(|[new, base]| stats::compare_launches(&new, &base, chance, seed));
         let verdict = compared.and_then(|compared| compared.verdict);
         pair.ratio = compared.map(|compared| compared.ratio);
         pair.verdict = verdict.map(|verdict| verdict.to_string());

@@ -19,15 +19,8 @@ const PERCENTILE: usize = 8;
 type Block = fn(&mut String, Style, &Group<'_>, Body, &str);
 
 /// The blocks in their order: contention and latency, then what one column cannot say.
-const BLOCKS: [Block; 7] = [
-    lines_and_latency,
-    rwsem,
-    operations,
-    fallbacks,
-    grace_periods,
-    stages,
-    time_split,
-];
+const BLOCKS: [Block; 7] =
+    [lines_and_latency, rwsem, operations, fallbacks, grace_periods, stages, time_split];
 
 /// Appends every block for each body, or once where it is the same for all.
 pub(super) fn blocks(out: &mut String, style: Style, group: &Group<'_>) {

@@ -9,13 +9,7 @@ use super::text::{Ink, left, nanoseconds, rate};
 use crate::run::{Body, OpStats};
 
 /// Appends a table for each operation of writers: how many were done, how long they took.
-pub(super) fn operations(
-    out: &mut String,
-    style: Style,
-    group: &Group<'_>,
-    kind: Body,
-    of: &str,
-) {
+pub(super) fn operations(out: &mut String, style: Style, group: &Group<'_>, kind: Body, of: &str) {
     let cells = group.cells.iter().filter(|cell| cell.key.body == kind);
     let mut names: Vec<&str> = cells
         .filter_map(|cell| measured(Some(cell)))

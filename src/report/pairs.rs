@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::run::{Body, Cell, Key, Measured, Run};
-use crate::stats::{Comparison, compare};
+use crate::run::{Body, Cell, Key, Measured, Run, sides};
+use crate::stats::{Comparison, MIN_REPEATS, at_the_end, compare};
 
 /// The strategies that all others are compared with: the bound, and the past.
-pub(super) const BASES: [&str; 2] = ["unlocked", "mmap-lock"];
+pub const BASES: [&str; 2] = ["unlocked", "mmap-lock"];
 
 /// Cells of one workload in one world, with one set of varied parameters: a table.
 pub(super) struct Group<'a> {
@@ -24,8 +24,8 @@ pub(super) struct Row<'a> {
 pub(super) struct Ratios {
     /// By cell and base.
     shown: BTreeMap<(String, &'static str), Comparison>,
-    /// Fewest repeats on a side of a ratio that has a verdict.
-    fewest_repeats: Option<usize>,
+    /// Whether verdicts were looked at before the end of the run.
+    looked: bool,
 }
 
 /// Returns the numbers of a cell that has any.
@@ -145,8 +145,8 @@ impl<'a> Row<'a> {
 }
 
 impl Ratios {
-    /// Compares every cell with its bases. The level is corrected for all
-    /// ratios of the run, since the reader looks at all of them.
+    /// Compares every cell with its bases. The error is shared by all ratios to one base,
+    /// since the reader looks at all of them.
     pub fn of(run: &Run) -> Ratios {
         let mut pairs = Vec::new();
         for group in groups(run) {
@@ -156,16 +156,21 @@ impl Ratios {
                 }
             }
         }
-        let mut fewest_repeats: Option<usize> = None;
-        let ratio = |(cell, with, base): &(&Cell, &Cell, &'static str)| {
-            let (new, old) = (measured(Some(cell))?.rates(), measured(Some(with))?.rates());
-            let found = compare(&new, &old, pairs.len(), run.provenance.seed)?;
-            let judged = found.verdict.map(|_| new.len().min(old.len()));
-            fewest_repeats = fewest_repeats.into_iter().chain(judged).min();
-            Some(((cell.id.clone(), *base), found))
+        let looked = run.provenance.looked;
+        let sides = pairs
+            .into_iter()
+            .filter_map(|(cell, with, base)| Some((cell, base, sides(&run.cells, cell, with)?)));
+        let sides: Vec<(&Cell, &'static str, [Vec<f64>; 2])> = sides.collect();
+        let judged = |of: &str| {
+            let enough = |rates: &Vec<f64>| rates.len() >= MIN_REPEATS;
+            sides.iter().filter(|(_, base, sides)| *base == of && sides.iter().all(enough)).count()
         };
-        let shown = pairs.iter().filter_map(ratio).collect();
-        Ratios { shown, fewest_repeats }
+        let chance = |base: &str| at_the_end(judged(base), looked);
+        let chances = BTreeMap::from(BASES.map(|base| (base, chance(base))));
+        let ratio = |(cell, base, [new, old]): &(&Cell, &'static str, [Vec<f64>; 2])| {
+            Some(((cell.id.clone(), *base), compare(new, old, chances[base])?))
+        };
+        Ratios { shown: sides.iter().filter_map(ratio).collect(), looked }
     }
 
     /// Returns a cell's ratio to a base, where there is one.
@@ -178,9 +183,9 @@ impl Ratios {
         self.shown.len()
     }
 
-    /// Returns the fewest repeats behind a verdict, where there is one.
-    pub fn fewest_repeats(&self) -> Option<usize> {
-        self.fewest_repeats
+    /// Whether verdicts were looked at before the end of the run.
+    pub fn looked(&self) -> bool {
+        self.looked
     }
 
     /// Whether some ratio has too few repeats for a verdict.
@@ -197,21 +202,18 @@ fn base_of<'a>(run: &Run, group: &Group<'a>, cell: &Cell, base: &str) -> Option<
 
 /// Returns each A/A twin with its comparison to the first copy.
 pub(super) fn twins(run: &Run) -> Vec<(&Cell, Comparison)> {
-    let pairs: Vec<(&Cell, &Cell)> = run
-        .cells
-        .iter()
-        .filter(|cell| cell.key.is_aa_twin() && !oversubscribed(run, cell))
-        .filter_map(|twin| Some((twin, first_of(run, twin)?)))
-        .collect();
-    let noise = |(twin, first): &(&'_ Cell, &Cell)| {
-        let (new, old) = (measured(Some(twin))?.rates(), measured(Some(first))?.rates());
-        compare(&new, &old, pairs.len(), run.provenance.seed)
-    };
-    pairs.iter().filter_map(|pair| Some((pair.0, noise(pair)?))).collect()
+    let rates = |cell: &Cell| measured(Some(cell)).map(Measured::rates);
+    let twins = run.cells.iter().filter(|c| c.key.is_aa_twin() && !oversubscribed(run, c));
+    let pairs = twins.filter_map(|twin| Some((twin, rates(twin)?, rates(first_of(run, twin)?)?)));
+    let pairs: Vec<(&Cell, Vec<f64>, Vec<f64>)> = pairs.collect();
+    let judged = pairs.iter().filter(|(_, twin, _)| twin.len() >= MIN_REPEATS).count();
+    let chance = at_the_end(judged, run.provenance.looked);
+    let noise =
+        |(twin, new, old): &(_, Vec<f64>, Vec<f64>)| Some((*twin, compare(new, old, chance)?));
+    pairs.iter().filter_map(noise).collect()
 }
 
 fn first_of<'a>(run: &'a Run, twin: &Cell) -> Option<&'a Cell> {
-    let mut key = twin.key.clone();
-    key.vary.remove("aa");
-    run.cells.iter().find(|cell| cell.key == key)
+    let first = twin.key.first_of();
+    run.cells.iter().find(|cell| cell.key == first)
 }

@@ -66,6 +66,10 @@ pub struct Interval {
 pub struct Repeat {
     /// Place of this storm among all storms of the run, from 0: strategies are interleaved.
     pub order: u32,
+    /// Turn of its group, from 0, in which what competes storms once, and what others are
+    /// compared with twice where repeats differ between cells; null where nothing takes turns.
+    #[serde(default)]
+    pub turn: Option<u32>,
     /// Time in which all threads storm, in seconds; the sum over rounds.
     pub window_s: f64,
     /// Time spent between rounds, outside the window, in seconds.
@@ -365,7 +369,8 @@ impl Measured {
     /// Returns how often a fault moves each line that moves, by name, as they stand.
     pub fn moves(&self) -> impl Iterator<Item = (&str, f64)> {
         self.lines.iter().flat_map(|lines| {
-            let moves = |line: &LineCount| line.transfer_share.map(|s| lines.transfers_per_fault * s);
+            let moves =
+                |line: &LineCount| line.transfer_share.map(|s| lines.transfers_per_fault * s);
             lines.by_name.iter().filter_map(move |line| Some((line.name.as_str(), moves(line)?)))
         })
     }
@@ -475,6 +480,7 @@ mod tests {
 
     fn storm(faults: &[u64]) -> Repeat {
         Repeat {
+            turn: None,
             order: 0,
             window_s: 0.5,
             reset_s: 0.0,

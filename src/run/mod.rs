@@ -15,6 +15,7 @@ mod latency;
 mod measured;
 mod provenance;
 mod scaling;
+mod sides;
 mod write;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ pub use provenance::{
     BodyCache, CellCost, Clock, HostCpu, HostInfo, KernelLocks, Provenance, Warning,
 };
 pub use scaling::{POINTS_MIN, ScalabilityLaw, Scaling, fit};
+pub use sides::sides;
 pub use write::{WriteError, default_path, to_json, write_atomically};
 
 /// The value of [`Run::schema`]: name and version of the document.
