@@ -344,7 +344,7 @@ fn tables(args: &[&str]) -> (Value, String) {
     let directory = tempfile::tempdir().expect("there is room");
     let path = directory.path().join("run.json");
     let path = path.to_str().expect("the path is a text");
-    let output = faultstorm(&[&["run"], args, &["--json", path]].concat());
+    let output = faultstorm(&[&["run"], args, &["--details", "--json", path]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let document = std::fs::read(path).expect("the document is there");
     let document = serde_json::from_slice(&document).expect("the document is JSON");
