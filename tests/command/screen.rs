@@ -88,3 +88,255 @@ fn a_run_on_one_screen() {
     let text = report::screen(&default_run(), PLAIN, Some("results/20260314T150926Z-a.json"));
     insta::assert_snapshot!(text);
 }
+
+#[test]
+fn colour_adds_nothing_but_colour() {
+    let run = default_run();
+    let coloured = report::screen(&run, COLOURED, None);
+    assert!(coloured.contains("\x1b[31m"), "what is slower is red");
+    assert_eq!(plain(&coloured), report::screen(&run, PLAIN, None));
+}
+
+#[test]
+fn the_head_is_known_before_the_first_storm() {
+    let run = default_run();
+    let mut before = run.clone();
+    before.complete = false;
+    before.provenance.warnings.clear();
+    for cell in &mut before.cells {
+        *cell = Cell::partial(cell.key.clone(), "no repeat is in", None);
+    }
+    let head = report::asked(&before);
+    assert!(head.starts_with("faultstorm run: 5 strategies x 4 workloads; "), "{head}");
+    assert!(report::screen(&run, COLOURED, Some("x.json")).starts_with(&head));
+}
+
+#[test]
+fn a_star_is_a_verdict_and_a_line_is_told_by_its_excess() {
+    let run = default_run();
+    let text = report::screen(&run, PLAIN, None);
+    let row = |name: &str| {
+        let rows = text.lines().filter(|line| line[2..].starts_with(name));
+        rows.map(str::to_owned).next().unwrap_or_else(|| panic!("{name}: {text}"))
+    };
+    // `folio` moves twice as often as the line of the lock in no cell, and under `unlocked` too.
+    let row_of = row("mmap-lock");
+    assert!(row_of.contains("0.58*") && row_of.contains("1.02 "), "{row_of}");
+    assert!(row_of.ends_with(" mm.mmap_lock 1.19"), "{row_of}");
+    assert!(row("speculative").ends_with("0.98"), "nothing is lost: {}", row("speculative"));
+    assert!(text.lines().any(|line| line.starts_with("> vm-refcnt")), "{text}");
+    // Scattered repeats have no star.
+    let mut noisy = run;
+    for cell in noisy.cells.iter_mut().filter(|cell| cell.key.world == World::Host) {
+        let rate = cell.measured.as_ref().unwrap().faults_per_s.median;
+        cell.measured = Some(common::measured(&cell.key, rate, 1.2, 7));
+    }
+    let text = report::screen(&noisy, PLAIN, None);
+    assert!(!text.contains("0.58*") && text.contains("0 of 16 slower"), "{text}");
+    assert!(text.contains("believe only what has a *"), "{text}");
+}
+
+#[test]
+fn noise_is_said_where_there_is_some() {
+    let headline = |run: &Run| {
+        let text = report::screen(run, PLAIN, None);
+        text.lines().nth(report::asked(run).lines().count()).unwrap().to_owned()
+    };
+    let mut run = default_run();
+    assert_eq!(headline(&run), "Equal code differed by at most 2.5%. What has a * is sure.");
+    let twin = run.cells.iter().position(|cell| cell.key.is_aa_twin()).unwrap();
+    let mut faster = run.clone();
+    let key = faster.cells[twin].key.clone();
+    faster.cells[twin].measured = Some(common::measured(&key, 16e6, 0.04, 7));
+    assert_eq!(headline(&faster), "TRUST NOTHING: equal code was told apart in 1 of 16 pairs.");
+    faster.cells[twin].measured = Some(common::measured(&key, 12e6, 1.5, 7));
+    assert!(headline(&faster).starts_with("NOISY: equal code differed by up to "));
+    // Single repeats of twins say nothing.
+    for cell in run.cells.iter_mut().filter(|cell| cell.key.is_aa_twin()) {
+        cell.measured = Some(common::measured(&cell.key, 16e6, 0.04, 1));
+    }
+    assert!(headline(&run).starts_with("Noise unknown"), "{}", headline(&run));
+    run.cells.retain(|cell| cell.key.world == World::Model);
+    let text = report::screen(&run, PLAIN, None);
+    assert!(headline(&run).is_empty(), "{text}");
+    assert!(!text.to_lowercase().contains("nois") && !text.contains('*'), "{text}");
+    assert!(text.contains("share of the rate without any lock"), "{text}");
+}
+
+#[test]
+fn writers_are_compared_with_mmap_lock_and_the_kernel_with_nobody() {
+    let mut run = Run::new(common::provenance());
+    for (strategy, rate) in [("unlocked", 0.0), ("mmap-lock", 1e6), ("per-vma-lock", 3e6)] {
+        let key = common::key("writers", strategy, 2, Body::None);
+        run.cells.push(match strategy {
+            "unlocked" => Cell::skipped(key, "the workload has writers"),
+            _ => Cell::ok(key.clone(), common::measured(&key, rate, 0.02, 5)),
+        });
+    }
+    let mut key = common::key("writers", "kernel", 2, Body::Real);
+    key.world = World::Kernel;
+    run.cells.push(Cell::ok(key.clone(), common::measured(&key, 0.8e6, 0.02, 5)));
+    let refused = Key { workload: "stack".to_owned(), ..key };
+    run.cells.push(Cell::skipped(refused, "a stack of the kernel grows by the fault"));
+    let text = report::screen(&run, PLAIN, None);
+    assert!(text.contains("2 threads, lock alone: rate over that of mmap-lock"), "{text}");
+    assert!(text.contains("per-vma-lock") && text.contains("3.00*"), "{text}");
+    assert!(text.contains("mmap-lock, /s") && text.contains("1.00M"), "{text}");
+    assert!(text.contains("2 threads of the running kernel, with body: faults a second"));
+    assert!(text.contains("kernel") && text.contains("800k"), "{text}");
+    run.cells.remove(3);
+    let text = report::screen(&run, PLAIN, None);
+    assert!(text.contains("skipped: a stack of the kernel grows by the fault"), "{text}");
+}
+
+/// Text as a document may have it: long, empty, not of this terminal.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z]{1,9}(-[a-z]{1,9}){0,4}",
+        Just("a-workload-with-a-name-that-goes-on-and-on-for-ever".to_owned()),
+        Just("\u{202e}\x1b[31m\u{6f22}\u{5b57}\n".to_owned()),
+        Just(String::new()),
+    ]
+}
+
+/// How a cell came out: its rate, spread and repeats.
+fn outcome() -> impl Strategy<Value = (u8, f64, f64, usize)> {
+    (0u8..8, prop_oneof![1e-3..1e3f64, 1e5..1e9f64], 0.0..1.5f64, 1usize..9)
+}
+
+fn drawn_cell(key: Key, (kind, rate, spread, repeats): (u8, f64, f64, usize)) -> Cell {
+    match kind {
+        0 => Cell::skipped(key, "it may not\nrun here"),
+        1 => Cell::failed(key, "the books do not balance"),
+        2 => Cell::partial(key, "no repeat is in", None),
+        _ => {
+            let mut found = common::measured(&key, rate * 100.0, spread, repeats);
+            let line = "a_module.a_lock_that_is_hot_and_has_a_long_name";
+            found.lines = Some(common::lines(rate, &[(line, 7), ("mm.mmap_lock", 5)]));
+            Cell::ok(key, found)
+        }
+    }
+}
+
+fn drawn_run() -> impl Strategy<Value = Run> {
+    let strategies = proptest::sample::subsequence(
+        vec!["unlocked", "mmap-lock", "speculative", "speculative:refcount", "srcu:tables"],
+        1..=5,
+    );
+    let threads = proptest::collection::btree_set(1u32..4096, 1..4);
+    let worlds = proptest::collection::vec(
+        prop_oneof![
+            Just((World::Host, String::new())),
+            Just((World::Kernel, String::new())),
+            text().prop_map(|machine| (World::Model, machine)),
+        ],
+        1..9,
+    );
+    let workloads = proptest::collection::btree_set(text(), 1..9);
+    let more = (0usize..30, proptest::collection::vec(text(), 0..12), text());
+    let outcomes = proptest::collection::vec(outcome(), 40);
+    (strategies, threads, worlds, workloads, more, outcomes).prop_map(
+        |(strategies, threads, worlds, workloads, (extra, warnings, cpu), outcomes)| {
+            let mut run = Run::new(common::provenance());
+            run.complete = extra % 2 == 0;
+            run.provenance.host.cpu_model = Some(cpu);
+            let mut names: Vec<String> = strategies.iter().map(|name| (*name).to_owned()).collect();
+            names.extend((0..extra).map(|n| format!("own-strategy-{n}")));
+            let mut outcomes = outcomes.into_iter().cycle();
+            for (world, machine) in worlds {
+                for workload in &workloads {
+                    for (&threads, body) in
+                        threads.iter().flat_map(|t| [(t, Body::None), (t, Body::Real)])
+                    {
+                        for strategy in &names {
+                            let mut key = common::key(workload, strategy, threads, body);
+                            (key.world, key.machine) = (world, machine.clone());
+                            key.vary.extend((extra % 3 == 0).then(|| ("think_ns".to_owned(), 1e6)));
+                            run.cells.push(drawn_cell(key, outcomes.next().unwrap()));
+                        }
+                        let twin = common::key(workload, &names[0], threads, body).aa_twin();
+                        run.cells.push(drawn_cell(twin, outcomes.next().unwrap()));
+                    }
+                }
+            }
+            run.provenance.warnings = warnings
+                .into_iter()
+                .map(|code| Warning { code, cell: None, text: "doubt".to_owned() })
+                .collect();
+            run
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_run_fits_one_screen(run in drawn_run(), document in text()) {
+        let document = Some(document.as_str()).filter(|document| !document.is_empty());
+        let text = report::screen(&run, PLAIN, document);
+        prop_assert!(text.lines().count() <= report::LINES, "{text}");
+        for line in text.lines() {
+            prop_assert!(line.len() <= 80 && line.is_ascii(), "{} columns: {line}", line.len());
+            prop_assert!(!line.contains('\x1b') && line == line.trim_end(), "{line:?}");
+        }
+        prop_assert!(text.starts_with(&report::asked(&run)));
+        prop_assert_eq!(plain(&report::screen(&run, COLOURED, document)), text);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_counted() {
+    let mut run = Run::new(common::provenance());
+    let strategies: Vec<String> = (0..18).map(|n| format!("strategy-{n}")).collect();
+    for machine in 0..5 {
+        for workload in 0..9 {
+            for strategy in ["unlocked"].into_iter().chain(strategies.iter().map(String::as_str)) {
+                let workload = format!("workload-{workload}");
+                let mut key = common::key(&workload, strategy, 8, Body::None);
+                (key.world, key.machine) = (World::Model, format!("machine-{machine}"));
+                run.cells.push(Cell::ok(key.clone(), common::measured(&key, 1e6, 0.0, 1)));
+            }
+        }
+    }
+    let text = report::screen(&run, PLAIN, None);
+    assert!(text.lines().count() == report::LINES, "no line is wasted: {text}");
+    for left_out in ["  and 3 more workloads: see the tables", " more strategies: see the tables"] {
+        assert!(text.contains(left_out), "{left_out}: {text}");
+    }
+    assert!(text.contains("Tables:   faultstorm report DOCUMENT --format text"), "{text}");
+}
+
+#[test]
+fn tables_fold_what_is_the_same_and_keep_the_rest() {
+    let mut run = Run::new(common::provenance());
+    let mut warnings = Vec::new();
+    for body in [Body::None, Body::Real] {
+        for (strategy, rate) in [("unlocked", 4e6), ("mmap-lock", 2e6)] {
+            let key = common::key("huge-anon-read", strategy, 2, body);
+            let mut found = common::measured(&key, rate, 0.02, 5);
+            found.lines = Some(common::lines(0.5, &[("mm.mmap_lock", 9)]));
+            found.fallbacks = BTreeMap::from([("PMD".to_owned(), found.counts.faults / 512)]);
+            warnings.push(Warning {
+                code: "low_overlap".to_owned(),
+                cell: Some(key.id()),
+                text: "some started late".to_owned(),
+            });
+            run.cells.push(Cell::ok(key, found));
+        }
+    }
+    run.provenance.warnings = warnings;
+    let folded = report::table(&run, PLAIN, None);
+    assert!(!folded.contains("with body"), "both are the same: {folded}");
+    for block in ["both bodies", "fallbacks per fault, both bodies", "4.00 M/s", "0.50x slower"] {
+        assert!(folded.contains(block), "{block}: {folded}");
+    }
+    let warned = "low_overlap: some started late (4 cells, as huge-anon-read/unlocked/host/2/none)";
+    let words: Vec<&str> = folded.split_whitespace().collect();
+    assert_eq!(words.join(" ").matches(warned).count(), 1, "{folded}");
+    let other = run.cells.last_mut().unwrap();
+    assert_eq!(other.status, Status::Ok);
+    other.measured = Some(common::measured(&other.key, 3e6, 0.02, 5));
+    let unfolded = report::table(&run, PLAIN, None);
+    assert!(!unfolded.contains("both bodies") && unfolded.contains("with body"), "{unfolded}");
+}

@@ -90,6 +90,7 @@ fn storm(key: &Key, order: u32, faults_per_s: f64) -> Repeat {
     };
     Repeat {
         order,
+        turn: Some(order),
         window_s: 0.1,
         reset_s: 0.02,
         faults: each * u64::from(key.threads),
@@ -155,6 +156,7 @@ pub fn provenance() -> Provenance {
             ..HostInfo::default()
         },
         harness_cost_ns: [("touch".to_owned(), 4.25), ("epoch_pin".to_owned(), 7.0)].into(),
+        looked: false,
         warnings: Vec::new(),
         cells: BTreeMap::new(),
     }

@@ -153,7 +153,7 @@ fn looks_down_only(source: &Source) -> Vec<String> {
     let mut found = forbidden(source, "crates/document/src/run/", &["crate::compare"], &[]);
     let machines = ["machine::", "crate::machines"];
     found.extend(forbidden(source, "crates/inputs/src/workload/", &machines, &[]));
-    found.extend(forbidden(source, "src/cli/", &["crate::cmd"], &[]));
+    found.extend(forbidden(source, "crates/command/src/cli/", &["crate::cmd"], &[]));
     found
 }
 
@@ -188,7 +188,7 @@ fn crates_and_modules_name_what_they_may() {
     for (path, import) in [
         ("crates/document/src/run/a.rs", "use crate::compare::Axis;"),
         ("crates/inputs/src/workload/a.rs", "use machine::model::Parameters;"),
-        ("src/cli/a.rs", "use crate::cmd::run;"),
+        ("crates/command/src/cli/a.rs", "use crate::cmd::run;"),
     ] {
         holds(looks_down_only, &Source::of(path, import));
     }

@@ -91,6 +91,25 @@ fn links_lead_somewhere() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// Files of the code that its prose names, as ARCHITECTURE.md says that paths are meant: with
+/// their crate, or from the root.
+#[test]
+fn files_of_the_code_are_named_by_where_they_are() {
+    let mut missing = Vec::new();
+    for page in pages() {
+        let prose = page.text.split("```").step_by(2);
+        let spans = prose.flat_map(|text| text.split('`').skip(1).step_by(2));
+        for path in spans.filter(|span| span.contains('/') && span.ends_with(".rs")) {
+            let (first, rest) = path.split_once('/').expect("it has a slash");
+            let of_crate = format!("crates/{first}/src/{rest}");
+            if ![path, &of_crate].iter().any(|path| Path::new(ROOT).join(path).exists()) {
+                missing.push(format!("{}: {path}", page.path));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
 #[test]
 fn every_page_is_on_the_map() {
     let linked: Vec<PathBuf> = Page::read("docs/README.md").links();

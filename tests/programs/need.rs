@@ -1,5 +1,6 @@
 //! Programs that tests need, and what becomes of the tests where one is missing.
 
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
@@ -73,13 +74,20 @@ fn starts(program: &str, args: &[&str]) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Says at the end what was not run, and what would run it.
+/// Says at the end what `cargo test` did not run, and what would run it.
 pub fn say_what_was_not_run() {
-    let not_run = NOT_RUN.lock().expect("nobody panics with it");
-    for need in [&BROWSER, &PANDAS] {
-        let tests = not_run.iter().filter(|(of, _)| of.what == need.what).count();
-        if tests > 0 {
-            eprintln!("NOT RUN: {tests} tests, since {}", need.missing());
-        }
+    if std::env::var_os(ALL).is_some() {
+        return;
     }
+    let not_run = NOT_RUN.lock().expect("nobody panics with it");
+    let mut tests: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    for (need, name) in not_run.iter() {
+        let module = name.split("::").next().expect("a split has a part");
+        *tests.entry((module, need.missing())).or_default() += 1;
+    }
+    eprintln!("Not run here:");
+    for ((module, missing), count) in tests {
+        eprintln!("- {count} of {module}, since {missing}");
+    }
+    eprintln!("- what takes long: cargo test --test long");
 }

@@ -52,7 +52,10 @@ fn main() -> ExitCode {
             report_page::ten_thousand_cells_open_within_three_seconds,
         }
     };
-    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
-    need::say_what_was_not_run();
+    let arguments = Arguments::from_args();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if arguments.filter.is_none() && !arguments.list {
+        need::say_what_was_not_run();
+    }
     conclusion.exit_code()
 }

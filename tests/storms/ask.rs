@@ -5,9 +5,7 @@ use faultstorm::host::clock::Clock;
 use faultstorm::machine::model::{Parameters, Place};
 use faultstorm::machines::Machine;
 use faultstorm::mm::frames::Arena;
-use faultstorm::storm::{
-    ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, kernel, needs, plan,
-};
+use faultstorm::storm::{ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, needs, plan};
 use faultstorm::strategy::{Entry, STRATEGIES};
 use faultstorm::workload::{self, Until, Workload};
 
@@ -81,16 +79,8 @@ impl<'a> Ask<'a> {
         storm.unwrap_or_else(|error| panic!("{} on the host: {error}", entry.name))
     }
 
-    pub fn in_both_worlds(&self, entry: &Entry) -> [Storm; 2] {
-        [self.on_host(entry), self.in_model(entry, &xeon()).storm]
-    }
-
-    /// Storms the running kernel.
-    pub fn on_kernel(&self) -> Result<Storm, StormError> {
-        self.with_cores(1, &kernel::run)
-    }
-
-    fn with_cores<F>(&self, frames: usize, run: &F) -> Result<Storm, StormError>
+    /// Storms with a thread on each core that it asks for, in turn those of this machine.
+    pub fn with_cores<F>(&self, frames: usize, run: &F) -> Result<Storm, StormError>
     where
         F: Fn(&Spec) -> Result<Storm, StormError> + ?Sized,
     {

@@ -5,13 +5,9 @@ use faultstorm::host::affinity;
 use faultstorm::mm::fault::{Fallback, Kind};
 use faultstorm::storm::{Counts, Recording, Storm};
 use faultstorm::strategy::{Entry, STRATEGIES};
-use faultstorm::workload::{self, Until, Workload};
+use faultstorm::workload::{Until, Workload};
 
-use crate::ask::{Ask, entries, parse};
-
-/// Faults of each storm of the long test, over all threads, unless `FAULTSTORM_FAULTS` says
-/// otherwise (`scripts/sanitize`: a million).
-const MANY_FAULTS: u64 = 2_000;
+use crate::ask::{Ask, parse};
 
 fn storm(entry: &Entry, workload: &Workload, threads: usize, until: Until, real: bool) -> Storm {
     Ask { real_body: real, ..Ask::new(workload, threads, until) }.on_host(entry)
@@ -246,21 +242,5 @@ fn one_thread_transfers_nothing_and_two_on_one_line_do() {
     if affinity::allowed_cpus().is_ok_and(|cpus| cpus.len() >= 2) {
         assert!(per_fault("unlocked", 2) < 0.1);
         assert!(per_fault("mmap-lock", 2) > 0.3);
-    }
-}
-
-/// The acceptance test of the whole: every shipped workload, those with writers too.
-#[test]
-fn shipped_workloads_balance_under_every_strategy() {
-    for (name, text) in workload::shipped() {
-        let workload = parse(text);
-        let faults = if workload.may_wait() { 1000 } else { MANY_FAULTS };
-        let faults =
-            std::env::var("FAULTSTORM_FAULTS").map_or(faults, |n| n.parse().expect("a number"));
-        for entry in entries(&workload) {
-            let counts = storm(entry, &workload, 2, Until::Faults(faults / 2), false).counts;
-            // Of two threads one may be a writer.
-            assert!(counts.faults >= faults / 2, "{name} under {}: {counts:?}", entry.name);
-        }
     }
 }

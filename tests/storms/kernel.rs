@@ -13,7 +13,7 @@ use crate::ask::{Ask, parse};
 const OWN_MAX: u64 = 16;
 
 fn try_storm(workload: &Workload, threads: usize, until: Until) -> Result<Storm, StormError> {
-    Ask::new(workload, threads, until).on_kernel()
+    Ask::new(workload, threads, until).with_cores(1, &kernel::run)
 }
 
 fn storm(workload: &Workload, threads: usize, until: Until) -> (Storm, KernelStorm) {
@@ -70,7 +70,7 @@ fn every_first_touch_is_one_fault_of_the_kernel() {
 fn events_count_the_same_faults_where_they_may_be_counted() {
     let workload = one_mapping("", "access = \"write\"");
     let found = Ask { recording: Recording::Lines, ..Ask::new(&workload, 2, Until::Rounds(8)) };
-    let found = found.on_kernel().unwrap();
+    let found = found.with_cores(1, &kernel::run).unwrap();
     let told = found.kernel.unwrap();
     let events = told.events.expect("they are recorded");
     if let Err(why) = Events::open(&Roots::default()) {

@@ -1,11 +1,9 @@
 //! Storms under every strategy, in every world: what is counted is what was done, and books
 //! balance.
 
-mod accounting;
 mod ask;
 mod conformance;
 mod kernel;
 mod model;
 mod scarcity;
-mod soak;
 mod writers;

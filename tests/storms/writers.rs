@@ -4,6 +4,7 @@
 use faultstorm::mm::GraceCosts;
 use faultstorm::mm::fault::Kind;
 use faultstorm::storm::Storm;
+use faultstorm::strategy::Entry;
 use faultstorm::workload::{Action, Until};
 
 use crate::ask::{Ask, entries, parse, xeon};
@@ -21,6 +22,10 @@ fn everywhere_until(text: &str, threads: usize, until: Until, mut check: impl Fn
         ask.on_host(entry);
         check(entry.name, &ask.in_model(entry, &xeon()).storm);
     }
+}
+
+fn in_both_worlds(entry: &Entry, ask: Ask<'_>) -> [Storm; 2] {
+    [ask.on_host(entry), ask.in_model(entry, &xeon()).storm]
 }
 
 fn done(storm: &Storm, name: &str) -> u64 {
@@ -238,7 +243,7 @@ madvise_dontneed = { vma = "heap", length = "64KiB" }
 fn every_thread_that_touches_makes_its_touches() {
     let workload = parse(PHASES);
     for entry in entries(&workload) {
-        for storm in Ask::new(&workload, 2, Until::Touches(700)).in_both_worlds(entry) {
+        for storm in in_both_worlds(entry, Ask::new(&workload, 2, Until::Touches(700))) {
             assert_eq!(storm.counts.touches, 1400, "{}", entry.name);
         }
     }
@@ -291,7 +296,7 @@ touch = { vma = "own", access = "read", touches = 1, walks = true }
 fn loops_walk_from_page_to_page_with_the_pieces_of_writers() {
     let workload = parse(PAGE_BY_PAGE);
     for entry in entries(&workload) {
-        for storm in Ask::new(&workload, 2, Until::Rounds(2)).in_both_worlds(entry) {
+        for storm in in_both_worlds(entry, Ask::new(&workload, 2, Until::Rounds(2))) {
             let kind = |kind: Kind| storm.counts.by_kind[kind as usize];
             assert_eq!(storm.counts.faults, 2 * 2 * 2 * 96, "{}: {:?}", entry.name, storm.counts);
             assert_eq!(kind(Kind::AnonRead), 2 * 2 * 96, "{}", entry.name);
@@ -312,7 +317,7 @@ fn a_touch_that_walks_comes_to_each_page_once_in_a_pass() {
              touches = 60, walks = true }}\n"
         ));
         let entry = entries(&workload).next().expect("some run it");
-        for storm in Ask::new(&workload, 2, Until::Rounds(1)).in_both_worlds(entry) {
+        for storm in in_both_worlds(entry, Ask::new(&workload, 2, Until::Rounds(1))) {
             let counts = &storm.counts;
             assert_eq!((counts.touches, counts.faults), (4096, 4096), "{order}");
         }

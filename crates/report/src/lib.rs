@@ -26,6 +26,7 @@ pub use hdr_log::{HdrLogError, hdr_log};
 pub use html::html;
 pub use live::live;
 pub use markdown::markdown;
+pub use pairs::BASES;
 pub use screen::{LINES, asked, screen};
 pub use table::{row, table};
 

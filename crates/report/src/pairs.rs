@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use document::run::{Body, Cell, Counted, Key, Measured, Run};
-use stats::{Comparison, compare};
+use document::run::{Body, Cell, Counted, Key, Measured, Run, sides};
+use stats::{Comparison, MIN_REPEATS, at_the_end, compare};
 
 /// The strategies that all others are compared with: the bound, and the past.
-pub(super) const BASES: [&str; 2] = ["unlocked", "mmap-lock"];
+pub const BASES: [&str; 2] = ["unlocked", "mmap-lock"];
 
 /// Cells of one workload in one world, with one set of varied parameters: a table.
 pub(super) struct Group<'a> {
@@ -24,8 +24,8 @@ pub(super) struct Row<'a> {
 pub(super) struct Ratios {
     /// By cell, base and what is counted.
     shown: BTreeMap<(String, &'static str, Counted), Comparison>,
-    /// Fewest repeats on a side of a ratio that has a verdict.
-    fewest_repeats: Option<usize>,
+    /// Whether verdicts were looked at before the end of the run.
+    looked: bool,
 }
 
 /// Returns the numbers of a cell that has any.
@@ -153,9 +153,18 @@ impl<'a> Row<'a> {
     }
 }
 
+/// The rates of a cell and of its base.
+struct Sides<'a> {
+    cell: &'a Cell,
+    base: &'static str,
+    counted: Counted,
+    /// Those of the cell, then those of the base.
+    rates: [Vec<f64>; 2],
+}
+
 impl Ratios {
-    /// Compares every cell with its bases. The level is corrected for all
-    /// ratios of the run, since the reader looks at all of them.
+    /// Compares every cell with its bases. The error is shared by all ratios to one base,
+    /// since the reader looks at all of them.
     pub fn of(run: &Run) -> Ratios {
         let mut pairs: Vec<(&Cell, &Cell, &'static str, Counted)> = Vec::new();
         for group in groups(run) {
@@ -173,16 +182,25 @@ impl Ratios {
                 }
             }
         }
-        let (comparisons, mut fewest_repeats) = (pairs.len(), None::<usize>);
-        let mut ratio = |(cell, with, base, counted): (&Cell, &Cell, _, Counted)| {
-            let (new, old) = (cell.rates(&counted), with.rates(&counted));
-            let found = compare(&new, &old, comparisons, run.provenance.seed)?;
-            let judged = found.verdict.map(|_| new.len().min(old.len()));
-            fewest_repeats = fewest_repeats.into_iter().chain(judged).min();
-            Some(((cell.id.clone(), base, counted), found))
+        let looked = run.provenance.looked;
+        let sides: Vec<Sides<'_>> = pairs
+            .into_iter()
+            .map(|(cell, with, base, counted)| {
+                let rates = sides(&run.cells, cell, with, &counted);
+                Sides { cell, base, counted, rates }
+            })
+            .collect();
+        let judged = |of: &str| {
+            let enough = |sides: &&Sides<'_>| sides.rates.iter().all(|r| r.len() >= MIN_REPEATS);
+            sides.iter().filter(|sides| sides.base == of).filter(enough).count()
         };
-        let shown = pairs.into_iter().filter_map(&mut ratio).collect();
-        Ratios { shown, fewest_repeats }
+        let chance = |base: &str| at_the_end(judged(base), looked);
+        let chances = BTreeMap::from(BASES.map(|base| (base, chance(base))));
+        let ratio = |Sides { cell, base, counted, rates: [new, old] }: &Sides<'_>| {
+            let key = (cell.id.clone(), *base, counted.clone());
+            Some((key, compare(new, old, chances[base])?))
+        };
+        Ratios { shown: sides.iter().filter_map(ratio).collect(), looked }
     }
 
     /// Returns a cell's ratio of what is counted to a base, where there is one.
@@ -195,9 +213,9 @@ impl Ratios {
         self.shown.len()
     }
 
-    /// Returns the fewest repeats behind a verdict, where there is one.
-    pub fn fewest_repeats(&self) -> Option<usize> {
-        self.fewest_repeats
+    /// Whether verdicts were looked at before the end of the run.
+    pub fn looked(&self) -> bool {
+        self.looked
     }
 
     /// Whether some ratio has too few repeats for a verdict.
@@ -214,22 +232,21 @@ fn base_of<'a>(run: &Run, group: &Group<'a>, cell: &Cell, base: &str) -> Option<
 
 /// Returns each A/A twin with its comparison to the first copy.
 pub(super) fn twins(run: &Run) -> Vec<(&Cell, Comparison)> {
-    let pairs: Vec<(&Cell, &Cell)> = run
-        .cells
-        .iter()
-        .filter(|cell| cell.key.is_aa_twin() && !oversubscribed(run, cell))
-        .filter_map(|twin| Some((twin, first_of(run, twin)?)))
-        .collect();
-    let noise = |(twin, first): &(&'_ Cell, &Cell)| {
-        let counted = Counted::of([*twin, *first]);
-        let (new, old) = (twin.rates(&counted), first.rates(&counted));
-        compare(&new, &old, pairs.len(), run.provenance.seed)
-    };
-    pairs.iter().filter_map(|pair| Some((pair.0, noise(pair)?))).collect()
+    let twins = run.cells.iter().filter(|c| c.key.is_aa_twin() && !oversubscribed(run, c));
+    let pairs = twins.filter_map(|twin| {
+        let first = first_of(run, twin)?;
+        let counted = Counted::of([twin, first]);
+        Some((twin, twin.rates(&counted), first.rates(&counted)))
+    });
+    let pairs: Vec<(&Cell, Vec<f64>, Vec<f64>)> = pairs.collect();
+    let judged = pairs.iter().filter(|(_, twin, _)| twin.len() >= MIN_REPEATS).count();
+    let chance = at_the_end(judged, run.provenance.looked);
+    let noise =
+        |(twin, new, old): &(_, Vec<f64>, Vec<f64>)| Some((*twin, compare(new, old, chance)?));
+    pairs.iter().filter_map(noise).collect()
 }
 
 fn first_of<'a>(run: &'a Run, twin: &Cell) -> Option<&'a Cell> {
-    let mut key = twin.key.clone();
-    key.vary.remove("aa");
-    run.cells.iter().find(|cell| cell.key == key)
+    let first = twin.key.first_of();
+    run.cells.iter().find(|cell| cell.key == first)
 }

@@ -7,7 +7,7 @@ use super::pairs::{BASES, Group, Ratios, oversubscribed, twins};
 use super::table::body;
 use super::text::{Ink, bytes, cut, listed, paint, percent, plural, shell_word, wrap};
 use document::run::{BodyCache, Cell, HostInfo, Key, Provenance, Run, Status, World};
-use stats::{LEVEL, MIN_REPEATS, Verdict, separation_chance};
+use stats::{ERROR, LEVEL, MIN_REPEATS, Verdict};
 
 /// Appends who measured where, and what spoils the numbers as a whole.
 pub(super) fn header(out: &mut String, run: &Run, style: Style) {
@@ -308,20 +308,13 @@ pub(super) fn reading(run: &Run, ratios: &Ratios) -> String {
         let _ = write!(
             text,
             " Ratios above 1 are faster than {bases}; a verdict stands where the whole interval \
-             is on one side of 1, its level corrected for {} (Bonferroni).",
-            plural(ratios.len(), "ratio"),
+             is on one side of 1: Student's t of logarithms, the slowest quarter left out. That \
+             any ratio to one base has a verdict by chance alone is kept at {:.0}%.",
+            ERROR * 100.0,
         );
     }
-    // The correction promises less than this where repeats are few.
-    let chance = ratios.fewest_repeats().map(|repeats| (repeats, separation_chance(repeats)));
-    let promised = (1.0 - LEVEL) / ratios.len().max(1) as f64;
-    if let Some((repeats, chance)) = chance.filter(|(_, chance)| *chance > promised) {
-        let _ = write!(
-            text,
-            " With {repeats} repeats equal code still gets a verdict in at least {} of ratios by \
-             chance; more --repeats make that rarer.",
-            percent(chance),
-        );
+    if ratios.looked() {
+        text += " What was sure was stormed no more, and the looks are paid for.";
     }
     if ratios.any_without_verdict() {
         let _ = write!(text, " No verdict with fewer than {MIN_REPEATS} repeats: give more.");

@@ -1,17 +1,23 @@
-//! Medians, bootstrap intervals, and the one verdict on two cells.
+//! Medians, intervals, and the one verdict on two cells.
 //!
-//! An interval is a percentile bootstrap of the median over repeats, with a
-//! fixed number of resamples from a seeded, value-stable generator: equal
-//! repeats and seed give equal bytes.
+//! A cell's interval is a percentile bootstrap of the median over repeats, with a fixed number
+//! of resamples from a seeded, value-stable generator: equal repeats and seed give equal bytes.
+//!
+//! Two cells are compared by the logarithms of their rates, without the slowest quarter of
+//! each: what disturbs a storm makes it slower, now and then by half. Student's t of what is
+//! left has an interval at any level, also with few repeats, where ranks and resamples have
+//! none: five repeats are smaller than five others by chance in 2 of 252 cases, however far
+//! apart they are. Two sides are taken to scatter alike, as equal code does.
 //!
 //! Two cells may have several launches each: the program was started anew for each, and
 //! stormed several times in it. Repeats of a launch share what it got by chance (which
-//! physical pages, which neighbours), so launches are drawn first, and repeats within them.
-//!
-//! What it cannot do: a bootstrap never looks beyond the repeats that it has.
-//! Two equal strategies come out fully apart by chance in some cases, as by
-//! [`separation_chance`], and no level of confidence helps against those. So a
-//! difference that matters deserves more than the fewest repeats.
+//! physical pages, which neighbours), so launches are drawn with replacement, and repeats
+//! within them.
+
+mod looks;
+#[cfg(test)]
+mod simulated;
+mod student;
 
 use std::fmt;
 
@@ -22,10 +28,17 @@ use rand_pcg::Pcg64Mcg;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use looks::{LOOKS, at_a_look, at_the_end};
+
 /// Fewest repeats for an interval, and on each side for a verdict.
 pub const MIN_REPEATS: usize = 3;
-/// Level of an interval, before it is corrected for the number of comparisons.
+/// Level of a cell's interval.
 pub const LEVEL: f64 = 0.95;
+/// The chance that any of the ratios that are read together has a verdict although all that
+/// is compared is equal.
+pub const ERROR: f64 = 0.05;
+/// One in so many of a side's repeats, the slowest, is left out of a comparison.
+const SLOWEST: usize = 4;
 /// Resamples of a bootstrap.
 pub const RESAMPLES: usize = 4096;
 
@@ -103,76 +116,116 @@ pub fn interval(values: &[f64], seed: u64) -> Option<Interval> {
     Some(Interval { median, low: Some(low), high: Some(high) })
 }
 
-/// Compares two cells by the rates of their repeats: `new` over `base`.
+/// Compares two cells by the rates of their repeats: `new` over `base`. If they are equal, the
+/// verdict is wrong with `chance`.
 ///
-/// The interval's level is corrected after Bonferroni for the number of
-/// `comparisons` that the reader is shown together: 1 - 0.05 / comparisons.
-/// Swapping the sides inverts ratio, interval and verdict. `None` where a side
-/// has no rate, or one that is not above zero and finite.
-pub fn compare(new: &[f64], base: &[f64], comparisons: usize, seed: u64) -> Option<Comparison> {
-    compare_launches(&[new.to_vec()], &[base.to_vec()], comparisons, seed)
+/// Swapping the sides inverts ratio, interval and verdict. `None` where a side has no rate, or
+/// one that is not above zero and finite.
+pub fn compare(new: &[f64], base: &[f64], chance: f64) -> Option<Comparison> {
+    if !new.iter().chain(base).all(is_usable) {
+        return None;
+    }
+    let ratio = median(new)? / median(base)?;
+    if new.len().min(base.len()) < MIN_REPEATS {
+        return Some(Comparison::unjudged(ratio));
+    }
+    let (new, base) = (Kept::of(new, base.len()), Kept::of(base, new.len()));
+    let degrees = new.count + base.count - 2;
+    let variance = (new.squares + base.squares) / degrees as f64;
+    let error = (variance * (1.0 / new.count as f64 + 1.0 / base.count as f64)).sqrt();
+    let difference = new.mean - base.mean;
+    let reach = student::quantile(chance, degrees) * error;
+    Some(Comparison::within(ratio, (difference - reach).exp(), (difference + reach).exp()))
 }
 
-/// The same of several launches on each side: rates by launch.
+/// The same of several launches on each side: rates by launch. The seed is that of resamples.
 pub fn compare_launches(
     new: &[Vec<f64>],
     base: &[Vec<f64>],
-    comparisons: usize,
+    chance: f64,
     seed: u64,
 ) -> Option<Comparison> {
-    let usable = |rate: &f64| *rate > 0.0 && rate.is_finite();
-    if !new.iter().chain(base).flatten().all(usable) {
+    if !new.iter().chain(base).flatten().all(is_usable) {
         return None;
     }
     let with_repeats = |side: &[Vec<f64>]| -> Vec<Vec<f64>> {
         side.iter().filter(|launch| !launch.is_empty()).cloned().collect()
     };
     let (new, base) = (with_repeats(new), with_repeats(base));
+    if let ([new], [base]) = (new.as_slice(), base.as_slice()) {
+        return compare(new, base, chance);
+    }
     // Draws depend on the order of the sides. One order for both directions
     // keeps "a is faster than b" and "b is slower than a" from disagreeing.
     if new > base {
-        return compare_ordered(&base, &new, comparisons, seed).map(Comparison::inverted);
+        return resampled(&base, &new, chance, seed).map(Comparison::inverted);
     }
-    compare_ordered(&new, &base, comparisons, seed)
+    resampled(&new, &base, chance, seed)
 }
 
-/// Returns how often two equal cells come out fully apart by chance, and so get
-/// a verdict at any level: 2 of C(2n, n) orders of `repeats` on each side. That
-/// is 10 % with 3 repeats, 0.8 % with 5 and 0.001 % with 10.
-pub fn separation_chance(repeats: usize) -> f64 {
-    // C(2n, n) as a product of (n + k) / k.
-    let orders: f64 = (1..=repeats).map(|k| (repeats + k) as f64 / k as f64).product();
-    (2.0 / orders).min(1.0)
+fn is_usable(rate: &f64) -> bool {
+    *rate > 0.0 && rate.is_finite()
 }
 
-fn compare_ordered(
-    new: &[Vec<f64>],
-    base: &[Vec<f64>],
-    comparisons: usize,
-    seed: u64,
-) -> Option<Comparison> {
+/// What is kept of a side: the logarithms of its rates but the slowest.
+struct Kept {
+    count: usize,
+    mean: f64,
+    /// Squared distances from the mean, where those left out count as the slowest that is
+    /// kept: without them the scatter would seem smaller than it is (Yuen 1974).
+    squares: f64,
+}
+
+impl Kept {
+    /// Leaves out the same share of a side as of the other, which has so many `others`.
+    fn of(rates: &[f64], others: usize) -> Kept {
+        let mut logs: Vec<f64> = rates.iter().map(|rate| rate.ln()).collect();
+        logs.sort_by(f64::total_cmp);
+        let fewer = logs.len().min(others);
+        let slowest = fewer / SLOWEST * logs.len() / fewer;
+        let mean = |logs: &[f64]| logs.iter().sum::<f64>() / logs.len() as f64;
+        let (count, kept) = (logs.len() - slowest, mean(&logs[slowest..]));
+        let floor = logs[slowest];
+        logs[..slowest].fill(floor);
+        let middle = mean(&logs);
+        let squares = logs.iter().map(|log| (log - middle).powi(2)).sum();
+        Kept { count, mean: kept, squares }
+    }
+}
+
+fn resampled(new: &[Vec<f64>], base: &[Vec<f64>], chance: f64, seed: u64) -> Option<Comparison> {
     let (all_new, all_base) = (new.concat(), base.concat());
     let ratio = median(&all_new)? / median(&all_base)?;
     if all_new.len().min(all_base.len()) < MIN_REPEATS {
-        let ratio = Interval { median: ratio, low: None, high: None };
-        return Some(Comparison { ratio, verdict: None });
+        return Some(Comparison::unjudged(ratio));
     }
     let mut rng = Pcg64Mcg::seed_from_u64(seed);
     let news: Vec<f64> = Resamples::of(new, &mut rng).collect();
     let bases = Resamples::of(base, &mut rng);
     let mut ratios: Vec<f64> = news.iter().zip(bases).map(|(new, base)| new / base).collect();
-    let level = 1.0 - (1.0 - LEVEL) / comparisons.max(1) as f64;
-    let (low, high) = middle(&mut ratios, level);
-    let verdict = match (low > 1.0, high < 1.0) {
-        (true, _) => Verdict::Faster,
-        (_, true) => Verdict::Slower,
-        _ => Verdict::NoDifferenceSeen,
-    };
-    let ratio = Interval { median: ratio, low: Some(low), high: Some(high) };
-    Some(Comparison { ratio, verdict: Some(verdict) })
+    let (low, high) = middle(&mut ratios, 1.0 - chance);
+    Some(Comparison::within(ratio, low, high))
 }
 
 impl Comparison {
+    /// A ratio that has too few repeats for more.
+    fn unjudged(ratio: f64) -> Comparison {
+        let ratio = Interval { median: ratio, low: None, high: None };
+        Comparison { ratio, verdict: None }
+    }
+
+    /// A ratio of medians in an interval that holds it, and the verdict that follows.
+    fn within(ratio: f64, low: f64, high: f64) -> Comparison {
+        let (low, high) = (low.min(ratio), high.max(ratio));
+        let verdict = match (low > 1.0, high < 1.0) {
+            (true, _) => Verdict::Faster,
+            (_, true) => Verdict::Slower,
+            _ => Verdict::NoDifferenceSeen,
+        };
+        let ratio = Interval { median: ratio, low: Some(low), high: Some(high) };
+        Comparison { ratio, verdict: Some(verdict) }
+    }
+
     fn inverted(self) -> Comparison {
         let Interval { median, low, high } = self.ratio;
         let invert = |x: f64| 1.0 / x;
@@ -264,7 +317,7 @@ mod tests {
     fn two_repeats_give_no_interval_and_no_verdict() {
         let two = interval(&[1.0, 3.0], 0).unwrap();
         assert_eq!((two.median, two.low, two.high), (2.0, None, None));
-        let comparison = compare(&[2.0, 2.0], &[1.0, 1.0, 1.0], 1, 0).unwrap();
+        let comparison = compare(&[2.0, 2.0], &[1.0, 1.0, 1.0], 0.05).unwrap();
         assert_eq!((comparison.ratio.median, comparison.ratio.low), (2.0, None));
         assert_eq!(comparison.verdict, None);
     }
@@ -279,18 +332,33 @@ mod tests {
     #[test]
     fn separate_samples_have_a_verdict() {
         let (slow, fast) = ([10.0, 10.1, 9.9, 10.0, 10.2], [20.0, 20.5, 19.5, 20.1, 20.2]);
-        let faster = compare(&fast, &slow, 100, 1).unwrap();
+        let faster = compare(&fast, &slow, 0.0005).unwrap();
         assert_eq!(faster.verdict, Some(Verdict::Faster));
-        assert_eq!(compare(&slow, &fast, 100, 1).unwrap().verdict, Some(Verdict::Slower));
+        assert_eq!(compare(&slow, &fast, 0.0005).unwrap().verdict, Some(Verdict::Slower));
         assert!(faster.ratio.low.unwrap() > 1.9 && faster.ratio.high.unwrap() < 2.1);
     }
 
     #[test]
-    fn more_comparisons_widen_the_interval() {
+    fn a_smaller_chance_widens_the_interval() {
         let (a, b) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], [2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
-        let one = compare(&a, &b, 1, 7).unwrap().ratio;
-        let many = compare(&a, &b, 200, 7).unwrap().ratio;
+        let one = compare(&a, &b, at_the_end(1, false)).unwrap().ratio;
+        let many = compare(&a, &b, at_the_end(200, false)).unwrap().ratio;
         assert!(many.low < one.low && many.high > one.high, "{one:?} {many:?}");
+        let looked = compare(&a, &b, at_the_end(1, true)).unwrap().ratio;
+        let early = compare(&a, &b, at_a_look(1)).unwrap().ratio;
+        assert!(looked.low < one.low && early.low < looked.low, "{looked:?} {early:?}");
+    }
+
+    #[test]
+    fn one_slow_repeat_of_four_decides_nothing() {
+        let base = [10.0, 10.1, 9.9, 10.0, 10.1, 9.9, 10.0, 5.0];
+        let verdict = |new: &[f64]| compare(new, &base, 0.001).unwrap().verdict.unwrap();
+        assert_eq!(verdict(&[10.1, 9.9, 10.0, 4.0]), Verdict::NoDifferenceSeen);
+        // Neither does it hide a difference.
+        assert_eq!(verdict(&[8.0, 8.1, 7.9, 4.0]), Verdict::Slower);
+        assert_eq!(verdict(&[12.0, 12.1, 11.9, 6.0]), Verdict::Faster);
+        // Two of four may be how fast it is.
+        assert_eq!(verdict(&[8.0, 8.1, 4.0, 4.1]), Verdict::NoDifferenceSeen);
     }
 
     #[test]
@@ -298,17 +366,17 @@ mod tests {
         // Each launch has its own luck, by far more than its repeats differ.
         let launch = |rate: f64| (0..8).map(|n| rate + f64::from(n) / 100.0).collect::<Vec<_>>();
         let (a, b) = ([10.0, 11.0, 12.0].map(launch), [10.5, 11.5, 12.5].map(launch));
-        let apart = compare_launches(&a, &b, 1, 7).unwrap();
+        let apart = compare_launches(&a, &b, 0.05, 7).unwrap();
         assert_eq!(apart.verdict, Some(Verdict::NoDifferenceSeen));
-        let pooled = compare(&a.concat(), &b.concat(), 1, 7).unwrap();
+        let pooled = compare(&a.concat(), &b.concat(), 0.05).unwrap();
         let width = |found: &Comparison| found.ratio.high.unwrap() - found.ratio.low.unwrap();
         assert!(width(&apart) > width(&pooled), "{apart:?} {pooled:?}");
         let twice = [20.0, 22.0, 24.0].map(launch);
-        let faster = compare_launches(&twice, &a, 1, 7).unwrap();
+        let faster = compare_launches(&twice, &a, 0.05, 7).unwrap();
         assert_eq!(faster.verdict, Some(Verdict::Faster));
         // A launch without a repeat is none.
         let with_none = [a.to_vec(), vec![Vec::new()]].concat();
-        assert_eq!(compare_launches(&with_none, &b, 1, 7), Some(apart));
+        assert_eq!(compare_launches(&with_none, &b, 0.05, 7), Some(apart));
     }
 
     /// Trials of each kind. The shares in METHODOLOGY.md are of 500.
@@ -326,7 +394,7 @@ mod tests {
         };
         let mut trial = || {
             let (base, new) = (side(1.0, rng), side(ratio, rng));
-            compare_launches(&new, &base, 40, 1).unwrap().verdict
+            compare_launches(&new, &base, at_the_end(40, false), 1).unwrap().verdict
         };
         (0..TRIALS).filter(|_| trial() != Some(Verdict::NoDifferenceSeen)).count()
     }
@@ -341,17 +409,10 @@ mod tests {
     }
 
     #[test]
-    fn few_repeats_separate_by_chance() {
-        let near = |x: f64, y: f64| (x / y - 1.0).abs() < 1e-12;
-        assert!(near(separation_chance(3), 0.1) && near(separation_chance(5), 2.0 / 252.0));
-        assert_eq!((separation_chance(0), separation_chance(1)), (1.0, 1.0));
-    }
-
-    #[test]
     fn what_is_no_rate_is_not_compared() {
-        assert_eq!(compare(&[], &[1.0], 1, 0), None);
-        assert_eq!(compare(&[1.0; 3], &[0.0; 3], 1, 0), None);
-        assert_eq!(compare(&[f64::NAN; 3], &[1.0; 3], 1, 0), None);
+        assert_eq!(compare(&[], &[1.0], 0.05), None);
+        assert_eq!(compare(&[1.0; 3], &[0.0; 3], 0.05), None);
+        assert_eq!(compare(&[f64::NAN; 3], &[1.0; 3], 0.05), None);
     }
 
     fn rates() -> impl proptest::strategy::Strategy<Value = Vec<f64>> {
@@ -372,19 +433,34 @@ mod tests {
 
         #[test]
         fn swapping_sides_inverts(a in rates(), b in rates(), seed: u64) {
-            let (there, back) = (compare(&a, &b, 3, seed), compare(&b, &a, 3, seed));
-            let (there, back) = (there.unwrap(), back.unwrap().inverted());
-            let near = |x: f64, y: f64| (x / y - 1.0).abs() < 1e-12;
-            prop_assert!(near(there.ratio.median, back.ratio.median));
-            prop_assert!(near(there.ratio.low.unwrap(), back.ratio.low.unwrap()));
-            prop_assert_eq!(there.verdict, back.verdict);
+            let both = |a: &[f64], b: &[f64]| [
+                compare(a, b, 0.02).unwrap(),
+                compare_launches(&[a.to_vec(), b.to_vec()], &[b.to_vec()], 0.02, seed).unwrap(),
+            ];
+            let there = both(&a, &b);
+            let back = [
+                compare(&b, &a, 0.02).unwrap(),
+                compare_launches(&[b.to_vec()], &[a.to_vec(), b.to_vec()], 0.02, seed).unwrap(),
+            ];
+            let near = |x: f64, y: f64| (x / y - 1.0).abs() < 1e-9;
+            for (there, back) in there.into_iter().zip(back.map(Comparison::inverted)) {
+                prop_assert!(near(there.ratio.median, back.ratio.median));
+                prop_assert!(near(there.ratio.low.unwrap(), back.ratio.low.unwrap()));
+                prop_assert_eq!(there.verdict, back.verdict);
+            }
         }
 
         #[test]
-        fn a_sample_does_not_differ_from_itself(a in rates(), seed: u64) {
-            let same = compare(&a, &a, 1, seed).unwrap();
+        fn a_sample_does_not_differ_from_itself(a in rates(), chance in 1e-6f64..0.5) {
+            let same = compare(&a, &a, chance).unwrap();
             prop_assert_eq!(same.ratio.median, 1.0);
             prop_assert_eq!(same.verdict, Some(Verdict::NoDifferenceSeen));
+        }
+
+        #[test]
+        fn the_ratio_of_medians_lies_in_its_interval(a in rates(), b in rates()) {
+            let Interval { median, low, high } = compare(&a, &b, 0.05).unwrap().ratio;
+            prop_assert!(low.unwrap() <= median && median <= high.unwrap());
         }
     }
 }

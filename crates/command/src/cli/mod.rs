@@ -291,10 +291,10 @@ mod tests {
             run(""),
             RunArgs {
                 workloads: vec![],
-                on: vec![World::Host],
+                on: vec![],
                 strategy: vec![],
                 threads: None,
-                body: vec![Body::None, Body::Real],
+                body: vec![],
                 placement: Placement::Scatter,
                 entry_prefetch: false,
                 time_ns: None,
@@ -314,6 +314,23 @@ mod tests {
                 quiet: false,
             }
         );
+    }
+
+    #[test]
+    fn a_run_has_a_minute_where_only_its_output_is_asked_for() {
+        for line in ["", "--json a.json --csv b.csv --html c.html", "--details", "-q"] {
+            assert!(run(line).is_plain(), "{line}");
+        }
+        let explicit = ["huge-anon", "--on host", "--body none,real", "--threads 2", "--repeats 5"];
+        for line in explicit.into_iter().chain(["--seed 2", "--no-lines", "--jobs 2"]) {
+            assert!(!run(line).is_plain(), "{line}");
+        }
+        assert_eq!(run("").worlds(), [World::Host]);
+        assert_eq!(run("").real_bodies(), run("--body none,real").real_bodies());
+        let model = RunArgs::plain_model();
+        assert_eq!(model.worlds(), [World::Model(BASE.to_owned())]);
+        assert_eq!(model.threads.as_ref().unwrap().as_slice(), [64]);
+        assert!(model.faults.is_some() && model.workloads.is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Args, ValueEnum, value_parser};
+use clap::{ArgAction, Args, FromArgMatches, ValueEnum, value_parser};
 
 use super::{Vary, World};
 use base::numbers::NumberList;
@@ -16,7 +16,8 @@ use inputs::workload::units::parse_time;
 const EXAMPLES: &str = "\
 Examples:
   faultstorm run
-      the seed workloads under all strategies, at 1 and all cores
+      in a minute: all strategies on the seed workloads, on all CPUs of this
+      machine and on 64 cores of a modelled one
   faultstorm run huge-anon --threads 1..=64x2
       one workload at 1, 2, 4, ... 64 threads
   faultstorm run my.toml --strategy mmap-lock,speculative --body none
@@ -36,6 +37,10 @@ Examples:
 Exit codes: 0 done, 2 bad input or usage, 4 a storm failed, 5 interrupted (what
 was measured is on disk), 6 the machine cannot do what was asked.";
 
+/// The model where nothing is asked for: so many faults that two cores need a quarter of a
+/// minute for the seed workloads under all strategies.
+const PLAIN_MODEL: &str = "--on model:xeon-icelake-2s --threads 64 --body none --faults 512";
+
 /// What `faultstorm run` takes. A flag beats the workload file; `None` leaves it to the
 /// file or to the run.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -48,8 +53,8 @@ pub struct RunArgs {
 
     /// World to run in: 'host', real threads on this machine; 'kernel', the page faults of
     /// the running kernel; or 'model:MACHINE', a deterministic multicore (see 'list
-    /// machines', or a path). May be repeated
-    #[arg(long, value_name = "WORLD", default_value = "host", help_heading = "What")]
+    /// machines', or a path). May be repeated [default: host]
+    #[arg(long, value_name = "WORLD", help_heading = "What")]
     pub on: Vec<World>,
 
     /// Strategies, as NAME or NAME:VARIANT, separated by commas [default: all, without
@@ -63,14 +68,8 @@ pub struct RunArgs {
     pub threads: Option<NumberList>,
 
     /// Whether frames are really cleared and copied: 'none' leaves it out and shows
-    /// the lock alone, 'real' shows what a program would see
-    #[arg(
-        long,
-        value_name = "B,..",
-        value_delimiter = ',',
-        default_value = "none,real",
-        help_heading = "What"
-    )]
+    /// the lock alone, 'real' shows what a program would see [default: none,real]
+    #[arg(long, value_name = "B,..", value_delimiter = ',', help_heading = "What")]
     pub body: Vec<Body>,
 
     /// CPUs for threads: 'scatter' (cores before siblings, sockets in turn), 'compact'
@@ -134,7 +133,8 @@ pub struct RunArgs {
     pub faults: Option<u64>,
 
     /// Measured storms of each cell; the interval of a result is over them. In the model
-    /// they differ by their seed [default: 5; in the model 1]
+    /// they differ by their seed [default: 4 to 12, until the verdict on the cell is sure; 5
+    /// where nothing is compared; in the model 1]
     #[arg(
         long,
         value_name = "N",
@@ -209,9 +209,45 @@ pub enum Target {
 }
 
 impl RunArgs {
-    /// Measured storms of each cell on the host.
-    pub fn host_repeats(&self) -> u32 {
-        self.repeats.unwrap_or(5)
+    /// Whether nothing is asked for but where the results go: then a run has a minute.
+    pub fn is_plain(&self) -> bool {
+        let asked = RunArgs {
+            json: None,
+            csv: None,
+            html: None,
+            quiet: false,
+            details: false,
+            ..self.clone()
+        };
+        asked == RunArgs::plain()
+    }
+
+    /// What a run takes that is given nothing.
+    fn plain() -> RunArgs {
+        RunArgs::parsed("")
+    }
+
+    /// The part of a run of a minute that is in the model.
+    pub fn plain_model() -> RunArgs {
+        RunArgs::parsed(PLAIN_MODEL)
+    }
+
+    /// What a run takes that is given `words`, which are right.
+    fn parsed(words: &str) -> RunArgs {
+        let run = RunArgs::augment_args(clap::Command::new("run").no_binary_name(true));
+        let found = run.get_matches_from(words.split_whitespace());
+        RunArgs::from_arg_matches(&found).expect("the words are right")
+    }
+
+    /// The worlds to run in.
+    pub fn worlds(&self) -> &[World] {
+        if self.on.is_empty() { &[World::Host] } else { &self.on }
+    }
+
+    /// Whether pages are cleared and copied: each way that is asked for, once.
+    pub fn real_bodies(&self) -> BTreeSet<bool> {
+        let asked = self.body.iter().map(|body| *body == Body::Real);
+        if self.body.is_empty() { [false, true].into() } else { asked.collect() }
     }
 
     /// What is varied of the model's machine.

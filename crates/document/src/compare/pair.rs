@@ -298,9 +298,10 @@ fn differing_keys(one: (&Document, &Cell), other: (&Document, &Cell)) -> Vec<Str
 pub(super) fn judge(pairs: &mut [Pair], fail_above: Option<f64>, seed: u64) {
     let of_pair = |pair: &Pair| usize::from(pair.rates.is_some()) + pair.ops.len();
     let comparisons = pairs.iter().map(of_pair).sum();
+    let chance = stats::at_the_end(comparisons, false);
     for pair in pairs {
-        pair.ops.values_mut().for_each(|op| op.judge(comparisons, seed, fail_above));
-        let judged = pair.rates.take().map(|rates| rates.judge(comparisons, seed, fail_above));
+        pair.ops.values_mut().for_each(|op| op.judge(chance, seed, fail_above));
+        let judged = pair.rates.take().map(|rates| rates.judge(chance, seed, fail_above));
         if judged.as_ref().is_some_and(|judged| judged.ratio.is_none()) {
             pair.reason = Some(format!("in some repeat there were no {}", pair.counted));
         }

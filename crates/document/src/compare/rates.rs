@@ -57,9 +57,9 @@ impl Rates {
         Rates { new: new.rates(counted), base: old.rates(counted), counts, are_exact }
     }
 
-    /// Compares them as one of so many `comparisons`.
-    pub fn judge(&self, comparisons: usize, seed: u64, fail_above: Option<f64>) -> Judged {
-        let compared = stats::compare_launches(&self.new, &self.base, comparisons, seed);
+    /// Compares them; the verdict on equal sides is wrong with `chance`.
+    pub fn judge(&self, chance: f64, seed: u64, fail_above: Option<f64>) -> Judged {
+        let compared = stats::compare_launches(&self.new, &self.base, chance, seed);
         let Some(compared) = compared else { return Judged::default() };
         let repeats = |side: &[Vec<f64>]| side.iter().map(Vec::len).sum::<usize>();
         let fewest = repeats(&self.new).min(repeats(&self.base));
@@ -107,9 +107,9 @@ pub(super) fn ops(
 
 impl OpPair {
     /// Takes over what its rates say.
-    pub(super) fn judge(&mut self, comparisons: usize, seed: u64, fail_above: Option<f64>) {
+    pub(super) fn judge(&mut self, chance: f64, seed: u64, fail_above: Option<f64>) {
         let Some(rates) = self.rates.take() else { return };
-        let Judged { ratio, verdict, exact, found } = rates.judge(comparisons, seed, fail_above);
+        let Judged { ratio, verdict, exact, found } = rates.judge(chance, seed, fail_above);
         (self.ratio, self.verdict, self.exact, self.found) = (ratio, verdict, exact, found);
     }
 }

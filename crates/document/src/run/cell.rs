@@ -58,6 +58,9 @@ pub struct Key {
     pub vary: BTreeMap<String, f64>,
 }
 
+/// Name in `vary` that marks an A/A twin.
+const AA: &str = "aa";
+
 /// Where a storm runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
@@ -156,7 +159,21 @@ impl Key {
     /// Whether this is the second copy of the first strategy, there to show
     /// the run's own noise.
     pub fn is_aa_twin(&self) -> bool {
-        self.vary.contains_key("aa")
+        self.vary.contains_key(AA)
+    }
+
+    /// Returns the key of the second copy.
+    pub fn aa_twin(&self) -> Key {
+        let mut twin = self.clone();
+        twin.vary.insert(AA.to_owned(), 1.0);
+        twin
+    }
+
+    /// Returns the key of the copy that this is the twin of; its own where it is none.
+    pub fn first_of(&self) -> Key {
+        let mut first = self.clone();
+        first.vary.remove(AA);
+        first
     }
 }
 

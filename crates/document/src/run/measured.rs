@@ -63,6 +63,10 @@ pub struct Measured {
 pub struct Repeat {
     /// Place of this storm among all storms of the run, from 0: strategies are interleaved.
     pub order: u32,
+    /// Turn of its group, from 0, in which what competes storms once, and what others are
+    /// compared with twice where repeats differ between cells; null where nothing takes turns.
+    #[serde(default)]
+    pub turn: Option<u32>,
     /// Time in which all threads storm, in seconds; the sum over rounds.
     pub window_s: f64,
     /// Time spent between rounds, outside the window, in seconds.
@@ -496,6 +500,7 @@ mod tests {
 
     fn storm(faults: &[u64]) -> Repeat {
         Repeat {
+            turn: None,
             order: 0,
             window_s: 0.5,
             reset_s: 0.0,

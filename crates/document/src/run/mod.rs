@@ -16,6 +16,7 @@ mod measured;
 mod provenance;
 mod rate;
 mod scaling;
+mod sides;
 mod write;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ pub use provenance::{
 };
 pub use rate::{Counted, Moves};
 pub use scaling::{POINTS_MIN, ScalabilityLaw, Scaling, fit};
+pub use sides::sides;
 pub use stats::Interval;
 pub use write::{WriteError, default_path, to_json, write_atomically};
 

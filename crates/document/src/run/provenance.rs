@@ -43,6 +43,10 @@ pub struct Provenance {
     /// What the harness itself costs, in nanoseconds, by part: `clock_pair` (two
     /// readings around a sampled fault), `epoch_pin` (in every fault).
     pub harness_cost_ns: BTreeMap<String, f64>,
+    /// Whether verdicts were looked at before the end, and cells whose verdict was sure were
+    /// stormed no more: their repeats differ, and the looks are paid for.
+    #[serde(default)]
+    pub looked: bool,
     /// What looks wrong.
     pub warnings: Vec<Warning>,
     /// What each cell cost to run, by the id of the cell.

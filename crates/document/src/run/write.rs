@@ -123,6 +123,7 @@ mod tests {
             kernel_events: None,
             host: HostInfo::default(),
             harness_cost_ns: [("touch".to_owned(), 0.1)].into(),
+            looked: false,
             warnings: Vec::new(),
             cells: Default::default(),
         })

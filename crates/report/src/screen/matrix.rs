@@ -4,7 +4,7 @@ use super::ascii;
 use super::panel::{Column, Panel};
 use crate::Style;
 use crate::pairs::Ratios;
-use crate::prose::estimated;
+use crate::prose::{estimated, notes};
 use crate::table::{COLUMNS, body, verdict_ink};
 use crate::text::{self, Ink, cut, left, paint, plural, right, wrap};
 use document::run::{Body, Run, Status, World};
@@ -81,7 +81,10 @@ impl Sheet<'_> {
             });
             (line + &blamed.unwrap_or_default()).trim_end().to_owned()
         };
-        let rows = strategies.iter().map(row).collect();
+        let rows = match strategies.as_slice() {
+            [] => self.why_nothing_ran(panel),
+            strategies => strategies.iter().map(row).collect(),
+        };
         let mut after = self.bases(panel, shown, widths);
         let more = panel.columns.len() - shown.len();
         if more > 0 {
@@ -89,6 +92,14 @@ impl Sheet<'_> {
         }
         after.extend(self.legend(panel, &strategies));
         Matrix { before, rows, after }
+    }
+
+    /// Returns the reasons of the first workload.
+    fn why_nothing_ran(&self, panel: &Panel<'_>) -> Vec<String> {
+        let mut text = String::new();
+        let reasons = notes(self.run, &panel.columns[0].group).into_iter().take(1);
+        reasons.for_each(|(_, reason)| wrap(&mut text, self.style, "  ", &ascii(&reason)));
+        text.lines().map(|line| cut(line, COLUMNS)).collect()
     }
 
     /// Returns what the numbers are.

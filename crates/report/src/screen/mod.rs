@@ -143,5 +143,10 @@ fn as_many_as_fit(words: &[&str], width: usize) -> String {
 
 /// Returns a text of a document as a terminal shows it safely, a column for each letter.
 fn ascii(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
+    let shown = |letter: char| match letter {
+        letter if letter.is_whitespace() => ' ',
+        letter if letter.is_ascii_graphic() => letter,
+        _ => '?',
+    };
+    text.chars().map(shown).collect()
 }

@@ -48,8 +48,9 @@ pub(super) struct Collected {
 }
 
 impl Collected {
-    /// Adds a storm that measured throughput; `order` is its place in the run.
-    pub fn repeat(&mut self, mut storm: Storm, order: u32) {
+    /// Adds a storm that measured throughput; `order` is its place in the run, `turn` that of
+    /// its turn in the group.
+    pub fn repeat(&mut self, mut storm: Storm, order: u32, turn: Option<u32>) {
         self.add_ops(&mut storm);
         add_counts(&mut self.counts, &storm);
         if let Some(found) = &storm.kernel {
@@ -74,6 +75,7 @@ impl Collected {
         }
         self.repeats.push(Repeat {
             order,
+            turn,
             window_s: storm.window_ns / 1e9,
             reset_s: storm.reset_ns / 1e9,
             faults: storm.threads.iter().map(|thread| thread.faults).sum(),
@@ -359,7 +361,7 @@ mod tests {
         let mut collected = Collected::default();
         assert!(collected.measured(1, 64).is_none());
         for (order, faults) in [100, 300, 200].into_iter().enumerate() {
-            collected.repeat(storm(faults), order as u32 * 5);
+            collected.repeat(storm(faults), order as u32 * 5, None);
         }
         let found = collected.measured(1, 64).unwrap();
         assert_eq!(found.faults_per_s.median, 200.0 / 1e-3);
@@ -393,7 +395,7 @@ mod tests {
     #[test]
     fn stages_are_per_fault_and_leave_out_what_is_no_fault() {
         let mut collected = Collected::default();
-        collected.repeat(storm(50), 0);
+        collected.repeat(storm(50), 0, None);
         collected.stages(&storm(50));
         let stages = collected.measured(1, 64).unwrap().stages_ns.unwrap();
         assert_eq!((stages["lookup"], stages["unlock"], stages.len()), (1.0, 2.0, 6));

@@ -1,7 +1,7 @@
 //! The document on its way to disk: after every storm, and wherever there is room.
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::anyhow;
 
@@ -9,10 +9,14 @@ use crate::cli::Target;
 use crate::cmd::console::print;
 use document::run::{Run, WriteError, default_path, to_json, write_atomically};
 
+/// A storm that is over is on disk after so long, at the latest.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+
 /// Where the document of a run goes.
 pub(super) struct Document {
     target: Target,
     started: SystemTime,
+    saved: Option<Instant>,
     warned: bool,
 }
 
@@ -30,12 +34,20 @@ impl Document {
         let target = asked.cloned().unwrap_or_else(|| {
             Target::File(relative(default_path(started, workloads, Path::new("."))))
         });
-        Document { target, started, warned: false }
+        Document { target, started, saved: None, warned: false }
     }
 
     /// Whether standard output belongs to the document.
     pub fn takes_stdout(&self) -> bool {
         self.target == Target::Stdout
+    }
+
+    /// Writes what there is so far, unless that was done a moment ago: to write a long document
+    /// takes as long as a storm.
+    pub fn save_now_and_then(&mut self, run: &Run) {
+        if self.saved.is_none_or(|saved| saved.elapsed() > SAVE_EVERY) {
+            self.save(run);
+        }
     }
 
     /// Writes what there is so far. Where that fails the run goes on, and the first
@@ -49,6 +61,7 @@ impl Document {
             let error = anyhow::Error::from(error);
             eprintln!("warning: {error:#}; the run goes on, and this is tried again at its end");
         }
+        self.saved = Some(Instant::now());
     }
 
     /// Writes the document for the last time: to the temporary directory where it

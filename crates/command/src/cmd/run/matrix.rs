@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::anyhow;
 
+use super::turns::{self, Turns};
 use super::variations::variations;
 use crate::cli::{self, RunArgs};
 use crate::cmd::error::CommandError;
@@ -43,9 +44,13 @@ pub(super) struct Passes {
 }
 
 impl Passes {
-    /// Those of a world.
-    pub fn of(&self, world: World) -> &[Recording] {
-        if world == World::Kernel { &self.kernel } else { &self.host }
+    /// Those of a group.
+    pub fn of(&self, group: &Group) -> &[Recording] {
+        match group.world {
+            _ if !group.recorded => &[],
+            World::Kernel => &self.kernel,
+            _ => &self.host,
+        }
     }
 }
 
@@ -64,6 +69,14 @@ pub(super) struct Group {
     pub real_body: bool,
     /// In the order asked for; the A/A twin of the first that runs comes last.
     pub cells: Vec<Planned>,
+    /// The cell that the others are compared with.
+    pub base: Option<usize>,
+    /// How many turns its cells take.
+    pub turns: Turns,
+    /// Whether the run's passes are made for it.
+    pub recorded: bool,
+    /// Its place among groups that want time: that whose verdicts matter most comes first.
+    pub rank: usize,
 }
 
 /// A cell that is to be run.
@@ -115,6 +128,10 @@ impl Matrix {
                     };
                     matrix.groups.push(Group {
                         world,
+                        base: turns::base(&cells),
+                        turns: Turns::of(args.repeats, &cells),
+                        recorded: true,
+                        rank: 0,
                         cells,
                         workload: workload.clone(),
                         threads,
@@ -126,6 +143,26 @@ impl Matrix {
         }
         matrix.fits(usable_bytes)?;
         Ok(matrix)
+    }
+
+    /// Leaves of a run without arguments what a minute has room for. All CPUs matter most, the
+    /// lock alone before the body; one thread is there for scaling, once, and moves no line.
+    pub fn of_a_minute(mut self) -> Matrix {
+        let all = self.groups.iter().map(|group| group.threads).max();
+        let has_all = |group: &Group| Some(group.threads) == all;
+        self.groups.retain(|group| has_all(group) || !group.real_body);
+        for group in &mut self.groups {
+            group.rank = match (has_all(group), group.real_body) {
+                (true, false) => 0,
+                (true, true) => 1,
+                (false, _) => 2,
+            };
+            group.recorded = group.rank == 0;
+            if !has_all(group) {
+                group.turns = Turns::once();
+            }
+        }
+        self
     }
 
     /// Makes room for a storm. The arena stays while others' spaces and the kernel's own pages
@@ -174,6 +211,11 @@ impl Matrix {
             .flat_map(|group| group.cells.iter().map(move |cell| (&cell.key, &group.workload)))
     }
 
+    /// The place of a group's first cell in the document.
+    pub fn first_cell(&self, group: usize) -> usize {
+        self.groups[..group].iter().map(|group| group.cells.len()).sum()
+    }
+
     /// Every cell before its first storm.
     pub fn cells(&self) -> impl Iterator<Item = Cell> {
         let before = |planned: &Planned| match &planned.refused {
@@ -189,32 +231,43 @@ impl Matrix {
         largest.map_or(&[], |group| &group.cpus)
     }
 
-    /// How many storms a complete run has: `repeats` of each cell, then its passes, but of
-    /// the twins.
-    pub fn storms(&self, repeats: u32, passes: &Passes) -> u64 {
-        let of_cell = |cell: &Planned| {
-            let more = passes.of(cell.key.world).len() as u64;
-            u64::from(repeats) + if cell.key.is_aa_twin() { 0 } else { more }
+    /// How many storms a run has, at the most: turns of each cell, then its passes, but of the
+    /// twins.
+    pub fn storms(&self, passes: &Passes) -> u64 {
+        let of_group = |group: &Group| {
+            let running = || group.cells.iter().filter(|cell| cell.refused.is_none());
+            let recorded = running().filter(|cell| !cell.key.is_aa_twin()).count();
+            group.turns.storms(running().count()) + recorded * passes.of(group).len()
         };
-        let running = self.groups.iter().flat_map(|group| &group.cells);
-        running.filter(|cell| cell.refused.is_none()).map(of_cell).sum()
+        self.groups.iter().map(|group| of_group(group) as u64).sum()
     }
 }
 
 impl Group {
-    /// Returns the cells in the order of one repeat's storms.
+    /// Returns the cells that are `present` in the order of one turn's storms.
     ///
     /// The A/A twin stands half a cycle away from the first copy, so that a drift of the
-    /// machine shows between the two as much as between any others. Each repeat begins
-    /// one cell later, so that no cell always follows the same moment of a cycle.
-    pub fn order(&self, repeat: u32) -> Vec<usize> {
-        let runs = |&cell: &usize| self.cells[cell].refused.is_none();
+    /// machine shows between the two as much as between any others. Each turn begins one cell
+    /// later, so that no cell always follows the same moment of a cycle. Where the base storms
+    /// twice, that and the twin are a third of a cycle apart.
+    pub fn order(&self, turn: u32, present: impl Fn(usize) -> bool) -> Vec<usize> {
+        let runs = |&cell: &usize| self.cells[cell].refused.is_none() && present(cell);
         let (twin, mut order): (Vec<usize>, Vec<usize>) =
             (0..self.cells.len()).filter(runs).partition(|&cell| self.cells[cell].key.is_aa_twin());
-        let half = order.len().div_ceil(2);
-        order.splice(half..half, twin);
+        let length = order.len();
+        let base = self.base.filter(|_| self.turns.looks);
+        if let Some(place) = order.iter().position(|cell| Some(*cell) == base) {
+            order.rotate_left(place);
+            let third = length.div_ceil(3);
+            let again = (2 * third).min(length);
+            order.splice(again..again, base);
+            order.splice(third..third, twin);
+        } else {
+            let half = length.div_ceil(2);
+            order.splice(half..half, twin);
+        }
         if !order.is_empty() {
-            let first = repeat as usize % order.len();
+            let first = turn as usize % order.len();
             order.rotate_left(first);
         }
         order
@@ -268,10 +321,9 @@ pub(super) fn key(
 
 /// Where groups run, and with which body: the kernel has the one that it has.
 fn worlds(args: &RunArgs) -> Vec<(World, bool)> {
-    let bodies: BTreeSet<bool> = args.body.iter().map(|body| *body == cli::Body::Real).collect();
-    let hosted = args.on.contains(&cli::World::Host);
-    let host = bodies.into_iter().filter(|_| hosted).map(|real| (World::Host, real));
-    let kernel = args.on.contains(&cli::World::Kernel).then_some((World::Kernel, true));
+    let hosted = args.worlds().contains(&cli::World::Host);
+    let host = args.real_bodies().into_iter().filter(|_| hosted).map(|real| (World::Host, real));
+    let kernel = args.worlds().contains(&cli::World::Kernel).then_some((World::Kernel, true));
     host.chain(kernel).collect()
 }
 
@@ -280,8 +332,7 @@ fn cells_of_kernel(workload: &Workload, key: &Key) -> Vec<Planned> {
     let refused = kernel::refuses(workload);
     let key = Key { strategy: "kernel".to_owned(), entry_prefetch: false, ..key.clone() };
     let planned = |key| Planned { run: &kernel::run, key, refused: refused.clone() };
-    let mut twin = key.clone();
-    twin.vary.insert("aa".to_owned(), 1.0);
+    let twin = key.aa_twin();
     let keys = [Some(key), refused.is_none().then_some(twin)];
     keys.into_iter().flatten().map(planned).collect()
 }
@@ -296,9 +347,7 @@ fn cells(workload: &Workload, strategies: &[&'static Entry], key: &Key) -> Vec<P
     };
     let mut cells: Vec<Planned> = strategies.iter().map(|&entry| planned(entry)).collect();
     if let Some(first) = cells.iter().find(|cell| cell.refused.is_none()) {
-        let mut twin = Planned { run: first.run, key: first.key.clone(), refused: None };
-        twin.key.vary.insert("aa".to_owned(), 1.0);
-        cells.push(twin);
+        cells.push(Planned { run: first.run, key: first.key.aa_twin(), refused: None });
     }
     cells
 }
@@ -337,12 +386,12 @@ mod tests {
             let key = &group.cells[cell].key;
             format!("{}{}", key.strategy_name(), if key.is_aa_twin() { "'" } else { "" })
         };
-        group.order(repeat).into_iter().map(name).collect()
+        group.order(repeat, |_| true).into_iter().map(name).collect()
     }
 
     #[test]
     fn the_twin_stands_half_a_cycle_from_its_first_copy_in_every_repeat() {
-        let matrix = matrix("--body none --threads 1");
+        let matrix = matrix("--body none --threads 1 --repeats 7");
         let group = &matrix.groups[0];
         for repeat in 0..7 {
             let names = names(group, repeat);
@@ -412,9 +461,9 @@ mod tests {
 
     #[test]
     fn every_storm_is_announced() {
-        let matrix = matrix("--threads 1 --body none");
+        let matrix = matrix("--threads 1 --body none --repeats 5");
         let cells = matrix.groups[0].cells.len() as u64;
         let passes = Passes { host: vec![Recording::Lines], kernel: Vec::new() };
-        assert_eq!(matrix.storms(5, &passes), cells * 5 + (cells - 1));
+        assert_eq!(matrix.storms(&passes), cells * 5 + (cells - 1));
     }
 }

@@ -8,15 +8,18 @@ mod progress;
 mod provenance;
 mod storms;
 mod sweep;
+mod turns;
 mod variations;
 mod warnings;
+
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use std::time::SystemTime;
 
 use self::document::{Document, write};
 use self::matrix::{Matrix, Passes};
-use self::progress::Progress;
+use self::progress::{Expected, Progress};
 use self::storms::{Ending, Storms};
 use self::sweep::Point;
 pub(super) use self::sweep::places;
@@ -40,6 +43,11 @@ use inputs::workload::{SEED, Workload, resolved, shipped};
 use mm::frames::Arena;
 use storm::Recording;
 
+/// How long a run takes that is given nothing, from its start to its last line.
+const MINUTE: Duration = Duration::from_secs(60);
+/// What is left of it when the last turn begins: for that turn, warnings and the document.
+const MINUTE_END: Duration = Duration::from_millis(2500);
+
 /// Runs the storms that were asked for, prints the tables and writes the document.
 ///
 /// # Errors
@@ -49,19 +57,21 @@ use storm::Recording;
 pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     // First, since its thread inherits the affinity of this one.
     let interrupt = Interrupt::install().context("cannot take over Ctrl-C")?;
-    let started = SystemTime::now();
+    let (started, from) = (SystemTime::now(), Instant::now());
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
-    let (hosted, machines) = (is_here(args), machines(args)?);
+    let plain_model = args.is_plain().then(RunArgs::plain_model);
+    let model_args = plain_model.as_ref().unwrap_or(args);
+    let (hosted, machines) = (is_here(args), machines(model_args)?);
     has_its_world(args, hosted, &machines)?;
     let strategies = names::strategies(&args.strategy, known)?;
     let workloads = workloads(args, known)?;
     variations::check(&workloads, args)?;
     let names: Vec<String> = workloads.iter().map(|workload| workload.name.clone()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let of_model = sweep::workloads(args, workloads.clone());
+    let of_model = sweep::workloads(model_args, workloads.clone());
     let usable_bytes = facts.memory.usable_bytes(&facts.limits).unwrap_or(u64::MAX);
-    let points = sweep::points(args, &of_model, &strategies, &machines, usable_bytes)?;
+    let points = sweep::points(model_args, &of_model, &strategies, &machines, usable_bytes)?;
     let matrix = match hosted {
         true => {
             let machine = provenance::machine(&facts);
@@ -69,16 +79,13 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
         }
         false => Matrix::default(),
     };
+    let matrix = if plain_model.is_some() { matrix.of_a_minute() } else { matrix };
     let clock = Clock::new();
 
-    let mut run = Run::new(provenance::provenance(started, args.seed, &topology, &facts, &clock));
+    let by = provenance::provenance(started, args.seed, &topology, &facts, &clock);
+    let mut run = Run::new(by);
     if hosted {
-        let own = code_pages::make_private();
-        run.provenance.warnings.extend(own.err().as_ref().map(warnings::of_code_pages));
-        run.provenance.body_cache = provenance::body_cache(matrix.frames, topology.llc_bytes);
-        let found = findings(&facts, &topology, matrix.cpus());
-        run.provenance.warnings.extend(found.iter().map(warnings::of_machine));
-        run.provenance.warnings.extend(warnings::of_profile(&run.provenance.profile));
+        judge_machine(&mut run, &matrix, &topology, &facts);
     }
     if args.trap_cost {
         measure_trap(&mut run, &clock, matrix.cpus());
@@ -90,10 +97,13 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     let arena = Arena::new(matrix.frames)
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
     let passes = passes(args, &mut run.provenance);
-    let planned = matrix.storms(args.host_repeats(), &passes);
-    let planned = planned + points.iter().filter(|point| point.refused.is_none()).count() as u64;
+    let points_run = points.iter().filter(|point| point.refused.is_none()).count() as u64;
+    let expected = match &plain_model {
+        Some(_) => Expected::Minute(from + MINUTE),
+        None => Expected::Storms(matrix.storms(&passes) + points_run),
+    };
     let mut storms = Storms {
-        progress: Progress::new(planned, args.quiet),
+        progress: Progress::new(expected, args.quiet),
         document,
         args,
         matrix: &matrix,
@@ -101,7 +111,9 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
         clock,
         arena: &arena,
         interrupt: &interrupt,
+        deadline: plain_model.is_some().then(|| from + MINUTE - MINUTE_END),
         cells: Vec::new(),
+        standing: Vec::new(),
         order: 0,
         worst: Exit::Done,
         run,
@@ -154,35 +166,60 @@ fn describe(run: &mut Run, matrix: &Matrix, points: &[Point], machines: &[Machin
 
 /// Whether anything runs on this machine's own cores.
 fn is_here(args: &RunArgs) -> bool {
-    args.on.iter().any(|world| matches!(world, World::Host | World::Kernel))
+    args.worlds().iter().any(|world| matches!(world, World::Host | World::Kernel))
 }
 
-/// Runs what is on this machine, then what is in the model.
+/// Notes what is suspicious about this machine before the first storm.
+fn judge_machine(run: &mut Run, matrix: &Matrix, topology: &Topology, facts: &Facts) {
+    let own = code_pages::make_private();
+    let by = &mut run.provenance;
+    by.warnings.extend(own.err().as_ref().map(warnings::of_code_pages));
+    by.body_cache = provenance::body_cache(matrix.frames, topology.llc_bytes);
+    let found = findings(facts, topology, matrix.cpus());
+    by.warnings.extend(found.iter().map(warnings::of_machine));
+    by.warnings.extend(warnings::of_profile(&by.profile));
+    by.looked = matrix.groups.iter().any(|group| group.turns.looks);
+}
+
+/// Runs what is on this machine, then what is in the model. In a minute the model comes first:
+/// this machine has what is left of it.
 fn all(
     storms: &mut Storms,
     hosted: bool,
     points: &[Point],
     usable_bytes: u64,
 ) -> Result<Ending, CommandError> {
+    let is_model_first = storms.deadline.is_some();
     let mut ending = Ending::Done;
-    if hosted {
-        let steal = StealMeter::start(&Roots::default(), storms.matrix.cpus());
-        ending = storms.all();
-        storms.run.provenance.host.steal_share = steal.finish();
-        let steal = storms.run.provenance.host.steal_share.and_then(Finding::of_steal);
-        storms.run.provenance.warnings.extend(steal.as_ref().map(warnings::of_machine));
-    }
-    if !points.is_empty() && matches!(ending, Ending::Done) {
-        ending = storms.model(points, usable_bytes)?;
+    for is_model in [is_model_first, !is_model_first] {
+        if !matches!(ending, Ending::Done) {
+            break;
+        }
+        match is_model {
+            true if !points.is_empty() => ending = storms.model(points, usable_bytes)?,
+            false if hosted => ending = on_this_machine(storms),
+            _ => {}
+        }
     }
     storms.progress.clear();
     Ok(ending)
 }
 
+/// Runs what is on this machine, and notes what its hypervisor took meanwhile.
+fn on_this_machine(storms: &mut Storms) -> Ending {
+    let steal = StealMeter::start(&Roots::default(), storms.matrix.cpus());
+    let ending = storms.all();
+    let by = &mut storms.run.provenance;
+    by.host.steal_share = steal.finish();
+    let steal = by.host.steal_share.and_then(Finding::of_steal);
+    by.warnings.extend(steal.as_ref().map(warnings::of_machine));
+    ending
+}
+
 /// The machines of the model that are named, each once.
 fn machines(args: &RunArgs) -> Result<Vec<Machine>, CommandError> {
     let mut machines: Vec<Machine> = Vec::new();
-    for world in &args.on {
+    for world in args.worlds() {
         let World::Model(name) = world else { continue };
         let machine = names::machine(name, "nothing was run")?;
         if machines.iter().all(|known| known.name != machine.name) {
@@ -213,7 +250,7 @@ fn passes(args: &RunArgs, by: &mut Provenance) -> Passes {
     if args.stages {
         passes.host.push(Recording::Stages);
     }
-    if !args.no_lines && args.on.contains(&World::Kernel) {
+    if !args.no_lines && args.worlds().contains(&World::Kernel) {
         by.kernel_events = Some(match Events::open(&Roots::default()) {
             Ok(events) => {
                 passes.kernel.push(Recording::Lines);

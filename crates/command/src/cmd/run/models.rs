@@ -1,7 +1,5 @@
 //! The part of a run that is in the model.
 
-use std::time::{Duration, Instant};
-
 use super::storms::{Ending, Storms};
 use super::sweep::{self, Outcome, Point};
 use super::warnings;
@@ -9,9 +7,6 @@ use crate::cmd::error::CommandError;
 use base::digest::digest;
 use base::exit::Exit;
 use document::run::{Run, Status, World};
-
-/// The document is saved no more often than this: to write it takes time too.
-const SAVE_EVERY: Duration = Duration::from_secs(5);
 
 impl Storms<'_> {
     /// Runs `points`, whose cells are the last of the run, as many at a time as fit in
@@ -22,7 +17,6 @@ impl Storms<'_> {
         run.complete = false;
         let jobs = self.args.jobs.map_or_else(available, |jobs| jobs as usize);
         let jobs = sweep::fitting(points, jobs, usable_bytes);
-        let mut saved = Instant::now();
         progress.show(&run.cells, first);
         let interrupted = sweep::run(points, jobs, self.interrupt, |outcome| {
             if let Some((index, Outcome { cell, cost, error })) = outcome {
@@ -38,10 +32,7 @@ impl Storms<'_> {
                 progress.show(&run.cells, first + index);
                 progress.done();
             }
-            if saved.elapsed() > SAVE_EVERY {
-                document.save(run);
-                saved = Instant::now();
-            }
+            document.save_now_and_then(run);
         })?;
         finish(run, interrupted);
         Ok(if interrupted { Ending::Interrupted } else { Ending::Done })

@@ -1,7 +1,8 @@
 //! What a person sees while storms run. Drawn between storms of this machine only: nothing of
 //! it runs while something is measured.
 
-use std::io;
+use std::io::{self, IsTerminal};
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rustix::termios::tcgetwinsize;
@@ -14,25 +15,40 @@ const ROWS: usize = 24;
 /// Lines that are left: one for the bar, one free.
 const ROWS_LEFT: usize = 2;
 
-/// Progress on standard error: on a terminal a view that is refreshed in place, elsewhere plain
-/// lines.
+/// How long a run is expected to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Expected {
+    /// So many storms, at the most.
+    Storms(u64),
+    /// Until then.
+    Minute(Instant),
+}
+
+/// Progress on standard error: on a terminal a view that is refreshed in place, on one whose
+/// cursor does not move plain lines, elsewhere nothing.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     /// Whether each cell is a line.
     lines: bool,
+    expected: Expected,
 }
 
 impl Progress {
-    /// Progress of a run of `storms` storms.
-    pub fn new(storms: u64, quiet: bool) -> Progress {
+    /// Progress of a run.
+    pub fn new(expected: Expected, quiet: bool) -> Progress {
+        let (length, unit) = match expected {
+            Expected::Storms(storms) => (storms, "storms"),
+            Expected::Minute(end) => (seconds_until(end), "s"),
+        };
         let bar = (!quiet).then(|| {
-            let style = ProgressStyle::with_template("[{wide_bar}] {pos}/{len} storms\n{msg}")
-                .expect("the template is well-formed");
-            ProgressBar::new(storms).with_style(style.progress_chars("#> "))
+            let template = format!("[{{wide_bar}}] {{pos}}/{{len}} {unit}\n{{msg}}");
+            let style = ProgressStyle::with_template(&template).expect("it is well-formed");
+            ProgressBar::new(length).with_style(style.progress_chars("#> "))
         });
         // It is hidden where no cursor moves: in a pipe, and on a dumb terminal.
         let bar = bar.filter(|bar| !bar.is_hidden());
-        Progress { lines: !quiet && bar.is_none(), bar }
+        let lines = !quiet && bar.is_none() && io::stderr().is_terminal();
+        Progress { lines, bar, expected }
     }
 
     /// Shows what is known of the strategies that compete with the cell at `at`.
@@ -45,8 +61,13 @@ impl Progress {
 
     /// Counts a storm that is over.
     pub fn done(&self) {
-        if let Some(bar) = &self.bar {
-            bar.inc(1);
+        let Some(bar) = &self.bar else { return };
+        match self.expected {
+            Expected::Storms(_) => bar.inc(1),
+            Expected::Minute(end) => {
+                let length = bar.length().unwrap_or_default();
+                bar.set_position(length.saturating_sub(seconds_until(end)));
+            }
         }
     }
 
@@ -59,7 +80,8 @@ impl Progress {
         }
     }
 
-    /// Prints each cell as a line, where no view shows it; those that failed are named already.
+    /// Prints each cell as a line on a terminal without a view; those that failed are named
+    /// already.
     pub fn rows(&self, cells: &[Cell]) {
         let shown = |cell: &&Cell| self.lines && cell.status != Status::Failed;
         cells.iter().filter(shown).for_each(|cell| eprintln!("{}", report::row(cell)));
@@ -71,6 +93,11 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Returns the seconds that are left, rounded up.
+fn seconds_until(end: Instant) -> u64 {
+    end.saturating_duration_since(Instant::now()).as_secs_f64().ceil() as u64
 }
 
 /// Returns columns and rows of the terminal, which may have changed.

@@ -59,6 +59,7 @@ pub(super) fn provenance(
             ("clock_pair".to_owned(), clock.cost_ns()),
             ("epoch_pin".to_owned(), epoch_pin_ns(clock)),
         ]),
+        looked: false,
         warnings: Vec::new(),
         cells: BTreeMap::new(),
     }

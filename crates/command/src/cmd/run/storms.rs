@@ -8,6 +8,7 @@ use super::document::Document;
 use super::matrix::{Group, Matrix, Passes, Planned};
 use super::progress::Progress;
 use super::provenance::{KERNEL_SAMPLE_PERIOD, SAMPLE_PERIOD};
+use super::turns::Standing;
 use super::warnings;
 use crate::cli::RunArgs;
 use base::exit::Exit;
@@ -16,6 +17,7 @@ use host::clock::Clock;
 use host::interrupt::Interrupt;
 use inputs::workload::Until;
 use mm::frames::Arena;
+use stats::MIN_REPEATS;
 use storm::{Recording, Spec, Storm, StormError};
 
 /// A run under way.
@@ -29,8 +31,12 @@ pub(super) struct Storms<'a> {
     pub interrupt: &'a Interrupt,
     pub document: Document,
     pub progress: Progress,
-    /// What the cells of the group under way have measured.
+    /// When this machine is to be done; `None` where that takes as long as it takes.
+    pub deadline: Option<Instant>,
+    /// What each cell of this machine has measured.
     pub cells: Vec<Collected>,
+    /// How far each group has come.
+    pub standing: Vec<Standing>,
     /// Throughput storms so far.
     pub order: u32,
     /// The worst that came of a storm: [`Exit::Storm`], [`Exit::Machine`] or
@@ -56,89 +62,136 @@ impl Storms<'_> {
     /// Runs all storms, and leaves a document that is complete or says why not.
     pub fn all(&mut self) -> Ending {
         let matrix = self.matrix;
+        let cells = matrix.groups.iter().flat_map(|group| &group.cells);
+        self.cells = cells.map(|_| Collected::default()).collect();
+        self.standing = matrix.groups.iter().map(Standing::of).collect();
         let mut ending = Ending::Done;
-        let mut first = 0;
-        for group in &matrix.groups {
-            let end = self.group(group, first);
-            self.warn(group, first);
-            self.document.save(&self.run);
-            if let Err(end) = end {
+        while let Some(at) = self.next() {
+            if let Err(end) = self.turn(at) {
                 ending = end;
                 break;
             }
-            first += group.cells.len();
+            if !self.goes_on(at) {
+                self.close(at);
+            }
+        }
+        // What is still open: time is up, or the run has ended early.
+        for at in 0..matrix.groups.len() {
+            match ending {
+                Ending::Done if !self.standing[at].closed => self.close(at),
+                _ if !self.standing[at].closed && self.standing[at].turns > 0 => self.warn(at),
+                _ => {}
+            }
         }
         self.run.complete = matches!(ending, Ending::Done);
         if !self.run.complete {
             self.say_what_is_missing(&ending);
         }
+        self.document.save(&self.run);
         ending
     }
 
-    /// Runs a group whose first cell is `first` of the document.
-    fn group(&mut self, group: &Group, first: usize) -> Result<(), Ending> {
-        self.cells = group.cells.iter().map(|_| Collected::default()).collect();
+    /// Returns the group that takes the next turn. The groups of a run end one after the
+    /// other; in a time that is given all take turns, and those come first that still lack
+    /// repeats for a verdict, then those whose verdicts matter most.
+    fn next(&self) -> Option<usize> {
+        let mut going = (0..self.standing.len()).filter(|&at| self.goes_on(at));
+        let Some(deadline) = self.deadline else { return going.next() };
+        let rank = |at: &usize| {
+            let (turns, rank) = (self.standing[*at].turns, self.matrix.groups[*at].rank);
+            let lacks = turns < MIN_REPEATS as u32;
+            (!lacks, if lacks { (turns, rank) } else { (rank as u32, turns as usize) })
+        };
+        let next = going.min_by_key(rank)?;
+        (self.standing[next].turns == 0 || Instant::now() < deadline).then_some(next)
+    }
+
+    fn goes_on(&self, at: usize) -> bool {
+        let standing = &self.standing[at];
+        !standing.closed && standing.goes_on(&self.matrix.groups[at], self.deadline.is_none())
+    }
+
+    /// Lets the cells of a group storm once each, then makes its passes if that was the first.
+    fn turn(&mut self, at: usize) -> Result<(), Ending> {
+        let (matrix, first) = (self.matrix, self.matrix.first_cell(at));
+        let group = &matrix.groups[at];
+        for cell in self.standing[at].order(group) {
+            self.storm(at, first, cell, Recording::Throughput)?;
+        }
         let cells = first..first + group.cells.len();
-        for repeat in 0..self.args.host_repeats() {
-            for at in group.order(repeat) {
-                self.storm(group, first, at, Recording::Throughput)?;
-            }
-            // Something to look at before the first group is over.
-            if first == 0 && repeat == 0 {
-                self.progress.rows(&self.run.cells[cells.clone()]);
-            }
+        let found = &self.run.cells[cells.clone()];
+        // Something to look at before the first group is over.
+        if self.standing.iter().all(|standing| standing.turns == 0) {
+            self.progress.rows(found);
         }
-        let passes = self.passes;
-        for &recording in passes.of(group.world) {
+        self.standing[at].end_turn(&matrix.groups, at, found);
+        if self.standing[at].turns > 1 {
+            return Ok(());
+        }
+        for &recording in self.passes.of(group) {
             // The twins are there for the noise of throughput alone.
-            for at in group.order(0) {
-                if !group.cells[at].key.is_aa_twin() {
-                    self.storm(group, first, at, recording)?;
-                }
+            for cell in group.order(0, |cell| !group.cells[cell].key.is_aa_twin()) {
+                self.storm(at, first, cell, recording)?;
             }
         }
-        self.progress.rows(&self.run.cells[cells]);
         Ok(())
     }
 
-    /// Runs one storm of a cell that has not failed, and takes over what it measured.
+    /// Ends a group that takes no more turns.
+    fn close(&mut self, at: usize) {
+        self.standing[at].closed = true;
+        let (matrix, first) = (self.matrix, self.matrix.first_cell(at));
+        let group = &matrix.groups[at];
+        for (cell, planned) in group.cells.iter().enumerate() {
+            if self.run.cells[first + cell].status == Status::Partial {
+                self.run.cells[first + cell] = self.cell(at, planned, first + cell);
+            }
+        }
+        self.warn(at);
+        self.progress.rows(&self.run.cells[first..first + group.cells.len()]);
+        self.document.save(&self.run);
+    }
+
+    /// Runs one storm of a cell that has not failed, and takes over what it measured. `at`: the
+    /// group, whose first cell is `first` of the document.
     fn storm(
         &mut self,
-        group: &Group,
-        first: usize,
         at: usize,
+        first: usize,
+        cell: usize,
         recording: Recording,
     ) -> Result<(), Ending> {
         if self.interrupt.requested() {
             return Err(Ending::Interrupted);
         }
-        let planned = &group.cells[at];
-        if self.run.cells[first + at].status == Status::Failed {
+        let group = &self.matrix.groups[at];
+        let (planned, cell) = (&group.cells[cell], first + cell);
+        if self.run.cells[cell].status == Status::Failed {
             self.progress.done();
             return Ok(());
         }
-        self.progress.show(&self.run.cells, first + at);
+        self.progress.show(&self.run.cells, cell);
         let from = Instant::now();
         let result = (planned.run)(&self.spec(group, recording));
-        self.cells[at].wall += from.elapsed();
+        self.cells[cell].wall += from.elapsed();
         self.progress.done();
         let outcome = match result {
             Ok(storm) => {
-                self.take(at, storm, recording);
-                self.run.cells[first + at] = self.cell(planned, at);
+                self.take(at, cell, storm, recording);
+                self.run.cells[cell] = self.cell(at, planned, cell);
                 Ok(())
             }
             Err(error) => {
-                self.run.cells[first + at] = Cell::failed(planned.key.clone(), error.to_string());
+                self.run.cells[cell] = Cell::failed(planned.key.clone(), error.to_string());
                 // What ends the run is told with its end.
                 let judged = self.judge(&planned.key.id(), &error);
-                judged.inspect(|()| self.progress.failed(&self.run.cells[first + at]))
+                judged.inspect(|()| self.progress.failed(&self.run.cells[cell]))
             }
         };
-        let wall_s = self.cells[at].wall.as_secs_f64();
+        let wall_s = self.cells[cell].wall.as_secs_f64();
         let cost = CellCost { wall_s, tracked_accesses: None };
         self.run.provenance.cells.insert(planned.key.id(), cost);
-        self.document.save(&self.run);
+        self.document.save_now_and_then(&self.run);
         outcome
     }
 
@@ -182,8 +235,8 @@ impl Storms<'_> {
         }
     }
 
-    fn take(&mut self, at: usize, storm: Storm, recording: Recording) {
-        let cell = &mut self.cells[at];
+    fn take(&mut self, at: usize, cell: usize, storm: Storm, recording: Recording) {
+        let cell = &mut self.cells[cell];
         match recording {
             Recording::Throughput => {
                 self.run.provenance.perf = match &storm.perf {
@@ -195,7 +248,7 @@ impl Storms<'_> {
                     Ok(_) => "cycles, instructions, cache misses and HITM in user mode".to_owned(),
                     Err(why) => why.clone(),
                 };
-                cell.repeat(storm, self.order);
+                cell.repeat(storm, self.order, Some(self.standing[at].turns));
                 self.order += 1;
             }
             Recording::Lines | Recording::Audit => {
@@ -210,24 +263,28 @@ impl Storms<'_> {
     }
 
     /// Returns a cell as it stands: partial until all its repeats are in.
-    fn cell(&self, planned: &Planned, at: usize) -> Cell {
-        let collected = &self.cells[at];
+    fn cell(&self, at: usize, planned: &Planned, cell: usize) -> Cell {
+        let collected = &self.cells[cell];
         let measured = collected.measured(self.args.seed, sample_period(planned.key.world));
-        let (key, asked) = (planned.key.clone(), self.args.host_repeats());
-        match (collected.repeats(), measured) {
-            (repeats, Some(measured)) if repeats == asked as usize => Cell::ok(key, measured),
-            (repeats, None) if repeats == asked as usize => {
+        let (key, turns) = (planned.key.clone(), self.matrix.groups[at].turns);
+        let repeats = collected.repeats();
+        let is_all = self.standing[at].closed || !turns.looks && repeats == turns.most as usize;
+        match measured {
+            Some(measured) if is_all => Cell::ok(key, measured),
+            None if is_all => {
                 let why =
                     "at no time did all threads storm: give a longer --time, or more --faults";
                 Cell::partial(key, why, None)
             }
-            (repeats, measured) => {
-                Cell::partial(key, format!("{repeats} of {asked} repeats are in"), measured)
+            measured => {
+                let of = if turns.looks { String::new() } else { format!(" of {}", turns.most) };
+                Cell::partial(key, format!("{repeats}{of} repeats are in"), measured)
             }
         }
     }
 
-    fn warn(&mut self, group: &Group, first: usize) {
+    fn warn(&mut self, at: usize) {
+        let (group, first) = (&self.matrix.groups[at], self.matrix.first_cell(at));
         let cells = &self.run.cells[first..first + group.cells.len()];
         let running = cells.iter().filter(|cell| cell.status != Status::Skipped);
         let over = group.oversubscribed();
@@ -259,6 +316,7 @@ fn sample_period(world: World) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::progress::Expected;
     use super::*;
     use crate::cli::{Cli, Command};
     use catalogue::{Entry, Traits};
@@ -367,8 +425,10 @@ mod tests {
             arena: &Arena::new(1).unwrap(),
             interrupt: &Interrupt::default(),
             document: Document::new(args.json.as_ref(), started, &["x"]),
-            progress: Progress::new(0, true),
+            progress: Progress::new(Expected::Storms(0), true),
+            deadline: None,
             cells: Vec::new(),
+            standing: Vec::new(),
             order: 0,
             worst: Exit::Done,
             run: Run { cells: matrix.cells().collect(), ..Run::new(from) },

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::collect::Collected;
 use super::matrix::key;
 use super::variations::variations;
-use crate::cli::{self, RunArgs};
+use crate::cli::RunArgs;
 use crate::cmd::error::CommandError;
 use catalogue::Entry;
 use document::run::{Cell, CellCost, Key, World};
@@ -82,7 +82,7 @@ pub(super) fn points<'a>(
     machines: &[Machine],
     usable_bytes: u64,
 ) -> Result<Vec<Point<'a>>, CommandError> {
-    let bodies: BTreeSet<bool> = args.body.iter().map(|body| *body == cli::Body::Real).collect();
+    let bodies = args.real_bodies();
     let combinations = combinations(&args.machine_vary());
     let mut points = Vec::new();
     for machine in machines {
@@ -258,7 +258,7 @@ impl Point<'_> {
     fn take(&self, collected: &mut Collected, storm: ModelStorm, repeat: u32) -> u64 {
         let accesses = storm.accesses;
         collected.model(&storm);
-        collected.repeat(storm.storm, repeat);
+        collected.repeat(storm.storm, repeat, None);
         accesses
     }
 

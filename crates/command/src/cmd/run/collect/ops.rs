@@ -91,11 +91,11 @@ mod tests {
     #[test]
     fn operations_have_a_rate_of_each_repeat_where_there_are_several() {
         let mut collected = Collected::default();
-        collected.repeat(unmapping(100, 40), 0);
+        collected.repeat(unmapping(100, 40), 0, Some(0));
         let of = |collected: &Collected| collected.measured(1, 64).unwrap().ops["munmap"].clone();
         let one = of(&collected);
         assert_eq!((one.count, one.per_s, one.repeats_per_s), (40, 40e3, vec![]));
-        collected.repeat(unmapping(100, 60), 1);
+        collected.repeat(unmapping(100, 60), 1, Some(1));
         let two = of(&collected);
         assert_eq!((two.count, two.per_s, two.repeats_per_s), (100, 50e3, vec![40e3, 60e3]));
     }
@@ -105,7 +105,7 @@ mod tests {
         let lines = |faults, munmaps| {
             let mut collected = Collected::default();
             let storm = unmapping(faults, munmaps);
-            collected.repeat(storm.clone(), 0);
+            collected.repeat(storm.clone(), 0, Some(0));
             collected.lines(&Storm { lines: Some(Default::default()), ..storm });
             let found = collected.measured(1, 64).unwrap();
             (found.lines.is_some(), found.per_op.is_some_and(|per_op| per_op.lines.is_some()))

@@ -71,9 +71,7 @@ impl Place {
             ),
             Err(error) => eprintln!("{path} cannot be written: {error}"),
         }
-        eprintln!(
-            "or:    FAULTSTORM_SOAK_SEED={seed} cargo test --test storms soak -- --nocapture"
-        );
+        eprintln!("or:    FAULTSTORM_SOAK_SEED={seed} cargo test --test long soak -- --nocapture");
     }
 }
 

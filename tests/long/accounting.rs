@@ -1,6 +1,6 @@
 //! The counting of transfers against a directory that saw the same accesses.
 //!
-//! `cargo test --test storms accounting -- --nocapture` prints both.
+//! `cargo test --test long accounting -- --nocapture` prints both.
 
 use faultstorm::machine::host::Tally;
 use faultstorm::storm::{Recording, Storm};

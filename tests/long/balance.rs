@@ -1,0 +1,44 @@
+//! The acceptance test of the whole: every shipped workload under every strategy, on this
+//! machine and in the model.
+
+use faultstorm::workload::{self, Until};
+use rayon::prelude::*;
+
+use crate::ask::{Ask, entries, parse, shipped, xeon};
+
+/// Faults of each storm on this machine, over all threads, unless `FAULTSTORM_FAULTS` says
+/// otherwise (`scripts/sanitize`: a million).
+const MANY_FAULTS: u64 = 2_000;
+
+#[test]
+fn shipped_workloads_balance_on_this_machine() {
+    for (name, text) in workload::shipped() {
+        let workload = parse(text);
+        let faults = if workload.may_wait() { 1000 } else { MANY_FAULTS };
+        let faults =
+            std::env::var("FAULTSTORM_FAULTS").map_or(faults, |n| n.parse().expect("a number"));
+        for entry in entries(&workload) {
+            let ask = Ask::new(&workload, 2, Until::Faults(faults / 2));
+            let counts = Ask { real_body: false, ..ask }.on_host(entry).counts;
+            // Of two threads one may be a writer.
+            assert!(counts.faults >= faults / 2, "{name} under {}: {counts:?}", entry.name);
+        }
+    }
+}
+
+#[test]
+fn shipped_workloads_balance_in_the_model() {
+    for (name, _) in workload::shipped() {
+        let workload = shipped(name);
+        entries(&workload).collect::<Vec<_>>().par_iter().for_each(|entry| {
+            let storm = Ask::new(&workload, 6, Until::Faults(60)).in_model(entry, &xeon());
+            let counts = storm.storm.counts;
+            let place = format!("{name}, {}", entry.name);
+            let ended = counts.mapped + counts.raced + counts.sigbus + counts.segv;
+            assert_eq!(ended, counts.faults, "{place}");
+            // All threads but one may be writers.
+            assert!(counts.faults >= 60, "{place}");
+            assert!(storm.storm.window_ns > 0.0 && storm.accesses > 1000, "{place}");
+        });
+    }
+}
