@@ -96,7 +96,8 @@ fn figures_of_a_host_say_of_which() {
 
 #[test]
 fn an_example_is_compared_line_by_line() {
-    let text = "```console\n$ faultstorm a \\\n    --b\n  1 c\n...\nd\n$ faultstorm e  # exits 2\nf\n```\n";
+    let text = "```console\n$ faultstorm a \\\n    --b\n  1 c\n...\nd\n\
+                $ faultstorm e  # exits 2\nf\n```\n";
     let page = Page { path: "p.md".to_owned(), text: text.to_owned() };
     let found = Example::all(&page);
     let told: Vec<_> = found.iter().map(|example| example.command.at.as_str()).collect();

@@ -63,7 +63,7 @@ pub fn pages() -> Vec<Page> {
         .chain(["CONTRIBUTING.md", "workloads/README.md", "machines/README.md"])
         .map(str::to_owned)
         .collect();
-    for directory in ["docs", "docs/how-to", "docs/reference"] {
+    for directory in ["docs", "docs/how-to", "docs/internals", "docs/reference"] {
         let pages = files(directory).into_iter().filter(|name| name.ends_with(".md"));
         paths.extend(pages.map(|name| format!("{directory}/{name}")));
     }

@@ -13,12 +13,12 @@ use crate::page::ROOT;
 const FILE: &str = "docs/scaling.svg";
 /// What is run, and stands below the picture.
 const COMMAND: [&str; 2] = [
-    "faultstorm run huge-anon --on model:xeon-icelake-2s --threads 1..=64x2 --body none --faults 512",
-    "--strategy unlocked,speculative,vm-refcnt,mmap-lock,per-vma-lock",
+    "faultstorm run huge-anon --on model:xeon-icelake-2s --threads 1..=64x2 --faults 512",
+    "--body none --strategy unlocked,speculative,vm-refcnt,mmap-lock,per-vma-lock",
 ];
 const TITLE: &str = "Million faults a second in one mapping";
 const SUBTITLE: &str =
-    "the model of 2 x 32 cores (Xeon, Ice Lake); the lock alone: no page is cleared";
+    "a model of 2 x 32 cores (Xeon, Ice Lake); the lock alone: no page is cleared";
 
 const LEFT: f64 = 40.0;
 const RIGHT: f64 = 500.0;
@@ -34,27 +34,28 @@ const STYLE: &str = "\
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .back { fill: #fff }
 .grid { stroke: #d1d9e0 }
-.curve { fill: none; stroke-width: 2.5 }
+.curve { fill: none; stroke: currentColor; stroke-width: 2.5 }
+.name { font-weight: 600; fill: currentColor }
 .title { font-weight: 600 }
 .middle { text-anchor: middle }
 .left { text-anchor: end }
 .weak { fill: #59636e }
 .code { font: 12px monospace }
-.c0 { stroke: #59636e; stroke-dasharray: 6 4 }
-.c1 { stroke: #0969da }
-.c2 { stroke: #bc4c00 }
-.c3 { stroke: #1a7f37 }
-.c4 { stroke: #8250df }
+.c0 { color: #59636e; stroke-dasharray: 6 4 }
+.c1 { color: #0969da }
+.c2 { color: #bc4c00 }
+.c3 { color: #1a7f37 }
+.c4 { color: #8250df }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc }
   .back { fill: #0d1117 }
   .grid { stroke: #3d444d }
   .weak { fill: #9198a1 }
-  .c0 { stroke: #9198a1 }
-  .c1 { stroke: #4493f8 }
-  .c2 { stroke: #f0883e }
-  .c3 { stroke: #3fb950 }
-  .c4 { stroke: #ab7df8 }
+  .c0 { color: #9198a1 }
+  .c1 { color: #4493f8 }
+  .c2 { color: #f0883e }
+  .c3 { color: #3fb950 }
+  .c4 { color: #ab7df8 }
 }
 ";
 
@@ -80,13 +81,18 @@ fn curves(run: &Run) -> Vec<Curve> {
     curves
 }
 
-/// Moves labels that are wanted at these places down until none covers another.
+/// Moves labels that are wanted at these places until none covers another, nor the axis.
 fn apart(wanted: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by(|a, b| wanted[*a].total_cmp(&wanted[*b]));
     let mut found = wanted.to_vec();
     for pair in order.windows(2) {
         found[pair[1]] = found[pair[1]].max(found[pair[0]] + LABEL_GAP);
+    }
+    let mut below = BOTTOM + LABEL_GAP;
+    for index in order.into_iter().rev() {
+        found[index] = found[index].min(below - LABEL_GAP);
+        below = found[index];
     }
     found
 }
@@ -124,8 +130,8 @@ fn draw(curves: &[Curve]) -> String {
         let points = points.collect::<Vec<_>>().join(" ");
         let _ = writeln!(svg, "<polyline class=\"curve c{index}\" points=\"{points}\"/>");
         let entry = strategy::find(&curve.strategy).expect("it is one of the table's");
-        let said = format!("<tspan class=\"title\">{}</tspan>, {}", entry.name, entry.who);
-        svg += &text(RIGHT + 8.0, label + 4.0, "", &said);
+        let name = format!("<tspan class=\"name c{index}\">{}</tspan>", entry.name);
+        svg += &text(RIGHT + 8.0, label + 4.0, "", &format!("{name}, {}", entry.who));
     }
     for (index, line) in COMMAND.iter().enumerate() {
         svg += &text(LEFT, BOTTOM + 60.0 + 16.0 * index as f64, "weak code", line);
@@ -156,4 +162,5 @@ fn the_picture_is_what_the_model_says() {
 #[test]
 fn labels_do_not_cover_each_other() {
     assert_eq!(apart(&[10.0, 50.0, 12.0]), [10.0, 50.0, 10.0 + LABEL_GAP]);
+    assert_eq!(apart(&[BOTTOM, BOTTOM]), [BOTTOM - LABEL_GAP, BOTTOM]);
 }

@@ -1,4 +1,4 @@
-//! The catalogue in ARCHITECTURE.md says what is tested here and under loom, and how many
+//! The catalogue in docs/internals/races.md says what is tested here and under loom, and how many
 //! twins are caught.
 
 use std::collections::BTreeSet;
@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const CATALOGUE: &str = "docs/internals/races.md";
 
 /// What catches a twin, as the tests write it.
 const CATCHES: [&str; 3] = ["caught::<", ".expect_err(", "is_late::<"];
@@ -51,7 +52,7 @@ fn race(test: &str) -> Option<&str> {
     (number || ["slept", "reclaim", "hazard"].contains(&race)).then_some(race)
 }
 
-/// The rows of a table of ARCHITECTURE.md: race, what it is, twins.
+/// The rows of a table of the catalogue: race, what it is, twins.
 fn rows(text: &str, header: &str) -> Vec<[String; 3]> {
     let rows = text.lines().skip_while(|line| !line.starts_with(header)).skip(2);
     let cells = |row: &str| {
@@ -63,7 +64,7 @@ fn rows(text: &str, header: &str) -> Vec<[String; 3]> {
 
 #[test]
 fn the_catalogue_says_what_is_tested() {
-    let text = fs::read_to_string(Path::new(ROOT).join("ARCHITECTURE.md")).expect("it is there");
+    let text = fs::read_to_string(Path::new(ROOT).join(CATALOGUE)).expect("it is there");
     let flowing = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let (tested, excluded) = (rows(&text, "| race | tested"), rows(&text, "| race | excluded"));
     let tests = tests();
@@ -89,5 +90,5 @@ fn the_catalogue_says_what_is_tested() {
         "{tested} races are tested, {twins} twins are caught, {times} times in all, and \
          {excluded} races are excluded."
     );
-    assert!(flowing.contains(&counts), "ARCHITECTURE.md should say: {counts}");
+    assert!(flowing.contains(&counts), "{CATALOGUE} should say: {counts}");
 }

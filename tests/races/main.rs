@@ -2,7 +2,7 @@
 //! at points of the code, so the order is the test's. Each race is played under every
 //! strategy, and in broken twins that the books must catch.
 //!
-//! Numbers are those of the catalogue in ARCHITECTURE.md, "Races".
+//! Numbers are those of the catalogue in docs/internals/races.md.
 
 mod catalogue;
 mod fields;
