@@ -1,14 +1,20 @@
-//! Documents in pandas, as the README loads them.
+//! Documents in pandas, as pages load them.
 
 use faultstorm::report;
 
 use crate::common;
 use crate::need::PANDAS;
 
-pub fn the_snippet_of_the_readme_loads_a_run() {
-    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
-    let readme = std::fs::read_to_string(readme).unwrap();
-    let (_, snippet) = readme.split_once("```python\n").unwrap();
+pub fn snippets_of_pages_load_a_run() {
+    for page in ["README.md", "docs/how-to/numbers.md"] {
+        loads_a_run(page);
+    }
+}
+
+fn loads_a_run(page: &str) {
+    let path = format!("{}/../../{page}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, snippet) = text.split_once("```python\n").unwrap();
     let (snippet, _) = snippet.split_once("```").unwrap();
     let directory = tempfile::tempdir().unwrap();
     // With every state that a cell can be in, and a variant.
