@@ -11,6 +11,7 @@ use super::{Vary, World};
 use crate::host::placement::Placement;
 use crate::machines::vary::Vary as MachineVary;
 use crate::numbers::NumberList;
+use crate::workload::THREADS_MAX;
 use crate::workload::units::parse_time;
 
 const EXAMPLES: &str = "\
@@ -255,9 +256,10 @@ impl FromStr for Target {
 /// Parses a list of numbers of threads.
 fn thread_counts(text: &str) -> Result<NumberList, String> {
     let threads: NumberList = text.parse().map_err(|error| format!("{error}"))?;
-    match threads.as_slice().contains(&0) {
-        true => Err("a storm needs at least 1 thread".into()),
-        false => Ok(threads),
+    match threads.as_slice().iter().find(|count| !(1..=THREADS_MAX).contains(*count)) {
+        Some(0) => Err("a storm needs at least 1 thread".into()),
+        Some(count) => Err(format!("a storm has at most {THREADS_MAX} threads, not {count}")),
+        None => Ok(threads),
     }
 }
 

@@ -381,17 +381,17 @@ mod tests {
 
     #[test]
     fn a_run_beyond_memory_is_refused_with_both_numbers() {
-        let refused = |line: &str| {
-            let error = matrix_in(line, 64 << 20).err().expect("64 MiB are too few");
+        let refused = |line: &str, bytes: u64| {
+            let error = matrix_in(line, bytes).err().expect("that is too little");
             assert_eq!(error.exit, crate::exit::Exit::Machine);
             error.to_string()
         };
         assert!(matrix_in("--threads 1 --body real", 1 << 40).is_ok());
-        let error = refused("--threads 4 --body real --faults 50000");
+        let error = refused("--threads 4 --body real --faults 50000", 64 << 20);
         assert!(error.contains("'huge-anon' at 4 threads, needs"), "{error}");
         assert!(error.contains("64MiB can be had") && error.contains("'--body none'"), "{error}");
         assert!(matrix_in("--threads 4 --body none --faults 50000", 64 << 20).is_ok());
-        let error = refused("--threads 64 --body none --time 1s");
+        let error = refused("--threads 64 --body real --time 1s", 8 << 20);
         assert!(!error.contains("'--body none'"), "it is no way out: {error}");
     }
 

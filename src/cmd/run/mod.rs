@@ -244,7 +244,7 @@ fn publish(storms: &Storms, ending: &Ending) -> Result<Exit, CommandError> {
     Ok(match ending {
         Ending::Done => exit,
         Ending::Interrupted => Exit::Interrupted,
-        Ending::Panicked(what) | Ending::Stuck(what) => {
+        Ending::Stuck(what) => {
             eprintln!("error: {what}");
             Exit::Storm
         }

@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::storms::{Ending, Storms};
+use super::storms::{Ending, Storms, worst_of};
 use super::sweep::{self, Outcome, Point};
 use super::warnings;
 use crate::cmd::error::CommandError;
 use crate::digest::digest;
-use crate::exit::Exit;
 use crate::run::{Run, Status, World};
 
 /// The document is saved no more often than this: to write it takes time too.
@@ -27,8 +26,8 @@ impl Storms<'_> {
         progress.show(&run.cells, first);
         let interrupted = sweep::run(points, jobs, self.interrupt, |outcome| {
             if let Some((index, Outcome { cell, cost, error })) = outcome {
-                if error.is_some() {
-                    *worst = Exit::Storm;
+                if let Some(error) = error {
+                    *worst = worst_of(*worst, &error);
                     progress.failed(&cell);
                 }
                 run.provenance.cells.extend(cost.map(|cost| (cell.id.clone(), cost)));
