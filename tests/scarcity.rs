@@ -114,7 +114,7 @@ fn faults_on_freed_tables<S: Strategy<Host>>() {
         S::fault(&space, &mut core, Request::new(addr, Access::Write)).end()
     });
     assert_eq!(ends.find(|end| *end != End::Mapped(1)), Some(End::Oom));
-    drop(ends);
+    core.retire(&*space);
     space.check_books(&core).expect("the books balance");
 }
 

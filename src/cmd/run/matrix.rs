@@ -108,7 +108,7 @@ impl Matrix {
                 for &(world, real_body) in &worlds {
                     let key = key(args, &workload, &digest, machine, total, real_body);
                     let key = Key { world, vary: vary.clone(), ..key };
-                    matrix.make_room(&needs, &key);
+                    matrix.make_room(&needs, &key, !args.no_lines);
                     let cells = match world {
                         World::Kernel => cells_of_kernel(&workload, &key),
                         _ => cells(&workload, strategies, &key),
@@ -128,13 +128,17 @@ impl Matrix {
         Ok(matrix)
     }
 
-    /// Makes room for a storm. The arena stays while others' spaces and the kernel's own pages
-    /// come and go.
-    fn make_room(&mut self, needs: &Needs, key: &Key) {
+    /// Makes room for a storm, and for a pass that counts transfers where there is one. The
+    /// arena stays while spaces and the kernel's own pages come and go.
+    fn make_room(&mut self, needs: &Needs, key: &Key, counts_lines: bool) {
+        let space_bytes = match counts_lines {
+            true => needs.space_bytes::<Host<Counted>>(),
+            false => needs.space_bytes::<Host>(),
+        };
         let (frames, beside_bytes) = match (key.world, key.body) {
             (World::Kernel, _) => (0, needs.content_bytes()),
-            (_, Body::Real) => (needs.frames, needs.space_bytes::<Host<Counted>>()),
-            (_, Body::None) => (0, needs.space_bytes::<Host<Counted>>()),
+            (_, Body::Real) => (needs.frames, space_bytes),
+            (_, Body::None) => (0, space_bytes),
         };
         self.frames = self.frames.max(frames);
         self.beside_bytes = self.beside_bytes.max(beside_bytes);
