@@ -11,6 +11,7 @@ use super::{Vary, World};
 use base::numbers::NumberList;
 use host::placement::Placement;
 use inputs::machines::vary::Vary as MachineVary;
+use inputs::workload::THREADS_MAX;
 use inputs::workload::units::parse_time;
 
 const EXAMPLES: &str = "\
@@ -296,9 +297,10 @@ impl FromStr for Target {
 /// Parses a list of numbers of threads.
 fn thread_counts(text: &str) -> Result<NumberList, String> {
     let threads: NumberList = text.parse().map_err(|error| format!("{error}"))?;
-    match threads.as_slice().contains(&0) {
-        true => Err("a storm needs at least 1 thread".into()),
-        false => Ok(threads),
+    match threads.as_slice().iter().find(|count| !(1..=THREADS_MAX).contains(*count)) {
+        Some(0) => Err("a storm needs at least 1 thread".into()),
+        Some(count) => Err(format!("a storm has at most {THREADS_MAX} threads, not {count}")),
+        None => Ok(threads),
     }
 }
 

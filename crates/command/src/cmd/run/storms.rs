@@ -52,8 +52,6 @@ pub(super) enum Ending {
     Done,
     /// The user asked for it.
     Interrupted,
-    /// A thread panicked.
-    Panicked(String),
     /// A thread is stuck: it still runs.
     Stuck(String),
 }
@@ -197,17 +195,10 @@ impl Storms<'_> {
 
     /// Whether a run can go on after an error, and what it exits with then.
     fn judge(&mut self, cell: &str, error: &StormError) -> Result<(), Ending> {
-        let what = format!("{cell}: {error}");
-        match error {
-            StormError::Panicked { .. } => return Err(Ending::Panicked(what)),
-            StormError::Stuck { .. } => return Err(Ending::Stuck(what)),
-            StormError::Deadlock(_) | StormError::Starved(_) => {
-                unreachable!("real threads are stuck, not deadlocked")
-            }
-            StormError::Machine(_) if self.worst != Exit::Storm => self.worst = Exit::Machine,
-            StormError::Machine(_) => {}
-            StormError::Books(_) => self.worst = Exit::Storm,
+        if let StormError::Stuck { .. } = error {
+            return Err(Ending::Stuck(format!("{cell}: {error}")));
         }
+        self.worst = worst_of(self.worst, error);
         Ok(())
     }
 
@@ -309,6 +300,15 @@ impl Storms<'_> {
     }
 }
 
+/// How a run exits after an error, where `worst` was the worst before.
+pub(super) fn worst_of(worst: Exit, error: &StormError) -> Exit {
+    match error {
+        StormError::Machine(_) if worst != Exit::Storm => Exit::Machine,
+        StormError::Machine(_) => worst,
+        _ => Exit::Storm,
+    }
+}
+
 /// Of how many one is sampled, on average.
 fn sample_period(world: World) -> u64 {
     if world == World::Kernel { KERNEL_SAMPLE_PERIOD } else { SAMPLE_PERIOD }
@@ -361,7 +361,7 @@ mod tests {
     }
 
     fn stuck() -> StormError {
-        StormError::Stuck { thread: "storm-0".into(), waited_s: 9 }
+        StormError::Stuck { thread: "storm-0".into(), waited_s: 9, after: None }
     }
 
     fn storm(spec: &Spec) -> Storm {
@@ -474,15 +474,30 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_panics_or_is_stuck_ends_the_run_with_its_name() {
-        let (ending, _, panicked) = run(&[&GOOD, &PANICS]);
-        let Ending::Panicked(what) = ending else { panic!("{ending:?}") };
-        assert!(what.contains("x/panics/host/1/none: thread 'storm-1' panicked: oh"), "{what}");
-        assert_eq!(statuses(&panicked), [Status::Partial, Status::Failed, Status::Partial]);
-        assert!(!panicked.complete && panicked.cells[0].measured.is_some());
-        let reason = panicked.cells[0].reason.as_deref().unwrap();
+    fn a_panic_fails_its_cell_and_the_run_goes_on() {
+        let (ending, worst, run) = run(&[&GOOD, &PANICS]);
+        assert!(matches!(ending, Ending::Done) && worst == Exit::Storm && run.complete);
+        assert_eq!(statuses(&run), [Status::Ok, Status::Failed, Status::Ok]);
+        assert_eq!(run.cells[1].reason.as_deref(), Some("thread 'storm-1' panicked: oh"));
+        assert!(run.cells[0].measured.is_some() && run.cells[1].measured.is_none());
+    }
+
+    #[test]
+    fn a_thread_that_is_stuck_ends_the_run_with_its_name() {
+        let (ending, _, run) = run(&[&GOOD, &STUCK]);
+        let Ending::Stuck(what) = ending else { panic!("{ending:?}") };
+        assert!(what.contains("x/stuck/host/1/none: thread 'storm-0' is stuck"), "{what}");
+        assert_eq!(statuses(&run), [Status::Partial, Status::Failed, Status::Partial]);
+        assert!(!run.complete && run.cells[0].measured.is_some());
+        let reason = run.cells[0].reason.as_deref().unwrap();
         assert_eq!(reason, "a thread of another cell ended the run: 1 of 2 repeats are in");
-        let (ending, _, _) = run(&[&STUCK]);
-        assert!(matches!(ending, Ending::Stuck(what) if what.contains("'storm-0' is stuck")));
+    }
+
+    #[test]
+    fn a_storm_that_fails_is_worse_than_what_the_machine_refuses() {
+        let machine = StormError::Machine("no threads left".into());
+        assert_eq!(worst_of(Exit::Done, &machine), Exit::Machine);
+        assert_eq!(worst_of(Exit::Storm, &machine), Exit::Storm);
+        assert_eq!(worst_of(Exit::Machine, &panicked()), Exit::Storm);
     }
 }
