@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-use crate::workload::units;
+use crate::workload::{THREADS_MAX, WEIGHT_MAX, units};
 
 /// Bytes, written with a unit.
 #[derive(Debug, Clone, Copy)]
@@ -289,10 +289,14 @@ impl JsonSchema for Threads {
             "description": "\"all\" of the run's threads, exactly so many, or a share by weight.",
             "oneOf": [
                 { "const": "all" },
-                { "type": "integer", "minimum": 1, "maximum": 4096 },
+                { "type": "integer", "minimum": 1, "maximum": THREADS_MAX },
                 {
                     "type": "object",
-                    "properties": { "weight": { "type": "number", "exclusiveMinimum": 0 } },
+                    "properties": {
+                        "weight": {
+                            "type": "number", "exclusiveMinimum": 0, "maximum": WEIGHT_MAX
+                        }
+                    },
                     "required": ["weight"],
                     "additionalProperties": false
                 }
