@@ -224,12 +224,14 @@ mod tests {
                 let plan = Plan::new(&workload, threads, seed, until).unwrap();
                 let told = Outline::new(&workload, threads).unwrap().listed_bytes;
                 prop_assert!(listed(&plan) as u64 <= told, "{} > {told}", listed(&plan));
-                for touch in plan.threads.iter().flat_map(|t| t.steps()).filter_map(Step::touch) {
+                let cached = &plan.file_pages[0];
+                let steps = plan.threads.iter().flat_map(|thread| thread.steps());
+                for touch in steps.filter_map(Step::touch) {
                     let mut reached = touch.pages.iter().take(touch.reach as usize);
-                    let has_frame = |page: u64| plan.file_pages[0].iter().any(|r| r.contains(&page));
+                    let has_frame = |page: u64| cached.iter().any(|pages| pages.contains(&page));
                     prop_assert!(reached.all(has_frame), "{touch:?}");
                 }
-                let cached: u64 = plan.file_pages[0].iter().map(|r| r.end - r.start).sum();
+                let cached: u64 = cached.iter().map(|pages| pages.end - pages.start).sum();
                 let needs = needs(&workload, threads, seed, until, u64::MAX).unwrap();
                 prop_assert!(needs.frames as u64 > cached);
             }

@@ -5,12 +5,10 @@ use toml::Spanned;
 use super::check::Check;
 use crate::diag::Diagnostic;
 use crate::workload::wire::{Document, Entry};
-use crate::workload::{Group, Loops, Op, Phase, Threads, wire};
+use crate::workload::{Group, Loops, Op, Phase, Threads, WEIGHT_MAX, wire};
 
 /// The group of all threads, where a file names none.
 const DEFAULT_GROUP: &str = "faulters";
-/// Above it a group has nearly all threads, or the others nearly none.
-const WEIGHT_MAX: f64 = 1e6;
 
 /// A group without its phases.
 pub(super) struct Header {
