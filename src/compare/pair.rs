@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::side::{Part, Sides};
 use super::{Axis, CompareError, Document, Options, Unpaired};
-use crate::run::{Cell, Interval, Measured, Run, Status, World};
+use crate::run::{Cell, Interval, Measured, Run, Status, World, sides};
 use crate::stats::{self, MIN_REPEATS, Verdict};
 
 /// A cell of the base and its counterpart.
@@ -194,10 +194,27 @@ fn pair(place: &str, side: &str, old: &Cells<'_>, new: &Cells<'_>, force: bool) 
         exact: keys().all(|key| key.world == World::Model) && seeds.len() == 1,
         found: false,
         is_refused: refusal.is_some(),
-        rates: reason.is_none().then(|| [new.rates(), old.rates()]).filter(|_| refusal.is_none()),
+        rates: reason.is_none().then(|| rates(old, new)).filter(|_| refusal.is_none()),
         reason: reason.or(refusal),
         base,
         new: counterpart,
+    }
+}
+
+/// Returns the rates of the new side and of the old, by launch. Cells of one run are compared
+/// as its report does it.
+fn rates(old: &Cells<'_>, new: &Cells<'_>) -> [Vec<Vec<f64>>; 2] {
+    let of_launch = |(document, cell): &(&Document, &Cell)| {
+        let base = old.0.iter().find(|(other, _)| std::ptr::eq(*other, *document))?;
+        sides(&document.run.cells, cell, base.1)
+    };
+    let launches: Option<Vec<_>> = new.0.iter().map(of_launch).collect();
+    match launches.filter(|launches| launches.len() == old.0.len()) {
+        Some(launches) => {
+            let (new, old) = launches.into_iter().map(|[new, old]| (new, old)).unzip();
+            [new, old]
+        }
+        None => [new.rates(), old.rates()],
     }
 }
 
@@ -241,11 +258,12 @@ fn differing_keys(one: (&Document, &Cell), other: (&Document, &Cell)) -> Vec<Str
     differ.filter(matters).cloned().collect()
 }
 
-/// Gives every pair its ratio and verdict, and finds those that are slower by more than
+/// Gives every pair its ratio and verdict (`looked`: some run looked at verdicts before its
+/// end), and finds those that are slower by more than
 /// `fail_above`.
-pub(super) fn judge(pairs: &mut [Pair], fail_above: Option<f64>, seed: u64) {
+pub(super) fn judge(pairs: &mut [Pair], fail_above: Option<f64>, looked: bool, seed: u64) {
     let comparisons = pairs.iter().filter(|pair| pair.rates.is_some()).count();
-    let chance = stats::at_the_end(comparisons, false);
+    let chance = stats::at_the_end(comparisons, looked);
     for pair in pairs {
         let compared = pair
             .rates

@@ -19,7 +19,7 @@ const MARK: usize = 2;
 const NAME: std::ops::RangeInclusive<usize> = 14..=21;
 const WORKLOAD: std::ops::RangeInclusive<usize> = 7..=11;
 /// Columns that are kept free for the line to blame.
-const BLAMED: usize = 24;
+const BLAMED: usize = 22;
 
 /// Columns of a strategy's name, and of a workload.
 #[derive(Clone, Copy)]
@@ -229,7 +229,7 @@ impl Widths {
 /// Returns the names of workloads, one below the other where they are long.
 fn heads(shown: &[Column<'_>], widths: Widths) -> Vec<String> {
     let heads: Vec<Vec<String>> =
-        shown.iter().map(|column| head(column, widths.workload - 2)).collect();
+        shown.iter().map(|column| head(column, widths.workload - 1)).collect();
     let lines = heads.iter().map(Vec::len).max().unwrap_or(0);
     let compared = shown.iter().any(|column| column.base.is_some());
     let line = |at: usize| {
@@ -240,7 +240,7 @@ fn heads(shown: &[Column<'_>], widths: Widths) -> Vec<String> {
         let mut text = " ".repeat(MARK + widths.name);
         text.extend(heads.iter().map(word));
         if at + 1 == lines && compared {
-            text += &format!(" {}", cut("loses to, moves a fault", widths.left(shown)));
+            text += &format!(" {}", cut("loses to, moves/fault", widths.left(shown)));
         }
         text.trim_end().to_owned()
     };
