@@ -81,6 +81,39 @@ fn a_terminal_stays_empty_where_it_is_to_be_quiet() {
     assert!(screens.iter().all(|screen| screen.trim().is_empty()), "{screens:?}");
 }
 
+/// The bytes that a terminal of 80 columns is sent by a run whose numbers are the same every
+/// time.
+fn sent_to_a_terminal(term: &str, line: &str) -> Vec<u8> {
+    let place = place();
+    let command = format!("stty cols 80 rows 50; exec {EXE} {line}");
+    let mut script = Command::new("script");
+    script.args(["-q", "-e", "-c", &command, "/dev/null"]).current_dir(place.path());
+    let output = script.env("TERM", term).env_remove("NO_COLOR").stdin(Stdio::null()).output();
+    output.expect("'script' of util-linux is there").stdout
+}
+
+#[test]
+fn a_pipe_and_a_terminal_end_with_the_same_screen() {
+    let line = "run small.toml --on model:laptop-intel --threads 1,2 --faults 200 --body none \
+                --strategy unlocked,mmap-lock --json run.json";
+    let piped = run(line);
+    assert!(piped.stderr.is_empty(), "{}", String::from_utf8_lossy(&piped.stderr));
+    let piped = String::from_utf8(piped.stdout).unwrap();
+    assert!(piped.starts_with("faultstorm run: 2 strategies x workload small;"), "{piped}");
+    assert!(piped.ends_with("faultstorm report run.json --format text\n"), "{piped}");
+    assert!(!piped.contains('\x1b'));
+    let mut terminal = vt100::Parser::new(50, 80, 0);
+    terminal.process(&sent_to_a_terminal("xterm", line));
+    let shown = terminal.screen().rows(0, 80).map(|line| line.trim_end().to_owned());
+    let shown: Vec<String> = shown.collect();
+    assert_eq!(shown.join("\n").trim_end(), piped.trim_end());
+    // Where no cursor moves each cell is a line, and nothing is painted.
+    let dumb = String::from_utf8(sent_to_a_terminal("dumb", line)).unwrap().replace('\r', "");
+    assert!(!dumb.contains('\x1b'), "{dumb}");
+    let (head, rest) = piped.split_at(piped.find("\n\n").unwrap());
+    assert!(dumb.starts_with(head) && dumb.ends_with(rest), "{dumb}");
+}
+
 fn run(line: &str) -> Output {
     let place = place();
     let mut command = Command::new(EXE);

@@ -199,7 +199,7 @@ impl Sheet<'_> {
         }
         if panel.columns[0].body == Body::None && with_body.judged > 0 {
             let (slower, judged) = (with_body.slower, with_body.judged);
-            said.push(format!("with body {slower} of {judged} surely slower"));
+            said.push(format!("with body {slower} of {judged} slower"));
         }
         if self.of_kernel().is_some_and(|own| strategies.iter().any(|name| name == own)) {
             said.push("> this kernel's lock".to_owned());
