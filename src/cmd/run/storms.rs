@@ -92,17 +92,15 @@ impl Storms<'_> {
     }
 
     /// Returns the group that takes the next turn. The groups of a run end one after the
-    /// other; in a time that is given all take turns, and those come first that still lack
-    /// repeats for a verdict, then those whose verdicts matter most.
+    /// other. In a time that is given each takes a turn, whatever it takes; then those come
+    /// first that lack repeats for a verdict, and of them those whose verdicts matter most.
     fn next(&self) -> Option<usize> {
         let mut going = (0..self.standing.len()).filter(|&at| self.goes_on(at));
         let Some(deadline) = self.deadline else { return going.next() };
-        let rank = |at: &usize| {
-            let (turns, rank) = (self.standing[*at].turns, self.matrix.groups[*at].rank);
-            let lacks = turns < MIN_REPEATS as u32;
-            (!lacks, if lacks { (turns, rank) } else { (rank as u32, turns as usize) })
-        };
-        let next = going.min_by_key(rank)?;
+        let next = going.min_by_key(|&at| {
+            let (turns, rank) = (self.standing[at].turns, self.matrix.groups[at].rank);
+            (turns > 0, turns >= MIN_REPEATS as u32, rank, turns)
+        })?;
         (self.standing[next].turns == 0 || Instant::now() < deadline).then_some(next)
     }
 

@@ -148,26 +148,27 @@ impl Sheet<'_> {
         self.run.provenance.host.kernel_locks.as_ref()?.strategy.as_deref()
     }
 
-    /// Returns one number, its star included.
+    /// Returns one number, and its star or a space.
     fn value(&self, column: &Column<'_>, strategy: &str, width: usize) -> String {
-        let (ink, text) = match column.cell(strategy) {
-            None => (Ink::Faint, "- ".to_owned()),
-            Some(cell) if column.is_base(cell) => (Ink::Faint, "1 ".to_owned()),
-            Some(cell) => match column.ratio(cell, self.ratios) {
-                Some(found) => {
-                    let sure = matches!(found.verdict, Some(Verdict::Faster | Verdict::Slower));
-                    let star = if sure { "*" } else { " " };
-                    (verdict_ink(found.verdict), share(found.ratio.median) + star)
-                }
-                None => match (headline(cell), cell.status) {
-                    // Beside ratios a rate would pass for one.
-                    (Some(rate), _) if column.base.is_none() => (Ink::Plain, short(rate) + " "),
-                    (_, Status::Failed) => (Ink::Bad, "FAILED".to_owned()),
-                    _ => (Ink::Faint, "- ".to_owned()),
-                },
+        let cell = column.cell(strategy);
+        let found = cell.and_then(|cell| column.ratio(cell, self.ratios));
+        let verdict = found.and_then(|found| found.verdict);
+        if let Some(Verdict::Faster | Verdict::Slower) = verdict {
+            let text = found.map_or(String::new(), |found| share(found.ratio.median)) + "*";
+            return right(self.style, verdict_ink(verdict), &text, width);
+        }
+        let (ink, text) = match (cell, found) {
+            (_, Some(found)) => (verdict_ink(verdict), share(found.ratio.median)),
+            (None, _) => (Ink::Faint, "-".to_owned()),
+            (Some(cell), None) if column.is_base(cell) => (Ink::Faint, "1".to_owned()),
+            (Some(cell), None) => match (headline(cell), cell.status) {
+                // Beside ratios a rate would pass for one.
+                (Some(rate), _) if column.base.is_none() => (Ink::Plain, short(rate)),
+                (_, Status::Failed) => (Ink::Bad, "FAILED".to_owned()),
+                _ => (Ink::Faint, "-".to_owned()),
             },
         };
-        right(self.style, ink, &text, width)
+        right(self.style, ink, &text, width - 1) + " "
     }
 
     /// Returns the rates that all others are shares of.
@@ -176,7 +177,7 @@ impl Sheet<'_> {
             let rate = |column: &Column<'_>| {
                 let cell = column.cell(base).filter(|cell| column.is_base(cell));
                 let rate = cell.and_then(headline).map_or("-".to_owned(), short);
-                right(self.style, Ink::Faint, &(rate + " "), widths.workload)
+                right(self.style, Ink::Faint, &rate, widths.workload - 1) + " "
             };
             let name = left(self.style, Ink::Faint, &format!("  {base}, /s"), MARK + widths.name);
             let rates: String = shown.iter().map(rate).collect();
