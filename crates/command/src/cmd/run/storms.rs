@@ -90,17 +90,15 @@ impl Storms<'_> {
     }
 
     /// Returns the group that takes the next turn. The groups of a run end one after the
-    /// other; in a time that is given all take turns, and those come first that still lack
-    /// repeats for a verdict, then those whose verdicts matter most.
+    /// other. In a time that is given each takes a turn, whatever it takes; then those come
+    /// first that lack repeats for a verdict, and of them those whose verdicts matter most.
     fn next(&self) -> Option<usize> {
         let mut going = (0..self.standing.len()).filter(|&at| self.goes_on(at));
         let Some(deadline) = self.deadline else { return going.next() };
-        let rank = |at: &usize| {
-            let (turns, rank) = (self.standing[*at].turns, self.matrix.groups[*at].rank);
-            let lacks = turns < MIN_REPEATS as u32;
-            (!lacks, if lacks { (turns, rank) } else { (rank as u32, turns as usize) })
-        };
-        let next = going.min_by_key(rank)?;
+        let next = going.min_by_key(|&at| {
+            let (turns, rank) = (self.standing[at].turns, self.matrix.groups[at].rank);
+            (turns > 0, turns >= MIN_REPEATS as u32, rank, turns)
+        })?;
         (self.standing[next].turns == 0 || Instant::now() < deadline).then_some(next)
     }
 
@@ -400,10 +398,19 @@ mod tests {
 
     /// Runs these strategies for two repeats and a pass for stages.
     fn run(strategies: &[&'static Entry]) -> (Ending, Exit, Run) {
+        run_as("--repeats 2 --body none", strategies, None)
+    }
+
+    /// Runs these strategies and a pass for stages, until the deadline if there is one.
+    fn run_as(
+        flags: &str,
+        strategies: &[&'static Entry],
+        deadline: Option<Instant>,
+    ) -> (Ending, Exit, Run) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run.json");
-        let line = "faultstorm run --repeats 2 --threads 1 --body none --no-lines --stages -q";
-        let words = line.split(' ').map(str::to_owned);
+        let line = format!("faultstorm run {flags} --threads 1 --no-lines --stages -q");
+        let words = line.split_whitespace().map(str::to_owned);
         let json = ["--json".to_owned(), path.display().to_string()];
         let Command::Run(args) = Cli::parse_from(words.chain(json)).command else {
             panic!("{line}")
@@ -426,7 +433,7 @@ mod tests {
             interrupt: &Interrupt::default(),
             document: Document::new(args.json.as_ref(), started, &["x"]),
             progress: Progress::new(Expected::Storms(0), true),
-            deadline: None,
+            deadline,
             cells: Vec::new(),
             standing: Vec::new(),
             order: 0,
@@ -437,6 +444,58 @@ mod tests {
         let (worst, run) = (storms.worst, storms.run);
         assert_eq!(Run::read(&path).unwrap().cells.len(), run.cells.len(), "{ending:?}");
         (ending, worst, run)
+    }
+
+    static UNLOCKED: Entry = Entry { name: "unlocked", ..FINE };
+    static SLOW: Entry = Entry {
+        name: "slow",
+        run: &|spec| {
+            let mut slow = storm(spec);
+            slow.threads.iter_mut().for_each(|thread| thread.faults /= 2);
+            Ok(slow)
+        },
+        ..FINE
+    };
+
+    /// How often each cell stormed, and in which turn last.
+    fn repeats(run: &Run) -> Vec<(usize, u32)> {
+        let repeats = |cell: &Cell| {
+            let repeats = &cell.measured.as_ref().unwrap().repeats;
+            (repeats.len(), repeats.iter().filter_map(|repeat| repeat.turn).max().unwrap())
+        };
+        run.cells.iter().map(repeats).collect()
+    }
+
+    #[test]
+    fn what_is_sure_leaves_and_its_storms_go_to_what_is_open() {
+        let (ending, _, run) = run_as("--body none", &[&UNLOCKED, &GOOD, &SLOW], None);
+        assert!(matches!(ending, Ending::Done) && run.complete);
+        assert_eq!(statuses(&run), [Status::Ok; 4]);
+        // Of 24 storms, 5 a turn: `slow` leaves after its fourth; one turn of 4 storms is left.
+        // What others are compared with storms twice, its twin stays to the end.
+        assert_eq!(repeats(&run), [(10, 4), (5, 4), (4, 3), (5, 4)]);
+        let (_, _, none) = run_as("--body none", &[&GOOD, &SLOW], None);
+        assert_eq!(repeats(&none), [(5, 4); 3], "nothing is compared");
+        let (_, _, asked) = run_as("--repeats 7 --body none", &[&UNLOCKED, &SLOW], None);
+        assert_eq!(repeats(&asked), [(7, 6); 3]);
+    }
+
+    #[test]
+    fn in_a_time_that_is_given_all_groups_take_turns() {
+        let both = [&UNLOCKED, &SLOW];
+        let (ending, _, run) = run_as("", &both, Some(Instant::now()));
+        assert!(matches!(ending, Ending::Done) && run.complete);
+        assert_eq!(statuses(&run), [Status::Ok; 6]);
+        assert_eq!(repeats(&run), [(2, 0), (1, 0), (1, 0), (2, 0), (1, 0), (1, 0)], "one each");
+        let far = Instant::now() + std::time::Duration::from_secs(3600);
+        let (_, _, run) = run_as("", &both, Some(far));
+        assert_eq!(repeats(&run), [(8, 3), (4, 3), (4, 3), (8, 3), (4, 3), (4, 3)], "all is sure");
+        let orders = |cell: usize| -> Vec<u32> {
+            let found = run.cells[cell].measured.as_ref().unwrap();
+            found.repeats.iter().map(|repeat| repeat.order).collect()
+        };
+        let (first, second) = (orders(1), orders(4));
+        assert!(first[0] < second[0] && second[0] < first[1] && first[2] < second[2], "{first:?}");
     }
 
     fn statuses(run: &Run) -> Vec<Status> {
