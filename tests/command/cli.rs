@@ -10,6 +10,11 @@ use serde_json::Value;
 use crate::place::{Place, SMALL, code, err, out};
 
 const SHORT: [&str; 6] = ["--time", "5ms", "--repeats", "2", "--warmup", "0s"];
+/// More threads than a storm has, since some come beside those of a run.
+const CROWD: &str = "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"4MiB\"\n\
+                     [[group]]\nname = \"g\"\n[[group]]\nname = \"h\"\nthreads = 1024\n\
+                     [[op]]\ngroup = \"g\"\ntouch = { vma = \"v\", access = \"write\" }\n\
+                     [[op]]\ngroup = \"h\"\ntouch = { vma = \"v\", access = \"read\" }\n";
 /// For a run whose storms must all have a time at which both threads ran, on a machine
 /// that does more than this test.
 const LONG_ENOUGH: [&str; 6] = ["--time", "60ms", "--repeats", "2", "--warmup", "0s"];
@@ -248,15 +253,78 @@ fn bad_input_is_told_at_once_and_nothing_runs() {
     assert_eq!(place.files(), ["bad.toml"]);
 }
 
+/// A workload of one mapping and one touch, with what else they say.
+fn one_touch(mapping: &str, touch: &str) -> String {
+    format!(
+        "summary = \"x\"\n[[vma]]\nname = \"v\"\n{mapping}\n\
+         [[op]]\ntouch = {{ vma = \"v\", access = \"write\"{touch} }}\n"
+    )
+}
+
 #[test]
-fn more_memory_than_the_machine_has_is_refused_before_the_first_storm() {
+fn more_than_a_machine_or_a_space_has_is_refused_before_anything_is_taken() {
     let place = Place::new();
-    let text = "summary = \"x\"\ntouches = 1\n[[vma]]\nname = \"heap\"\nsize = \"64GiB\"\n\
-                scope = \"per-thread\"\n[[op]]\ntouch = { vma = \"heap\", access = \"write\" }\n";
-    place.write("large.toml", text);
-    let output = place.faultstorm(&["run", "large.toml", "--threads", "256", "--time", "1s"]);
-    assert_eq!(code(&output), Some(6), "{}", err(&output));
-    assert!(err(&output).contains("the largest storm needs"), "{}", err(&output));
+    let files = [
+        ("large", one_touch("size = \"64TiB\"", "")),
+        ("apart", one_touch("size = \"127TiB\"\nscope = \"per-thread\"", ", touches = 1")),
+        ("random", one_touch("size = \"17TiB\"", ", order = \"random\"")),
+        ("listed", one_touch("size = \"12TiB\"", ", order = \"random\", touches = 16")),
+        ("zipf", one_touch("size = \"1GiB\"", ", order = { zipf = 1.0 }, touches = 4000000000")),
+        ("parts", one_touch("size = \"4KiB\"\ncount = 400000000", "")),
+        ("crowd", CROWD.to_owned()),
+        ("slow", one_touch("size = \"4MiB\"", ", think = \"1s\"")),
+    ];
+    for (name, text) in files {
+        place.write(&format!("{name}.toml"), text);
+    }
+    let cases = [
+        ("run", "large", 6, "17179870721 frames, and a space has at most 4294967295"),
+        ("model", "large", 6, "17179870721 frames, and a space has at most 4294967295"),
+        ("check", "apart", 6, "'apart' at 2 threads needs more than 128TiB of addresses"),
+        ("check", "random", 6, "4294967296 at most can be listed"),
+        ("model", "random", 6, "4294967296 at most can be listed"),
+        ("check", "listed", 6, "'listed' at 1 thread needs 12.1GiB of memory and"),
+        ("model", "listed", 6, "'listed' at 2 threads needs 12.1GiB of memory and"),
+        ("run", "zipf", 6, "'zipf' at 2 threads needs"),
+        ("check", "parts", 6, "'parts' at 1 thread needs"),
+        ("model", "parts", 6, "'parts' at 2 threads needs"),
+        ("check", "crowd", 6, "'crowd' at 1 thread has 1025 threads in all"),
+        ("run", "crowd", 6, "'crowd' at 2 threads has 1026 threads in all"),
+        ("check", "slow", 2, "'slow': to check it takes 9216s, for 36 storms"),
+    ];
+    for (command, name, exit, said) in cases {
+        let file = format!("{name}.toml");
+        let run = ["run", &file, "--threads", "2", "--time", "1s", "--quiet"];
+        let output = place.poor(&match command {
+            "check" => vec!["check", &file],
+            "run" => run.to_vec(),
+            _ => [&run[..], &["--on", "model:laptop-intel"]].concat(),
+        });
+        assert_eq!(code(&output), Some(exit), "{command} {name}: {}", err(&output));
+        assert!(err(&output).contains(said), "{command} {name}: {}", err(&output));
+    }
+    let output = place.poor(&["run", "small.toml", "--threads", "1,4294967297"]);
+    assert_eq!(code(&output), Some(2));
+    let said = "a storm has at most 1024 threads, not 4294967297";
+    assert!(err(&output).contains(said), "{}", err(&output));
+}
+
+#[test]
+fn a_file_read_at_random_has_frames_whatever_the_seed() {
+    let place = Place::new();
+    let text = "summary = \"x\"\ntouches = 800\n[[file]]\nname = \"f\"\nsize = \"32MiB\"\n\
+                [[vma]]\nname = \"v\"\nsize = \"32MiB\"\nfile = \"f\"\n[[op]]\n\
+                touch = { vma = \"v\", access = \"read\", order = \"random\", \
+                slices = \"shared\" }\n";
+    place.write("drawn.toml", text);
+    let output = place.faultstorm(&["check", "drawn.toml"]);
+    assert_eq!(code(&output), Some(0), "{}{}", out(&output), err(&output));
+    for seed in ["1", "2", "3"] {
+        let some = ["run", "drawn.toml", "--strategy", "mmap-lock", "--threads", "2"];
+        let more = ["--body", "real", "--repeats", "1", "--warmup", "0s", "--no-lines"];
+        let output = place.faultstorm(&[&some[..], &more, &["--seed", seed]].concat());
+        assert_eq!(code(&output), Some(0), "{}", err(&output));
+    }
 }
 
 #[test]

@@ -54,6 +54,15 @@ impl Place {
         self.command(args).output().unwrap()
     }
 
+    /// Runs the command as on a machine with little memory: what is refused too late does not
+    /// take this one's.
+    pub fn poor(&self, args: &[&str]) -> Output {
+        let program = env!("CARGO_BIN_EXE_faultstorm");
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -v 4000000; exec \"$0\" \"$@\"", program]).args(args);
+        command.current_dir(self.directory.path()).output().unwrap()
+    }
+
     /// Runs the command with the words of a line.
     pub fn line(&self, line: &str) -> Output {
         self.faultstorm(&line.split_whitespace().collect::<Vec<_>>())

@@ -15,9 +15,25 @@ const NOWHERE: &str = "summary = \"nowhere\"\n[[file]]\nname = \"data\"\nsize = 
                        file = \"data\"\nprot = \"read\"\n\
                        [[op]]\ntouch = { vma = \"map\", access = \"read\" }\n";
 
-/// What the command writes to a terminal of so many columns and rows, which its standard error
-/// is. Its standard output goes elsewhere.
+/// Returns what the command writes to a terminal of so many columns and rows, which its standard
+/// error is. Its standard output goes elsewhere.
 fn written_to_a_terminal(columns: u16, rows: u16, line: &str) -> Vec<u8> {
+    written(columns, rows, "xterm", line, |_| Stdio::null())
+}
+
+/// Returns the bytes that a terminal of 80 columns is sent by all that the command writes.
+fn sent_to_a_terminal(term: &str, line: &str) -> Vec<u8> {
+    written(80, 50, term, line, |terminal| terminal.try_clone().unwrap().into())
+}
+
+/// Returns what a terminal of this kind is sent. `output` makes standard output of it.
+fn written(
+    columns: u16,
+    rows: u16,
+    term: &str,
+    line: &str,
+    output: impl Fn(&File) -> Stdio,
+) -> Vec<u8> {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();
@@ -27,7 +43,7 @@ fn written_to_a_terminal(columns: u16, rows: u16, line: &str) -> Vec<u8> {
     let theirs = File::options().read(true).write(true).open(path.to_str().unwrap()).unwrap();
     let place = Place::new();
     let mut command = place.command(&line.split_whitespace().collect::<Vec<_>>());
-    command.env("TERM", "xterm").stdin(Stdio::null()).stdout(Stdio::null()).stderr(theirs);
+    command.env("TERM", term).stdin(Stdio::null()).stdout(output(&theirs)).stderr(theirs);
     let mut child = command.spawn().unwrap();
     // It has the only other end of the terminal.
     drop(command);
@@ -87,6 +103,28 @@ fn a_narrow_terminal_shows_what_fits() {
 fn a_terminal_stays_empty_where_it_is_to_be_quiet() {
     let screens = screens(80, 24, &format!("{BOTH} --quiet"));
     assert!(screens.iter().all(|screen| screen.trim().is_empty()), "{screens:?}");
+}
+
+#[test]
+fn a_pipe_and_a_terminal_end_with_the_same_screen() {
+    let line = "run small.toml --on model:laptop-intel --threads 1,2 --faults 200 --body none \
+                --strategy unlocked,mmap-lock --json run.json";
+    let piped = run(line);
+    assert!(piped.stderr.is_empty(), "{}", String::from_utf8_lossy(&piped.stderr));
+    let piped = String::from_utf8(piped.stdout).unwrap();
+    assert!(piped.starts_with("faultstorm run: 2 strategies x workload small;"), "{piped}");
+    assert!(piped.ends_with("faultstorm report run.json --format text\n"), "{piped}");
+    assert!(!piped.contains('\x1b'));
+    let mut terminal = vt100::Parser::new(50, 80, 0);
+    terminal.process(&sent_to_a_terminal("xterm", line));
+    let shown = terminal.screen().rows(0, 80).map(|line| line.trim_end().to_owned());
+    let shown: Vec<String> = shown.collect();
+    assert_eq!(shown.join("\n").trim_end(), piped.trim_end());
+    // Where no cursor moves each cell is a line, and nothing is painted.
+    let dumb = String::from_utf8(sent_to_a_terminal("dumb", line)).unwrap().replace('\r', "");
+    assert!(!dumb.contains('\x1b'), "{dumb}");
+    let (head, rest) = piped.split_at(piped.find("\n\n").unwrap());
+    assert!(dumb.starts_with(head) && dumb.ends_with(rest), "{dumb}");
 }
 
 fn run(line: &str) -> Output {

@@ -1,14 +1,17 @@
-//! Writers that find little left of what they take: what was freed before waits for readers.
+//! Writers and faults that find little left of what they take: what was freed before waits for
+//! readers.
 
 use faultstorm::machine::host::{Cores, Host, enter};
-use faultstorm::mm::addr::{PAGE_BYTES, Vaddr};
+use faultstorm::mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
+use faultstorm::mm::fault::{Access, End, Request};
 use faultstorm::mm::frames::Arena;
 use faultstorm::mm::layout::Linux7_2;
 use faultstorm::mm::vma::{Mapping, flag};
 use faultstorm::mm::writer::Writer;
 use faultstorm::mm::{Config, Core};
 use faultstorm::strategy::{
-    Hazard, MmapLock, Space, SpeculativeVma, SrcuFaults, Strategy, VmRefcnt, VmaRefcount,
+    Apart, Hazard, MmapLock, PerVmaLock, RcuMapPages, Space, Speculative, SpeculativeVma,
+    SrcuFaults, Strategy, VmRefcnt, VmaRefcount,
 };
 use std::ops::Range;
 
@@ -17,6 +20,8 @@ const BASE: u64 = 1 << 30;
 const PAGES: u64 = 600;
 /// Less than one operation on all pieces takes.
 const VMAS_SPARE: u32 = 70;
+/// Page tables: fewer than a core defers before it looks whether any can be freed.
+const TABLES: u32 = 20;
 
 fn addr(page: u64) -> Vaddr {
     Vaddr(BASE + page * PAGE_BYTES)
@@ -26,11 +31,8 @@ fn range(from: u64, to: u64) -> Range<Vaddr> {
     addr(from)..addr(to)
 }
 
-/// Splits a mapping into pages, moves it and changes it as a whole, again and again, and unmaps
-/// it in one operation.
-fn operations_on_all_pieces<S: Strategy<Host>>() {
-    let cores = Cores::new(1);
-    let _core = enter(&cores, 0);
+/// A space of one core with so many page tables and VMAs.
+fn space<S: Strategy<Host>>(tables: u32, vmas: u32) -> Space<Host, S> {
     let config = Config {
         cores: 1,
         nodes: [0].into(),
@@ -44,21 +46,31 @@ fn operations_on_all_pieces<S: Strategy<Host>>() {
         no_pmd_lock: false,
         split_pmd_locks: true,
         frames: 64,
-        tables: 64,
-        vmas: PAGES as u32 + VMAS_SPARE,
+        tables,
+        vmas,
         entry_prefetch: false,
         real_body: false,
         source_may_change: true,
         pages_move: true,
     };
-    let arena = Arena::new(1).expect("a page");
-    let space = Space::<Host, S>::new(config, arena, Vec::new());
+    Space::new(config, Arena::new(1).expect("a page"), Vec::new())
+}
+
+/// Anonymous memory that can be written.
+fn heap(start: Vaddr, end: Vaddr) -> Mapping {
+    let (flags, pgoff) = (flag::WRITE, start.page());
+    Mapping { start, end, flags, file: None, pgoff, fault_around_order: 0 }
+}
+
+/// Splits a mapping into pages, moves it and changes it as a whole, again and again, and unmaps
+/// it in one operation.
+fn operations_on_all_pieces<S: Strategy<Host>>() {
+    let cores = Cores::new(1);
+    let _core = enter(&cores, 0);
+    let space = space::<S>(64, PAGES as u32 + VMAS_SPARE);
     let mut core = Core::new(&*space, 0);
     let mut writer = Writer::new(&*space, &space, &mut core);
-    let (start, end, pgoff) = (addr(0), addr(PAGES), addr(0).page());
-    let flags = flag::WRITE;
-    let whole = Mapping { start, end, flags, file: None, pgoff, fault_around_order: 0 };
-    assert!(writer.mmap(&whole));
+    assert!(writer.mmap(&heap(addr(0), addr(PAGES))));
     (0..PAGES).step_by(2).for_each(|page| {
         assert!(writer.mprotect(&range(page, page + 1), false));
     });
@@ -80,4 +92,42 @@ fn an_operation_waits_for_the_vmas_that_it_needs() {
     operations_on_all_pieces::<Hazard>();
     operations_on_all_pieces::<SrcuFaults<false>>();
     operations_on_all_pieces::<VmRefcnt>();
+}
+
+/// Writes a page and gives its whole table back, again and again; then writes to more tables
+/// than there are, and gives none back.
+fn faults_on_freed_tables<S: Strategy<Host>>() {
+    let cores = Cores::new(1);
+    let _core = enter(&cores, 0);
+    let space = space::<S>(TABLES, VMAS_SPARE);
+    let mut core = Core::new(&*space, 0);
+    let (start, end) = (Vaddr(BASE), Vaddr(BASE + u64::from(TABLES) * TABLE_SPAN));
+    assert!(Writer::new(&*space, &space, &mut core).mmap(&heap(start, end)));
+    for turn in 0..20 * TABLES {
+        let outcome = S::fault(&space, &mut core, Request::new(start, Access::Write));
+        assert_eq!(outcome.end(), End::Mapped(1), "turn {turn}");
+        let table = start..Vaddr(BASE + TABLE_SPAN);
+        assert!(Writer::new(&*space, &space, &mut core).madvise_dontneed(&table));
+    }
+    let mut ends = (0..u64::from(TABLES)).map(|table| {
+        let addr = Vaddr(BASE + table * TABLE_SPAN);
+        S::fault(&space, &mut core, Request::new(addr, Access::Write)).end()
+    });
+    assert_eq!(ends.find(|end| *end != End::Mapped(1)), Some(End::Oom));
+    core.retire(&*space);
+    space.check_books(&core).expect("the books balance");
+}
+
+#[test]
+fn a_fault_waits_for_the_tables_that_were_freed_and_for_no_others() {
+    faults_on_freed_tables::<MmapLock<Linux7_2>>();
+    faults_on_freed_tables::<VmaRefcount>();
+    faults_on_freed_tables::<Speculative<0, true>>();
+    faults_on_freed_tables::<SpeculativeVma<false>>();
+    faults_on_freed_tables::<SrcuFaults<false>>();
+    faults_on_freed_tables::<SrcuFaults<true>>();
+    faults_on_freed_tables::<Hazard>();
+    faults_on_freed_tables::<RcuMapPages>();
+    faults_on_freed_tables::<PerVmaLock<Apart>>();
+    faults_on_freed_tables::<VmRefcnt>();
 }

@@ -62,6 +62,32 @@ fn madvise_zaps_beside_faults() {
     });
 }
 
+/// A table that madvise frees waits for readers: faults that need one wait with it.
+#[test]
+fn tables_given_back_over_and_over_come_back() {
+    let workload = parse(
+        r#"
+summary = "one page written and its whole table given back, over and over"
+[[vma]]
+name = "heap"
+size = "2MiB"
+scope = "per-thread"
+[[group]]
+name = "faulters"
+loops = 400
+[[op]]
+touch = { vma = "heap", access = "write", touches = 1 }
+[[op]]
+madvise_dontneed = { vma = "heap" }
+"#,
+    );
+    for entry in entries(&workload) {
+        let storm = Ask::new(&workload, 2, Until::Rounds(1)).on_host(entry);
+        assert_eq!((storm.counts.faults, storm.counts.oom), (800, 0), "{}", entry.name);
+        assert_eq!(done(&storm, "madvise_dontneed"), 800, "{}", entry.name);
+    }
+}
+
 /// The zero page has no frame to free, but a core that has cached it must forget it too: one
 /// that finds mapped what another has faulted in.
 #[test]

@@ -226,7 +226,7 @@ mod tests {
             turbo: Some(true),
             load_average: Some(3.0),
             limits: Limits { cpus: Some(1.5), memory_bytes: Some(1 << 30), ..Limits::default() },
-            memory: Memory { total_bytes: Some(8 << 30), available_bytes: None },
+            memory: Memory { total_bytes: Some(8 << 30), ..Memory::default() },
             transparent_huge_pages: Some("always".into()),
             virtual_machine: Some(true),
             hypervisor: Some("KVMKVMKVM".into()),
@@ -241,7 +241,7 @@ mod tests {
             turbo: Some(false),
             load_average: Some(0.3),
             limits: Limits { cpus: Some(8.0), memory_bytes: Some(8 << 30), ..Limits::default() },
-            memory: Memory { total_bytes: Some(8 << 30), available_bytes: None },
+            memory: Memory { total_bytes: Some(8 << 30), ..Memory::default() },
             transparent_huge_pages: Some("madvise".into()),
             virtual_machine: Some(false),
             ..Facts::default()

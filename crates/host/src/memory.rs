@@ -10,24 +10,32 @@ pub struct Memory {
     pub total_bytes: Option<u64>,
     /// What can be had without swapping.
     pub available_bytes: Option<u64>,
+    /// Addresses that the process may use (`ulimit -v`); `None` where that is not limited.
+    pub address_bytes: Option<u64>,
 }
 
 impl Memory {
-    /// Reads `/proc/meminfo`.
+    /// Reads `/proc/meminfo` and `/proc/self/limits`.
     pub fn read(roots: &Roots) -> Memory {
         let meminfo = text(roots.proc.join("meminfo")).unwrap_or_default();
         let bytes = |key| {
             let kib: u64 = field(&meminfo, key)?.strip_suffix("kB")?.trim().parse().ok()?;
             kib.checked_mul(1024)
         };
-        Memory { total_bytes: bytes("MemTotal"), available_bytes: bytes("MemAvailable") }
+        let limits = text(roots.proc.join("self/limits")).unwrap_or_default();
+        let addresses = limits.lines().find_map(|line| line.strip_prefix("Max address space"));
+        Memory {
+            total_bytes: bytes("MemTotal"),
+            available_bytes: bytes("MemAvailable"),
+            address_bytes: addresses.and_then(|soft| soft.split_whitespace().next()?.parse().ok()),
+        }
     }
 
-    /// What the process may still take: available on the machine and left by its
-    /// control groups, whichever is less. `None` where neither is known.
+    /// What the process may still take: available on the machine, left by its control groups
+    /// and allowed as addresses, whichever is least. `None` where nothing is known.
     pub fn usable_bytes(&self, limits: &Limits) -> Option<u64> {
         let left = limits.memory_left_bytes.or(limits.memory_bytes);
-        self.available_bytes.into_iter().chain(left).min()
+        self.available_bytes.into_iter().chain(left).chain(self.address_bytes).min()
     }
 }
 
@@ -48,6 +56,21 @@ mod tests {
         assert_eq!(memory.usable_bytes(&limits), Some(500_000));
         limits.memory_left_bytes = Some(90_000);
         assert_eq!(memory.usable_bytes(&limits), Some(90_000));
+    }
+
+    #[test]
+    fn addresses_may_be_the_least() {
+        let limited = |soft: &str| {
+            let limits = format!(
+                "Limit                     Soft Limit           Hard Limit           Units     \n\
+                 Max stack size            8388608              unlimited            bytes     \n\
+                 Max address space         {soft}                unlimited            bytes     "
+            );
+            let files = [("proc/meminfo", "MemAvailable: 1000 kB"), ("proc/self/limits", &*limits)];
+            Memory::read(&Machine::of(&files).roots()).usable_bytes(&Limits::default())
+        };
+        assert_eq!(limited("700000"), Some(700_000));
+        assert_eq!(limited("unlimited"), Some(1_024_000));
     }
 
     #[test]

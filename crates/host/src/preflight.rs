@@ -175,7 +175,7 @@ mod tests {
                 clocksource: some("tsc"),
                 transparent_huge_pages: some("madvise"),
                 load_average: Some(0.29),
-                memory: Memory { total_bytes: Some(8192), available_bytes: None },
+                memory: Memory { total_bytes: Some(8192), ..Memory::default() },
                 limits: Limits::default(),
             }
         );

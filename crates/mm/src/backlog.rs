@@ -22,6 +22,11 @@ impl Backlog {
         self.now.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.now.load(Ordering::Relaxed) == 0
+    }
+
     /// The most that ever waited.
     pub fn peak(&self) -> u64 {
         self.peak.load(Ordering::Relaxed)

@@ -102,6 +102,11 @@ pub fn fault_by<M: Machine, L: Layout, const BLIND: bool>(
                     return failed(request, End::Oom);
                 }
             }
+            Err(Stop::NoTable) => {
+                if mm.wait_for_table(core).is_err() {
+                    return failed(request, End::Oom);
+                }
+            }
             Err(Stop::Oom) => return failed(request, End::Oom),
             Err(Stop::Fallback(reason)) => unreachable!("nothing is behind mmap_lock: {reason:?}"),
         }
@@ -170,6 +175,10 @@ pub fn after<M: Machine, L: Layout>(
             Ok(()) => Err(request.after_wait()),
             Err(_) => Ok(failed(request, End::Oom)),
         },
+        Stop::NoTable => match mm.wait_for_table(core) {
+            Ok(()) => Err(request),
+            Err(_) => Ok(failed(request, End::Oom)),
+        },
         Stop::Fallback(reason) => {
             core.note_fallback(reason);
             Ok(fault(mm, core, request))
@@ -181,8 +190,8 @@ pub fn after<M: Machine, L: Layout>(
 /// What follows an attempt under a VMA's own lock that did not end the fault (Linux 7.2
 /// `arch/x86/mm/fault.c`, `do_user_addr_fault`): whoever waited for a page has dropped the
 /// lock, and goes on under mmap_lock, which it then keeps where it waits again. (The kernel
-/// keeps it only where the first wait was for a read.) `None`: the VMA was replaced, and the
-/// tree is to be walked again.
+/// keeps it only where the first wait was for a read.) `None`: the VMA was replaced, or a
+/// table was waited for, and the tree is to be walked again.
 #[cold]
 pub fn after_vma_lock<M: Machine, L: Layout>(
     mm: &LaidOut<M, L>,
@@ -194,8 +203,12 @@ pub fn after_vma_lock<M: Machine, L: Layout>(
         core.note_fallback(Fallback::VmaLockMiss);
         return None;
     }
-    Some(after(mm, core, request, stop).unwrap_or_else(|again| {
-        core.note_fallback(Fallback::VmaLockRetry);
-        fault(mm, core, again)
-    }))
+    match after(mm, core, request, stop) {
+        Ok(outcome) => Some(outcome),
+        Err(_) if stop == Stop::NoTable => None,
+        Err(again) => {
+            core.note_fallback(Fallback::VmaLockRetry);
+            Some(fault(mm, core, again))
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! Waiting for a page with no lock held: the file is pinned instead.
+//! Waiting for a page with no lock held: the file is pinned instead. And for a page table,
+//! with nothing held.
 //!
 //! Reference: Linux 7.2 `mm/filemap.c` (`maybe_unlock_mmap_for_io`, `filemap_fault`):
 //! the fault pins the file, drops its lock, reads or waits, unpins, and the whole
@@ -7,6 +8,7 @@
 
 use super::addr::Pfn;
 use super::frames::flag;
+use super::grace;
 use super::page_cache::{File, VALUE};
 use super::vmstat::Item;
 use super::{Core, Mm};
@@ -72,6 +74,24 @@ impl<M: Machine> Mm<M> {
         result
     }
 
+    /// Waits until a table is free that an attempt of this core has found missing. The caller
+    /// holds no lock, and is in no read section.
+    ///
+    /// # Errors
+    /// Where none is left, and none waits for readers to leave.
+    #[cold]
+    pub fn wait_for_table(&self, core: &Core<M>) -> Result<(), OutOfMemory> {
+        let freed = grace::patiently::<M, _>(|| {
+            core.flush_deferred();
+            match self.tables.pool.free() {
+                0 if self.backlog.is_empty() => Some(Err(OutOfMemory)),
+                0 => None,
+                _ => Some(Ok(())),
+            }
+        });
+        freed.unwrap_or(Err(OutOfMemory))
+    }
+
     /// Waits for a folio's lock, or for its content.
     pub(super) fn wait_for_folio(
         &self,
@@ -133,6 +153,6 @@ pub(super) fn file_stamp(file: usize, index: u64) -> u64 {
     (file as u64 + 1) << 48 | index
 }
 
-/// No frame was left.
+/// No frame or table was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutOfMemory;

@@ -10,7 +10,7 @@ use super::stormed::MakeSpace;
 use super::threads::{self, Failed, group_names};
 use super::worker::Worker;
 use super::world::World;
-use super::{Recording, Spec, Storm, StormError, ThreadStorm};
+use super::{Recording, Spec, Storm, StormError, ThreadStorm, guarded};
 use ::host::Roots;
 use ::host::affinity;
 use ::host::clock::Clock;
@@ -42,9 +42,17 @@ impl<A: Record> World for Host<A> {
 /// Runs a storm in the space that `make` makes, and checks its books.
 ///
 /// # Errors
-/// Where a thread panics or is stuck, the books do not balance, or the machine does
+/// Where anything panics, a thread is stuck, the books do not balance, or the machine does
 /// not give what is needed.
 pub fn run<A: Record>(
+    make: MakeSpace<Host<A>>,
+    spec: &Spec,
+    bytes_per_vma: u64,
+) -> Result<Storm, StormError> {
+    guarded(|| storm(make, spec, bytes_per_vma))
+}
+
+fn storm<A: Record>(
     make: MakeSpace<Host<A>>,
     spec: &Spec,
     bytes_per_vma: u64,

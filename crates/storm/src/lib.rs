@@ -11,6 +11,7 @@ mod merge;
 mod meter;
 pub mod model;
 pub mod needs;
+mod notes;
 pub mod order;
 pub mod plan;
 mod reach;
@@ -35,6 +36,7 @@ pub use stormed::{MakeSpace, Stormed, make};
 pub use strategy;
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Defines what a crate of a world is: instances of all shipped schemes in `$world`, made once,
 /// and of the storm that `$run` runs there.
@@ -74,9 +76,31 @@ macro_rules! world {
     };
 }
 
+/// Runs a storm. A panic outside of its threads, as in set-up or in the books, becomes its
+/// error: what other storms found is not lost with it.
+fn guarded<T>(storm: impl FnOnce() -> Result<T, StormError>) -> Result<T, StormError> {
+    catch_unwind(AssertUnwindSafe(storm)).unwrap_or_else(|payload| {
+        let (thread, message) = ("the storm itself".to_owned(), panic_message(&*payload));
+        Err(StormError::Panicked { thread, message })
+    })
+}
+
 /// What a thread said when it panicked.
 fn panic_message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let message = text.or_else(|| payload.downcast_ref::<String>().cloned());
     message.unwrap_or_else(|| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_the_error_of_its_storm() {
+        let panics = || -> Result<(), StormError> { panic!("frame {} is lost", 7) };
+        let error = guarded(panics).unwrap_err().to_string();
+        assert_eq!(error, "thread 'the storm itself' panicked: frame 7 is lost");
+        assert!(guarded(|| Ok(())).is_ok());
+    }
 }

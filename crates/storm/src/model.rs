@@ -11,7 +11,7 @@ use super::stormed::MakeSpace;
 use super::threads::group_names;
 use super::worker::Worker;
 use super::world::{Clock, Meeting, World};
-use super::{Storm, StormError, ThreadStorm, panic_message};
+use super::{Storm, StormError, ThreadStorm, guarded, panic_message};
 use machine::Machine;
 use machine::host::Recorded;
 use machine::model::{self, Accounts, CoreTimes, Halt, Model, Parameters, Place, Traced};
@@ -171,8 +171,16 @@ pub fn planned_until(until: Until, warmup_ns: u64) -> Until {
 /// Runs a storm in the space that `make` makes, and checks its books.
 ///
 /// # Errors
-/// Where a core panics, none can go on, or the books do not balance.
+/// Where anything panics, no core can go on, or the books do not balance.
 pub fn run(
+    make: MakeSpace<Model>,
+    spec: &ModelSpec,
+    bytes_per_vma: u64,
+) -> Result<ModelStorm, StormError> {
+    guarded(|| storm(make, spec, bytes_per_vma))
+}
+
+fn storm(
     make: MakeSpace<Model>,
     spec: &ModelSpec,
     bytes_per_vma: u64,

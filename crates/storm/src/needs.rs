@@ -15,7 +15,7 @@ const OWN_LINES: u64 = 1;
 
 /// A storm that no space can hold, or whose plan alone is more than memory holds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{workload}' at {threads} threads {why}")]
+#[error("'{workload}' at {threads} thread{} {why}", if *threads == 1 { "" } else { "s" })]
 pub struct TooLarge {
     workload: String,
     threads: usize,
@@ -99,9 +99,11 @@ pub fn needs(
 ) -> Result<Needs, TooLarge> {
     let outline = Outline::new(workload, threads)?;
     let listed_bytes = outline.listed_bytes;
-    let advice = "its orders and pieces alone are that long: make it smaller, or its order \
+    let vmas_bytes = outline.mappings * vma::bytes_each::<Host>();
+    let least_bytes = listed_bytes.saturating_add(vmas_bytes);
+    let advice = "that is its mappings, pieces and orders alone: make them fewer, or the orders \
                   sequential";
-    fits(workload, threads, listed_bytes, usable_bytes, advice)?;
+    fits(workload, threads, least_bytes, usable_bytes, advice)?;
     let plan = Plan::of(workload, threads, seed, until, outline)?;
     let file_nodes = (plan.files.iter().zip(&plan.file_pages))
         .map(|(file, pages)| page_cache::nodes(file.pages, pages))
@@ -113,4 +115,126 @@ pub fn needs(
         file_nodes,
         listed_bytes,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::order::Pages;
+    use super::super::steps::{Step, TouchPlan};
+    use super::*;
+    use inputs::workload::parse;
+    use machine::model::Model;
+    use proptest::prelude::*;
+
+    fn workload(mapping: &str, touch: &str) -> Workload {
+        let text = format!(
+            "summary = \"x\"\n[[file]]\nname = \"f\"\nsize = \"1GiB\"\n[[vma]]\nname = \"v\"\n\
+             {mapping}\n[[vma]]\nname = \"w\"\nsize = \"1MiB\"\nfile = \"f\"\n[[op]]\n\
+             touch = {{ vma = \"v\", access = \"write\"{touch} }}\n[[op]]\n\
+             touch = {{ vma = \"w\", access = \"read\" }}\n"
+        );
+        parse("x", "x.toml", &text, &[]).unwrap_or_else(|wrong| panic!("{wrong}"))
+    }
+
+    fn refused(mapping: &str, touch: &str, threads: usize) -> String {
+        let until = Until::Touches(16);
+        let needed = needs(&workload(mapping, touch), threads, 1, until, 1 << 30);
+        needed.expect_err("it is too large").to_string()
+    }
+
+    #[test]
+    fn what_no_space_holds_is_told_with_its_bound() {
+        let said = refused("size = \"1MiB\"", "", 1025);
+        assert_eq!(
+            said,
+            "'x' at 1025 threads has 1025 threads in all, and a storm has at most 1024"
+        );
+        let said = refused("size = \"127TiB\"\nscope = \"per-thread\"", "", 2);
+        assert!(said.contains("more than 128TiB of addresses (47 bits)"), "{said}");
+        let said = refused("size = \"17TiB\"", ", order = \"one-per-table\"", 1);
+        assert!(said.contains("\"v\", which has 4563402752, and 4294967296 at most"), "{said}");
+        let all = Plan::new(&workload("size = \"17TiB\"", ""), 1, 1, Until::Rounds(1));
+        let said = all.expect_err("frames have 32 bits").to_string();
+        assert!(said.contains("frames, and a space has at most 4294967295"), "{said}");
+    }
+
+    #[test]
+    fn what_a_plan_lists_is_told_before_it_is_listed() {
+        for (mapping, touch, needed) in [
+            ("size = \"1TiB\"", ", order = \"random\"", "1.1GiB"),
+            ("size = \"1GiB\"", ", order = { zipf = 1.0 }, touches = 1000000000", "7.5GiB"),
+            ("size = \"4KiB\"\ncount = 300000000", "", "52"),
+        ] {
+            let said = refused(mapping, touch, 2);
+            assert!(said.contains(&format!("needs {needed}")), "{said}");
+            assert!(said.contains("of memory and 1GiB can be had"), "{said}");
+        }
+    }
+
+    /// Bytes of content and of the space in the model.
+    fn bytes(workload: &Workload, threads: usize, until: Until) -> (u64, u64) {
+        let needs = needs(workload, threads, 1, until, u64::MAX).unwrap();
+        (needs.content_bytes(), needs.space_bytes::<Model>())
+    }
+
+    #[test]
+    fn a_storm_needs_as_much_as_it_touches() {
+        let whole = workload("size = \"1GiB\"", "");
+        let (content, space) = bytes(&whole, 4, Until::Rounds(1));
+        assert!((1 << 30..(1 << 30) + (16 << 20)).contains(&content), "{content}");
+        assert!(space > content / PAGE_BYTES * 64, "a line for each frame: {space}");
+        let (part, less) = bytes(&whole, 4, Until::Touches(100));
+        assert!(part < 16 << 20 && less < space / 8, "{part}, {less}");
+        let drawn = workload("size = \"1GiB\"", ", order = \"random\", slices = \"shared\"");
+        let (_, listed) = bytes(&drawn, 4, Until::Touches(100));
+        assert!(listed >= less + 4 * (1 << 20), "each thread lists 2^18 pages: {listed}");
+    }
+
+    /// Bytes that a plan really lists.
+    fn listed(plan: &Plan) -> usize {
+        let of_step = |step: &Step| match step {
+            Step::Touch(TouchPlan { pages: Pages::Listed(pages), .. }) => size_of_val(&**pages),
+            Step::Touch(_) => 0,
+            Step::Change(change) => size_of_val(&*change.turns),
+        };
+        let steps = plan.threads.iter().flat_map(|thread| thread.steps());
+        steps.map(of_step).sum::<usize>() + size_of_val(&*plan.mappings)
+    }
+
+    proptest! {
+        #[test]
+        fn no_plan_lists_more_than_was_told_nor_comes_to_a_page_that_has_no_frame(
+            pages in 1u64..3000,
+            touches in 1u64..500,
+            threads in 1usize..5,
+            seed: u64,
+            order in 0usize..5,
+            around in 0u8..10,
+            shared: bool,
+        ) {
+            let orders = ["\"sequential\"", "\"random\"", "{ zipf = 0.99 }", "{ strided = 7 }",
+                          "\"one-per-table\""];
+            let order = orders[order];
+            let slices = if shared { ", slices = \"shared\"" } else { "" };
+            let kib = 4 * pages;
+            let mapping =
+                format!("size = \"{kib}KiB\"\nfile = \"f\"\nfault_around_order = {around}");
+            let workload = workload(&mapping, &format!(", order = {order}{slices}"));
+            for until in [Until::Touches(touches), Until::Faults(touches), Until::Rounds(1)] {
+                let plan = Plan::new(&workload, threads, seed, until).unwrap();
+                let told = Outline::new(&workload, threads).unwrap().listed_bytes;
+                prop_assert!(listed(&plan) as u64 <= told, "{} > {told}", listed(&plan));
+                let cached = &plan.file_pages[0];
+                let steps = plan.threads.iter().flat_map(|thread| thread.steps());
+                for touch in steps.filter_map(Step::touch) {
+                    let mut reached = touch.pages.iter().take(touch.reach as usize);
+                    let has_frame = |page: u64| cached.iter().any(|pages| pages.contains(&page));
+                    prop_assert!(reached.all(has_frame), "{touch:?}");
+                }
+                let cached: u64 = cached.iter().map(|pages| pages.end - pages.start).sum();
+                let needs = needs(&workload, threads, seed, until, u64::MAX).unwrap();
+                prop_assert!(needs.frames as u64 > cached);
+            }
+        }
+    }
 }

@@ -14,8 +14,11 @@ use mm::vma::Mapping;
 use std::ops::Range;
 use workload::units::approximate_size;
 use workload::{
-    Action, File, Group, Loops, PAGES_PER_TABLE, Phase, Scope, Threads, Until, Vma, Workload,
+    Action, File, Group, Loops, PAGES_PER_TABLE, Phase, Scope, THREADS_MAX, Threads, Until, Vma,
+    Workload,
 };
+
+const _: () = assert!(THREADS_MAX == CORES_MAX, "each thread is a core");
 
 /// First address of the first mapping.
 pub(super) const BASE: u64 = 1 << 32;
@@ -112,6 +115,8 @@ pub(super) struct Outline {
     extents: Vec<Vec<Extent>>,
     /// Bytes of what the plan lists: mappings, pages in an order that is drawn, pieces.
     pub listed_bytes: u64,
+    /// Mappings of all threads.
+    pub mappings: u64,
 }
 
 impl Outline {
@@ -123,8 +128,8 @@ impl Outline {
         let too_large = |why: String| TooLarge::new(workload, threads, why);
         let sizes = group_sizes(workload, threads);
         let total = sizes.iter().sum::<usize>();
-        if total > CORES_MAX {
-            let why = format!("has {total} threads in all, and a storm has at most {CORES_MAX}");
+        if total > THREADS_MAX {
+            let why = format!("has {total} threads in all, and a storm has at most {THREADS_MAX}");
             return Err(too_large(why));
         }
         let (end, within) = match moves(workload) {
@@ -135,14 +140,15 @@ impl Outline {
             let size = approximate_size(end);
             too_large(format!("needs more than {size} of addresses ({within}): map less"))
         })?;
-        let mut listed = all_mappings(&extents) * size_of::<Mapping>() as u64;
+        let mappings = all_mappings(&extents);
+        let mut listed = mappings * size_of::<Mapping>() as u64;
         for (group, size) in workload.groups.iter().zip(&sizes) {
             for op in group.ops() {
                 let bytes = listed_bytes(workload, op, &extents, *size as u64);
                 listed = listed.saturating_add(bytes.map_err(too_large)?);
             }
         }
-        Ok(Self { sizes, extents, listed_bytes: listed })
+        Ok(Self { sizes, extents, listed_bytes: listed, mappings })
     }
 }
 

@@ -192,7 +192,7 @@ impl<W: Ground> Worker<'_, W> {
         if to > from {
             window.window_ns += ns(from, to);
             if worked {
-                window.faults += self.faults_by(to) - self.faults_by(from);
+                window.faults += self.notes.faults_by(to) - self.notes.faults_by(from);
             }
         }
     }

@@ -172,13 +172,15 @@ pub enum StormError {
         /// What it said.
         message: String,
     },
-    /// A thread does not come to the end of a round.
-    #[error("thread '{thread}' is stuck: no end of its round after {waited_s} s")]
+    /// A thread does not come to the end of a round. It still runs, and cannot be ended.
+    #[error("{}thread '{thread}' is stuck: no end of its round after {waited_s} s", first(.after))]
     Stuck {
         /// Its name.
         thread: String,
         /// How long it was waited for.
         waited_s: u64,
+        /// What happened before, such as a panic of a thread that held what others wait for.
+        after: Option<Box<StormError>>,
     },
     /// No core of the model can go on.
     #[error("no core can go on: {0}")]
@@ -195,6 +197,10 @@ pub enum StormError {
     /// The machine did not give what the storm needs.
     #[error("{0}")]
     Machine(String),
+}
+
+fn first(after: &Option<Box<StormError>>) -> String {
+    after.as_ref().map_or_else(String::new, |error| format!("{error}; then "))
 }
 
 impl From<TooLarge> for StormError {

@@ -9,8 +9,8 @@ use mm::fault::Access;
 use mm::vma::{Mapping, flag};
 use std::ops::Range;
 use workload::{
-    self, Action, Backing, Change, File, Loops, Op, Order, Pieces, Slices, Touch, Until, Vma,
-    Workload,
+    self, Action, Backing, Change, File, Latency, Loops, Op, Order, Pieces, Slices, Touch, Until,
+    Vma, Workload,
 };
 
 /// How far the second place of what `mremap` moves is from the first.
@@ -53,6 +53,8 @@ pub struct TouchPlan {
     pub access: Access,
     /// Work between two touches, in nanoseconds.
     pub think_ns: u64,
+    /// Work and I/O of one touch, in nanoseconds, but for the rarest draws.
+    pub longest_ns: u64,
 }
 
 /// An operation of a writer.
@@ -174,7 +176,10 @@ pub(super) fn plan_step(
 
 /// What a plan lists for an operation on a whole mapping.
 struct Listed {
+    /// Of the mapping, however many threads share it out.
     entries: u64,
+    /// Of each thread beside them.
+    own: u64,
     bytes_each: usize,
     /// Pages or pieces that are told apart by their numbers.
     numbers: u64,
@@ -210,19 +215,25 @@ pub(super) fn listed_bytes(
     }
     let is_parted = slices == Slices::Disjoint && extents[vma].len() == 1;
     let lists = if is_parted { 1 } else { of };
-    Ok(listed.entries.saturating_mul(listed.bytes_each as u64).saturating_mul(lists))
+    let entries = listed.entries.saturating_mul(lists);
+    let all = entries.saturating_add(listed.own.saturating_mul(of));
+    Ok(all.saturating_mul(listed.bytes_each as u64))
 }
 
 fn listed_pages(workload: &Workload, touch: &Touch) -> Listed {
     let vma = &workload.vmas[touch.vma];
     let pages = vma.total_pages();
-    let (entries, numbers) = match touch.order {
-        Order::Sequential | Order::Strided(_) => (0, 0),
-        Order::Random => (pages, pages),
-        Order::OnePerTable => (vma.tables(), pages),
-        Order::Zipf(_) => (pages.saturating_add(touch.touches.unwrap_or(pages)), pages),
+    let (entries, own, numbers) = match touch.order {
+        Order::Sequential | Order::Strided(_) => (0, 0, 0),
+        Order::Random => (pages, 0, pages),
+        Order::OnePerTable => (vma.tables(), 0, pages),
+        // The pages by rank, and those that are drawn.
+        Order::Zipf(_) => match touch.touches {
+            Some(touches) => (pages, touches, pages),
+            None => (2 * pages, 0, pages),
+        },
     };
-    Listed { entries, bytes_each: size_of::<u32>(), numbers }
+    Listed { entries, own, bytes_each: size_of::<u32>(), numbers }
 }
 
 fn listed_pieces(workload: &Workload, action: &Action) -> Listed {
@@ -236,7 +247,7 @@ fn listed_pieces(workload: &Workload, action: &Action) -> Listed {
             (all, edit + size_of::<(Range<Vaddr>, u64)>())
         }
     };
-    Listed { entries: pieces, bytes_each, numbers: pieces }
+    Listed { entries: pieces, own: 0, bytes_each, numbers: pieces }
 }
 
 /// The extent of a VMA that a thread works on, and the pages of it that are its own.
@@ -284,7 +295,30 @@ fn plan_touch(
     let (leaps, vma) = (touch.order == Order::OnePerTable, touch.vma);
     let copy = if extents[vma].len() > 1 { place.index as usize } else { 0 };
     let (walks, think_ns) = (touch.walks, touch.think_ns);
-    TouchPlan { extent, pages, touches, walks, of_round, reach, leaps, vma, copy, access, think_ns }
+    let longest_ns = think_ns.saturating_add(longest_io_ns(workload, touch));
+    TouchPlan {
+        extent,
+        pages,
+        touches,
+        walks,
+        of_round,
+        reach,
+        leaps,
+        vma,
+        copy,
+        access,
+        think_ns,
+        longest_ns,
+    }
+}
+
+/// How long a touch may wait for I/O; one draw of an exponential latency in 3000 is longer.
+fn longest_io_ns(workload: &Workload, touch: &Touch) -> u64 {
+    let Backing::File { file, .. } = workload.vmas[touch.vma].backing else { return 0 };
+    match workload.files[file].io {
+        Latency::Fixed(ns) | Latency::Uniform(_, ns) => ns,
+        Latency::Exponential(mean) => mean.saturating_mul(8),
+    }
 }
 
 fn plan_change(

@@ -181,7 +181,7 @@ fn name(number: usize) -> String {
     format!("storm-{number}")
 }
 
-/// Waits for all threads, or for the first bad news.
+/// Waits for all threads to end, whatever comes of them.
 fn collect<W: Ground>(
     answers: &Receiver<Answer>,
     shared: &Shared<W>,
@@ -205,10 +205,10 @@ fn collect<W: Ground>(
             }
             Err(RecvTimeoutError::Timeout) => {
                 let stuck = find_stuck(shared, &mut seen);
-                // A thread that waits for a broken one is not what is wrong.
                 if let Some(number) = stuck {
                     let (thread, waited_s) = (name(number), STUCK_AFTER.as_secs());
-                    return Err(bad.unwrap_or(StormError::Stuck { thread, waited_s }));
+                    let after = bad.map(Box::new);
+                    return Err(StormError::Stuck { thread, waited_s, after });
                 }
             }
             Err(RecvTimeoutError::Disconnected) => unreachable!("every thread answers"),

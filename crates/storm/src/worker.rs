@@ -3,6 +3,7 @@
 //! The one thing that it publishes while it storms, its progress, stands on a line that
 //! no other storming thread reads.
 
+use super::notes::Notes;
 use super::round::Shared;
 use super::samples::Samples;
 use super::steps::{ChangePlan, Step, TouchPlan};
@@ -13,8 +14,13 @@ use workload::{Action, Loops};
 /// Looks at the clock between two looks at the CPU that the thread is on.
 const CHECKS_PER_PLACEMENT: u64 = 64;
 
-/// Notes of the clock that a thread keeps of a leg whose length nobody knows.
-const CHECKS_MAX: usize = 1 << 16;
+/// Time within which a thread looks at the clock, where no single touch takes longer.
+const CHECK_WITHIN_NS: u64 = 1_000_000_000;
+/// Turns in a row that may take no time, before a thread that goes on until others are done
+/// lets some pass.
+const TURNS_AT_ONCE: u32 = 1 << 12;
+/// How much.
+const LET_PASS_NS: u64 = 1_000;
 
 /// A phase that is under way, in ticks of the clock.
 struct Leg {
@@ -24,6 +30,8 @@ struct Leg {
     now: u64,
     /// How often the steps have been done.
     turn: u64,
+    /// How often in a row that took no time.
+    at_once: u32,
 }
 
 /// A thread's own state.
@@ -40,9 +48,8 @@ pub(super) struct Worker<'a, W: Ground> {
     pub touches_left: u64,
     /// Faults at which it stops.
     pub faults_end: u64,
-    /// Time and faults so far, at each look at the clock in this leg.
-    pub checks: Vec<(u64, u64)>,
-    checks_max: usize,
+    /// Time and faults so far, at looks at the clock in this leg.
+    pub notes: Notes,
     /// Times of operations of writers, by [`Action::NAMES`].
     pub ops: [Samples; Action::NAMES.len()],
 }
@@ -51,11 +58,13 @@ impl<'a, W: Ground> Worker<'a, W> {
     pub fn new(shared: &'a Shared<W>, thread: usize) -> Self {
         let touches = shared.plan.touches(thread);
         let phases = &shared.plan.threads[thread].phases;
-        let ops = phases.iter().map(Vec::len).max().unwrap_or(0);
-        // Each operation ends with a batch that may be short; then first and last look.
-        let checks_max = match shared.plan.threads[thread].loops {
-            Loops::Times(times) => (touches / W::TOUCHES_PER_CHECK) as usize + ops * times as usize,
-            Loops::UntilDone => CHECKS_MAX,
+        let ops = phases.iter().map(Vec::len).max().unwrap_or(0) as u64;
+        let steps = phases.iter().flatten().filter_map(Step::touch);
+        let per_check = steps.map(touches_per_check::<W>).min().unwrap_or(1);
+        // Each operation ends with a batch that may be short.
+        let looks = match shared.plan.threads[thread].loops {
+            Loops::Times(times) => ops.saturating_mul(times).saturating_add(touches / per_check),
+            Loops::UntilDone => u64::MAX,
         };
         Self {
             shared,
@@ -66,8 +75,7 @@ impl<'a, W: Ground> Worker<'a, W> {
             strayed: 0,
             touches_left: u64::MAX,
             faults_end: u64::MAX,
-            checks: Vec::with_capacity(checks_max + 2),
-            checks_max,
+            notes: Notes::new(looks),
             ops: samples_of_ops::<W>(phases),
         }
     }
@@ -85,11 +93,11 @@ impl<'a, W: Ground> Worker<'a, W> {
     /// Returns when it began and ended, in ticks.
     pub fn storm(&mut self, phase: &[Step], deadline: u64) -> (u64, u64) {
         let clock = self.shared.clock;
-        self.checks.clear();
         let start = clock.start();
-        self.checks.push((start, self.faults()));
-        let mut leg = Leg { start, deadline, now: start, turn: 0 };
+        self.notes.begin(start, self.faults());
+        let mut leg = Leg { start, deadline, now: start, turn: 0, at_once: 0 };
         while !self.is_over(&leg) {
+            let began = leg.now;
             for step in phase {
                 match step {
                     Step::Touch(touch) => self.touch(touch, &mut leg),
@@ -97,9 +105,10 @@ impl<'a, W: Ground> Worker<'a, W> {
                 }
             }
             leg.turn += 1;
+            self.let_time_pass(&mut leg, began);
         }
         let end = clock.end();
-        self.checks.push((end, self.faults()));
+        self.notes.end(end, self.faults());
         if self.loops() != Loops::UntilDone {
             self.shared.foreground.fetch_sub(1, Ordering::Relaxed);
         }
@@ -123,22 +132,39 @@ impl<'a, W: Ground> Worker<'a, W> {
         over || leg.now >= leg.deadline || self.is_done()
     }
 
+    /// Keeps a thread that waits for others from going on for ever at one instant: in the model
+    /// touches of what is mapped take no time, and others run only when it passes.
+    fn let_time_pass(&self, leg: &mut Leg, began: u64) {
+        if leg.now != began || self.loops() != Loops::UntilDone {
+            leg.at_once = 0;
+            return;
+        }
+        leg.at_once += 1;
+        if leg.at_once == TURNS_AT_ONCE {
+            let clock = self.shared.clock;
+            W::wait_until(&clock, leg.now + clock.ticks(LET_PASS_NS));
+            leg.now = clock.unordered();
+            leg.at_once = 0;
+        }
+    }
+
     fn touch(&mut self, touch: &TouchPlan, leg: &mut Leg) {
         let (mut pages, touches) = touch.of_loop(leg.turn);
         let mut left = touches.min(self.touches_left);
+        let per_check = touches_per_check::<W>(touch);
         self.touches_left -= left;
         while left > 0 && leg.now < leg.deadline && self.faults() < self.faults_end {
             // A touch faults once, so that no batch goes far past the end.
             let faults_left = self.faults_end - self.faults();
-            let batch = left.min(W::TOUCHES_PER_CHECK).min(faults_left);
+            let batch = left.min(per_check).min(faults_left);
             W::touch(&*self.shared.space, &mut self.hands, touch, &mut pages, batch);
             left -= batch;
             self.hands.tally_mut().counts.touches += batch;
             leg.now = self.shared.clock.unordered();
             self.check();
             // Close to the last fault batches are short, and would fill the notes.
-            if (batch == W::TOUCHES_PER_CHECK || left == 0) && self.checks.len() < self.checks_max {
-                self.checks.push((leg.now, self.faults()));
+            if batch == per_check || left == 0 {
+                self.notes.take(leg.now, self.faults());
             }
         }
         self.touches_left = self.touches_left.saturating_add(left);
@@ -193,22 +219,12 @@ impl<'a, W: Ground> Worker<'a, W> {
             self.strayed += u64::from(!W::is_on(self.shared.cpus[self.thread]));
         }
     }
+}
 
-    /// Faults that this thread had by `time`, between two looks at the clock by
-    /// proportion.
-    pub fn faults_by(&self, time: u64) -> f64 {
-        let after = self.checks.partition_point(|(at, _)| *at < time);
-        let faults = |index: usize| self.checks[index].1 as f64;
-        if after == 0 {
-            return faults(0);
-        }
-        if after == self.checks.len() {
-            return faults(after - 1);
-        }
-        let ((from, _), (to, _)) = (self.checks[after - 1], self.checks[after]);
-        let share = (time - from) as f64 / (to - from) as f64;
-        faults(after - 1) + share * (faults(after) - faults(after - 1))
-    }
+/// Touches between two looks at the clock: so few that nobody takes the thread for stuck, or
+/// waits long for the end of its storm.
+fn touches_per_check<W: Ground>(touch: &TouchPlan) -> u64 {
+    W::TOUCHES_PER_CHECK.min(CHECK_WITHIN_NS / touch.longest_ns.max(1)).max(1)
 }
 
 /// Ready for the operations that these phases have, so that none allocates.

@@ -217,25 +217,30 @@ impl<M: Machine, const TABLES: bool> Strategy<M> for SrcuFaults<TABLES> {
     #[inline]
     fn fault(space: &Space<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
         space.enter_fault();
-        let section = space.words.srcu.read();
-        M::mark(stage::LOCK);
-        let stop = loop {
-            core.note_attempt();
-            match Self::attempt(space, core, request) {
-                Err(Stop::Wait) => {
-                    request = request.after_wait();
-                    if space.wait(core).is_err() {
-                        return locked::failed(request, End::Oom);
+        loop {
+            let section = space.words.srcu.read();
+            M::mark(stage::LOCK);
+            let stop = loop {
+                core.note_attempt();
+                match Self::attempt(space, core, request) {
+                    Err(Stop::Wait) => {
+                        request = request.after_wait();
+                        if space.wait(core).is_err() {
+                            return locked::failed(request, End::Oom);
+                        }
                     }
+                    Ok(outcome) => return outcome,
+                    Err(stop) => break stop,
                 }
+            };
+            // Whoever sleeps for mmap_lock would hold up the grace period of who holds it.
+            drop(section);
+            M::mark(stage::UNLOCK);
+            match locked::after(space, core, request, stop) {
                 Ok(outcome) => return outcome,
-                Err(stop) => break stop,
+                Err(again) => request = again,
             }
-        };
-        // Whoever sleeps for mmap_lock would hold up the grace period of who holds it.
-        drop(section);
-        M::mark(stage::UNLOCK);
-        locked::after(space, core, request, stop).expect("it has waited in its section")
+        }
     }
 
     fn begin_tree(space: &Space<M, Self>) {

@@ -85,6 +85,25 @@ fn head(draw: &mut Draw, on_host: bool) -> String {
     format!("reset = \"{reset}\"\nwarmup = \"{warmup}\"\n{end}\n{kernel}")
 }
 
+/// A workload file whose threads come to a part of a cached file, in an order that is drawn: how
+/// many frames that takes is up to the seed.
+pub fn reach(draw: &mut Draw) -> String {
+    let pages = draw.pick(&[300, 1000, 4000]);
+    let offset = 4 * draw.below(pages / 2);
+    let (size, end) = (4 * pages, format!("touches = {}", 1 + draw.below(pages / 8)));
+    let order = draw.pick(&["\"random\"", "\"random\"", "{ zipf = 0.99 }", "{ strided = 30 }"]);
+    let slices = draw.pick(&["", ", slices = \"shared\""]);
+    let access = draw.pick(&["read", "read", "write"]);
+    let around = draw.pick(&[0, 2, 4, 9]);
+    format!(
+        "summary = \"drawn\"\n{end}\nwarmup = \"0ns\"\n[[file]]\nname = \"file\"\n\
+         size = \"{size}KiB\"\n[[vma]]\nname = \"vma\"\nsize = \"{}KiB\"\nfile = \"file\"\n\
+         offset = \"{offset}KiB\"\nfault_around_order = {around}\n[[op]]\n\
+         touch = {{ vma = \"vma\", access = \"{access}\", order = {order}{slices} }}\n",
+        size - offset
+    )
+}
+
 /// What the kernel keeps: nearly all of it, nearly always.
 fn kernel(draw: &mut Draw) -> String {
     let mut table = format!("\n[kernel]\nmemcg_depth = {}\n", draw.pick(&[0, 2, 5]));

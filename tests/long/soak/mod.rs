@@ -30,6 +30,8 @@ use watch::Watch;
 /// Workloads where no time is given.
 const WORKLOADS: u64 = 2;
 const FIRST_SEED: u64 = 21;
+/// Workloads that reach for a part of what is mapped.
+const DRAWN: u64 = 60;
 /// Storms last milliseconds, and some in the model, where writers work flat out beside faults
 /// that sleep, a minute or two. A thread that does not move is found by the storm itself after
 /// a minute, a deadlock of the model at once.
@@ -173,6 +175,20 @@ fn random_storms_end_and_their_books_balance() {
         totals.starved
     );
     assert!(totals.faults > 0, "the soak does something");
+}
+
+/// What a storm needs is told for its own seed: no frame is wanting then.
+#[test]
+fn orders_that_are_drawn_have_the_frames_that_they_need() {
+    let mut totals = Totals::default();
+    for seed in 0..DRAWN {
+        let text = draw::reach(&mut Draw::new(seed));
+        let workload = parse(&text);
+        let entry = &STRATEGIES[seed as usize % STRATEGIES.len()];
+        let result = Storms::of_two(&workload, seed).storm(entry, &mut totals);
+        result.unwrap_or_else(|what| panic!("seed {seed}, {}: {what}\n{text}", entry.name));
+    }
+    assert_eq!(totals.storms, DRAWN);
 }
 
 #[test]

@@ -60,6 +60,11 @@ impl<'a> Storms<'a> {
         }
     }
 
+    /// Those of two threads with page bodies on this machine.
+    pub fn of_two(workload: &'a Workload, seed: u64) -> Self {
+        Self::Host(Host::of(workload, seed, 2))
+    }
+
     /// The world, as the command line names it.
     pub fn world(&self) -> String {
         match self {
@@ -116,22 +121,31 @@ pub struct Host<'a> {
 impl<'a> Host<'a> {
     fn new(workload: &'a Workload, seed: u64, draw: &mut Draw) -> Self {
         let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
-        let threads = OVERSUBSCRIBED * allowed.len();
+        let host = Self::of(workload, seed, OVERSUBSCRIBED * allowed.len());
+        let real_body = host.real_body && !draw.one_in(3);
+        let recordings =
+            [Recording::Throughput, Recording::Lines, Recording::Audit, Recording::Stages];
+        let entry_prefetch = draw.one_in(4);
+        let recording = if draw.one_in(2) { recordings[0] } else { draw.pick(&recordings) };
+        Self { real_body, entry_prefetch, recording, ..host }
+    }
+
+    /// Storms with bodies, unless they are too large for them.
+    fn of(workload: &'a Workload, seed: u64, threads: usize) -> Self {
+        let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
         let total = plan::total_threads(workload, threads);
         let needs = needs::needs(workload, threads, seed, workload.until, u64::MAX);
         let needs = needs.expect("drawn workloads are small");
-        let real_body = needs.content_bytes() < BODY_BYTES_MAX && !draw.one_in(3);
+        let real_body = needs.content_bytes() < BODY_BYTES_MAX;
         let frames = if real_body { needs.frames } else { 1 };
-        let recordings =
-            [Recording::Throughput, Recording::Lines, Recording::Audit, Recording::Stages];
         Self {
             workload,
             threads,
             seed,
             cpus: allowed.iter().copied().cycle().take(total).collect(),
             real_body,
-            entry_prefetch: draw.one_in(4),
-            recording: if draw.one_in(2) { recordings[0] } else { draw.pick(&recordings) },
+            entry_prefetch: false,
+            recording: Recording::Throughput,
             arena: Arena::new(frames).expect("there is memory"),
         }
     }

@@ -11,6 +11,7 @@ use super::{Vary, World};
 use base::numbers::NumberList;
 use host::placement::Placement;
 use inputs::machines::vary::Vary as MachineVary;
+use inputs::workload::THREADS_MAX;
 use inputs::workload::units::parse_time;
 
 const EXAMPLES: &str = "\
@@ -37,9 +38,9 @@ Examples:
 Exit codes: 0 done, 2 bad input or usage, 4 a storm failed, 5 interrupted (what
 was measured is on disk), 6 the machine cannot do what was asked.";
 
-/// The model where nothing is asked for: so many faults that two cores need a quarter of a
-/// minute for the seed workloads under all strategies.
-const PLAIN_MODEL: &str = "--on model:xeon-icelake-2s --threads 64 --body none --faults 512";
+/// The model where nothing is asked for: so many faults (three page tables of each thread) that
+/// two cores need a quarter of a minute for the seed workloads under all strategies.
+const PLAIN_MODEL: &str = "--on model:xeon-icelake-2s --threads 64 --body none --faults 1536";
 
 /// What `faultstorm run` takes. A flag beats the workload file; `None` leaves it to the
 /// file or to the run.
@@ -296,9 +297,10 @@ impl FromStr for Target {
 /// Parses a list of numbers of threads.
 fn thread_counts(text: &str) -> Result<NumberList, String> {
     let threads: NumberList = text.parse().map_err(|error| format!("{error}"))?;
-    match threads.as_slice().contains(&0) {
-        true => Err("a storm needs at least 1 thread".into()),
-        false => Ok(threads),
+    match threads.as_slice().iter().find(|count| !(1..=THREADS_MAX).contains(*count)) {
+        Some(0) => Err("a storm needs at least 1 thread".into()),
+        Some(count) => Err(format!("a storm has at most {THREADS_MAX} threads, not {count}")),
+        None => Ok(threads),
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use inputs::machines::vary::Vary as MachineVary;
-use inputs::workload::units::parse_time;
+use inputs::workload::PAUSE_MAX_NS;
+use inputs::workload::units::{parse_time, print_time};
 
 /// One `--vary`: a name and its values.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,12 +22,12 @@ impl FromStr for Vary {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let times = |list: &str| {
+        let times = |list: &str| -> Result<BTreeSet<u64>, String> {
             let times = list.split(',').map(|time| parse_time(time.trim()));
             times.collect::<Result<_, _>>().map_err(|error| error.to_string())
         };
         match text.split_once('=') {
-            Some(("think", list)) => times(list).map(Self::ThinkNs),
+            Some(("think", list)) => times(list).and_then(pauses).map(Self::ThinkNs),
             Some(("every", list)) => times(list).map(Self::EveryNs),
             _ => text.parse().map(Self::Machine).map_err(|problem| {
                 format!(
@@ -35,6 +36,17 @@ impl FromStr for Vary {
                 )
             }),
         }
+    }
+}
+
+/// Times that a touch may take.
+fn pauses(times: BTreeSet<u64>) -> Result<BTreeSet<u64>, String> {
+    match times.last() {
+        Some(longest) if *longest > PAUSE_MAX_NS => {
+            let (longest, most) = (print_time(*longest), print_time(PAUSE_MAX_NS));
+            Err(format!("'{longest}' is too long for one touch: give {most} at most"))
+        }
+        _ => Ok(times),
     }
 }
 
@@ -55,6 +67,8 @@ mod tests {
     fn mistakes_say_what_would_be_right() {
         let wrong = |text: &str| text.parse::<Vary>().unwrap_err();
         assert!(wrong("think=1,2").contains(r#"write "1ns", "1us", "1ms" or "1s""#));
+        assert!(wrong("think=1us,99999s").contains("'99999s' is too long for one touch"));
+        assert!("every=99999s".parse::<Vary>().is_ok());
         assert!(wrong("thinking=1us").contains("think=0ns,1us,10us"));
     }
 }

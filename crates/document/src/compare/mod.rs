@@ -202,7 +202,8 @@ pub fn compare(
     let by = options.by.map_or_else(|| Axis::find(base, new), Ok)?;
     let sides = Sides::of(by, base, new, options.force)?;
     let (mut cells, unpaired) = pair::all(by, &sides, options)?;
-    pair::judge(&mut cells, options.fail_above, base[0].run.provenance.seed);
+    let looked = base.iter().chain(new).any(|document| document.run.provenance.looked);
+    pair::judge(&mut cells, options.fail_above, looked, base[0].run.provenance.seed);
     cells.sort_by(|a, b| a.rank().total_cmp(&b.rank()));
     let text = serde_json::to_string(&cells).expect("pairs have string keys and finite numbers");
     let warnings = base.iter().chain(new).flat_map(warnings_of);

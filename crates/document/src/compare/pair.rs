@@ -84,7 +84,7 @@ pub struct CellWarning {
 
 /// The cells of a part at one place, one a launch.
 #[derive(Default)]
-pub(super) struct Cells<'a>(Vec<(&'a Document, &'a Cell)>);
+pub(super) struct Cells<'a>(pub(super) Vec<(&'a Document, &'a Cell)>);
 
 /// The cells of a part by place, and the places in the order of its cells.
 struct Places<'a> {
@@ -293,12 +293,13 @@ fn differing_keys(one: (&Document, &Cell), other: (&Document, &Cell)) -> Vec<Str
     differ.filter(matters).cloned().collect()
 }
 
-/// Gives every pair its ratios and verdicts, and finds those that are slower by more than
+/// Gives every pair its ratios and verdicts (`looked`: some run looked at verdicts before its
+/// end), and finds those that are slower by more than
 /// `fail_above`.
-pub(super) fn judge(pairs: &mut [Pair], fail_above: Option<f64>, seed: u64) {
+pub(super) fn judge(pairs: &mut [Pair], fail_above: Option<f64>, looked: bool, seed: u64) {
     let of_pair = |pair: &Pair| usize::from(pair.rates.is_some()) + pair.ops.len();
     let comparisons = pairs.iter().map(of_pair).sum();
-    let chance = stats::at_the_end(comparisons, false);
+    let chance = stats::at_the_end(comparisons, looked);
     for pair in pairs {
         pair.ops.values_mut().for_each(|op| op.judge(chance, seed, fail_above));
         let judged = pair.rates.take().map(|rates| rates.judge(chance, seed, fail_above));

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::Document;
 use super::pair::Cells;
-use crate::run::{Counted, Interval};
+use crate::run::{Cell, Counted, Interval, sides};
 use stats::{self, MIN_REPEATS, Verdict};
 
 /// An operation of writers in a cell of the base and in its counterpart.
@@ -54,7 +55,8 @@ pub(super) struct Judged {
 impl Rates {
     pub fn of(old: &Cells<'_>, new: &Cells<'_>, counted: &Counted, are_exact: bool) -> Rates {
         let counts = [new.count(counted), old.count(counted)];
-        Rates { new: new.rates(counted), base: old.rates(counted), counts, are_exact }
+        let [new, base] = by_launch(old, new, counted);
+        Rates { new, base, counts, are_exact }
     }
 
     /// Compares them; the verdict on equal sides is wrong with `chance`.
@@ -79,6 +81,23 @@ impl Rates {
     fn one_more(&self) -> f64 {
         let [new, base] = self.counts;
         if new == base { 1.0 } else { 1.0 + 1.0 / new.max(1) as f64 }
+    }
+}
+
+/// Returns the rates of the new side and of the old, by launch. Cells of one run are compared
+/// as its report does it.
+fn by_launch(old: &Cells<'_>, new: &Cells<'_>, counted: &Counted) -> [Vec<Vec<f64>>; 2] {
+    let of_launch = |(document, cell): &(&Document, &Cell)| {
+        let base = old.0.iter().find(|(other, _)| std::ptr::eq(*other, *document))?;
+        Some(sides(&document.run.cells, cell, base.1, counted))
+    };
+    let launches: Option<Vec<_>> = new.0.iter().map(of_launch).collect();
+    match launches.filter(|launches| launches.len() == old.0.len()) {
+        Some(launches) => {
+            let (new, old) = launches.into_iter().map(|[new, old]| (new, old)).unzip();
+            [new, old]
+        }
+        None => [new.rates(counted), old.rates(counted)],
     }
 }
 

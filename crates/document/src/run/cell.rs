@@ -162,6 +162,12 @@ impl Key {
         self.vary.contains_key(AA)
     }
 
+    /// Whether two cells differ in their strategies alone.
+    pub fn competes_with(&self, other: &Key) -> bool {
+        let (strategy, variant) = (self.strategy.clone(), self.variant.clone());
+        *self == Key { strategy, variant, ..other.clone() }
+    }
+
     /// Returns the key of the second copy.
     pub fn aa_twin(&self) -> Key {
         let mut twin = self.clone();

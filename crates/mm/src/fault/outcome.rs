@@ -208,7 +208,11 @@ pub enum Stop {
     /// pinned; once the strategy has dropped its protection it calls
     /// [`Mm::wait`](crate::Mm::wait), and tries again.
     Wait,
-    /// No frame or table was left.
+    /// No table was left, but some may wait for readers. Once the strategy has dropped its
+    /// protection it calls [`Mm::wait_for_table`](crate::Mm::wait_for_table), and tries
+    /// again.
+    NoTable,
+    /// No frame was left.
     Oom,
 }
 

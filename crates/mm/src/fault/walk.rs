@@ -181,7 +181,7 @@ fn install<M: Machine, P: Protection<M> + ?Sized>(
             _ => Fallback::Pud.into(),
         });
     }
-    let table = core.take_table(mm).ok_or(Stop::Oom)?;
+    let table = core.take_table(mm).ok_or(Stop::NoTable)?;
     M::mark(stage::ALLOCATE);
     M::point(point::AFTER_TABLE_ALLOC);
     match publish(mm, protection, (parent, level, addr), table) {

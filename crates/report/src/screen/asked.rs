@@ -1,44 +1,52 @@
 //! The head of the screen: what was asked, and of which machine.
 
 use super::ascii;
-use crate::Style;
 use crate::table::COLUMNS;
-use crate::text::{cut, listed, plural, wrap};
+use crate::text::{cut, listed, plural};
 use document::run::{Cell, Run, World};
 
-/// Lines of the question, at the most.
-const LINES: usize = 2;
+/// Columns of a name in the question, at the most.
+const NAME: usize = 24;
 
-/// Returns the head of the screen, which is known before the first storm: what was asked, and
-/// of which machine.
+/// Returns the head of the screen, which is known before the first storm: what was asked, in a
+/// line or two, and of which machine.
 pub fn asked(run: &Run) -> String {
-    let mut out = String::new();
-    let plain = Style { color: false, width: COLUMNS };
-    wrap(&mut out, plain, "faultstorm run: ", &question(run));
-    let mut lines: Vec<&str> = out.lines().take(LINES).collect();
-    let machine = cut(&ascii(&machine(run)), COLUMNS);
-    lines.push(&machine);
-    lines.join("\n") + "\n"
+    let what = format!("faultstorm run: {}", subject(run));
+    let worlds = worlds(run).join("; ");
+    let mut lines = vec![format!("{what}; {worlds}")];
+    if lines[0].len() > COLUMNS {
+        lines = vec![what, format!("  {worlds}")];
+    }
+    lines.push(ascii(&machine(run)));
+    lines.iter().map(|line| cut(line, COLUMNS).trim_end().to_owned() + "\n").collect()
 }
 
-/// Returns what was asked: `10 strategies x 4 workloads, host at 1 and 2 threads`.
-fn question(run: &Run) -> String {
-    let cells = || run.cells.iter().filter(|cell| !cell.key.is_aa_twin());
+fn cells(run: &Run) -> impl Iterator<Item = &Cell> {
+    run.cells.iter().filter(|cell| !cell.key.is_aa_twin())
+}
+
+/// Returns what competes in what: `10 strategies x 4 workloads`.
+fn subject(run: &Run) -> String {
     let of = |name: fn(&Cell) -> String, noun: &str, nouns: &str| {
-        let mut names: Vec<String> = cells().map(name).collect();
+        let mut names: Vec<String> = cells(run).map(name).collect();
         names.sort_unstable();
         names.dedup();
         match names.as_slice() {
-            [one] => format!("{noun} {}", cut(&ascii(one), 24)),
+            [one] => format!("{noun} {}", cut(&ascii(one), NAME)),
             all => format!("{} {nouns}", all.len()),
         }
     };
     let strategies = of(|cell| cell.key.strategy_name(), "strategy", "strategies");
     let workloads = of(|cell| cell.key.workload.clone(), "workload", "workloads");
+    format!("{strategies} x {workloads}")
+}
+
+/// Returns each world with its threads: `host at 1 and 2 threads`.
+fn worlds(run: &Run) -> Vec<String> {
     let mut worlds: Vec<(String, Vec<u32>)> = Vec::new();
-    for cell in cells() {
+    for cell in cells(run) {
         let world = match cell.key.world {
-            World::Model => format!("model {}", ascii(&cell.key.machine)),
+            World::Model => format!("model {}", cut(&ascii(&cell.key.machine), NAME)),
             world => world.to_string(),
         };
         match worlds.iter_mut().find(|(name, _)| *name == world) {
@@ -49,15 +57,14 @@ fn question(run: &Run) -> String {
     let place = |(world, mut threads): (String, Vec<u32>)| {
         threads.sort_unstable();
         threads.dedup();
-        let noun = if threads == [1] { "thread" } else { "threads" };
         let threads = match threads.as_slice() {
-            [first, .., last] if threads.len() > 3 => format!("{first} to {last}"),
-            few => listed(&few.iter().map(u32::to_string).collect::<Vec<_>>()),
+            [one] => plural(*one as usize, "thread"),
+            [first, .., last] if threads.len() > 3 => format!("{first} to {last} threads"),
+            few => listed(&few.iter().map(u32::to_string).collect::<Vec<_>>()) + " threads",
         };
-        format!("{world} at {threads} {noun}")
+        format!("{world} at {threads}")
     };
-    let worlds: Vec<String> = worlds.into_iter().map(place).collect();
-    format!("{strategies} x {workloads}; {}", worlds.join("; "))
+    worlds.into_iter().map(place).collect()
 }
 
 /// Returns the machine in a line, without what decides no number.

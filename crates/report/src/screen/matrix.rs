@@ -19,7 +19,7 @@ const MARK: usize = 2;
 const NAME: std::ops::RangeInclusive<usize> = 14..=21;
 const WORKLOAD: std::ops::RangeInclusive<usize> = 7..=11;
 /// Columns that are kept free for the line to blame.
-const BLAMED: usize = 24;
+const BLAMED: usize = 22;
 
 /// Columns of a strategy's name, and of a workload.
 #[derive(Clone, Copy)]
@@ -148,26 +148,27 @@ impl Sheet<'_> {
         self.run.provenance.host.kernel_locks.as_ref()?.strategy.as_deref()
     }
 
-    /// Returns one number, its star included.
+    /// Returns one number, and its star or a space.
     fn value(&self, column: &Column<'_>, strategy: &str, width: usize) -> String {
-        let (ink, text) = match column.cell(strategy) {
-            None => (Ink::Faint, "- ".to_owned()),
-            Some(cell) if column.is_base(cell) => (Ink::Faint, "1 ".to_owned()),
-            Some(cell) => match column.ratio(cell, self.ratios) {
-                Some(found) => {
-                    let sure = matches!(found.verdict, Some(Verdict::Faster | Verdict::Slower));
-                    let star = if sure { "*" } else { " " };
-                    (verdict_ink(found.verdict), share(found.ratio.median) + star)
-                }
-                None => match (column.headline(cell), cell.status) {
-                    // Beside ratios a rate would pass for one.
-                    (Some(rate), _) if column.base.is_none() => (Ink::Plain, short(rate) + " "),
-                    (_, Status::Failed) => (Ink::Bad, "FAILED".to_owned()),
-                    _ => (Ink::Faint, "- ".to_owned()),
-                },
+        let cell = column.cell(strategy);
+        let found = cell.and_then(|cell| column.ratio(cell, self.ratios));
+        let verdict = found.and_then(|found| found.verdict);
+        if let Some(Verdict::Faster | Verdict::Slower) = verdict {
+            let text = found.map_or(String::new(), |found| share(found.ratio.median)) + "*";
+            return right(self.style, verdict_ink(verdict), &text, width);
+        }
+        let (ink, text) = match (cell, found) {
+            (_, Some(found)) => (verdict_ink(verdict), share(found.ratio.median)),
+            (None, _) => (Ink::Faint, "-".to_owned()),
+            (Some(cell), None) if column.is_base(cell) => (Ink::Faint, "1".to_owned()),
+            (Some(cell), None) => match (column.headline(cell), cell.status) {
+                // Beside ratios a rate would pass for one.
+                (Some(rate), _) if column.base.is_none() => (Ink::Plain, short(rate)),
+                (_, Status::Failed) => (Ink::Bad, "FAILED".to_owned()),
+                _ => (Ink::Faint, "-".to_owned()),
             },
         };
-        right(self.style, ink, &text, width)
+        right(self.style, ink, &text, width - 1) + " "
     }
 
     /// Returns the rates that all others are shares of.
@@ -175,9 +176,9 @@ impl Sheet<'_> {
         let line = |base: &'static str| {
             let rate = |column: &Column<'_>| {
                 let cell = column.cell(base).filter(|cell| column.is_base(cell));
-                let rate =
-                    cell.and_then(|cell| column.headline(cell)).map_or("-".to_owned(), short);
-                right(self.style, Ink::Faint, &(rate + " "), widths.workload)
+                let rate = cell.and_then(|cell| column.headline(cell));
+                let rate = rate.map_or("-".to_owned(), short);
+                right(self.style, Ink::Faint, &rate, widths.workload - 1) + " "
             };
             let name = left(self.style, Ink::Faint, &format!("  {base}, /s"), MARK + widths.name);
             let rates: String = shown.iter().map(rate).collect();
@@ -200,7 +201,7 @@ impl Sheet<'_> {
         }
         if panel.columns[0].body == Body::None && with_body.judged > 0 {
             let (slower, judged) = (with_body.slower, with_body.judged);
-            said.push(format!("with body {slower} of {judged} surely slower"));
+            said.push(format!("with body {slower} of {judged} slower"));
         }
         if self.of_kernel().is_some_and(|own| strategies.iter().any(|name| name == own)) {
             said.push("> this kernel's lock".to_owned());
@@ -230,7 +231,7 @@ impl Widths {
 /// Returns the names of workloads, one below the other where they are long.
 fn heads(shown: &[Column<'_>], widths: Widths) -> Vec<String> {
     let heads: Vec<Vec<String>> =
-        shown.iter().map(|column| head(column, widths.workload - 2)).collect();
+        shown.iter().map(|column| head(column, widths.workload - 1)).collect();
     let lines = heads.iter().map(Vec::len).max().unwrap_or(0);
     let compared = shown.iter().any(|column| column.base.is_some());
     let line = |at: usize| {
@@ -241,7 +242,7 @@ fn heads(shown: &[Column<'_>], widths: Widths) -> Vec<String> {
         let mut text = " ".repeat(MARK + widths.name);
         text.extend(heads.iter().map(word));
         if at + 1 == lines && compared {
-            text += &format!(" {}", cut("loses to, moves a fault", widths.left(shown)));
+            text += &format!(" {}", cut("loses to, moves/fault", widths.left(shown)));
         }
         text.trim_end().to_owned()
     };

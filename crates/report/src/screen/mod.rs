@@ -37,7 +37,7 @@ pub fn screen(run: &Run, style: Style, document: Option<&str>) -> String {
     lines.extend(matrices(&Sheet { run, ratios: &ratios, style }, free));
     lines.push(String::new());
     lines.extend(foot);
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.iter().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
 /// Returns how far apart equal code was; `None` where nothing ran that has noise.

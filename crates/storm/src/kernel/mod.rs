@@ -34,7 +34,7 @@ use super::tally::Tally;
 use super::threads::{self, Failed, group_names};
 use super::worker::Worker;
 use super::world::{Ground, World};
-use super::{Spec, Storm, StormError, ThreadStorm};
+use super::{Spec, Storm, StormError, ThreadStorm, guarded};
 use host::affinity;
 use host::clock::Clock;
 use host::{Roots, kernel_locks};
@@ -129,8 +129,12 @@ impl Ground for Kernel {
 /// Runs a storm on the running kernel. Another storm of this process is waited for.
 ///
 /// # Errors
-/// Where a thread panics or is stuck, or the machine does not give what is needed.
+/// Where anything panics, a thread is stuck, or the machine does not give what is needed.
 pub fn run(spec: &Spec) -> Result<Storm, StormError> {
+    guarded(|| storm(spec))
+}
+
+fn storm(spec: &Spec) -> Result<Storm, StormError> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     signal::install()?;
     let around = FaultAround::of(spec.workload, &Roots::default())?;

@@ -2,6 +2,7 @@
 //! what it expects.
 
 mod expectation;
+mod length;
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Write};
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 
 use self::expectation::{broken, concerns, needs_lines};
+use self::length::{takes_too_long, until};
 use super::console::print;
 use super::error::CommandError;
 use super::names;
@@ -20,18 +22,13 @@ use host::clock::Clock;
 use host::placement::{Placement, place};
 use host::preflight::Facts;
 use host::topology::Topology;
-use inputs::workload::{Source, Until, Workload, resolve, shipped};
+use inputs::workload::{Source, Workload, resolve, shipped};
 use machine::host::Tally;
 use mm::frames::Arena;
 use storm::needs::{fits, needs};
 use storm::plan::total_threads;
 use storm::{Recording, Spec, Storm, StormError};
 
-/// Touches of each thread: 32 page tables' worth, so that what happens once per table,
-/// or once for all of them, is seen at its share.
-const TOUCHES: u64 = 1 << 14;
-/// Touches of each thread where some of them sleep for I/O.
-const TOUCHES_WITH_IO: u64 = 1 << 10;
 /// Any number would do: expectations hold for all.
 const SEED: u64 = 1;
 
@@ -48,6 +45,13 @@ pub fn check(args: &CheckArgs, known: Known) -> Result<Exit, CommandError> {
         files => files.iter().map(|path| Source::read(path)).collect(),
     };
     let workloads = names::parsed(sources, known)?;
+    let storms =
+        |workload: &Workload| thread_counts(workload).len() * entries(known, workload).count();
+    let slow = workloads.iter().filter_map(|workload| takes_too_long(workload, storms(workload)));
+    let slow: Vec<String> = slow.collect();
+    if !slow.is_empty() {
+        return Err(CommandError::usage(anyhow!(slow.join("\n"))));
+    }
     let usable_bytes = facts.memory.usable_bytes(&facts.limits).unwrap_or(u64::MAX);
     let frames = frames(&workloads, usable_bytes)?;
     let arena = Arena::new(frames)
@@ -64,19 +68,21 @@ pub fn check(args: &CheckArgs, known: Known) -> Result<Exit, CommandError> {
 
 /// Frames of the largest storm.
 fn frames(workloads: &[Workload], usable_bytes: u64) -> Result<usize, CommandError> {
+    let of_storm = |workload: &Workload, threads: usize| {
+        let needs = needs(workload, threads, SEED, until(workload), usable_bytes)?;
+        let bytes = needs.content_bytes() + needs.audited_bytes();
+        let advice = "make it smaller, or give it fewer `touches`";
+        fits(workload, threads, bytes, usable_bytes, advice).map(|()| needs.frames)
+    };
     let (mut frames, mut too_large) = (0, Vec::new());
     for workload in workloads {
-        for threads in thread_counts(workload) {
-            let needed = needs(workload, threads, SEED, until(workload), usable_bytes);
-            let fitting = needed.and_then(|needs| {
-                let bytes = needs.content_bytes() + needs.audited_bytes();
-                let advice = "make it smaller, or give it fewer `touches`";
-                fits(workload, threads, bytes, usable_bytes, advice).map(|()| needs.frames)
-            });
-            match fitting {
-                Ok(needed) => frames = frames.max(needed),
-                Err(error) => too_large.push(error.to_string()),
-            }
+        let mut storms = thread_counts(workload).into_iter();
+        let needed = storms.try_fold(0, |most, threads| {
+            of_storm(workload, threads).map(|frames| frames.max(most))
+        });
+        match needed {
+            Ok(needed) => frames = frames.max(needed),
+            Err(error) => too_large.push(error.to_string()),
         }
     }
     match too_large.is_empty() {
@@ -101,7 +107,7 @@ impl Tiny {
         let mut audit = Audit::default();
         let mut wrong = String::new();
         for threads in thread_counts(workload) {
-            for entry in self.known.iter().filter(|entry| (entry.refuses)(workload).is_none()) {
+            for entry in entries(self.known, workload) {
                 let expected: Vec<_> = (workload.expect.iter())
                     .filter(|expect| concerns(expect, entry.name, threads))
                     .collect();
@@ -199,16 +205,12 @@ impl fmt::Display for Audit {
     }
 }
 
+/// Strategies that run a workload.
+fn entries(known: Known, workload: &Workload) -> impl Iterator<Item = &'static Entry> {
+    known.iter().filter(|entry| (entry.refuses)(workload).is_none())
+}
+
 /// One thread, two, and every number that an expectation names.
 fn thread_counts(workload: &Workload) -> BTreeSet<usize> {
     workload.expect.iter().filter_map(|expect| expect.threads).chain([1, 2]).collect()
-}
-
-/// A workload whose storms are smaller is checked in its own.
-fn until(workload: &Workload) -> Until {
-    let most = if workload.may_wait() { TOUCHES_WITH_IO } else { TOUCHES };
-    match workload.until {
-        Until::Touches(touches) => Until::Touches(touches.min(most)),
-        _ => Until::Touches(most),
-    }
 }

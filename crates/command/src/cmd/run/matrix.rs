@@ -121,7 +121,7 @@ impl Matrix {
                 for &(world, real_body) in &worlds {
                     let key = key(args, &workload, &digest, machine, total, real_body);
                     let key = Key { world, vary: vary.clone(), ..key };
-                    matrix.make_room(&needs, &key);
+                    matrix.make_room(&needs, &key, !args.no_lines);
                     let cells = match world {
                         World::Kernel => cells_of_kernel(&workload, &key),
                         _ => cells(&workload, strategies, &key),
@@ -165,13 +165,17 @@ impl Matrix {
         self
     }
 
-    /// Makes room for a storm. The arena stays while others' spaces and the kernel's own pages
-    /// come and go.
-    fn make_room(&mut self, needs: &Needs, key: &Key) {
+    /// Makes room for a storm, and for a pass that counts transfers where there is one. The
+    /// arena stays while spaces and the kernel's own pages come and go.
+    fn make_room(&mut self, needs: &Needs, key: &Key, counts_lines: bool) {
+        let space_bytes = match counts_lines {
+            true => needs.space_bytes::<Host<Counted>>(),
+            false => needs.space_bytes::<Host>(),
+        };
         let (frames, beside_bytes) = match (key.world, key.body) {
             (World::Kernel, _) => (0, needs.content_bytes()),
-            (_, Body::Real) => (needs.frames, needs.space_bytes::<Host<Counted>>()),
-            (_, Body::None) => (0, needs.space_bytes::<Host<Counted>>()),
+            (_, Body::Real) => (needs.frames, space_bytes),
+            (_, Body::None) => (0, space_bytes),
         };
         self.frames = self.frames.max(frames);
         self.beside_bytes = self.beside_bytes.max(beside_bytes);
@@ -439,17 +443,17 @@ mod tests {
 
     #[test]
     fn a_run_beyond_memory_is_refused_with_both_numbers() {
-        let refused = |line: &str| {
-            let error = matrix_in(line, 64 << 20).err().expect("64 MiB are too few");
+        let refused = |line: &str, bytes: u64| {
+            let error = matrix_in(line, bytes).err().expect("that is too little");
             assert_eq!(error.exit, base::exit::Exit::Machine);
             error.to_string()
         };
         assert!(matrix_in("--threads 1 --body real", 1 << 40).is_ok());
-        let error = refused("--threads 4 --body real --faults 50000");
+        let error = refused("--threads 4 --body real --faults 50000", 64 << 20);
         assert!(error.contains("'huge-anon' at 4 threads, needs"), "{error}");
         assert!(error.contains("64MiB can be had") && error.contains("'--body none'"), "{error}");
         assert!(matrix_in("--threads 4 --body none --faults 50000", 64 << 20).is_ok());
-        let error = refused("--threads 64 --body none --time 1s");
+        let error = refused("--threads 64 --body real --time 1s", 8 << 20);
         assert!(!error.contains("'--body none'"), "it is no way out: {error}");
     }
 

@@ -307,7 +307,7 @@ fn publish(storms: &Storms, ending: &Ending, head: Head) -> Result<Exit, Command
     Ok(match ending {
         Ending::Done => exit,
         Ending::Interrupted => Exit::Interrupted,
-        Ending::Panicked(what) | Ending::Stuck(what) => {
+        Ending::Stuck(what) => {
             eprintln!("error: {what}");
             Exit::Storm
         }

@@ -1,11 +1,10 @@
 //! The part of a run that is in the model.
 
-use super::storms::{Ending, Storms};
+use super::storms::{Ending, Storms, worst_of};
 use super::sweep::{self, Outcome, Point};
 use super::warnings;
 use crate::cmd::error::CommandError;
 use base::digest::digest;
-use base::exit::Exit;
 use document::run::{Run, Status, World};
 
 impl Storms<'_> {
@@ -20,8 +19,8 @@ impl Storms<'_> {
         progress.show(&run.cells, first);
         let interrupted = sweep::run(points, jobs, self.interrupt, |outcome| {
             if let Some((index, Outcome { cell, cost, error })) = outcome {
-                if error.is_some() {
-                    *worst = Exit::Storm;
+                if let Some(error) = error {
+                    *worst = worst_of(*worst, &error);
                     progress.failed(&cell);
                 }
                 run.provenance.cells.extend(cost.map(|cost| (cell.id.clone(), cost)));

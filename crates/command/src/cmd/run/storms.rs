@@ -52,8 +52,6 @@ pub(super) enum Ending {
     Done,
     /// The user asked for it.
     Interrupted,
-    /// A thread panicked.
-    Panicked(String),
     /// A thread is stuck: it still runs.
     Stuck(String),
 }
@@ -92,17 +90,15 @@ impl Storms<'_> {
     }
 
     /// Returns the group that takes the next turn. The groups of a run end one after the
-    /// other; in a time that is given all take turns, and those come first that still lack
-    /// repeats for a verdict, then those whose verdicts matter most.
+    /// other. In a time that is given each takes a turn, whatever it takes; then those come
+    /// first that lack repeats for a verdict, and of them those whose verdicts matter most.
     fn next(&self) -> Option<usize> {
         let mut going = (0..self.standing.len()).filter(|&at| self.goes_on(at));
         let Some(deadline) = self.deadline else { return going.next() };
-        let rank = |at: &usize| {
-            let (turns, rank) = (self.standing[*at].turns, self.matrix.groups[*at].rank);
-            let lacks = turns < MIN_REPEATS as u32;
-            (!lacks, if lacks { (turns, rank) } else { (rank as u32, turns as usize) })
-        };
-        let next = going.min_by_key(rank)?;
+        let next = going.min_by_key(|&at| {
+            let (turns, rank) = (self.standing[at].turns, self.matrix.groups[at].rank);
+            (turns > 0, turns >= MIN_REPEATS as u32, rank, turns)
+        })?;
         (self.standing[next].turns == 0 || Instant::now() < deadline).then_some(next)
     }
 
@@ -197,17 +193,10 @@ impl Storms<'_> {
 
     /// Whether a run can go on after an error, and what it exits with then.
     fn judge(&mut self, cell: &str, error: &StormError) -> Result<(), Ending> {
-        let what = format!("{cell}: {error}");
-        match error {
-            StormError::Panicked { .. } => return Err(Ending::Panicked(what)),
-            StormError::Stuck { .. } => return Err(Ending::Stuck(what)),
-            StormError::Deadlock(_) | StormError::Starved(_) => {
-                unreachable!("real threads are stuck, not deadlocked")
-            }
-            StormError::Machine(_) if self.worst != Exit::Storm => self.worst = Exit::Machine,
-            StormError::Machine(_) => {}
-            StormError::Books(_) => self.worst = Exit::Storm,
+        if let StormError::Stuck { .. } = error {
+            return Err(Ending::Stuck(format!("{cell}: {error}")));
         }
+        self.worst = worst_of(self.worst, error);
         Ok(())
     }
 
@@ -309,6 +298,15 @@ impl Storms<'_> {
     }
 }
 
+/// How a run exits after an error, where `worst` was the worst before.
+pub(super) fn worst_of(worst: Exit, error: &StormError) -> Exit {
+    match error {
+        StormError::Machine(_) if worst != Exit::Storm => Exit::Machine,
+        StormError::Machine(_) => worst,
+        _ => Exit::Storm,
+    }
+}
+
 /// Of how many one is sampled, on average.
 fn sample_period(world: World) -> u64 {
     if world == World::Kernel { KERNEL_SAMPLE_PERIOD } else { SAMPLE_PERIOD }
@@ -361,7 +359,7 @@ mod tests {
     }
 
     fn stuck() -> StormError {
-        StormError::Stuck { thread: "storm-0".into(), waited_s: 9 }
+        StormError::Stuck { thread: "storm-0".into(), waited_s: 9, after: None }
     }
 
     fn storm(spec: &Spec) -> Storm {
@@ -400,10 +398,19 @@ mod tests {
 
     /// Runs these strategies for two repeats and a pass for stages.
     fn run(strategies: &[&'static Entry]) -> (Ending, Exit, Run) {
+        run_as("--repeats 2 --body none", strategies, None)
+    }
+
+    /// Runs these strategies and a pass for stages, until the deadline if there is one.
+    fn run_as(
+        flags: &str,
+        strategies: &[&'static Entry],
+        deadline: Option<Instant>,
+    ) -> (Ending, Exit, Run) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run.json");
-        let line = "faultstorm run --repeats 2 --threads 1 --body none --no-lines --stages -q";
-        let words = line.split(' ').map(str::to_owned);
+        let line = format!("faultstorm run {flags} --threads 1 --no-lines --stages -q");
+        let words = line.split_whitespace().map(str::to_owned);
         let json = ["--json".to_owned(), path.display().to_string()];
         let Command::Run(args) = Cli::parse_from(words.chain(json)).command else {
             panic!("{line}")
@@ -426,7 +433,7 @@ mod tests {
             interrupt: &Interrupt::default(),
             document: Document::new(args.json.as_ref(), started, &["x"]),
             progress: Progress::new(Expected::Storms(0), true),
-            deadline: None,
+            deadline,
             cells: Vec::new(),
             standing: Vec::new(),
             order: 0,
@@ -437,6 +444,58 @@ mod tests {
         let (worst, run) = (storms.worst, storms.run);
         assert_eq!(Run::read(&path).unwrap().cells.len(), run.cells.len(), "{ending:?}");
         (ending, worst, run)
+    }
+
+    static UNLOCKED: Entry = Entry { name: "unlocked", ..FINE };
+    static SLOW: Entry = Entry {
+        name: "slow",
+        run: &|spec| {
+            let mut slow = storm(spec);
+            slow.threads.iter_mut().for_each(|thread| thread.faults /= 2);
+            Ok(slow)
+        },
+        ..FINE
+    };
+
+    /// How often each cell stormed, and in which turn last.
+    fn repeats(run: &Run) -> Vec<(usize, u32)> {
+        let repeats = |cell: &Cell| {
+            let repeats = &cell.measured.as_ref().unwrap().repeats;
+            (repeats.len(), repeats.iter().filter_map(|repeat| repeat.turn).max().unwrap())
+        };
+        run.cells.iter().map(repeats).collect()
+    }
+
+    #[test]
+    fn what_is_sure_leaves_and_its_storms_go_to_what_is_open() {
+        let (ending, _, run) = run_as("--body none", &[&UNLOCKED, &GOOD, &SLOW], None);
+        assert!(matches!(ending, Ending::Done) && run.complete);
+        assert_eq!(statuses(&run), [Status::Ok; 4]);
+        // Of 24 storms, 5 a turn: `slow` leaves after its fourth; one turn of 4 storms is left.
+        // What others are compared with storms twice, its twin stays to the end.
+        assert_eq!(repeats(&run), [(10, 4), (5, 4), (4, 3), (5, 4)]);
+        let (_, _, none) = run_as("--body none", &[&GOOD, &SLOW], None);
+        assert_eq!(repeats(&none), [(5, 4); 3], "nothing is compared");
+        let (_, _, asked) = run_as("--repeats 7 --body none", &[&UNLOCKED, &SLOW], None);
+        assert_eq!(repeats(&asked), [(7, 6); 3]);
+    }
+
+    #[test]
+    fn in_a_time_that_is_given_all_groups_take_turns() {
+        let both = [&UNLOCKED, &SLOW];
+        let (ending, _, run) = run_as("", &both, Some(Instant::now()));
+        assert!(matches!(ending, Ending::Done) && run.complete);
+        assert_eq!(statuses(&run), [Status::Ok; 6]);
+        assert_eq!(repeats(&run), [(2, 0), (1, 0), (1, 0), (2, 0), (1, 0), (1, 0)], "one each");
+        let far = Instant::now() + std::time::Duration::from_secs(3600);
+        let (_, _, run) = run_as("", &both, Some(far));
+        assert_eq!(repeats(&run), [(8, 3), (4, 3), (4, 3), (8, 3), (4, 3), (4, 3)], "all is sure");
+        let orders = |cell: usize| -> Vec<u32> {
+            let found = run.cells[cell].measured.as_ref().unwrap();
+            found.repeats.iter().map(|repeat| repeat.order).collect()
+        };
+        let (first, second) = (orders(1), orders(4));
+        assert!(first[0] < second[0] && second[0] < first[1] && first[2] < second[2], "{first:?}");
     }
 
     fn statuses(run: &Run) -> Vec<Status> {
@@ -474,15 +533,30 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_panics_or_is_stuck_ends_the_run_with_its_name() {
-        let (ending, _, panicked) = run(&[&GOOD, &PANICS]);
-        let Ending::Panicked(what) = ending else { panic!("{ending:?}") };
-        assert!(what.contains("x/panics/host/1/none: thread 'storm-1' panicked: oh"), "{what}");
-        assert_eq!(statuses(&panicked), [Status::Partial, Status::Failed, Status::Partial]);
-        assert!(!panicked.complete && panicked.cells[0].measured.is_some());
-        let reason = panicked.cells[0].reason.as_deref().unwrap();
+    fn a_panic_fails_its_cell_and_the_run_goes_on() {
+        let (ending, worst, run) = run(&[&GOOD, &PANICS]);
+        assert!(matches!(ending, Ending::Done) && worst == Exit::Storm && run.complete);
+        assert_eq!(statuses(&run), [Status::Ok, Status::Failed, Status::Ok]);
+        assert_eq!(run.cells[1].reason.as_deref(), Some("thread 'storm-1' panicked: oh"));
+        assert!(run.cells[0].measured.is_some() && run.cells[1].measured.is_none());
+    }
+
+    #[test]
+    fn a_thread_that_is_stuck_ends_the_run_with_its_name() {
+        let (ending, _, run) = run(&[&GOOD, &STUCK]);
+        let Ending::Stuck(what) = ending else { panic!("{ending:?}") };
+        assert!(what.contains("x/stuck/host/1/none: thread 'storm-0' is stuck"), "{what}");
+        assert_eq!(statuses(&run), [Status::Partial, Status::Failed, Status::Partial]);
+        assert!(!run.complete && run.cells[0].measured.is_some());
+        let reason = run.cells[0].reason.as_deref().unwrap();
         assert_eq!(reason, "a thread of another cell ended the run: 1 of 2 repeats are in");
-        let (ending, _, _) = run(&[&STUCK]);
-        assert!(matches!(ending, Ending::Stuck(what) if what.contains("'storm-0' is stuck")));
+    }
+
+    #[test]
+    fn a_storm_that_fails_is_worse_than_what_the_machine_refuses() {
+        let machine = StormError::Machine("no threads left".into());
+        assert_eq!(worst_of(Exit::Done, &machine), Exit::Machine);
+        assert_eq!(worst_of(Exit::Storm, &machine), Exit::Storm);
+        assert_eq!(worst_of(Exit::Machine, &panicked()), Exit::Storm);
     }
 }

@@ -1,7 +1,6 @@
 //! Cells of the model: all combinations, in parallel, in an order that does not matter.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
@@ -226,7 +225,7 @@ impl Point<'_> {
         let mut collected = Collected::default();
         let mut accesses = 0;
         for repeat in 0..self.repeats {
-            match self.storm(repeat) {
+            match (self.entry.model)(&self.spec(u64::from(repeat))) {
                 Ok(storm) => accesses += self.take(&mut collected, storm, repeat),
                 Err(error) => {
                     let cell = Cell::failed(self.key.clone(), error.to_string());
@@ -244,15 +243,6 @@ impl Point<'_> {
         let wall_s = from.elapsed().as_secs_f64();
         let cost = Some(CellCost { wall_s, tracked_accesses: Some(accesses) });
         Outcome { cell, cost, error: None }
-    }
-
-    /// One repeat. A panic outside of the cores, as in the books, fails this cell alone.
-    fn storm(&self, repeat: u32) -> Result<ModelStorm, StormError> {
-        let storm = AssertUnwindSafe(|| (self.entry.model)(&self.spec(u64::from(repeat))));
-        catch_unwind(storm).unwrap_or_else(|_| {
-            let message = "see standard error".to_owned();
-            Err(StormError::Panicked { thread: "the storm itself".to_owned(), message })
-        })
     }
 
     fn take(&self, collected: &mut Collected, storm: ModelStorm, repeat: u32) -> u64 {

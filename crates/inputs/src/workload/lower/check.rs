@@ -5,9 +5,9 @@ use std::ops::Range;
 use toml::Spanned;
 
 use crate::diag::{Diagnostic, meant};
-use crate::workload::PAGE_BYTES;
-use crate::workload::units::print_size;
+use crate::workload::units::{print_size, print_time};
 use crate::workload::wire::{Entry, File, Group, Size, Vma};
+use crate::workload::{PAGE_BYTES, PAUSE_MAX_NS, THREADS_MAX};
 
 /// Where mistakes go, and what the checks have to know.
 pub(super) struct Check<'a> {
@@ -62,6 +62,30 @@ impl Check<'_> {
             );
         }
         ok
+    }
+
+    /// Reports a number of threads that no storm has.
+    pub fn threads(&mut self, title: &str, count: u64, span: Range<usize>) -> Option<usize> {
+        let threads = usize::try_from(count).ok().filter(|n| (1..=THREADS_MAX).contains(n));
+        if threads.is_none() {
+            let title = format!("{title} has 1 to {THREADS_MAX} threads, not {count}");
+            self.push(Diagnostic::new(title).at(span, "out of range"));
+        }
+        threads
+    }
+
+    /// Reports a time that a touch may not take.
+    pub fn pause(&mut self, key: &str, ns: u64, span: Range<usize>) -> Option<u64> {
+        if ns <= PAUSE_MAX_NS {
+            return Some(ns);
+        }
+        let most = print_time(PAUSE_MAX_NS);
+        self.push(
+            Diagnostic::new(format!("`{key}` is \"{most}\" at most, not \"{}\"", print_time(ns)))
+                .at(span, "too long for one touch")
+                .rule("a thread that makes no progress for a minute is taken for stuck"),
+        );
+        None
     }
 
     /// Returns the pages that a size stands for, where it is whole pages.

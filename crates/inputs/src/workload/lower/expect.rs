@@ -16,10 +16,7 @@ pub(super) fn lower(entry: &Entry<wire::Expect>, check: &mut Check<'_>) -> Optio
         None => Some(None),
     };
     let threads = match &table.threads {
-        Some(threads) if check.at_least("threads", threads, 1) => {
-            usize::try_from(*threads.get_ref()).ok().map(Some)
-        }
-        Some(_) => None,
+        Some(threads) => check.threads("a storm", *threads.get_ref(), threads.span()).map(Some),
         None => Some(None),
     };
     let metric = metric(entry, check);

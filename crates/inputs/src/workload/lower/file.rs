@@ -197,6 +197,9 @@ fn latency(io: &Spanned<wire::Latency>, check: &mut Check<'_>) -> Option<Latency
             );
             None
         }
-        latency => Some(latency),
+        latency => {
+            let (Latency::Fixed(ns) | Latency::Uniform(_, ns) | Latency::Exponential(ns)) = latency;
+            check.pause("io_latency", ns, io.span()).map(|_| latency)
+        }
     }
 }

@@ -5,12 +5,10 @@ use toml::Spanned;
 use super::check::Check;
 use crate::diag::Diagnostic;
 use crate::workload::wire::{Document, Entry};
-use crate::workload::{Group, Loops, Op, Phase, Threads, wire};
+use crate::workload::{Group, Loops, Op, Phase, Threads, WEIGHT_MAX, wire};
 
 /// The group of all threads, where a file names none.
 const DEFAULT_GROUP: &str = "faulters";
-/// More threads than any machine to come has cores.
-const MAX_THREADS: u64 = 4096;
 
 /// A group without its phases.
 pub(super) struct Header {
@@ -117,10 +115,10 @@ fn header(entry: &Entry<wire::Group>, check: &mut Check<'_>) -> Option<Header> {
         None => Some(Threads::Weight(1.0)),
         Some(threads) => match *threads.get_ref() {
             wire::Threads::All => Some(Threads::Weight(1.0)),
-            wire::Threads::Weight(weight) => {
-                check.positive("weight", weight, threads.span()).map(Threads::Weight)
+            wire::Threads::Weight(weight) => self::weight(weight, threads, check),
+            wire::Threads::Fixed(count) => {
+                check.threads("a group", count, threads.span()).map(Threads::Fixed)
             }
-            wire::Threads::Fixed(count) => fixed(count, threads, check),
         },
     };
     let loops = match &table.loops {
@@ -140,15 +138,17 @@ fn loops(loops: &Spanned<wire::Loops>, check: &mut Check<'_>) -> Option<Loops> {
     }
 }
 
-fn fixed(count: u64, threads: &Spanned<wire::Threads>, check: &mut Check<'_>) -> Option<Threads> {
-    match usize::try_from(count) {
-        Ok(fixed) if (1..=MAX_THREADS).contains(&count) => Some(Threads::Fixed(fixed)),
-        _ => {
-            let title = format!("a group has 1 to {MAX_THREADS} threads, not {count}");
-            check.push(Diagnostic::new(title).at(threads.span(), "out of range"));
-            None
-        }
+fn weight(weight: f64, threads: &Spanned<wire::Threads>, check: &mut Check<'_>) -> Option<Threads> {
+    let weight = check.positive("weight", weight, threads.span())?;
+    if weight <= WEIGHT_MAX {
+        return Some(Threads::Weight(weight));
     }
+    check.push(
+        Diagnostic::new(format!("`weight` is at most {WEIGHT_MAX}, not {weight:e}"))
+            .at(threads.span(), "out of range")
+            .rule("weights count beside each other: 3 and 1 divide threads as 300 and 100 do"),
+    );
+    None
 }
 
 /// `"all"` stands alone among the groups that divide the run's threads.

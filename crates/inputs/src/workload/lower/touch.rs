@@ -21,6 +21,10 @@ pub(super) fn lower(
     let access = check.required_in(&span, unread, shown, "access", &written.access, access_form);
     let vma = vma.and_then(|name| space.vma_names.resolve(name, check));
     let order = order(written, check);
+    let think_ns = match &written.think {
+        Some(think) => check.pause("think", think.get_ref().0, think.span()),
+        None => Some(0),
+    };
     let touches_ok = written.touches.as_ref().is_none_or(|n| check.at_least("touches", n, 1));
     let touch = Touch {
         vma: vma?,
@@ -32,7 +36,7 @@ pub(super) fn lower(
         slices: slices(&written.slices),
         touches: written.touches.as_ref().map(|touches| *touches.get_ref()),
         walks: walks(written, unread, check)?,
-        think_ns: written.think.as_ref().map_or(0, |think| think.get_ref().0),
+        think_ns: think_ns?,
     };
     if let Some(vma) = &space.vmas[touch.vma] {
         let vma_entry = &space.document.vma[touch.vma];

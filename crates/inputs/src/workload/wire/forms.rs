@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+#[cfg(feature = "schema")]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::{Latency, Loops, Size, Threads, Time};
+use crate::workload::{THREADS_MAX, WEIGHT_MAX};
 
 impl JsonSchema for Size {
     fn schema_name() -> Cow<'static, str> {
@@ -74,10 +76,14 @@ impl JsonSchema for Threads {
             "description": "\"all\" of the run's threads, exactly so many, or a share by weight.",
             "oneOf": [
                 { "const": "all" },
-                { "type": "integer", "minimum": 1, "maximum": 4096 },
+                { "type": "integer", "minimum": 1, "maximum": THREADS_MAX },
                 {
                     "type": "object",
-                    "properties": { "weight": { "type": "number", "exclusiveMinimum": 0 } },
+                    "properties": {
+                        "weight": {
+                            "type": "number", "exclusiveMinimum": 0, "maximum": WEIGHT_MAX
+                        }
+                    },
                     "required": ["weight"],
                     "additionalProperties": false
                 }

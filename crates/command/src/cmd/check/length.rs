@@ -1,0 +1,136 @@
+//! The length of tiny storms: what happens once per table is seen at its share, and nobody waits
+//! for long.
+
+use inputs::workload::units::print_time;
+use inputs::workload::{Backing, Group, Latency, Loops, Op, Touch, Until, Workload};
+
+/// Touches of each thread: 32 page tables' worth, so that what happens once per table,
+/// or once for all of them, is seen at its share.
+const TOUCHES: u64 = 1 << 14;
+/// Touches of each thread where some of them sleep for I/O.
+const TOUCHES_WITH_IO: u64 = 1 << 10;
+/// Fewer touches say little of a share.
+const TOUCHES_MIN: u64 = 1 << 8;
+/// Time that the touches of a storm may wait, unless that leaves too few of them.
+const WAITS_NS: u64 = 2_000_000_000;
+/// Time that a storm may wait at the most, its writers included.
+const WAITS_NS_MAX: u64 = 10_000_000_000;
+
+/// When a tiny storm ends. A workload whose storms are smaller is checked in its own.
+pub(super) fn until(workload: &Workload) -> Until {
+    let most = if workload.may_wait() { TOUCHES_WITH_IO } else { TOUCHES };
+    let quick = WAITS_NS.checked_div(touch_ns(workload)).unwrap_or(u64::MAX).max(TOUCHES_MIN);
+    match workload.until {
+        Until::Touches(touches) => Until::Touches(touches.min(most).min(quick)),
+        _ => Until::Touches(most.min(quick)),
+    }
+}
+
+/// Why nobody wants to wait for `storms` tiny storms of a workload.
+pub(super) fn takes_too_long(workload: &Workload, storms: usize) -> Option<String> {
+    let Until::Touches(touches) = until(workload) else { return None };
+    let touching_ns = touches.saturating_mul(touch_ns(workload));
+    let writing_ns = workload.groups.iter().map(paced_ns).max().unwrap_or(0);
+    let storm_ns = touching_ns.max(writing_ns);
+    (storm_ns > WAITS_NS_MAX).then(|| {
+        let all = storm_ns.saturating_mul(storms as u64) / 1_000_000_000 * 1_000_000_000;
+        format!(
+            "'{}': to check it takes {}, for {storms} storms in which a thread thinks, waits for \
+             I/O or for its next operation: give it fewer `touches` or `loops`, or shorter times",
+            workload.name,
+            print_time(all)
+        )
+    })
+}
+
+/// Time that the slowest touch waits on average, in nanoseconds.
+fn touch_ns(workload: &Workload) -> u64 {
+    let touches = workload.groups.iter().flat_map(Group::touches);
+    let waits = |touch: &Touch| touch.think_ns.saturating_add(io_ns(workload, touch));
+    touches.map(waits).max().unwrap_or(0)
+}
+
+/// Time that a touch waits for I/O on average, in nanoseconds.
+fn io_ns(workload: &Workload, touch: &Touch) -> u64 {
+    let Backing::File { file, .. } = workload.vmas[touch.vma].backing else { return 0 };
+    let file = &workload.files[file];
+    let mean = match file.io {
+        Latency::Fixed(ns) | Latency::Exponential(ns) => ns as f64,
+        Latency::Uniform(low, high) => (low as f64 + high as f64) / 2.0,
+    };
+    // What is cut off and comes back is read as well.
+    let at_hand = if workload.may_sigbus() { 0.0 } else { file.cached };
+    (mean * (1.0 - at_hand * (1.0 - file.locked - file.not_uptodate))) as u64
+}
+
+/// Time that the paced operations of a group take at least, in nanoseconds.
+fn paced_ns(group: &Group) -> u64 {
+    let Loops::Times(times) = group.loops else { return 0 };
+    let every = group.phases.iter().map(|phase| {
+        let paces = phase.ops.iter().map(|op| match op {
+            Op::Change(change) => change.every_ns,
+            Op::Touch(_) => 0,
+        });
+        paces.max().unwrap_or(0)
+    });
+    every.fold(0, u64::saturating_add).saturating_mul(times - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use inputs::workload::parse;
+
+    fn touched(file: &str, touch: &str, more: &str) -> Workload {
+        let text = format!(
+            "summary = \"x\"\n{more}\n[[file]]\nname = \"f\"\nsize = \"1GiB\"\n{file}\n[[vma]]\n\
+             name = \"v\"\nsize = \"1GiB\"\nfile = \"f\"\n[[op]]\n\
+             touch = {{ vma = \"v\", access = \"read\"{touch} }}\n"
+        );
+        parse("x", "x.toml", &text, &[]).unwrap_or_else(|wrong| panic!("{wrong}"))
+    }
+
+    #[test]
+    fn touches_that_wait_are_fewer() {
+        let until = |file, touch, more| match until(&touched(file, touch, more)) {
+            Until::Touches(touches) => touches,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(until("", "", ""), TOUCHES);
+        assert_eq!(until("", ", think = \"1us\"", ""), TOUCHES);
+        assert_eq!(until("", ", think = \"1ms\"", ""), 2_000);
+        assert_eq!(until("", ", think = \"1s\"", ""), TOUCHES_MIN);
+        assert_eq!(until("", ", think = \"1s\"", "touches = 7"), 7);
+        let cold = "cached = 0.5\nio_latency = \"80us\"";
+        assert_eq!(until(cold, "", ""), TOUCHES_WITH_IO);
+        let slow = "cached = 0.5\nio_latency = { uniform = [\"4ms\", \"12ms\"] }";
+        assert_eq!(until(slow, "", ""), 500);
+    }
+
+    #[test]
+    fn storms_that_nobody_waits_for_are_told_with_their_time() {
+        let told = |workload| takes_too_long(&workload, 36);
+        assert_eq!(told(touched("", ", think = \"30ms\"", "")), None);
+        let text = told(touched("", ", think = \"1s\"", "")).unwrap();
+        assert!(text.starts_with("'x': to check it takes 9216s, for 36 storms in which"), "{text}");
+        assert_eq!(told(touched("", ", think = \"1s\"", "touches = 10")), None);
+        assert!(told(touched("cached = 0.0\nio_latency = \"1s\"", "", "")).is_some());
+        assert_eq!(told(touched("cached = 0.99\nio_latency = \"1s\"", "", "")), None);
+    }
+
+    #[test]
+    fn operations_that_wait_for_their_turn_are_told_too() {
+        let told = |loops: &str| {
+            let text = format!(
+                "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"1MiB\"\n[[group]]\nname = \"a\"\n\
+                 [[group]]\nname = \"b\"\nthreads = 1\n{loops}[[op]]\ngroup = \"a\"\n\
+                 touch = {{ vma = \"v\", access = \"read\" }}\n[[op]]\ngroup = \"b\"\n\
+                 fork = {{ every = \"1s\" }}\n"
+            );
+            takes_too_long(&parse("x", "x.toml", &text, &[]).unwrap(), 34)
+        };
+        assert_eq!(told(""), None, "it ends with the others");
+        assert_eq!(told("loops = 11\n"), None);
+        assert!(told("loops = 13\n").unwrap().contains("takes 408s"));
+    }
+}
