@@ -63,7 +63,7 @@ impl Command {
         for (index, row) in rows {
             let cells = row.split('|').filter_map(|cell| {
                 let code = cell.trim().strip_prefix('`')?.strip_suffix('`')?;
-                code.starts_with("faultstorm ").then_some(code)
+                (code.starts_with("faultstorm ") && !code.contains('`')).then_some(code)
             });
             found.extend(cells.flat_map(|code| Command::read(page, index + 1, &[code])));
         }

@@ -109,8 +109,9 @@ fn draw(curves: &[Curve]) -> String {
     let x = |threads: f64| LEFT + (RIGHT - LEFT) * threads / threads_max;
     let y = |rate: f64| BOTTOM - (BOTTOM - TOP) * rate / rate_max;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 820 400\">\n<title>{TITLE}</title>\n\
-         <style>\n{STYLE}</style>\n<rect class=\"back\" width=\"820\" height=\"400\" rx=\"6\"/>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 820 400\">\n\
+         <title>{TITLE}</title>\n<style>\n{STYLE}</style>\n\
+         <rect class=\"back\" width=\"820\" height=\"400\" rx=\"6\"/>\n"
     );
     svg += &text(LEFT, 24.0, "title", TITLE);
     svg += &text(LEFT, 43.0, "weak", SUBTITLE);

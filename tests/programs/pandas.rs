@@ -1,19 +1,13 @@
-//! Documents in pandas, as pages load them.
+//! Documents in pandas, as a page loads them.
 
 use faultstorm::report;
 
 use crate::common;
 use crate::need::PANDAS;
 
-pub fn snippets_of_pages_load_a_run() {
-    for page in ["README.md", "docs/how-to/numbers.md"] {
-        loads_a_run(page);
-    }
-}
-
-fn loads_a_run(page: &str) {
-    let path = format!("{}/../../{page}", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(path).unwrap();
+pub fn the_snippet_of_the_page_loads_a_run() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/how-to/numbers.md");
+    let text = std::fs::read_to_string(page).unwrap();
     let (_, snippet) = text.split_once("```python\n").unwrap();
     let (snippet, _) = snippet.split_once("```").unwrap();
     let directory = tempfile::tempdir().unwrap();

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         return faultstorm::cmd::main(&[]);
     }
     let trials = tests! {
-        PANDAS { pandas::snippets_of_pages_load_a_run, }
+        PANDAS { pandas::the_snippet_of_the_page_loads_a_run, }
         BROWSER {
             report_page::a_page_may_ask_nothing_of_a_network,
             report_page::a_real_run_draws_every_chart_and_says_nothing_to_the_console,
