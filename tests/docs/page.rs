@@ -44,15 +44,28 @@ impl Page {
         fences
     }
 
-    /// Where its links to other files lead, from the root.
-    fn links(&self) -> Vec<PathBuf> {
+    /// Where its links to other files lead: to which, from the root, and to which heading there.
+    fn links(&self) -> Vec<(PathBuf, Option<String>)> {
         let prose = self.text.split("```").step_by(2);
         let targets = prose.flat_map(|text| text.split("](").skip(1));
         let targets = targets.filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
         let local = targets.filter(|target| !target.contains("://") && !target.starts_with('#'));
         let directory = Path::new(&self.path).parent().expect("a page is in a directory");
-        let file = |target: &str| target.split('#').next().expect("a split has a part").to_owned();
-        local.map(|target| directory.join(file(target))).collect()
+        let place = |target: &str| match target.split_once('#') {
+            Some((file, heading)) => (directory.join(file), Some(heading.to_owned())),
+            None => (directory.join(target), None),
+        };
+        local.map(place).collect()
+    }
+
+    /// True if it has a heading that links name so.
+    fn has_heading(&self, name: &str) -> bool {
+        let named = |line: &str| -> String {
+            let title = line.trim_start_matches('#').trim().to_lowercase();
+            let kept = title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+        };
+        self.text.lines().any(|line| line.starts_with('#') && named(line) == name)
     }
 }
 
@@ -85,8 +98,11 @@ pub fn files(directory: &str) -> Vec<String> {
 fn links_lead_somewhere() {
     let mut broken = Vec::new();
     for page in pages() {
-        let missing = page.links().into_iter().filter(|link| !Path::new(ROOT).join(link).exists());
-        broken.extend(missing.map(|link| format!("{}: {}", page.path, link.display())));
+        let missing = page.links().into_iter().filter(|(file, heading)| {
+            let has = |heading: &String| Page::read(&file.to_string_lossy()).has_heading(heading);
+            !Path::new(ROOT).join(file).exists() || !heading.iter().all(has)
+        });
+        broken.extend(missing.map(|link| format!("{}: {link:?}", page.path)));
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
@@ -112,7 +128,8 @@ fn files_of_the_code_are_named_by_where_they_are() {
 
 #[test]
 fn every_page_is_on_the_map() {
-    let linked: Vec<PathBuf> = Page::read("docs/README.md").links();
+    let links = Page::read("docs/README.md").links();
+    let linked: Vec<PathBuf> = links.into_iter().map(|(file, _)| file).collect();
     for page in pages().iter().filter(|page| page.path.starts_with("docs/")) {
         let is_there = linked.contains(&PathBuf::from(&page.path));
         assert!(is_there || page.path == "docs/README.md", "docs/README.md links no {}", page.path);
@@ -124,7 +141,9 @@ fn a_page_is_taken_apart() {
     let text =
         "a [b](c.md#d) [e](#f)\n```sh\n[g](h)\n```\n[i](https://j)\n```toml k.toml\nl\n```\n";
     let page = Page { path: "m/n.md".to_owned(), text: text.to_owned() };
-    assert_eq!(page.links(), [PathBuf::from("m/c.md")]);
+    assert_eq!(page.links(), [(PathBuf::from("m/c.md"), Some("d".to_owned()))]);
+    let headings = Page { path: "o.md".to_owned(), text: "## An `a`, and b\n".to_owned() };
+    assert!(headings.has_heading("an-a-and-b") && !headings.has_heading("an-a"));
     let fences = page.fences();
     let found: Vec<_> = fences.iter().map(|fence| (fence.info, fence.line)).collect();
     assert_eq!(found, [("sh", 3), ("toml k.toml", 7)]);

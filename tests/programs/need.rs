@@ -9,8 +9,8 @@ use libtest_mimic::{Completion, Failed};
 /// Where it is set, nothing may be left out.
 const ALL: &str = "FAULTSTORM_TEST_ALL";
 
-/// Names of the tests that were not run, each with what it needs.
-static NOT_RUN: Mutex<Vec<(&Need, &str)>> = Mutex::new(Vec::new());
+/// Tests that were not run, by their module and what is missing.
+static NOT_RUN: Mutex<BTreeMap<(&str, String), usize>> = Mutex::new(BTreeMap::new());
 
 /// A program that tests need.
 pub struct Need {
@@ -50,7 +50,7 @@ impl Need {
     }
 
     fn missing(&self) -> String {
-        format!("{} is missing: apt-get install {}", self.what, self.packages)
+        format!("{} is missing (Debian: apt-get install {})", self.what, self.packages)
     }
 
     /// Runs a test if the program is there.
@@ -62,7 +62,9 @@ impl Need {
         if std::env::var_os(ALL).is_some() {
             return Err(format!("{ALL} is set, and {}", self.missing()).into());
         }
-        NOT_RUN.lock().expect("nobody panics with it").push((self, name));
+        let module = name.split("::").next().expect("a split has a part");
+        let mut not_run = NOT_RUN.lock().expect("nobody panics with it");
+        *not_run.entry((module, self.missing())).or_default() += 1;
         Ok(Completion::ignored_with(self.missing()))
     }
 }
@@ -79,15 +81,10 @@ pub fn say_what_was_not_run() {
     if std::env::var_os(ALL).is_some() {
         return;
     }
-    let not_run = NOT_RUN.lock().expect("nobody panics with it");
-    let mut tests: BTreeMap<(&str, String), usize> = BTreeMap::new();
-    for (need, name) in not_run.iter() {
-        let module = name.split("::").next().expect("a split has a part");
-        *tests.entry((module, need.missing())).or_default() += 1;
-    }
     eprintln!("Not run here:");
-    for ((module, missing), count) in tests {
-        eprintln!("- {count} of {module}, since {missing}");
+    for ((module, missing), count) in &*NOT_RUN.lock().expect("nobody panics with it") {
+        let tests = if *count == 1 { "test" } else { "tests" };
+        eprintln!("- {count} {tests} of {module}: {missing}");
     }
     eprintln!("- what takes long: cargo test --test long");
 }

@@ -61,8 +61,8 @@ impl<M: Machine> PteSlot<'_, M> {
 }
 
 impl<'a, M: Machine> Walk<'a, M> {
-    /// Walks from the top table to the pmd entry of `addr`, and allocates what is missing above it where
-    /// the protection allows.
+    /// Walks from the top table to the pmd entry of `addr`, and allocates what is missing above
+    /// it where the protection allows.
     ///
     /// # Errors
     /// Where a table is missing that may not or cannot be allocated.
