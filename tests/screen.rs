@@ -126,11 +126,11 @@ fn a_star_is_a_verdict_and_a_line_is_told_by_its_excess() {
             text.lines().filter(|line| line.get(2..).is_some_and(|line| line.starts_with(name)));
         rows.map(str::to_owned).next().unwrap_or_else(|| panic!("{name}: {text}"))
     };
-    // `folio` moves twice as often as the line of the lock in no cell, and under `unlocked` too.
+    // `folio` moves under `unlocked` too: that is no reason.
     let row_of = row("mmap-lock");
-    assert!(row_of.contains("0.58*") && row_of.contains("1.02 "), "{row_of}");
+    assert!(row_of.contains("0.59*") && row_of.contains("1.03 "), "{row_of}");
     assert!(row_of.ends_with(" mm.mmap_lock 1.19"), "{row_of}");
-    assert!(row("speculative").ends_with("0.98"), "nothing is lost: {}", row("speculative"));
+    assert!(row("speculative").ends_with("0.99"), "nothing is lost: {}", row("speculative"));
     assert!(text.lines().any(|line| line.starts_with("> vm-refcnt")), "{text}");
     // Scattered repeats have no star.
     let mut noisy = run;
@@ -139,7 +139,7 @@ fn a_star_is_a_verdict_and_a_line_is_told_by_its_excess() {
         cell.measured = Some(common::measured(&cell.key, rate, 1.2, 7));
     }
     let text = report::screen(&noisy, PLAIN, None);
-    assert!(!text.contains("0.58*") && text.contains("0 of 16 slower"), "{text}");
+    assert!(!text.contains("0.59*") && text.contains("0 of 16 slower"), "{text}");
     assert!(text.contains("believe only what has a *"), "{text}");
 }
 
