@@ -112,7 +112,7 @@ fn a_pipe_and_a_terminal_end_with_the_same_screen() {
     let piped = run(line);
     assert!(piped.stderr.is_empty(), "{}", String::from_utf8_lossy(&piped.stderr));
     let piped = String::from_utf8(piped.stdout).unwrap();
-    assert!(piped.starts_with("faultstorm run: 2 strategies x workload small;"), "{piped}");
+    assert!(piped.starts_with("faultstorm run: 2 strategies x workload small\n"), "{piped}");
     assert!(piped.ends_with("faultstorm report run.json --format text\n"), "{piped}");
     assert!(!piped.contains('\x1b'));
     let mut terminal = vt100::Parser::new(50, 80, 0);

@@ -1,9 +1,12 @@
 //! The one screen that a run ends with, by its bytes.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use faultstorm::report::{self, Style};
-use faultstorm::run::{Body, Cell, KernelLocks, Key, Run, Status, Warning, World};
+use faultstorm::run::{
+    Body, Cell, Interval, KernelLocks, Key, Measured, Run, Status, Warning, World,
+};
 use proptest::prelude::*;
 
 use crate::common;
@@ -90,6 +93,13 @@ fn a_run_on_one_screen() {
 }
 
 #[test]
+fn a_run_in_which_much_goes_wrong() {
+    let mut run = common::run();
+    run.complete = false;
+    insta::assert_snapshot!(report::screen(&run, PLAIN, Some("my storms/a.json")));
+}
+
+#[test]
 fn colour_adds_nothing_but_colour() {
     let run = default_run();
     let coloured = report::screen(&run, COLOURED, None);
@@ -107,7 +117,10 @@ fn the_head_is_known_before_the_first_storm() {
         *cell = Cell::partial(cell.key.clone(), "no repeat is in", None);
     }
     let head = report::asked(&before);
-    assert!(head.starts_with("faultstorm run: 5 strategies x 4 workloads; "), "{head}");
+    assert!(
+        head.starts_with("faultstorm run: 5 strategies x 4 workloads\n  host at 1 and 2 "),
+        "{head}"
+    );
     assert!(report::screen(&run, COLOURED, Some("x.json")).starts_with(&head));
 }
 
@@ -116,14 +129,15 @@ fn a_star_is_a_verdict_and_a_line_is_told_by_its_excess() {
     let run = default_run();
     let text = report::screen(&run, PLAIN, None);
     let row = |name: &str| {
-        let rows = text.lines().filter(|line| line[2..].starts_with(name));
+        let rows =
+            text.lines().filter(|line| line.get(2..).is_some_and(|line| line.starts_with(name)));
         rows.map(str::to_owned).next().unwrap_or_else(|| panic!("{name}: {text}"))
     };
-    // `folio` moves twice as often as the line of the lock in no cell, and under `unlocked` too.
+    // `folio` moves under `unlocked` too: that is no reason.
     let row_of = row("mmap-lock");
-    assert!(row_of.contains("0.58*") && row_of.contains("1.02 "), "{row_of}");
+    assert!(row_of.contains("0.59*") && row_of.contains("1.03 "), "{row_of}");
     assert!(row_of.ends_with(" mm.mmap_lock 1.19"), "{row_of}");
-    assert!(row("speculative").ends_with("0.98"), "nothing is lost: {}", row("speculative"));
+    assert!(row("speculative").ends_with("0.99"), "nothing is lost: {}", row("speculative"));
     assert!(text.lines().any(|line| line.starts_with("> vm-refcnt")), "{text}");
     // Scattered repeats have no star.
     let mut noisy = run;
@@ -132,8 +146,7 @@ fn a_star_is_a_verdict_and_a_line_is_told_by_its_excess() {
         cell.measured = Some(common::measured(&cell.key, rate, 1.2, 7));
     }
     let text = report::screen(&noisy, PLAIN, None);
-    assert!(!text.contains("0.58*") && text.contains("0 of 16 slower"), "{text}");
-    assert!(text.contains("believe only what has a *"), "{text}");
+    assert!(text.contains("0.59 ") && text.contains("(3 of 16 slower)"), "{text}");
 }
 
 #[test]
@@ -210,30 +223,43 @@ fn drawn_cell(key: Key, (kind, rate, spread, repeats): (u8, f64, f64, usize)) ->
         1 => Cell::failed(key, "the books do not balance"),
         2 => Cell::partial(key, "no repeat is in", None),
         _ => {
-            let mut found = common::measured(&key, rate * 100.0, spread, repeats);
-            let line = "a_module.a_lock_that_is_hot_and_has_a_long_name";
-            found.lines = Some(common::lines(rate, &[(line, 7), ("mm.mmap_lock", 5)]));
+            let mut found = MEASURED.clone();
+            found.repeats.truncate(repeats);
+            for (at, repeat) in found.repeats.iter_mut().enumerate() {
+                repeat.window_s = 1e9 / rate * (1.0 + spread * (at % 3) as f64);
+            }
+            found.faults_per_s = Interval { median: rate, low: None, high: None };
             Cell::ok(key, found)
         }
     }
 }
+
+/// What every drawn cell has measured, but for its rates.
+static MEASURED: LazyLock<Measured> = LazyLock::new(|| {
+    let key = common::key("w", "s", 1, Body::None);
+    let mut found = common::measured(&key, 1e6, 0.0, 9);
+    let line = "a_module.a_lock_that_is_hot_and_has_a_long_name";
+    found.lines = Some(common::lines(12345.6, &[(line, 7), ("mm.mmap_lock", 5)]));
+    found.latency_ns.clear();
+    found
+});
 
 fn drawn_run() -> impl Strategy<Value = Run> {
     let strategies = proptest::sample::subsequence(
         vec!["unlocked", "mmap-lock", "speculative", "speculative:refcount", "srcu:tables"],
         1..=5,
     );
-    let threads = proptest::collection::btree_set(1u32..4096, 1..4);
+    let threads = proptest::collection::btree_set(1u32..4096, 1..3);
     let worlds = proptest::collection::vec(
         prop_oneof![
             Just((World::Host, String::new())),
             Just((World::Kernel, String::new())),
             text().prop_map(|machine| (World::Model, machine)),
         ],
-        1..9,
+        1..6,
     );
     let workloads = proptest::collection::btree_set(text(), 1..9);
-    let more = (0usize..30, proptest::collection::vec(text(), 0..12), text());
+    let more = (0usize..16, proptest::collection::vec(text(), 0..12), text());
     let outcomes = proptest::collection::vec(outcome(), 40);
     (strategies, threads, worlds, workloads, more, outcomes).prop_map(
         |(strategies, threads, worlds, workloads, (extra, warnings, cpu), outcomes)| {
@@ -269,7 +295,7 @@ fn drawn_run() -> impl Strategy<Value = Run> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 64, ..ProptestConfig::with_cases(48) })]
 
     #[test]
     fn any_run_fits_one_screen(run in drawn_run(), document in text()) {

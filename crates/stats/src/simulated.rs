@@ -98,8 +98,8 @@ fn wrong(runs: u64, turns: u32, chances: Chances) -> usize {
     let equal = [1.0; STRATEGIES];
     let is_wrong = |seed: &u64| {
         let mut machine = Machine::new(*seed);
-        let groups = (0..GROUPS).flat_map(|_| group(&mut machine, &equal, turns, chances));
-        groups.fold(false, |is_wrong, it| is_wrong || it != Verdict::NoDifferenceSeen)
+        let mut verdicts = (0..GROUPS).flat_map(|_| group(&mut machine, &equal, turns, chances));
+        verdicts.any(|verdict| verdict != Verdict::NoDifferenceSeen)
     };
     (0..runs).filter(is_wrong).count()
 }
