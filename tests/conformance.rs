@@ -287,6 +287,32 @@ fn one_thread_transfers_nothing_and_two_on_one_line_do() {
     }
 }
 
+/// A panic in set-up, as where somebody gives an arena that is too small, is an error of its
+/// storm and nobody else's.
+#[test]
+fn a_panic_outside_of_threads_is_the_error_of_its_storm() {
+    let workload = parse(ANON);
+    let entry = faultstorm::strategy::find("mmap-lock").expect("it is in the table");
+    let cpus = [affinity::allowed_cpus().expect("the kernel says where we may run")[0]];
+    let error = (entry.run)(&Spec {
+        workload: &workload,
+        threads: 1,
+        cpus: &cpus,
+        real_body: true,
+        entry_prefetch: false,
+        seed: SEED,
+        warmup_ns: 0,
+        until: Until::Faults(10),
+        recording: Recording::Throughput,
+        sample_period: 0,
+        clock: Clock::new(),
+        arena: &Arena::new(1).expect("there is memory for a page"),
+    });
+    let error = error.expect_err("one frame is too few").to_string();
+    let said = "thread 'the storm itself' panicked: the arena has memory for every frame";
+    assert_eq!(error, said);
+}
+
 /// The acceptance test of the whole: every shipped workload, those with writers too.
 #[test]
 fn shipped_workloads_balance_under_every_strategy() {

@@ -96,6 +96,54 @@ fn every_strategy_runs_every_workload_and_its_books_balance() {
     }
 }
 
+/// Touches of what is mapped take no time in the model, and others run only when it passes.
+#[test]
+fn who_touches_until_others_are_done_ends_with_them() {
+    let text = r#"
+summary = "a thread that touches a page until the others are done"
+[[vma]]
+name = "page"
+size = "4KiB"
+[[vma]]
+name = "heap"
+size = "1MiB"
+[[group]]
+name = "background"
+threads = 1
+loops = "until-done"
+[[group]]
+name = "foreground"
+[[op]]
+group = "background"
+touch = { vma = "page", access = "read" }
+[[op]]
+group = "foreground"
+touch = { vma = "heap", access = "write" }
+"#;
+    let (workload, machine) =
+        (read("x", text), Machine::find("xeon-icelake-2s").expect("it is shipped"));
+    let entry = find("mmap-lock").expect("it is in the table");
+    let storm = storm_until(&machine.parameters, entry, &workload, 2, Until::Rounds(1), 1).storm;
+    assert_eq!(storm.counts.faults, 256 + 1);
+    assert!(storm.counts.touches > 1000, "the others are waited for: {:?}", storm.counts);
+}
+
+#[test]
+fn who_thinks_for_long_looks_at_the_clock_after_each_touch() {
+    let touches = |think: &str| {
+        let text = format!(
+            "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"4MiB\"\n[[op]]\n\
+             touch = {{ vma = \"v\", access = \"write\", think = \"{think}\" }}\n"
+        );
+        let machine = Machine::find("xeon-icelake-2s").expect("it is shipped").parameters;
+        let entry = find("mmap-lock").expect("it is in the table");
+        let until = Until::Duration(1_000_000);
+        let storm = storm_until(&machine, entry, &read("x", &text), 2, until, 1);
+        storm.storm.counts.touches
+    };
+    assert_eq!(["10ms", "400ms", "1s"].map(touches), [2 * 64, 2 * 2, 2]);
+}
+
 /// Stores to each line by name, for each fault of a write of one huge VMA.
 fn writes_a_fault(kernel: Kernel, entry: &str) -> impl Fn(&str) -> f64 {
     let workload = Workload { kernel, ..workload("huge-anon") };
