@@ -244,3 +244,15 @@ fn one_thread_transfers_nothing_and_two_on_one_line_do() {
         assert!(per_fault("mmap-lock", 2) > 0.3);
     }
 }
+
+/// A panic in set-up, as where somebody gives an arena that is too small, is an error of its
+/// storm and nobody else's.
+#[test]
+fn a_panic_outside_of_threads_is_the_error_of_its_storm() {
+    let workload = parse(ANON);
+    let entry = faultstorm::strategy::find("mmap-lock").expect("it is in the table");
+    let error = Ask::new(&workload, 1, Until::Faults(10)).with_cores(1, entry.run);
+    let error = error.expect_err("one frame is too few").to_string();
+    let said = "thread 'the storm itself' panicked: the arena has memory for every frame";
+    assert_eq!(error, said);
+}

@@ -8,11 +8,56 @@ use faultstorm::storm::ModelStorm;
 use faultstorm::strategy::{Entry, STRATEGIES, find};
 use faultstorm::workload::{Kernel, Until, Workload};
 
-use crate::ask::{Ask, all_of, shipped as workload, xeon};
+use crate::ask::{Ask, all_of, parse, shipped as workload, xeon};
 
 fn storm(entry: &Entry, workload: &Workload, threads: usize, faults: u64, seed: u64) -> ModelStorm {
     let ask = Ask::new(workload, threads, Until::Faults(faults));
     Ask { seed, ..ask }.in_model(entry, &xeon())
+}
+
+/// Touches of what is mapped take no time in the model, and others run only when it passes.
+#[test]
+fn who_touches_until_others_are_done_ends_with_them() {
+    let text = r#"
+summary = "a thread that touches a page until the others are done"
+[[vma]]
+name = "page"
+size = "4KiB"
+[[vma]]
+name = "heap"
+size = "1MiB"
+[[group]]
+name = "background"
+threads = 1
+loops = "until-done"
+[[group]]
+name = "foreground"
+[[op]]
+group = "background"
+touch = { vma = "page", access = "read" }
+[[op]]
+group = "foreground"
+touch = { vma = "heap", access = "write" }
+"#;
+    let workload = parse(text);
+    let entry = find("mmap-lock").expect("it is in the table");
+    let storm = Ask::new(&workload, 2, Until::Rounds(1)).in_model(entry, &xeon()).storm;
+    assert_eq!(storm.counts.faults, 256 + 1);
+    assert!(storm.counts.touches > 1000, "the others are waited for: {:?}", storm.counts);
+}
+
+#[test]
+fn who_thinks_for_long_looks_at_the_clock_after_each_touch() {
+    let touches = |think: &str| {
+        let workload = parse(&format!(
+            "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"4MiB\"\n[[op]]\n\
+             touch = {{ vma = \"v\", access = \"write\", think = \"{think}\" }}\n"
+        ));
+        let entry = find("mmap-lock").expect("it is in the table");
+        let ask = Ask::new(&workload, 2, Until::Duration(1_000_000));
+        ask.in_model(entry, &xeon()).storm.counts.touches
+    };
+    assert_eq!(["10ms", "400ms", "1s"].map(touches), [2 * 64, 2 * 2, 2]);
 }
 
 /// Stores to each line by name, for each fault of a write of one huge VMA.

@@ -49,6 +49,11 @@ impl Facts {
         facts
     }
 
+    /// Memory that the process may still take, in bytes; as much as can be where nothing says.
+    pub fn usable_bytes(&self) -> u64 {
+        self.memory.usable_bytes(&self.limits).unwrap_or(u64::MAX)
+    }
+
     /// Reads the machine below `roots`.
     pub fn read(roots: &Roots) -> Facts {
         let sys = &roots.sys;

@@ -109,6 +109,10 @@ impl World for Model {
         Model::sleep_ns((clock.delta_ns(clock.unordered(), at) as u64).clamp(1, SLEEP_MAX_NS));
     }
 
+    fn give_way() {
+        model::give_way();
+    }
+
     fn is_on(_: usize) -> bool {
         true
     }

@@ -208,3 +208,21 @@ impl From<TooLarge> for StormError {
         Self::Machine(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_stuck_is_told_with_what_came_before() {
+        let stuck = |after: Option<StormError>| {
+            let (thread, after) = ("storm-1".to_owned(), after.map(Box::new));
+            StormError::Stuck { thread, waited_s: 60, after }.to_string()
+        };
+        let alone = "thread 'storm-1' is stuck: no end of its round after 60 s";
+        assert_eq!(stuck(None), alone);
+        let panicked = StormError::Panicked { thread: "storm-0".into(), message: "oh".into() };
+        let both = stuck(Some(panicked));
+        assert_eq!(both, format!("thread 'storm-0' panicked: oh; then {alone}"));
+    }
+}

@@ -143,6 +143,7 @@ impl<'a, W: Ground> Worker<'a, W> {
         if leg.at_once == TURNS_AT_ONCE {
             let clock = self.shared.clock;
             W::wait_until(&clock, leg.now + clock.ticks(LET_PASS_NS));
+            W::give_way();
             leg.now = clock.unordered();
             leg.at_once = 0;
         }

@@ -29,6 +29,8 @@ pub trait World: Sized + 'static {
     fn end_fault(_kind: Kind, _number: u64) {}
     /// Waits until `at`, or less long: callers look again.
     fn wait_until(clock: &Self::Clock, at: u64);
+    /// Lets others go on who are behind, where a thread need not for itself.
+    fn give_way() {}
     /// Whether the calling thread is on this CPU.
     fn is_on(cpu: usize) -> bool;
 }

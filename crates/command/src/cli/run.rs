@@ -144,7 +144,8 @@ pub struct RunArgs {
     )]
     pub repeats: Option<u32>,
 
-    /// Cells of the model that run at the same time [default: as many as there are CPUs]
+    /// Cells of the model that run at the same time, or fewer where memory is short [default:
+    /// as many as there are CPUs]
     #[arg(
         long,
         value_name = "N",

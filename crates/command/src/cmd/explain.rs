@@ -7,11 +7,12 @@ use anyhow::anyhow;
 use super::console::print;
 use super::error::CommandError;
 use super::names;
-use super::run::places;
+use super::run::{memory, places};
 use crate::cli::{ExplainArgs, World};
 use base::exit::Exit;
 use catalogue::Known;
 use host::placement::Placement;
+use host::preflight::Facts;
 use inputs::machines::Machine;
 use inputs::workload::Until;
 use machine::Work;
@@ -43,6 +44,8 @@ pub fn explain(args: &ExplainArgs, known: Known) -> Result<Exit, CommandError> {
     }
     let threads = args.threads as usize;
     let total = total_threads(workload, threads);
+    let until = Until::Faults(FAULTS);
+    memory(workload, threads, args.seed, until, Facts::here().usable_bytes())?;
     let spec = ModelSpec {
         workload,
         threads,
@@ -52,7 +55,7 @@ pub fn explain(args: &ExplainArgs, known: Known) -> Result<Exit, CommandError> {
         entry_prefetch: false,
         seed: args.seed,
         warmup_ns: 0,
-        until: Until::Faults(FAULTS),
+        until,
         trace: Some(args.kind),
     };
     let storm = (entry.model)(&spec)

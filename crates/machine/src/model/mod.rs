@@ -70,6 +70,11 @@ pub fn meet(stagger_ps: Ps) {
     current().meet(stagger_ps);
 }
 
+/// Lets all cores go on that come before the running one.
+pub fn give_way() {
+    current().take_turn();
+}
+
 /// A fault of the running core begins.
 pub fn begin_fault() {
     current().begin_fault();

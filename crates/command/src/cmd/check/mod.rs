@@ -39,7 +39,6 @@ const SEED: u64 = 1;
 /// A file with mistakes (all of all files at once), or more than the machine has.
 pub fn check(args: &CheckArgs, known: Known) -> Result<Exit, CommandError> {
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
-    let facts = Facts::here();
     let sources = match args.files.as_slice() {
         [] => shipped().iter().map(|(name, _)| resolve(name)).collect(),
         files => files.iter().map(|path| Source::read(path)).collect(),
@@ -52,8 +51,7 @@ pub fn check(args: &CheckArgs, known: Known) -> Result<Exit, CommandError> {
     if !slow.is_empty() {
         return Err(CommandError::usage(anyhow!(slow.join("\n"))));
     }
-    let usable_bytes = facts.memory.usable_bytes(&facts.limits).unwrap_or(u64::MAX);
-    let frames = frames(&workloads, usable_bytes)?;
+    let frames = frames(&workloads, Facts::here().usable_bytes())?;
     let arena = Arena::new(frames)
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
     let tiny = Tiny { topology, clock: Clock::new(), arena, known };

@@ -22,7 +22,7 @@ use self::matrix::{Matrix, Passes};
 use self::progress::{Expected, Progress};
 use self::storms::{Ending, Storms};
 use self::sweep::Point;
-pub(super) use self::sweep::places;
+pub(super) use self::sweep::{memory, places};
 use super::console::{print, style};
 use super::error::CommandError;
 use super::names;
@@ -70,7 +70,7 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     let names: Vec<String> = workloads.iter().map(|workload| workload.name.clone()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let of_model = sweep::workloads(model_args, workloads.clone());
-    let usable_bytes = facts.memory.usable_bytes(&facts.limits).unwrap_or(u64::MAX);
+    let usable_bytes = facts.usable_bytes();
     let points = sweep::points(model_args, &of_model, &strategies, &machines, usable_bytes)?;
     let matrix = match hosted {
         true => {

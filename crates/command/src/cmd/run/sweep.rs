@@ -92,9 +92,10 @@ pub(super) fn points<'a>(
                 let crowded = crowded(machine, threads, total);
                 let placed = if crowded.is_some() { threads } else { total };
                 let places = places(machine, &args.placement, placed)?;
+                let until = planned_until(workload.until, workload.warmup_ns);
                 let memory_bytes = match crowded {
                     Some(_) => 0,
-                    None => memory(workload, threads, args.seed, usable_bytes)?,
+                    None => memory(workload, threads, args.seed, until, usable_bytes)?,
                 };
                 for (vary, &real_body) in
                     combinations.iter().flat_map(|vary| bodies.iter().map(move |body| (vary, body)))
@@ -126,13 +127,17 @@ pub(super) fn points<'a>(
 }
 
 /// Bytes that a storm takes.
-fn memory(
+///
+/// # Errors
+///
+/// More than can be had.
+pub(in crate::cmd) fn memory(
     workload: &Workload,
     threads: usize,
     seed: u64,
+    until: Until,
     usable_bytes: u64,
 ) -> Result<u64, CommandError> {
-    let until = planned_until(workload.until, workload.warmup_ns);
     let bytes = needs(workload, threads, seed, until, usable_bytes)
         .map(|needs| needs.space_bytes::<Model>())
         .map_err(CommandError::machine)?;
