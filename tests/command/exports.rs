@@ -106,7 +106,7 @@ fn what_cannot_be_read_is_said_and_nothing_is_written() {
         ("good.json when.json --format hdr-log", "'when.json' cannot be a log of HdrHistogram"),
         ("when.json --format hdr-log", "provenance.started_at: 'yesterday' is no time"),
         ("torn.json --format hdr-log", "huge-anon/unlocked/host/1/none/anon_write: histogram is"),
-        ("good.json --format pdf", "[possible values: html, markdown, csv, hdr-log]"),
+        ("good.json --format pdf", "[possible values: html, text, markdown, csv, hdr-log]"),
         ("--format csv", "<RUN.json>..."),
     ] {
         let output = place.line(&format!("report {line} -o out"));

@@ -64,7 +64,7 @@ fn threads_that_a_workload_adds_past_the_machine_skip_its_cells() {
 /// Runs in the model and returns the document and the tables.
 fn tables(line: &str) -> (Value, String) {
     let place = Place::new();
-    let out = place.out_of(&format!("run {line} --json run.json"));
+    let out = place.out_of(&format!("run {line} --details --json run.json"));
     (serde_json::from_str(&place.read("run.json")).expect("the document is JSON"), out)
 }
 

@@ -7,7 +7,7 @@ use crate::pairs::Ratios;
 use crate::prose::{estimated, notes};
 use crate::table::{COLUMNS, body, verdict_ink};
 use crate::text::{self, Ink, cut, left, paint, plural, right, wrap};
-use document::run::{Body, Run, Status, World};
+use document::run::{Body, Counted, Run, Status, World};
 use stats::Verdict;
 
 /// Workloads beside each other, at the most.
@@ -125,6 +125,9 @@ impl Sheet<'_> {
             }
         };
         let what = match panel.bases().as_slice() {
+            [] if panel.columns.iter().any(|column| column.counted != Counted::Faults) => {
+                ": events a second"
+            }
             [] => ": faults a second",
             _ if same => "",
             ["unlocked"] => ": share of the rate without any lock",
@@ -234,6 +237,8 @@ fn heads(shown: &[Column<'_>], widths: Widths) -> Vec<String> {
         shown.iter().map(|column| head(column, widths.workload - 1)).collect();
     let lines = heads.iter().map(Vec::len).max().unwrap_or(0);
     let compared = shown.iter().any(|column| column.base.is_some());
+    let of_faults = shown.iter().all(|column| column.counted == Counted::Faults);
+    let each = if of_faults { "fault" } else { "op" };
     let line = |at: usize| {
         let word = |head: &Vec<String>| {
             let word = (at + head.len()).checked_sub(lines).map_or("", |at| &head[at]);
@@ -242,7 +247,7 @@ fn heads(shown: &[Column<'_>], widths: Widths) -> Vec<String> {
         let mut text = " ".repeat(MARK + widths.name);
         text.extend(heads.iter().map(word));
         if at + 1 == lines && compared {
-            text += &format!(" {}", cut("loses to, moves/fault", widths.left(shown)));
+            text += &format!(" {}", cut(&format!("loses to, moves/{each}"), widths.left(shown)));
         }
         text.trim_end().to_owned()
     };
