@@ -94,8 +94,8 @@ fn what_cannot_be_read_is_said_and_nothing_is_written() {
     let place = Place::new();
     let good = String::from_utf8(report::json(&common::run()).unwrap()).unwrap();
     place.write("good.json", &good);
-    place.write("when.json", &good.replace("2026-03-14T15:09:26Z", "yesterday"));
-    place.write("torn.json", &good.replacen("\"histogram\": \"HIST", "\"histogram\": \"#IST", 1));
+    place.write("when.json", good.replace("2026-03-14T15:09:26Z", "yesterday"));
+    place.write("torn.json", good.replacen("\"histogram\": \"HIST", "\"histogram\": \"#IST", 1));
     place.write("other.json", "{ \"schema\": \"faultstorm.compare/1\" }");
     for (line, said) in [
         ("missing.json --format csv", "cannot read 'missing.json'"),

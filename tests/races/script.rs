@@ -163,7 +163,9 @@ pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M
     };
     let arena = Arena::new(1).expect("a page");
     let state = shape.maps.pages();
-    let file = || File::new(0, FILE_PAGES, &[0..FILE_PAGES], cores, vec![shape.io_ns]);
+    let file = || {
+        File::new(0, FILE_PAGES, std::slice::from_ref(&(0..FILE_PAGES)), cores, vec![shape.io_ns])
+    };
     let space = Space::<M, S>::new(config, arena, state.map(|_| file()).into_iter().collect());
     let mut core = Core::new(&*space, 0);
     if let Some(state) = state {

@@ -119,10 +119,15 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
         run,
     };
     let ending = all(&mut storms, hosted, &points, usable_bytes)?;
+    close(&mut storms, &ending, head)
+}
+
+/// Derives what follows from all cells, and publishes the run.
+fn close(storms: &mut Storms, ending: &Ending, head: Head) -> Result<Exit, CommandError> {
     storms.progress.clear();
     storms.run.fit_scaling();
     storms.run.find_break_even();
-    let exit = publish(&storms, &ending, head);
+    let exit = publish(storms, ending, head);
     if let Ending::Stuck(_) = ending {
         // The threads that are stuck cannot be joined, nor can what they use be freed.
         std::process::exit(i32::from(Exit::Storm.code()));
