@@ -64,8 +64,9 @@ pub struct Repeat {
     /// Place of this storm among all storms of the run, from 0: strategies are interleaved.
     pub order: u32,
     /// Turn of its group, from 0, in which what competes storms once, and what others are
-    /// compared with twice where repeats differ between cells; null where nothing takes turns.
-    #[serde(default)]
+    /// compared with twice where repeats differ between cells; left out where nothing takes
+    /// turns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<u32>,
     /// Time in which all threads storm, in seconds; the sum over rounds.
     pub window_s: f64,
