@@ -81,7 +81,7 @@ thread_local! {
 #[unsafe(no_mangle)]
 #[inline(never)]
 fn generic_rwsem(on: &Generic) {
-    drop(RwSem::new(on).read());
+    drop(RwSem::new(on).read_carefully());
 }
 
 #[unsafe(no_mangle)]

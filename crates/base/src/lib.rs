@@ -1,4 +1,4 @@
-//! What every layer may name: lists of numbers, exit codes, digests.
+//! Names that every layer may use: lists of numbers, exit codes, digests.
 
 pub mod digest;
 pub mod exit;
