@@ -38,6 +38,10 @@ Examples:
 Exit codes: 0 done, 2 bad input or usage, 4 a storm failed, 5 interrupted (what
 was measured is on disk), 6 the machine cannot do what was asked.";
 
+/// This machine where nothing is asked for. Storms scatter no more than with the usual 50 ms of
+/// each, and two and a half times as many take place.
+const PLAIN_HOST: &str = "--warmup 10ms --time 30ms";
+
 /// The model where nothing is asked for: so many faults (three page tables of each thread) that
 /// two cores need a quarter of a minute for the seed workloads under all strategies.
 const PLAIN_MODEL: &str = "--on model:xeon-icelake-2s --threads 64 --body none --faults 1536";
@@ -227,6 +231,13 @@ impl RunArgs {
     /// What a run takes that is given nothing.
     fn plain() -> RunArgs {
         RunArgs::parsed("")
+    }
+
+    /// The part of a run of a minute that is on this machine: many short storms say more than
+    /// few long ones.
+    pub fn plain_host(&self) -> RunArgs {
+        let RunArgs { time_ns, warmup_ns, .. } = RunArgs::parsed(PLAIN_HOST);
+        RunArgs { time_ns, warmup_ns, ..self.clone() }
     }
 
     /// The part of a run of a minute that is in the model.

@@ -62,6 +62,7 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     let facts = Facts::here();
     let plain_model = args.is_plain().then(RunArgs::plain_model);
     let model_args = plain_model.as_ref().unwrap_or(args);
+    let host_args = if plain_model.is_some() { &args.plain_host() } else { args };
     let (hosted, machines) = (is_here(args), machines(model_args)?);
     has_its_world(args, hosted, &machines)?;
     let strategies = names::strategies(&args.strategy, known)?;
@@ -75,7 +76,7 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     let matrix = match hosted {
         true => {
             let machine = provenance::machine(&facts);
-            Matrix::new(args, workloads, &strategies, &topology, &machine, usable_bytes)?
+            Matrix::new(host_args, workloads, &strategies, &topology, &machine, usable_bytes)?
         }
         false => Matrix::default(),
     };

@@ -17,8 +17,11 @@ use host::clock::Clock;
 use host::interrupt::Interrupt;
 use inputs::workload::Until;
 use mm::frames::Arena;
-use stats::MIN_REPEATS;
 use storm::{Recording, Spec, Storm, StormError};
+
+/// Turns that each group has before those go on whose verdicts matter most: a difference of a
+/// tenth is mostly seen in so many.
+const FAIR_TURNS: u32 = 6;
 
 /// A run under way.
 pub(super) struct Storms<'a> {
@@ -91,13 +94,13 @@ impl Storms<'_> {
 
     /// Returns the group that takes the next turn. The groups of a run end one after the
     /// other. In a time that is given each takes a turn, whatever it takes; then those come
-    /// first that lack repeats for a verdict, and of them those whose verdicts matter most.
+    /// first that have had fewer than [`FAIR_TURNS`], and of them those whose verdicts matter most.
     fn next(&self) -> Option<usize> {
         let mut going = (0..self.standing.len()).filter(|&at| self.goes_on(at));
         let Some(deadline) = self.deadline else { return going.next() };
         let next = going.min_by_key(|&at| {
             let (turns, rank) = (self.standing[at].turns, self.matrix.groups[at].rank);
-            (turns > 0, turns >= MIN_REPEATS as u32, rank, turns)
+            (turns > 0, turns >= FAIR_TURNS, rank, turns)
         })?;
         (self.standing[next].turns == 0 || Instant::now() < deadline).then_some(next)
     }
