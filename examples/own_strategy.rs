@@ -19,7 +19,7 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, End, Fallback, Outcome, Request, Stop};
-use faultstorm::mm::layout::Linux7_2;
+use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::locked::{self, Held};
 use faultstorm::mm::{Config, Core, point, stage};
 use faultstorm::strategy::{Entry, Scheme, Space, Strategy, Traits};
@@ -113,8 +113,8 @@ fn attempt<M: Machine>(
     M::point(point::AFTER_LOOKUP);
     let result = match vma {
         // No writer can change the VMA, which is what a lock of its own would be for.
-        Some(vma) if fault::allows(vma.vma, request.access()) => {
-            fault::handle(space, core, request, &Held::by_its_lock(vma.vma))
+        Some(vma) if fault::allows(&vma, request.access()) => {
+            fault::handle(space, core, request, &Held::by_its_lock(vma))
         }
         _ => Ok(locked::failed(request, End::Segv)),
     };

@@ -8,7 +8,7 @@ use crate::twins::refcnt::{self, Refcnt};
 use crate::twins::steps::Other;
 use crate::{caught, is_late, stands};
 use faultstorm::machine::model::Model;
-use faultstorm::mm::layout::Linux7_2;
+use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::page_cache::PageState;
 use faultstorm::mm::point;
 use faultstorm::strategy::MmapLock;

@@ -157,6 +157,7 @@ pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M
         tables: 24,
         vmas: shape.vmas,
         entry_prefetch: false,
+        kernel: None,
         real_body: true,
         source_may_change: true,
         pages_move: true,

@@ -5,7 +5,7 @@ use crate::play::{Played, play};
 use crate::script::Script;
 use faultstorm::machine::Machine;
 use faultstorm::machine::model::{Model, ModelLine};
-use faultstorm::mm::layout::{Linux6_2, Linux7_2};
+use faultstorm::mm::kernel::{Linux6_2, Linux7_2};
 use faultstorm::strategy::{
     Apart, Embedded, Hazard, Linux6_4, MmapLock, PerVmaLock, RcuMapPages, STRATEGIES, Scheme,
     Speculative, SpeculativeVma, SrcuFaults, Strategy, VmRefcnt, VmaRefcount,

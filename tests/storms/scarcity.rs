@@ -5,7 +5,7 @@ use faultstorm::machine::host::{Cores, Host, enter};
 use faultstorm::mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
 use faultstorm::mm::fault::{Access, End, Request};
 use faultstorm::mm::frames::Arena;
-use faultstorm::mm::layout::Linux7_2;
+use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::vma::{Mapping, flag};
 use faultstorm::mm::writer::Writer;
 use faultstorm::mm::{Config, Core};
@@ -49,6 +49,7 @@ fn space<S: Strategy<Host>>(tables: u32, vmas: u32) -> Space<Host, S> {
         tables,
         vmas,
         entry_prefetch: false,
+        kernel: None,
         real_body: false,
         source_may_change: true,
         pages_move: true,

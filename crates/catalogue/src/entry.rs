@@ -3,7 +3,7 @@
 use machine::Machine;
 use machine::host::{Bare, Counted, Host, Staged};
 use machine::model::Model;
-use mm::vma::Vma;
+use mm::kernel::Layout;
 use storm::{MakeSpace, ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, make};
 use strategy::{Scheme, Strategy, Traits};
 use workload::Workload;
@@ -42,9 +42,13 @@ impl<S> Everywhere for S where
 {
 }
 
-/// Bytes of a VMA, with the words that the scheme adds.
+/// Bytes of a VMA in the scheme's own kernel, with the words that the scheme adds.
 const fn bytes_per_vma<M: Machine, S: Strategy<M>>() -> u64 {
-    (size_of::<Vma<M>>() + S::VMA_BYTES) as u64
+    let of_kernel = match S::Layout::KERNEL {
+        Some(kernel) => kernel.vma.bytes(),
+        None => 0,
+    };
+    (of_kernel + S::VMA_BYTES) as u64
 }
 
 /// Makers of a space under one scheme, one for each world.

@@ -42,7 +42,7 @@ impl<M: Machine> Mm<M> {
         let census = self.take_census()?;
         let mapped = if self.config.rss { census.mapped } else { 0 };
         equal(format_args!("rss in pages"), self.rss.pages(), "present ptes", mapped)?;
-        let bytes = self.field(self.layout.pgtables_bytes).load(Ordering::Relaxed);
+        let bytes = self.field(self.kernel.mm.pgtables_bytes).load(Ordering::Relaxed);
         let counted = if self.config.pgtables_bytes { census.tables } else { 0 };
         let name = "bytes of tables in the tree";
         equal(format_args!("pgtables_bytes"), bytes, name, counted * PAGE_BYTES)?;
@@ -53,7 +53,7 @@ impl<M: Machine> Mm<M> {
             "tables in the tree and the pgd",
             census.tables + 1,
         )?;
-        let locked = self.field(self.layout.mmap_count).load(Ordering::Relaxed);
+        let locked = self.field(self.kernel.mm.mmap_count).load(Ordering::Relaxed);
         equal(format_args!("mmap_lock.count"), locked, "that of a lock nobody holds", 0)?;
         self.check_folios(&census)?;
         self.check_charges()?;
@@ -121,8 +121,8 @@ impl<M: Machine> Mm<M> {
     /// Whether any VMA reaches into a range.
     pub(super) fn is_mapped(&self, range: Range<Vaddr>) -> bool {
         let mut reaches = false;
-        self.tree.for_each_in(self.field(self.layout.mt_root), range.start, range.end, |vma| {
-            reaches |= self.vmas.get(vma).range().0 < range.end;
+        self.tree.for_each_in(self.field(self.kernel.mm.mt_root), range.start, range.end, |vma| {
+            reaches |= self.vma(vma).range().0 < range.end;
         });
         reaches
     }
@@ -151,8 +151,8 @@ impl<M: Machine> Mm<M> {
             }
             if let Some(frame) = pte.frame() {
                 mapped.push(frame);
-                self.check_mapping(addr, frame, vma.vma)?;
-                self.check_content(addr, pte, frame, vma.vma)?;
+                self.check_mapping(addr, frame, &vma)?;
+                self.check_content(addr, pte, frame, &vma)?;
             }
         }
         Ok(mapped)
@@ -367,8 +367,8 @@ impl<M: Machine> Mm<M> {
     /// Which has not.
     pub fn check_file_references(&self) -> Result<(), String> {
         let mut expected = vec![1; self.files.len()];
-        self.tree.for_each(self.field(self.layout.mt_root), |vma| {
-            if let Some(file) = self.vmas.get(vma).file() {
+        self.tree.for_each(self.field(self.kernel.mm.mt_root), |vma| {
+            if let Some(file) = self.vma(vma).file() {
                 expected[file] += 1;
             }
         });

@@ -92,9 +92,9 @@ impl<M: Machine> Core<M> {
             rcu: mm.rcu.reader(),
             frames: PageLists::new(&mm.frames.zones, M::core()),
             stock: Stock::default(),
-            lru_batch: Vec::with_capacity(mm.layout.lru_batch),
-            lru_full: mm.layout.lru_batch,
-            freed: Vec::with_capacity(mm.layout.release_batch),
+            lru_batch: Vec::with_capacity(mm.kernel.rules.lru_batch),
+            lru_full: mm.kernel.rules.lru_batch,
+            freed: Vec::with_capacity(mm.kernel.rules.release_batch),
             tables: Cache::new(TABLE_BATCH),
             rss: LocalRss::new(mm.cores()),
             wait: None,
@@ -119,7 +119,7 @@ impl<M: Machine> Core<M> {
         self.frames.stagger(zones, &mm.waiters, draw as u16 as usize);
         self.frames.stat.stagger(&zones.stat, zones.node_of_core(M::core()), draw);
         self.stock.stagger(&mm.memcg, draw >> 16 & 0xffff);
-        self.lru_full = 1 + (draw >> 32) as u16 as usize % mm.layout.lru_batch;
+        self.lru_full = 1 + (draw >> 32) as u16 as usize % mm.kernel.rules.lru_batch;
         self.rss.stagger(&mm.rss, draw >> 48);
     }
 

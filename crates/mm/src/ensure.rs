@@ -5,13 +5,18 @@ use super::fault::Walk;
 use super::grace;
 use super::locked::Held;
 use super::page_table::TableId;
-use super::vma::Vma;
+use super::vma::VmaRef;
 use super::{Core, Mm};
 use machine::Machine;
 
 impl<M: Machine> Mm<M> {
     /// Makes sure that there is a pmd table for an address of `vma`, and returns it.
-    pub(super) fn ensure_pmd(&self, core: &mut Core<M>, vma: &Vma<M>, addr: Vaddr) -> TableId {
+    pub(super) fn ensure_pmd(
+        &self,
+        core: &mut Core<M>,
+        vma: VmaRef<'_, M>,
+        addr: Vaddr,
+    ) -> TableId {
         self.ensure(core, |core| {
             Walk::to_pmd(self, self.pgd(), core, &Held::by_mmap_lock(vma), addr).map(drop)
         });
@@ -19,7 +24,12 @@ impl<M: Machine> Mm<M> {
     }
 
     /// Makes sure that there is a page table for an address of `vma`, and returns it.
-    pub(super) fn ensure_table(&self, core: &mut Core<M>, vma: &Vma<M>, addr: Vaddr) -> TableId {
+    pub(super) fn ensure_table(
+        &self,
+        core: &mut Core<M>,
+        vma: VmaRef<'_, M>,
+        addr: Vaddr,
+    ) -> TableId {
         self.ensure(core, |core| {
             let walk = Walk::to_pmd(self, self.pgd(), core, &Held::by_mmap_lock(vma), addr)?;
             walk.ensure_page_table(self, core, &Held::by_mmap_lock(vma))

@@ -21,7 +21,7 @@ impl<M: Machine> Mm<M> {
     pub fn unmap_all(&self, hooks: &dyn Hooks<M>, core: &mut Core<M>) {
         let lock = self.mmap_lock().write();
         hooks.begin();
-        let (section, root) = (core.writer_section(), self.field(self.layout.mt_root));
+        let (section, root) = (core.writer_section(), self.field(self.kernel.mm.mt_root));
         let mut vmas = Vec::new();
         self.tree.for_each(root, |vma| vmas.push(vma));
         vmas.iter().for_each(|id| hooks.start_write(self.vma(*id)));
@@ -40,7 +40,7 @@ impl<M: Machine> Mm<M> {
                     self.files[file].refs().put();
                 }
             }
-            self.field(self.layout.map_count).fetch_sub(1, Ordering::Relaxed);
+            self.field(self.kernel.mm.map_count).fetch_sub(1, Ordering::Relaxed);
             hooks.free(core, vma);
         }
         drop(lock);

@@ -2,10 +2,10 @@
 
 use crate::addr::Vaddr;
 use crate::frames::Arena;
-use crate::layout::Layout;
+use crate::kernel::{Kernel, Layout};
 use crate::page_cache::File;
 use crate::vma::VmaRef;
-use crate::{Config, Mm};
+use crate::{Config, Mm, queue_words};
 use machine::{Line, Machine, Word};
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -23,8 +23,21 @@ pub struct LaidOut<M: Machine, L: Layout> {
 
 impl<M: Machine, L: Layout> LaidOut<M, L> {
     /// An empty space, with these files in its page cache.
+    ///
+    /// # Panics
+    /// Where the kernel is not the one that the compiler knows, and code is timed; or where
+    /// nobody says which kernel it is.
     pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
-        Self { mm: Mm::new(L::MM, config, arena, files), layout: PhantomData }
+        let kernel = config.kernel.or(L::KERNEL).expect("a space is in some kernel");
+        let known = L::known::<M>(kernel);
+        assert_eq!(known.name, kernel.name, "timed code is compiled for one kernel");
+        Self { mm: Mm::new(kernel, config, arena, files), layout: PhantomData }
+    }
+
+    /// The kernel that it is in.
+    #[inline(always)]
+    pub fn kernel(&self) -> &'static Kernel {
+        L::known::<M>(self.mm.kernel)
     }
 
     /// The lock that writers take, and faults that nothing else protects.
@@ -36,15 +49,16 @@ impl<M: Machine, L: Layout> LaidOut<M, L> {
     /// What every fault does first: the request for mmap_lock's line, where it is on.
     #[inline(always)]
     pub fn enter_fault(&self) {
-        if self.config.entry_prefetch || L::MM.entry_prefetch {
-            self.lines[L::MM.mmap_count.line].prefetch_w();
+        let kernel = self.kernel();
+        if self.config.entry_prefetch || kernel.rules.entry_prefetch {
+            self.lines[kernel.mm.mmap_count.line].prefetch_w();
         }
     }
 
     /// See [`Mm::find_vma`].
     #[inline(always)]
-    pub fn find_vma(&self, addr: Vaddr) -> Option<VmaRef<'_, M>> {
-        self.find_vma_from(self.field(L::MM.mt_root), addr)
+    pub fn find_vma(&self, addr: Vaddr) -> Option<VmaRef<'_, M, L>> {
+        self.find_vma_in(addr)
     }
 }
 
@@ -62,22 +76,22 @@ impl<M: Machine, L: Layout> Home for LaidOut<M, L> {
     type Machine = M;
     #[inline(always)]
     fn count(&self) -> Word<'_, M::Line> {
-        self.field(L::MM.mmap_count)
+        self.field(self.kernel().mm.mmap_count)
     }
 
     #[inline(always)]
     fn owner(&self) -> Word<'_, M::Line> {
-        self.field(L::MM.mmap_owner)
+        self.field(self.kernel().mm.mmap_owner)
     }
 
     #[inline(always)]
     fn queue_line(&self) -> &M::Line {
-        &self.lines[L::MM.mmap_queue_line]
+        &self.lines[self.kernel().mm.mmap_queue.line]
     }
 
     #[inline(always)]
     fn queue_words(&self) -> QueueWords {
-        L::MM.mmap_queue
+        queue_words(self.kernel().mm.mmap_queue)
     }
 
     fn queue(&self) -> &WaitQueue {

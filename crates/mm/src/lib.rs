@@ -14,8 +14,8 @@ pub mod fault;
 pub mod frames;
 mod grace;
 pub mod hooks;
+pub mod kernel;
 mod laid_out;
-pub mod layout;
 pub mod locked;
 pub mod lru;
 pub mod memcg;
@@ -49,14 +49,14 @@ pub use sync::grace_costs::GraceCosts;
 use self::addr::{Level, PAGE_BYTES, Vaddr};
 use self::backlog::Backlog;
 use self::frames::{Arena, Frames};
-use self::layout::{Field, MmLayout};
+use self::kernel::{Field, Kernel, Layout, Loaded};
 use self::lru::Lru;
 use self::memcg::Memcg;
 use self::page_cache::File;
 use self::page_table::{Table, TableId, Tables};
 use self::rmap::Rmap;
 use self::rss::Rss;
-use self::vma::{Vma, VmaFields, VmaId, VmaRef, Vmas};
+use self::vma::{VmaFields, VmaId, VmaRef, Vmas};
 use self::vma_tree::VmaTree;
 use machine::{LINE_WORDS, Line, Machine, Ordering, Word};
 use std::sync::Arc;
@@ -99,6 +99,8 @@ pub struct Config {
     pub vmas: u32,
     /// Whether the fault entry asks for mmap_lock's line (x86 before Linux 6.16).
     pub entry_prefetch: bool,
+    /// The kernel that it is in; `None`: the one of its scheme.
+    pub kernel: Option<&'static Kernel>,
     /// Whether pages are cleared, copied and written.
     pub real_body: bool,
     /// Whether a page may be written while it is copied.
@@ -109,8 +111,8 @@ pub struct Config {
 
 /// An address space: what `mm_struct` points to.
 pub struct Mm<M: Machine> {
-    lines: [M::Line; layout::MM_LINES],
-    layout: &'static MmLayout,
+    lines: [M::Line; kernel::MM_LINES],
+    kernel: &'static Kernel,
     config: Config,
     backlog: Arc<Backlog>,
     rcu: Rcu,
@@ -131,12 +133,12 @@ pub struct Mm<M: Machine> {
 
 impl<M: Machine> Mm<M> {
     fn new(
-        layout: &'static MmLayout,
+        kernel: &'static Kernel,
         config: Config,
         arena: Arc<Arena>,
         files: Vec<File<M>>,
     ) -> Self {
-        let lines = layout.lines.map(|name| M::Line::new(name, [0; LINE_WORDS]));
+        let lines = kernel.mm.lines.each_ref().map(|name| M::Line::new(name, [0; LINE_WORDS]));
         let waiters = Arc::new(Waiters::new(config.cores));
         let backlog = Arc::<Backlog>::default();
         let tables = Tables::new(config.tables, !config.no_zone_lock, Arc::clone(&backlog));
@@ -146,11 +148,11 @@ impl<M: Machine> Mm<M> {
         let frames = Frames::new(arena, &config);
         let mm = Self {
             lines,
-            layout,
+            kernel,
             rcu: Rcu::new(),
             queue: WaitQueue::new(config.cores),
             waiters,
-            vmas: Arc::new(Vmas::new(config.vmas, Arc::clone(&backlog))),
+            vmas: Arc::new(Vmas::new(config.vmas, kernel, Arc::clone(&backlog))),
             backlog,
             tree: VmaTree::new(config.vmas),
             tables: Arc::new(tables),
@@ -163,8 +165,8 @@ impl<M: Machine> Mm<M> {
             rmaps,
             config,
         };
-        mm.field(layout.mm_users).store(mm.config.cores as u64, Ordering::Relaxed);
-        mm.field(layout.pgd).store(top.to_entry(), Ordering::Release);
+        mm.field(kernel.mm.mm_users).store(mm.config.cores as u64, Ordering::Relaxed);
+        mm.field(kernel.mm.pgd).store(top.to_entry(), Ordering::Release);
         mm
     }
 
@@ -172,6 +174,12 @@ impl<M: Machine> Mm<M> {
     #[inline(always)]
     pub fn field(&self, field: Field) -> Word<'_, M::Line> {
         Word::new(&self.lines[field.line], field.word)
+    }
+
+    /// The kernel that it is in.
+    #[inline(always)]
+    pub fn kernel(&self) -> &'static Kernel {
+        self.kernel
     }
 
     /// Cores that fault in it.
@@ -192,22 +200,22 @@ impl<M: Machine> Mm<M> {
     /// A table has been linked.
     fn count_table(&self) {
         if self.config.pgtables_bytes {
-            self.field(self.layout.pgtables_bytes).fetch_add(PAGE_BYTES, Ordering::Relaxed);
+            self.field(self.kernel.mm.pgtables_bytes).fetch_add(PAGE_BYTES, Ordering::Relaxed);
         }
     }
 
     /// A table has been unlinked.
     fn uncount_table(&self) {
         if self.config.pgtables_bytes {
-            self.field(self.layout.pgtables_bytes).fetch_sub(PAGE_BYTES, Ordering::Relaxed);
+            self.field(self.kernel.mm.pgtables_bytes).fetch_sub(PAGE_BYTES, Ordering::Relaxed);
         }
     }
 
     /// The lock of the upper page-table levels and of `anon_vma`.
     #[inline(always)]
     fn page_table_lock(&self) -> SpinLock<'_, M> {
-        let (line, words) = self.layout.page_table_lock;
-        SpinLock::new(&self.lines[line], words)
+        let lock = self.kernel.mm.page_table_lock;
+        SpinLock::new(&self.lines[lock.line], lock.lock())
     }
 
     /// The lock of the entries of a table that points to tables: pmd lock in the pmd table
@@ -222,20 +230,21 @@ impl<M: Machine> Mm<M> {
     /// Looks up the VMA at `addr`. Runs in a read section; what it finds may go at
     /// any time unless mmap_lock is held.
     pub fn find_vma(&self, addr: Vaddr) -> Option<VmaRef<'_, M>> {
-        self.find_vma_from(self.field(self.layout.mt_root), addr)
+        self.find_vma_in::<Loaded>(addr)
     }
 
-    /// The same in the tree with this root.
+    /// The same where the compiler may know the layout.
     #[inline(always)]
-    fn find_vma_from(&self, root: Word<'_, M::Line>, addr: Vaddr) -> Option<VmaRef<'_, M>> {
-        let vma = self.vma(self.tree.find(root, addr)?);
+    fn find_vma_in<L: Layout>(&self, addr: Vaddr) -> Option<VmaRef<'_, M, L>> {
+        let root = self.field(L::known::<M>(self.kernel).mm.mt_root);
+        let vma = VmaRef::new(self.tree.find(root, addr)?, &self.vmas);
         M::point(point::VMA_FOUND);
         vma.contains(addr).then_some(vma)
     }
 
     /// The top page table.
     pub fn pgd(&self) -> TableId {
-        self.pgd_in(self.layout.pgd)
+        self.pgd_in(self.kernel.mm.pgd)
     }
 
     /// The top page table, which this field holds.
@@ -248,12 +257,12 @@ impl<M: Machine> Mm<M> {
     /// The VMA of this number.
     #[inline(always)]
     pub fn vma(&self, id: VmaId) -> VmaRef<'_, M> {
-        VmaRef { id, vma: self.vmas.get(id) }
+        VmaRef::new(id, &self.vmas)
     }
 
     /// Gives a VMA an `anon_vma`, where it has none: `page_table_lock` decides who is
     /// first (Linux 7.2 `__anon_vma_prepare`).
-    pub fn prepare_anon_vma(&self, vma: &Vma<M>) {
+    pub fn prepare_anon_vma<L: Layout>(&self, vma: VmaRef<'_, M, L>) {
         let _lock = self.page_table_lock().lock(&self.waiters);
         if vma.anon_vma().load(Ordering::Relaxed) == 0 {
             vma.anon_vma().store(1, Ordering::Release);
@@ -276,24 +285,30 @@ impl<M: Machine> Mm<M> {
     }
 }
 
+/// The words of `osq`, which begins here, and of `wait_lock` behind it.
+#[inline(always)]
+fn queue_words(at: Field) -> QueueWords {
+    QueueWords { osq: at.lock(), wait_lock: at.then(2).lock() }
+}
+
 /// mmap_lock lives in the space.
 impl<M: Machine> Home for Mm<M> {
     type Machine = M;
 
     fn count(&self) -> Word<'_, M::Line> {
-        self.field(self.layout.mmap_count)
+        self.field(self.kernel.mm.mmap_count)
     }
 
     fn owner(&self) -> Word<'_, M::Line> {
-        self.field(self.layout.mmap_owner)
+        self.field(self.kernel.mm.mmap_owner)
     }
 
     fn queue_line(&self) -> &M::Line {
-        &self.lines[self.layout.mmap_queue_line]
+        &self.lines[self.kernel.mm.mmap_queue.line]
     }
 
     fn queue_words(&self) -> QueueWords {
-        self.layout.mmap_queue
+        queue_words(self.kernel.mm.mmap_queue)
     }
 
     fn queue(&self) -> &WaitQueue {

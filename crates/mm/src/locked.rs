@@ -7,34 +7,34 @@
 use super::fault::{
     self, Access, End, Fallback, Kind, Outcome, Protection, PteSlot, Request, Stop, Walk,
 };
-use super::vma::Vma;
+use super::vma::VmaRef;
 use super::{Core, Mm, stage};
 use crate::LaidOut;
-use crate::layout::Layout;
+use crate::kernel::{Layout, Loaded};
 use machine::Machine;
 
 /// A VMA that no writer can change: mmap_lock is held for reading, or the VMA's own lock.
-pub struct Held<'a, M: Machine> {
-    vma: &'a Vma<M>,
+pub struct Held<'a, M: Machine, L: Layout = Loaded> {
+    vma: VmaRef<'a, M, L>,
     mmap_locked: bool,
 }
 
-impl<'a, M: Machine> Held<'a, M> {
+impl<'a, M: Machine, L: Layout> Held<'a, M, L> {
     /// A VMA under mmap_lock, held for reading or for writing.
     #[inline(always)]
-    pub(super) fn by_mmap_lock(vma: &'a Vma<M>) -> Self {
+    pub(super) fn by_mmap_lock(vma: VmaRef<'a, M, L>) -> Self {
         Self { vma, mmap_locked: true }
     }
 
     /// A VMA whose own lock is held.
     #[inline(always)]
-    pub fn by_its_lock(vma: &'a Vma<M>) -> Self {
+    pub fn by_its_lock(vma: VmaRef<'a, M, L>) -> Self {
         Self { vma, mmap_locked: false }
     }
 }
 
-impl<M: Machine> Protection<M> for Held<'_, M> {
-    type Vma = Vma<M>;
+impl<'v, M: Machine, L: Layout> Protection<M> for Held<'v, M, L> {
+    type Vma = VmaRef<'v, M, L>;
 
     #[inline(always)]
     fn allocates_tables(&self) -> bool {
@@ -47,8 +47,8 @@ impl<M: Machine> Protection<M> for Held<'_, M> {
     }
 
     #[inline(always)]
-    fn vma(&self) -> &Vma<M> {
-        self.vma
+    fn vma(&self) -> &VmaRef<'v, M, L> {
+        &self.vma
     }
 
     /// Under the VMA's own lock mmap_lock is tried just for this: another VMA's `anon_vma`
@@ -127,8 +127,8 @@ fn attempt<M: Machine, L: Layout, const BLIND: bool>(
     let vma = mm.find_vma(request.addr);
     M::mark(stage::LOOKUP);
     let result = match vma {
-        Some(vma) if fault::allows(vma.vma, request.access()) => loop {
-            match fault::handle(mm, core, request, &Held::by_mmap_lock(vma.vma)) {
+        Some(vma) if fault::allows(&vma, request.access()) => loop {
+            match fault::handle(mm, core, request, &Held::by_mmap_lock(vma)) {
                 // The lock is dropped for a page once (`fault_flag_allow_retry_first`): what
                 // was waited for can be gone again, as long as writers come in between.
                 Err(Stop::Wait) if request.has_waited() => {

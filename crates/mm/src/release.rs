@@ -97,7 +97,7 @@ impl<M: Machine> Core<M> {
     /// Puts the folios of the batch on their lists (`lru_add_drain`).
     #[cold]
     pub fn drain_lru(&mut self, mm: &Mm<M>) {
-        self.lru_full = mm.layout.lru_batch;
+        self.lru_full = mm.kernel.rules.lru_batch;
         let mut edit = mm.lru.edit(&mm.frames, &mm.waiters, &mut self.frames.stat);
         self.lru_batch.iter().for_each(|frame| edit.add(*frame));
         drop(edit);
@@ -117,7 +117,7 @@ impl<M: Machine> Core<M> {
     /// those of which it was the last reference, in batches.
     pub(super) fn put_folios(&mut self, mm: &Mm<M>, list: impl Fn(&mut Self) -> &mut Vec<Pfn>) {
         let mut folios = std::mem::take(list(self));
-        for batch in folios.rchunks(mm.layout.release_batch) {
+        for batch in folios.rchunks(mm.kernel.rules.release_batch) {
             self.release(mm, batch);
         }
         folios.clear();

@@ -48,8 +48,8 @@ impl<M: Machine> Mm<M> {
     /// All is zapped.
     pub fn forget_tables(&self, core: &mut Core<M>) {
         self.free_tables(core);
-        self.tree.for_each(self.field(self.layout.mt_root), |vma| {
-            self.vmas.get(vma).anon_vma().store(0, Ordering::Relaxed);
+        self.tree.for_each(self.field(self.kernel.mm.mt_root), |vma| {
+            self.vma(vma).anon_vma().store(0, Ordering::Relaxed);
         });
     }
 }

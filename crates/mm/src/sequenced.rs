@@ -2,7 +2,7 @@
 //! fields are copied, and the count is looked at again before anything is published.
 
 use super::fault::{Fallback, Protection, PteSlot, Walk};
-use super::vma::{Vma, VmaCopy, VmaFields};
+use super::vma::{VmaCopy, VmaFields};
 use super::{Mm, point};
 use machine::Machine;
 use sync::seq_writers::SeqWriters;
@@ -20,7 +20,7 @@ impl<'a, M: Machine> Sequenced<'a, M> {
     /// # Errors
     /// Where somebody changes it.
     #[inline(always)]
-    pub fn copy(vma: &Vma<M>, sequence: SeqWriters<'a, M>) -> Result<Self, Fallback> {
+    pub fn copy(vma: &impl VmaFields, sequence: SeqWriters<'a, M>) -> Result<Self, Fallback> {
         let at = sequence.read().ok_or(Fallback::Odd)?;
         let sequenced = Self { vma: VmaCopy::of(vma), sequence, at };
         M::point(point::AFTER_COPY);

@@ -2,44 +2,20 @@
 
 use super::addr::{PAGE_SHIFT, Vaddr};
 use super::backlog::Backlog;
+use super::kernel::{Field, Kernel, Layout, Loaded, VMA_LINES, VmaLayout};
 use super::point;
 use super::pool::Pool;
 use super::slots::slots;
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use std::ops::{Deref, Range};
+use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::Arc;
 use sync::spinlock::Waiters;
-
-// As in Linux 7.2 (offsets computed from the order of fields in
-// `include/linux/mm_types.h`): what a lookup reads stands on the first line, what a
-// file fault reads on the second. The third line holds what a scheme adds
-// (`vm_refcnt`), and is its own (`Strategy::VmaWords`). `vm_lock_seq` stands on the first
-// line from 6.4 on, `detached` and `vm_lock` until 6.14.
-static LOOKUP_LINE: LineName = LineName {
-    name: "vma.vm_start",
-    words: [
-        "vm_start",
-        "vm_end",
-        "vm_mm",
-        "vm_flags",
-        "vm_lock_seq",
-        "detached",
-        "vm_lock",
-        "vm_lock.owner",
-    ],
-};
-
-static FILE_LINE: LineName = LineName {
-    name: "vma.vm_file",
-    words: ["anon_vma", "vm_pgoff", "vm_file", "fault_around_order", "", "", "", ""],
-};
 
 static SLAB: LineName =
     LineName { name: "slab.vm_area", words: ["lock", "lock.tail", "free", "", "", "", "", ""] };
 
-/// The word of `vm_mm` on the first line: 1 where the VMA is in use.
-const MM: usize = 2;
-/// What it holds in a VMA that was freed.
+/// `vm_mm` of a VMA that was freed.
 const POISON: u64 = 0x6b6b_6b6b;
 
 /// `vm_flags`.
@@ -119,75 +95,129 @@ pub trait VmaFields {
     }
 }
 
-/// A `vm_area_struct`; what a strategy adds to it is in its `Space`.
+/// A `vm_area_struct`; what a strategy adds to it is in its `Space`. Fields are reached through
+/// [`VmaRef`].
+pub struct Vma<M: Machine> {
+    lines: [M::Line; VMA_LINES],
+    kernel: &'static Kernel,
+}
+
+impl<M: Machine> Vma<M> {
+    fn new(kernel: &'static Kernel) -> Self {
+        let lines = kernel.vma.lines.each_ref();
+        Self { lines: lines.map(|name| M::Line::new(name, [0; LINE_WORDS])), kernel }
+    }
+
+    /// The line that stands for the `number`th 64 bytes of the structure; `None` where nothing
+    /// of it is used.
+    pub fn line(&self, number: u16) -> Option<&M::Line> {
+        let at = self.kernel.vma.numbers.iter().position(|other| *other == number)?;
+        Some(&self.lines[at])
+    }
+}
+
+/// A VMA, and its number: what a strategy finds its own words of it by. `L`: the layout, where
+/// the compiler knows it.
 ///
 /// Fields change only under mmap_lock held for writing (`anon_vma`: under
 /// `page_table_lock`), and are published to readers by the `Release` store that
 /// links the VMA into the tree.
-pub struct Vma<M: Machine> {
-    lookup: M::Line,
-    file: M::Line,
+pub struct VmaRef<'a, M: Machine, L: Layout = Loaded> {
+    /// Its number.
+    pub id: VmaId,
+    vma: &'a Vma<M>,
+    layout: PhantomData<fn() -> L>,
 }
 
-impl<M: Machine> Vma<M> {
-    fn new() -> Self {
-        Self {
-            lookup: M::Line::new(&LOOKUP_LINE, [0; LINE_WORDS]),
-            file: M::Line::new(&FILE_LINE, [0; LINE_WORDS]),
-        }
+impl<M: Machine, L: Layout> Clone for VmaRef<'_, M, L> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M: Machine, L: Layout> Copy for VmaRef<'_, M, L> {}
+
+impl<'a, M: Machine, L: Layout> VmaRef<'a, M, L> {
+    /// The VMA of this number.
+    #[inline(always)]
+    pub(super) fn new(id: VmaId, vmas: &'a Vmas<M>) -> Self {
+        Self { id, vma: vmas.get(id), layout: PhantomData }
     }
 
-    /// The two lines, in the order of a `vm_area_struct`.
-    pub fn lines(&self) -> [&M::Line; 2] {
-        [&self.lookup, &self.file]
+    /// The same VMA, for code that is compiled once for all layouts.
+    #[inline(always)]
+    pub fn loaded(self) -> VmaRef<'a, M> {
+        VmaRef { id: self.id, vma: self.vma, layout: PhantomData }
+    }
+
+    #[inline(always)]
+    fn at(&self) -> &'static VmaLayout {
+        &L::known::<M>(self.vma.kernel).vma
+    }
+
+    #[inline(always)]
+    fn field(&self, field: Field) -> Word<'a, M::Line> {
+        Word::new(&self.vma.lines[field.line], field.word)
+    }
+
+    /// The line that stands for the `number`th 64 bytes of the structure; `None` where nothing
+    /// of it is used.
+    pub fn line(&self, number: u16) -> Option<&'a M::Line> {
+        self.vma.line(number)
     }
 
     /// Fills in a VMA that nobody else knows yet.
     pub fn init(&self, mapping: &Mapping, has_anon_vma: bool) {
-        self.lookup.store(MM, 1, Ordering::Relaxed);
-        self.file.store(0, u64::from(has_anon_vma), Ordering::Relaxed);
+        self.field(self.at().vm_mm).store(1, Ordering::Relaxed);
+        self.anon_vma().store(u64::from(has_anon_vma), Ordering::Relaxed);
         self.change(mapping);
     }
 
     /// Changes its fields. Its file stays.
     pub fn change(&self, mapping: &Mapping) {
-        let (lookup, file, relaxed) = (&self.lookup, &self.file, Ordering::Relaxed);
-        lookup.store(0, mapping.start.0, relaxed);
-        lookup.store(1, mapping.end.0, relaxed);
-        lookup.store(3, mapping.flags, relaxed);
-        file.store(1, mapping.pgoff, relaxed);
-        file.store(2, mapping.file.map_or(0, |file| file as u64 + 1), relaxed);
-        file.store(3, u64::from(mapping.fault_around_order), relaxed);
+        let (at, relaxed) = (self.at(), Ordering::Relaxed);
+        self.field(at.vm_start).store(mapping.start.0, relaxed);
+        self.field(at.vm_end).store(mapping.end.0, relaxed);
+        self.field(at.vm_flags).store(mapping.flags, relaxed);
+        self.field(at.vm_pgoff).store(mapping.pgoff, relaxed);
+        self.field(at.vm_file).store(mapping.file.map_or(0, |file| file as u64 + 1), relaxed);
+        self.field(at.vm_ops).store(u64::from(mapping.fault_around_order), relaxed);
     }
 
     /// Whether it is in use (`vm_mm` is set): a VMA that was freed is not.
     #[inline(always)]
     pub fn is_alive(&self) -> bool {
-        self.lookup.load(MM, Ordering::Relaxed) == 1
+        self.field(self.at().vm_mm).load(Ordering::Relaxed) == 1
     }
 
     /// `vm_lock_seq`: `mm_lock_seq` as long as a writer has this VMA to itself.
     #[inline(always)]
-    pub fn vm_lock_seq(&self) -> Word<'_, M::Line> {
-        Word::new(&self.lookup, 4)
+    pub fn vm_lock_seq(&self) -> Word<'a, M::Line> {
+        self.field(self.at().vm_lock_seq)
     }
 
     /// `detached`: 1 once a writer has taken it out of the tree.
     #[inline(always)]
-    pub fn detached(&self) -> Word<'_, M::Line> {
-        Word::new(&self.lookup, 5)
+    pub fn detached(&self) -> Word<'a, M::Line> {
+        self.field(self.at().detached)
     }
 
     /// `vm_lock`: where its lock is, or the count of a lock that is in the VMA.
     #[inline(always)]
-    pub fn vm_lock(&self) -> Word<'_, M::Line> {
-        Word::new(&self.lookup, 6)
+    pub fn vm_lock(&self) -> Word<'a, M::Line> {
+        self.field(self.at().vm_lock)
     }
 
     /// The owner of a lock that is in the VMA.
     #[inline(always)]
-    pub fn vm_lock_owner(&self) -> Word<'_, M::Line> {
-        Word::new(&self.lookup, 7)
+    pub fn vm_lock_owner(&self) -> Word<'a, M::Line> {
+        self.field(self.at().vm_lock.then(1))
+    }
+
+    /// `vm_refcnt`: references of faults, and a bit of writers.
+    #[inline(always)]
+    pub fn vm_refcnt(&self) -> Word<'a, M::Line> {
+        self.field(self.at().vm_refcnt)
     }
 
     /// Its fields, as a mapping. The caller excludes writers.
@@ -200,43 +230,44 @@ impl<M: Machine> Vma<M> {
 
     /// The word of `anon_vma`: 0 or 1. It goes from 0 to 1 under `page_table_lock`.
     #[inline(always)]
-    pub fn anon_vma(&self) -> Word<'_, M::Line> {
-        Word::new(&self.file, 0)
+    pub fn anon_vma(&self) -> Word<'a, M::Line> {
+        self.field(self.at().anon_vma)
     }
 }
 
-impl<M: Machine> VmaFields for Vma<M> {
+impl<M: Machine, L: Layout> VmaFields for VmaRef<'_, M, L> {
     #[inline(always)]
     fn range(&self) -> (Vaddr, Vaddr) {
-        let relaxed = Ordering::Relaxed;
-        (Vaddr(self.lookup.load(0, relaxed)), Vaddr(self.lookup.load(1, relaxed)))
+        let (at, relaxed) = (self.at(), Ordering::Relaxed);
+        let start = self.field(at.vm_start).load(relaxed);
+        (Vaddr(start), Vaddr(self.field(at.vm_end).load(relaxed)))
     }
 
     #[inline(always)]
     fn flags(&self) -> u64 {
-        self.lookup.load(3, Ordering::Relaxed)
+        self.field(self.at().vm_flags).load(Ordering::Relaxed)
     }
 
     #[inline(always)]
     fn has_anon_vma(&self) -> bool {
         // Acquire: pairs with the Release store in `mm::prepare_anon_vma`.
-        self.file.load(0, Ordering::Acquire) != 0
+        self.anon_vma().load(Ordering::Acquire) != 0
     }
 
     #[inline(always)]
     fn file(&self) -> Option<usize> {
-        (self.file.load(2, Ordering::Relaxed) as usize).checked_sub(1)
+        (self.field(self.at().vm_file).load(Ordering::Relaxed) as usize).checked_sub(1)
     }
 
     #[inline(always)]
     fn pgoff(&self) -> u64 {
         M::point(point::BEFORE_PGOFF);
-        self.file.load(1, Ordering::Relaxed)
+        self.field(self.at().vm_pgoff).load(Ordering::Relaxed)
     }
 
     #[inline(always)]
     fn fault_around_order(&self) -> u8 {
-        self.file.load(3, Ordering::Relaxed) as u8
+        self.field(self.at().vm_ops).load(Ordering::Relaxed) as u8
     }
 }
 
@@ -302,31 +333,6 @@ impl VmaFields for VmaCopy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VmaId(pub u32);
 
-/// A VMA, and its number: what a strategy finds its own words of it by.
-pub struct VmaRef<'a, M: Machine> {
-    /// Its number.
-    pub id: VmaId,
-    /// The VMA.
-    pub vma: &'a Vma<M>,
-}
-
-impl<M: Machine> Clone for VmaRef<'_, M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M: Machine> Copy for VmaRef<'_, M> {}
-
-impl<M: Machine> Deref for VmaRef<'_, M> {
-    type Target = Vma<M>;
-
-    #[inline(always)]
-    fn deref(&self) -> &Vma<M> {
-        self.vma
-    }
-}
-
 /// Bytes of a VMA, without a strategy's own words.
 pub fn bytes_each<M: Machine>() -> u64 {
     (size_of::<Vma<M>>() + size_of::<VmaId>()) as u64
@@ -342,8 +348,8 @@ pub struct Vmas<M: Machine> {
 
 impl<M: Machine> Vmas<M> {
     /// `count` VMAs.
-    pub fn new(count: u32, backlog: Arc<Backlog>) -> Self {
-        let slots = slots(count as usize, |_| Vma::new());
+    pub fn new(count: u32, kernel: &'static Kernel, backlog: Arc<Backlog>) -> Self {
+        let slots = slots(count as usize, |_| Vma::new(kernel));
         Self { slots, pool: Pool::new(&SLAB, 0, count, true), backlog }
     }
 
@@ -355,13 +361,14 @@ impl<M: Machine> Vmas<M> {
 
     /// Makes a VMA a free one; whoever still uses it finds poison.
     pub fn free(&self, waiters: &Waiters<M>, id: VmaId) {
-        self.get(id).lookup.store(MM, POISON, Ordering::Relaxed);
+        let vma: VmaRef<'_, M> = VmaRef::new(id, self);
+        vma.field(vma.at().vm_mm).store(POISON, Ordering::Relaxed);
         self.pool.give(waiters, id.0);
     }
 
     /// One of them.
     #[inline(always)]
-    pub fn get(&self, id: VmaId) -> &Vma<M> {
+    fn get(&self, id: VmaId) -> &Vma<M> {
         &self.slots[id.0 as usize]
     }
 }

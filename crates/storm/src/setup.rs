@@ -64,6 +64,7 @@ pub(super) fn space<W: Simulated>(
         tables: plan.tables as u32,
         vmas: plan.vmas as u32,
         entry_prefetch: options.entry_prefetch,
+        kernel: None,
         real_body: options.real_body,
         // A core that has translated an address may still write when the pte is protected;
         // in the host's world a shootdown waits for it, but only after the pte is changed.

@@ -11,7 +11,8 @@
 use super::{Space, Strategy};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use mm::fault::{Fallback, Protection, PteSlot, Walk};
-use mm::vma::{Vma, VmaRef};
+use mm::kernel::Layout;
+use mm::vma::VmaRef;
 use mm::{Mm, point, stage};
 use sync::refcount::RefCount;
 
@@ -87,18 +88,18 @@ impl<M: Machine> Drop for Reference<'_, M> {
 
 /// A VMA that a fault has found, and asks about again. `REFERENCED`: the fault has a
 /// reference on it, so it may do what could sleep.
-pub(super) struct Attached<'a, M: Machine, const REFERENCED: bool> {
-    vma: &'a Vma<M>,
+pub(super) struct Attached<'a, M: Machine, L: Layout, const REFERENCED: bool> {
+    vma: VmaRef<'a, M, L>,
     words: &'a CountedWords<M>,
 }
 
-impl<'a, M: Machine, const R: bool> Attached<'a, M, R> {
+impl<'a, M: Machine, L: Layout, const R: bool> Attached<'a, M, L, R> {
     #[inline(always)]
-    pub(super) fn new<S>(space: &'a Space<M, S>, vma: VmaRef<'a, M>) -> Self
+    pub(super) fn new<S>(space: &'a Space<M, S>, vma: VmaRef<'a, M, L>) -> Self
     where
-        S: Strategy<M, VmaWords = CountedWords<M>>,
+        S: Strategy<M, Layout = L, VmaWords = CountedWords<M>>,
     {
-        Self { vma: vma.vma, words: space.words_of(vma.id) }
+        Self { vma, words: space.words_of(vma.id) }
     }
 
     /// Acquire: pairs with the Release store of the writer.
@@ -111,8 +112,8 @@ impl<'a, M: Machine, const R: bool> Attached<'a, M, R> {
     }
 }
 
-impl<M: Machine, const R: bool> Protection<M> for Attached<'_, M, R> {
-    type Vma = Vma<M>;
+impl<'v, M: Machine, L: Layout, const R: bool> Protection<M> for Attached<'v, M, L, R> {
+    type Vma = VmaRef<'v, M, L>;
 
     #[inline(always)]
     fn allocates_tables(&self) -> bool {
@@ -125,8 +126,8 @@ impl<M: Machine, const R: bool> Protection<M> for Attached<'_, M, R> {
     }
 
     #[inline(always)]
-    fn vma(&self) -> &Vma<M> {
-        self.vma
+    fn vma(&self) -> &VmaRef<'v, M, L> {
+        &self.vma
     }
 
     fn check_table(&self) -> Result<(), Fallback> {

@@ -12,10 +12,10 @@
 //! *Collision:* the fault is done again under mmap_lock, as it is without a page table or an
 //! `anon_vma`, for pages that are not cached, and for shared writes.
 
-use super::{Scheme, Space, Strategy, Traits};
+use super::{Found, Scheme, Space, Strategy, Traits};
 use machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use mm::fault::{self, Access, Fallback, Outcome, Request, Stop};
-use mm::layout::Linux7_2;
+use mm::kernel::Linux7_2;
 use mm::sequenced::Sequenced;
 use mm::vma::{VmaFields, VmaId, VmaRef, flag};
 use mm::{Config, Core, locked, point, stage};
@@ -83,9 +83,9 @@ fn fault_in<M: Machine>(
     space: &Space<M, Hazard>,
     core: &mut Core<M>,
     request: Request,
-    vma: VmaRef<'_, M>,
+    vma: Found<'_, M, Hazard>,
 ) -> Result<Outcome, Stop> {
-    let sequenced = Sequenced::copy(vma.vma, sequence(space, vma.id))?;
+    let sequenced = Sequenced::copy(&vma, sequence(space, vma.id))?;
     let fields = sequenced.fields();
     let shared_write = request.access() == Access::Write && fields.flags() & flag::SHARED != 0;
     if shared_write {

@@ -17,7 +17,7 @@ pub mod unlocked;
 pub mod vm_refcnt;
 pub mod vma_refcount;
 
-pub use mm::layout::{Linux6_2, Linux7_2};
+pub use mm::kernel::{Linux6_2, Linux7_2};
 
 pub use self::hazard::Hazard;
 pub use self::mmap_lock::MmapLock;
@@ -34,7 +34,7 @@ use self::attached::{Attached, CountedWords};
 
 use machine::Machine;
 use mm::fault::{Outcome, Request};
-use mm::layout::Layout;
+use mm::kernel::Layout;
 use mm::vma::VmaRef;
 use mm::{Config, Core};
 use workload::Workload;
@@ -114,6 +114,9 @@ pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
     /// No core faults any more: frees what [`free`](Strategy::free) kept for later.
     fn drain(_space: &Space<M, Self>, _core: &mut Core<M>) {}
 }
+
+/// A VMA as a fault under a scheme finds it: where the scheme's kernel has its fields.
+pub type Found<'a, M, S> = VmaRef<'a, M, <S as Strategy<M>>::Layout>;
 
 /// What users are told of a scheme, and what it may not run.
 pub trait Scheme {

@@ -14,7 +14,7 @@
 use super::{Scheme, Space, Strategy, Traits};
 use machine::Machine;
 use mm::fault::{Outcome, Request};
-use mm::layout::{Layout, Linux6_2, Linux7_2};
+use mm::kernel::{Layout, Linux6_2, Linux7_2};
 use mm::{Config, Core, locked};
 use std::marker::PhantomData;
 

@@ -24,7 +24,7 @@
 use super::{Scheme, Space, Strategy, Traits};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, pair_up};
 use mm::fault::{self, End, Fallback, Outcome, Request, Stop};
-use mm::layout::{Layout, Linux6_2, Linux7_2};
+use mm::kernel::{Layout, Linux6_2, Linux7_2};
 use mm::locked::{self, Held};
 use mm::vma::{VmaFields, VmaRef};
 use mm::{Config, Core, point, stage};
@@ -133,9 +133,9 @@ struct VmaLock<'a, M: Machine, F: Form> {
 
 impl<'a, M: Machine, F: Form> VmaLock<'a, M, F> {
     #[inline(always)]
-    fn of(space: &'a Space<M, PerVmaLock<F>>, vma: VmaRef<'a, M>) -> Self {
+    fn of<L: Layout>(space: &'a Space<M, PerVmaLock<F>>, vma: VmaRef<'a, M, L>) -> Self {
         let (count, owner) = if F::IS_EMBEDDED {
-            (vma.vma.vm_lock(), vma.vma.vm_lock_owner())
+            (vma.vm_lock(), vma.vm_lock_owner())
         } else {
             let object = vma.vm_lock().load(Ordering::Relaxed) as usize;
             (space.words.word(object, 0), space.words.word(object, 1))
@@ -181,7 +181,7 @@ impl<M: Machine, F: Form> Home for VmaLock<'_, M, F> {
 impl<F: Form> PerVmaLock<F> {
     #[inline(always)]
     fn mm_lock_seq<M: Machine>(space: &Space<M, Self>) -> Word<'_, M::Line> {
-        space.field(F::Layout::MM.mm_lock_seq)
+        space.field(space.kernel().mm.mm_lock_seq)
     }
 
     #[inline(always)]
@@ -218,8 +218,8 @@ impl<F: Form> PerVmaLock<F> {
         }
         M::mark(stage::LOCK);
         M::point(point::AFTER_LOOKUP);
-        let result = if fault::allows(vma.vma, request.access()) {
-            fault::handle(space, core, request, &Held::by_its_lock(vma.vma))
+        let result = if fault::allows(&vma, request.access()) {
+            fault::handle(space, core, request, &Held::by_its_lock(vma))
         } else if F::IS_ANON_ONLY {
             Err(Fallback::AccessError.into())
         } else {
@@ -234,7 +234,7 @@ impl<F: Form> PerVmaLock<F> {
 
     /// What 6.4 asks before it locks (`mm/memory.c`, `lock_vma_under_rcu`).
     #[inline(always)]
-    fn check_6_4<M: Machine>(vma: VmaRef<'_, M>) -> Result<(), Fallback> {
+    fn check_6_4<M: Machine>(vma: VmaRef<'_, M, F::Layout>) -> Result<(), Fallback> {
         if vma.file().is_some() {
             return Err(Fallback::VmaLockAbort);
         }

@@ -34,10 +34,10 @@
 //! One read section spans the attempt, also where a reference would do: nothing in it
 //! sleeps.
 
-use super::{Attached, CountedWords, Scheme, Space, Strategy, Traits};
+use super::{Attached, CountedWords, Found, Scheme, Space, Strategy, Traits};
 use machine::Machine;
 use mm::fault::{self, Access, Fallback, Outcome, Request, Stop};
-use mm::layout::Linux7_2;
+use mm::kernel::Linux7_2;
 use mm::vma::{VmaFields, VmaRef};
 use mm::{Config, Core, locked, point, stage};
 
@@ -60,11 +60,11 @@ fn attempt<M: Machine>(
     let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
     M::mark(stage::LOOKUP);
     M::point(point::AFTER_LOOKUP);
-    if !fault::allows(vma.vma, request.access()) {
+    if !fault::allows(&vma, request.access()) {
         return Err(Fallback::AccessError.into());
     }
-    if is_fast(vma.vma, request.access()) {
-        let found = Attached::<M, false>::new(space, vma);
+    if is_fast(&vma, request.access()) {
+        let found = Attached::<M, _, false>::new(space, vma);
         let result = fault::handle(space, core, request, &found);
         if matches!(result, Ok(_) | Err(Stop::Fallback(Fallback::VmaLockAbort))) {
             return result;
@@ -79,11 +79,11 @@ fn with_reference<M: Machine>(
     space: &Space<M, RcuMapPages>,
     core: &mut Core<M>,
     request: Request,
-    vma: VmaRef<'_, M>,
+    vma: Found<'_, M, RcuMapPages>,
 ) -> Result<Outcome, Stop> {
     let _reference = space.words_of(vma.id).get().ok_or(Fallback::VmaLockMiss)?;
     M::mark(stage::LOCK);
-    fault::handle(space, core, request, &Attached::<M, true>::new(space, vma))
+    fault::handle(space, core, request, &Attached::<M, _, true>::new(space, vma))
 }
 
 impl Scheme for RcuMapPages {

@@ -4,7 +4,6 @@ use super::Strategy;
 use machine::{Line, Machine};
 use mm::frames::Arena;
 use mm::hooks::Hooks;
-use mm::layout::Layout;
 use mm::page_cache::File;
 use mm::vma::{VmaId, VmaRef};
 use mm::{Config, Core, LaidOut};
@@ -32,7 +31,7 @@ impl<M: Machine, S: Strategy<M>> Space<M, S> {
         let vma_words = (0..config.vmas).map(|_| S::vma_words(&config)).collect();
         let mm = LaidOut::new(config, arena, files);
         let space = Self { mm, words, vma_words };
-        if S::Layout::MM.vma_is_aligned {
+        if space.kernel().rules.vma_is_aligned {
             space.pair_vmas();
         }
         space
@@ -44,8 +43,8 @@ impl<M: Machine, S: Strategy<M>> Space<M, S> {
         let vmas: Vec<u32> = (0..self.vma_words.len() as u32).collect();
         for page in vmas.chunks(SLAB_VMAS) {
             let lines = page.iter().flat_map(|id| {
-                let [first, second] = self.mm.vma(VmaId(*id)).vma.lines();
-                [Some(first), Some(second), S::third_line(self.words_of(VmaId(*id)))]
+                let (vma, words) = (self.mm.vma(VmaId(*id)), self.words_of(VmaId(*id)));
+                [vma.line(0), vma.line(1), S::third_line(words).or_else(|| vma.line(2))]
             });
             for pair in lines.collect::<Vec<_>>().chunks(2) {
                 if let [Some(line), Some(other)] = pair {

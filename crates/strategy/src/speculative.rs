@@ -21,10 +21,10 @@
 //! the count is checked again: a pte under ptl, as ever; the end of the file, which needs
 //! no ptl, before it is reported. File and kind of a mapping never change.
 
-use super::{Scheme, Space, Strategy, Traits};
+use super::{Found, Scheme, Space, Strategy, Traits};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use mm::fault::{self, Access, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use mm::layout::{Layout, Linux7_2};
+use mm::kernel::Linux7_2;
 use mm::vma::{VmaCopy, VmaFields, VmaId, VmaRef, flag};
 use mm::{Config, Core, Mm, locked, point, stage};
 use sync::refcount::RefCount;
@@ -108,8 +108,7 @@ impl<const R: usize, const C: bool> Speculative<R, C> {
         let _section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
         if !C {
-            let vma = vma.vma;
-            let found = Speculation { vma, seq, at };
+            let found = Speculation { vma: &vma, seq, at };
             let outcome = Self::speculate(space, core, request, &found)?;
             // The pages of a file are counted from fields that may not belong together.
             if outcome.end() == End::Sigbus {
@@ -169,13 +168,13 @@ fn refs_of<M: Machine, const R: usize, const C: bool>(
 #[inline(always)]
 fn copy<M: Machine, const R: usize, const C: bool>(
     space: &Space<M, Speculative<R, C>>,
-    vma: VmaRef<'_, M>,
+    vma: Found<'_, M, Speculative<R, C>>,
 ) -> Result<VmaCopy, Fallback> {
     let refs = refs_of(space, vma.id);
     if refs.as_ref().is_some_and(|refs| !refs.get_unless_zero()) {
         return Err(Fallback::VmaLockMiss);
     }
-    let copy = VmaCopy::of(vma.vma);
+    let copy = VmaCopy::of(&vma);
     refs.inspect(|refs| {
         refs.put();
     });
@@ -228,7 +227,7 @@ impl<M: Machine, const R: usize, const C: bool> Strategy<M> for Speculative<R, C
     #[inline]
     fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
         space.enter_fault();
-        let users = space.field(<Self as Strategy<M>>::Layout::MM.mm_users);
+        let users = space.field(space.kernel().mm.mm_users);
         if users.load(Ordering::Relaxed) == 1 {
             return locked::fault(space, core, request);
         }

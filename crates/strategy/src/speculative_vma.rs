@@ -14,10 +14,10 @@
 //! As published, two writers of one count can make it even while both write (`madvise` under
 //! mmap_lock held for reading beside truncate): here it counts its writers.
 
-use super::{Scheme, Space, Strategy, Traits};
+use super::{Found, Scheme, Space, Strategy, Traits};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use mm::fault::{self, Fallback, Outcome, Request, Stop};
-use mm::layout::{Layout, Linux7_2};
+use mm::kernel::Linux7_2;
 use mm::sequenced::Sequenced;
 use mm::vma::{VmaFields, VmaId, VmaRef};
 use mm::{Config, Core, locked, point, stage};
@@ -72,7 +72,7 @@ impl<const RWLOCK: bool> SpeculativeVma<RWLOCK> {
     fn get<'a, M: Machine>(
         space: &'a Space<M, Self>,
         request: Request,
-    ) -> Result<(VmaRef<'a, M>, Reference<'a, M>), Fallback> {
+    ) -> Result<(Found<'a, M, Self>, Reference<'a, M>), Fallback> {
         if RWLOCK {
             let _reading = Self::tree_lock(space).read();
             let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
@@ -107,7 +107,7 @@ impl<const RWLOCK: bool> SpeculativeVma<RWLOCK> {
         let (vma, _reference) = Self::get(space, request)?;
         M::mark(stage::LOOKUP);
         M::point(point::AFTER_LOOKUP);
-        let sequenced = Sequenced::copy(vma.vma, Self::sequence(space, vma.id))?;
+        let sequenced = Sequenced::copy(&vma, Self::sequence(space, vma.id))?;
         M::mark(stage::LOCK);
         let fields = sequenced.fields();
         if fields.file().is_some() {
@@ -165,7 +165,7 @@ impl<M: Machine, const RWLOCK: bool> Strategy<M> for SpeculativeVma<RWLOCK> {
     #[inline]
     fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
         space.enter_fault();
-        let users = space.field(<Self as Strategy<M>>::Layout::MM.mm_users);
+        let users = space.field(space.kernel().mm.mm_users);
         if users.load(Ordering::Relaxed) == 1 {
             return locked::fault(space, core, request);
         }

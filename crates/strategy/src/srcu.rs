@@ -25,10 +25,10 @@
 //! 2021). Before one is published the count is looked at under the lock of the parent table,
 //! under which writers free tables then.
 
-use super::{Scheme, Space, Strategy, Traits};
+use super::{Found, Scheme, Space, Strategy, Traits};
 use machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use mm::fault::{self, Access, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use mm::layout::Linux7_2;
+use mm::kernel::Linux7_2;
 use mm::locked;
 use mm::sequenced::Sequenced;
 use mm::vma::{VmaCopy, VmaFields, VmaId, VmaRef, flag};
@@ -92,7 +92,7 @@ impl<M: Machine, const TABLES: bool> Protection<M> for Kept<'_, M, TABLES> {
     fn prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback> {
         let _lock = mm.mmap_lock().try_read().ok_or(Fallback::AnonVma)?;
         self.sequenced.check(Fallback::AnonVma)?;
-        mm.prepare_anon_vma(self.vma.vma);
+        mm.prepare_anon_vma(self.vma);
         Ok(())
     }
 
@@ -120,7 +120,7 @@ impl<const TABLES: bool> SrcuFaults<TABLES> {
     fn find<'a, M: Machine>(
         space: &'a Space<M, Self>,
         request: Request,
-    ) -> Result<VmaRef<'a, M>, Fallback> {
+    ) -> Result<Found<'a, M, Self>, Fallback> {
         let seq = Self::tree_seq(space);
         loop {
             Word::new(&space.words.seq, 0).spin_until(|count| count.is_multiple_of(2));
@@ -142,7 +142,7 @@ impl<const TABLES: bool> SrcuFaults<TABLES> {
         let vma = Self::find(space, request)?;
         M::mark(stage::LOOKUP);
         M::point(point::AFTER_LOOKUP);
-        let sequenced = Sequenced::copy(vma.vma, Self::sequence(space, vma.id))?;
+        let sequenced = Sequenced::copy(&vma, Self::sequence(space, vma.id))?;
         let fields = sequenced.fields();
         if request.access() == Access::Write && fields.flags() & flag::SHARED != 0 {
             return Err(Fallback::NoSpeculate.into());
@@ -153,7 +153,7 @@ impl<const TABLES: bool> SrcuFaults<TABLES> {
         if !fault::allows(fields, request.access()) {
             return Err(Fallback::AccessError.into());
         }
-        fault::handle(space, core, request, &Kept::<M, TABLES> { vma, sequenced })
+        fault::handle(space, core, request, &Kept::<M, TABLES> { vma: vma.loaded(), sequenced })
     }
 
     /// Goes on with grace periods, and frees what need not wait any more.

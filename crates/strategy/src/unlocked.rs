@@ -4,11 +4,10 @@
 //! every scheme has those. *Writers* are not allowed, which is why nothing can go
 //! wrong: a workload with writers is refused.
 
-use super::{Scheme, Space, Strategy, Traits};
+use super::{Found, Scheme, Space, Strategy, Traits};
 use machine::Machine;
 use mm::fault::{self, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use mm::layout::Linux7_2;
-use mm::vma::Vma;
+use mm::kernel::Linux7_2;
 use mm::{Config, Core, Mm, locked, stage};
 use workload::Workload;
 
@@ -16,10 +15,10 @@ use workload::Workload;
 pub struct Unlocked;
 
 /// A VMA that stays as it is, since nobody changes any.
-struct Bare<'a, M: Machine>(&'a Vma<M>);
+struct Bare<'a, M: Machine>(Found<'a, M, Unlocked>);
 
-impl<M: Machine> Protection<M> for Bare<'_, M> {
-    type Vma = Vma<M>;
+impl<'v, M: Machine> Protection<M> for Bare<'v, M> {
+    type Vma = Found<'v, M, Unlocked>;
 
     #[inline(always)]
     fn allocates_tables(&self) -> bool {
@@ -32,8 +31,8 @@ impl<M: Machine> Protection<M> for Bare<'_, M> {
     }
 
     #[inline(always)]
-    fn vma(&self) -> &Vma<M> {
-        self.0
+    fn vma(&self) -> &Found<'v, M, Unlocked> {
+        &self.0
     }
 
     fn prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback> {
@@ -62,8 +61,8 @@ fn attempt<M: Machine>(
     let vma = space.find_vma(request.addr);
     M::mark(stage::LOOKUP);
     match vma {
-        Some(vma) if fault::allows(vma.vma, request.access()) => {
-            fault::handle(space, core, request, &Bare(vma.vma))
+        Some(vma) if fault::allows(&vma, request.access()) => {
+            fault::handle(space, core, request, &Bare(vma))
         }
         _ => Ok(locked::failed(request, End::Segv)),
     }

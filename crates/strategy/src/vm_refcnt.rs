@@ -17,18 +17,15 @@
 //! the VMA is another's (in the kernel the space too; here spaces are not freed while cores
 //! fault).
 
-use super::{Scheme, Space, Strategy, Traits};
-use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use super::{Found, Scheme, Space, Strategy, Traits};
+use machine::{Machine, Ordering, Word};
 use mm::fault::{self, End, Fallback, Outcome, Request, Stop};
-use mm::layout::{Layout, Linux7_2};
+use mm::kernel::{Layout, Linux7_2};
 use mm::locked::{self, Held};
-use mm::vma::{VmaFields, VmaId, VmaRef};
+use mm::vma::{VmaFields, VmaRef};
 use mm::{Config, Core, point, stage};
 use sync::ref_lock::{RefLock, Refused};
 use sync::seqcount::SeqCount;
-
-static VM_REFCNT: LineName =
-    LineName { name: "vma.vm_refcnt", words: ["vm_refcnt", "", "", "", "", "", "", ""] };
 
 /// See the module.
 pub struct VmRefcnt;
@@ -46,14 +43,16 @@ impl<M: Machine> Drop for Reference<'_, M> {
 }
 
 #[inline(always)]
-fn count_of<M: Machine>(space: &Space<M, VmRefcnt>, vma: VmaId) -> RefLock<'_, M> {
-    let waiting = space.field(Linux7_2::MM.vma_writer_wait);
-    RefLock::new(Word::new(space.words_of(vma), 0), waiting)
+fn count_of<'a, M: Machine, L: Layout>(
+    space: &'a Space<M, VmRefcnt>,
+    vma: VmaRef<'a, M, L>,
+) -> RefLock<'a, M> {
+    RefLock::new(vma.vm_refcnt(), space.field(space.kernel().mm.vma_writer_wait))
 }
 
 #[inline(always)]
 fn mm_lock_seq<M: Machine>(space: &Space<M, VmRefcnt>) -> Word<'_, M::Line> {
-    space.field(Linux7_2::MM.mm_lock_seq)
+    space.field(space.kernel().mm.mm_lock_seq)
 }
 
 #[inline(always)]
@@ -72,8 +71,8 @@ fn attempt<M: Machine>(
     }
     M::mark(stage::LOCK);
     M::point(point::AFTER_LOOKUP);
-    let result = if fault::allows(vma.vma, request.access()) {
-        fault::handle(space, core, request, &Held::by_its_lock(vma.vma))
+    let result = if fault::allows(&vma, request.access()) {
+        fault::handle(space, core, request, &Held::by_its_lock(vma))
     } else {
         Ok(locked::failed(request, End::Segv))
     };
@@ -85,7 +84,7 @@ fn attempt<M: Machine>(
 #[inline(always)]
 fn lock<'a, M: Machine>(
     space: &'a Space<M, VmRefcnt>,
-    vma: VmaRef<'a, M>,
+    vma: Found<'a, M, VmRefcnt>,
 ) -> Result<Reference<'a, M>, Fallback> {
     let (mm_seq, seq) = (mm_lock_seq(space), vma.vm_lock_seq());
     // A hint alone: a wrong answer is found below, or costs a fallback.
@@ -93,7 +92,7 @@ fn lock<'a, M: Machine>(
         return Err(Fallback::VmaLockAbort);
     }
     M::point(point::BEFORE_VMA_LOCK);
-    let count = count_of(space, vma.id);
+    let count = count_of(space, vma);
     count.get().map_err(|refused| match refused {
         Refused::Detached => Fallback::VmaLockMiss,
         Refused::Closed => Fallback::VmaLockAbort,
@@ -124,17 +123,11 @@ impl Scheme for VmRefcnt {
 impl<M: Machine> Strategy<M> for VmRefcnt {
     type Layout = Linux7_2;
     type MmWords = ();
-    type VmaWords = M::Line;
+    type VmaWords = ();
 
     fn mm_words(_: &Config) {}
 
-    fn vma_words(_: &Config) -> M::Line {
-        M::Line::new(&VM_REFCNT, [0; LINE_WORDS])
-    }
-
-    fn third_line(words: &M::Line) -> Option<&M::Line> {
-        Some(words)
-    }
+    fn vma_words(_: &Config) {}
 
     #[inline]
     fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
@@ -160,7 +153,7 @@ impl<M: Machine> Strategy<M> for VmRefcnt {
         if vma.vm_lock_seq().load(Ordering::Relaxed) == seq {
             return;
         }
-        let count = count_of(space, vma.id);
+        let count = count_of(space, vma);
         let closed = count.close();
         vma.vm_lock_seq().store(seq, Ordering::Relaxed);
         if closed {
@@ -170,11 +163,11 @@ impl<M: Machine> Strategy<M> for VmRefcnt {
 
     fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
         Self::start_write(space, vma);
-        count_of(space, vma.id).attach();
+        count_of(space, vma).attach();
     }
 
     fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        count_of(space, vma.id).detach();
+        count_of(space, vma).detach();
     }
 
     fn end(space: &Space<M, Self>) {

@@ -21,7 +21,7 @@
 use super::{Attached, CountedWords, Scheme, Space, Strategy, Traits};
 use machine::Machine;
 use mm::fault::{self, Fallback, Outcome, Request, Stop};
-use mm::layout::Linux7_2;
+use mm::kernel::Linux7_2;
 use mm::vma::VmaRef;
 use mm::{Config, Core, locked, point, stage};
 
@@ -41,10 +41,10 @@ fn attempt<M: Machine>(
     let _reference = space.words_of(vma.id).get().ok_or(Fallback::VmaLockMiss)?;
     M::mark(stage::LOCK);
     M::point(point::AFTER_LOOKUP);
-    if !fault::allows(vma.vma, request.access()) {
+    if !fault::allows(&vma, request.access()) {
         return Err(Fallback::AccessError.into());
     }
-    fault::handle(space, core, request, &Attached::<M, true>::new(space, vma))
+    fault::handle(space, core, request, &Attached::<M, _, true>::new(space, vma))
 }
 
 impl Scheme for VmaRefcount {

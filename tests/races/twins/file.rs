@@ -5,7 +5,7 @@ use faultstorm::mm::addr::{PAGE_BYTES, Pte, TABLE_SPAN, Vaddr};
 use faultstorm::mm::fault::folio::{self, Lock};
 use faultstorm::mm::fault::{End, Kind, Outcome, PteSlot, Request, Stop, Walk};
 use faultstorm::mm::frames::flag;
-use faultstorm::mm::layout::{Layout, Linux7_2};
+use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::locked::Held;
 use faultstorm::mm::rss::Member;
 use faultstorm::mm::vma::{VmaFields, VmaRef};
@@ -42,7 +42,7 @@ impl<const STEP: u32> FileRead<STEP> {
         request: Request,
         vma: VmaRef<'_, M>,
     ) -> Result<Outcome, Stop> {
-        let (mm, held) = (&**space, Held::by_its_lock(vma.vma));
+        let (mm, held) = (&**space, Held::by_its_lock(vma));
         let waiters = Home::waiters(mm);
         let outcome = |end| Ok(Outcome::new(Kind::FileRead, end));
         let walk = Walk::to_pmd(mm, mm.pgd(), core, &held, request.addr)?;
@@ -62,7 +62,7 @@ impl<const STEP: u32> FileRead<STEP> {
         };
         if !matches!(locked, Lock::Locked) {
             if STEP == UNLOCKS_TWICE {
-                space.field(Linux7_2::MM.mmap_count).fetch_sub(READER, Ordering::Release);
+                space.field(space.kernel().mm.mmap_count).fetch_sub(READER, Ordering::Release);
             }
             file.wait_unlocked(mm.frames(), frame, waiters);
             if STEP != KEEPS_PAGE {
@@ -135,7 +135,7 @@ impl<M: Machine, const STEP: u32> Strategy<M> for FileRead<STEP> {
         let lock = space.mmap_lock().read();
         let _section = core.read_section();
         let outcome = match space.find_vma(request.addr) {
-            Some(vma) => Self::read(space, core, request, vma).expect("memory is left"),
+            Some(vma) => Self::read(space, core, request, vma.loaded()).expect("memory is left"),
             None => locked::failed(request, End::Segv),
         };
         if STEP == KEEPS_LOCK && outcome.end() == End::Raced(0) {

@@ -4,7 +4,7 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Request, Stop};
-use faultstorm::mm::layout::Linux7_2;
+use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::sequenced::Sequenced;
 use faultstorm::mm::vma::{VmaFields, VmaRef};
 use faultstorm::mm::{Config, Core, locked};
@@ -54,7 +54,7 @@ impl<const SCANS: bool> Pointer<SCANS> {
             return Err(Fallback::VmaLockMiss.into());
         }
         let count = SeqWriters::new(Word::new(space.words_of(vma.id), 0));
-        let sequenced = Sequenced::copy(vma.vma, count)?;
+        let sequenced = Sequenced::copy(&vma, count)?;
         if !sequenced.fields().contains(request.addr) {
             return Err(Fallback::Unmapped.into());
         }

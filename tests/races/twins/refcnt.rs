@@ -3,7 +3,7 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use faultstorm::mm::layout::{Layout, Linux7_2};
+use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::vma::{VmaCopy, VmaFields, VmaId, VmaRef};
 use faultstorm::mm::{Config, Core, Mm, locked, point};
 use faultstorm::strategy::{Space, Strategy};
@@ -82,12 +82,12 @@ impl<M: Machine> Drop for Reference<'_, M> {
 
 impl<const STEP: u32> Refcnt<STEP> {
     fn count<M: Machine>(space: &Space<M, Self>, vma: VmaId) -> RefLock<'_, M> {
-        let waiting = space.field(Linux7_2::MM.vma_writer_wait);
+        let waiting = space.field(space.kernel().mm.vma_writer_wait);
         RefLock::new(Word::new(space.words_of(vma), 0), waiting)
     }
 
     fn mm_lock_seq<M: Machine>(space: &Space<M, Self>) -> Word<'_, M::Line> {
-        space.field(Linux7_2::MM.mm_lock_seq)
+        space.field(space.kernel().mm.mm_lock_seq)
     }
 
     fn attempt<M: Machine>(
@@ -97,7 +97,7 @@ impl<const STEP: u32> Refcnt<STEP> {
     ) -> Result<Outcome, Stop> {
         let section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
-        let early = VmaCopy::of(vma.vma);
+        let early = VmaCopy::of(&vma);
         let (mm_seq, seq) = (Self::mm_lock_seq(space), vma.vm_lock_seq());
         if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Relaxed) {
             return Err(Fallback::VmaLockAbort.into());
@@ -110,7 +110,7 @@ impl<const STEP: u32> Refcnt<STEP> {
         })?;
         let reference = Reference(count);
         M::point(point::VMA_LOCKED);
-        let fields = if STEP == FIELDS_FIRST { early } else { VmaCopy::of(vma.vma) };
+        let fields = if STEP == FIELDS_FIRST { early } else { VmaCopy::of(&vma) };
         let locked = seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Acquire);
         let is_locked = STEP != NO_SEQ_CHECK && locked;
         let is_other = STEP != NO_BOUNDS_CHECK && !fields.contains(request.addr);

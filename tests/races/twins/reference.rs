@@ -4,8 +4,8 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use faultstorm::mm::layout::Linux7_2;
-use faultstorm::mm::vma::{Vma, VmaRef};
+use faultstorm::mm::kernel::{Layout, Linux7_2};
+use faultstorm::mm::vma::VmaRef;
 use faultstorm::mm::{Config, Core, Mm, locked};
 use faultstorm::strategy::{Space, Strategy};
 use faultstorm::sync::refcount::RefCount;
@@ -27,7 +27,7 @@ pub struct Referenced<const STEP: u32>;
 
 /// A VMA on which the fault has a reference.
 struct Attached<'a, M: Machine, const STEP: u32> {
-    vma: &'a Vma<M>,
+    vma: VmaRef<'a, M, Linux7_2>,
     detached: Word<'a, M::Line>,
 }
 
@@ -40,8 +40,8 @@ impl<M: Machine, const STEP: u32> Attached<'_, M, STEP> {
     }
 }
 
-impl<M: Machine, const STEP: u32> Protection<M> for Attached<'_, M, STEP> {
-    type Vma = Vma<M>;
+impl<'v, M: Machine, const STEP: u32> Protection<M> for Attached<'v, M, STEP> {
+    type Vma = VmaRef<'v, M, Linux7_2>;
 
     #[inline(always)]
     fn allocates_tables(&self) -> bool {
@@ -53,8 +53,8 @@ impl<M: Machine, const STEP: u32> Protection<M> for Attached<'_, M, STEP> {
         true
     }
 
-    fn vma(&self) -> &Vma<M> {
-        self.vma
+    fn vma(&self) -> &VmaRef<'v, M, Linux7_2> {
+        &self.vma
     }
 
     fn check_table(&self) -> Result<(), Fallback> {
@@ -91,7 +91,7 @@ impl<const STEP: u32> Referenced<STEP> {
             return Err(Fallback::VmaLockMiss.into());
         }
         drop(section);
-        let attached = Attached::<M, STEP> { vma: vma.vma, detached };
+        let attached = Attached::<M, STEP> { vma, detached };
         let result = Self::with(space, core, request, &attached);
         refs.put();
         result
@@ -103,7 +103,7 @@ impl<const STEP: u32> Referenced<STEP> {
         mut request: Request,
         attached: &Attached<'_, M, STEP>,
     ) -> Result<Outcome, Stop> {
-        if !fault::allows(attached.vma, request.access()) {
+        if !fault::allows(&attached.vma, request.access()) {
             return Err(Fallback::AccessError.into());
         }
         loop {
@@ -120,9 +120,9 @@ impl<const STEP: u32> Referenced<STEP> {
     }
 }
 
-fn words<'a, M: Machine, const STEP: u32>(
+fn words<'a, M: Machine, L: Layout, const STEP: u32>(
     space: &'a Space<M, Referenced<STEP>>,
-    vma: VmaRef<'a, M>,
+    vma: VmaRef<'a, M, L>,
 ) -> (RefCount<'a, M>, Word<'a, M::Line>) {
     let line = space.words_of(vma.id);
     (RefCount::new(Word::new(line, 0)), Word::new(line, 1))

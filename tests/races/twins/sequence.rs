@@ -3,7 +3,7 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Request, Stop};
-use faultstorm::mm::layout::Linux7_2;
+use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::sequenced::Sequenced;
 use faultstorm::mm::vma::{VmaFields, VmaRef};
 use faultstorm::mm::{Config, Core, locked, point};
@@ -45,7 +45,7 @@ impl<const COUNTS: bool> Sequence<COUNTS> {
         let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
         M::point(point::AFTER_LOOKUP);
         let count = SeqWriters::new(Word::new(space.words_of(vma.id), 0));
-        let sequenced = Sequenced::copy(vma.vma, count)?;
+        let sequenced = Sequenced::copy(&vma, count)?;
         if !sequenced.fields().contains(request.addr) {
             return Err(Fallback::Unmapped.into());
         }

@@ -3,7 +3,7 @@
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use faultstorm::mm::addr::{PAGE_BYTES, Vaddr};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use faultstorm::mm::layout::Linux7_2;
+use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::vma::{VmaCopy, VmaFields, VmaRef};
 use faultstorm::mm::{Config, Core, Mm, locked};
 use faultstorm::strategy::{Space, Strategy};
@@ -144,7 +144,7 @@ impl<const STEP: u32> Twin<STEP> {
         let early = seq.begin().ok_or(Fallback::Odd)?;
         let _section = (STEP != NO_SECTION).then(|| core.read_section());
         let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
-        let vma = Copied(VmaCopy::of(vma.vma));
+        let vma = Copied(VmaCopy::of(&vma));
         let at = if STEP == LATE_SAMPLE { seq.begin().ok_or(Fallback::Odd)? } else { early };
         let attempt = Attempt::<M, STEP, TABLES, WIDE> { vma, seq, at };
         attempt.check(Fallback::VmaCopy)?;

@@ -126,7 +126,7 @@ fn zap_backwards<M: Machine, S: Strategy<M>>(
         let (start, end) = vma.range();
         let skipped = first.saturating_sub(vma.pgoff()) * PAGE_BYTES;
         for addr in (start.0 + skipped..end.0).step_by(PAGE_BYTES as usize).map(Vaddr) {
-            let walk = Walk::to_pmd(mm, mm.pgd(), core, &Held::by_its_lock(vma.vma), addr);
+            let walk = Walk::to_pmd(mm, mm.pgd(), core, &Held::by_its_lock(vma), addr);
             let Some(slot) = walk.expect("upper tables are there").lock(mm) else { continue };
             let Some(frame) = slot.get().frame() else { continue };
             slot.set(Pte::NONE);

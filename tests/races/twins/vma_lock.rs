@@ -3,7 +3,7 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, End, Fallback, Outcome, Request, Stop};
-use faultstorm::mm::layout::{Layout, Linux7_2};
+use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::locked::{self, Held};
 use faultstorm::mm::vma::{VmaFields, VmaRef};
 use faultstorm::mm::{Config, Core, point};
@@ -74,7 +74,7 @@ impl<M: Machine> Home for VmaLock<'_, M> {
 
 impl<const STEP: u32> VmaLocked<STEP> {
     fn mm_lock_seq<M: Machine>(space: &Space<M, Self>) -> Word<'_, M::Line> {
-        space.field(Linux7_2::MM.mm_lock_seq)
+        space.field(space.kernel().mm.mm_lock_seq)
     }
 
     fn attempt<M: Machine>(
@@ -89,7 +89,7 @@ impl<const STEP: u32> VmaLocked<STEP> {
             return Err(Fallback::VmaLockAbort.into());
         }
         M::point(point::BEFORE_VMA_LOCK);
-        let lock = VmaLock::of(space, vma);
+        let lock = VmaLock::of(space, vma.loaded());
         let _guard = RwSem::new(&lock).try_read().ok_or(Fallback::VmaLockAbort)?;
         let locked = seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Acquire);
         if STEP != NO_SEQ_CHECK && locked {
@@ -101,10 +101,10 @@ impl<const STEP: u32> VmaLocked<STEP> {
         if STEP != NO_BOUNDS_CHECK && !vma.contains(request.addr) {
             return Err(Fallback::VmaLockAbort.into());
         }
-        if !fault::allows(vma.vma, request.access()) {
+        if !fault::allows(&vma, request.access()) {
             return Ok(locked::failed(request, End::Segv));
         }
-        fault::handle(space, core, request, &Held::by_its_lock(vma.vma))
+        fault::handle(space, core, request, &Held::by_its_lock(vma))
     }
 }
 
@@ -136,7 +136,7 @@ impl<M: Machine, const STEP: u32> Strategy<M> for VmaLocked<STEP> {
     fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
         let seq = Self::mm_lock_seq(space).load(Ordering::Relaxed);
         if vma.vm_lock_seq().load(Ordering::Relaxed) != seq {
-            let lock = VmaLock::of(space, vma);
+            let lock = VmaLock::of(space, vma.loaded());
             let _alone = RwSem::new(&lock).write();
             vma.vm_lock_seq().store(seq, Ordering::Relaxed);
         }

@@ -23,7 +23,7 @@ use super::addr::Vaddr;
 use super::vma::{VmaFields, flag};
 use super::{Core, Mm};
 use crate::LaidOut;
-use crate::layout::{Field, Layout};
+use crate::kernel::{Field, Layout};
 use machine::Machine;
 
 /// Load or store.
@@ -153,9 +153,15 @@ where
     P: Protection<M, Vma: Sized>,
 {
     if M::IS_TIMED {
-        by_kind(mm, L::MM.pgd, core, request, protection)
+        by_kind(mm, mm.kernel().mm.pgd, core, request, protection)
     } else {
-        by_kind::<M, dyn AnyProtection<'_, M> + '_>(mm, L::MM.pgd, core, request, protection)
+        by_kind::<M, dyn AnyProtection<'_, M> + '_>(
+            mm,
+            mm.kernel().mm.pgd,
+            core,
+            request,
+            protection,
+        )
     }
 }
 

@@ -29,7 +29,7 @@ impl<'a, M: Machine> Writer<'a, M> {
         let old = vma.mapping();
         let pages = (old.start.0 - start.0) >> PAGE_SHIFT;
         // A stack always has an `anon_vma`, whose lock excludes the rmap meanwhile.
-        self.mm.prepare_anon_vma(vma.vma);
+        self.mm.prepare_anon_vma(vma);
         let grown = Mapping { start, pgoff: old.pgoff - pages, ..old };
         let vma = self.change(vma, &grown);
         if !self.hooks.replaces_vmas() {

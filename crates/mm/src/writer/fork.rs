@@ -19,7 +19,7 @@ impl<'a, M: Machine> Writer<'a, M> {
         let lock = mm.mmap_lock().write();
         self.hooks.begin();
         let mut vmas: Vec<VmaId> = Vec::new();
-        mm.tree.for_each(mm.field(mm.layout.mt_root), |id| vmas.push(id));
+        mm.tree.for_each(mm.field(mm.kernel.mm.mt_root), |id| vmas.push(id));
         vmas.iter().for_each(|id| self.hooks.start_write(mm.vma(*id)));
         // What has no `anon_vma` has no private pages: the child faults for itself
         // (`vma_needs_copy`).

@@ -34,7 +34,7 @@ impl<M: Machine> Writer<'_, M> {
 
     /// From the end of the VMA before a range to the start of the one behind.
     fn free_around(&self, range: &Range<Vaddr>) -> Range<Vaddr> {
-        let root = self.mm.field(self.mm.layout.mt_root);
+        let root = self.mm.field(self.mm.kernel.mm.mt_root);
         let before = self.mm.tree.before(root, range.start);
         let floor = before.map_or(Vaddr(0), |id| self.mm.vma(id).range().1);
         let mut ceiling = None;

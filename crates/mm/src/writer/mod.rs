@@ -56,7 +56,8 @@ impl<'a, M: Machine> Writer<'a, M> {
                 None
             })
         });
-        let (section, root) = (self.core.writer_section(), self.mm.field(self.mm.layout.mt_root));
+        let (section, root) =
+            (self.core.writer_section(), self.mm.field(self.mm.kernel.mm.mt_root));
         self.hooks.begin_tree();
         edit(&Edit { root, section: &section, waiters: &self.mm.waiters });
         self.hooks.end_tree();
@@ -78,7 +79,7 @@ impl<'a, M: Machine> Writer<'a, M> {
     /// VMAs that overlap a range, in the order of addresses.
     fn vmas_in(&self, range: &Range<Vaddr>) -> Vec<VmaId> {
         let mut found = Vec::new();
-        let root = self.mm.field(self.mm.layout.mt_root);
+        let root = self.mm.field(self.mm.kernel.mm.mt_root);
         self.mm.tree.for_each_in(root, range.start, range.end, |id| {
             if self.mm.vma(id).range().0 < range.end {
                 found.push(id);
@@ -98,14 +99,14 @@ impl<'a, M: Machine> Writer<'a, M> {
             let _write = rmap.lock().write();
             rmap.add(vma.id);
         }
-        self.mm.field(self.mm.layout.map_count).fetch_add(1, Ordering::Relaxed);
+        self.mm.field(self.mm.kernel.mm.map_count).fetch_add(1, Ordering::Relaxed);
         vma
     }
 
     /// Frees a VMA that is out of the tree, and whose pages are gone or another's.
     fn free_vma(&mut self, vma: VmaRef<'_, M>) {
         M::point(super::point::BEFORE_FREE_VMA);
-        self.mm.field(self.mm.layout.map_count).fetch_sub(1, Ordering::Relaxed);
+        self.mm.field(self.mm.kernel.mm.map_count).fetch_sub(1, Ordering::Relaxed);
         if let Some(file) = vma.file()
             && !self.hooks.defers_fput()
         {

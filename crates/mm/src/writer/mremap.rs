@@ -68,7 +68,7 @@ impl<'a, M: Machine> Writer<'a, M> {
     /// Moves a whole table; false where there is one at `to` already.
     fn move_table(&mut self, from: Vaddr, to: Vaddr, new: VmaRef<'a, M>) -> bool {
         let mm = self.mm;
-        let target = mm.ensure_pmd(self.core, new.vma, to);
+        let target = mm.ensure_pmd(self.core, new, to);
         let source = mm.table_with_entry(from, Level::Pmd).expect("a table has a parent");
         let entry = |pmd: TableId, addr: Vaddr| mm.tables.get(pmd).entry(addr.index(Level::Pmd));
         let lock = |table| mm.lock_of_entries(mm.tables.get(table), Level::Pmd);
@@ -93,7 +93,7 @@ impl<'a, M: Machine> Writer<'a, M> {
         new: VmaRef<'a, M>,
     ) {
         let mm = self.mm;
-        let target = mm.ensure_table(self.core, new.vma, to);
+        let target = mm.ensure_table(self.core, new, to);
         let (tables, waiters) = (&mm.tables, &mm.waiters);
         let _source = tables.get(source).lock(waiters);
         let _target = (source != target).then(|| tables.get(target).lock(waiters));

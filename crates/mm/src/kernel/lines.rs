@@ -1,0 +1,77 @@
+//! From offsets in bytes to the lines and words that a space is made of.
+
+use machine::{LINE_WORDS, LineName};
+use sync::spinlock::LockWords;
+
+/// Bytes of a line.
+pub(super) const LINE_BYTES: u16 = 64;
+
+/// The offset of a field that a kernel does not have: it stands behind the structure.
+pub const ABSENT: u16 = u16::MAX;
+
+/// A word of a structure: which of its lines, and where on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// Line of the structure.
+    pub line: usize,
+    /// Word of the line.
+    pub word: usize,
+}
+
+impl Field {
+    /// The words of a spinlock that begins here.
+    pub const fn lock(self) -> LockWords {
+        LockWords { locked: self.word, tail: self.word + 1 }
+    }
+
+    /// The word `words` further on.
+    pub const fn then(self, words: usize) -> Self {
+        Self { line: self.line, word: self.word + words }
+    }
+}
+
+/// The lines of a structure, while its fields are put on them.
+///
+/// Fields that share 64 bytes in the kernel share a line. A line has eight words, and a field
+/// of four bytes takes a whole one, a spinlock two: what finds no room stands on a further
+/// line, so fields that faults write are put first.
+pub(super) struct Lines<const N: usize> {
+    pub names: [LineName; N],
+    /// Which 64 bytes of the structure each line stands for.
+    pub numbers: [u16; N],
+    used: [usize; N],
+}
+
+impl<const N: usize> Lines<N> {
+    pub const fn new() -> Self {
+        const EMPTY: LineName = LineName { name: "", words: [""; LINE_WORDS] };
+        Self { names: [EMPTY; N], numbers: [ABSENT; N], used: [0; N] }
+    }
+
+    /// Puts a field of so many words at an offset in bytes. The first field of a line names it.
+    ///
+    /// # Panics
+    /// Where the structure would have more than `N` lines.
+    pub const fn put(&mut self, name: &'static str, words: &[&'static str], offset: u16) -> Field {
+        let number = offset / LINE_BYTES;
+        let mut line = 0;
+        while self.used[line] > 0
+            && (self.numbers[line] != number || self.used[line] + words.len() > LINE_WORDS)
+        {
+            line += 1;
+            assert!(line < N, "the fields stand on too many lines");
+        }
+        if self.used[line] == 0 {
+            self.names[line].name = name;
+            self.numbers[line] = number;
+        }
+        let word = self.used[line];
+        let mut at = 0;
+        while at < words.len() {
+            self.names[line].words[word + at] = words[at];
+            at += 1;
+        }
+        self.used[line] += words.len();
+        Field { line, word }
+    }
+}

@@ -1,0 +1,17 @@
+//! What differs between releases beside where fields stand.
+
+/// The rules of a release. A rule is a line here, one of `kernels/README.md`, and one of each
+/// file in `kernels/`; code asks [`Mm::kernel`](crate::Mm::kernel) for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Whether the fault entry asks for mmap_lock's line, whatever a run is set to (x86 until
+    /// commit 1701771d3069, Linux 6.16).
+    pub entry_prefetch: bool,
+    /// Whether the slab aligns a `vm_area_struct` to lines: three of them, since it has
+    /// `vm_refcnt` on the third.
+    pub vma_is_aligned: bool,
+    /// Folios that a core gathers before it puts them into lruvecs (`PAGEVEC_SIZE`).
+    pub lru_batch: usize,
+    /// Folios that are freed in one call, and uncharged together.
+    pub release_batch: usize,
+}
