@@ -69,12 +69,12 @@ fn pairs(run: &Run) -> Vec<Pair> {
     let judged = |cell: &Cell| rates(cell).is_some_and(|rates| rates.len() >= MIN_REPEATS);
     let most = run.cells.iter().filter(|cell| judged(cell)).map(|cell| cell.key.threads).max();
     let (twins, others): (Vec<&Cell>, Vec<&Cell>) =
-        run.cells.iter().filter(|cell| judged(cell)).partition(|cell| cell.key.is_aa_twin());
+        run.cells.iter().filter(|cell| judged(cell)).partition(|cell| cell.key.is_aa_twin);
     // In each group one is what the others are compared with.
     let ratios = others.len().saturating_sub(twins.len());
     let chance = at_the_end(ratios, run.provenance.looked);
     let pair = |twin: &Cell| {
-        let first = others.iter().find(|cell| cell.key == twin.key.first_of())?;
+        let first = others.iter().find(|cell| twin.key.is_twin_of(&cell.key))?;
         Some(Pair { twin: rates(twin)?, first: rates(first)?, chance })
     };
     twins.into_iter().filter(|twin| Some(twin.key.threads) == most).filter_map(pair).collect()

@@ -159,8 +159,8 @@ fn a_run_prints_its_screen_and_tables_and_leaves_a_valid_document() {
         let measured = cell.measured.as_ref().unwrap();
         assert_eq!(measured.repeats.len(), 2, "{}", cell.id);
         assert!(measured.counts.faults > 0, "{}", cell.id);
-        assert_eq!(measured.lines.is_some(), !cell.key.is_aa_twin(), "{}", cell.id);
-        assert_eq!(measured.stages_ns.is_some(), !cell.key.is_aa_twin(), "{}", cell.id);
+        assert_eq!(measured.lines.is_some(), !cell.key.is_aa_twin, "{}", cell.id);
+        assert_eq!(measured.stages_ns.is_some(), !cell.key.is_aa_twin, "{}", cell.id);
         assert!(run.provenance.cells[&cell.id].wall_s > 0.0);
     }
     let mut orders: Vec<u32> = (run.cells.iter())
@@ -177,7 +177,7 @@ fn a_run_prints_its_screen_and_tables_and_leaves_a_valid_document() {
 fn one_thread_moves_no_line() {
     let place = Place::new();
     run_small(&place, &["--threads", "1", "--body", "none", "--json", "run.json"]);
-    for cell in read(&place.path("run.json")).cells.iter().filter(|cell| !cell.key.is_aa_twin()) {
+    for cell in read(&place.path("run.json")).cells.iter().filter(|cell| !cell.key.is_aa_twin) {
         let lines = cell.measured.as_ref().unwrap().lines.as_ref().unwrap();
         assert_eq!(lines.transfers_per_fault, 0.0, "{}", cell.id);
         assert!(!lines.by_name.is_empty(), "{}", cell.id);

@@ -64,7 +64,7 @@ fn long_names_and_odd_numbers_keep_to_80_columns() {
 #[test]
 fn a_run_as_csv() {
     let mut run = common::run();
-    run.cells.retain(|cell| cell.key.workload == "churn" || cell.key.is_aa_twin());
+    run.cells.retain(|cell| cell.key.workload == "churn" || cell.key.is_aa_twin);
     insta::assert_snapshot!(report::csv(&[run]));
 }
 
@@ -91,7 +91,7 @@ fn a_run_cut_short_says_so_first() {
 #[test]
 fn equal_code_told_apart_is_said_aloud() {
     let mut run = common::run();
-    let twin = run.cells.iter_mut().find(|cell| cell.key.is_aa_twin()).unwrap();
+    let twin = run.cells.iter_mut().find(|cell| cell.key.is_aa_twin).unwrap();
     twin.measured = Some(common::measured(&twin.key, 20e6, 0.02, 5));
     let text = report::table(&run, PLAIN, None);
     let words: Vec<&str> = text.split_whitespace().collect();

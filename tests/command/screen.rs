@@ -70,7 +70,7 @@ fn default_run() -> Run {
                 }
                 run.cells.push(Cell::ok(key.clone(), found));
                 if strategy == "unlocked" && !is_model {
-                    let twin = Key { vary: [("aa".to_owned(), 1.0)].into(), ..key };
+                    let twin = key.aa_twin();
                     let found = common::measured(&twin, rate * 0.975, 0.04, repeats);
                     run.cells.push(Cell::ok(twin, found));
                 }
@@ -157,7 +157,7 @@ fn noise_is_said_where_there_is_some() {
     };
     let mut run = default_run();
     assert_eq!(headline(&run), "Equal code differed by at most 2.5%. What has a * is sure.");
-    let twin = run.cells.iter().position(|cell| cell.key.is_aa_twin()).unwrap();
+    let twin = run.cells.iter().position(|cell| cell.key.is_aa_twin).unwrap();
     let mut faster = run.clone();
     let key = faster.cells[twin].key.clone();
     faster.cells[twin].measured = Some(common::measured(&key, 16e6, 0.04, 7));
@@ -165,7 +165,7 @@ fn noise_is_said_where_there_is_some() {
     faster.cells[twin].measured = Some(common::measured(&key, 12e6, 1.5, 7));
     assert!(headline(&faster).starts_with("NOISY: equal code differed by up to "));
     // Single repeats of twins say nothing.
-    for cell in run.cells.iter_mut().filter(|cell| cell.key.is_aa_twin()) {
+    for cell in run.cells.iter_mut().filter(|cell| cell.key.is_aa_twin) {
         cell.measured = Some(common::measured(&cell.key, 16e6, 0.04, 1));
     }
     assert!(headline(&run).starts_with("Noise unknown"), "{}", headline(&run));

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use faultstorm::run::{
     Body, BodyCache, Cell, CellCost, Clock, Counts, FaultKind, GracePeriods, HostInfo, Key,
-    Latency, LineCount, Lines, Measured, Provenance, Repeat, Run, ThreadRepeat, Warning, World,
-    fairness,
+    Latency, LineCount, Lines, Measured, OVERSUBSCRIBED, Provenance, Repeat, Run, ThreadRepeat,
+    Warning, World, fairness,
 };
 use faultstorm::stats;
 use hdrhistogram::Histogram;
@@ -34,6 +34,7 @@ pub fn key(workload: &str, strategy: &str, threads: u32, body: Body) -> Key {
         body,
         seed: 42,
         vary: BTreeMap::new(),
+        is_aa_twin: false,
     }
 }
 
@@ -180,6 +181,7 @@ pub fn run() -> Run {
     );
     huge_anon(&mut run);
     churn(&mut run);
+    run.mark_oversubscribed();
     for cell in &run.cells {
         let cost = CellCost { wall_s: 0.75, tracked_accesses: None };
         run.provenance.cells.insert(cell.id.clone(), cost);
@@ -232,7 +234,7 @@ fn huge_anon(run: &mut Run) {
                 }
                 run.cells.push(Cell::ok(key.clone(), found.clone()));
                 if n == 0 {
-                    let twin = Key { vary: [("aa".to_owned(), 1.0)].into(), ..key };
+                    let twin = key.aa_twin();
                     let found = measured(&twin, rate * 0.994, 0.02, 5);
                     run.cells.push(Cell::ok(twin, found));
                 }
@@ -252,7 +254,7 @@ fn churn(run: &mut Run) {
         found.latency_ns.insert(FaultKind::WpCopy, latency(4_000.0));
         if threads == 4 {
             run.provenance.warnings.push(Warning {
-                code: "oversubscribed".to_owned(),
+                code: OVERSUBSCRIBED.to_owned(),
                 cell: Some(base.id()),
                 text: "more threads than cores: a preempted holder stops all others. Use at most \
                        as many --threads as cores."

@@ -25,7 +25,7 @@ fn storm(worlds: &str, workloads: &[&str], faults: &str) -> Vec<Cell> {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     let cells = Run::read(&path).unwrap().cells.into_iter();
-    cells.filter(|cell| !cell.key.is_aa_twin()).collect()
+    cells.filter(|cell| !cell.key.is_aa_twin).collect()
 }
 
 #[test]

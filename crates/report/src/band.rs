@@ -6,7 +6,7 @@ use super::Style;
 use super::pairs::{BASES, Group, groups};
 use super::table::body;
 use super::text::{Ink, cut, left, nanoseconds, paint, per_second, plural, rate, times};
-use document::run::{Body, Cell, Counted, EVERY, Key, Run, THINK};
+use document::run::{Body, Cell, EVERY, Key, RatedEvent, Run, THINK};
 
 /// Appends the band of each strategy over everything that was varied.
 pub(super) fn bands(out: &mut String, run: &Run, style: Style) {
@@ -46,7 +46,7 @@ fn band(out: &mut String, style: Style, groups: &[&Group], kind: Body) {
         [("think", THINK), ("every", EVERY)].map(time).concat()
     );
     let _ = writeln!(out, "{}", paint(style, Ink::Bold, &title));
-    let counted = Counted::of(groups.iter().flat_map(|group| &group.cells).copied());
+    let counted = RatedEvent::of(groups.iter().flat_map(|group| &group.cells).copied());
     let _ = writeln!(out, "{:<38}{:<26}to {}", "", per_second(&counted), BASES[1]);
     for row in groups[0].rows() {
         let rate_in = |group: &Group, strategy: &str| {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::Style;
 use super::table::body;
 use super::text::{Ink, cut, left, paint, percent, plural, rate, wrap};
-use document::run::{BreakEven, LOST_SHARE, Place, Run};
+use document::run::{BreakEven, BreakEvenPlace, LOST_SHARE, Run};
 
 /// Appends the break-even rates, a block for each workload, machine and body.
 pub(super) fn rates(out: &mut String, run: &Run, style: Style) {
@@ -60,8 +60,8 @@ fn title(found: &BreakEven) -> String {
 fn place(found: &BreakEven) -> String {
     let [lowest, highest] = found.swept.map(rate);
     match (found.place, found.faults_per_thread_s) {
-        (Place::BelowAll, _) => format!("below all swept, the lowest is {lowest}"),
-        (Place::AboveAll, _) => format!("above all swept, the highest is {highest}"),
-        (Place::Within, found) => found.map_or_else(|| "-".to_owned(), rate),
+        (BreakEvenPlace::BelowAll, _) => format!("below all swept, the lowest is {lowest}"),
+        (BreakEvenPlace::AboveAll, _) => format!("above all swept, the highest is {highest}"),
+        (BreakEvenPlace::Within, found) => found.map_or_else(|| "-".to_owned(), rate),
     }
 }

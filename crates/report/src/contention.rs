@@ -9,7 +9,7 @@ use super::operations::operations;
 use super::pairs::{Group, Ratios, measured};
 use super::table::{BOTH, COLUMNS, body, by_threads, name_width};
 use super::text::{Ink, cut, digits, left, nanoseconds, plural, right, wrap};
-use document::run::{Body, Counted, GracePeriods, Latency, LineCount, Measured, Run, Scaling};
+use document::run::{Body, GracePeriods, Latency, LineCount, Measured, RatedEvent, Run, Scaling};
 
 /// Columns of transfers per fault, and of each percentile.
 const TRANSFERS: usize = 10;
@@ -20,7 +20,6 @@ type Block = fn(&mut String, Style, &Shown<'_>, Body, &str);
 
 /// What blocks are made from.
 pub(super) struct Shown<'a> {
-    pub run: &'a Run,
     pub group: &'a Group<'a>,
     pub ratios: &'a Ratios,
 }
@@ -59,7 +58,7 @@ fn lines_and_latency(out: &mut String, style: Style, shown: &Shown<'_>, kind: Bo
     let are_counted = any(group, kind, |found| found.moves().is_some());
     let (indent, counted) = (name_width(group), group.counted());
     // Operations have tables of their times.
-    let are_timed = counted == Counted::Faults;
+    let are_timed = counted == RatedEvent::Faults;
     let each = format!("per {}", counted.each());
     let moves = each.len().max(TRANSFERS);
     let times = if are_timed { 3 * PERCENTILE } else { 0 };

@@ -1,7 +1,7 @@
 //! Tidy CSV: one row a cell and repeat, columns named as the document's keys.
 
 use super::contention::percentiles;
-use document::run::{Cell, Counted, LineCount, Measured, Repeat, Run};
+use document::run::{Cell, LineCount, Measured, RatedEvent, Repeat, Run};
 
 type Column = (&'static str, fn(&Cell, Option<&Repeat>) -> String);
 
@@ -49,7 +49,7 @@ const COLUMNS: &[Column] = &[
         of(cell, |m| m.hottest_line().and_then(|line: &LineCount| line.transfer_share))
     }),
     ("fairness", |cell, _| of(cell, |m| m.fairness)),
-    ("counted", |cell, _| of(cell, |_| Some(Counted::of([cell]).name().to_owned()))),
+    ("counted", |cell, _| of(cell, |_| Some(RatedEvent::of([cell]).name().to_owned()))),
     ("per_s", |cell, repeat| show(repeat.and_then(|repeat| per_s(cell, repeat)))),
 ];
 
@@ -88,11 +88,11 @@ pub fn csv(runs: &[Run]) -> String {
 /// Returns how many a second a repeat had of what its cell is judged by.
 fn per_s(cell: &Cell, repeat: &Repeat) -> Option<f64> {
     let found = cell.measured.as_ref()?;
-    let counted = Counted::of([cell]);
+    let counted = RatedEvent::of([cell]);
     let rates = cell.rates(&counted);
     match counted {
-        Counted::Faults => repeat.faults_per_s().filter(|_| !rates.is_empty()),
-        Counted::Op(_) => {
+        RatedEvent::Faults => repeat.faults_per_s().filter(|_| !rates.is_empty()),
+        RatedEvent::Op(_) => {
             let place = found.repeats.iter().position(|other| std::ptr::eq(other, repeat))?;
             (rates.len() == found.repeats.len()).then(|| rates[place])
         }
@@ -120,7 +120,7 @@ fn of<T: ToString>(cell: &Cell, value: impl Fn(&Measured) -> Option<T>) -> Strin
 }
 
 fn vary(cell: &Cell) -> String {
-    let varied = cell.key.vary.iter().map(|(name, value)| format!("{name}={value}"));
+    let varied = cell.key.varied().into_iter().map(|(name, value)| format!("{name}={value}"));
     varied.collect::<Vec<_>>().join(";")
 }
 

@@ -7,7 +7,7 @@ use super::pairs::{Group, Ratios};
 use super::prose::place;
 use super::table::{COLUMNS, name_width, verdict_ink};
 use super::text::{Ink, cut, left, times};
-use document::run::{Cell, Counted};
+use document::run::{Cell, RatedEvent};
 use stats::Comparison;
 
 /// Appends the strategies at the most threads that have ratios, the fastest
@@ -30,7 +30,7 @@ pub(super) fn finding(out: &mut String, style: Style, group: &Group<'_>, ratios:
     let mut heading = left(style, Ink::Bold, &place, indent);
     heading += &left(style, Ink::Bold, &format!("to {base}"), 26);
     // The whole word has no room.
-    let each = if counted == Counted::Faults { "a fault" } else { "an op" };
+    let each = if counted == RatedEvent::Faults { "a fault" } else { "an op" };
     heading += &left(style, Ink::Bold, &format!("line to blame, moves {each}"), 0);
     *out += &format!("{heading}\n");
     for (cell, found) in compared {

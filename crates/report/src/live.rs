@@ -3,7 +3,7 @@
 
 use super::prose::place;
 use super::text::{cut, digits, plural, rate};
-use document::run::{Cell, Counted, Key, Measured, Status};
+use document::run::{Cell, Key, Measured, RatedEvent, Status};
 
 /// Columns of a mark, of a rate with the space before it, and the bounds of a name.
 const MARK: usize = 2;
@@ -38,7 +38,7 @@ fn strategies(group: &[&Cell], marked: usize, columns: usize) -> Vec<String> {
     let room = columns.saturating_sub(MARK + RATE);
     let width = longest.min(room).clamp(*NAME.start(), *NAME.end());
     let room = columns.saturating_sub(MARK + width + RATE + 2);
-    let counted = Counted::of(group.iter().copied());
+    let counted = RatedEvent::of(group.iter().copied());
     let median = |cell: &Cell| Some(cell.rate(&counted)?.median);
     let most = group.iter().filter_map(|cell| median(cell)).fold(0.0, f64::max);
     let line = |(at, cell): (usize, &&Cell)| {
@@ -57,7 +57,7 @@ fn strategies(group: &[&Cell], marked: usize, columns: usize) -> Vec<String> {
 
 /// Whether two cells differ in their strategies alone; a twin competes with nobody.
 fn competes(a: &Key, b: &Key) -> bool {
-    !a.is_aa_twin()
+    !a.is_aa_twin
         && is_of(a, b)
         && (a.threads, a.body) == (b.threads, b.body)
         && varied(a).eq(varied(b))
@@ -70,7 +70,7 @@ fn is_of(a: &Key, b: &Key) -> bool {
 
 /// What is varied of a cell, but for the mark of a twin.
 fn varied(key: &Key) -> impl Iterator<Item = (&String, &f64)> {
-    key.vary.iter().filter(|(name, _)| *name != "aa")
+    key.vary.iter()
 }
 
 fn heading(cell: &Cell) -> String {
@@ -93,12 +93,13 @@ fn nothing(cell: &Cell) -> &'static str {
 /// Returns the line that moved most a fault, or an operation where there are no faults, and
 /// where; `None` while none is known to move.
 fn hottest<'a>(cells: impl Iterator<Item = &'a Cell>) -> Option<String> {
-    let moves = |cell: &'a Cell| cell.measured.iter().flat_map(Measured::line_moves);
-    let moving = cells.flat_map(|cell| moves(cell).map(move |(line, moves)| (cell, line, moves)));
+    let moves = |cell: &'a Cell| cell.measured.iter().flat_map(Measured::moving_lines);
+    let moving = cells
+        .flat_map(|cell| moves(cell).map(move |(line, moves)| (cell, line.name.as_str(), moves)));
     let moving = moving.filter(|(_, _, moves)| *moves > 0.0);
     let (cell, line, moves) = moving.max_by(|a, b| a.2.total_cmp(&b.2))?;
     let strategy = cell.key.strategy_name();
     let threads = plural(cell.key.threads as usize, "thread");
-    let (moves, each) = (digits(moves), Counted::of([cell]).a_each());
+    let (moves, each) = (digits(moves), RatedEvent::of([cell]).a_each());
     Some(format!("hottest line: {line}, {moves} moves {each} ({strategy}, {threads})"))
 }

@@ -8,7 +8,7 @@ use super::pairs::{BASES, Group, Ratios, groups, measured};
 use super::table::body;
 use super::text::{nanoseconds, rate, shell_word, spread, times};
 use super::{Style, band, break_even, prose, worlds};
-use document::run::{Body, Cell, Counted, Interval, Run, Status};
+use document::run::{Body, Cell, Interval, RatedEvent, Run, Status};
 
 /// Of what stands in a block of text, as it does on a terminal.
 const TEXT: Style = Style { color: false, width: 80 };
@@ -17,10 +17,9 @@ const NAME_MAX: usize = 200;
 
 /// What a table is made from.
 struct Table<'a> {
-    run: &'a Run,
     group: &'a Group<'a>,
     ratios: &'a Ratios,
-    counted: Counted,
+    counted: RatedEvent,
 }
 
 /// A heading, and what stands below it for a cell.
@@ -29,7 +28,7 @@ type Column = (&'static str, fn(&Table, &Cell) -> Option<String>);
 /// Columns beside the name and the rate of a cell.
 const COLUMNS: [Column; 10] = [
     ("95 %", |table, cell| cell.rate(&table.counted)?.spread().map(spread)),
-    ("scaling", |table, cell| table.group.scaling(table.run, cell, &table.counted).map(times)),
+    ("scaling", |table, cell| table.group.scaling(cell, &table.counted).map(times)),
     ("to `unlocked`", |table, cell| ratio(table, cell, BASES[0])),
     ("to `mmap-lock`", |table, cell| ratio(table, cell, BASES[1])),
     ("transfers a fault", |_, cell| {
@@ -63,8 +62,8 @@ fn one(run: &Run) -> String {
     for group in groups(run) {
         let _ = writeln!(out, "\n### {}\n", prose::name(&group));
         list(&mut out, prose::about(run, &group));
-        let table = Table { run, group: &group, ratios: &ratios, counted: group.counted() };
-        let shown = contention::Shown { run, group: &group, ratios: &ratios };
+        let table = Table { group: &group, ratios: &ratios, counted: group.counted() };
+        let shown = contention::Shown { group: &group, ratios: &ratios };
         for kind in group.bodies() {
             rows(&mut out, &table, kind);
             let details = |text: &mut String| {
@@ -73,7 +72,7 @@ fn one(run: &Run) -> String {
             block(&mut out, details);
         }
         block(&mut out, |text| contention::scaling(text, run, TEXT, &group));
-        let notes = prose::notes(run, &group);
+        let notes = prose::notes(&group);
         if !notes.is_empty() {
             out.push('\n');
         }
@@ -110,7 +109,7 @@ fn rows(out: &mut String, table: &Table, kind: Body) {
 }
 
 /// Returns the rate of a cell, with a mark where repeats are missing; or why there is none.
-fn speed(cell: &Cell, counted: &Counted) -> String {
+fn speed(cell: &Cell, counted: &RatedEvent) -> String {
     let or_none = |found: Option<Interval>| found.map_or("none".to_owned(), |it| rate(it.median));
     let found = measured(Some(cell)).map(|_| or_none(cell.rate(counted)));
     match (cell.status, found) {

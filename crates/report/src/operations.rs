@@ -7,7 +7,7 @@ use super::contention::Shown;
 use super::pairs::{BASES, measured};
 use super::table::{by_threads, name_width, ratio};
 use super::text::{Ink, left, nanoseconds, rate};
-use document::run::{Body, Cell, Counted, Latency};
+use document::run::{Body, Cell, Latency, RatedEvent};
 
 /// Columns of a ratio to the base that writers have: `unlocked` has none.
 const RATIO: usize = 14;
@@ -15,14 +15,14 @@ const RATIO: usize = 14;
 /// Appends a table for each operation of writers: how many were done, how they scale and
 /// compare, how long they took.
 pub(super) fn operations(out: &mut String, style: Style, shown: &Shown<'_>, kind: Body, of: &str) {
-    let Shown { run, group, ratios } = *shown;
+    let Shown { group, ratios } = *shown;
     let base = BASES[1];
     let indent = name_width(group);
     let cells = || group.cells.iter().copied().filter(move |cell| cell.key.body == kind);
-    for counted in Counted::ops(cells()) {
+    for counted in RatedEvent::ops(cells()) {
         let title = format!("{} by writers, {of}", counted.name());
         let _ = writeln!(out, "{}", left(style, Ink::Bold, &title, 0));
-        let scaling = |cell: &Cell| group.scaling(run, cell, &counted);
+        let scaling = |cell: &Cell| group.scaling(cell, &counted);
         let scales = cells().any(|cell| scaling(cell).is_some());
         let is_compared = cells().any(|cell| ratios.get(cell, base, &counted).is_some());
         let mut heads = format!("{:>10}", "done");

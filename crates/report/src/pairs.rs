@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use document::run::{Body, Cell, Counted, Key, Measured, Run, sides};
+use document::run::{Body, Cell, Key, Measured, RatedEvent, Run, grouped, sides};
 use stats::{Comparison, MIN_REPEATS, at_the_end, compare};
 
 /// The strategies that all others are compared with: the bound, and the past.
@@ -23,7 +23,7 @@ pub(super) struct Row<'a> {
 /// Every ratio that the report shows.
 pub(super) struct Ratios {
     /// By cell, base and what is counted.
-    shown: BTreeMap<(String, &'static str, Counted), Comparison>,
+    shown: BTreeMap<(String, &'static str, RatedEvent), Comparison>,
     /// Whether verdicts were looked at before the end of the run.
     looked: bool,
 }
@@ -33,32 +33,9 @@ pub(super) fn measured(cell: Option<&Cell>) -> Option<&Measured> {
     cell.and_then(|cell| cell.measured.as_ref())
 }
 
-/// Whether threads outnumber cores: then a ratio shows the scheduler, not the lock.
-pub(super) fn oversubscribed(run: &Run, cell: &Cell) -> bool {
-    let about = |id: &Option<String>| id.as_ref() == Some(&cell.id);
-    run.provenance.warnings.iter().any(|w| w.code == "oversubscribed" && about(&w.cell))
-}
-
 /// Returns the tables of a run in the order of its cells; the A/A twins stand in none.
 pub(super) fn groups(run: &Run) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    for cell in run.cells.iter().filter(|cell| !cell.key.is_aa_twin()) {
-        match groups.iter_mut().find(|group| same_table(&group.cells[0].key, &cell.key)) {
-            Some(group) => group.cells.push(cell),
-            None => groups.push(Group { cells: vec![cell] }),
-        }
-    }
-    groups
-}
-
-fn same_table(a: &Key, b: &Key) -> bool {
-    a.workload_digest == b.workload_digest
-        && a.workload == b.workload
-        && a.world == b.world
-        && a.machine == b.machine
-        && a.placement == b.placement
-        && a.entry_prefetch == b.entry_prefetch
-        && a.vary == b.vary
+    grouped(run.strategies(), Key::table).into_iter().map(|cells| Group { cells }).collect()
 }
 
 impl<'a> Group<'a> {
@@ -68,13 +45,13 @@ impl<'a> Group<'a> {
     }
 
     /// Returns what its cells are judged by.
-    pub fn counted(&self) -> Counted {
-        Counted::of(self.cells.iter().copied())
+    pub fn counted(&self) -> RatedEvent {
+        RatedEvent::of(self.cells.iter().copied())
     }
 
     /// Returns the operations that writers did in it.
-    pub fn ops(&self) -> Vec<Counted> {
-        Counted::ops(self.cells.iter().copied())
+    pub fn ops(&self) -> Vec<RatedEvent> {
+        RatedEvent::ops(self.cells.iter().copied())
     }
 
     /// Returns the bodies that were asked for, the lock alone first.
@@ -112,7 +89,11 @@ impl<'a> Group<'a> {
     }
 
     /// Returns the first body, most threads and first base that have a ratio.
-    pub fn widest(&self, ratios: &Ratios, counted: &Counted) -> Option<(Body, u32, &'static str)> {
+    pub fn widest(
+        &self,
+        ratios: &Ratios,
+        counted: &RatedEvent,
+    ) -> Option<(Body, u32, &'static str)> {
         let rows = self.rows();
         for kind in self.bodies() {
             for row in rows.iter().rev() {
@@ -131,7 +112,7 @@ impl<'a> Group<'a> {
 
     /// Returns the throughput of a cell over that of the same strategy and body
     /// at the fewest threads, `None` for that cell itself.
-    pub fn scaling(&self, run: &Run, cell: &Cell, counted: &Counted) -> Option<f64> {
+    pub fn scaling(&self, cell: &Cell, counted: &RatedEvent) -> Option<f64> {
         let same = |c: &&&Cell| {
             c.key.body == cell.key.body && c.key.strategy_name() == cell.key.strategy_name()
         };
@@ -139,7 +120,7 @@ impl<'a> Group<'a> {
         if fewest.key.threads == cell.key.threads {
             return None;
         }
-        if oversubscribed(run, cell) || oversubscribed(run, fewest) {
+        if cell.is_oversubscribed || fewest.is_oversubscribed {
             return None;
         }
         Some(cell.rate(counted)?.median / fewest.rate(counted)?.median)
@@ -157,7 +138,7 @@ impl<'a> Row<'a> {
 struct Sides<'a> {
     cell: &'a Cell,
     base: &'static str,
-    counted: Counted,
+    counted: RatedEvent,
     /// Those of the cell, then those of the base.
     rates: [Vec<f64>; 2],
 }
@@ -166,7 +147,7 @@ impl Ratios {
     /// Compares every cell with its bases. The error is shared by all ratios to one base,
     /// since the reader looks at all of them.
     pub fn of(run: &Run) -> Ratios {
-        let mut pairs: Vec<(&Cell, &Cell, &'static str, Counted)> = Vec::new();
+        let mut pairs: Vec<(&Cell, &Cell, &'static str, RatedEvent)> = Vec::new();
         for group in groups(run) {
             let mut counted = group.ops();
             counted.push(group.counted());
@@ -174,7 +155,7 @@ impl Ratios {
             counted.dedup();
             for &cell in &group.cells {
                 for base in BASES {
-                    let Some(with) = base_of(run, &group, cell, base) else { continue };
+                    let Some(with) = base_of(&group, cell, base) else { continue };
                     let did = |cell: &Cell, counted| !cell.rates(counted).is_empty();
                     let of_both = counted.iter().filter(|it| did(cell, it) && did(with, it));
                     let of_both = of_both.cloned();
@@ -204,7 +185,12 @@ impl Ratios {
     }
 
     /// Returns a cell's ratio of what is counted to a base, where there is one.
-    pub fn get(&self, cell: &Cell, base: &'static str, counted: &Counted) -> Option<&Comparison> {
+    pub fn get(
+        &self,
+        cell: &Cell,
+        base: &'static str,
+        counted: &RatedEvent,
+    ) -> Option<&Comparison> {
         self.shown.get(&(cell.id.clone(), base, counted.clone()))
     }
 
@@ -224,18 +210,18 @@ impl Ratios {
     }
 }
 
-fn base_of<'a>(run: &Run, group: &Group<'a>, cell: &Cell, base: &str) -> Option<&'a Cell> {
+fn base_of<'a>(group: &Group<'a>, cell: &Cell, base: &str) -> Option<&'a Cell> {
     let with = group.counterpart(cell, base)?;
-    let usable = |cell: &Cell| cell.measured.is_some() && !oversubscribed(run, cell);
+    let usable = |cell: &Cell| cell.measured.is_some() && !cell.is_oversubscribed;
     (with.id != cell.id && usable(cell) && usable(with)).then_some(with)
 }
 
 /// Returns each A/A twin with its comparison to the first copy.
 pub(super) fn twins(run: &Run) -> Vec<(&Cell, Comparison)> {
-    let twins = run.cells.iter().filter(|c| c.key.is_aa_twin() && !oversubscribed(run, c));
+    let twins = run.cells.iter().filter(|c| c.key.is_aa_twin && !c.is_oversubscribed);
     let pairs = twins.filter_map(|twin| {
         let first = first_of(run, twin)?;
-        let counted = Counted::of([twin, first]);
+        let counted = RatedEvent::of([twin, first]);
         Some((twin, twin.rates(&counted), first.rates(&counted)))
     });
     let pairs: Vec<(&Cell, Vec<f64>, Vec<f64>)> = pairs.collect();
@@ -247,6 +233,5 @@ pub(super) fn twins(run: &Run) -> Vec<(&Cell, Comparison)> {
 }
 
 fn first_of<'a>(run: &'a Run, twin: &Cell) -> Option<&'a Cell> {
-    let first = twin.key.first_of();
-    run.cells.iter().find(|cell| cell.key == first)
+    run.cells.iter().find(|cell| twin.key.is_twin_of(&cell.key))
 }

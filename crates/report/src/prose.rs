@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Style;
-use super::pairs::{BASES, Group, Ratios, oversubscribed, twins};
+use super::pairs::{BASES, Group, Ratios, twins};
 use super::table::body;
 use super::text::{Ink, bytes, cut, listed, paint, percent, plural, shell_word, wrap};
 use document::run::{BodyCache, Cell, HostInfo, Key, Provenance, Run, Status, World};
@@ -165,8 +165,8 @@ struct Note {
 }
 
 /// Appends why cells have no numbers, fewer than asked for, or no ratio.
-pub(super) fn unmeasured(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
-    for (ink, text) in notes(run, group) {
+pub(super) fn unmeasured(out: &mut String, style: Style, group: &Group<'_>) {
+    for (ink, text) in notes(group) {
         let mut lines = String::new();
         wrap(&mut lines, style, "  ", &text);
         for line in lines.lines() {
@@ -179,7 +179,7 @@ pub(super) fn unmeasured(out: &mut String, run: &Run, style: Style, group: &Grou
 }
 
 /// Returns why cells have no numbers, fewer than asked for, or no ratio, each reason once.
-pub(super) fn notes(run: &Run, group: &Group<'_>) -> Vec<(Ink, String)> {
+pub(super) fn notes(group: &Group<'_>) -> Vec<(Ink, String)> {
     let mut notes: Vec<Note> = Vec::new();
     let mut note = |ink, text: String, cell: &Cell| {
         let place = place(cell);
@@ -198,7 +198,7 @@ pub(super) fn notes(run: &Run, group: &Group<'_>) -> Vec<(Ink, String)> {
             Status::Failed => note(Ink::Bad, format!("{strategy} FAILED: {reason}"), cell),
             Status::Partial => note(Ink::Doubt, format!("* {strategy} partial: {reason}"), cell),
         }
-        if oversubscribed(run, cell) {
+        if cell.is_oversubscribed {
             let text = "no ratio and no scaling where threads outnumber cores: they would show \
                         the scheduler";
             note(Ink::Doubt, text.to_owned(), cell);

@@ -7,7 +7,7 @@ use super::text::{
     Ink, cut, left, paint, per_second, plural, rate, rate_of, right, spread, times, wrap,
 };
 use super::{Style, band, break_even, contention, prose, worlds};
-use document::run::{Body, Cell, Counted, Run, Status};
+use document::run::{Body, Cell, RatedEvent, Run, Status};
 use stats::{Comparison, Verdict};
 
 /// Columns of a table.
@@ -24,12 +24,12 @@ pub fn table(run: &Run, style: Style, document: Option<&str>) -> String {
     for group in groups(run) {
         prose::title(&mut out, run, style, &group);
         finding(&mut out, style, &group, &ratios);
-        throughput(&mut out, run, style, &group);
+        throughput(&mut out, style, &group);
         comparison(&mut out, style, &group, &ratios);
-        let shown = contention::Shown { run, group: &group, ratios: &ratios };
+        let shown = contention::Shown { group: &group, ratios: &ratios };
         contention::blocks(&mut out, style, &shown);
         contention::scaling(&mut out, run, style, &group);
-        prose::unmeasured(&mut out, run, style, &group);
+        prose::unmeasured(&mut out, style, &group);
         prose::analysis(&mut out, run, style, &group);
     }
     worlds::beside(&mut out, run, style);
@@ -44,12 +44,12 @@ pub fn table(run: &Run, style: Style, document: Option<&str>) -> String {
 pub fn row(cell: &Cell) -> String {
     let key = &cell.key;
     let threads = plural(key.threads as usize, "thread");
-    let twin = if key.is_aa_twin() { " (again)" } else { "" };
+    let twin = if key.is_aa_twin { " (again)" } else { "" };
     let name =
         format!("{} {}{twin}, {threads}, {}", key.workload, key.strategy_name(), body(key.body));
     let reason = cell.reason.as_deref().unwrap_or("no reason given");
     let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
-    let counted = Counted::of([cell]);
+    let counted = RatedEvent::of([cell]);
     let found = cell.rate(&counted);
     let rate = found.map_or("none".to_owned(), |found| rate_of(&counted, found.median));
     match (cell.status, measured(Some(cell))) {
@@ -121,7 +121,7 @@ pub(super) fn by_threads(
     }
 }
 
-fn throughput(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
+fn throughput(out: &mut String, style: Style, group: &Group<'_>) {
     let (bodies, counted) = (bodies(group), group.counted());
     let indent = name_width(group);
     let mut above = left(style, Ink::Bold, &per_second(&counted), indent);
@@ -133,20 +133,14 @@ fn throughput(out: &mut String, run: &Run, style: Style, group: &Group<'_>) {
     }
     *out += &format!("{}\n{}\n", above.trim_end(), heads.trim_end());
     by_threads(out, style, group, |row| {
-        let speed = |(kind, _): &(Body, &str)| speed(run, style, group, row.cell(*kind), &counted);
+        let speed = |(kind, _): &(Body, &str)| speed(style, group, row.cell(*kind), &counted);
         Some(bodies.iter().map(speed).collect::<String>())
     });
     out.push('\n');
 }
 
 /// Returns rate, interval and scaling of one cell, 28 columns wide.
-fn speed(
-    run: &Run,
-    style: Style,
-    group: &Group<'_>,
-    cell: Option<&Cell>,
-    counted: &Counted,
-) -> String {
+fn speed(style: Style, group: &Group<'_>, cell: Option<&Cell>, counted: &RatedEvent) -> String {
     let Some(cell) = cell else { return right(style, Ink::Faint, "-", 11) + &" ".repeat(17) };
     let blank = " ".repeat(17);
     let Some(found) = cell.rate(counted) else {
@@ -161,7 +155,7 @@ fn speed(
     let share = found.spread();
     // Wider than this, a difference that matters hides in it.
     let ink = if share.is_some_and(|share| share > 0.05) { Ink::Doubt } else { Ink::Plain };
-    let scaling = group.scaling(run, cell, counted);
+    let scaling = group.scaling(cell, counted);
     let scaling = scaling.map_or(String::new(), |times| format!("{times:.2}x"));
     right(style, Ink::Plain, &rate(found.median), 11)
         + mark

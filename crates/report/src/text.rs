@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Style;
-use document::run::Counted;
+use document::run::RatedEvent;
 
 /// Colours by meaning, as ANSI attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,19 +53,19 @@ pub(super) fn rate(per_s: f64) -> String {
 }
 
 /// Returns a rate with what it is of: `12.3 M/s` are faults, `275 k mmap/s` operations.
-pub(super) fn rate_of(counted: &Counted, per_s: f64) -> String {
+pub(super) fn rate_of(counted: &RatedEvent, per_s: f64) -> String {
     let text = rate(per_s);
     match counted {
-        Counted::Faults => text,
-        Counted::Op(name) => format!("{} {name}/s", text.trim_end_matches("/s").trim_end()),
+        RatedEvent::Faults => text,
+        RatedEvent::Op(name) => format!("{} {name}/s", text.trim_end_matches("/s").trim_end()),
     }
 }
 
 /// Returns the heading of rates: `faults per second`, `mmap/s`.
-pub(super) fn per_second(counted: &Counted) -> String {
+pub(super) fn per_second(counted: &RatedEvent) -> String {
     match counted {
-        Counted::Faults => "faults per second".to_owned(),
-        Counted::Op(name) => format!("{name}/s"),
+        RatedEvent::Faults => "faults per second".to_owned(),
+        RatedEvent::Op(name) => format!("{name}/s"),
     }
 }
 

@@ -3,12 +3,11 @@
 use std::fmt::Write;
 
 use super::Style;
-use super::pairs::oversubscribed;
 use super::table::body;
 use super::text::{
     Ink, cut, left, listed, nanoseconds, paint, per_second, plural, rate, right, spread, wrap,
 };
-use document::run::{Body, Cell, Counted, Run, Status, World};
+use document::run::{Body, Cell, RatedEvent, Run, Status, World};
 
 /// Columns of a world's name and of a strategy's.
 const WORLD: usize = 24;
@@ -41,7 +40,7 @@ fn all(run: &Run) -> Vec<Beside<'_>> {
         a.key.workload == b.key.workload && a.key.vary == b.key.vary && a.key.body == b.key.body
     };
     let mut groups: Vec<Beside<'_>> = Vec::new();
-    for cell in run.cells.iter().filter(|cell| !cell.key.is_aa_twin()) {
+    for cell in run.cells.iter().filter(|cell| !cell.key.is_aa_twin) {
         match groups.iter_mut().find(|group| same(group.cells[0], cell)) {
             Some(group) => group.cells.push(cell),
             None => groups.push(Beside { cells: vec![cell] }),
@@ -84,8 +83,8 @@ impl<'a> Beside<'a> {
     }
 
     /// The events by which the cells are judged.
-    fn counted(&self) -> Counted {
-        Counted::of(self.cells.iter().copied())
+    fn counted(&self) -> RatedEvent {
+        RatedEvent::of(self.cells.iter().copied())
     }
 
     /// The cells of a world at so many threads, the fastest first.
@@ -99,14 +98,14 @@ impl<'a> Beside<'a> {
     }
 
     /// Throughput over that of the same strategy in the same world at the fewest threads.
-    fn scaling(&self, run: &Run, cell: &Cell) -> Option<f64> {
+    fn scaling(&self, cell: &Cell) -> Option<f64> {
         let same = |other: &&&Cell| {
             other.key.world_name() == cell.key.world_name()
                 && other.key.strategy_name() == cell.key.strategy_name()
         };
         let fewest = self.cells.iter().filter(same).min_by_key(|cell| cell.key.threads)?;
         let alike = fewest.key.threads == cell.key.threads;
-        if alike || oversubscribed(run, cell) || oversubscribed(run, fewest) {
+        if alike || cell.is_oversubscribed || fewest.is_oversubscribed {
             return None;
         }
         let counted = self.counted();
@@ -123,8 +122,8 @@ fn table(out: &mut String, run: &Run, style: Style, group: &Beside<'_>) {
     let _ = writeln!(out, "{blank}{name}\n{rule}");
     let counted = group.counted();
     let (what, each) = match &counted {
-        Counted::Faults => (body(key.body).to_owned(), "a fault"),
-        Counted::Op(_) => (format!("{}, {}", per_second(&counted), body(key.body)), "each"),
+        RatedEvent::Faults => (body(key.body).to_owned(), "a fault"),
+        RatedEvent::Op(_) => (format!("{}, {}", per_second(&counted), body(key.body)), "each"),
     };
     let what = left(style, Ink::Bold, &what, WORLD + STRATEGY);
     let heads = format!("{:>10} {:>7}{each:>9}{:>8}", "median", "95%", "scaling");
@@ -153,7 +152,7 @@ fn row(out: &mut String, run: &Run, style: Style, group: &Beside<'_>, cell: &Cel
     line += &match cell.rate(&counted) {
         Some(found) => {
             let apart = found.spread().map_or("-".to_owned(), spread);
-            let scaling = group.scaling(run, cell).map_or(String::new(), |s| format!("{s:.2}x"));
+            let scaling = group.scaling(cell).map_or(String::new(), |s| format!("{s:.2}x"));
             let each_ns = own_ns(cell, found.median);
             right(style, Ink::Plain, &rate(found.median), 10)
                 + " "
@@ -178,7 +177,7 @@ fn row(out: &mut String, run: &Run, style: Style, group: &Beside<'_>, cell: &Cel
 
 /// Returns what a fault takes its thread, in nanoseconds; `None` where there are none.
 pub(super) fn fault_ns(cell: &Cell) -> Option<f64> {
-    cell.rate(&Counted::Faults).map(|rate| own_ns(cell, rate.median))
+    cell.rate(&RatedEvent::Faults).map(|rate| own_ns(cell, rate.median))
 }
 
 /// Returns what one of so many a second takes its thread, in nanoseconds.
@@ -227,7 +226,7 @@ fn trap(out: &mut String, run: &Run, style: Style) {
 
 /// Appends which strategies scale most like the kernel, in each other world.
 fn neighbours(out: &mut String, run: &Run, style: Style, group: &Beside<'_>, threads: u32) {
-    let of = |cell: &&Cell| Some((cell.key.strategy_name(), group.scaling(run, cell)?));
+    let of = |cell: &&Cell| Some((cell.key.strategy_name(), group.scaling(cell)?));
     let kernel = group.ranked("kernel", threads);
     let Some((_, scaling)) = kernel.first().and_then(of) else { return };
     let apart = |other: f64| (other / scaling).ln().abs();

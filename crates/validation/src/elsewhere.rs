@@ -2,7 +2,7 @@
 
 use super::asked::Asked;
 use catalogue::Entry;
-use document::run::{Body, Cell, Counted, HostInfo, Interval, Key, Run, World};
+use document::run::{Body, Cell, HostInfo, Interval, Key, RatedEvent, Run, World};
 use host::kernel_locks::version;
 use host::placement::Placement;
 use inputs::machines::Machine;
@@ -168,7 +168,6 @@ struct Planned<'a> {
 
 /// What the cells of a document have in common.
 struct There<'a> {
-    run: &'a Run,
     machine: &'a Machine,
     /// By digest, or why they cannot be stormed.
     workloads: BTreeMap<&'a str, Result<Workload, String>>,
@@ -187,7 +186,6 @@ impl<'a> There<'a> {
                 .collect(),
             kernel: strategy_of(host),
             kernel_prefetches: prefetches(host),
-            run,
             machine,
         }
     }
@@ -233,15 +231,13 @@ impl<'a> There<'a> {
         if cell.key.world == World::Model {
             return Err("they are of a model".to_owned());
         }
-        if cell.key.is_aa_twin() {
+        if cell.key.is_aa_twin {
             return Err("they are second copies, there for the noise of their run".to_owned());
         }
-        let mut warnings = self.run.provenance.warnings.iter();
-        let about = |id: &Option<String>| id.as_ref() == Some(&cell.id);
-        if warnings.any(|found| found.code == "oversubscribed" && about(&found.cell)) {
+        if cell.is_oversubscribed {
             return Err("threads outnumbered CPUs, so they show the scheduler".to_owned());
         }
-        cell.rate(&Counted::Faults).ok_or_else(|| {
+        cell.rate(&RatedEvent::Faults).ok_or_else(|| {
             if cell.measured.is_some() {
                 return "without faults, and no rate of operations is predicted".to_owned();
             }
@@ -373,6 +369,7 @@ mod tests {
                 body: Body::Real,
                 seed: 1,
                 vary: BTreeMap::new(),
+                is_aa_twin: false,
             },
             modelled: "vm-refcnt",
             entry_prefetch: false,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use faultstorm::report;
-use faultstorm::run::{Place, Run, World};
+use faultstorm::run::{BreakEvenPlace, Run, World};
 use serde_json::json;
 
 use super::browser::Browser;
@@ -146,7 +146,7 @@ pub fn break_even_rates_are_drawn_for_every_think_time() {
     browser.screen(390, "dark");
     browser.open(&page);
     let found = &run.break_even;
-    let within = found.iter().filter(|found| found.place == Place::Within).count();
+    let within = found.iter().filter(|found| found.place == BreakEvenPlace::Within).count();
     assert!(found.len() == 4 && within > 0 && within < 4, "some of each: {found:?}");
     for variation in 0..3 {
         browser.run(&format!(
@@ -182,7 +182,7 @@ pub fn the_running_kernel_has_a_table_of_its_traps_and_events() {
     for cell in &mut run.cells {
         if cell.key.world != World::Kernel
             || cell.key.workload != "huge-anon"
-            || cell.key.is_aa_twin()
+            || cell.key.is_aa_twin
         {
             continue;
         }

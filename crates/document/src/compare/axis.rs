@@ -1,4 +1,4 @@
-//! What is compared with what: the one thing in which two sides are meant to differ.
+//! The axis of a comparison: the one property in which the two sides are meant to differ.
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -14,24 +14,24 @@ use crate::run::{Cell, Key, Run};
 pub enum Axis {
     /// Strategies, variants included.
     Strategy,
-    /// Worlds, and with them their machines.
+    /// Worlds, with their machines.
     World,
     /// Machines of one world.
     Machine,
-    /// What the program was built from.
+    /// Commits that the program was built from.
     Revision,
     /// Numbers of threads.
     Threads,
-    /// Runs that differ in none of these.
+    /// Runs that differ in none of the other axes.
     Run,
 }
 
 impl Axis {
-    /// Axes that can be named, in the order in which they are looked for.
+    /// Axes that have a name on the command line, in the order in which they are tried.
     pub const NAMED: [Axis; 5] =
         [Axis::Strategy, Axis::World, Axis::Machine, Axis::Revision, Axis::Threads];
 
-    /// The name, as on the command line.
+    /// Returns the name, as on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Axis::Strategy => "strategy",
@@ -43,7 +43,7 @@ impl Axis {
         }
     }
 
-    /// Where a cell of a document stands on this axis.
+    /// Returns the value of a cell on this axis.
     pub(super) fn value(self, document: &Document, cell: &Cell) -> String {
         match self {
             Axis::Strategy => cell.key.strategy_name(),
@@ -55,11 +55,11 @@ impl Axis {
         }
     }
 
-    /// The values that documents have on it, in their order.
+    /// Returns the values of all cells on this axis, each once, in the order of the documents.
     pub(super) fn values(self, documents: &[Document]) -> Vec<String> {
         let mut values = Vec::new();
         for document in documents {
-            for cell in cells(&document.run) {
+            for cell in document.run.strategies() {
                 let value = self.value(document, cell);
                 if !values.contains(&value) {
                     values.push(value);
@@ -69,7 +69,7 @@ impl Axis {
         values
     }
 
-    /// What a cell has in common with those that it is compared with.
+    /// Returns the part of a cell's id that it shares with the cells that it is compared with.
     pub(super) fn place(self, key: &Key) -> String {
         let threads = key.threads.to_string();
         let body = key.body.to_string();
@@ -94,14 +94,14 @@ impl Axis {
         place
     }
 
-    /// The axis on which two sides have nothing in common; of one side, the one on which it
-    /// has more than one value.
+    /// Returns the axis on which two sides have no value in common; for one side, the axis on
+    /// which it has more than one value.
     ///
     /// # Errors
-    /// Where it is not one.
+    /// If there is no such axis, or more than one.
     pub(super) fn find(base: &[Document], new: &[Document]) -> Result<Axis, CompareError> {
         let differs = |axis: &Axis| {
-            // Whatever the machines of a world are.
+            // Models of different machines are one world.
             let of = |value: &String| match axis {
                 Axis::World => value.split(':').next().map(str::to_owned),
                 _ => Some(value.clone()),
@@ -113,7 +113,7 @@ impl Axis {
             }
         };
         let mut found: Vec<Axis> = Axis::NAMED.into_iter().filter(differs).collect();
-        // Another world has another machine.
+        // Another world implies another machine.
         if found.contains(&Axis::World) {
             found.retain(|axis| *axis != Axis::Machine);
         }
@@ -129,15 +129,10 @@ impl Axis {
     }
 }
 
-/// What a program was built from: its commit, or its version where that is unknown.
+/// Returns what a program was built from: its commit, or its version if the commit is unknown.
 pub(super) fn revision(run: &Run) -> String {
     let from = &run.provenance;
     let commit = from.git_revision.as_ref().map(|commit| commit.chars().take(12).collect());
     let dirty = if from.git_dirty == Some(true) { " (dirty)" } else { "" };
     commit.unwrap_or_else(|| from.version.clone()) + dirty
-}
-
-/// The cells of a run, without the copies that are there for its noise.
-pub(super) fn cells(run: &Run) -> impl Iterator<Item = &Cell> {
-    run.cells.iter().filter(|cell| !cell.key.is_aa_twin())
 }

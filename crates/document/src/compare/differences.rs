@@ -1,4 +1,4 @@
-//! In what else than the axis two sides differ.
+//! Settings other than the axis that differ between the sides.
 
 use std::collections::BTreeSet;
 
@@ -7,25 +7,25 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Document;
-use super::axis::{Axis, cells, revision};
+use super::axis::{Axis, revision};
 use super::side::{Part, Sides};
 
-/// Something in which documents of the sides differ beside the axis.
+/// A setting other than the axis that differs between the sides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Difference {
-    /// What it is, as `seed` or `kernel`.
+    /// Its name, as `seed` or `host`.
     pub what: String,
-    /// What the base has.
+    /// Its values in the base.
     pub base: Vec<String>,
-    /// What the others have.
+    /// Its values in the other sides.
     pub new: Vec<String>,
 }
 
-/// What a document says of one thing.
+/// Returns the values that a document has of one setting.
 type Says = fn(&Document) -> BTreeSet<String>;
 
-/// All that is looked at, and the axis that makes it differ as a matter of course.
+/// All settings, each with the axis on which it differs anyway.
 const LOOKED_AT: [(&str, Option<Axis>, Says); 14] = [
     ("strategy", Some(Axis::Strategy), |d| of_cells(d, |key| key.strategy_name())),
     ("world", Some(Axis::World), |d| of_cells(d, |key| key.world.to_string())),
@@ -53,10 +53,10 @@ const LOOKED_AT: [(&str, Option<Axis>, Says); 14] = [
 ];
 
 fn of_cells(document: &Document, says: fn(&crate::run::Key) -> String) -> BTreeSet<String> {
-    cells(&document.run).map(|cell| says(&cell.key)).collect()
+    document.run.strategies().map(|cell| says(&cell.key)).collect()
 }
 
-/// Lists what differs. Within one run nothing does.
+/// Returns the settings that differ. Within one run none does.
 pub(super) fn all(by: Axis, sides: &Sides<'_>) -> Vec<Difference> {
     let goes_with = |axis: &Axis| *axis == by || by == Axis::World && *axis == Axis::Machine;
     let said = |part: &Part<'_>, says: Says| -> BTreeSet<String> {
@@ -72,7 +72,7 @@ pub(super) fn all(by: Axis, sides: &Sides<'_>) -> Vec<Difference> {
         if base != new {
             let list = |said: BTreeSet<String>| {
                 let mut list: Vec<String> = said.into_iter().collect();
-                // Numbers in their order.
+                // Shorter words first, so that numbers are in their order.
                 list.sort_by_key(|word| (word.len(), word.clone()));
                 list
             };

@@ -1,8 +1,7 @@
-//! Two runs, or two parts of one, cell by cell: what is compared with what, the verdicts,
-//! and whatever makes them doubtful.
+//! The comparison of two runs, or of two parts of one: pairs of cells, verdicts, and doubts.
 //!
-//! Cells are compared that are alike in everything but the axis. What else differs between
-//! the sides is listed. The form of a [`Comparison`] is a promise as the run document is:
+//! Two cells are a pair if they differ in the axis alone. Other settings that differ between
+//! the sides are listed. The form of a [`Comparison`] is a promise as the run document is:
 //! within `faultstorm.compare/1` keys are only added.
 
 mod axis;
@@ -31,28 +30,28 @@ pub const SCHEMA: &str = "faultstorm.compare/1";
 /// The value of [`Comparison::json_schema`] and the `$id` of the published JSON schema.
 pub const SCHEMA_ID: &str = "urn:faultstorm:compare:1";
 
-/// A run to compare, and where it came from.
+/// A run with the file that it was read from.
 #[derive(Debug, Clone)]
 pub struct Document {
     /// The file.
     pub path: String,
-    /// What is in it.
+    /// Its content.
     pub run: Run,
 }
 
-/// How to compare.
+/// The options of a comparison.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// The axis; `None` where it is to be found.
+    /// The axis; `None` to find it.
     pub by: Option<Axis>,
-    /// Cells of different workloads are compared, and launches of different programs are
-    /// one side.
+    /// True to compare cells of different workloads, and to take launches of different programs
+    /// for one side.
     pub force: bool,
-    /// A cell that is slower by more than this share of its base is found.
+    /// The share of its base by which a cell may be slower; a slower one is found.
     pub fail_above: Option<f64>,
 }
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Comparison {
@@ -61,25 +60,25 @@ pub struct Comparison {
     pub json_schema: String,
     /// Name and version of this document: `faultstorm.compare/1`.
     pub schema: String,
-    /// Digest of `cells`: the same documents, compared in the same way, give the same.
+    /// Digest of `cells`: the same documents and options give the same digest.
     pub digest: String,
     /// The axis.
     pub by: Axis,
-    /// What all others are compared with.
+    /// The side that all others are compared with.
     pub base: Side,
-    /// What is compared with it.
+    /// The sides that are compared with it.
     pub new: Vec<Side>,
-    /// In what else than the axis the documents of the sides differ.
+    /// Settings other than the axis that differ between the sides.
     pub differences: Vec<Difference>,
-    /// Ratios in `cells`. The level of their intervals is corrected for so many.
+    /// Number of ratios in `cells`. The level of their intervals is corrected for this number.
     pub comparisons: usize,
-    /// The share by which a cell may be slower than its base; null where none was given.
+    /// The share by which a cell may be slower than its base; null if none was given.
     pub fail_above: Option<f64>,
-    /// Cells that both sides have: those that differ first, by how much.
+    /// Cells that both sides have, the largest difference first.
     pub cells: Vec<Pair>,
-    /// Ids of cells that have no counterpart, with the side that has them.
+    /// Cells without a counterpart.
     pub unpaired: Vec<Unpaired>,
-    /// What looks wrong with whole runs.
+    /// Warnings about whole runs.
     pub warnings: Vec<RunWarning>,
 }
 
@@ -87,13 +86,13 @@ pub struct Comparison {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Unpaired {
-    /// Name of the side that has it.
+    /// Name of its side.
     pub side: String,
     /// Its id in the run.
     pub id: String,
 }
 
-/// Something that makes all numbers of a run doubtful.
+/// A warning that makes all numbers of a run doubtful.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct RunWarning {
@@ -105,7 +104,7 @@ pub struct RunWarning {
     pub text: String,
 }
 
-/// Why runs cannot be compared.
+/// The reason why runs cannot be compared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CompareError {
     /// One run, and nothing in it to compare.
@@ -124,7 +123,7 @@ pub enum CompareError {
         /// Their names.
         axes: String,
     },
-    /// The base is not one.
+    /// The base has more than one value on the axis.
     #[error(
         "the base has more than one {axis} ({values}), so it is no base by {axis}: give one run \
          alone, whose first {axis} is the base then, or compare by what differs between the runs"
@@ -132,7 +131,7 @@ pub enum CompareError {
     ManyBases {
         /// The axis.
         axis: &'static str,
-        /// What the base has on it.
+        /// The values of the base on the axis.
         values: String,
     },
     /// One run, with one value on the axis.
@@ -145,7 +144,7 @@ pub enum CompareError {
         /// The value.
         value: String,
     },
-    /// Launches of a side are of different programs.
+    /// The launches of a side are of different programs.
     #[error(
         "'{path}' is of revision {found} and '{first}' of {expected}: launches of one side are \
          of one program; give it as another run, or --force"
@@ -153,11 +152,11 @@ pub enum CompareError {
     OtherProgram {
         /// The file.
         path: String,
-        /// What it was built from.
+        /// The revision that it was built from.
         found: String,
         /// The first file of the side.
         first: String,
-        /// What that was built from.
+        /// The revision that the first file was built from.
         expected: String,
     },
     /// No cell has a counterpart.
@@ -166,33 +165,34 @@ pub enum CompareError {
          which differ in more than the {axis}"
     )]
     NoPair {
-        /// Names of the sides.
+        /// Name of the base.
         base: String,
-        /// The other.
+        /// Name of the other side.
         new: String,
-        /// A place of the base.
+        /// Id of a cell of the base, without the axis.
         example: String,
-        /// One of the other.
+        /// Id of a cell of the other side, without the axis.
         other: String,
         /// The axis.
         axis: &'static str,
     },
-    /// All cells that have a counterpart are of different workloads.
+    /// All pairs are of different workloads.
     #[error("nothing can be compared: {why}")]
     Refused {
-        /// Why the first is not.
+        /// Why the first pair is not compared.
         why: String,
     },
 }
 
-/// Compares `base`, one side, with `new`, whose documents are sides by their place on the
-/// axis. Without `new` the first value of `base` is compared with its others.
+/// Compares `base`, which is one side, with `new`, whose documents are sorted into sides by
+/// their values on the axis. Without `new`, the first value of `base` is compared with its
+/// other values.
 ///
 /// # Errors
-/// Where it is not clear what is to be compared with what, or nothing can be.
+/// If the sides are not clear, or nothing can be compared.
 ///
 /// # Panics
-/// Without a base.
+/// If `base` is empty.
 pub fn compare(
     base: &[Document],
     new: &[Document],
@@ -239,12 +239,12 @@ fn warnings_of(document: &Document) -> Vec<RunWarning> {
 }
 
 impl Comparison {
-    /// Pairs that the threshold was given for.
+    /// Returns the pairs that are slower than `fail_above` allows.
     pub fn found(&self) -> impl Iterator<Item = &Pair> {
         self.cells.iter().filter(|pair| pair.is_found())
     }
 
-    /// Whether any ratio has a verdict, or is exact.
+    /// Returns true if any ratio has a verdict or is exact.
     pub fn is_sure(&self) -> bool {
         let is_sure = |exact: bool, verdict: &Option<String>| exact || verdict.is_some();
         self.cells.iter().any(|pair| {
@@ -253,7 +253,7 @@ impl Comparison {
         })
     }
 
-    /// Pairs with a storm that failed.
+    /// Returns the pairs of which a storm failed.
     pub fn failed(&self) -> impl Iterator<Item = &Pair> {
         let failed = |half: &Half| half.status == Status::Failed;
         self.cells.iter().filter(move |pair| failed(&pair.base) || failed(&pair.new))

@@ -1,4 +1,4 @@
-//! Cells that are alike but for the axis, and the verdicts on them.
+//! Pairs of cells that differ in the axis alone, and the verdicts on them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,39 +9,39 @@ use serde::Serialize;
 use super::rates::{Judged, OpPair, Rates, ops};
 use super::side::{Part, Sides};
 use super::{Axis, CompareError, Document, Options, Unpaired};
-use crate::run::{Cell, Counted, Interval, Run, Status, World};
+use crate::run::{Cell, Interval, RatedEvent, Run, Status, World};
 use stats::{self, Verdict};
 
 /// A cell of the base and its counterpart.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Pair {
-    /// What both have in common: `WORKLOAD/STRATEGY/WORLD/THREADS/BODY` without the axis.
+    /// The parts of the id that both share: `WORKLOAD/STRATEGY/WORLD/THREADS/BODY` without the axis.
     pub cell: String,
-    /// Name of the side that the counterpart is of.
+    /// Name of the counterpart's side.
     pub side: String,
-    /// The base's.
+    /// The cell of the base.
     pub base: Half,
     /// The counterpart.
     pub new: Half,
-    /// The events that `ratio` is of: `faults`, or an operation of writers where neither side
-    /// has any.
+    /// The event whose rates `ratio` compares: `faults`, or an operation of writers if neither
+    /// side has faults.
     pub counted: String,
-    /// Throughput of the new over the base, with an interval whose level is corrected for
-    /// the number of ratios; null where they are not compared.
+    /// Throughput of the new cell over the base, with an interval whose level is corrected for
+    /// the number of ratios; null if the two are not compared.
     pub ratio: Option<Interval>,
-    /// `faster`, `slower` or `no difference seen`; null where a side has too few repeats.
+    /// `faster`, `slower` or `no difference seen`; null if a side has too few repeats.
     pub verdict: Option<String>,
-    /// Whether the ratio is exact for its seed: both are of the model, which has no noise, and
-    /// have too few repeats for an interval.
+    /// Whether the ratio is exact for its seed: both cells ran in the model, which has no noise,
+    /// and have too few repeats for an interval.
     pub exact: bool,
-    /// True if the comparison was told to fail on this; its operations say so each.
+    /// True if the comparison was asked to fail on this ratio; each operation has its own.
     pub found: bool,
-    /// Why they are not compared; null where they are.
+    /// Why the two are not compared; null if they are.
     pub reason: Option<String>,
     /// Other operations that writers of both sides did, by name.
     pub ops: BTreeMap<String, OpPair>,
-    /// Their workloads differ, and nobody asked for them to be compared all the same.
+    /// The workloads differ, and `--force` was not given.
     #[serde(skip)]
     is_refused: bool,
     #[serde(skip)]
@@ -54,22 +54,24 @@ pub struct Pair {
 pub struct Half {
     /// Id of the cell in its run.
     pub id: String,
-    /// How it ended; of several launches the worst.
+    /// How the cell ended; the worst of several launches.
     pub status: Status,
     /// Why it was skipped, is partial or failed.
     pub reason: Option<String>,
-    /// Median over all repeats, in faults per second; null where there are none.
+    /// Median over all repeats, in faults per second; null without faults.
     pub faults_per_s: Option<f64>,
-    /// Median over all repeats of what is compared, a second; null where there is none.
+    /// Median over all repeats of the compared event, per second; null if it never occurred.
     pub per_s: Option<f64>,
-    /// Repeats with a rate, over all launches.
+    /// Number of repeats with a rate, over all launches.
     pub repeats: usize,
-    /// Launches that have the cell.
+    /// Number of launches that have the cell.
     pub launches: usize,
-    /// What makes its numbers doubtful.
+    /// Warnings that make its numbers doubtful.
     pub warnings: Vec<CellWarning>,
     #[serde(skip)]
     has_numbers: bool,
+    #[serde(skip)]
+    is_oversubscribed: bool,
 }
 
 /// Something that makes the numbers of a cell doubtful.
@@ -82,11 +84,11 @@ pub struct CellWarning {
     pub text: String,
 }
 
-/// The cells of a part at one place, one a launch.
+/// The cells of a side at one place, one per launch.
 #[derive(Default)]
 pub(super) struct Cells<'a>(pub(super) Vec<(&'a Document, &'a Cell)>);
 
-/// The cells of a part by place, and the places in the order of its cells.
+/// The cells of a side by place, and the places in the order of the cells.
 struct Places<'a> {
     order: Vec<String>,
     cells: BTreeMap<String, Cells<'a>>,
@@ -121,22 +123,22 @@ impl Cells<'_> {
         self.0.iter().map(|(_, cell)| *cell)
     }
 
-    /// Rates of each launch.
-    pub fn rates(&self, counted: &Counted) -> Vec<Vec<f64>> {
-        self.cells().map(|cell| cell.rates(counted)).collect()
+    /// Returns the rates of each launch.
+    pub fn rates(&self, event: &RatedEvent) -> Vec<Vec<f64>> {
+        self.cells().map(|cell| cell.rates(event)).collect()
     }
 
-    /// Median over all repeats of all launches.
-    pub fn median(&self, counted: &Counted) -> Option<f64> {
-        stats::median(&self.rates(counted).concat()).filter(|median| *median > 0.0)
+    /// Returns the median over all repeats of all launches.
+    pub fn median(&self, event: &RatedEvent) -> Option<f64> {
+        stats::median(&self.rates(event).concat()).filter(|median| *median > 0.0)
     }
 
-    /// Number of them in all.
-    pub fn count(&self, counted: &Counted) -> u64 {
-        self.cells().map(|cell| cell.count(counted)).sum()
+    /// Returns the number of events in all launches.
+    pub fn count(&self, event: &RatedEvent) -> u64 {
+        self.cells().map(|cell| cell.count(event)).sum()
     }
 
-    fn half(&self, counted: &Counted) -> Half {
+    fn half(&self, event: &RatedEvent) -> Half {
         let severity = |status: Status| match status {
             Status::Ok => 0,
             Status::Skipped => 1,
@@ -151,11 +153,12 @@ impl Cells<'_> {
             id: worst.id.clone(),
             status: worst.status,
             reason: worst.reason.clone(),
-            faults_per_s: self.median(&Counted::Faults).filter(|_| !failed),
-            per_s: self.median(counted).filter(|_| !failed),
-            repeats: self.rates(counted).concat().len(),
+            faults_per_s: self.median(&RatedEvent::Faults).filter(|_| !failed),
+            per_s: self.median(event).filter(|_| !failed),
+            repeats: self.rates(event).concat().len(),
             launches: self.0.len(),
             warnings: warnings.collect::<BTreeSet<_>>().into_iter().collect(),
+            is_oversubscribed: self.cells().any(|cell| cell.is_oversubscribed),
             has_numbers: !failed && self.cells().any(|cell| cell.measured.is_some()),
         }
     }
@@ -166,10 +169,10 @@ fn warnings(run: &Run, cell: &Cell) -> Vec<CellWarning> {
     about.map(|w| CellWarning { code: w.code.clone(), text: w.text.clone() }).collect()
 }
 
-/// Puts cells beside each other, in the order of the base.
+/// Pairs the cells of the sides, in the order of the base.
 ///
 /// # Errors
-/// Where no cell of a side has a counterpart, or all are of different workloads.
+/// If no cell of a side has a counterpart, or all pairs are of different workloads.
 pub(super) fn all(
     by: Axis,
     sides: &Sides<'_>,
@@ -209,23 +212,23 @@ pub(super) fn all(
 }
 
 fn pair(place: &str, side: &str, old: &Cells<'_>, new: &Cells<'_>, force: bool) -> Pair {
-    let counted = Counted::of(old.cells().chain(new.cells()));
-    let (base, counterpart) = (old.half(&counted), new.half(&counted));
+    let event = RatedEvent::of(old.cells().chain(new.cells()));
+    let (base, counterpart) = (old.half(&event), new.half(&event));
     let barred = barred(&base, &counterpart);
     let refusal = (!force && barred.is_none()).then(|| other_workload(old, new)).flatten();
     let is_refused = refusal.is_some();
     let barred = barred.or(refusal);
     let are_exact = are_exact(old, new);
     let ops = match barred {
-        None => ops(old, new, &counted, are_exact),
+        None => ops(old, new, &event, are_exact),
         Some(_) => BTreeMap::new(),
     };
-    let reason = barred.or_else(|| no_rate(&base, &counterpart, &counted));
+    let reason = barred.or_else(|| no_rate(&base, &counterpart, &event));
     let is_compared = reason.is_none();
     Pair {
         cell: place.to_owned(),
         side: side.to_owned(),
-        counted: counted.name().to_owned(),
+        counted: event.name().to_owned(),
         ratio: None,
         verdict: None,
         exact: false,
@@ -233,41 +236,41 @@ fn pair(place: &str, side: &str, old: &Cells<'_>, new: &Cells<'_>, force: bool) 
         reason,
         ops,
         is_refused,
-        rates: is_compared.then(|| Rates::of(old, new, &counted, are_exact)),
+        rates: is_compared.then(|| Rates::of(old, new, &event, are_exact)),
         base,
         new: counterpart,
     }
 }
 
-/// True if both are of the model, and of one seed.
+/// Returns true if all cells ran in the model with one seed.
 fn are_exact(old: &Cells<'_>, new: &Cells<'_>) -> bool {
     let keys = || old.cells().chain(new.cells()).map(|cell| &cell.key);
     let seeds: BTreeSet<u64> = keys().map(|key| key.seed).collect();
     keys().all(|key| key.world == World::Model) && seeds.len() == 1
 }
 
-/// Says why no number of two cells may be compared.
+/// Returns why no number of two cells may be compared.
 fn barred(base: &Half, new: &Half) -> Option<String> {
     for (name, half) in [("base", base), ("new", new)] {
         if !half.has_numbers {
             let why = half.reason.as_deref().unwrap_or("it has no repeat");
             return Some(format!("{name} {}: {why}", half.status));
         }
-        if half.warnings.iter().any(|warning| warning.code == "oversubscribed") {
+        if half.is_oversubscribed {
             return Some(format!("threads outnumber the CPUs of {name}: no ratio says much"));
         }
     }
     None
 }
 
-/// Says which of two cells has none of what both are compared by.
-fn no_rate(base: &Half, new: &Half, counted: &Counted) -> Option<String> {
+/// Returns which of two cells has none of the compared event.
+fn no_rate(base: &Half, new: &Half, event: &RatedEvent) -> Option<String> {
     let halves = [("base", base), ("new", new)];
     let without = halves.into_iter().find(|(_, half)| half.per_s.is_none())?;
-    Some(format!("{} has no {}", without.0, counted.name()))
+    Some(format!("{} has no {}", without.0, event.name()))
 }
 
-/// In what the workloads of two cells differ, where they do.
+/// Returns the keys in which the workloads of two cells differ, as a reason not to compare.
 fn other_workload(old: &Cells<'_>, new: &Cells<'_>) -> Option<String> {
     let digest = |cells: &Cells<'_>| -> BTreeSet<String> {
         cells.0.iter().map(|(_, cell)| cell.key.workload_digest.clone()).collect()
@@ -280,7 +283,7 @@ fn other_workload(old: &Cells<'_>, new: &Cells<'_>) -> Option<String> {
     })
 }
 
-/// Keys of the resolved workloads of two cells that differ.
+/// Returns the keys of the resolved workloads that differ between two cells.
 fn differing_keys(one: (&Document, &Cell), other: (&Document, &Cell)) -> Vec<String> {
     let keys = |(document, cell): (&Document, &Cell)| {
         let workload = document.run.workloads.get(&cell.key.workload_digest)?;
@@ -293,9 +296,8 @@ fn differing_keys(one: (&Document, &Cell), other: (&Document, &Cell)) -> Vec<Str
     differ.filter(matters).cloned().collect()
 }
 
-/// Gives every pair its ratios and verdicts (`looked`: some run looked at verdicts before its
-/// end), and finds those that are slower by more than
-/// `fail_above`.
+/// Gives every pair its ratios and verdicts, and marks those that are slower by more than
+/// `fail_above`. `looked`: a run looked at verdicts before its end.
 pub(super) fn judge(pairs: &mut [Pair], fail_above: Option<f64>, looked: bool, seed: u64) {
     let of_pair = |pair: &Pair| usize::from(pair.rates.is_some()) + pair.ops.len();
     let comparisons = pairs.iter().map(of_pair).sum();
@@ -307,7 +309,7 @@ pub(super) fn judge(pairs: &mut [Pair], fail_above: Option<f64>, looked: bool, s
             pair.reason = Some(format!("in some repeat there were no {}", pair.counted));
         }
         let Judged { ratio, verdict, exact, found } = judged.unwrap_or_default();
-        // A storm that has begun to fail is no better than a slow one.
+        // A storm that began to fail is no better than a slow one.
         let fails = pair.new.status == Status::Failed && pair.base.status != Status::Failed;
         pair.found = found || fails && fail_above.is_some();
         (pair.ratio, pair.verdict, pair.exact) = (ratio, verdict, exact);
@@ -315,23 +317,23 @@ pub(super) fn judge(pairs: &mut [Pair], fail_above: Option<f64>, looked: bool, s
 }
 
 impl Pair {
-    /// Whether the two are known to differ.
+    /// Returns true if the two are known to differ.
     pub fn differs(&self) -> bool {
         differ(self.ratio, self.verdict.as_deref(), self.exact)
     }
 
-    /// True if the comparison was told to fail on it, or on one of its operations.
+    /// Returns true if the comparison was asked to fail on the pair or one of its operations.
     pub(super) fn is_found(&self) -> bool {
         self.found || self.ops.values().any(|op| op.found)
     }
 
-    /// Number of its ratios.
+    /// Returns the number of its ratios.
     pub(super) fn ratios(&self) -> usize {
         let of_ops = self.ops.values().filter(|op| op.ratio.is_some());
         usize::from(self.ratio.is_some()) + of_ops.count()
     }
 
-    /// Its place among others: what differs most comes first, what is not compared last.
+    /// Returns its place among others: the largest difference first, pairs without ratio last.
     pub(super) fn rank(&self) -> f64 {
         let ops = self.ops.values().map(|op| rank(op.ratio, op.differs()));
         ops.fold(rank(self.ratio, self.differs()), f64::min)
@@ -339,7 +341,7 @@ impl Pair {
 }
 
 impl OpPair {
-    /// Whether the two are known to differ.
+    /// Returns true if the two are known to differ.
     pub fn differs(&self) -> bool {
         differ(self.ratio, self.verdict.as_deref(), self.exact)
     }
@@ -355,6 +357,6 @@ fn differ(ratio: Option<Interval>, verdict: Option<&str>, exact: bool) -> bool {
 fn rank(ratio: Option<Interval>, differs: bool) -> f64 {
     let Some(ratio) = ratio else { return f64::INFINITY };
     let effect = ratio.median.ln().abs();
-    // Far above any effect.
+    // Far above any logarithm of a ratio.
     if differs { -effect } else { 1e9 - effect }
 }

@@ -1,4 +1,4 @@
-//! Two rates, and the verdict on them.
+//! The rates of two cells, and the verdict on them.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +8,24 @@ use serde::Serialize;
 
 use super::Document;
 use super::pair::Cells;
-use crate::run::{Cell, Counted, Interval, sides};
+use crate::run::{Cell, Interval, RatedEvent, sides};
 use stats::{self, MIN_REPEATS, Verdict};
 
 /// An operation of writers in a cell of the base and in its counterpart.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct OpPair {
-    /// Median over all repeats of the base, a second.
+    /// Median over all repeats of the base, per second.
     pub base_per_s: f64,
-    /// Median over all repeats of the counterpart, a second.
+    /// Median over all repeats of the counterpart, per second.
     pub new_per_s: f64,
-    /// The new over the base, as that of the cell.
+    /// The new rate over the base, as `ratio` of the cell.
     pub ratio: Option<Interval>,
-    /// As that of the cell.
+    /// As `verdict` of the cell.
     pub verdict: Option<String>,
-    /// As that of the cell.
+    /// As `exact` of the cell.
     pub exact: bool,
-    /// True if the comparison was told to fail on this.
+    /// True if the comparison was asked to fail on this ratio.
     pub found: bool,
     #[serde(skip)]
     pub(super) rates: Option<Rates>,
@@ -36,9 +36,9 @@ pub struct OpPair {
 pub(super) struct Rates {
     new: Vec<Vec<f64>>,
     base: Vec<Vec<f64>>,
-    /// Number of events in all, of the new side and of the base.
+    /// Total number of events, of the new side and of the base.
     counts: [u64; 2],
-    /// Neither side has any noise.
+    /// Neither side has noise.
     are_exact: bool,
 }
 
@@ -48,18 +48,18 @@ pub(super) struct Judged {
     pub ratio: Option<Interval>,
     pub verdict: Option<String>,
     pub exact: bool,
-    /// It is known to be slower by more than was allowed.
+    /// The new side is known to be slower by more than was allowed.
     pub found: bool,
 }
 
 impl Rates {
-    pub fn of(old: &Cells<'_>, new: &Cells<'_>, counted: &Counted, are_exact: bool) -> Rates {
-        let counts = [new.count(counted), old.count(counted)];
-        let [new, base] = by_launch(old, new, counted);
+    pub fn of(old: &Cells<'_>, new: &Cells<'_>, event: &RatedEvent, are_exact: bool) -> Rates {
+        let counts = [new.count(event), old.count(event)];
+        let [new, base] = by_launch(old, new, event);
         Rates { new, base, counts, are_exact }
     }
 
-    /// Compares them; the verdict on equal sides is wrong with `chance`.
+    /// Compares the two sides. If they are equal, the verdict is wrong with `chance`.
     pub fn judge(&self, chance: f64, seed: u64, fail_above: Option<f64>) -> Judged {
         let compared = stats::compare_launches(&self.new, &self.base, chance, seed);
         let Some(compared) = compared else { return Judged::default() };
@@ -76,8 +76,8 @@ impl Rates {
         }
     }
 
-    /// By how much one more would raise the new rate: where not as many were done, a storm may
-    /// have ended just before one.
+    /// Returns the factor by which one more event would raise the new rate. If the counts of the
+    /// sides differ, a storm may have ended just before an event.
     fn one_more(&self) -> f64 {
         let [new, base] = self.counts;
         if new == base { 1.0 } else { 1.0 + 1.0 / new.max(1) as f64 }
@@ -85,11 +85,11 @@ impl Rates {
 }
 
 /// Returns the rates of the new side and of the old, by launch. Cells of one run are compared
-/// as its report does it.
-fn by_launch(old: &Cells<'_>, new: &Cells<'_>, counted: &Counted) -> [Vec<Vec<f64>>; 2] {
+/// as in the report of that run.
+fn by_launch(old: &Cells<'_>, new: &Cells<'_>, event: &RatedEvent) -> [Vec<Vec<f64>>; 2] {
     let of_launch = |(document, cell): &(&Document, &Cell)| {
         let base = old.0.iter().find(|(other, _)| std::ptr::eq(*other, *document))?;
-        Some(sides(&document.run.cells, cell, base.1, counted))
+        Some(sides(&document.run.cells, cell, base.1, event))
     };
     let launches: Option<Vec<_>> = new.0.iter().map(of_launch).collect();
     match launches.filter(|launches| launches.len() == old.0.len()) {
@@ -97,19 +97,19 @@ fn by_launch(old: &Cells<'_>, new: &Cells<'_>, counted: &Counted) -> [Vec<Vec<f6
             let (new, old) = launches.into_iter().map(|[new, old]| (new, old)).unzip();
             [new, old]
         }
-        None => [new.rates(counted), old.rates(counted)],
+        None => [new.rates(event), old.rates(event)],
     }
 }
 
-/// The operations that writers of both did, but for what the cells are compared by.
+/// Returns the operations that writers of both sides did, without the compared event.
 pub(super) fn ops(
     old: &Cells<'_>,
     new: &Cells<'_>,
-    counted: &Counted,
+    event: &RatedEvent,
     are_exact: bool,
 ) -> BTreeMap<String, OpPair> {
-    let others = Counted::ops(old.cells()).into_iter().filter(|op| op != counted);
-    let pair = |op: Counted| {
+    let others = RatedEvent::ops(old.cells()).into_iter().filter(|op| op != event);
+    let pair = |op: RatedEvent| {
         let pair = OpPair {
             base_per_s: old.median(&op)?,
             new_per_s: new.median(&op)?,
@@ -125,7 +125,7 @@ pub(super) fn ops(
 }
 
 impl OpPair {
-    /// Takes over what its rates say.
+    /// Sets ratio and verdict from the rates.
     pub(super) fn judge(&mut self, chance: f64, seed: u64, fail_above: Option<f64>) {
         let Some(rates) = self.rates.take() else { return };
         let Judged { ratio, verdict, exact, found } = rates.judge(chance, seed, fail_above);

@@ -1,20 +1,20 @@
-//! The sides of a comparison: launches of one program at one place of the axis.
+//! The sides of a comparison: launches of one program with one value on the axis.
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::axis::{cells, revision};
+use super::axis::revision;
 use super::{Axis, CompareError, Document};
 use crate::run::Cell;
 
-/// What is compared with another, or is compared with.
+/// The base of a comparison, or a side that is compared with it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Side {
-    /// Its value on the axis; where none tells the sides apart, when its first run began.
+    /// Its value on the axis; by the axis `run`, the start of its first run.
     pub name: String,
-    /// The runs that it is made of.
+    /// Its runs.
     pub launches: Vec<Launch>,
 }
 
@@ -40,7 +40,7 @@ pub struct Launch {
     pub digest: Option<String>,
 }
 
-/// A side, with the cells that are its own.
+/// A side with its documents.
 pub(super) struct Part<'a> {
     pub name: String,
     by: Axis,
@@ -50,8 +50,9 @@ pub(super) struct Part<'a> {
 
 impl<'a> Part<'a> {
     fn new(by: Axis, value: &str, documents: impl Iterator<Item = &'a Document>) -> Self {
-        let has =
-            |document: &&Document| cells(&document.run).any(|c| by.value(document, c) == value);
+        let has = |document: &&Document| {
+            document.run.strategies().any(|c| by.value(document, c) == value)
+        };
         let launches: Vec<&Document> = documents.filter(has).collect();
         let name = match by {
             Axis::Run => format!("run of {}", launches[0].run.provenance.started_at),
@@ -60,12 +61,12 @@ impl<'a> Part<'a> {
         Part { name, by, value: value.to_owned(), launches }
     }
 
-    /// Its cells of one launch.
+    /// Returns its cells of one launch.
     pub fn cells(&self, launch: &'a Document) -> impl Iterator<Item = &'a Cell> {
-        cells(&launch.run).filter(move |cell| self.by.value(launch, cell) == self.value)
+        launch.run.strategies().filter(move |cell| self.by.value(launch, cell) == self.value)
     }
 
-    /// Fails where not all launches are of one program.
+    /// Fails if the launches are of different programs.
     fn check(self, force: bool) -> Result<Self, CompareError> {
         let first = self.launches[0];
         let expected = revision(&first.run);
@@ -81,7 +82,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// What a comparison says of it.
+    /// Returns the side as the comparison describes it.
     pub fn described(&self) -> Side {
         let launch = |document: &&Document| {
             let from = &document.run.provenance;
@@ -107,7 +108,7 @@ pub(super) struct Sides<'a> {
 }
 
 impl<'a> Sides<'a> {
-    /// Takes documents apart by their places on the axis.
+    /// Sorts documents into sides by their values on the axis.
     pub fn of(
         by: Axis,
         base: &'a [Document],

@@ -29,7 +29,7 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// Returns the distribution of a histogram of nanoseconds; `None` where it is empty.
+    /// Returns the distribution of a histogram of nanoseconds; `None` if it is empty.
     pub fn of(samples: &Histogram<u64>, sample_period: u64) -> Option<Latency> {
         if samples.is_empty() {
             return None;
@@ -49,7 +49,10 @@ impl Latency {
         })
     }
 
-    /// Returns all samples, or what is wrong with the encoded histogram.
+    /// Returns all samples.
+    ///
+    /// # Errors
+    /// A text about the histogram if it cannot be decoded.
     pub fn samples(&self) -> Result<Histogram<u64>, String> {
         let bytes = BASE64_STANDARD
             .decode(&self.histogram)

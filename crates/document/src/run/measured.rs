@@ -1,4 +1,4 @@
-//! What a cell measured.
+//! The numbers of a cell.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,30 +28,30 @@ pub struct Measured {
     /// Shootdowns of cached translations that writers and copies waited for, totals over
     /// repeats; null without writers.
     pub shootdowns: Option<Shootdowns>,
-    /// What grace periods of SRCU cost, totals over repeats, without those of resets; null for
+    /// Cost of SRCU grace periods, totals over repeats, without those of resets; null for
     /// strategies that have none.
     #[serde(default)]
     pub grace_periods: Option<GracePeriods>,
     /// Latency of sampled faults by kind, fallbacks and retries included.
     pub latency_ns: BTreeMap<FaultKind, Latency>,
-    /// Sleeps that stood for I/O, totals over repeats; null where there were none.
+    /// Sleeps in place of I/O, totals over repeats; null if there were none.
     pub io: Option<Io>,
-    /// Cache-line contention, from a pass of its own; null where not counted.
+    /// Cache-line contention, from a pass of its own; null if not counted.
     pub lines: Option<Lines>,
-    /// Nanoseconds per fault by stage; null where not timed.
+    /// Nanoseconds per fault by stage; null if not timed.
     pub stages_ns: Option<BTreeMap<String, f64>>,
-    /// Nanoseconds per fault by what a core did; null outside the model.
+    /// Nanoseconds per fault by the kind of work; null outside the model.
     pub time_split_ns: Option<TimeSplit>,
-    /// What the scheme costs in memory; null where not measured.
+    /// Cost of the scheme in memory; null if not measured.
     pub memory: Option<Memory>,
-    /// What the running kernel told; null in other worlds.
+    /// Counts of the running kernel; null in other worlds.
     #[serde(default)]
     pub kernel: Option<KernelFaults>,
-    /// Costs of operations in a cell without faults, for which lines and times are given else;
-    /// left out if there are faults.
+    /// Transfers and times per operation, in a cell without faults; left out if there are
+    /// faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_op: Option<PerOp>,
-    /// Hardware counters; null where not read, and `provenance.perf` says why.
+    /// Hardware counters; null if not read, and `provenance.perf` says why.
     pub perf: Option<Perf>,
     /// Jain's index over the faults of each thread: 1 is equal; null without faults.
     pub fairness: Option<f64>,
@@ -63,9 +63,8 @@ pub struct Measured {
 pub struct Repeat {
     /// Place of this storm among all storms of the run, from 0: strategies are interleaved.
     pub order: u32,
-    /// Turn of its group, from 0, in which what competes storms once, and what others are
-    /// compared with twice where repeats differ between cells; left out where nothing takes
-    /// turns.
+    /// Turn of its group, from 0. In a turn each competing cell storms once; if numbers of
+    /// repeats differ between cells, the base storms twice. Left out if nothing takes turns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<u32>,
     /// Time in which all threads storm, in seconds; the sum over rounds.
@@ -74,7 +73,7 @@ pub struct Repeat {
     pub reset_s: f64,
     /// Faults inside the window.
     pub faults: u64,
-    /// Share of the time from first start to last stop in which all threads storm, 0 to 1.
+    /// Share of the time from the first start to the last stop in which all threads storm, 0 to 1.
     pub overlap_share: f64,
     /// Time between the first and the last thread's start, in nanoseconds.
     pub start_skew_ns: f64,
@@ -90,11 +89,11 @@ pub struct ThreadRepeat {
     pub faults: u64,
     /// Group of the workload that it belongs to.
     pub group: String,
-    /// Logical CPU (in the model: core) that it was placed on; null where not placed.
+    /// Logical CPU (in the model: core) that it was placed on; null if not placed.
     pub cpu: Option<u32>,
-    /// Samples that found it on another CPU; null where not sampled.
+    /// Samples that found it on another CPU; null if not sampled.
     pub strayed: Option<u64>,
-    /// Times it gave up spinning and yielded; null where not counted.
+    /// Times it gave up spinning and yielded; null if not counted.
     pub yields: Option<u64>,
 }
 
@@ -102,11 +101,11 @@ pub struct ThreadRepeat {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Counts {
-    /// Accesses that the workload asked for.
+    /// Accesses of the workload.
     pub touches: u64,
     /// Touches that trapped.
     pub faults: u64,
-    /// Faults that installed a page; null on the running kernel, which does not tell.
+    /// Faults that installed a page; null on the running kernel, which does not count them.
     pub mapped: Option<u64>,
     /// Faults that found the page installed by someone else; null as `mapped`.
     pub raced: Option<u64>,
@@ -114,17 +113,17 @@ pub struct Counts {
     pub sigbus: u64,
     /// Faults that ended without a mapping or against its protection.
     pub segv: u64,
-    /// Faults that ended for want of memory.
+    /// Faults that ended for lack of memory.
     pub oom: u64,
     /// Pages installed, those mapped around a fault included; null as `mapped`.
     pub pages_mapped: Option<u64>,
-    /// Passes through the handler: a fault that fell back made two; null as `mapped`.
+    /// Passes through the handler: two for a fault that fell back; null as `mapped`.
     pub attempts: Option<u64>,
-    /// Faults by kind; on the running kernel by what a first touch of the page does.
+    /// Faults by kind; on the running kernel by the kind of the first touch of the page.
     pub by_kind: BTreeMap<FaultKind, u64>,
 }
 
-/// What the running kernel told of the faults of a cell.
+/// Counts of the running kernel for the faults of a cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct KernelFaults {
@@ -132,28 +131,28 @@ pub struct KernelFaults {
     pub minor_faults: u64,
     /// Faults that waited for I/O (`ru_majflt`), totals over repeats.
     pub major_faults: u64,
-    /// The fewest faults that so many touches can be: 0 where a touch may find its page
-    /// mapped.
+    /// Fewest faults that the touches can cause: 0 if a touch may find its page mapped.
     pub expected_min: u64,
-    /// The most faults that so many touches can be.
+    /// Most faults that the touches can cause.
     pub expected_max: u64,
-    /// Bytes that a read fault of a file maps around it, of the whole system; null where
-    /// debugfs does not tell (65536 unless somebody changed it).
+    /// Bytes that a read fault of a file maps around it, in the whole system; null if debugfs
+    /// cannot be read (65536 unless somebody changed it).
     pub fault_around_bytes: Option<u64>,
-    /// Whether huge pages were asked for (`MADV_HUGEPAGE`); else they are forbidden
+    /// True if huge pages were requested (`MADV_HUGEPAGE`); otherwise they are forbidden
     /// (`MADV_NOHUGEPAGE`).
     pub huge_pages: bool,
-    /// Each file as it was before the first storm, by its name.
+    /// State of each file before the first storm, by its name.
     pub files: BTreeMap<String, KernelFile>,
-    /// By how much `vma_lock_success` and its like grew in the whole system, totals over
-    /// repeats; null where the kernel does not count them, which says nothing about its lock.
+    /// Growth of `vma_lock_success` and the other per-VMA lock counters of the whole system,
+    /// totals over repeats; null if the kernel does not count them, which says nothing about its
+    /// lock.
     pub vma_lock_events: Option<BTreeMap<String, u64>>,
-    /// What its events say of a storm of its own; null where there was none.
+    /// Events of the kernel during a storm of their own; null if there was none.
     #[serde(default)]
     pub events: Option<KernelEvents>,
 }
 
-/// What the running kernel's events say of one storm.
+/// Events of the running kernel during one storm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct KernelEvents {
@@ -163,8 +162,8 @@ pub struct KernelEvents {
     pub major_faults: u64,
     /// Faults of the same storm by `getrusage`.
     pub rusage_faults: u64,
-    /// How often a storming thread waited for a rw semaphore of the kernel, per fault
-    /// (`lock:contention_begin`); null where `provenance.kernel_events` says why.
+    /// Waits of storming threads for rw semaphores of the kernel, per fault
+    /// (`lock:contention_begin`); null if `provenance.kernel_events` says why.
     pub rwsem_contentions_per_fault: Option<f64>,
 }
 
@@ -172,14 +171,13 @@ pub struct KernelEvents {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct KernelFile {
-    /// The kind of file system that it is on, as `tmpfs` or `ext4`; a number where its name
-    /// is not known.
+    /// Kind of its file system, as `tmpfs` or `ext4`; a number if the name is not known.
     pub file_system: String,
-    /// Share of the pages that faults may ask for that was in the page cache, 0 to 1.
+    /// Share of its pages that faults may need and that was in the page cache, 0 to 1.
     pub cached_share: f64,
 }
 
-/// What a fault has to do.
+/// The kind of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -206,25 +204,25 @@ pub enum FaultKind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct OpStats {
-    /// How many were done.
+    /// Number of operations.
     pub count: u64,
-    /// How many a second, from the first start of a thread to the last end; all threads
+    /// Operations per second, from the first start of a thread to the last end; all threads
     /// together.
     pub per_s: f64,
-    /// The rate of each repeat, a second; left out of a single one, which has `per_s`.
+    /// Operations per second of each repeat; left out for a single repeat, which has `per_s`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repeats_per_s: Vec<f64>,
-    /// How long they took; null where not timed.
+    /// Latency; null if not timed.
     pub latency_ns: Option<Latency>,
 }
 
-/// Costs of writers' operations, all kinds of them together.
+/// Transfers and times per operation of writers, all operations together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct PerOp {
-    /// Cache-line contention, from a pass of its own; null where not counted.
+    /// Cache-line contention, from a pass of its own; null if not counted.
     pub lines: Option<OpLines>,
-    /// Nanoseconds per operation by what a core did; null outside the model.
+    /// Nanoseconds per operation by the kind of work; null outside the model.
     pub time_split_ns: Option<TimeSplit>,
 }
 
@@ -232,48 +230,47 @@ pub struct PerOp {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct OpLines {
-    /// Accesses that were counted, at most: `rmw+loads`, or `all` in the model.
+    /// The accesses that are counted, on any line: `rmw+loads`, or `all` in the model.
     pub counted: String,
     /// Transfers of all lines per operation of the counting pass.
     pub transfers_per_op: f64,
-    /// Each named line, that with most transfers first.
+    /// Each named line, the one with most transfers first.
     pub by_name: Vec<LineCount>,
 }
 
-/// Shootdowns of cached translations. On the host a membarrier stands for one, and takes a
-/// mutex of the whole system.
+/// Shootdowns of cached translations. On the host each is a membarrier, which takes a mutex of
+/// the whole system.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Shootdowns {
-    /// How many.
+    /// Number of shootdowns.
     pub count: u64,
-    /// How long each took, in nanoseconds: part of the operations' time, and of faults that
-    /// copy.
+    /// Mean length, in nanoseconds: part of the operations' time, and of faults that copy.
     pub mean_ns: f64,
 }
 
-/// Grace periods of SRCU, behind which VMAs are freed. What a work queue does in a kernel,
-/// writers do here; what it would have been of wake-ups and scheduling is counted.
+/// Grace periods of SRCU, after which VMAs are freed. In the kernel a work queue ends them; here
+/// writers do, and the wake-ups and delays that the work queue would have had are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct GracePeriods {
-    /// How many ended.
+    /// Grace periods that ended.
     pub ended: u64,
-    /// How often nothing was under way when one was asked for: a kernel wakes a worker then.
+    /// Requests while no grace period was under way: the kernel wakes a worker then.
     pub wakeups: u64,
-    /// How often the counters of all cores were summed.
+    /// Times that the counters of all cores were summed.
     pub looks: u64,
-    /// Looks that found readers: a kernel puts its worker off then, and schedules it again.
+    /// Looks that found readers: the kernel delays its worker then, and schedules it again.
     pub put_off: u64,
 }
 
-/// Sleeps that stood for I/O: short ones take longer than asked.
+/// Sleeps in place of I/O: short ones take longer than requested.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Io {
-    /// Mean that the workload asked for, in nanoseconds.
+    /// Mean length that the workload requests, in nanoseconds.
     pub asked_ns: f64,
-    /// How long they took.
+    /// Measured length.
     pub achieved_ns: Latency,
 }
 
@@ -281,37 +278,37 @@ pub struct Io {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Lines {
-    /// What was counted, at most: `rmw+loads`, or `all` in the model.
+    /// The accesses that are counted, on any line: `rmw+loads`, or `all` in the model.
     pub counted: String,
     /// Transfers of all lines per fault of the counting pass.
     pub transfers_per_fault: f64,
-    /// Each named line, that with most transfers first.
+    /// Each named line, the one with most transfers first.
     pub by_name: Vec<LineCount>,
 }
 
-/// One named line, or all lines of that name.
+/// One named line, or all lines of one name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct LineCount {
     /// For instance `mm.mmap_lock`.
     pub name: String,
-    /// What was counted on this line, as `rmw+loads` or `rmw`.
+    /// The accesses that are counted on this line, as `rmw+loads` or `rmw`.
     pub counted: String,
-    /// Loads; null where not counted.
+    /// Loads; null if not counted.
     pub reads: Option<u64>,
-    /// Stores and read-modify-writes; null where not counted.
+    /// Stores and read-modify-writes; null if not counted.
     pub writes: Option<u64>,
     /// Times the line moved to another core.
     pub transfers: u64,
-    /// Its share of all transfers, 0 to 1; null where no line moved.
+    /// Its share of all transfers, 0 to 1; null if no line moved.
     pub transfer_share: Option<f64>,
     /// Its share of the time that cores waited for lines, 0 to 1; null outside the model.
     pub stall_share: Option<f64>,
-    /// Of that time, the share in which others were served first; null outside the model.
+    /// Share of that time in which other cores were served first, 0 to 1; null outside the model.
     #[serde(default)]
     pub queued_share: Option<f64>,
-    /// Transfers by the words concerned; empty outside the model. Two names that differ are
-    /// false sharing, unless one of them protects the other.
+    /// Transfers by pair of words; empty outside the model. Two words of different names are
+    /// false sharing, unless one protects the other.
     #[serde(default)]
     pub word_pairs: Vec<WordPair>,
 }
@@ -320,22 +317,22 @@ pub struct LineCount {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct WordPair {
-    /// The word last used where the line was.
+    /// Word that the previous owner of the line used last.
     pub left: String,
-    /// The word that it was fetched for.
+    /// Word that the line was fetched for.
     pub wanted: String,
-    /// How often.
+    /// Number of transfers.
     pub transfers: u64,
 }
 
-/// Where the time went, in nanoseconds per fault (or per operation, in `per_op`), over all
-/// cores.
+/// Time of all cores by the kind of work, in nanoseconds per fault (in `per_op`: per
+/// operation).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct TimeSplit {
-    /// Work without shared lines, hits of the own cache included.
+    /// Work without shared lines, hits in the own cache included.
     pub private_work: f64,
-    /// Waiting for lines from other caches or from memory.
+    /// Waits for lines from other caches or from memory.
     pub coherence: f64,
     /// Spinning and sleeping for locks.
     pub lock_wait: f64,
@@ -343,13 +340,13 @@ pub struct TimeSplit {
     pub io: f64,
 }
 
-/// What a scheme costs in memory.
+/// Cost of a scheme in memory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Memory {
-    /// Size of one VMA, in bytes; null where the strategy does not tell.
+    /// Size of one VMA, in bytes; null if the strategy does not define it.
     pub bytes_per_vma: Option<f64>,
-    /// Most objects that ever waited for readers to leave; null where none may.
+    /// Most objects that waited for readers to leave at one time; null if none may wait.
     pub deferred_free_peak: Option<u64>,
 }
 
@@ -365,7 +362,7 @@ pub struct Perf {
     pub cache_misses: Option<u64>,
     /// Loads that hit a line modified by another core.
     pub hitm: Option<u64>,
-    /// Share of the time in which the counters really ran, 0 to 1.
+    /// Share of the time in which the counters ran, 0 to 1.
     pub running_share: f64,
     /// The same events per fault.
     pub per_fault: PerfPerFault,
@@ -386,7 +383,7 @@ pub struct PerfPerFault {
 }
 
 impl Repeat {
-    /// Returns the faults per second of this storm; `None` where its window is empty.
+    /// Returns the faults per second of this storm; `None` if its window is empty.
     pub fn faults_per_s(&self) -> Option<f64> {
         (self.window_s > 0.0).then(|| self.faults as f64 / self.window_s)
     }
@@ -397,22 +394,15 @@ impl Measured {
     pub fn rates(&self) -> Vec<f64> {
         self.repeats.iter().filter_map(Repeat::faults_per_s).collect()
     }
-
-    /// Returns the line that moved most, the first of equals; `None` where no
-    /// line was counted or none moved.
-    pub fn hottest_line(&self) -> Option<&LineCount> {
-        let lines = self.moves().into_iter().flat_map(|moves| moves.by_name);
-        lines.rev().filter(|line| line.transfers > 0).max_by_key(|line| line.transfers)
-    }
 }
 
-/// How far the kernel's counts may be from what touches can be, as a share.
+/// Largest difference between two counts of the same faults, as a share.
 const COUNTS_APART_MAX: f64 = 0.001;
-/// Faults that a storm without a warm-up may have on the code that its first touches run.
+/// Most faults of a storm without warm-up on the code that its first touches run.
 const OWN_FAULTS_MAX: f64 = 16.0;
 
 impl KernelFaults {
-    /// Whether the kernel counted so many faults as the touches can be, within 0.1 %.
+    /// Returns true if the kernel counted as many faults as the touches can cause, within 0.1 %.
     pub fn agree(&self) -> bool {
         let found = (self.minor_faults + self.major_faults) as f64;
         found >= self.expected_min as f64 * (1.0 - COUNTS_APART_MAX)
@@ -421,7 +411,7 @@ impl KernelFaults {
 }
 
 impl KernelEvents {
-    /// Whether both counts are the same, within 0.1 %.
+    /// Returns true if both counts are the same, within 0.1 %.
     pub fn agree(&self) -> bool {
         let (events, rusage) = (self.minor_faults + self.major_faults, self.rusage_faults);
         let apart = events.abs_diff(rusage) as f64;
@@ -444,11 +434,11 @@ impl PerfPerFault {
 }
 
 /// Returns Jain's fairness index over the threads' faults, averaged over the
-/// repeats: 1 where all threads fault equally often, 1/n where one of n has all.
+/// repeats: 1 if all threads fault equally often, 1/n if one of n threads has all faults.
 ///
 /// (sum x)^2 / (n * sum x^2), after Jain, Chiu and Hawe, "A quantitative measure
-/// of fairness", DEC-TR-301, 1984. Repeats without faults say nothing about it
-/// and are left out; `None` where all are.
+/// of fairness", DEC-TR-301, 1984. Repeats without faults are left out; `None` if no repeat
+/// has faults.
 pub fn fairness(repeats: &[Repeat]) -> Option<f64> {
     let indices: Vec<f64> = repeats.iter().filter_map(jain).collect();
     (!indices.is_empty()).then(|| indices.iter().sum::<f64>() / indices.len() as f64)
@@ -474,7 +464,7 @@ impl FaultKind {
         FaultKind::WpCopy,
     ];
 
-    /// Returns the name as it stands in documents.
+    /// Returns the name that documents have.
     pub fn name(self) -> &'static str {
         match self {
             FaultKind::AnonRead => "anon_read",

@@ -3,14 +3,15 @@
 //!
 //! The document is a promise to scripts and papers. Within `faultstorm.run/1`
 //! keys are only ever added, readers ignore keys that they do not know, and a
-//! key keeps its meaning and unit. Keys stand in the order of declaration here,
+//! key keeps its meaning and unit. Keys are written in the order of declaration here,
 //! map entries in the order of their names, so that equal runs give equal bytes.
 //!
-//! What was not measured is `null`, never zero. Nothing that can differ between
-//! two runs of the same model work stands outside [`Provenance`].
+//! What was not measured is `null`, never zero. Only [`Provenance`] holds what can differ
+//! between two runs of the same work in the model.
 
 mod break_even;
 mod cell;
+mod key;
 mod latency;
 mod measured;
 mod provenance;
@@ -19,7 +20,7 @@ mod scaling;
 mod sides;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
@@ -28,10 +29,11 @@ use flate2::read::MultiGzDecoder;
 use schemars::JsonSchema;
 #[cfg(feature = "schema")]
 use schemars::generate::SchemaSettings;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use break_even::{BreakEven, EVERY, LOST_SHARE, Place, THINK};
-pub use cell::{Body, Cell, Key, Status, World};
+pub use break_even::{BreakEven, BreakEvenPlace, LOST_SHARE};
+pub use cell::{Cell, Status, grouped};
+pub use key::{Body, EVERY, Key, KeyPart, KeyWithout, THINK, World};
 pub use latency::Latency;
 pub use measured::{
     Counts, FaultKind, GracePeriods, Io, KernelEvents, KernelFaults, KernelFile, LineCount, Lines,
@@ -39,9 +41,9 @@ pub use measured::{
     ThreadRepeat, TimeSplit, WordPair, fairness,
 };
 pub use provenance::{
-    BodyCache, CellCost, Clock, HostCpu, HostInfo, KernelLocks, Provenance, Warning,
+    BodyCache, CellCost, Clock, HostCpu, HostInfo, KernelLocks, OVERSUBSCRIBED, Provenance, Warning,
 };
-pub use rate::{Counted, Moves};
+pub use rate::{Moves, RatedEvent};
 pub use scaling::{POINTS_MIN, ScalabilityLaw, Scaling, fit};
 pub use sides::sides;
 pub use stats::Interval;
@@ -54,20 +56,21 @@ pub const SCHEMA_ID: &str = "urn:faultstorm:run:1";
 /// First bytes of what gzip compressed (RFC 1952).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Everything that one invocation measured.
+/// The document: all that one invocation measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "Run"))]
+#[serde(remote = "Self")]
 pub struct Run {
     /// Identifier of the JSON schema, as in `schemas/run.schema.json`.
     #[serde(rename = "$schema")]
     pub json_schema: String,
     /// Name and version of this document: `faultstorm.run/1`.
     pub schema: String,
-    /// False while storms are still to come, and for ever in a run cut short.
+    /// False while storms are missing, and in a run that was cut short.
     pub complete: bool,
     /// Digest of all model cells; null where the model did not run.
     pub digest: Option<String>,
-    /// Where, when and how the run came about, and what is suspicious about it.
+    /// Origin of the run: place, time, program, machine, and warnings.
     pub provenance: Provenance,
     /// Workloads as resolved, by digest.
     pub workloads: BTreeMap<String, serde_json::Value>,
@@ -76,16 +79,15 @@ pub struct Run {
     /// One per combination of workload, strategy, world and parameters, in the
     /// order asked for.
     pub cells: Vec<Cell>,
-    /// How each strategy's throughput grows with threads.
+    /// Growth of each strategy's throughput with threads, as a fitted law.
     #[serde(default)]
     pub scaling: Vec<Scaling>,
-    /// At which fault rate each strategy starts to matter; empty where `think` was not
-    /// varied.
+    /// Fault rate at which each strategy starts to matter; empty if `think` was not varied.
     #[serde(default)]
     pub break_even: Vec<BreakEven>,
 }
 
-/// Why a document could not be read.
+/// The reason why a document could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file could not be opened or read.
@@ -93,7 +95,7 @@ pub enum ReadError {
     Io {
         /// The file.
         path: String,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The text is not JSON.
@@ -101,7 +103,7 @@ pub enum ReadError {
     Json {
         /// The file.
         path: String,
-        /// What is wrong, and where.
+        /// The error and its place.
         source: serde_json::Error,
     },
     /// JSON, but of another kind or version.
@@ -117,7 +119,7 @@ pub enum ReadError {
     Shape {
         /// The file.
         path: String,
-        /// What is wrong, and where.
+        /// The error and its place.
         source: serde_json::Error,
     },
 }
@@ -139,6 +141,21 @@ impl Run {
         }
     }
 
+    /// Marks the cells whose threads outnumber CPUs, as the warnings say.
+    pub fn mark_oversubscribed(&mut self) {
+        let warnings = &self.provenance.warnings;
+        let about = warnings.iter().filter(|warning| warning.code == OVERSUBSCRIBED);
+        let ids: BTreeSet<&String> = about.filter_map(|warning| warning.cell.as_ref()).collect();
+        for cell in &mut self.cells {
+            cell.is_oversubscribed = ids.contains(&cell.id);
+        }
+    }
+
+    /// Returns the cells but for the A/A twins, which are there to show the noise of the run.
+    pub fn strategies(&self) -> impl Iterator<Item = &Cell> {
+        self.cells.iter().filter(|cell| !cell.key.is_aa_twin)
+    }
+
     /// Reads a document, compressed by gzip or not. Unknown keys are ignored, another schema
     /// is refused.
     pub fn read(path: &Path) -> Result<Run, ReadError> {
@@ -153,7 +170,7 @@ impl Run {
         Run::from_json(&bytes, &name)
     }
 
-    /// Reads a document from its bytes; `name` stands for the file in errors.
+    /// Reads a document from its bytes; errors have `name` as the name of the file.
     pub fn from_json(bytes: &[u8], name: &str) -> Result<Run, ReadError> {
         let path = name.to_owned();
         // The schema first: a document of another version would otherwise be
@@ -171,6 +188,20 @@ impl Run {
             return Err(ReadError::Schema { path, found });
         }
         serde_json::from_slice(bytes).map_err(|source| ReadError::Shape { path, source })
+    }
+}
+
+impl Serialize for Run {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Run::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Run {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Run, D::Error> {
+        let mut run = Run::deserialize(deserializer)?;
+        run.mark_oversubscribed();
+        Ok(run)
     }
 }
 

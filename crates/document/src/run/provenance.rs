@@ -1,4 +1,4 @@
-//! Where, when and how a run came about.
+//! Origin of a run: place, time, program, machine, and warnings.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub struct Provenance {
     pub version: String,
     /// Commit that the program was built from; null where unknown.
     pub git_revision: Option<String>,
-    /// Whether the tree had uncommitted changes when the program was built.
+    /// True if the tree had uncommitted changes when the program was built.
     pub git_dirty: Option<bool>,
     /// Version of the compiler.
     pub rustc: Option<String>,
@@ -28,28 +28,28 @@ pub struct Provenance {
     pub profile: String,
     /// Seed that every random draw comes from.
     pub seed: u64,
-    /// The clock behind latencies on the host; null where only the model ran.
+    /// The clock of latencies on the host; null if only the model ran.
     pub clock: Option<Clock>,
-    /// Whether page frames fit the last-level cache; null where no storm used them.
+    /// Whether page frames fit the last-level cache; null if no storm used them.
     pub body_cache: Option<BodyCache>,
-    /// Which hardware counters were read, or why none were.
+    /// The hardware counters that were read, or why none was.
     pub perf: String,
-    /// Which events of the running kernel were counted, or why none were; null where it was
-    /// not stormed, or with `--no-lines`.
+    /// The events of the running kernel that were counted, or why none was; null if the kernel
+    /// was not stormed, or with `--no-lines`.
     #[serde(default)]
     pub kernel_events: Option<String>,
     /// The machine that ran the program.
     pub host: HostInfo,
-    /// What the harness itself costs, in nanoseconds, by part: `clock_pair` (two
+    /// Cost of the harness itself, in nanoseconds, by part: `clock_pair` (two
     /// readings around a sampled fault), `epoch_pin` (in every fault).
     pub harness_cost_ns: BTreeMap<String, f64>,
-    /// Whether verdicts were looked at before the end, and cells whose verdict was sure were
-    /// stormed no more: their repeats differ, and the looks are paid for.
+    /// True if verdicts were looked at before the end, and cells with a sure verdict were not
+    /// stormed again. Numbers of repeats differ then, and the error is shared with the looks.
     #[serde(default)]
     pub looked: bool,
-    /// What looks wrong.
+    /// Warnings.
     pub warnings: Vec<Warning>,
-    /// What each cell cost to run, by the id of the cell.
+    /// Cost of running each cell, by the id of the cell.
     pub cells: BTreeMap<String, CellCost>,
 }
 
@@ -59,7 +59,7 @@ pub struct Provenance {
 pub struct Clock {
     /// `tsc` (`rdtscp` with a fence) or `clock_monotonic`.
     pub name: String,
-    /// What an interval with nothing in it measures, in nanoseconds. It is part of
+    /// Length that the clock measures for an empty interval, in nanoseconds. It is part of
     /// every latency: nothing is subtracted.
     pub cost_ns: f64,
     /// One fault in this many is timed.
@@ -78,19 +78,22 @@ pub enum BodyCache {
     Cold,
 }
 
-/// Something that makes a number doubtful.
+/// Code of the warning that the threads of a cell outnumber their CPUs.
+pub const OVERSUBSCRIBED: &str = "oversubscribed";
+
+/// A warning that makes a number doubtful.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Warning {
     /// Stable name in snake case, for instance `oversubscribed`.
     pub code: String,
-    /// Id of the cell that it is about; null for the whole run.
+    /// Id of its cell; null for the whole run.
     pub cell: Option<String>,
     /// What looks wrong, why, and what to do, in sentences.
     pub text: String,
 }
 
-/// What one cell cost to run.
+/// Cost of running one cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct CellCost {
@@ -100,7 +103,7 @@ pub struct CellCost {
     pub tracked_accesses: Option<u64>,
 }
 
-/// The machine that ran the program; null for what it does not tell.
+/// The machine that ran the program; null for what is not known.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct HostInfo {
@@ -118,11 +121,11 @@ pub struct HostInfo {
     pub cpus: Option<u32>,
     /// NUMA nodes.
     pub nodes: Option<u32>,
-    /// Whether siblings share cores.
+    /// True if siblings share cores.
     pub smt: Option<bool>,
     /// Every logical CPU online with its place.
     pub topology: Option<Vec<HostCpu>>,
-    /// CPUs that this process may use, where fewer than are online.
+    /// CPUs that this process may use; null if it may use all that are online.
     pub allowed_cpus: Option<Vec<u32>>,
     /// Size of a last-level cache, in bytes.
     pub llc_bytes: Option<u64>,
@@ -134,25 +137,25 @@ pub struct HostInfo {
     pub os: Option<String>,
     /// Release of the kernel, as `6.18.0`.
     pub kernel: Option<String>,
-    /// Which lock that kernel takes for a page fault; null in documents before it was read.
+    /// The lock that this kernel takes for a page fault; null in documents of older versions.
     #[serde(default)]
     pub kernel_locks: Option<KernelLocks>,
-    /// What an empty page-fault exception costs in nanoseconds, at the most: the median of
-    /// batches on every CPU of the largest storm, `low` and `high` the ends of the middle 90 %
-    /// of them. Null unless asked for, and where the warning `no_trap_cost` says why.
+    /// Upper bound of the cost of an empty page-fault exception, in nanoseconds: the median of
+    /// batches on every CPU of the largest storm; `low` and `high` are the ends of their middle
+    /// 90 %. Null unless asked for, and if the warning `no_trap_cost` says why.
     #[serde(default)]
     pub trap_cost_ns: Option<Interval>,
-    /// Hypervisor, where the CPU reports one.
+    /// Hypervisor, if the CPU reports one.
     pub hypervisor: Option<String>,
     /// Frequency governor.
     pub governor: Option<String>,
-    /// Whether the CPU may exceed its base frequency.
+    /// True if the CPU may exceed its base frequency.
     pub turbo: Option<bool>,
     /// Clock source of the kernel.
     pub clocksource: Option<String>,
     /// Setting of transparent huge pages: `always`, `madvise` or `never`.
     pub transparent_huge_pages: Option<String>,
-    /// CPUs' worth of time that the control group allows.
+    /// CPU time that the control group allows, in CPUs.
     pub cgroup_cpus: Option<f64>,
     /// Memory that the control group allows, in bytes.
     pub cgroup_memory_bytes: Option<u64>,
@@ -162,19 +165,19 @@ pub struct HostInfo {
     pub steal_share: Option<f64>,
 }
 
-/// Which lock the running kernel takes for a page fault.
+/// The lock that the running kernel takes for a page fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct KernelLocks {
-    /// Whether it was built with per-VMA locks (`CONFIG_PER_VMA_LOCK`); null where its
-    /// configuration is not to be seen.
+    /// True if the kernel was built with per-VMA locks (`CONFIG_PER_VMA_LOCK`); null if its
+    /// configuration cannot be read.
     pub per_vma_lock: Option<bool>,
-    /// File that says so.
+    /// File of the configuration.
     pub config: Option<String>,
-    /// Whether it counts what becomes of per-VMA locks (`CONFIG_PER_VMA_LOCK_STATS`).
+    /// True if the kernel counts per-VMA lock events (`CONFIG_PER_VMA_LOCK_STATS`).
     pub counts_events: bool,
-    /// The strategy that takes the same lock, by release and configuration; null where they
-    /// are not known.
+    /// The strategy that takes the same lock, by release and configuration; null if they are
+    /// not known.
     pub strategy: Option<String>,
 }
 
@@ -182,7 +185,7 @@ pub struct KernelLocks {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct HostCpu {
-    /// The kernel's number for it.
+    /// Its number in the kernel.
     pub cpu: u32,
     /// Its core, unique within the socket.
     pub core: u32,

@@ -1,4 +1,4 @@
-//! How throughput grows with threads, as two coefficients.
+//! The growth of throughput with threads, as two coefficients.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Cell, Counted, Key, Run, World};
+use super::{Body, Cell, Key, RatedEvent, Run, World, grouped};
 
 /// Fewest thread counts from which coefficients are fitted.
 pub const POINTS_MIN: usize = 5;
@@ -19,19 +19,19 @@ pub struct Scaling {
     pub workload: String,
     /// `NAME` or `NAME:VARIANT`.
     pub strategy: String,
-    /// In which world.
+    /// World that it ran in.
     pub world: World,
     /// Slug of the CPU, or name of the model's preset.
     pub machine: String,
     /// Whether the fault body touches the page.
     pub body: Body,
-    /// What was varied, other than threads.
+    /// Varied parameters other than threads.
     #[serde(default)]
     pub vary: BTreeMap<String, f64>,
-    /// The operation of writers that it is of; left out where it is of faults.
+    /// The operation of writers whose rate is fitted; left out for faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub op: Option<String>,
-    /// Thread counts that have a result.
+    /// Number of thread counts with a result.
     pub points: usize,
     /// The fit; null below 5 points, or without a result at one thread.
     pub law: Option<ScalabilityLaw>,
@@ -45,17 +45,17 @@ pub struct Scaling {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct ScalabilityLaw {
-    /// Share of the work that is done one after another. Below 0: more than linear.
+    /// Share of the work that is serial. Below 0: throughput grows faster than linearly.
     pub contention: f64,
-    /// What each pair of threads costs. Below 0: better with more threads than at few.
+    /// Cost of each pair of threads. Below 0: efficiency rises with threads.
     pub coherency: f64,
-    /// Threads at which throughput is largest; null where it grows for ever.
+    /// Threads at which throughput is largest; null if it always grows.
     pub peak_threads: Option<f64>,
-    /// Largest error of the fit at any point, as a share of what was measured.
+    /// Largest error of the fit at any point, as a share of the measured throughput.
     pub error_max: f64,
 }
 
-/// Fits the law to throughputs by threads, of which one must be at one thread.
+/// Fits the law to throughputs by threads; one of them must be at one thread.
 ///
 /// By least squares on `n X(1) / X(n) - 1 = b (n - 1) + a (n - 1)^2`, through the origin, with
 /// `coherency = a` and `contention = b - a`.
@@ -81,39 +81,28 @@ pub fn fit(points: &[(u32, f64)]) -> Option<ScalabilityLaw> {
     let linear = (xy * x4 - x2y * x3) / determinant;
     let coherency = (x2 * x2y - x3 * xy) / determinant;
     let contention = linear - coherency;
-    let law = |threads: f64| {
-        let others = threads - 1.0;
-        threads * single / (1.0 + contention * others + coherency * threads * others)
-    };
-    let errors = points.iter().map(|&(n, rate)| (law(f64::from(n)) / rate - 1.0).abs());
     let peaks = coherency > 0.0 && contention < 1.0;
-    Some(ScalabilityLaw {
-        contention,
-        coherency,
-        peak_threads: peaks.then(|| ((1.0 - contention) / coherency).sqrt()),
-        error_max: errors.fold(0.0, f64::max),
-    })
+    let peak_threads = peaks.then(|| ((1.0 - contention) / coherency).sqrt());
+    let mut law = ScalabilityLaw { contention, coherency, peak_threads, error_max: 0.0 };
+    let error = |&(n, rate): &(u32, f64)| (law.throughput(f64::from(n), single) / rate - 1.0).abs();
+    law.error_max = points.iter().map(error).fold(0.0, f64::max);
+    Some(law)
 }
 
 impl Run {
     /// Fits every strategy over its thread counts; replaces earlier fits.
     pub fn fit_scaling(&mut self) {
-        let mut curves: Vec<Vec<&Cell>> = Vec::new();
-        for cell in self.cells.iter().filter(|cell| !cell.key.is_aa_twin()) {
-            match curves.iter_mut().find(|curve| same_curve(&curve[0].key, &cell.key)) {
-                Some(curve) => curve.push(cell),
-                None => curves.push(vec![cell]),
-            }
-        }
-        self.scaling = curves.iter().filter_map(|curve| scaling(curve)).collect();
+        let curves = grouped(self.strategies(), Key::curve);
+        self.scaling = curves.iter().filter_map(|cells| scaling(cells)).collect();
     }
 }
 
-/// Fits cells that differ in nothing but their threads; `None` where none has a rate.
-fn scaling(curve: &[&Cell]) -> Option<Scaling> {
-    let (key, counted) = (&curve[0].key, Counted::of(curve.iter().copied()));
-    let point = |cell: &&Cell| Some((cell.key.threads, cell.rate(&counted)?.median));
-    let points: Vec<(u32, f64)> = curve.iter().filter_map(point).collect();
+/// Fits the cells of one curve; `None` if none has a rate.
+fn scaling(cells: &[&Cell]) -> Option<Scaling> {
+    let key = &cells[0].key;
+    let event = RatedEvent::of(cells.iter().copied());
+    let point = |cell: &&Cell| Some((cell.key.threads, cell.rate(&event)?.median));
+    let points: Vec<(u32, f64)> = cells.iter().filter_map(point).collect();
     (!points.is_empty()).then(|| Scaling {
         workload: key.workload.clone(),
         strategy: key.strategy_name(),
@@ -121,19 +110,30 @@ fn scaling(curve: &[&Cell]) -> Option<Scaling> {
         machine: key.machine.clone(),
         body: key.body,
         vary: key.vary.clone(),
-        op: match &counted {
-            Counted::Faults => None,
-            Counted::Op(name) => Some(name.clone()),
+        op: match &event {
+            RatedEvent::Faults => None,
+            RatedEvent::Op(name) => Some(name.clone()),
         },
         points: points.len(),
         law: fit(&points),
     })
 }
 
-/// Whether two cells differ in nothing but their threads.
-fn same_curve(a: &Key, b: &Key) -> bool {
-    let without_threads = |key: &Key| Key { threads: 0, ..key.clone() };
-    without_threads(a) == without_threads(b)
+impl Scaling {
+    /// Returns true if this is the fit of the cell's curve.
+    pub fn is_of(&self, key: &Key) -> bool {
+        (&self.workload, self.world, &self.machine) == (&key.workload, key.world, &key.machine)
+            && (self.body, &self.vary) == (key.body, &key.vary)
+            && self.strategy == key.strategy_name()
+    }
+}
+
+impl ScalabilityLaw {
+    /// Returns the throughput at `threads` where it is `single` at one thread.
+    pub fn throughput(&self, threads: f64, single: f64) -> f64 {
+        let others = threads - 1.0;
+        threads * single / (1.0 + self.contention * others + self.coherency * threads * others)
+    }
 }
 
 #[cfg(test)]

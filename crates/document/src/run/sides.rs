@@ -1,24 +1,24 @@
-//! Which repeats of a run are compared with which.
+//! The repeats of two cells that are compared.
 
-use super::{Cell, Counted};
+use super::{Cell, RatedEvent};
 
-/// Returns the rates of two cells of one run that are compared. Where they compete, the base
-/// counts with its A/A twin, which is the same code; both count up to the last turn that the
-/// other took part in, since the machine may have changed after it.
-pub fn sides(cells: &[Cell], new: &Cell, base: &Cell, counted: &Counted) -> [Vec<f64>; 2] {
+/// Returns the rates of two cells of one run, for their comparison. If the cells compete, the
+/// base has the repeats of its A/A twin too, which is the same code. Repeats of the base after
+/// the last turn of `new` are left out, since the machine may have changed since.
+pub fn sides(cells: &[Cell], new: &Cell, base: &Cell, event: &RatedEvent) -> [Vec<f64>; 2] {
     if !new.key.competes_with(&base.key) {
-        return [new.rates(counted), base.rates(counted)];
+        return [new.rates(event), base.rates(event)];
     }
     let last = turns(new).max().flatten();
-    let twin = cells.iter().find(|cell| cell.key.is_aa_twin() && cell.key.first_of() == base.key);
+    let twin = cells.iter().find(|cell| cell.key.is_twin_of(&base.key));
     let until = |cell: &Cell| -> Vec<f64> {
-        let rates = cell.rates(counted).into_iter().zip(turns(cell));
+        let rates = cell.rates(event).into_iter().zip(turns(cell));
         rates.filter(|(_, turn)| *turn <= last).map(|(rate, _)| rate).collect()
     };
-    [new.rates(counted), std::iter::once(base).chain(twin).flat_map(until).collect()]
+    [new.rates(event), std::iter::once(base).chain(twin).flat_map(until).collect()]
 }
 
-/// The turn of each repeat of a cell.
+/// Returns the turn of each repeat of a cell.
 fn turns(cell: &Cell) -> impl Iterator<Item = Option<u32>> {
     cell.measured.iter().flat_map(|found| found.repeats.iter().map(|repeat| repeat.turn))
 }
@@ -82,18 +82,18 @@ mod tests {
             cell("unlocked", 2, true, &[(Some(0), 20), (Some(1), 21), (Some(2), 22)]),
             cell("unlocked", 1, false, &turns(&[30, 31])),
         ];
-        let [new, base] = sides(&cells, &cells[1], &cells[0], &Counted::Faults);
+        let [new, base] = sides(&cells, &cells[1], &cells[0], &RatedEvent::Faults);
         assert_eq!(new, [5.0, 6.0]);
         assert_eq!(base, [10.0, 11.0, 12.0, 13.0, 20.0, 21.0]);
         // The other way round it is another strategy, which left; it has no twin.
-        let [_, base] = sides(&cells, &cells[0], &cells[1], &Counted::Faults);
+        let [_, base] = sides(&cells, &cells[0], &cells[1], &RatedEvent::Faults);
         assert_eq!(base, [5.0, 6.0]);
         // Turns of another group are none of these.
-        let [new, base] = sides(&cells, &cells[3], &cells[0], &Counted::Faults);
+        let [new, base] = sides(&cells, &cells[3], &cells[0], &RatedEvent::Faults);
         assert_eq!((new.len(), base.len()), (2, 6));
-        // Documents from before turns were told have none.
+        // Documents of older versions have no turns.
         let old = [cell("a", 2, false, &[(None, 1), (None, 2)]), cell("b", 2, false, &[(None, 3)])];
-        let [new, base] = sides(&old, &old[1], &old[0], &Counted::Faults);
+        let [new, base] = sides(&old, &old[1], &old[0], &RatedEvent::Faults);
         assert_eq!((new, base), (vec![3.0], vec![1.0, 2.0]));
     }
 }

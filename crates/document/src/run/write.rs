@@ -1,4 +1,4 @@
-//! Run -> file: the whole document or the one before, never half of it.
+//! The writer of documents: a file holds the whole document or its previous content, never half.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,9 +8,9 @@ use std::time::SystemTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Run;
+use super::{Cell, Run};
 
-/// Why a document could not be written.
+/// The reason why a document could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// A number that JSON cannot hold.
@@ -19,12 +19,12 @@ pub enum WriteError {
         /// The part of the document, as `cell 'huge-anon/unlocked/host/1/none'`.
         place: String,
     },
-    /// The file or its directory cannot be written. What was there before still is.
+    /// The file or its directory cannot be written. The previous content is still there.
     #[error("cannot write '{path}'")]
     Io {
         /// The file.
         path: String,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
 }
@@ -32,11 +32,12 @@ pub enum WriteError {
 /// Returns the document as indented JSON that ends with a newline.
 ///
 /// JSON has no NaN and serde_json writes `null` for it, which would pass for
-/// "not measured". So the text must read back as the same run.
+/// "not measured". So the text must read back as the same numbers.
 pub fn to_json(run: &Run) -> Result<Vec<u8>, WriteError> {
     let mut bytes = serde_json::to_vec_pretty(run).expect("every map of a run has string keys");
-    if !serde_json::from_slice::<Run>(&bytes).is_ok_and(|back| back == *run) {
-        let cell = run.cells.iter().find(|cell| !reads_back(*cell));
+    if !serde_json::from_slice::<Run>(&bytes).is_ok_and(|back| has_numbers_of(&back, run)) {
+        let is_whole = |cell: &Cell| reads_back(&cell.key) && reads_back(&cell.measured);
+        let cell = run.cells.iter().find(|cell| !is_whole(cell));
         let place = cell.map_or("provenance".to_owned(), |cell| format!("cell '{}'", cell.id));
         return Err(WriteError::NotFinite { place });
     }
@@ -44,16 +45,24 @@ pub fn to_json(run: &Run) -> Result<Vec<u8>, WriteError> {
     Ok(bytes)
 }
 
+fn has_numbers_of(back: &Run, run: &Run) -> bool {
+    let mut cells = back.cells.iter().zip(&run.cells);
+    back.cells.len() == run.cells.len()
+        && cells.all(|(a, b)| (&a.key, &a.measured) == (&b.key, &b.measured))
+        && (&back.provenance, &back.scaling, &back.break_even)
+            == (&run.provenance, &run.scaling, &run.break_even)
+}
+
 fn reads_back<T: Serialize + DeserializeOwned + PartialEq>(part: &T) -> bool {
     let text = serde_json::to_vec(part).expect("every map of a run has string keys");
     serde_json::from_slice::<T>(&text).is_ok_and(|back| back == *part)
 }
 
-/// Writes the document beside `path` and renames it into place, so that a
-/// reader, a full disk or a kill never meets half of one.
+/// Writes the document to a file beside `path` and renames it, so that neither a full disk nor
+/// a kill leaves half a document, and no reader sees one.
 ///
-/// A symbolic link is followed. What is no regular file (a pipe, `/dev/null`)
-/// is written to as it stands.
+/// A symbolic link is followed. A file that is not regular (a pipe, `/dev/null`) is written
+/// directly.
 pub fn write_atomically(path: &Path, run: &Run) -> Result<(), WriteError> {
     let bytes = to_json(run)?;
     let io = |source| WriteError::Io { path: path.display().to_string(), source };
@@ -76,10 +85,10 @@ pub fn write_atomically(path: &Path, run: &Run) -> Result<(), WriteError> {
     Ok(())
 }
 
-/// Returns where a document goes if nobody says: `results/<utc>-<workloads>.json`
-/// where `cwd` has a directory `results`, else `faultstorm-<utc>.json`.
+/// Returns the default path of a document: `results/<utc>-<workloads>.json` if `cwd` has a
+/// directory `results`, else `faultstorm-<utc>.json`.
 ///
-/// A name that is taken gets `-2`, `-3`, ...: two runs in one second are two runs.
+/// If a file has that name, the name gets `-2`, `-3`, ...: two runs in one second are two runs.
 pub fn default_path(now: SystemTime, workloads: &[&str], cwd: &Path) -> PathBuf {
     let utc = humantime::format_rfc3339_seconds(now).to_string().replace(['-', ':'], "");
     let results = cwd.join("results");
@@ -105,7 +114,7 @@ pub fn default_path(now: SystemTime, workloads: &[&str], cwd: &Path) -> PathBuf 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{Cell, HostInfo, Provenance};
+    use crate::run::{HostInfo, Provenance};
 
     fn run() -> Run {
         Run::new(Provenance {

@@ -13,7 +13,7 @@ use super::text::{
     Ink, left, listed, paint, percent, plural, rate, shell_word, spread, times, wrap,
 };
 use document::compare::{Axis, CellWarning, Comparison, Launch, OpPair, Pair, Side};
-use document::run::{Counted, Interval, Status};
+use document::run::{Interval, RatedEvent, Status};
 use stats::{LEVEL, MIN_REPEATS};
 
 /// Columns behind the name of a cell.
@@ -109,7 +109,7 @@ impl Names {
 /// not faults.
 fn name(compared: &Comparison, pair: &Pair, cell: &str) -> String {
     let side = if compared.new.len() == 1 { String::new() } else { format!(" {}", pair.side) };
-    let of_faults = pair.counted == Counted::Faults.name();
+    let of_faults = pair.counted == RatedEvent::Faults.name();
     let counted = if of_faults { String::new() } else { format!(" {}", pair.counted) };
     format!("{cell}{side}{counted}")
 }

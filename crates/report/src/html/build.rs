@@ -14,7 +14,7 @@ use crate::pairs::{BASES, Ratios, groups};
 use crate::prose::{noise_floor, reading};
 use crate::worlds::fault_ns;
 use document::run::{
-    BreakEven, Cell, Counted, HostInfo, Key, LOST_SHARE, Measured, OpStats, Provenance, Run,
+    BreakEven, Cell, HostInfo, Key, LOST_SHARE, Measured, OpStats, Provenance, RatedEvent, Run,
     Scaling, World,
 };
 
@@ -54,7 +54,7 @@ pub(super) fn page(runs: &[Run]) -> Page {
     for (number, run) in runs.iter().enumerate() {
         let ratios = Ratios::of(run);
         let counted = counted_by_id(run);
-        for cell in run.cells.iter().filter(|cell| !cell.key.is_aa_twin()) {
+        for cell in run.cells.iter().filter(|cell| !cell.key.is_aa_twin) {
             cells.push(builder.cell(number, runs, cell, &ratios, &counted[cell.id.as_str()]));
         }
         let of_run = run.scaling.iter().filter_map(|fit| builder.fit(number, runs, fit));
@@ -78,7 +78,7 @@ pub(super) fn page(runs: &[Run]) -> Page {
 }
 
 /// The events by which each cell is judged beside those of its table.
-fn counted_by_id(run: &Run) -> BTreeMap<&str, Counted> {
+fn counted_by_id(run: &Run) -> BTreeMap<&str, RatedEvent> {
     let mut by_id = BTreeMap::new();
     for group in groups(run) {
         let counted = group.counted();
@@ -94,7 +94,7 @@ impl Builder {
         runs: &[Run],
         cell: &Cell,
         ratios: &Ratios,
-        counted: &Counted,
+        counted: &RatedEvent,
     ) -> CellPart {
         let key = &cell.key;
         let place = self.place(run, runs.len(), key);
@@ -141,7 +141,7 @@ impl Builder {
         cell: &Cell,
         found: &Measured,
         ratios: &Ratios,
-        counted: &Counted,
+        counted: &RatedEvent,
     ) -> Numbers {
         let faults = found.counts.faults.max(1) as f64;
         let fallbacks = found.fallbacks.iter().filter(|(_, count)| **count > 0);

@@ -92,7 +92,7 @@ pub(super) struct CellPart {
 #[derive(Serialize)]
 pub(super) struct BreakEvenPart {
     pub faults_per_thread_s: Option<f64>,
-    pub place: run::Place,
+    pub place: run::BreakEvenPlace,
     pub swept: [f64; 2],
 }
 

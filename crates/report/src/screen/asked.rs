@@ -22,7 +22,7 @@ pub fn asked(run: &Run) -> String {
 }
 
 fn cells(run: &Run) -> impl Iterator<Item = &Cell> {
-    run.cells.iter().filter(|cell| !cell.key.is_aa_twin())
+    run.cells.iter().filter(|cell| !cell.key.is_aa_twin)
 }
 
 /// Returns what competes in what: `10 strategies x 4 workloads`.

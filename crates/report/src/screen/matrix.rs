@@ -7,7 +7,7 @@ use crate::pairs::Ratios;
 use crate::prose::{estimated, notes};
 use crate::table::{COLUMNS, body, verdict_ink};
 use crate::text::{self, Ink, cut, left, paint, plural, right, wrap};
-use document::run::{Body, Counted, Run, Status, World};
+use document::run::{Body, RatedEvent, Run, Status, World};
 use stats::Verdict;
 
 /// Workloads beside each other, at the most.
@@ -97,7 +97,7 @@ impl Sheet<'_> {
     /// Returns the reasons of the first workload.
     fn why_nothing_ran(&self, panel: &Panel<'_>) -> Vec<String> {
         let mut text = String::new();
-        let reasons = notes(self.run, &panel.columns[0].group).into_iter().take(1);
+        let reasons = notes(&panel.columns[0].group).into_iter().take(1);
         reasons.for_each(|(_, reason)| wrap(&mut text, self.style, "  ", &ascii(&reason)));
         text.lines().map(|line| cut(line, COLUMNS)).collect()
     }
@@ -125,7 +125,7 @@ impl Sheet<'_> {
             }
         };
         let what = match panel.bases().as_slice() {
-            [] if panel.columns.iter().any(|column| column.counted != Counted::Faults) => {
+            [] if panel.columns.iter().any(|column| column.counted != RatedEvent::Faults) => {
                 ": events a second"
             }
             [] => ": faults a second",
@@ -237,7 +237,7 @@ fn heads(shown: &[Column<'_>], widths: Widths) -> Vec<String> {
         shown.iter().map(|column| head(column, widths.workload - 1)).collect();
     let lines = heads.iter().map(Vec::len).max().unwrap_or(0);
     let compared = shown.iter().any(|column| column.base.is_some());
-    let of_faults = shown.iter().all(|column| column.counted == Counted::Faults);
+    let of_faults = shown.iter().all(|column| column.counted == RatedEvent::Faults);
     let each = if of_faults { "fault" } else { "op" };
     let line = |at: usize| {
         let word = |head: &Vec<String>| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::blame::blame;
 use crate::pairs::{BASES, Group, Ratios, groups};
-use document::run::{Body, Cell, Counted, Run, Status};
+use document::run::{Body, Cell, RatedEvent, Run, Status};
 use stats::{Comparison, Verdict};
 
 /// A world of a run: all its workloads, each at the most threads that have ratios.
@@ -16,7 +16,7 @@ pub(super) struct Panel<'a> {
 pub(super) struct Column<'a> {
     pub group: Group<'a>,
     /// The events whose rate is its result.
-    pub counted: Counted,
+    pub counted: RatedEvent,
     pub body: Body,
     pub threads: u32,
     /// What strategies are compared with; `None` where nothing is.

@@ -240,7 +240,7 @@ impl Matrix {
     pub fn storms(&self, passes: &Passes) -> u64 {
         let of_group = |group: &Group| {
             let running = || group.cells.iter().filter(|cell| cell.refused.is_none());
-            let recorded = running().filter(|cell| !cell.key.is_aa_twin()).count();
+            let recorded = running().filter(|cell| !cell.key.is_aa_twin).count();
             group.turns.storms(running().count()) + recorded * passes.of(group).len()
         };
         self.groups.iter().map(|group| of_group(group) as u64).sum()
@@ -257,7 +257,7 @@ impl Group {
     pub fn order(&self, turn: u32, present: impl Fn(usize) -> bool) -> Vec<usize> {
         let runs = |&cell: &usize| self.cells[cell].refused.is_none() && present(cell);
         let (twin, mut order): (Vec<usize>, Vec<usize>) =
-            (0..self.cells.len()).filter(runs).partition(|&cell| self.cells[cell].key.is_aa_twin());
+            (0..self.cells.len()).filter(runs).partition(|&cell| self.cells[cell].key.is_aa_twin);
         let length = order.len();
         let base = self.base.filter(|_| self.turns.looks);
         if let Some(place) = order.iter().position(|cell| Some(*cell) == base) {
@@ -320,6 +320,7 @@ pub(super) fn key(
         body: if real_body { Body::Real } else { Body::None },
         seed: args.seed,
         vary: Settings::new(),
+        is_aa_twin: false,
     }
 }
 
@@ -388,7 +389,7 @@ mod tests {
     fn names(group: &Group, repeat: u32) -> Vec<String> {
         let name = |cell: usize| {
             let key = &group.cells[cell].key;
-            format!("{}{}", key.strategy_name(), if key.is_aa_twin() { "'" } else { "" })
+            format!("{}{}", key.strategy_name(), if key.is_aa_twin { "'" } else { "" })
         };
         group.order(repeat, |_| true).into_iter().map(name).collect()
     }

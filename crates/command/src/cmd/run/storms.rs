@@ -129,7 +129,7 @@ impl Storms<'_> {
         }
         for &recording in self.passes.of(group) {
             // The twins are there for the noise of throughput alone.
-            for cell in group.order(0, |cell| !group.cells[cell].key.is_aa_twin()) {
+            for cell in group.order(0, |cell| !group.cells[cell].key.is_aa_twin) {
                 self.storm(at, first, cell, recording)?;
             }
         }
@@ -277,10 +277,12 @@ impl Storms<'_> {
 
     fn warn(&mut self, at: usize) {
         let (group, first) = (&self.matrix.groups[at], self.matrix.first_cell(at));
-        let cells = &self.run.cells[first..first + group.cells.len()];
+        let cells = &mut self.run.cells[first..first + group.cells.len()];
+        for cell in cells.iter_mut().filter(|cell| cell.status != Status::Skipped) {
+            cell.is_oversubscribed = group.oversubscribed();
+        }
         let running = cells.iter().filter(|cell| cell.status != Status::Skipped);
-        let over = group.oversubscribed();
-        let found = running.clone().flat_map(|cell| warnings::of_cell(cell, over));
+        let found = running.clone().flat_map(warnings::of_cell);
         self.run.provenance.warnings.extend(found);
         if group.world == World::Kernel {
             let found = running.flat_map(|cell| warnings::of_kernel(cell, &group.workload));
@@ -511,7 +513,7 @@ mod tests {
         assert!(matches!(ending, Ending::Done) && worst == Exit::Done && run.complete);
         assert_eq!(statuses(&run), [Status::Skipped, Status::Ok, Status::Ok]);
         assert_eq!(run.cells[0].reason.as_deref(), Some("not this one"));
-        assert!(run.cells[2].key.is_aa_twin() && run.cells[2].key.strategy == "fine");
+        assert!(run.cells[2].key.is_aa_twin && run.cells[2].key.strategy == "fine");
         let stages = |cell: usize| run.cells[cell].measured.as_ref().unwrap().stages_ns.is_some();
         assert_eq!((stages(1), stages(2)), (true, false));
         assert_eq!(run.provenance.perf, "no counters here");

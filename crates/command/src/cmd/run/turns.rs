@@ -1,7 +1,7 @@
 //! How many turns the strategies of a group take, and which of them go on.
 
 use super::matrix::{Group, Planned};
-use document::run::{Cell, Counted, Status, sides};
+use document::run::{Cell, RatedEvent, Status, sides};
 use report::BASES;
 use stats::{LOOKS, MIN_REPEATS, Verdict, at_a_look, compare};
 
@@ -47,7 +47,7 @@ impl Turns {
 
 /// Whether a cell runs, and is no twin.
 fn takes_part(cell: &Planned) -> bool {
-    cell.refused.is_none() && !cell.key.is_aa_twin()
+    cell.refused.is_none() && !cell.key.is_aa_twin
 }
 
 /// Returns the cell that the others of its group are compared with.
@@ -129,7 +129,7 @@ impl Standing {
 
 /// Whether a cell is known to differ from its base. One that has failed differs for sure.
 fn is_sure(found: &[Cell], cell: &Cell, base: &Cell, chance: f64) -> bool {
-    let [new, old] = sides(found, cell, base, &Counted::of([cell, base]));
+    let [new, old] = sides(found, cell, base, &RatedEvent::of([cell, base]));
     let compared = compare(&new, &old, chance);
     let verdict = compared.and_then(|compared| compared.verdict);
     cell.status == Status::Failed || verdict.is_some_and(|it| it != Verdict::NoDifferenceSeen)

@@ -3,7 +3,7 @@
 //! A warning about cells has one text for all of them, so that the report can say it
 //! once: the numbers stand in the cells.
 
-use document::run::{Cell, Counted, KernelFile, Measured, Repeat, Warning};
+use document::run::{Cell, KernelFile, Measured, OVERSUBSCRIBED, RatedEvent, Repeat, Warning};
 use host::finding::Finding;
 use host::trap::NoTrap;
 use inputs::workload::{self, Workload};
@@ -57,12 +57,12 @@ pub(super) fn of_code_pages(error: &io::Error) -> Warning {
     }
 }
 
-/// Returns the warnings about a cell. `oversubscribed`: its threads share CPUs.
-pub(super) fn of_cell(cell: &Cell, oversubscribed: bool) -> Vec<Warning> {
+/// Returns the warnings about a cell.
+pub(super) fn of_cell(cell: &Cell) -> Vec<Warning> {
     let mut found: Vec<(&str, &str)> = Vec::new();
-    if oversubscribed {
+    if cell.is_oversubscribed {
         found.push((
-            "oversubscribed",
+            OVERSUBSCRIBED,
             "threads outnumber the CPUs that they run on, so a thread that holds a lock may be \
              waiting for a CPU: the numbers show the scheduler as much as the lock; give fewer \
              --threads",
@@ -183,7 +183,7 @@ fn of_numbers(cell: &Cell, measured: &Measured) -> Vec<(&'static str, &'static s
              affinity of this process, so the placement is not the one asked for",
         ));
     }
-    let spread = cell.rate(&Counted::of([cell])).and_then(|rate| rate.spread());
+    let spread = cell.rate(&RatedEvent::of([cell])).and_then(|rate| rate.spread());
     if cell.key.threads == 1 && spread.is_some_and(|spread| spread > SPREAD_MAX) {
         found.push((
             "wide_spread",
