@@ -5,7 +5,7 @@
 //! Whole cells are timed, set-up, teardown and books included, as a sweep runs them.
 
 use faultstorm::machine::model::Place;
-use faultstorm::machines::Machine;
+use faultstorm::machines::MachineFile;
 use faultstorm::storm::ModelSpec;
 use faultstorm::strategy::{Entry, STRATEGIES};
 use faultstorm::workload::{self, Until, Workload};
@@ -51,7 +51,7 @@ fn huge_anon() -> Workload {
 
 /// Millions of accesses a second in a storm of `faults` faults.
 fn rate(entry: &Entry, workload: &Workload, cores: usize, faults: u64) -> f64 {
-    let mut machine = Machine::find(MACHINE).expect("it is shipped").parameters;
+    let mut machine = MachineFile::find(MACHINE).expect("it is shipped").parameters;
     machine.shape.cores_per_socket = 128;
     machine.shape.cluster_cores = 128;
     let place = |core: usize| {
@@ -79,7 +79,7 @@ fn rate(entry: &Entry, workload: &Workload, cores: usize, faults: u64) -> f64 {
 /// KiB of resident memory that a core costs: 1000 cores that wait for each other, against 8.
 fn resident() -> f64 {
     use faultstorm::machine::model::{World, meet};
-    let machine = Machine::find(MACHINE).expect("it is shipped").parameters;
+    let machine = MachineFile::find(MACHINE).expect("it is shipped").parameters;
     let resident_with = |cores: usize| {
         let place = |core: usize| Place { agent: (core % 224) as u16, socket: 0 };
         let places: Vec<Place> = (0..cores).map(place).collect();

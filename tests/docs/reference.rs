@@ -159,7 +159,7 @@ fn shipped_machines() -> String {
                     |---|---|---|---|---|---|\n"
         .to_owned();
     for (name, _) in machines::shipped() {
-        let machine = machines::Machine::find(name).unwrap();
+        let machine = machines::MachineFile::find(name).unwrap();
         let shape = machine.parameters.shape;
         let _ = writeln!(
             text,

@@ -96,7 +96,7 @@ fn play_core<M: Machine, S: Strategy<M>>(
 
 /// Plays a race in machine `M`, whose lines are the model's. `Ok`: the books balance.
 pub fn play<M: Machine, S: Strategy<M>>(script: &Script) -> Result<Played, String> {
-    let machine = machines::Machine::find(MACHINE).unwrap_or_else(|_| panic!("it is shipped"));
+    let machine = machines::MachineFile::find(MACHINE).unwrap_or_else(|_| panic!("it is shipped"));
     let shape = machine.parameters.shape;
     let place = |agent| Place { agent, socket: shape.socket(agent) };
     let cores = script.cores.len() + 1;

@@ -3,7 +3,7 @@
 use faultstorm::host::affinity;
 use faultstorm::host::clock::Clock;
 use faultstorm::machine::model::{Parameters, Place};
-use faultstorm::machines::Machine;
+use faultstorm::machines::MachineFile;
 use faultstorm::mm::frames::Arena;
 use faultstorm::storm::{ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, needs, plan};
 use faultstorm::strategy::{Entry, STRATEGIES};
@@ -31,7 +31,7 @@ pub fn entries(workload: &Workload) -> impl Iterator<Item = &'static Entry> {
 
 /// The machine of the model that most tests storm.
 pub fn xeon() -> Parameters {
-    Machine::find("xeon-icelake-2s").unwrap_or_else(|_| panic!("it is shipped")).parameters
+    MachineFile::find("xeon-icelake-2s").unwrap_or_else(|_| panic!("it is shipped")).parameters
 }
 
 /// What a storm found, in full.

@@ -3,7 +3,7 @@
 
 use faultstorm::machine::LineName;
 use faultstorm::machine::model::Parameters;
-use faultstorm::machines::{Machine, shipped};
+use faultstorm::machines::{MachineFile, shipped};
 use faultstorm::storm::ModelStorm;
 use faultstorm::strategy::{Entry, STRATEGIES, find};
 use faultstorm::workload::{Kernel, Until, Workload};
@@ -212,7 +212,7 @@ fn every_shipped_machine_runs_a_storm() {
     let workload = workload("huge-anon");
     let entry = find("mmap-lock").expect("it is in the table");
     for (name, _) in shipped() {
-        let machine = Machine::find(name).expect("it is shipped").parameters;
+        let machine = MachineFile::find(name).expect("it is shipped").parameters;
         let ask = Ask::new(&workload, 6, Until::Faults(100));
         Ask { real_body: false, entry_prefetch: true, ..ask }.in_model(entry, &machine);
     }

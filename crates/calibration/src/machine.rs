@@ -3,8 +3,8 @@
 use super::{Measurement, Probe};
 use host::topology::Topology;
 use inputs::diag::Diagnostics;
-use inputs::machines::keys::keys;
-use inputs::machines::{Input, Machine};
+use inputs::machines::{MachineFile, MachineNumber};
+use inputs::sourced::keys;
 
 /// Returns `base` with everything that was measured here in its place. What was not
 /// measured is an estimate.
@@ -12,39 +12,39 @@ use inputs::machines::{Input, Machine};
 /// # Errors
 /// Where the base lacks a number that this machine needs, as one of one socket does.
 pub fn machine(
-    base: &Machine,
+    base: &MachineFile,
     measured: &[Measurement],
     topology: &Topology,
     about: &str,
-) -> Result<Machine, Diagnostics> {
+) -> Result<MachineFile, Diagnostics> {
     let ns = |probe| measured.iter().find(|m| m.probe == probe).map(|m| m.ns);
     let sockets = topology.sockets().max(1);
     let own = numbers(&ns, base, topology, sockets);
-    let keep = |input: &&Input| {
+    let keep = |input: &&MachineNumber| {
         // One socket has no hops, one thread a core no sibling.
         let hop = ["hop", "two-hops", "sockets-per-group"].contains(&input.key.name);
         let sibling = input.key.name == "smt-slowdown";
         !(hop && sockets == 1 || sibling && !topology.smt())
     };
-    let estimate = |input: &Input| {
+    let estimate = |input: &MachineNumber| {
         let source = format!("{}: {}", base.name, input.source);
-        Input { source, estimate: true, ..input.clone() }
+        MachineNumber { source, estimate: true, ..input.clone() }
     };
-    let mut inputs: Vec<Input> = base.inputs.iter().filter(keep).map(estimate).collect();
+    let mut inputs: Vec<MachineNumber> = base.inputs.iter().filter(keep).map(estimate).collect();
     for (section, name, value, source) in own {
-        let place = (section, name);
-        let key = keys().find(|key| (key.section, key.name) == place).expect("a key of the table");
+        let key = keys().find(|(of, key)| (*of, key.name) == (section, name));
+        let (section, key) = key.expect("a key of the table");
         let estimate = source.is_none();
         let source = source.unwrap_or("calibrate: half of load and CAS, which refill exceeds");
-        let input = Input { key, value, source: source.to_owned(), estimate };
-        match inputs.iter_mut().find(|input| std::ptr::eq(input.key, key)) {
+        let input = MachineNumber { section, key, value, source: source.to_owned(), estimate };
+        match inputs.iter_mut().find(|input| input.is(section, name)) {
             Some(known) => *known = input,
             None => inputs.push(input),
         }
     }
     let summary = format!("{about}, calibrated; what it could not measure is of {}", base.name);
-    let text = Machine { summary, inputs, ..base.clone() }.to_toml();
-    Machine::parse("this", &format!("calibrated, the rest of {}", base.name), &text)
+    let text = MachineFile { summary, inputs, ..base.clone() }.to_toml();
+    MachineFile::parse("this", &format!("calibrated, the rest of {}", base.name), &text)
 }
 
 /// Section, key, value, and where it is from: an estimate where that is `None`.
@@ -54,7 +54,7 @@ const MEASURED: Option<&str> = Some("calibrate");
 
 fn numbers(
     ns: &impl Fn(Probe) -> Option<f64>,
-    base: &Machine,
+    base: &MachineFile,
     topology: &Topology,
     sockets: usize,
 ) -> Vec<Number> {
@@ -117,7 +117,7 @@ mod tests {
             (Probe::ContendedAdd, 25.0),
         ];
         let measured = measured.map(|(probe, ns)| Measurement { what: "", probe, ns, spread: 0.0 });
-        let base = Machine::find("xeon-skylake-8s").unwrap();
+        let base = MachineFile::find("xeon-skylake-8s").unwrap();
         let topology = Topology::read(Path::new("/nonexistent"), &[0, 1]);
         let made = machine(&base, &measured, &topology, "a CPU");
         let made = made.unwrap_or_else(|wrong| panic!("{wrong}"));

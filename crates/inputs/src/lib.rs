@@ -3,4 +3,6 @@
 
 pub mod diag;
 pub mod machines;
+pub mod named;
+pub mod sourced;
 pub mod workload;

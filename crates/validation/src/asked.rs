@@ -2,7 +2,7 @@
 
 use catalogue::Entry;
 use host::placement::Placement;
-use inputs::machines::Machine;
+use inputs::machines::MachineFile;
 use inputs::workload::{Until, Workload};
 use storm::plan::total_threads;
 use storm::{ModelSpec, Storm, StormError};
@@ -36,7 +36,7 @@ impl Asked<'_> {
     ///
     /// # Errors
     /// Where the storm fails, or the machine has not such places.
-    pub fn rate(&self, machine: &Machine) -> Result<f64, StormError> {
+    pub fn rate(&self, machine: &MachineFile) -> Result<f64, StormError> {
         let places = machine
             .places(&self.placement, total_threads(self.workload, self.threads))
             .map_err(|error| StormError::Machine(error.to_string()))?;
@@ -61,7 +61,7 @@ impl Asked<'_> {
     ///
     /// # Errors
     /// As [`Asked::rate`].
-    pub fn fitted(&self, machine: &Machine, measured: f64) -> Result<Machine, StormError> {
+    pub fn fitted(&self, machine: &MachineFile, measured: f64) -> Result<MachineFile, StormError> {
         let lacks_ns = self.threads as f64 * (1e9 / measured - 1e9 / self.rate(machine)?);
         let mut fitted = machine.clone();
         let work = &mut fitted.parameters.work;

@@ -5,7 +5,7 @@ use catalogue::Entry;
 use document::run::{Body, Cell, HostInfo, Interval, Key, RatedEvent, Run, World};
 use host::kernel_locks::version;
 use host::placement::Placement;
-use inputs::machines::Machine;
+use inputs::machines::MachineFile;
 use inputs::workload::{Workload, restored};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -91,7 +91,7 @@ impl Curve {
 ///
 /// # Errors
 /// Where a storm of the model fails.
-pub fn elsewhere(run: &Run, machine: &Machine) -> Result<Compared, StormError> {
+pub fn elsewhere(run: &Run, machine: &MachineFile) -> Result<Compared, StormError> {
     let there = There::new(run, machine);
     let mut left_out: Vec<LeftOut> = Vec::new();
     let mut curves: Vec<Vec<Planned<'_>>> = Vec::new();
@@ -124,7 +124,7 @@ fn is_one_work(a: &Key, b: &Key) -> bool {
     (&a.workload_digest, a.world, a.body) == (&b.workload_digest, b.world, b.body)
 }
 
-fn predicted(curves: &[Vec<Planned<'_>>], machine: &Machine) -> Result<Vec<Curve>, StormError> {
+fn predicted(curves: &[Vec<Planned<'_>>], machine: &MachineFile) -> Result<Vec<Curve>, StormError> {
     let first_of = |curve: &[Planned<'_>]| {
         let same = |other: &Vec<Planned<'_>>| is_one_work(other[0].key, curve[0].key);
         curves.iter().position(same).expect("a curve is like itself")
@@ -134,7 +134,7 @@ fn predicted(curves: &[Vec<Planned<'_>>], machine: &Machine) -> Result<Vec<Curve
         leads.then(|| curve[0].asked.fitted(machine, curve[0].measured.median)).transpose()
     };
     let fitted = curves.par_iter().enumerate().map(fitted);
-    let fitted: Vec<Option<Machine>> = fitted.collect::<Result<_, StormError>>()?;
+    let fitted: Vec<Option<MachineFile>> = fitted.collect::<Result<_, StormError>>()?;
     let curve = |(number, curve): (usize, &Vec<Planned<'_>>)| {
         let leader = first_of(curve);
         let machine_fitted = fitted[leader].as_ref().expect("the first of its work has one");
@@ -168,7 +168,7 @@ struct Planned<'a> {
 
 /// What the cells of a document have in common.
 struct There<'a> {
-    machine: &'a Machine,
+    machine: &'a MachineFile,
     /// By digest, or why they cannot be stormed.
     workloads: BTreeMap<&'a str, Result<Workload, String>>,
     /// What faults of its kernel do.
@@ -177,7 +177,7 @@ struct There<'a> {
 }
 
 impl<'a> There<'a> {
-    fn new(run: &'a Run, machine: &'a Machine) -> Self {
+    fn new(run: &'a Run, machine: &'a MachineFile) -> Self {
         let workloads = run.workloads.iter();
         let host = &run.provenance.host;
         There {

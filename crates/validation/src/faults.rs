@@ -4,7 +4,7 @@ use super::asked::Asked;
 use super::{Figure, around};
 use catalogue::{Entry, STRATEGIES};
 use host::placement::Placement;
-use inputs::machines::Machine;
+use inputs::machines::MachineFile;
 use inputs::machines::vary::{Settings, varied};
 use inputs::workload::{self, Workload};
 use rayon::prelude::*;
@@ -109,8 +109,8 @@ fn fitted(
     settings: &Settings,
     entry: &'static Entry,
     workload: &Workload,
-) -> Result<Machine, StormError> {
-    let machine = Machine::find("xeon-icelake-2s");
+) -> Result<MachineFile, StormError> {
+    let machine = MachineFile::find("xeon-icelake-2s");
     let mut machine = machine.unwrap_or_else(|wrong| unreachable!("it is shipped: {wrong}"));
     machine.parameters = varied(&machine.parameters, settings);
     let (threads, published) = PUBLISHED[0];

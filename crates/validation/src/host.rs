@@ -5,7 +5,7 @@ use catalogue::{Entry, STRATEGIES};
 use host::clock::Clock;
 use host::placement::{Placement, place};
 use host::topology::Topology;
-use inputs::machines::Machine;
+use inputs::machines::MachineFile;
 use inputs::workload::{Until, Workload};
 use mm::frames::Arena;
 use rayon::prelude::*;
@@ -176,7 +176,7 @@ impl Measured {
 /// Where a storm fails.
 pub fn predictions(
     host: &HostSide,
-    machine: &Machine,
+    machine: &MachineFile,
     workload: &Workload,
 ) -> Result<Vec<Prediction>, StormError> {
     let measured = host.storms(workload)?;

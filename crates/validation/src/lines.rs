@@ -5,7 +5,7 @@
 //! github.com/travisdowns/concurrency-hierarchy-bench at 1b3f7f8, on a client Skylake.
 
 use super::{Figure, around};
-use inputs::machines::Machine as MachineFile;
+use inputs::machines::MachineFile;
 use machine::model::{self, Model, ModelLine, Parameters, Place, Ps, World};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Work};
 use std::rc::Rc;

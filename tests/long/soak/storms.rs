@@ -6,7 +6,7 @@ use faultstorm::host::affinity;
 use faultstorm::host::clock::Clock;
 use faultstorm::host::placement::Placement;
 use faultstorm::machine::model::Place;
-use faultstorm::machines::{Machine, shipped};
+use faultstorm::machines::{MachineFile, shipped};
 use faultstorm::mm::frames::Arena;
 use faultstorm::storm::{ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, needs, plan};
 use faultstorm::strategy::Entry;
@@ -186,7 +186,7 @@ pub struct Modelled<'a> {
     workload: &'a Workload,
     threads: usize,
     seed: u64,
-    machine: Machine,
+    machine: MachineFile,
     placement: Placement,
     places: Vec<Place>,
     real_body: bool,
@@ -196,7 +196,7 @@ pub struct Modelled<'a> {
 impl<'a> Modelled<'a> {
     fn new(workload: &'a Workload, seed: u64, draw: &mut Draw) -> Self {
         let names: Vec<&str> = shipped().iter().map(|(name, _)| *name).collect();
-        let machine = Machine::find(draw.pick(&names)).expect("it is shipped");
+        let machine = MachineFile::find(draw.pick(&names)).expect("it is shipped");
         let beside = plan::total_threads(workload, 1) - 1;
         let room = machine.parameters.shape.hardware_threads() - beside;
         let most = 2 << draw.below(MODEL_THREADS_LOG_MAX);

@@ -10,7 +10,7 @@ use clap::{ArgAction, Args, FromArgMatches, ValueEnum, value_parser};
 use super::{Vary, World};
 use base::numbers::NumberList;
 use host::placement::Placement;
-use inputs::machines::vary::Vary as MachineVary;
+use inputs::machines::vary::MachineVary;
 use inputs::workload::THREADS_MAX;
 use inputs::workload::units::parse_time;
 
@@ -95,11 +95,11 @@ pub struct RunArgs {
     )]
     pub entry_prefetch: bool,
 
-    /// Vary a weak number of the model's machine, as 'upg=0.7,1,1.3' (a factor) or
-    /// 'reuse_k=1,2,4' (itself; see machines/README.md), or the work between touches, as
-    /// 'think=0ns,1us,10us', to see at which fault rate a strategy starts to matter, or
-    /// the pace of writers that have one, as 'every=20us,200us'. May be repeated: all
-    /// combinations
+    /// Vary a poorly known number of the model's machine, by its key in machine files:
+    /// 'upgrade-ns=0.7,1,1.3' (a factor) or 'reuse-k=1,2,4' (itself; see machines/README.md);
+    /// or the work between touches, as 'think=0ns,1us,10us', to see at which fault rate a
+    /// strategy starts to matter, or the pace of writers that have one, as
+    /// 'every=20us,200us'. May be repeated: all combinations
     #[arg(long, value_name = "NAME=VALUES", help_heading = "What")]
     pub vary: Vec<Vary>,
 

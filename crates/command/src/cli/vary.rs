@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use inputs::machines::vary::Vary as MachineVary;
+use inputs::machines::vary::MachineVary;
 use inputs::workload::PAUSE_MAX_NS;
 use inputs::workload::units::{parse_time, print_time};
 
@@ -59,8 +59,11 @@ mod tests {
         let think = "think=10us, 0ns,300ns,0ns".parse();
         assert_eq!(think, Ok(Vary::ThinkNs([0, 300, 10_000].into())));
         assert_eq!("every=1ms".parse(), Ok(Vary::EveryNs([1_000_000].into())));
-        let Ok(Vary::Machine(vary)) = "upg=0.7,1".parse() else { panic!("upg is a number") };
-        assert_eq!((vary.name, vary.values), ("upg", vec![0.7, 1.0]));
+        for name in ["upgrade-ns", "upg"] {
+            let vary = format!("{name}=0.7,1").parse();
+            let Ok(Vary::Machine(vary)) = vary else { panic!("{name} is a number") };
+            assert_eq!((vary.name, vary.values), (name, vec![0.7, 1.0]));
+        }
     }
 
     #[test]

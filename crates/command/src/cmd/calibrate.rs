@@ -14,7 +14,7 @@ use base::exit::Exit;
 use calibration::{Measurement, machine, measure};
 use host::preflight::Facts;
 use host::topology::Topology;
-use inputs::machines::Machine;
+use inputs::machines::MachineFile;
 
 /// Measures, prints what was measured, and writes the file.
 ///
@@ -23,7 +23,7 @@ use inputs::machines::Machine;
 /// A base that is no machine; a file that exists or cannot be written; threads that cannot
 /// be had.
 pub fn calibrate(args: &CalibrateArgs) -> Result<Exit, CommandError> {
-    let base = Machine::find(&args.base).map_err(|wrong| {
+    let base = MachineFile::find(&args.base).map_err(|wrong| {
         eprint!("{}", wrong.render(color(&io::stderr())));
         CommandError::usage(anyhow!("nothing was measured: '{}' is no machine", args.base))
     })?;

@@ -13,7 +13,7 @@ use base::exit::Exit;
 use catalogue::Known;
 use host::placement::Placement;
 use host::preflight::Facts;
-use inputs::machines::Machine;
+use inputs::machines::MachineFile;
 use inputs::workload::Until;
 use machine::Work;
 use machine::model::{Distance, Found, Step, Traced};
@@ -35,7 +35,8 @@ pub fn explain(args: &ExplainArgs, known: Known) -> Result<Exit, CommandError> {
             args.on
         )));
     };
-    let machine = Machine::find(machine).map_err(|wrong| CommandError::usage(anyhow!(wrong)))?;
+    let machine =
+        MachineFile::find(machine).map_err(|wrong| CommandError::usage(anyhow!(wrong)))?;
     let strategies = names::strategies(std::slice::from_ref(&args.strategy), known)?;
     let workloads = names::workloads(std::slice::from_ref(&args.workload), known)?;
     let (entry, workload) = (strategies[0], &workloads[0]);
@@ -177,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_fault_is_walked_through_in_80_columns() {
-        let machine = Machine::find("xeon-skylake-8s").unwrap();
+        let machine = MachineFile::find("xeon-skylake-8s").unwrap();
         let names = ["huge-anon".to_owned()];
         let workload = names::workloads(&names, Known::SHIPPED).unwrap().remove(0);
         let spec = ModelSpec {

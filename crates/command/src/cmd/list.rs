@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::console::COLUMNS;
 use crate::cli::{ListArgs, Subject};
 use catalogue::Known;
-use inputs::machines::{self, Machine};
+use inputs::machines::{self, MachineFile};
 use inputs::workload::{SEED, Workload, resolve, shipped};
 
 /// Returns the list as text that ends with a newline.
@@ -58,9 +58,9 @@ fn machines_text(_: Known) -> String {
     columns("Machines of the model (--on model:NAME)", rows)
 }
 
-fn machines() -> impl Iterator<Item = Machine> {
+fn machines() -> impl Iterator<Item = MachineFile> {
     machines::shipped().iter().map(|(name, _)| {
-        Machine::find(name)
+        MachineFile::find(name)
             .unwrap_or_else(|wrong| unreachable!("shipped machines are valid: {wrong}"))
     })
 }

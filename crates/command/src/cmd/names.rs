@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use super::console::color;
 use super::error::CommandError;
 use catalogue::{Entry, Known};
-use inputs::machines::Machine;
+use inputs::machines::MachineFile;
 use inputs::workload::{Diagnostics, Source, Workload, nearest, resolve};
 
 /// Finds and parses workloads by name or path. What is given twice counts once.
@@ -74,8 +74,8 @@ pub(super) fn parsed(
 /// # Errors
 ///
 /// Every mistake of a file, or that there is no such machine.
-pub(super) fn machine(name: &str, undone: &str) -> Result<Machine, CommandError> {
-    Machine::find(name).map_err(|wrong| {
+pub(super) fn machine(name: &str, undone: &str) -> Result<MachineFile, CommandError> {
+    MachineFile::find(name).map_err(|wrong| {
         eprint!("{}", wrong.render(color(&io::stderr())));
         CommandError::usage(anyhow!("{undone}: '{name}' is no machine of the model"))
     })

@@ -1,90 +1,80 @@
 //! Machines for the model: TOML files in which every number has its source.
 
-pub mod keys;
-mod read;
-#[cfg(feature = "schema")]
-mod schema;
+mod keys;
 mod shipped;
 pub mod vary;
 
-#[cfg(feature = "schema")]
-pub use schema::schema;
 pub use shipped::{of_cpu, shipped};
 
-use crate::diag::{Diagnostic, Diagnostics, meant};
-use base::digest::digest;
+use crate::diag::Diagnostic;
+use crate::named::Shipped;
+use crate::sourced::{self, FileKind, PlacedNumber, Section, SourcedFile};
 use host::placement::{Placement, PlacementError, place};
 use host::topology::{Cpu, Topology};
-use keys::{Key, Range};
+use machine::CORES_MAX;
 use machine::model::{Parameters, Place};
-use serde_json::{Map, Value, json};
-use std::fs;
-use std::path::Path;
 
 /// A machine of the model, and where its numbers are from.
-#[derive(Clone)]
-pub struct Machine {
-    /// The file's stem.
-    pub name: String,
-    /// Which machine it is, in a line.
-    pub summary: String,
-    /// Its numbers, as the model takes them.
-    pub parameters: Parameters,
-    /// Its numbers, as the file has them.
-    pub inputs: Vec<Input>,
-}
-
+pub type MachineFile = SourcedFile<Parameters>;
 /// A number of a machine file.
-#[derive(Clone)]
-pub struct Input {
-    /// Which.
-    pub key: &'static Key,
-    /// What it is, in the unit of the key; of a word its place in the list.
-    pub value: f64,
-    /// Where it is from.
-    pub source: String,
-    /// Whether nobody measured it.
-    pub estimate: bool,
+pub type MachineNumber = sourced::SourcedNumber<Parameters>;
+
+impl FileKind for Parameters {
+    const SHIPPED: Shipped = shipped::MACHINES;
+    const TITLE: &'static str = "A machine of faultstorm's model";
+    const UNSET: Self = keys::UNSET;
+
+    fn sections() -> &'static [Section<Self>] {
+        keys::SECTIONS
+    }
+
+    fn complete(&mut self, found: &[PlacedNumber<Self>], mistakes: &mut Vec<Diagnostic>) {
+        let shape = &mut self.shape;
+        if shape.sockets_per_group == 0 {
+            shape.sockets_per_group = shape.sockets;
+        }
+        let span = |key: &str| {
+            let number = found.iter().find(|number| number.input.is("shape", key));
+            number.map_or(0..0, |number| number.span.clone())
+        };
+        if shape.agents() > CORES_MAX {
+            let title = format!("{} cores are more than the model has", shape.agents());
+            let mistake = Diagnostic::new(title).at(span("cores-per-socket"), "here");
+            mistakes.push(mistake.rule(format!("a machine has at most {CORES_MAX} cores")));
+        }
+        if shape.cluster_cores > shape.cores_per_socket {
+            let mistake = Diagnostic::new("a cluster has more cores than a socket");
+            mistakes.push(mistake.at(span("cluster-cores"), "here"));
+        }
+        if let Some(far) = self.far_atomics
+            && (far.latency_ps == 0 || far.occupancy_ps == 0)
+        {
+            let mistake = Diagnostic::new("[far-atomics] has one of its two numbers");
+            mistakes.push(mistake.rule("`latency-ns` and `occupancy-ns` stand together"));
+        }
+        fill_distances(self);
+    }
 }
 
-impl Machine {
-    /// Reads the text of a machine file. `path_shown` stands in diagnostics.
-    ///
-    /// # Errors
-    ///
-    /// Every mistake of the text.
-    pub fn parse(name: &str, path_shown: &str, text: &str) -> Result<Machine, Diagnostics> {
-        read::machine(name, path_shown, text)
-    }
-
-    /// Finds a machine: the name of a shipped one, or a path, which has a `/` or ends in
-    /// `.toml`.
-    ///
-    /// # Errors
-    ///
-    /// No shipped machine has the name, or the file cannot be read, or every mistake of it.
-    pub fn find(name_or_path: &str) -> Result<Machine, Diagnostics> {
-        if name_or_path.contains('/') || name_or_path.ends_with(".toml") {
-            let text = fs::read_to_string(name_or_path).map_err(|error| {
-                let title = format!("the machine file \"{name_or_path}\" cannot be read: {error}");
-                Diagnostics::outside(Diagnostic::new(title))
-            })?;
-            let stem = Path::new(name_or_path).file_stem();
-            let name = stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-            return Machine::parse(&name, name_or_path, &text);
+/// Makes distances that the machine does not have as far as the farthest that it has.
+fn fill_distances(parameters: &mut Parameters) {
+    let Parameters { write_modified, read_modified, read_shared, upgrade, memory, .. } = parameters;
+    let shape = parameters.shape;
+    let fill = |row: &mut [u64], hop: usize| {
+        if shape.sockets == 1 {
+            row[hop] = row[hop - 1];
         }
-        match shipped().iter().find(|(name, _)| *name == name_or_path) {
-            Some((name, text)) => Machine::parse(name, &format!("machines/{name}.toml"), text),
-            None => Err(Diagnostics::outside(
-                Diagnostic::new(format!("there is no machine \"{name_or_path}\""))
-                    .help_if(meant(name_or_path, shipped().iter().map(|(name, _)| *name)))
-                    .help(format!(
-                        "a path has a `/` or ends in `.toml`: \"./{name_or_path}.toml\""
-                    )),
-            )),
+        if shape.sockets <= shape.sockets_per_group {
+            row[hop + 1] = row[hop];
         }
+    };
+    for row in [write_modified, read_modified, read_shared, upgrade] {
+        fill(&mut row.0, 2);
     }
+    fill(memory, 1);
+}
 
+impl MachineFile {
     /// The machine as threads are placed on it: its cores first, then their siblings, as
     /// the kernel numbers them.
     pub fn topology(&self) -> Topology {
@@ -122,72 +112,17 @@ impl Machine {
         };
         Ok(place(&self.topology(), placement, threads)?.into_iter().map(place_of).collect())
     }
-
-    /// Share of the numbers that nobody measured, 0 to 1.
-    pub fn estimated_share(&self) -> f64 {
-        let estimates = self.inputs.iter().filter(|input| input.estimate).count();
-        estimates as f64 / self.inputs.len() as f64
-    }
-
-    /// The machine as documents have it: every number with its source.
-    pub fn resolved(&self) -> Value {
-        let mut sections: Map<String, Value> = Map::new();
-        for Input { key, value, source, estimate } in &self.inputs {
-            let is = match key.range {
-                Range::Word(words) => json!(words[*value as usize]),
-                _ => json!(value),
-            };
-            let number = json!({ "is": is, "source": source, "estimate": estimate });
-            let section = sections.entry(key.section).or_insert_with(|| json!({}));
-            section[key.name] = number;
-        }
-        json!({
-            "name": self.name,
-            "summary": self.summary,
-            "estimated_share": self.estimated_share(),
-            "numbers": sections,
-        })
-    }
-
-    /// The machine as a file: every number that it has, section by section.
-    pub fn to_toml(&self) -> String {
-        let quoted = |text: &str| json!(text).to_string();
-        let mut out = format!("summary = {}\n", quoted(&self.summary));
-        let mut section = "";
-        for key in keys::keys() {
-            let Some(input) = self.inputs.iter().find(|input| std::ptr::eq(input.key, key)) else {
-                continue;
-            };
-            if key.section != section {
-                section = key.section;
-                out += &format!("\n[{section}]\n");
-            }
-            let is = match key.range {
-                Range::Word(words) => quoted(words[input.value as usize]),
-                Range::Count(..) => format!("{:.0}", input.value),
-                Range::Number(..) => format!("{}", (input.value * 1000.0).round() / 1000.0),
-            };
-            let estimate = if input.estimate { ", estimate = true" } else { "" };
-            let source = quoted(&input.source);
-            out += &format!("{} = {{ is = {is}, source = {source}{estimate} }}\n", key.name);
-        }
-        out
-    }
-
-    /// Digest of the numbers, whatever the file says of them beside.
-    pub fn digest(&self) -> String {
-        digest(format!("{:?}", self.parameters).as_bytes())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn every_shipped_machine_is_right_and_every_file_is_shipped() {
         for (name, _) in shipped() {
-            let machine = Machine::find(name).unwrap_or_else(|wrong| panic!("{wrong}"));
+            let machine = MachineFile::find(name).unwrap_or_else(|wrong| panic!("{wrong}"));
             assert!(machine.parameters.lookahead_ps() > 0, "{name}");
             assert!((0.0..1.0).contains(&machine.estimated_share()), "{name}");
         }
@@ -202,33 +137,35 @@ mod tests {
     #[test]
     fn the_readme_documents_every_number_and_knob() {
         let readme = include_str!("../../../../machines/README.md");
-        for key in keys::keys() {
-            let section = format!("### `[{}]`", key.section);
+        for (section, key) in sourced::keys::<Parameters>() {
+            let section = format!("### `[{section}]`");
             let text = readme.split_once(&section).unwrap_or_else(|| panic!("{section}")).1;
             let text = text.split("### ").next().unwrap();
             assert!(text.contains(&format!("`{}`", key.name)), "{section} {}", key.name);
         }
-        for knob in &vary::KNOBS {
-            assert!(readme.contains(&format!("| `{}` |", knob.name)), "{}", knob.name);
+        for knob in vary::knobs() {
+            let about = knob.about().join(" | ");
+            let row = format!("| `{}` | `{}` | {about} |\n", knob.name, knob.short);
+            assert!(readme.contains(&row), "machines/README.md has not: {row}");
         }
     }
 
     #[test]
     fn numbers_reach_their_place() {
-        let machine = Machine::find("xeon-skylake-8s").unwrap();
+        let machine = MachineFile::find("xeon-skylake-8s").unwrap();
         let parameters = machine.parameters;
         assert_eq!(parameters.upgrade.0, [48_000, 48_000, 236_000, 478_000]);
         assert_eq!((parameters.shape.agents(), parameters.shape.sockets_per_group), (224, 4));
-        let laptop = Machine::find("laptop-intel").unwrap().parameters;
+        let laptop = MachineFile::find("laptop-intel").unwrap().parameters;
         assert_eq!(laptop.write_modified.0, [22_000; 4], "one socket has no other distances");
-        assert!(Machine::find("graviton2").unwrap().parameters.far_atomics.is_some());
+        assert!(MachineFile::find("graviton2").unwrap().parameters.far_atomics.is_some());
     }
 
     #[test]
     fn what_is_written_is_read_again() {
         for (name, _) in shipped() {
-            let machine = Machine::find(name).unwrap();
-            let again = Machine::parse(name, name, &machine.to_toml());
+            let machine = MachineFile::find(name).unwrap();
+            let again = MachineFile::parse(name, name, &machine.to_toml());
             let again = again.unwrap_or_else(|wrong| panic!("{wrong}"));
             assert_eq!(again.parameters, machine.parameters, "{name}");
             assert_eq!(again.estimated_share(), machine.estimated_share(), "{name}");
@@ -238,7 +175,7 @@ mod tests {
     #[test]
     fn the_digest_is_of_the_numbers() {
         let text = shipped()[0].1;
-        let machine = |text: &str| Machine::parse("x", "x.toml", text).unwrap();
+        let machine = |text: &str| MachineFile::parse("x", "x.toml", text).unwrap();
         let other = text.replacen("summary = \"", "summary = \"other: ", 1);
         assert_eq!(machine(text).digest(), machine(&other).digest());
         let other = text.replacen("store-ns = { is = 1,", "store-ns = { is = 2,", 1);
@@ -253,7 +190,7 @@ mod tests {
             .replacen("store-ns = { is = 1, source = \"E\", estimate = true }", "store-ns = 5", 1)
             .replacen("[hit]", "[hits]\n[hit]", 1)
             .replacen("is = \"socket\"", "is = \"soket\"", 1);
-        let wrong = Machine::parse("x", "x.toml", &wrong).err().expect("it is wrong");
+        let wrong = MachineFile::parse("x", "x.toml", &wrong).err().expect("it is wrong");
         assert_eq!(wrong.len(), 4, "{wrong}");
         let text = wrong.to_string();
         for said in [
@@ -264,6 +201,63 @@ mod tests {
             "did you mean \"socket\"",
         ] {
             assert!(text.contains(said), "{said}: {text}");
+        }
+    }
+
+    #[cfg(feature = "schema")]
+    mod schema {
+        use super::*;
+
+        #[test]
+        fn the_published_schema_is_fresh() {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/machine.schema.json");
+            let schema = format!("{:#}\n", MachineFile::schema());
+            if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+                fs::write(path, &schema).unwrap();
+            }
+            let published = fs::read_to_string(path).unwrap_or_default();
+            assert!(
+                published == schema,
+                "stale: UPDATE_SCHEMAS=1 cargo test machines::tests::schema"
+            );
+        }
+
+        /// What the schema refuses in a text.
+        fn refused(text: &str) -> Vec<String> {
+            let table: toml::Table = text.parse().unwrap();
+            let value = serde_json::to_value(table).unwrap();
+            let validator = jsonschema::validator_for(&MachineFile::schema()).unwrap();
+            validator.iter_errors(&value).map(|error| error.to_string()).collect()
+        }
+
+        #[test]
+        fn every_machine_fits_also_one_that_is_written() {
+            for (name, text) in shipped() {
+                assert_eq!(refused(text), [""; 0], "{name}");
+                assert!(text.starts_with("#:schema ../schemas/machine.schema.json\n"), "{name}");
+                assert_eq!(refused(&MachineFile::find(name).unwrap().to_toml()), [""; 0], "{name}");
+            }
+        }
+
+        #[test]
+        fn what_the_reader_refuses_the_schema_refuses() {
+            let text = shipped()[0].1;
+            let number = "store-ns = { is = 1, source = \"E\", estimate = true }";
+            for (from, to) in [
+                ("reuse-k ", "reuse-m "),
+                ("summary = ", "summery = "),
+                (number, "store-ns = 5"),
+                (number, "store-ns = { is = 1 }"),
+                (number, "store-ns = { is = 1, source = \"\" }"),
+                (number, "store-ns = { is = -1, source = \"E\" }"),
+                (number, "store-ns = { is = \"1\", source = \"E\" }"),
+                ("is = \"socket\"", "is = \"soket\""),
+            ] {
+                let wrong = text.replacen(from, to, 1);
+                assert_ne!(wrong, text, "{from}");
+                assert!(MachineFile::parse("x", "x.toml", &wrong).is_err(), "{to}");
+                assert!(!refused(&wrong).is_empty(), "{to}");
+            }
         }
     }
 }

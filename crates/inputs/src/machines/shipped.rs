@@ -1,15 +1,14 @@
-//! The machines that come with the crate, held in the binary.
+//! The machines that come with the crate.
 
-use super::Machine;
+use super::MachineFile;
+use crate::named::{self, Shipped};
 
-/// Names the file of each shipped machine once.
-macro_rules! shipped {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../../machines/", $name, ".toml")))),*]
-    };
-}
+/// The machines that come with the crate.
+pub(super) const MACHINES: Shipped =
+    Shipped { what: "machine", folder: "machines", files: SHIPPED };
 
-static SHIPPED: &[(&str, &str)] = shipped![
+const SHIPPED: &[(&str, &str)] = named::shipped![
+    "machines":
     "xeon-icelake-2s",
     "xeon-skylake-8s",
     "xeon-cascadelake-2s",
@@ -36,7 +35,7 @@ pub fn of_cpu(slug: &str) -> Vec<&'static str> {
     };
     let named = words(slug);
     let is_it = |(name, text): &&(&str, &str)| {
-        let machine = Machine::parse(name, name, text);
+        let machine = MachineFile::parse(name, name, text);
         machine.is_ok_and(|machine| words(&machine.summary).iter().any(|w| named.contains(w)))
     };
     SHIPPED.iter().filter(is_it).map(|(name, _)| *name).collect()

@@ -1,165 +1,154 @@
 //! A machine's weak numbers, varied.
 
-use super::keys::Range;
-use machine::model::{Latencies, Parameters, Ps};
+use crate::sourced::{AllowedValues, FileKey, Set, Varied, keys};
+use machine::model::Parameters;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-/// What can be varied.
+/// What `--vary` takes: a number of machine files, the distances of a section, or a switch of
+/// the model.
 pub struct Knob {
-    /// As `--vary` and documents name it.
+    /// The key of the number in machine files, or its section.
     pub name: &'static str,
-    /// What it is, and whether it is a factor.
-    pub about: &'static str,
-    range: Range,
-    set: fn(&mut Parameters, f64),
+    /// A short name, under which `--vary` took it before.
+    pub short: &'static str,
+    kind: KnobKind,
 }
 
-/// What a latency may be multiplied with.
-const FACTOR: Range = Range::Number(0.0, 1000.0);
-/// What a count may be.
-const COUNT: Range = Range::Count(1, 1000);
-
-fn scale(ps: &mut Ps, factor: f64) {
-    *ps = (*ps as f64 * factor).round() as Ps;
+enum KnobKind {
+    /// The numbers of machine files that are varied together.
+    Keys { section: &'static str, keys: Vec<&'static FileKey<Parameters>> },
+    /// Something that the model does or does not do.
+    Switch { about: &'static str, set: fn(&mut Parameters, bool) },
 }
 
-fn scale_row(row: &mut Latencies, factor: f64) {
-    row.0.iter_mut().for_each(|ps| scale(ps, factor));
-}
+/// What a time may be multiplied with.
+const FACTOR: AllowedValues = AllowedValues::Number(0.0, 1000.0);
 
-/// All that can be varied.
-pub static KNOBS: [Knob; 17] = [
-    Knob {
-        name: "wrM",
-        about: "write-modified-ns, times",
-        range: FACTOR,
-        set: |p, f| scale_row(&mut p.write_modified, f),
-    },
-    Knob {
-        name: "rdM",
-        about: "read-modified-ns, times",
-        range: FACTOR,
-        set: |p, f| scale_row(&mut p.read_modified, f),
-    },
-    Knob {
-        name: "rdS",
-        about: "read-shared-ns, times",
-        range: FACTOR,
-        set: |p, f| scale_row(&mut p.read_shared, f),
-    },
-    Knob {
-        name: "upg",
-        about: "upgrade-ns, times",
-        range: FACTOR,
-        set: |p, f| scale_row(&mut p.upgrade, f),
-    },
-    Knob {
-        name: "mem",
-        about: "memory-ns, times",
-        range: FACTOR,
-        set: |p, f| p.memory.iter_mut().for_each(|ps| scale(ps, f)),
-    },
-    Knob {
-        name: "o_read",
-        about: "read-occupancy-ns, times",
-        range: FACTOR,
-        set: |p, f| scale(&mut p.read_occupancy_ps, f),
-    },
-    Knob {
-        name: "inv1",
-        about: "invalidate-each-ns, times",
-        range: FACTOR,
-        set: |p, f| scale(&mut p.invalidate_each_ps, f),
-    },
-    Knob {
-        name: "ipi",
-        about: "round-trip-ns of a shootdown, times",
-        range: FACTOR,
-        set: |p, f| scale(&mut p.shootdown.round_trip_ps, f),
-    },
-    Knob {
-        name: "ipi1",
-        about: "each-ns of a shootdown, times",
-        range: FACTOR,
-        set: |p, f| scale(&mut p.shootdown.each_ps, f),
-    },
-    Knob {
-        name: "ipi_lost",
-        about: "interrupted-ns of a shootdown, times",
-        range: FACTOR,
-        set: |p, f| scale(&mut p.shootdown.interrupted_ps, f),
-    },
-    Knob {
-        name: "trap",
-        about: "trap-ns, times",
-        range: FACTOR,
-        set: |p, f| scale(&mut p.work.trap_ps, f),
-    },
-    Knob {
-        name: "smt",
-        about: "smt-slowdown itself",
-        range: Range::Number(1.0, 8.0),
-        set: |p, n| p.smt_slowdown_permille = (n * 1000.0).round() as u64,
-    },
-    Knob {
-        name: "reuse_k",
-        about: "reuse-k itself",
-        range: COUNT,
-        set: |p, n| p.reuse_k = n as u16,
-    },
-    Knob {
-        name: "local_batch",
-        about: "local-batch itself",
-        range: COUNT,
-        set: |p, n| p.local_batch = n as u16,
-    },
-    Knob {
-        name: "hoist",
-        about: "0 or 1: independent loads are done along with the lock",
-        range: Range::Count(0, 1),
-        set: |p, n| p.hoist_loads = n != 0.0,
-    },
-    Knob {
-        name: "merge",
-        about: "0 or 1: an access joins the core's own prefetch of its line",
-        range: Range::Count(0, 1),
-        set: |p, n| p.merge_own_requests = n != 0.0,
-    },
-    Knob {
-        name: "pairs",
-        about: "0 or 1: a line is fetched along with the other one of its 128 bytes",
-        range: Range::Count(0, 1),
-        set: |p, n| p.adjacent_pairs = n != 0.0,
-    },
+/// Switches of the model, which machine files do not have.
+const SWITCHES: [(&str, &str, fn(&mut Parameters, bool), &str); 3] = [
+    (
+        "hoist-loads",
+        "hoist",
+        |p, on| p.hoist_loads = on,
+        "independent loads are done along with the lock; 0 unless given",
+    ),
+    (
+        "merge-own-requests",
+        "merge",
+        |p, on| p.merge_own_requests = on,
+        "an access joins the core's own prefetch of its line; 1 unless given",
+    ),
+    (
+        "adjacent-pairs",
+        "pairs",
+        |p, on| p.adjacent_pairs = on,
+        "a line is fetched along with the other one of its 128 bytes; 0 unless given",
+    ),
 ];
 
-/// A knob and its values: `upg=0.7,1,1.3`.
+/// All that can be varied.
+pub fn knobs() -> Vec<Knob> {
+    let mut knobs: Vec<Knob> = Vec::new();
+    for (section, key) in keys::<Parameters>() {
+        let (name, short) = match key.varied {
+            Some(Varied::ByKey(short)) => (key.name, short),
+            Some(Varied::BySection(short)) => (section, short),
+            None => continue,
+        };
+        match knobs.last_mut() {
+            Some(Knob { name: last, kind: KnobKind::Keys { keys, .. }, .. }) if *last == name => {
+                keys.push(key);
+            }
+            _ => {
+                knobs.push(Knob { name, short, kind: KnobKind::Keys { section, keys: vec![key] } });
+            }
+        }
+    }
+    knobs.extend(SWITCHES.map(|(name, short, set, about)| Knob {
+        name,
+        short,
+        kind: KnobKind::Switch { about, set },
+    }));
+    knobs
+}
+
+impl Knob {
+    fn is_named(&self, name: &str) -> bool {
+        self.name == name || self.short == name
+    }
+
+    /// The values that it may have.
+    fn allowed(&self) -> AllowedValues {
+        match &self.kind {
+            KnobKind::Keys { keys, .. } => match keys[0].set {
+                Set::Ns(_) => FACTOR,
+                Set::By(_) => keys[0].allowed,
+            },
+            KnobKind::Switch { .. } => AllowedValues::Count(0, 1),
+        }
+    }
+
+    /// What its values are, and what it is.
+    pub fn about(&self) -> [String; 2] {
+        match &self.kind {
+            KnobKind::Keys { section, keys } => {
+                let values = match keys[0].set {
+                    Set::Ns(_) => "factors",
+                    Set::By(_) => "the number",
+                };
+                [values.to_owned(), format!("`[{section}]`: {}", keys[0].about)]
+            }
+            KnobKind::Switch { about, .. } => ["0 or 1".to_owned(), (*about).to_owned()],
+        }
+    }
+
+    fn apply(&self, parameters: &mut Parameters, value: f64) {
+        match &self.kind {
+            KnobKind::Keys { keys, .. } => {
+                for key in keys {
+                    match key.set {
+                        Set::Ns(field) => {
+                            let ps = field(parameters);
+                            *ps = (*ps as f64 * value).round() as u64;
+                        }
+                        Set::By(set) => set(parameters, value),
+                    }
+                }
+            }
+            KnobKind::Switch { set, .. } => set(parameters, value != 0.0),
+        }
+    }
+}
+
+/// A knob and its values: `upgrade-ns=0.7,1,1.3`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Vary {
-    /// Which knob.
+pub struct MachineVary {
+    /// The knob, as it was named: documents name it so too.
     pub name: &'static str,
     /// Its values.
     pub values: Vec<f64>,
 }
 
-impl FromStr for Vary {
+impl FromStr for MachineVary {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, list) = text.split_once('=').ok_or("write NAME=VALUES, as upg=0.7,1,1.3")?;
-        let knob = KNOBS.iter().find(|knob| knob.name == name).ok_or_else(|| {
-            let all: Vec<&str> = KNOBS.iter().map(|knob| knob.name).collect();
+        let (name, list) =
+            text.split_once('=').ok_or("write NAME=VALUES, as upgrade-ns=0.7,1,1.3")?;
+        let knobs = knobs();
+        let knob = knobs.iter().find(|knob| knob.is_named(name)).ok_or_else(|| {
+            let all: Vec<&str> = knobs.iter().map(|knob| knob.name).collect();
             format!("'{name}' cannot be varied: {} can", all.join(", "))
         })?;
         let value = |text: &str| {
             let value = text.trim().parse::<f64>().ok();
             value
-                .filter(|value| knob.range.contains(*value))
-                .ok_or_else(|| format!("'{text}' is not {}", knob.range))
+                .filter(|value| knob.allowed().contains(*value))
+                .ok_or_else(|| format!("'{text}' is not {}", knob.allowed()))
         };
         let values = list.split(',').map(value).collect::<Result<Vec<f64>, String>>()?;
-        Ok(Self { name: knob.name, values })
+        Ok(Self { name: if name == knob.name { knob.name } else { knob.short }, values })
     }
 }
 
@@ -167,9 +156,9 @@ impl FromStr for Vary {
 pub type Settings = BTreeMap<String, f64>;
 
 /// All combinations of what is varied; one empty one where nothing is.
-pub fn combinations(varied: &[Vary]) -> Vec<Settings> {
+pub fn combinations(varied: &[MachineVary]) -> Vec<Settings> {
     let mut all = vec![Settings::new()];
-    for Vary { name, values } in varied {
+    for MachineVary { name, values } in varied {
         let with = |so_far: &Settings| {
             let so_far = so_far.clone();
             values
@@ -187,11 +176,11 @@ pub fn combinations(varied: &[Vary]) -> Vec<Settings> {
 }
 
 /// The machine with these knobs set.
-pub fn varied(parameters: &Parameters, knobs: &Settings) -> Parameters {
+pub fn varied(parameters: &Parameters, settings: &Settings) -> Parameters {
     let mut parameters = *parameters;
-    for knob in KNOBS.iter() {
-        if let Some(value) = knobs.get(knob.name) {
-            (knob.set)(&mut parameters, *value);
+    for knob in knobs() {
+        for (_, value) in settings.iter().filter(|(name, _)| knob.is_named(name)) {
+            knob.apply(&mut parameters, *value);
         }
     }
     parameters
@@ -200,14 +189,14 @@ pub fn varied(parameters: &Parameters, knobs: &Settings) -> Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machines::Machine;
+    use crate::machines::MachineFile;
 
     #[test]
     fn knobs_are_combined_and_set() {
         let varied_by = ["upg=0.5,2".parse().unwrap(), "reuse_k=1,2,4".parse().unwrap()];
         let all = combinations(&varied_by);
         assert_eq!(all.len(), 6);
-        let machine = Machine::find("xeon-icelake-2s").unwrap().parameters;
+        let machine = MachineFile::find("xeon-icelake-2s").unwrap().parameters;
         let last = varied(&machine, &all[5]);
         assert_eq!((last.upgrade.0[2], last.reuse_k), (machine.upgrade.0[2] * 2, 4));
         assert_eq!(varied(&machine, &combinations(&[])[0]), machine);
@@ -217,10 +206,24 @@ mod tests {
     }
 
     #[test]
+    fn a_knob_has_the_key_of_machine_files_and_a_short_name() {
+        let machine = MachineFile::find("xeon-icelake-2s").unwrap().parameters;
+        for knob in knobs() {
+            let by = |name: &str| varied(&machine, &[(name.to_owned(), 1.0)].into());
+            assert_eq!(by(knob.name), by(knob.short), "{}", knob.name);
+            let named = |name: &str| format!("{name}=1").parse::<MachineVary>().unwrap().name;
+            assert_eq!((named(knob.name), named(knob.short)), (knob.name, knob.short));
+        }
+        let double = varied(&machine, &[("memory-ns".to_owned(), 2.0)].into());
+        assert_eq!(double.memory, machine.memory.map(|ps| ps * 2));
+        assert_eq!(double.last_level_ps, machine.last_level_ps, "no distance");
+    }
+
+    #[test]
     fn mistakes_say_what_can_be_varied() {
-        let wrong = |text: &str| text.parse::<Vary>().unwrap_err();
-        assert!(wrong("upq=1").contains("upg"));
-        assert!(wrong("upg").contains("upg=0.7,1,1.3"));
+        let wrong = |text: &str| text.parse::<MachineVary>().unwrap_err();
+        assert!(wrong("upq=1").contains("upgrade-ns"));
+        assert!(wrong("upg").contains("upgrade-ns=0.7,1,1.3"));
         assert!(wrong("reuse_k=1.5").contains("whole number from 1 to 1000"));
         assert!(wrong("smt=0.5").contains("a number from 1 to 8"));
         assert!(wrong("hoist=2").contains("'2'"));

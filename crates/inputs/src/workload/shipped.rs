@@ -1,18 +1,17 @@
-//! The workloads that come with the crate, held in the binary so that it runs
-//! from any directory.
+//! The workloads that come with the crate.
+
+use crate::named::{self, Shipped};
 
 /// Names of the workloads that `faultstorm run` storms unless told otherwise.
 pub const SEED: [&str; 4] =
     ["huge-anon", "file-fault-around", "file-no-fault-around", "private-write"];
 
-/// Names the file of each shipped workload once.
-macro_rules! shipped {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../../workloads/", $name, ".toml")))),*]
-    };
-}
+/// The workloads that come with the crate.
+pub(super) const WORKLOADS: Shipped =
+    Shipped { what: "workload", folder: "workloads", files: SHIPPED };
 
-static SHIPPED: &[(&str, &str)] = shipped![
+const SHIPPED: &[(&str, &str)] = named::shipped![
+    "workloads":
     "huge-anon",
     "huge-anon-read",
     "file-fault-around",

@@ -1,21 +1,11 @@
 //! From a name, a path or a text to a workload.
 
-use std::fs;
 use std::path::Path;
 
-use super::{Workload, lower, read, shipped};
-use crate::diag::{Diagnostic, Diagnostics, meant};
-
-/// The text of a workload and where it is from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// The file's stem.
-    pub name: String,
-    /// The path as it is shown in diagnostics.
-    pub path_shown: String,
-    /// TOML.
-    pub text: String,
-}
+use super::shipped::WORKLOADS;
+use super::{Workload, lower, read};
+use crate::diag::Diagnostics;
+pub use crate::named::FileText as Source;
 
 impl Source {
     /// Reads the workload file at `path`.
@@ -24,16 +14,10 @@ impl Source {
     ///
     /// The file cannot be read.
     pub fn read(path: &Path) -> Result<Source, Diagnostics> {
-        let shown = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|error| {
-            let title = format!("the workload file \"{shown}\" cannot be read: {error}");
-            Diagnostics::outside(Diagnostic::new(title))
-        })?;
-        let name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-        Ok(Source { name, path_shown: shown, text })
+        WORKLOADS.read(path)
     }
 
-    /// Parses the text: see [`parse`].
+    /// Parses the text of a workload file: see [`parse`].
     ///
     /// # Errors
     ///
@@ -72,21 +56,7 @@ pub fn parse(
 ///
 /// No shipped workload has the name, or the file cannot be read.
 pub fn resolve(name_or_path: &str) -> Result<Source, Diagnostics> {
-    if name_or_path.contains('/') || name_or_path.ends_with(".toml") {
-        return Source::read(Path::new(name_or_path));
-    }
-    match shipped().iter().find(|(name, _)| *name == name_or_path) {
-        Some((name, text)) => Ok(Source {
-            name: (*name).to_owned(),
-            path_shown: format!("workloads/{name}.toml"),
-            text: (*text).to_owned(),
-        }),
-        None => Err(Diagnostics::outside(
-            Diagnostic::new(format!("there is no workload \"{name_or_path}\""))
-                .help_if(meant(name_or_path, shipped().iter().map(|(name, _)| *name)))
-                .help(format!("a path has a `/` or ends in `.toml`: \"./{name_or_path}.toml\"")),
-        )),
-    }
+    WORKLOADS.find(name_or_path)
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ use host::preflight::Facts;
 use host::steal::StealMeter;
 use host::topology::Topology;
 use host::{Roots, code_pages};
-use inputs::machines::Machine;
+use inputs::machines::MachineFile;
 use inputs::workload::{SEED, Workload, resolved, shipped};
 use mm::frames::Arena;
 use storm::Recording;
@@ -137,7 +137,11 @@ fn close(storms: &mut Storms, ending: &Ending, head: Head) -> Result<Exit, Comma
 }
 
 /// Refuses what is asked of a world in which nothing runs.
-fn has_its_world(args: &RunArgs, hosted: bool, machines: &[Machine]) -> Result<(), CommandError> {
+fn has_its_world(
+    args: &RunArgs,
+    hosted: bool,
+    machines: &[MachineFile],
+) -> Result<(), CommandError> {
     if let Some(vary) = args.machine_vary().first().filter(|_| machines.is_empty()) {
         return Err(CommandError::usage(anyhow!(
             "'--vary {}' varies the model's machine, and no '--on model:MACHINE' is given",
@@ -161,7 +165,7 @@ fn measure_trap(run: &mut Run, clock: &Clock, cpus: &[usize]) {
 }
 
 /// Puts cells into the document, and workloads and machines by digest.
-fn describe(run: &mut Run, matrix: &Matrix, points: &[Point], machines: &[Machine]) {
+fn describe(run: &mut Run, matrix: &Matrix, points: &[Point], machines: &[MachineFile]) {
     for (key, workload) in matrix.keys().chain(points.iter().map(Point::workload)) {
         let digest = key.workload_digest.clone();
         run.workloads.entry(digest).or_insert_with(|| resolved(workload));
@@ -223,8 +227,8 @@ fn on_this_machine(storms: &mut Storms) -> Ending {
 }
 
 /// The machines of the model that are named, each once.
-fn machines(args: &RunArgs) -> Result<Vec<Machine>, CommandError> {
-    let mut machines: Vec<Machine> = Vec::new();
+fn machines(args: &RunArgs) -> Result<Vec<MachineFile>, CommandError> {
+    let mut machines: Vec<MachineFile> = Vec::new();
     for world in args.worlds() {
         let World::Model(name) = world else { continue };
         let machine = names::machine(name, "nothing was run")?;

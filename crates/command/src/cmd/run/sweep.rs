@@ -16,7 +16,7 @@ use catalogue::Entry;
 use document::run::{Cell, CellCost, Key, World};
 use host::interrupt::Interrupt;
 use host::placement::Placement;
-use inputs::machines::Machine;
+use inputs::machines::MachineFile;
 use inputs::machines::vary::{Settings, combinations, varied};
 use inputs::workload::{Until, Workload, digest};
 use machine::model::{Model, Parameters, Place};
@@ -78,7 +78,7 @@ pub(super) fn points<'a>(
     args: &RunArgs,
     workloads: &'a [(Workload, Settings)],
     strategies: &[&'static Entry],
-    machines: &[Machine],
+    machines: &[MachineFile],
     usable_bytes: u64,
 ) -> Result<Vec<Point<'a>>, CommandError> {
     let bodies = args.real_bodies();
@@ -161,7 +161,7 @@ fn of_strategy(key: &Key, entry: &Entry) -> Key {
 
 /// Why a storm is skipped whose threads fit the machine, but not with those that the workload
 /// adds: a sweep over many workloads asks for the same counts of all.
-fn crowded(machine: &Machine, threads: usize, total: usize) -> Option<String> {
+fn crowded(machine: &MachineFile, threads: usize, total: usize) -> Option<String> {
     let all = machine.parameters.shape.hardware_threads();
     (threads <= all && total > all).then(|| {
         let added = total - threads;
@@ -172,7 +172,7 @@ fn crowded(machine: &Machine, threads: usize, total: usize) -> Option<String> {
 }
 
 /// As asked; else doublings up to what the machine has beside the workload's own threads.
-fn thread_counts(args: &RunArgs, machine: &Machine, workload: &Workload) -> BTreeSet<usize> {
+fn thread_counts(args: &RunArgs, machine: &MachineFile, workload: &Workload) -> BTreeSet<usize> {
     if let Some(list) = &args.threads {
         return list.as_slice().iter().copied().collect();
     }
@@ -189,7 +189,7 @@ fn thread_counts(args: &RunArgs, machine: &Machine, workload: &Workload) -> BTre
 ///
 /// A placement that the machine does not have, more threads than it has.
 pub(in crate::cmd) fn places(
-    machine: &Machine,
+    machine: &MachineFile,
     placement: &Placement,
     total: usize,
 ) -> Result<Vec<Place>, CommandError> {

@@ -14,7 +14,7 @@ use host::clock::Clock;
 use host::code_pages;
 use host::preflight::Facts;
 use host::topology::Topology;
-use inputs::machines::Machine;
+use inputs::machines::MachineFile;
 use inputs::workload::SEED;
 use validation::{HostSide, Order, Prediction, orders, predictions};
 
@@ -25,7 +25,7 @@ const LISTED_MAX: usize = 10;
 
 /// What came of it.
 pub(super) struct Compared {
-    machine: Machine,
+    machine: MachineFile,
     predictions: Vec<Prediction>,
     orders: Vec<Order>,
 }

@@ -10,7 +10,7 @@ use super::failed;
 use crate::cmd::error::CommandError;
 use crate::cmd::names;
 use document::run::{Body, Key, Run, World};
-use inputs::machines::{Machine, of_cpu};
+use inputs::machines::{MachineFile, of_cpu};
 use stats::median;
 use validation::{Compared, Curve, LeftOut, Point, elsewhere};
 
@@ -18,7 +18,7 @@ use validation::{Compared, Curve, LeftOut, Point, elsewhere};
 pub(super) struct With {
     /// The document, its CPU, its kernel and its time.
     of: String,
-    machine: Machine,
+    machine: MachineFile,
     compared: Compared,
 }
 
