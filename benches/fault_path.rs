@@ -59,6 +59,7 @@ fn storm(
         cpus: &cpus,
         real_body: false,
         entry_prefetch: false,
+        kernel: None,
         seed: 1,
         warmup_ns: 0,
         until: Until::Faults(faults.div_ceil(threads as u64).max(FAULTS_MIN)),

@@ -66,6 +66,7 @@ fn rate(entry: &Entry, workload: &Workload, cores: usize, faults: u64) -> f64 {
         places: &places,
         real_body: false,
         entry_prefetch: false,
+        kernel: None,
         seed: 1,
         warmup_ns: 0,
         until: Until::Faults(faults / cores as u64),

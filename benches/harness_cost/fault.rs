@@ -178,6 +178,7 @@ fn unlocked(workload: &Workload, rounds: u64, clock: Clock, sample_period: u64) 
         cpus: &common::cpus(1),
         real_body: false,
         entry_prefetch: false,
+        kernel: None,
         seed: 1,
         // Several rounds, so that no memory is touched for the first time.
         warmup_ns: 10_000_000,

@@ -8,7 +8,7 @@ use crate::twins::refcnt::{self, Refcnt};
 use crate::twins::steps::Other;
 use crate::{caught, is_late, stands};
 use faultstorm::machine::model::Model;
-use faultstorm::mm::kernel::Linux7_2;
+use faultstorm::mm::kernel::Linux6_2;
 use faultstorm::mm::page_cache::PageState;
 use faultstorm::mm::point;
 use faultstorm::strategy::MmapLock;
@@ -58,9 +58,9 @@ fn r11_truncate_leaves_nothing_mapped() {
     let truncate =
         |again: &'static [Step]| Script::at(point::FOLIO_LOCKED, FILE, &[Step::Write(9)], again);
     let twice = truncate(&[Step::Other(Other::Truncate(4, true))]);
-    stands::<MmapLock<Linux7_2>>(&twice);
+    stands::<MmapLock<Linux6_2>>(&twice);
     let once = truncate(&[Step::Other(Other::Truncate(4, false))]);
-    caught::<MmapLock<Linux7_2>>(&once, "ends before it");
+    caught::<MmapLock<Linux6_2>>(&once, "ends before it");
 }
 
 /// A page that has gone again while it was waited for is waited for with mmap_lock held:
@@ -71,7 +71,7 @@ fn a_fault_drops_its_lock_for_a_page_once() {
     let goes_and_comes = &[Step::Truncate(0), Step::Truncate(FILE_PAGES)];
     let script = Script::at(point::FOLIO_GOT_REF, absent, &[Step::Read(0)], goes_and_comes);
     all_stand(&script);
-    let played = play::<Model, MmapLock<Linux7_2>>(&script).expect("it stands");
+    let played = play::<Model, MmapLock<Linux6_2>>(&script).expect("it stands");
     assert!(played.held, "the page is there when the fault comes back, and goes then");
     // Two for the write before, two for the read.
     assert_eq!(played.attempts.attempts, 4);

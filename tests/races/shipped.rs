@@ -5,10 +5,10 @@ use crate::play::{Played, play};
 use crate::script::Script;
 use faultstorm::machine::Machine;
 use faultstorm::machine::model::{Model, ModelLine};
-use faultstorm::mm::kernel::{Linux6_2, Linux7_2};
+use faultstorm::mm::kernel::{Linux5_12, Linux6_2};
 use faultstorm::strategy::{
-    Apart, Embedded, Hazard, Linux6_4, MmapLock, PerVmaLock, RcuMapPages, STRATEGIES, Scheme,
-    Speculative, SpeculativeVma, SrcuFaults, Strategy, VmRefcnt, VmaRefcount,
+    Apart, Embedded, Hazard, MmapLock, PerVmaLock, RcuMapPages, STRATEGIES, Scheme, Speculative,
+    SpeculativeVma, SrcuFaults, Strategy, VmRefcnt, VmaRefcount,
 };
 
 /// How a race went under a strategy.
@@ -21,9 +21,8 @@ fn one<M: Machine, S: Strategy<M> + Scheme>(script: &Script) -> Row {
 /// Plays a race under every strategy.
 pub fn all<M: Machine<Line = ModelLine>>(script: &Script) -> Vec<Row> {
     vec![
-        one::<M, MmapLock<Linux7_2>>(script),
         one::<M, MmapLock<Linux6_2>>(script),
-        one::<M, MmapLock<Linux7_2, true>>(script),
+        one::<M, MmapLock<Linux5_12, true>>(script),
         one::<M, VmaRefcount>(script),
         one::<M, Speculative<0, true>>(script),
         one::<M, Speculative<1, true>>(script),
@@ -36,7 +35,6 @@ pub fn all<M: Machine<Line = ModelLine>>(script: &Script) -> Vec<Row> {
         one::<M, RcuMapPages>(script),
         one::<M, PerVmaLock<Apart>>(script),
         one::<M, PerVmaLock<Embedded>>(script),
-        one::<M, PerVmaLock<Linux6_4>>(script),
         one::<M, VmRefcnt>(script),
         one::<M, Bravo>(script),
     ]

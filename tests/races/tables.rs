@@ -12,7 +12,7 @@ use crate::{balances, caught, stands};
 use faultstorm::mm::point;
 use faultstorm::strategy::MmapLock;
 
-type Locked = MmapLock<faultstorm::mm::kernel::Linux7_2>;
+type Locked = MmapLock<faultstorm::mm::kernel::Linux6_2>;
 
 /// A write to page 0, whose table and `anon_vma` are there, against a writer.
 fn write(held_at: usize, writer: &'static [Step]) -> Script {

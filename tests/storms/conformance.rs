@@ -140,10 +140,9 @@ fn misses_are_read_once_by_whoever_comes_first() {
 /// cached pages are there: A, B: read and write of anonymous memory; C, D: read of a file
 /// with and without those around; F: private write; G: shared write; H: write of what was
 /// only read. The others fall back, always.
-const ENDED: [(&str, &str); 18] = [
+const ENDED: [(&str, &str); 16] = [
     ("unlocked", "ABCDFGH"),
     ("mmap-lock", "ABCDFGH"),
-    ("mmap-lock:6.2", "ABCDFGH"),
     ("mmap-lock:blind-cas", "ABCDFGH"),
     ("vma-refcount", "ABCDFGH"),
     ("speculative", "ABCDFH"),
@@ -158,7 +157,6 @@ const ENDED: [(&str, &str); 18] = [
     ("rcu-map-pages", "ABCDFGH"),
     ("per-vma-lock", "ABCDFGH"),
     ("per-vma-lock:embedded", "ABCDFGH"),
-    ("per-vma-lock:6.4", "BH"),
     ("vm-refcnt", "ABCDFGH"),
 ];
 

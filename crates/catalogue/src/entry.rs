@@ -3,7 +3,7 @@
 use machine::Machine;
 use machine::host::{Bare, Counted, Host, Staged};
 use machine::model::Model;
-use mm::kernel::Layout;
+use mm::kernel::{Kernel, Layout};
 use storm::{MakeSpace, ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, make};
 use strategy::{Scheme, Strategy, Traits};
 use workload::Workload;
@@ -23,6 +23,10 @@ pub struct Entry {
     pub who: &'static str,
     /// [`Scheme::TRAITS`].
     pub traits: Traits,
+    /// The kernel that it stands in, if none is asked for.
+    pub kernel: &'static Kernel,
+    /// The kernel that it is compiled for where code is timed.
+    pub compiled: &'static Kernel,
     /// [`Scheme::refuses`].
     pub refuses: fn(&Workload) -> Option<String>,
     /// Runs a storm on this machine's own cores.
@@ -42,13 +46,17 @@ impl<S> Everywhere for S where
 {
 }
 
+/// The kernel that a scheme stood in.
+const fn own_kernel<S: Strategy<Host<Bare>>>() -> &'static Kernel {
+    match S::Layout::KERNEL {
+        Some(kernel) => kernel,
+        None => panic!("a scheme names the kernel that it stands in"),
+    }
+}
+
 /// Bytes of a VMA in the scheme's own kernel, with the words that the scheme adds.
-const fn bytes_per_vma<M: Machine, S: Strategy<M>>() -> u64 {
-    let of_kernel = match S::Layout::KERNEL {
-        Some(kernel) => kernel.vma.bytes(),
-        None => 0,
-    };
-    (of_kernel + S::VMA_BYTES) as u64
+const fn bytes_per_vma<M: Machine, S: Strategy<M> + Strategy<Host<Bare>>>() -> u64 {
+    (own_kernel::<S>().vma.bytes() + <S as Strategy<M>>::VMA_BYTES) as u64
 }
 
 /// Makers of a space under one scheme, one for each world.
@@ -59,6 +67,7 @@ struct Makers {
     staged: MakeSpace<Host<Staged>>,
     model: MakeSpace<Model>,
     bytes_per_vma: u64,
+    own: &'static Kernel,
 }
 
 impl Makers {
@@ -70,6 +79,7 @@ impl Makers {
             staged: make::<_, S>,
             model: make::<_, S>,
             bytes_per_vma: bytes_per_vma::<Host<Bare>, S>(),
+            own: own_kernel::<S>(),
         }
     }
 
@@ -81,10 +91,17 @@ impl Makers {
             staged: world_staged::makers()[row],
             model: world_model::makers()[row],
             bytes_per_vma: bytes_per_vma::<Host<Bare>, S>(),
+            own: own_kernel::<S>(),
         }
     }
 
     fn on_host(&self, spec: &Spec) -> Result<Storm, StormError> {
+        if let Some(kernel) = spec.kernel.filter(|kernel| kernel.name != self.own.name) {
+            let own = self.own.name;
+            let why =
+                format!("it is compiled for Linux {own}, and does not run in {}", kernel.name);
+            return Err(StormError::Machine(why));
+        }
         let bytes = self.bytes_per_vma;
         match spec.recording {
             Recording::Throughput => world_bare::run(self.bare, spec, bytes),
@@ -108,6 +125,17 @@ impl Entry {
         }
     }
 
+    /// The same scheme in another kernel, whatever a run is in: `NAME:KERNEL`.
+    pub(crate) fn within(&'static self, kernel: &'static Kernel) -> Self {
+        let name = Box::leak(format!("{}:{}", self.name, kernel.name).into_boxed_str());
+        let run = move |spec: &Spec| (self.run)(&Spec { kernel: Some(kernel), ..spec.clone() });
+        let model = move |spec: &ModelSpec| {
+            (self.model)(&ModelSpec { kernel: Some(kernel), ..spec.clone() })
+        };
+        let (run, model) = (Box::leak(Box::new(run)), Box::leak(Box::new(model)));
+        Self { name, kernel, run, model, ..*self }
+    }
+
     /// The row of a shipped scheme, whose instances are in the crates of the worlds.
     pub(crate) fn shipped<S: Scheme + Strategy<Host<Bare>>>(row: usize) -> Self {
         let makers = Makers::shipped::<S>(row);
@@ -119,16 +147,27 @@ impl Entry {
         }
     }
 
-    const fn without_worlds<S: Scheme>() -> Self {
+    const fn without_worlds<S: Scheme + Strategy<Host<Bare>>>() -> Self {
+        let kernel = own_kernel::<S>();
         Self {
             name: S::NAME,
             summary: S::SUMMARY,
             who: S::WHO,
             traits: S::TRAITS,
+            kernel,
+            compiled: kernel,
             refuses: S::refuses,
             run: &|_| unreachable!("it is replaced"),
             model: &|_| unreachable!("it is replaced"),
         }
+    }
+
+    /// Why a storm in this kernel cannot be timed on this machine's own cores.
+    pub fn not_compiled_for(&self, kernel: &Kernel) -> Option<String> {
+        (kernel.name != self.compiled.name).then(|| {
+            let own = self.compiled.name;
+            format!("here it is compiled for Linux {own}, in the model it runs in any kernel")
+        })
     }
 
     /// Whether it runs only when it is named.

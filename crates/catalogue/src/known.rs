@@ -1,6 +1,7 @@
 //! The schemes that a command may run.
 
 use super::{Entry, STRATEGIES};
+use mm::kernel;
 
 /// The schemes that a command knows: those that are shipped, then the caller's own.
 #[derive(Clone, Copy)]
@@ -35,9 +36,17 @@ impl Known {
         self.iter().map(|entry| entry.name).collect()
     }
 
-    /// The scheme of this name.
+    /// The scheme of this name; of `NAME:KERNEL` the scheme in that kernel.
     pub fn find(self, name: &str) -> Option<&'static Entry> {
-        self.iter().find(|entry| entry.name == name)
+        self.iter().find(|entry| entry.name == name).or_else(|| self.within(name))
+    }
+
+    /// Made once for each name that is asked for.
+    fn within(self, name: &str) -> Option<&'static Entry> {
+        let (scheme, release) = name.rsplit_once(':')?;
+        let kernel = kernel::SHIPPED.iter().find(|kernel| kernel.name == release)?;
+        let entry = self.iter().find(|entry| entry.name == scheme)?;
+        Some(Box::leak(Box::new(entry.within(kernel))))
     }
 }
 

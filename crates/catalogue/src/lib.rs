@@ -25,9 +25,9 @@ pub static STRATEGIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     rows.iter().enumerate().map(|(row, shipped)| shipped(row)).collect()
 });
 
-/// The scheme of this name.
+/// See [`Known::find`].
 pub fn find(name: &str) -> Option<&'static Entry> {
-    STRATEGIES.iter().find(|entry| entry.name == name)
+    Known::SHIPPED.find(name)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use super::fault::{
     self, Access, End, Fallback, Kind, Outcome, Protection, PteSlot, Request, Stop, Walk,
 };
-use super::vma::VmaRef;
+use super::vma::{VmaFields, VmaRef};
 use super::{Core, Mm, stage};
 use crate::LaidOut;
 use crate::kernel::{Layout, Loaded};
@@ -46,6 +46,15 @@ impl<'v, M: Machine, L: Layout> Protection<M> for Held<'v, M, L> {
         true
     }
 
+    /// Under the VMA's own lock a rule of the kernel.
+    #[inline(always)]
+    fn check_fault(&self) -> Result<(), Fallback> {
+        match self.mmap_locked || self.vma.rules().vma_lock_fault {
+            true => Ok(()),
+            false => Err(Fallback::VmaLockRetry),
+        }
+    }
+
     #[inline(always)]
     fn vma(&self) -> &VmaRef<'v, M, L> {
         &self.vma
@@ -55,8 +64,9 @@ impl<'v, M: Machine, L: Layout> Protection<M> for Held<'v, M, L> {
     /// may be shared (Linux 6.10 and later, `mm/memory.c`, `__vmf_anon_prepare`).
     #[cold]
     fn prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback> {
-        let lock = (!self.mmap_locked).then(|| mm.mmap_lock().try_read());
-        if let Some(None) = lock {
+        let may_try = self.mmap_locked || self.vma.rules().vma_lock_anon_vma;
+        let lock = (!self.mmap_locked && may_try).then(|| mm.mmap_lock().try_read());
+        if !may_try || matches!(lock, Some(None)) {
             return Err(Fallback::AnonVma);
         }
         mm.prepare_anon_vma(self.vma);
@@ -71,6 +81,22 @@ impl<'v, M: Machine, L: Layout> Protection<M> for Held<'v, M, L> {
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
         Ok(walk.lock(mm))
     }
+}
+
+/// Whether a fault may lock this VMA (`mm/memory.c`, `lock_vma_under_rcu`): a rule of the kernel.
+///
+/// # Errors
+/// A reason to fall back.
+#[inline(always)]
+pub fn may_lock<M: Machine, L: Layout>(vma: VmaRef<'_, M, L>) -> Result<(), Fallback> {
+    let rules = vma.rules();
+    if !rules.vma_lock_files && vma.file().is_some() {
+        return Err(Fallback::VmaLockAbort);
+    }
+    if !rules.vma_lock_anon_vma && vma.file().is_none() && !vma.has_anon_vma() {
+        return Err(Fallback::AnonVma);
+    }
+    Ok(())
 }
 
 /// Handles a fault under mmap_lock from beginning to end.

@@ -2,7 +2,7 @@
 
 use super::addr::{PAGE_SHIFT, Vaddr};
 use super::backlog::Backlog;
-use super::kernel::{Field, Kernel, Layout, Loaded, VMA_LINES, VmaLayout};
+use super::kernel::{Field, Kernel, Layout, Loaded, Rules, VMA_LINES, VmaLayout};
 use super::point;
 use super::pool::Pool;
 use super::slots::slots;
@@ -148,6 +148,12 @@ impl<'a, M: Machine, L: Layout> VmaRef<'a, M, L> {
     #[inline(always)]
     pub fn loaded(self) -> VmaRef<'a, M> {
         VmaRef { id: self.id, vma: self.vma, layout: PhantomData }
+    }
+
+    /// The rules of the kernel that it is in.
+    #[inline(always)]
+    pub(super) fn rules(&self) -> &'static Rules {
+        &L::known::<M>(self.vma.kernel).rules
     }
 
     #[inline(always)]

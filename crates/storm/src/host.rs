@@ -89,6 +89,7 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Result<Shared<Host
     let stat_threshold = stat_threshold();
     let options = Options {
         entry_prefetch,
+        kernel: spec.kernel,
         real_body,
         seed: spec.seed,
         nodes,

@@ -18,6 +18,7 @@ use machine::model::{self, Accounts, CoreTimes, Halt, Model, Parameters, Place, 
 use mm::Core;
 use mm::fault::Kind;
 use mm::frames::Arena;
+use mm::kernel::Kernel;
 use mm::vmstat::normal_threshold;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -58,8 +59,10 @@ pub struct ModelSpec<'a> {
     pub places: &'a [Place],
     /// Whether clearing and copying pages is charged.
     pub real_body: bool,
-    /// Whether the fault entry asks for mmap_lock's line.
+    /// Whether the fault entry asks for mmap_lock's line, whatever the kernel does.
     pub entry_prefetch: bool,
+    /// The kernel; `None`: the scheme's own.
+    pub kernel: Option<&'static Kernel>,
     /// Of every random draw.
     pub seed: u64,
     /// Storming before the measurement, in virtual nanoseconds.
@@ -230,6 +233,7 @@ fn share(
     let stat_threshold = stat_threshold(spec.machine);
     let options = Options {
         entry_prefetch,
+        kernel: spec.kernel,
         real_body,
         seed: spec.seed,
         nodes,

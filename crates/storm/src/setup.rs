@@ -7,6 +7,7 @@ use super::world::Simulated;
 use mm::Config;
 use mm::Core;
 use mm::frames::Arena;
+use mm::kernel::Kernel;
 use mm::page_cache::File;
 use rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, Exp};
@@ -21,6 +22,8 @@ const IO_DRAWS: usize = 4096;
 pub(super) struct Options<'a> {
     /// See [`Spec::entry_prefetch`](super::Spec).
     pub entry_prefetch: bool,
+    /// See [`Spec::kernel`](super::Spec).
+    pub kernel: Option<&'static Kernel>,
     /// See [`Spec::real_body`](super::Spec).
     pub real_body: bool,
     /// Of every random draw.
@@ -64,7 +67,7 @@ pub(super) fn space<W: Simulated>(
         tables: plan.tables as u32,
         vmas: plan.vmas as u32,
         entry_prefetch: options.entry_prefetch,
-        kernel: None,
+        kernel: options.kernel,
         real_body: options.real_body,
         // A core that has translated an address may still write when the pte is protected;
         // in the host's world a shootdown waits for it, but only after the pte is changed.

@@ -8,6 +8,7 @@ use host::perf;
 use machine::host::Tally;
 use mm::fault::{Fallback, Kind};
 use mm::frames::Arena;
+use mm::kernel::Kernel;
 use mm::{GraceCosts, Shootdowns, stage};
 use std::sync::Arc;
 use workload::{Action, Until, Workload};
@@ -37,8 +38,10 @@ pub struct Spec<'a> {
     pub cpus: &'a [usize],
     /// Whether pages are cleared, copied and written.
     pub real_body: bool,
-    /// Whether the fault entry asks for mmap_lock's line.
+    /// Whether the fault entry asks for mmap_lock's line, whatever the kernel does.
     pub entry_prefetch: bool,
+    /// The kernel; `None`: the scheme's own.
+    pub kernel: Option<&'static Kernel>,
     /// Of every random draw.
     pub seed: u64,
     /// Storming before the measurement, in nanoseconds.

@@ -15,7 +15,7 @@
 use super::{Found, Scheme, Space, Strategy, Traits};
 use machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use mm::fault::{self, Access, Fallback, Outcome, Request, Stop};
-use mm::kernel::Linux7_2;
+use mm::kernel::Linux5_12;
 use mm::sequenced::Sequenced;
 use mm::vma::{VmaFields, VmaId, VmaRef, flag};
 use mm::{Config, Core, locked, point, stage};
@@ -115,7 +115,7 @@ impl Scheme for Hazard {
 }
 
 impl<M: Machine> Strategy<M> for Hazard {
-    type Layout = Linux7_2;
+    type Layout = Linux5_12;
     type MmWords = MmWords<M>;
     type VmaWords = M::Line;
 

@@ -17,11 +17,11 @@ pub mod unlocked;
 pub mod vm_refcnt;
 pub mod vma_refcount;
 
-pub use mm::kernel::{Linux6_2, Linux7_2};
+pub use mm::kernel::{Linux5_12, Linux6_2};
 
 pub use self::hazard::Hazard;
 pub use self::mmap_lock::MmapLock;
-pub use self::per_vma_lock::{Apart, Embedded, Linux6_4, PerVmaLock};
+pub use self::per_vma_lock::{Apart, Embedded, PerVmaLock};
 pub use self::rcu_map_pages::RcuMapPages;
 pub use self::space::Space;
 pub use self::speculative::Speculative;
@@ -45,7 +45,7 @@ use workload::Workload;
 /// Hooks run with mmap_lock held for writing, unless they say otherwise. What a
 /// scheme falls back to, the fault under mmap_lock, is [`mm::locked`].
 pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
-    /// The kernel in whose layout the structures are.
+    /// The kernel that the scheme stood in when it was proposed or shipped.
     type Layout: Layout;
     /// Words that it adds to `mm_struct`.
     type MmWords: Send + Sync;
@@ -138,6 +138,7 @@ pub trait Scheme {
 
 /// What a scheme costs and what it cannot do, in a few words each: the columns of the one
 /// table of schemes.
+#[derive(Clone, Copy)]
 pub struct Traits {
     /// Writes of words that others use too, in a fault that nobody disturbs: those that the
     /// scheme alone makes, on lines of the space or of the VMA.
@@ -159,9 +160,8 @@ macro_rules! for_every_scheme {
     ($row:ident) => {
         [
             $row!($crate::unlocked::Unlocked),
-            $row!($crate::mmap_lock::MmapLock<$crate::Linux7_2>),
             $row!($crate::mmap_lock::MmapLock<$crate::Linux6_2>),
-            $row!($crate::mmap_lock::MmapLock<$crate::Linux7_2, true>),
+            $row!($crate::mmap_lock::MmapLock<$crate::Linux5_12, true>),
             $row!($crate::vma_refcount::VmaRefcount),
             $row!($crate::speculative::Speculative<0, true>),
             $row!($crate::speculative::Speculative<1, true>),
@@ -174,7 +174,6 @@ macro_rules! for_every_scheme {
             $row!($crate::rcu_map_pages::RcuMapPages),
             $row!($crate::per_vma_lock::PerVmaLock<$crate::per_vma_lock::Apart>),
             $row!($crate::per_vma_lock::PerVmaLock<$crate::per_vma_lock::Embedded>),
-            $row!($crate::per_vma_lock::PerVmaLock<$crate::per_vma_lock::Linux6_4>),
             $row!($crate::vm_refcnt::VmRefcnt),
         ]
     };

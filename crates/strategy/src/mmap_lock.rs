@@ -6,15 +6,14 @@
 //! the fault done again. *Writers* take the rwsem for write. *Collision:* whoever
 //! comes second sleeps.
 //!
-//! `mmap-lock:6.2` is the same in the layout of that kernel, with the prefetch of its fault
-//! entry: for comparing with that kernel's published figures only. `mmap-lock:blind-cas`
-//! takes the rwsem as kernels before November 2021 did: by a compare-exchange that guesses that it
-//! is free, without a look at it first.
+//! It stands in 6.2, the last but one without locks of VMAs. `mmap-lock:blind-cas` stands in
+//! 5.12, and takes the rwsem as kernels before November 2021 did: by a compare-exchange that
+//! guesses that it is free, without a look at it first.
 
 use super::{Scheme, Space, Strategy, Traits};
 use machine::Machine;
 use mm::fault::{Outcome, Request};
-use mm::kernel::{Layout, Linux6_2, Linux7_2};
+use mm::kernel::{Layout, Linux5_12, Linux6_2};
 use mm::{Config, Core, locked};
 use std::marker::PhantomData;
 
@@ -29,21 +28,14 @@ const TRAITS: Traits = Traits {
     writers_pay: "nothing",
 };
 
-impl Scheme for MmapLock<Linux7_2> {
+impl Scheme for MmapLock<Linux6_2> {
     const NAME: &'static str = "mmap-lock";
     const SUMMARY: &'static str = "rwsem of the space held for read over the whole fault";
     const WHO: &'static str = "Linux before 6.4";
     const TRAITS: Traits = TRAITS;
 }
 
-impl Scheme for MmapLock<Linux6_2> {
-    const NAME: &'static str = "mmap-lock:6.2";
-    const SUMMARY: &'static str = "the same in the layout and with the prefetch of that kernel";
-    const WHO: &'static str = "Linux 6.2, for its published figures";
-    const TRAITS: Traits = TRAITS;
-}
-
-impl Scheme for MmapLock<Linux7_2, true> {
+impl Scheme for MmapLock<Linux5_12, true> {
     const NAME: &'static str = "mmap-lock:blind-cas";
     const SUMMARY: &'static str = "the same, the rwsem taken without a look at it first";
     const WHO: &'static str = "Linux before November 2021";

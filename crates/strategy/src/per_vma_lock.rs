@@ -18,13 +18,13 @@
 //!
 //! `per-vma-lock:embedded` has count and owner beside what a lookup reads, as the first
 //! form of the patches, until "mm: separate vma->lock from vm_area_struct" (February 2023).
-//! `per-vma-lock:6.4` is the layout, the entry prefetch and the rules of that kernel:
+//! It stands in 6.2, on which they were. What may be locked is a rule of the kernel: in 6.4
 //! anonymous VMAs that have an `anon_vma`, nothing else.
 
 use super::{Scheme, Space, Strategy, Traits};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, pair_up};
 use mm::fault::{self, End, Fallback, Outcome, Request, Stop};
-use mm::kernel::{Layout, Linux6_2, Linux7_2};
+use mm::kernel::{Layout, Linux6_2, Linux6_12};
 use mm::locked::{self, Held};
 use mm::vma::{VmaFields, VmaRef};
 use mm::{Config, Core, point, stage};
@@ -41,32 +41,21 @@ pub trait Form: Send + Sync + 'static {
     type Layout: Layout;
     /// The semaphore is in the VMA.
     const IS_EMBEDDED: bool = false;
-    /// Only anonymous VMAs with an `anon_vma` are locked.
-    const IS_ANON_ONLY: bool = false;
 }
 
 /// The semaphore is an object of its own.
 pub struct Apart;
 
 impl Form for Apart {
-    type Layout = Linux7_2;
+    type Layout = Linux6_12;
 }
 
 /// It is in the VMA, beside what a lookup reads.
 pub struct Embedded;
 
 impl Form for Embedded {
-    type Layout = Linux7_2;
-    const IS_EMBEDDED: bool = true;
-}
-
-/// As in Linux 6.4.
-pub struct Linux6_4;
-
-impl Form for Linux6_4 {
-    // That of `mm_struct` is the same from 6.1 to 6.4.
     type Layout = Linux6_2;
-    const IS_ANON_ONLY: bool = true;
+    const IS_EMBEDDED: bool = true;
 }
 
 /// A page of the slab holds 102 objects of five words.
@@ -193,9 +182,7 @@ impl<F: Form> PerVmaLock<F> {
         let _section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
         M::mark(stage::LOOKUP);
-        if F::IS_ANON_ONLY {
-            Self::check_6_4(vma)?;
-        }
+        locked::may_lock(vma)?;
         let (mm_seq, seq) = (Self::mm_lock_seq(space), vma.vm_lock_seq());
         // A hint alone: a wrong answer is found below, or costs a fallback.
         if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Relaxed) {
@@ -220,25 +207,15 @@ impl<F: Form> PerVmaLock<F> {
         M::point(point::AFTER_LOOKUP);
         let result = if fault::allows(&vma, request.access()) {
             fault::handle(space, core, request, &Held::by_its_lock(vma))
-        } else if F::IS_ANON_ONLY {
-            Err(Fallback::AccessError.into())
-        } else {
-            // Since 6.10.
+        } else if space.kernel().rules.vma_lock_segv {
             Ok(locked::failed(request, End::Segv))
+        } else {
+            Err(Fallback::AccessError.into())
         };
         M::point(point::BEFORE_EXIT_PUT);
         drop(guard);
         M::mark(stage::UNLOCK);
         result
-    }
-
-    /// What 6.4 asks before it locks (`mm/memory.c`, `lock_vma_under_rcu`).
-    #[inline(always)]
-    fn check_6_4<M: Machine>(vma: VmaRef<'_, M, F::Layout>) -> Result<(), Fallback> {
-        if vma.file().is_some() {
-            return Err(Fallback::VmaLockAbort);
-        }
-        if vma.has_anon_vma() { Ok(()) } else { Err(Fallback::AnonVma) }
     }
 }
 
@@ -262,13 +239,6 @@ impl Scheme for PerVmaLock<Embedded> {
     const SUMMARY: &'static str = "the same with the rwsem among the fields that faults read";
     const WHO: &'static str = "Baghdasaryan 2023, before it was merged";
     const TRAITS: Traits = TRAITS;
-}
-
-impl Scheme for PerVmaLock<Linux6_4> {
-    const NAME: &'static str = "per-vma-lock:6.4";
-    const SUMMARY: &'static str = "the same in the layout and by the rules of that kernel";
-    const WHO: &'static str = "Linux 6.4, for its published figures";
-    const TRAITS: Traits = Traits { falls_back: "writer of the VMA, files, no anon_vma", ..TRAITS };
 }
 
 impl<M: Machine, F: Form> Strategy<M> for PerVmaLock<F> {

@@ -37,7 +37,7 @@
 use super::{Attached, CountedWords, Found, Scheme, Space, Strategy, Traits};
 use machine::Machine;
 use mm::fault::{self, Access, Fallback, Outcome, Request, Stop};
-use mm::kernel::Linux7_2;
+use mm::kernel::Linux5_12;
 use mm::vma::{VmaFields, VmaRef};
 use mm::{Config, Core, locked, point, stage};
 
@@ -100,7 +100,7 @@ impl Scheme for RcuMapPages {
 }
 
 impl<M: Machine> Strategy<M> for RcuMapPages {
-    type Layout = Linux7_2;
+    type Layout = Linux5_12;
     type MmWords = ();
     type VmaWords = CountedWords<M>;
     const REPLACES_VMAS: bool = true;

@@ -4,8 +4,8 @@
 //! *Fault:* the count is sampled, the VMA looked up under RCU and **copied**; then
 //! nothing is held. The count is checked after the copy, before the file is called,
 //! before the page-table lock is tried (never waited for) and under it. Nothing that
-//! other cores read is written before the pte, so faults do not move a line between
-//! them. *Writers* make the count odd while they hold mmap_lock for write: any writer
+//! other cores read is written before the pte; but `mmap_seq` stands right after mmap_lock,
+//! as in the series, so the line moves where a kernel prefetches mmap_lock at fault entry. *Writers* make the count odd while they hold mmap_lock for write: any writer
 //! in the space aborts all speculation. *Collision:* the fault is done again under
 //! mmap_lock, as it is when a page table or an `anon_vma` is missing, when the page
 //! is not in the page cache, or when the file system forbids it. At `mm_users` 1 there
@@ -24,14 +24,11 @@
 use super::{Found, Scheme, Space, Strategy, Traits};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use mm::fault::{self, Access, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use mm::kernel::Linux7_2;
+use mm::kernel::Linux5_12;
 use mm::vma::{VmaCopy, VmaFields, VmaId, VmaRef, flag};
 use mm::{Config, Core, Mm, locked, point, stage};
 use sync::refcount::RefCount;
 use sync::seqcount::SeqCount;
-
-static MMAP_SEQ: LineName =
-    LineName { name: "mm.mmap_seq", words: ["mmap_seq", "", "", "", "", "", "", ""] };
 
 static VM_REFCNT: LineName =
     LineName { name: "vma.vm_refcnt", words: ["vm_refcnt", "", "", "", "", "", "", ""] };
@@ -153,7 +150,7 @@ fn can_speculate(vma: &impl VmaFields, access: Access) -> bool {
 fn seq_of<M: Machine, const R: usize, const C: bool>(
     space: &Space<M, Speculative<R, C>>,
 ) -> SeqCount<'_, M> {
-    SeqCount::new(Word::new(&space.words, 0))
+    SeqCount::new(space.field(space.kernel().mm.mmap_seq))
 }
 
 /// The reference count of a VMA, under the variant that has one.
@@ -212,13 +209,11 @@ impl Scheme for Speculative<0, false> {
 }
 
 impl<M: Machine, const R: usize, const C: bool> Strategy<M> for Speculative<R, C> {
-    type Layout = Linux7_2;
-    type MmWords = M::Line;
+    type Layout = Linux5_12;
+    type MmWords = ();
     type VmaWords = [M::Line; R];
 
-    fn mm_words(_: &Config) -> M::Line {
-        M::Line::new(&MMAP_SEQ, [0; LINE_WORDS])
-    }
+    fn mm_words(_: &Config) {}
 
     fn vma_words(_: &Config) -> [M::Line; R] {
         std::array::from_fn(|_| M::Line::new(&VM_REFCNT, [0; LINE_WORDS]))

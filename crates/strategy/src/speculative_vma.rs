@@ -17,7 +17,7 @@
 use super::{Found, Scheme, Space, Strategy, Traits};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use mm::fault::{self, Fallback, Outcome, Request, Stop};
-use mm::kernel::Linux7_2;
+use mm::kernel::Linux5_12;
 use mm::sequenced::Sequenced;
 use mm::vma::{VmaFields, VmaId, VmaRef};
 use mm::{Config, Core, locked, point, stage};
@@ -150,7 +150,7 @@ impl Scheme for SpeculativeVma<true> {
 }
 
 impl<M: Machine, const RWLOCK: bool> Strategy<M> for SpeculativeVma<RWLOCK> {
-    type Layout = Linux7_2;
+    type Layout = Linux5_12;
     type MmWords = M::Line;
     type VmaWords = M::Line;
 

@@ -28,7 +28,7 @@
 use super::{Found, Scheme, Space, Strategy, Traits};
 use machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use mm::fault::{self, Access, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use mm::kernel::Linux7_2;
+use mm::kernel::Linux5_12;
 use mm::locked;
 use mm::sequenced::Sequenced;
 use mm::vma::{VmaCopy, VmaFields, VmaId, VmaRef, flag};
@@ -198,7 +198,7 @@ impl Scheme for SrcuFaults<true> {
 }
 
 impl<M: Machine, const TABLES: bool> Strategy<M> for SrcuFaults<TABLES> {
-    type Layout = Linux7_2;
+    type Layout = Linux5_12;
     type MmWords = MmWords<M>;
     type VmaWords = M::Line;
     const LOCKS_TABLES: bool = TABLES;

@@ -64,6 +64,7 @@ fn attempt<M: Machine>(
     let _section = core.read_section();
     let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
     M::mark(stage::LOOKUP);
+    locked::may_lock(vma)?;
     let reference = lock(space, vma)?;
     // Bounds last: only now is the VMA one that does not change.
     if !vma.contains(request.addr) {
@@ -73,8 +74,10 @@ fn attempt<M: Machine>(
     M::point(point::AFTER_LOOKUP);
     let result = if fault::allows(&vma, request.access()) {
         fault::handle(space, core, request, &Held::by_its_lock(vma))
-    } else {
+    } else if space.kernel().rules.vma_lock_segv {
         Ok(locked::failed(request, End::Segv))
+    } else {
+        Err(Fallback::AccessError.into())
     };
     drop(reference);
     result

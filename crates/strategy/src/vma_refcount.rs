@@ -21,7 +21,7 @@
 use super::{Attached, CountedWords, Scheme, Space, Strategy, Traits};
 use machine::Machine;
 use mm::fault::{self, Fallback, Outcome, Request, Stop};
-use mm::kernel::Linux7_2;
+use mm::kernel::Linux5_12;
 use mm::vma::VmaRef;
 use mm::{Config, Core, locked, point, stage};
 
@@ -61,7 +61,7 @@ impl Scheme for VmaRefcount {
 }
 
 impl<M: Machine> Strategy<M> for VmaRefcount {
-    type Layout = Linux7_2;
+    type Layout = Linux5_12;
     type MmWords = ();
     type VmaWords = CountedWords<M>;
     const REPLACES_VMAS: bool = true;

@@ -47,6 +47,7 @@ impl Asked<'_> {
             places: &places,
             real_body: self.real_body,
             entry_prefetch: self.entry_prefetch,
+            kernel: None,
             seed: self.seed,
             warmup_ns: self.warmup_ns,
             until: Until::Faults(FAULTS),

@@ -119,6 +119,7 @@ impl HostSide {
             cpus: &cpus,
             real_body: false,
             entry_prefetch: false,
+            kernel: None,
             seed: SEED,
             warmup_ns: WARMUP_NS,
             until: Until::Duration(STORM_NS),

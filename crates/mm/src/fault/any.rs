@@ -18,6 +18,8 @@ pub(super) trait AnyProtection<'p, M: Machine> {
     fn any_check_table(&self) -> Result<(), Fallback>;
     /// See [`Protection::check_file`].
     fn any_check_file(&self) -> Result<(), Fallback>;
+    /// See [`Protection::check_fault`].
+    fn any_check_fault(&self) -> Result<(), Fallback>;
     /// See [`Protection::check_copy`].
     fn any_check_copy(&self) -> Result<(), Fallback>;
     /// See [`Protection::prepare_anon_vma`].
@@ -53,6 +55,10 @@ where
 
     fn any_check_file(&self) -> Result<(), Fallback> {
         self.check_file()
+    }
+
+    fn any_check_fault(&self) -> Result<(), Fallback> {
+        self.check_fault()
     }
 
     fn any_check_copy(&self) -> Result<(), Fallback> {
@@ -93,6 +99,10 @@ impl<'p, M: Machine> Protection<M> for dyn AnyProtection<'p, M> + 'p {
 
     fn check_file(&self) -> Result<(), Fallback> {
         self.any_check_file()
+    }
+
+    fn check_fault(&self) -> Result<(), Fallback> {
+        self.any_check_fault()
     }
 
     fn check_copy(&self) -> Result<(), Fallback> {

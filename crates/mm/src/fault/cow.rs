@@ -27,6 +27,7 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
     if now.is_present() {
         return wp::write(mm, core, request, protection, (walk, now));
     }
+    protection.check_fault()?;
     if !protection.vma().has_anon_vma() {
         protection.prepare_anon_vma(mm)?;
     }

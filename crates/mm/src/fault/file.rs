@@ -37,6 +37,7 @@ pub(super) fn read<M: Machine, P: Protection<M> + ?Sized>(
         }
         around = pages;
     }
+    protection.check_fault()?;
     let index = protection.vma().file_page(request.addr);
     let frame = match get_locked(mm, core, file, index, protection.waits())? {
         Some(frame) => frame,

@@ -111,6 +111,14 @@ pub trait Protection<M: Machine> {
         Ok(())
     }
 
+    /// Whether `->fault` may be called, which brings a page that `->map_pages` did not find.
+    ///
+    /// # Errors
+    /// A reason to fall back.
+    fn check_fault(&self) -> Result<(), Fallback> {
+        Ok(())
+    }
+
     /// Whether a page that is mapped may be copied, and the copy put in its place.
     ///
     /// # Errors

@@ -31,6 +31,7 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
         return wp::write(mm, core, request, protection, (walk, now));
     }
     protection.check_file()?;
+    protection.check_fault()?;
     let index = protection.vma().file_page(request.addr);
     let outcome = |end| Ok(Outcome::new(Kind::SharedWrite, end));
     let Some(frame) = get_locked(mm, core, file, index, protection.waits())? else {

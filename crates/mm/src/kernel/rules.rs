@@ -14,4 +14,13 @@ pub struct Rules {
     pub lru_batch: usize,
     /// Folios that are freed in one call, and uncharged together.
     pub release_batch: usize,
+    /// Whether a fault may lock the VMA of a file (6.6 and later).
+    pub vma_lock_files: bool,
+    /// Whether `->fault` may be called under it; else `->map_pages` alone (6.7 and later).
+    pub vma_lock_fault: bool,
+    /// Whether a fault may lock a VMA without an `anon_vma`, and try mmap_lock to give it one
+    /// (6.10 and later).
+    pub vma_lock_anon_vma: bool,
+    /// Whether a fault against the VMA's protection ends under it (6.10 and later).
+    pub vma_lock_segv: bool,
 }

@@ -156,6 +156,7 @@ impl Tiny {
             // With contents, so that the books cover those too.
             real_body: true,
             entry_prefetch: false,
+            kernel: None,
             seed: SEED,
             warmup_ns: 0,
             until: until(workload),

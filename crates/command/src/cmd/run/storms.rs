@@ -211,6 +211,7 @@ impl Storms<'_> {
             cpus: &group.cpus,
             real_body: group.real_body,
             entry_prefetch: self.args.entry_prefetch,
+            kernel: None,
             seed: self.args.seed,
             // Each storm sets up a space of its own, and other strategies ran in
             // between: its memory and branches are cold in every repeat.
@@ -342,6 +343,8 @@ mod tests {
             falls_back: "nothing",
             writers_pay: "nothing",
         },
+        kernel: &mm::kernel::LINUX_7_2,
+        compiled: &mm::kernel::LINUX_7_2,
         refuses: |_| None,
         run: &|spec| Ok(storm(spec)),
         model: &|_| Err(StormError::Machine("this test has no model".into())),

@@ -266,6 +266,7 @@ impl Point<'_> {
             places: &self.places,
             real_body: self.real_body,
             entry_prefetch: self.key.entry_prefetch,
+            kernel: None,
             seed: self.key.seed + repeat,
             warmup_ns: self.workload.warmup_ns,
             until: self.workload.until,
