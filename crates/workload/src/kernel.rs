@@ -1,13 +1,14 @@
 //! What the simulated kernel keeps behind its locks.
 
-use serde::Deserialize;
+use crate::form::is_true;
+use serde::{Deserialize, Serialize};
 
 /// Highest [`Kernel::memcg_depth`].
 pub const MEMCG_DEPTH_MAX: u32 = 16;
 
 /// Structures that all threads share beside the locks that strategies are about: each is a
 /// line or a few, named in results, and can be left out to see what it costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Kernel {
     /// Whether each NUMA node has a zone and an lruvec of its own, else there is one
@@ -27,9 +28,11 @@ pub struct Kernel {
     pub vm_stat: bool,
     /// Whether what zones keep under their locks costs anything (`zone.lock`, `zone.tables`).
     /// Without, storms run in the model alone.
+    #[serde(skip_serializing_if = "is_true")]
     pub zone_lock: bool,
     /// Whether a page table is installed under a lock, else by a compare-exchange: only
     /// without writers, who free tables under that lock.
+    #[serde(skip_serializing_if = "is_true")]
     pub pmd_lock: bool,
     /// Whether each pmd table has a lock of its own (`CONFIG_SPLIT_PMD_PTLOCKS`), else there
     /// is the `page_table_lock` of the space.

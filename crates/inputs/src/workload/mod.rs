@@ -1,23 +1,20 @@
 //! Workload files: read, checked, lowered to a [`Workload`], and written down again.
 //!
-//! `read` and `wire` read TOML, `lower` checks it, [`diag`](crate::diag) says what is wrong
-//! with it.
+//! `read` reads TOML, `written` has its tables and checks them, [`diag`](crate::diag) says what is
+//! wrong with it, `resolved` has the form of documents.
 
-mod lower;
 mod read;
 mod resolved;
-mod restored;
 #[cfg(feature = "schema")]
 mod schema;
 mod shipped;
 mod source;
-mod wire;
+mod written;
 
 pub use crate::diag::Diagnostics;
 pub use crate::diag::nearest;
 pub use ::workload::*;
-pub use resolved::{digest, resolved};
-pub use restored::restored;
+pub use resolved::{digest, resolved, restored};
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use shipped::{SEED, shipped};

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::Action;
-use super::wire::{Document, Entry};
+use super::written::{Document, Entry};
 use crate::diag::{Diagnostic, meant, nearest};
+use ::workload::Action;
 
 /// Reads a workload file as far as it can be read. Mistakes go to `mistakes`;
 /// `None` where the text is not TOML, so that nothing can be said of its meaning.

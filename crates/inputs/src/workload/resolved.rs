@@ -1,32 +1,51 @@
-//! A workload as the run document shows it: every default filled in, every
-//! unit in a key's name.
+//! A workload as the run document shows it, and back: every default filled in, every unit in a
+//! key's name.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Action, Backing, Change, Expect, File, Group, Kernel, Loops, Metric, Op};
-use super::{PAGE_BYTES, Pieces, Scope, Touch, Vma, Workload};
+use ::workload::Workload;
 
 /// Returns the workload as JSON, its keys in a stable order.
 pub fn resolved(workload: &Workload) -> Value {
-    let mut resolved = json!({
-        "name": workload.name,
-        "summary": workload.summary,
-        "analysis": workload.analysis,
-        "reset": workload.reset,
-        "until": workload.until,
-        "warmup_ns": workload.warmup_ns,
-        "kernel": kernel(workload.kernel),
-        "files": workload.files.iter().map(file).collect::<Vec<_>>(),
-        "vmas": workload.vmas.iter().map(|v| vma(v, workload)).collect::<Vec<_>>(),
-        "groups": workload.groups.iter().map(|g| group(g, workload)).collect::<Vec<_>>(),
-        "expect": workload.expect.iter().map(expect).collect::<Vec<_>>(),
-    });
-    if workload.huge_pages {
-        resolved["huge_pages"] = json!(true);
+    let mut form = serde_json::to_value(workload).expect("keys are text, and numbers finite");
+    let files: Vec<&str> = workload.files.iter().map(|file| file.name.as_str()).collect();
+    let vmas: Vec<&str> = workload.vmas.iter().map(|vma| vma.name.as_str()).collect();
+    for (kind, reference) in references(&mut form) {
+        let names = if kind == "file" { &files } else { &vmas };
+        let name = reference.as_u64().map(|index| names[index as usize]);
+        *reference = json!(name.expect("what refers is an index"));
     }
     // Sorted by default, but any crate of the build may turn `preserve_order` on.
-    resolved.sort_all_objects();
-    resolved
+    form.sort_all_objects();
+    form
+}
+
+/// Returns the workload whose resolved form is `value` and has this digest, without its
+/// expectations. The digest tells whether all of it was understood: the resolved form of what
+/// was read must have the one that the document gives it.
+///
+/// # Errors
+///
+/// Why it is not one that this version knows, or is not the one of this digest.
+pub fn restored(value: &Value, expected: &str) -> Result<Workload, String> {
+    let mut form = value.clone();
+    for (kind, reference) in references(&mut form) {
+        let names = value[format!("{kind}s")].as_array().into_iter().flatten();
+        let index = names.map(|entry| &entry["name"]).position(|name| name == reference);
+        let name = reference.as_str().unwrap_or_default();
+        let shown = if kind == "file" { "file" } else { "VMA" };
+        *reference = json!(index.ok_or_else(|| format!("it has no {shown} '{name}'"))?);
+    }
+    let workload =
+        Workload::deserialize(form).map_err(|error| format!("it cannot be read: {error}"))?;
+    match digest(&workload) {
+        found if found == expected => Ok(workload),
+        found => Err(format!(
+            "read again it has the digest {found}, not {expected}: it was changed, or is of \
+             another version"
+        )),
+    }
 }
 
 /// Returns 16 hex digits that name the storm: FNV-1a, 64 bits, over the compact
@@ -40,165 +59,101 @@ pub fn digest(workload: &Workload) -> String {
     base::digest::digest(storm.to_string().as_bytes())
 }
 
-fn kernel(kernel: Kernel) -> Value {
-    let mut value = json!({
-        "numa": kernel.numa,
-        "lru": kernel.lru,
-        "memcg_depth": kernel.memcg_depth,
-        "rss": kernel.rss,
-        "pgtables_bytes": kernel.pgtables_bytes,
-        "vm_stat": kernel.vm_stat,
-        "split_pmd_locks": kernel.split_pmd_locks,
-    });
-    for (key, locked) in [("zone_lock", kernel.zone_lock), ("pmd_lock", kernel.pmd_lock)] {
-        if !locked {
-            value[key] = json!(false);
+/// All places of a form that refer to a file or a VMA, with the kind of what they refer to:
+/// documents have its name there, a [`Workload`] its index.
+fn references(form: &mut Value) -> Vec<(&'static str, &mut Value)> {
+    let Value::Object(form) = form else { return Vec::new() };
+    let mut found = Vec::new();
+    for (key, list) in form.iter_mut() {
+        let list = list.as_array_mut().into_iter().flatten();
+        match key.as_str() {
+            "vmas" => {
+                let files = list.filter_map(|vma| vma.get_mut("file")?.get_mut("name"));
+                found.extend(files.map(|file| ("file", file)));
+            }
+            "groups" => {
+                let phases = list.filter_map(|group| group.get_mut("phases")?.as_array_mut());
+                let ops = phases.flatten().filter_map(Value::as_array_mut).flatten();
+                let contents = ops.filter_map(Value::as_object_mut).flat_map(|op| op.values_mut());
+                let keys = contents.filter_map(Value::as_object_mut).flatten();
+                found.extend(keys.filter_map(|(key, value)| match key.as_str() {
+                    "vma" => Some(("vma", value)),
+                    "file" => Some(("file", value)),
+                    _ => None,
+                }));
+            }
+            _ => {}
         }
     }
-    value
+    found
 }
 
-fn file(file: &File) -> Value {
-    let mut value = json!({
-        "name": file.name,
-        "size_bytes": file.pages * PAGE_BYTES,
-        "cached_share": file.cached,
-        "io_latency_ns": file.io,
-        "speculation": file.speculation,
-    });
-    let shares = [
-        ("locked_share", file.locked),
-        ("not_uptodate_share", file.not_uptodate),
-        ("readahead_share", file.readahead),
-    ];
-    for (key, share) in shares.into_iter().filter(|(_, share)| *share > 0.0) {
-        value[key] = json!(share);
-    }
-    if let Some(directory) = &file.directory {
-        value["directory"] = json!(directory);
-    }
-    if file.scope == Scope::PerThread {
-        value["scope"] = json!(file.scope);
-    }
-    value
-}
+#[cfg(test)]
+mod tests {
+    use super::super::{parse, shipped};
+    use super::*;
 
-fn vma(vma: &Vma, workload: &Workload) -> Value {
-    let mut value = json!({
-        "name": vma.name,
-        "size_bytes": vma.pages * PAGE_BYTES,
-        "count": vma.count,
-        "scope": vma.scope,
-        "prot": prot(vma.writable),
-        "file": match vma.backing {
-            Backing::Anonymous => Value::Null,
-            Backing::File { file, offset_pages, shared, fault_around_order } => json!({
-                "name": workload.files[file].name,
-                "offset_bytes": offset_pages * PAGE_BYTES,
-                "sharing": if shared { "shared" } else { "private" },
-                "fault_around_order": fault_around_order,
-            }),
-        },
-    });
-    if !vma.mapped {
-        value["mapped"] = json!(false);
-    }
-    if let Some(pages) = vma.grows_down {
-        value["grows_down_from_bytes"] = json!(pages * PAGE_BYTES);
-    }
-    value
-}
+    const STRATEGIES: [&str; 4] = ["unlocked", "mmap-lock", "vma-refcount", "speculative"];
 
-fn group(group: &Group, workload: &Workload) -> Value {
-    let ops = |ops: &[Op]| ops.iter().map(|op| self::op(op, workload)).collect::<Vec<_>>();
-    let mut value = json!({
-        "name": group.name,
-        "threads": group.threads,
-        "phases": group.phases.iter().map(|phase| ops(&phase.ops)).collect::<Vec<_>>(),
-    });
-    match group.loops {
-        Loops::Times(1) => {}
-        Loops::Times(times) => value["loops"] = json!(times),
-        Loops::UntilDone => value["loops"] = json!("until-done"),
-    }
-    value
-}
-
-fn op(op: &Op, workload: &Workload) -> Value {
-    match op {
-        Op::Touch(t) => json!({ "touch": touch(t, workload) }),
-        Op::Change(c) => json!({ c.action.name(): change(c, workload) }),
-    }
-}
-
-fn change(change: &Change, workload: &Workload) -> Value {
-    let mut value = match &change.action {
-        Action::Mmap(p) | Action::Munmap(p) | Action::MadviseDontneed(p) | Action::Mremap(p) => {
-            pieces(p, workload)
+    #[test]
+    fn what_is_shipped_comes_back_from_its_text() {
+        for (name, text) in shipped() {
+            let workload = parse(name, name, text, &STRATEGIES).unwrap();
+            let text = resolved(&workload).to_string();
+            let value = serde_json::from_str(&text).unwrap();
+            let again = restored(&value, &digest(&workload));
+            let without = Workload { expect: Vec::new(), ..workload };
+            assert_eq!(again, Ok(without), "{name}");
         }
-        Action::Mprotect { pieces: p, writable } => {
-            let mut value = pieces(p, workload);
-            value["prot"] = json!(prot(*writable));
-            value
-        }
-        Action::ExpandStack { vma, pages } => json!({
-            "vma": workload.vmas[*vma].name,
-            "length_bytes": pages * PAGE_BYTES,
-        }),
-        Action::Truncate { file, pages } => json!({
-            "file": workload.files[*file].name,
-            "size_bytes": pages * PAGE_BYTES,
-        }),
-        Action::Fork => json!({}),
-    };
-    value["every_ns"] = json!(change.every_ns);
-    value
-}
-
-fn pieces(pieces: &Pieces, workload: &Workload) -> Value {
-    json!({
-        "vma": workload.vmas[pieces.vma].name,
-        "length_bytes": pieces.pages * PAGE_BYTES,
-        "order": pieces.order,
-        "slices": pieces.slices,
-    })
-}
-
-fn prot(writable: bool) -> &'static str {
-    if writable { "read-write" } else { "read" }
-}
-
-fn touch(touch: &Touch, workload: &Workload) -> Value {
-    let mut value = json!({
-        "vma": workload.vmas[touch.vma].name,
-        "access": touch.access,
-        "order": touch.order,
-        "slices": touch.slices,
-        "touches": touch.touches,
-        "think_ns": touch.think_ns,
-    });
-    if touch.walks {
-        value["walks"] = json!(true);
     }
-    value
-}
 
-fn expect(expect: &Expect) -> Value {
-    let (metric, reason, line) = match &expect.metric {
-        Metric::FaultsPerTouch => ("faults-per-touch", None, None),
-        Metric::PagesPerFault => ("pages-per-fault", None, None),
-        Metric::RacedPerFault => ("raced-per-fault", None, None),
-        Metric::AttemptsPerFault => ("attempts-per-fault", None, None),
-        Metric::FallbacksPerFault(reason) => ("fallbacks-per-fault", reason.as_deref(), None),
-        Metric::TransfersPerFault(line) => ("transfers-per-fault", None, line.as_deref()),
-    };
-    json!({
-        "strategy": expect.strategy,
-        "threads": expect.threads,
-        "metric": metric,
-        "reason": reason,
-        "line": line,
-        "min": expect.min,
-        "max": expect.max,
-    })
+    #[test]
+    fn every_key_comes_back() {
+        let text = "summary = \"x\"\nreset = \"zap\"\ntouches = 70\nwarmup = \"1us\"\n\
+            huge_pages = true\n[kernel]\nzone_lock = false\nmemcg_depth = 1\n\
+            [[file]]\nname = \"f\"\nsize = \"64KiB\"\ncached = 0.3\nlocked = 0.1\n\
+            not_uptodate = 0.2\nreadahead = 0.7\nio_latency = { uniform = [\"1us\", \"3us\"] }\n\
+            speculation = false\ndirectory = \"/tmp\"\n\
+            [[file]]\nname = \"own\"\nsize = \"8KiB\"\nscope = \"per-thread\"\n\
+            [[vma]]\nname = \"a\"\nsize = \"32KiB\"\nfile = \"f\"\noffset = \"16KiB\"\n\
+            sharing = \"shared\"\nfault_around_order = 2\n\
+            [[vma]]\nname = \"b\"\nsize = \"8KiB\"\nfile = \"own\"\nscope = \"per-thread\"\n\
+            [[vma]]\nname = \"s\"\nsize = \"64KiB\"\ngrows_down = \"4KiB\"\n\
+            [[vma]]\nname = \"m\"\nsize = \"64KiB\"\ncount = 2\nmapped = false\n\
+            [[group]]\nname = \"g\"\nloops = 3\nthreads = { weight = 0.1 }\n\
+            [[group]]\nname = \"w\"\nthreads = 1\n\
+            [[op]]\ngroup = \"g\"\ntouch = { vma = \"a\", access = \"read\", \
+            order = { zipf = 0.99 }, slices = \"shared\", touches = 5, walks = true, \
+            think = \"9ns\" }\n\
+            [[op]]\ngroup = \"g\"\ntouch = { vma = \"b\", access = \"write\" }\n\
+            [[op]]\ngroup = \"g\"\ntouch = { vma = \"s\", access = \"write\", \
+            order = { strided = 2 } }\n\
+            [[op]]\ngroup = \"g\"\ntouch = { vma = \"m\", access = \"read\" }\n\
+            [[op]]\ngroup = \"w\"\nmmap = { vma = \"m\", length = \"4KiB\", every = \"2us\" }\n\
+            [[op]]\ngroup = \"w\"\nmprotect = { vma = \"m\", prot = \"read\" }\n\
+            [[op]]\ngroup = \"w\"\nexpand_stack = { vma = \"s\", length = \"8KiB\" }\n\
+            [[op]]\ngroup = \"w\"\ntruncate = { file = \"f\", size = \"4KiB\" }\n\
+            [[op]]\ngroup = \"w\"\nfork = { every = \"1us\" }\n";
+        let workload = parse("x", "x.toml", text, &[]);
+        let workload = workload.unwrap_or_else(|wrong| panic!("{}", wrong.render(false)));
+        assert_eq!(restored(&resolved(&workload), &digest(&workload)), Ok(workload));
+    }
+
+    #[test]
+    fn what_was_changed_is_not_taken() {
+        let (name, text) = shipped()[0];
+        let workload = parse(name, name, text, &STRATEGIES).unwrap();
+        let (value, digest) = (resolved(&workload), digest(&workload));
+        let wrong = |spoil: fn(&mut Value)| {
+            let mut value = value.clone();
+            spoil(&mut value);
+            restored(&value, &digest).unwrap_err()
+        };
+        let other = wrong(|value| value["vmas"][0]["size_bytes"] = 4096.into());
+        assert!(other.contains("not ") && other.contains(&digest), "{other}");
+        let word = wrong(|value| value["reset"] = "none".into());
+        assert!(word.contains("unknown variant `none`"), "{word}");
+        let name = wrong(|value| value["vmas"][0]["name"] = "other".into());
+        assert!(name.contains("it has no VMA '"), "{name}");
+    }
 }

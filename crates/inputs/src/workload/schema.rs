@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::wire::Document;
+use super::written::Document;
 
 /// Returns the JSON schema of workload files.
 pub fn schema() -> Value {

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::shipped::WORKLOADS;
-use super::{Workload, lower, read};
+use super::{read, written};
 use crate::diag::Diagnostics;
 pub use crate::named::FileText as Source;
+use ::workload::Workload;
 
 impl Source {
     /// Reads the workload file at `path`.
@@ -42,7 +43,7 @@ pub fn parse(
 ) -> Result<Workload, Diagnostics> {
     let mut mistakes = Vec::new();
     let workload = read::document(text, &mut mistakes)
-        .and_then(|document| lower::workload(name, &document, known_strategies, &mut mistakes));
+        .and_then(|document| written::workload(name, &document, known_strategies, &mut mistakes));
     match workload {
         Some(workload) if mistakes.is_empty() => Ok(workload),
         _ => Err(Diagnostics::new(path_shown, text, mistakes)),

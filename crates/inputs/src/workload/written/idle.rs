@@ -3,9 +3,10 @@
 use toml::Spanned;
 
 use super::check::{Check, Named};
+use super::document::Document;
+use super::field::Entry;
 use super::op::Ops;
 use crate::diag::Diagnostic;
-use crate::workload::wire::{Document, Entry};
 
 /// Reports VMAs that are never used, groups that have nothing to do and files that are
 /// never mapped. It is known of every operation what it works on.
@@ -25,7 +26,7 @@ pub(super) fn report(table: &Document, ops: &Ops<'_>, check: &mut Check<'_>) {
     let files: Vec<&str> = (0..table.file.len()).filter_map(|i| name(&table.file, i)).collect();
     let mut mapped = Vec::new();
     for vma in &table.vma {
-        match &vma.table.file {
+        match vma.table.file.as_ref() {
             Some(file) if !files.contains(&file.get_ref().as_str()) => return,
             Some(file) => mapped.push(file.get_ref().as_str()),
             None if vma.unread.iter().any(|key| key == "file") => return,

@@ -1,92 +1,128 @@
 //! `[[file]]`
 
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::Deserialize;
 use toml::Spanned;
 
-use super::check::Check;
+use super::check::{Check, Named};
+use super::field::{Entry, Field};
+use super::values::{Size, WrittenLatency};
 use crate::diag::Diagnostic;
-use crate::workload::units::print_time;
-use crate::workload::wire::{Document, Entry};
-use crate::workload::{File, Latency, Scope, wire};
+use ::workload::units::print_time;
+use ::workload::{File, Latency, Scope};
+
+/// A file in the page cache.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "File"))]
+#[serde(deny_unknown_fields)]
+pub(in crate::workload) struct FileTable {
+    /// Name that `[[vma]]` refers to.
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub name: Field<String>,
+    /// Length, in whole pages of 4KiB.
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub size: Field<Size>,
+    /// Share of the pages that are cached when a round starts, 0 to 1 (default 1).
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
+    pub cached: Field<f64>,
+    /// Share of the cached pages that are locked when a round starts, by reads that are
+    /// under way (default 0).
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
+    pub locked: Field<f64>,
+    /// Share of the cached pages that are not up to date when a round starts (default 0).
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
+    pub not_uptodate: Field<f64>,
+    /// Share of the cached pages that are marked for readahead when a round starts
+    /// (default 0).
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
+    pub readahead: Field<f64>,
+    /// How long a read of a page sleeps: required below `cached = 1.0`, and where pages
+    /// are `locked` or `not_uptodate`.
+    pub io_latency: Field<WrittenLatency>,
+    /// Whether the file system lets speculative faults call into it (default true).
+    pub speculation: Field<bool>,
+    /// On the running kernel: where the file is made, as an absolute path (default: in
+    /// memory). It has no name there, and is gone after the storm.
+    pub directory: Field<String>,
+    /// One for all threads (`"shared"`, the default), or one for each that maps it.
+    pub scope: Field<Scope>,
+}
+
+impl Named for FileTable {
+    fn name(&self) -> &Field<String> {
+        &self.name
+    }
+}
+
+/// A file that a VMA maps, and the scope of the VMA; `None` if that could not be read.
+pub(super) struct Mapping<'d> {
+    pub file: &'d Spanned<String>,
+    pub scope: Option<Scope>,
+}
 
 const SHOWN: &str = "[[file]]";
 
 pub(super) fn lower(
-    entry: &Entry<wire::File>,
-    document: &Document,
+    entry: &Entry<FileTable>,
+    mappings: &[Mapping<'_>],
     check: &mut Check<'_>,
 ) -> Option<File> {
     let table = &entry.table;
     let size = check.required(entry, SHOWN, "size", &table.size, "\"256MiB\"");
     let pages = size.and_then(|size| check.some_pages("size", size));
-    let mut share = |key: &str, written: &Option<Spanned<f64>>, default: f64| match written {
-        Some(written) => check.share(key, written),
-        None => Some(default),
-    };
+    let mut share =
+        |key, written: &Field<f64>, default| written.checked(default, |it| check.share(key, it));
     let cached = share("cached", &table.cached, 1.0);
     let locked = share("locked", &table.locked, 0.0);
     let not_uptodate = share("not_uptodate", &table.not_uptodate, 0.0);
     let readahead = share("readahead", &table.readahead, 0.0);
-    let io = match &table.io_latency {
-        Some(io) => latency(io, check),
-        None => Some(Latency::Fixed(0)),
-    };
-    let directory = match &table.directory {
-        Some(directory) => absolute(directory, check).map(Some),
-        None => Some(None),
-    };
-    let scope = table.scope.as_ref().map(|written| scope(table, written, document, check));
+    let io = table.io_latency.checked(Latency::Fixed(0), |io| latency(io, check));
+    let directory = table.directory.checked(None, |path| absolute(path, check).map(Some));
+    let scope = table.scope.checked(Scope::Shared, |scope| fits(table, scope, mappings, check));
     if entry.unread.is_empty()
         && let (Some(_), Some(_), Some(_), Some(_)) = (cached, locked, not_uptodate, readahead)
     {
         shares_fit(table, check);
-        latency_where_a_fault_waits(table, document, check);
+        latency_where_a_fault_waits(table, check);
     }
     Some(File {
-        name: table.name.as_ref()?.get_ref().clone(),
+        name: table.name.value()?.clone(),
         pages: pages?,
         cached: cached?,
         locked: locked?,
         not_uptodate: not_uptodate?,
         readahead: readahead?,
         io: io?,
-        speculation: table.speculation.as_ref().is_none_or(|value| *value.get_ref()),
+        speculation: table.speculation.value_or(true),
         directory: directory?,
-        scope: match scope {
-            Some(scope) => scope?,
-            None => Scope::Shared,
-        },
+        scope: scope?,
     })
 }
 
-/// For whom a file is: one of each thread is mapped by VMAs of each thread alone, and is not
-/// truncated, which would be the file of all.
-fn scope(
-    table: &wire::File,
-    written: &Spanned<wire::Scope>,
-    document: &Document,
+/// Checks the scope of a file: one of each thread is mapped by VMAs of each thread alone, and is
+/// not truncated, which would be the file of all.
+fn fits(
+    table: &FileTable,
+    written: &Spanned<Scope>,
+    mappings: &[Mapping<'_>],
     check: &mut Check<'_>,
 ) -> Option<Scope> {
-    if *written.get_ref() == wire::Scope::Shared {
+    if *written.get_ref() == Scope::Shared {
         return Some(Scope::Shared);
     }
-    let name = table.name.as_ref()?.get_ref();
-    let per_thread = |vma: &wire::Vma| {
-        vma.scope.as_ref().is_some_and(|scope| *scope.get_ref() == wire::Scope::PerThread)
-    };
-    let mut vmas = document.vma.iter().filter(|vma| !vma.unread.iter().any(|key| key == "scope"));
-    let shared = vmas.find_map(|vma| {
-        let file = vma.table.file.as_ref().filter(|file| file.get_ref() == name)?;
-        (!per_thread(&vma.table)).then(|| file.span())
-    });
-    let truncated = document.has_op("truncate", name, |_| true);
+    let name = table.name.value()?;
+    let mut shared = mappings.iter().filter(|mapping| mapping.scope == Some(Scope::Shared));
+    let shared = shared.find(|mapping| mapping.file.get_ref() == name);
+    let truncated = check.has_op("truncate", name, |_| true);
     if shared.is_none() && !truncated {
         return Some(Scope::PerThread);
     }
     let mut wrong = Diagnostic::new(format!("the file \"{name}\" cannot be one of each thread"))
         .at(written.span(), "one for each thread that maps it");
-    if let Some(span) = shared {
+    if let Some(mapping) = shared {
         wrong = wrong
-            .at(span, "mapped by a VMA that all threads share")
+            .at(mapping.file.span(), "mapped by a VMA that all threads share")
             .help("write scope = \"per-thread\" in that [[vma]] too");
     }
     if truncated {
@@ -112,9 +148,10 @@ fn absolute(directory: &Spanned<String>, check: &mut Check<'_>) -> Option<String
 }
 
 /// A page is in one of the three states at the most.
-fn shares_fit(table: &wire::File, check: &mut Check<'_>) {
+fn shares_fit(table: &FileTable, check: &mut Check<'_>) {
     let states = [&table.locked, &table.not_uptodate, &table.readahead];
-    let sum: f64 = states.into_iter().flatten().map(|share| *share.get_ref()).sum();
+    let states = || states.into_iter().filter_map(|share| share.as_ref());
+    let sum: f64 = states().map(|share| *share.get_ref()).sum();
     // 0.33, 0.56 and 0.11 are more by rounding.
     if sum < 1.0 + 1e-9 {
         return;
@@ -124,16 +161,15 @@ fn shares_fit(table: &wire::File, check: &mut Check<'_>) {
         "`locked`, `not_uptodate` and `readahead` make {} of the cached pages",
         shown.trim_end_matches('0').trim_end_matches('.')
     );
-    let places = states.into_iter().flatten().map(Spanned::span);
-    let labelled =
-        places.fold(Diagnostic::new(title), |d, place| d.at(place, "of the cached pages"));
+    let labelled = (states().map(Spanned::span))
+        .fold(Diagnostic::new(title), |d, place| d.at(place, "of the cached pages"));
     check.push(
         labelled.rule("a page is in one of the three states, or in none: they make 1 at most"),
     );
 }
 
 /// A file has an I/O latency where a fault may wait for one of its pages, and only there.
-fn latency_where_a_fault_waits(table: &wire::File, document: &Document, check: &mut Check<'_>) {
+fn latency_where_a_fault_waits(table: &FileTable, check: &mut Check<'_>) {
     let waits = [
         (&table.cached, 1.0, "not wholly cached", "a read may miss the page cache", "cached = 1.0"),
         (&table.locked, 0.0, "partly locked", "a read may find a locked page", "locked = 0.0"),
@@ -149,7 +185,7 @@ fn latency_where_a_fault_waits(table: &wire::File, document: &Document, check: &
         let written = written.as_ref().filter(|share| *share.get_ref() != never)?;
         Some((written, title, label, help))
     });
-    match (waits.next(), &table.io_latency) {
+    match (waits.next(), table.io_latency.as_ref()) {
         (Some((written, what, label, help)), None) => check.push(
             Diagnostic::new(format!("a file that is {what} has no `io_latency`"))
                 .at(written.span(), label)
@@ -157,14 +193,12 @@ fn latency_where_a_fault_waits(table: &wire::File, document: &Document, check: &
                 .help(format!("write io_latency = \"80us\", or {help}")),
         ),
         (None, Some(io)) => {
-            let truncated =
-                |name: &Spanned<String>| document.has_op("truncate", name.get_ref(), |_| true);
-            if table.name.as_ref().is_some_and(truncated) {
+            if table.name.value().is_some_and(|name| check.has_op("truncate", name, |_| true)) {
                 return;
             }
             let mut diagnostic = Diagnostic::new("`io_latency` of a file that is wholly cached")
                 .at(io.span(), "no read ever misses the page cache");
-            if let Some(written) = &table.cached {
+            if let Some(written) = table.cached.as_ref() {
                 diagnostic = diagnostic.at(written.span(), "the share that is cached");
             }
             check.push(diagnostic.help("write cached = 0.5, or leave `io_latency` out"));
@@ -173,11 +207,11 @@ fn latency_where_a_fault_waits(table: &wire::File, document: &Document, check: &
     }
 }
 
-fn latency(io: &Spanned<wire::Latency>, check: &mut Check<'_>) -> Option<Latency> {
+fn latency(io: &Spanned<WrittenLatency>, check: &mut Check<'_>) -> Option<Latency> {
     let latency = match *io.get_ref() {
-        wire::Latency::Fixed(time) => Latency::Fixed(time.0),
-        wire::Latency::Uniform([low, high]) => Latency::Uniform(low.0, high.0),
-        wire::Latency::Exponential(mean) => Latency::Exponential(mean.0),
+        WrittenLatency::Fixed(time) => Latency::Fixed(time.0),
+        WrittenLatency::Uniform([low, high]) => Latency::Uniform(low.0, high.0),
+        WrittenLatency::Exponential(mean) => Latency::Exponential(mean.0),
     };
     match latency {
         Latency::Uniform(low, high) if low > high => {

@@ -1,11 +1,36 @@
 //! `[[group]]`
 
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::Deserialize;
 use toml::Spanned;
 
-use super::check::Check;
+use super::check::{Check, Named};
+use super::field::{Entry, Field};
+use super::values::WrittenThreads;
 use crate::diag::Diagnostic;
-use crate::workload::wire::{Document, Entry};
-use crate::workload::{Group, Loops, Op, Phase, Threads, WEIGHT_MAX, wire};
+use ::workload::{Group, Loops, Op, Phase, Threads, WEIGHT_MAX};
+
+/// A named group of threads.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "Group"))]
+#[serde(deny_unknown_fields)]
+pub(in crate::workload) struct GroupTable {
+    /// Name that `[[op]]` refers to.
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub name: Field<String>,
+    /// How many threads: `"all"` of the run's (the default), a number, or `{ weight = 0.5 }`.
+    pub threads: Field<WrittenThreads>,
+    /// How often the operations of a phase are done, a number or `"until-done"` (default:
+    /// once; until the groups that touch are done, for a group that does not).
+    pub loops: Field<Loops>,
+}
+
+impl Named for GroupTable {
+    fn name(&self) -> &Field<String> {
+        &self.name
+    }
+}
 
 /// The group of all threads, where a file names none.
 const DEFAULT_GROUP: &str = "faulters";
@@ -19,10 +44,7 @@ pub(super) struct Header {
 }
 
 /// Returns the header of each group; of the default group where there is none.
-pub(super) fn headers(
-    entries: &[Entry<wire::Group>],
-    check: &mut Check<'_>,
-) -> Vec<Option<Header>> {
+pub(super) fn headers(entries: &[Entry<GroupTable>], check: &mut Check<'_>) -> Vec<Option<Header>> {
     if entries.is_empty() {
         let (name, threads) = (DEFAULT_GROUP.to_owned(), Threads::Weight(1.0));
         return vec![Some(Header { name, threads, loops: None })];
@@ -33,7 +55,7 @@ pub(super) fn headers(
         header.as_ref().is_some_and(|header| matches!(header.threads, Threads::Fixed(_)))
     };
     if headers.iter().all(fixed) {
-        let span = entries[0].table.threads.as_ref().map_or(entries[0].span.clone(), |t| t.span());
+        let span = entries[0].table.threads.span_or(&entries[0].span);
         check.push(
             Diagnostic::new("no group takes the threads of a run")
                 .at(span, "every group has a fixed number")
@@ -48,7 +70,7 @@ pub(super) fn headers(
 pub(super) fn assemble(
     headers: Vec<Option<Header>>,
     phases: Option<Vec<Vec<Phase>>>,
-    document: &Document,
+    entries: &[Entry<GroupTable>],
     check: &mut Check<'_>,
 ) -> Option<Vec<Group>> {
     let headers: Vec<Header> = headers.into_iter().collect::<Option<_>>()?;
@@ -63,7 +85,7 @@ pub(super) fn assemble(
         .collect();
     for (index, group) in groups.iter().enumerate() {
         if let Some(phase) = never_ends(group, &groups) {
-            without_end(index, phase, &groups, document, check);
+            without_end(index, phase, &groups, entries, check);
         }
     }
     Some(groups)
@@ -88,13 +110,13 @@ fn without_end(
     index: usize,
     phase: usize,
     groups: &[Group],
-    document: &Document,
+    entries: &[Entry<GroupTable>],
     check: &mut Check<'_>,
 ) {
     let group = &groups[index];
-    let Some(entry) = document.group.get(index) else { return };
-    let name = entry.table.name.as_ref().map_or(entry.span.clone(), Spanned::span);
-    let (place, label) = match &entry.table.loops {
+    let Some(entry) = entries.get(index) else { return };
+    let name = entry.table.name.span_or(&entry.span);
+    let (place, label) = match entry.table.loops.as_ref() {
         Some(loops) => (loops.span(), "goes on until others are done"),
         None => (name, "goes on until others are done, by default"),
     };
@@ -109,36 +131,30 @@ fn without_end(
     );
 }
 
-fn header(entry: &Entry<wire::Group>, check: &mut Check<'_>) -> Option<Header> {
+fn header(entry: &Entry<GroupTable>, check: &mut Check<'_>) -> Option<Header> {
     let table = &entry.table;
-    let threads = match &table.threads {
-        None => Some(Threads::Weight(1.0)),
-        Some(threads) => match *threads.get_ref() {
-            wire::Threads::All => Some(Threads::Weight(1.0)),
-            wire::Threads::Weight(weight) => self::weight(weight, threads, check),
-            wire::Threads::Fixed(count) => {
-                check.threads("a group", count, threads.span()).map(Threads::Fixed)
-            }
-        },
-    };
-    let loops = match &table.loops {
-        None => None,
-        Some(loops) => Some(self::loops(loops, check)?),
-    };
-    Some(Header { name: table.name.as_ref()?.get_ref().clone(), threads: threads?, loops })
-}
-
-fn loops(loops: &Spanned<wire::Loops>, check: &mut Check<'_>) -> Option<Loops> {
-    match *loops.get_ref() {
-        wire::Loops::UntilDone => Some(Loops::UntilDone),
-        wire::Loops::Times(times) => {
-            let times = Spanned::new(loops.span(), times);
-            check.at_least("loops", &times, 1).then_some(Loops::Times(*times.get_ref()))
+    let all = Threads::Weight(1.0);
+    let threads = table.threads.checked(all, |threads| match *threads.get_ref() {
+        WrittenThreads::All => Some(all),
+        WrittenThreads::Weight(weight) => self::weight(weight, threads, check),
+        WrittenThreads::Fixed(count) => {
+            check.threads("a group", count, threads.span()).map(Threads::Fixed)
         }
-    }
+    });
+    let loops = table.loops.checked(None, |loops| {
+        if let Loops::Times(times) = *loops.get_ref() {
+            check.at_least("loops", &Spanned::new(loops.span(), times), 1)?;
+        }
+        Some(Some(*loops.get_ref()))
+    })?;
+    Some(Header { name: table.name.value()?.clone(), threads: threads?, loops })
 }
 
-fn weight(weight: f64, threads: &Spanned<wire::Threads>, check: &mut Check<'_>) -> Option<Threads> {
+fn weight(
+    weight: f64,
+    threads: &Spanned<WrittenThreads>,
+    check: &mut Check<'_>,
+) -> Option<Threads> {
     let weight = check.positive("weight", weight, threads.span())?;
     if weight <= WEIGHT_MAX {
         return Some(Threads::Weight(weight));
@@ -152,18 +168,14 @@ fn weight(weight: f64, threads: &Spanned<wire::Threads>, check: &mut Check<'_>) 
 }
 
 /// `"all"` stands alone among the groups that divide the run's threads.
-fn all_beside_others(entries: &[Entry<wire::Group>], check: &mut Check<'_>) {
-    let is_all = |entry: &&Entry<wire::Group>| {
-        let written = entry.table.threads.as_ref().map(Spanned::get_ref);
+fn all_beside_others(entries: &[Entry<GroupTable>], check: &mut Check<'_>) {
+    let is_all = |entry: &&Entry<GroupTable>| {
         let unread = entry.unread.iter().any(|key| key == "threads");
-        !unread && matches!(written, None | Some(wire::Threads::All))
+        !unread && matches!(entry.table.threads.value(), None | Some(WrittenThreads::All))
     };
-    let place = |entry: &Entry<wire::Group>| {
-        entry.table.threads.as_ref().map_or(entry.span.clone(), Spanned::span)
-    };
-    let divides = |entry: &&Entry<wire::Group>| {
-        let written = entry.table.threads.as_ref().map(Spanned::get_ref);
-        is_all(entry) || matches!(written, Some(wire::Threads::Weight(_)))
+    let place = |entry: &Entry<GroupTable>| entry.table.threads.span_or(&entry.span);
+    let divides = |entry: &&Entry<GroupTable>| {
+        is_all(entry) || matches!(entry.table.threads.value(), Some(WrittenThreads::Weight(_)))
     };
     let Some(all) = entries.iter().find(is_all) else { return };
     let others = entries.iter().filter(|entry| entry.span != all.span);

@@ -1,12 +1,97 @@
 //! `[[op]]`: groups, phases, and operations beside each other.
 
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::Deserialize;
 use toml::Spanned;
 
-use super::check::{Check, Names};
-use super::{Space, change, touch};
+use super::change::{ChangeTable, Place};
+use super::change::{ForkTable, GrowTable, PiecesTable, ProtectTable, TruncateTable};
+use super::check::{Check, Names, Written};
+use super::field::{Entry, Field};
+use super::group::GroupTable;
+use super::space::Space;
+use super::touch::{self, TouchTable};
 use crate::diag::Diagnostic;
-use crate::workload::wire::{Document, Entry, Written};
-use crate::workload::{Action, Group, Loops, Op, Phase, Scope, wire};
+use ::workload::{Action, Change, Group, Loops, Op, Phase, Scope};
+
+/// Defines `[[op]]` by its rows: the key of an operation of writers, the table under it, and the
+/// [`Action`] made of what the table is lowered to.
+macro_rules! operations {
+    ($($(#[doc = $doc:literal])+ $key:ident: $table:ident => $action:expr,)+) => {
+        /// Something that the threads of a group do in a phase: exactly one of `touch` and the
+        /// operations of writers.
+        #[derive(Debug, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "Op"))]
+        #[cfg_attr(feature = "schema", schemars(extend("oneOf" = exactly_one())))]
+        #[serde(deny_unknown_fields)]
+        pub(in crate::workload) struct OpTable {
+            /// Name of the `[[group]]`; may be left out where there is one group.
+            pub group: Field<String>,
+            /// Number of the phase, from 1 without holes (default 1).
+            #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+            pub phase: Field<u64>,
+            /// Accesses to the pages of a mapping.
+            pub touch: Field<TouchTable>,
+            $($(#[doc = $doc])+ pub $key: Field<$table>,)+
+        }
+
+        /// The schema of a table that has exactly one of the operations.
+        #[cfg(feature = "schema")]
+        fn exactly_one() -> serde_json::Value {
+            let keys = ["touch", $(stringify!($key)),+];
+            keys.iter().map(|key| serde_json::json!({ "required": [key] })).collect()
+        }
+
+        impl OpTable {
+            /// What the operation does: one thing, unless there is a mistake.
+            pub(super) fn written(&self) -> impl Iterator<Item = Written<'_>> {
+                let touch = self.touch.as_ref().map(|table| Written {
+                    key: "touch",
+                    span: table.span(),
+                    target: table.get_ref().vma.as_ref(),
+                    makes_writable: false,
+                });
+                let changes = [$(self.$key.as_ref().map(|table| Written {
+                    key: stringify!($key),
+                    span: table.span(),
+                    target: table.get_ref().target(),
+                    makes_writable: table.get_ref().makes_writable(),
+                })),+];
+                touch.into_iter().chain(changes.into_iter().flatten())
+            }
+
+            /// Returns the operation of a writer that is written here.
+            fn change(&self, place: &mut Place<'_, '_, '_>) -> Option<Change> {
+                $(if let Some(table) = self.$key.value() {
+                    let action = table.lower(place).map($action)?;
+                    let every_ns = table.every.value().map_or(0, |every| every.0);
+                    return Some(Change { action, every_ns });
+                })+
+                None
+            }
+        }
+    };
+}
+
+operations! {
+    /// Maps a piece of a VMA, if nothing of it is mapped.
+    mmap: PiecesTable => Action::Mmap,
+    /// Unmaps a piece of a VMA.
+    munmap: PiecesTable => Action::Munmap,
+    /// Changes the protection of a piece of a VMA.
+    mprotect: ProtectTable => |(pieces, writable)| Action::Mprotect { pieces, writable },
+    /// Drops the pages of a piece of a VMA, which stays mapped.
+    madvise_dontneed: PiecesTable => Action::MadviseDontneed,
+    /// Moves a piece of a VMA to a place of its own and, the next time, back.
+    mremap: PiecesTable => Action::Mremap,
+    /// Grows a VMA that `grows_down`.
+    expand_stack: GrowTable => |(vma, pages)| Action::ExpandStack { vma, pages },
+    /// Sets the length of a file.
+    truncate: TruncateTable => |(file, pages)| Action::Truncate { file, pages },
+    /// Write-protects the whole space, as fork does.
+    fork: ForkTable => |()| Action::Fork,
+}
 
 /// The operations of a file, as far as they could be read.
 pub(super) struct Ops<'d> {
@@ -20,12 +105,12 @@ pub(super) struct Lowered<'d> {
     pub group: usize,
     pub phase: u64,
     pub op: Op,
-    entry: &'d Entry<wire::Op>,
+    entry: &'d Entry<OpTable>,
     written: Written<'d>,
 }
 
 pub(super) fn lower_all<'d>(
-    entries: &'d [Entry<wire::Op>],
+    entries: &'d [Entry<OpTable>],
     groups: &Names,
     space: &Space<'_>,
     check: &mut Check<'_>,
@@ -85,27 +170,28 @@ fn hole(ops: &Ops<'_>, number: u64, missing: u64, check: &mut Check<'_>) {
 }
 
 fn lower<'d>(
-    entry: &'d Entry<wire::Op>,
+    entry: &'d Entry<OpTable>,
     groups: &Names,
     space: &Space<'_>,
     check: &mut Check<'_>,
 ) -> Option<Lowered<'d>> {
     let table = &entry.table;
     let group = group(entry, groups, check);
-    let phase = match &table.phase {
-        Some(phase) => check.at_least("phase", phase, 1).then_some(*phase.get_ref()),
-        None => Some(1),
-    };
-    let written = action(entry, check)?;
-    let op = match written {
-        Written::Touch(touch) => touch::lower(entry, touch, space, check).map(Op::Touch),
-        _ => change::lower(entry, written, space, check).map(Op::Change),
+    let phase = table.phase.checked(1, |phase| check.at_least("phase", phase, 1));
+    let written = only(entry, check)?;
+    let op = match entry.table.touch.as_ref() {
+        Some(touch) => touch::lower(touch, &entry.unread, space, check).map(Op::Touch),
+        None => {
+            let (key, span) = (written.key, written.span.clone());
+            let unread = &entry.unread;
+            entry.table.change(&mut Place { unread, key, span, space, check }).map(Op::Change)
+        }
     };
     Some(Lowered { group: group?, phase: phase?, op: op?, entry, written })
 }
 
-fn group(entry: &Entry<wire::Op>, groups: &Names, check: &mut Check<'_>) -> Option<usize> {
-    match &entry.table.group {
+fn group(entry: &Entry<OpTable>, groups: &Names, check: &mut Check<'_>) -> Option<usize> {
+    match entry.table.group.as_ref() {
         Some(name) if groups.len() == 0 && name.get_ref() == "faulters" => Some(0),
         Some(name) => groups.resolve(name, check),
         None if groups.len() <= 1 => Some(0),
@@ -124,17 +210,17 @@ fn group(entry: &Entry<wire::Op>, groups: &Names, check: &mut Check<'_>) -> Opti
 }
 
 /// Returns what an operation does, where that is exactly one thing.
-fn action<'d>(entry: &'d Entry<wire::Op>, check: &mut Check<'_>) -> Option<Written<'d>> {
+fn only<'d>(entry: &'d Entry<OpTable>, check: &mut Check<'_>) -> Option<Written<'d>> {
     let written: Vec<Written<'d>> = entry.table.written().collect();
     match written.as_slice() {
-        [only] => return Some(*only),
+        [only] => return Some(only.clone()),
         [first, rest @ ..] => {
-            let keys: Vec<String> = written.iter().map(|w| format!("`{}`", w.key())).collect();
+            let keys: Vec<String> = written.iter().map(|w| format!("`{}`", w.key)).collect();
             let title = format!("an [[op]] does one thing, here are {}", keys.join(" and "));
             let mut diagnostic =
-                Diagnostic::new(title).at(first.span(), format!("`{}`", first.key()));
+                Diagnostic::new(title).at(first.span.clone(), format!("`{}`", first.key));
             for other in rest {
-                diagnostic = diagnostic.at(other.span(), format!("and `{}`", other.key()));
+                diagnostic = diagnostic.at(other.span.clone(), format!("and `{}`", other.key));
             }
             check.push(diagnostic.help("write an [[op]] for each: they are done in this order"));
         }
@@ -160,22 +246,23 @@ fn is_action(key: &str) -> bool {
 pub(super) fn walks_with_loops(
     ops: &Ops<'_>,
     groups: &[Group],
-    document: &Document,
+    entries: &[Entry<GroupTable>],
     check: &mut Check<'_>,
 ) {
     for op in &ops.list {
-        let (Op::Touch(touch), Written::Touch(written)) = (&op.op, op.written) else { continue };
+        let (Op::Touch(touch), Some(written)) = (&op.op, op.entry.table.touch.value()) else {
+            continue;
+        };
         let group = &groups[op.group];
-        let Some(walks) = &written.get_ref().walks else { continue };
+        let Some(walks) = written.walks.as_ref() else { continue };
         if !touch.walks || group.loops != Loops::Times(1) {
             continue;
         }
         let title =
             format!("a touch that walks, in the group \"{}\", which loops once", group.name);
         let mut diagnostic = Diagnostic::new(title).at(walks.span(), "there is no next loop");
-        if let Some(entry) = document.group.get(op.group) {
-            let loops = entry.table.loops.as_ref().map(Spanned::span);
-            diagnostic = diagnostic.at(loops.unwrap_or(entry.span.clone()), "one loop");
+        if let Some(entry) = entries.get(op.group) {
+            diagnostic = diagnostic.at(entry.table.loops.span_or(&entry.span), "one loop");
         }
         check.push(
             diagnostic
@@ -191,12 +278,12 @@ fn used_by_two_groups(ops: &[Lowered<'_>], space: &Space<'_>, check: &mut Check<
         let mut using = ops.iter().filter(|op| op.op.vma() == Some(index));
         let Some(first) = using.next() else { continue };
         let Some(other) = using.find(|op| op.group != first.group) else { continue };
-        let place = |op: &Lowered<'_>| op.written.target().map_or(0..0, Spanned::span);
+        let place = |op: &Lowered<'_>| op.written.target.map_or(0..0, Spanned::span);
         check.push(
             Diagnostic::new(format!("two groups use the per-thread VMA \"{}\"", vma.name))
                 .at(place(other), "by another group")
                 .at(place(first), "by one group")
-                .at(space.document.vma[index].span.clone(), "this VMA")
+                .at(space.vma_entries[index].span.clone(), "this VMA")
                 .rule("a per-thread VMA belongs to the threads of one group")
                 .help("write a [[vma]] for each group"),
         );

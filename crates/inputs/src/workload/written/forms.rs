@@ -1,12 +1,11 @@
-//! The schema of values that have a form of their own.
+//! The schema of values that files have in a form of their own.
 
 use std::borrow::Cow;
 
-#[cfg(feature = "schema")]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::{Latency, Loops, Size, Threads, Time};
-use crate::workload::{THREADS_MAX, WEIGHT_MAX};
+use super::values::{Size, Time, WrittenLatency, WrittenThreads};
+use ::workload::{THREADS_MAX, WEIGHT_MAX};
 
 impl JsonSchema for Size {
     fn schema_name() -> Cow<'static, str> {
@@ -36,7 +35,7 @@ impl JsonSchema for Time {
     }
 }
 
-impl JsonSchema for Latency {
+impl JsonSchema for WrittenLatency {
     fn schema_name() -> Cow<'static, str> {
         "Latency".into()
     }
@@ -66,7 +65,7 @@ impl JsonSchema for Latency {
     }
 }
 
-impl JsonSchema for Threads {
+impl JsonSchema for WrittenThreads {
     fn schema_name() -> Cow<'static, str> {
         "Threads".into()
     }
@@ -88,19 +87,6 @@ impl JsonSchema for Threads {
                     "additionalProperties": false
                 }
             ]
-        })
-    }
-}
-
-impl JsonSchema for Loops {
-    fn schema_name() -> Cow<'static, str> {
-        "Loops".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "So many times, or until the groups that touch are done.",
-            "oneOf": [{ "const": "until-done" }, { "type": "integer", "minimum": 1 }]
         })
     }
 }

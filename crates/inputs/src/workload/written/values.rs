@@ -1,4 +1,4 @@
-//! Values that have a form of their own: sizes, times, latencies, thread counts.
+//! Values that files have in a form of their own: sizes, times, latencies, thread counts.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-use crate::workload::units;
+use ::workload::units;
 
 /// Bytes, written with a unit.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +19,7 @@ pub(in crate::workload) struct Time(pub u64);
 /// How long a read that misses the page cache sleeps: a time, or a table with
 /// one distribution.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::workload) enum Latency {
+pub(in crate::workload) enum WrittenLatency {
     Fixed(Time),
     Uniform([Time; 2]),
     Exponential(Time),
@@ -27,17 +27,10 @@ pub(in crate::workload) enum Latency {
 
 /// How many threads a group has: `"all"`, a number, or `{ weight = 0.5 }`.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::workload) enum Threads {
+pub(in crate::workload) enum WrittenThreads {
     All,
     Fixed(u64),
     Weight(f64),
-}
-
-/// How often a group does its operations: a number, or `"until-done"`.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::workload) enum Loops {
-    Times(u64),
-    UntilDone,
 }
 
 /// Reads a value with a unit. The text of an error is the problem and, in a
@@ -91,7 +84,7 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// The table form of [`Latency`]. A struct, since serde reads an enum from a
+/// The table form of [`WrittenLatency`]. A struct, since serde reads an enum from a
 /// map without looking at a second key.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,36 +97,36 @@ struct LatencyTable {
 const LATENCY_FORMS: &str = "write a time such as \"80us\", or one of { fixed = \"80us\" }, \
      { uniform = [\"50us\", \"120us\"] } and { exponential = \"80us\" }";
 
-impl<'de> Deserialize<'de> for Latency {
+impl<'de> Deserialize<'de> for WrittenLatency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Form;
         impl<'de> Visitor<'de> for Form {
-            type Value = Latency;
+            type Value = WrittenLatency;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a time such as \"80us\" or a table with one distribution")
             }
 
-            fn visit_str<E: Error>(self, text: &str) -> Result<Latency, E> {
-                TIME.visit_str(text).map(Latency::Fixed)
+            fn visit_str<E: Error>(self, text: &str) -> Result<WrittenLatency, E> {
+                TIME.visit_str(text).map(WrittenLatency::Fixed)
             }
 
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Latency, E> {
-                TIME.visit_i64(number).map(Latency::Fixed)
+            fn visit_i64<E: Error>(self, number: i64) -> Result<WrittenLatency, E> {
+                TIME.visit_i64(number).map(WrittenLatency::Fixed)
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Latency, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<WrittenLatency, A::Error> {
                 let table = LatencyTable::deserialize(MapAccessDeserializer::new(map))?;
                 match (table.fixed, table.uniform, table.exponential) {
-                    (Some(time), None, None) => Ok(Latency::Fixed(time)),
+                    (Some(time), None, None) => Ok(WrittenLatency::Fixed(time)),
                     (None, Some(times), None) => match *times.as_slice() {
-                        [low, high] => Ok(Latency::Uniform([low, high])),
+                        [low, high] => Ok(WrittenLatency::Uniform([low, high])),
                         _ => {
                             let problem = format!("`uniform` is two times, not {}", times.len());
                             Err(two_lines(&problem, LATENCY_FORMS))
                         }
                     },
-                    (None, None, Some(mean)) => Ok(Latency::Exponential(mean)),
+                    (None, None, Some(mean)) => Ok(WrittenLatency::Exponential(mean)),
                     (None, None, None) => {
                         Err(two_lines("a latency without a distribution", LATENCY_FORMS))
                     }
@@ -153,19 +146,19 @@ struct ThreadsTable {
 
 const THREADS_FORMS: &str = "write \"all\", a number such as 2, or { weight = 0.5 }";
 
-impl<'de> Deserialize<'de> for Threads {
+impl<'de> Deserialize<'de> for WrittenThreads {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Form;
         impl<'de> Visitor<'de> for Form {
-            type Value = Threads;
+            type Value = WrittenThreads;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("\"all\", a number of threads, or { weight = 0.5 }")
             }
 
-            fn visit_str<E: Error>(self, text: &str) -> Result<Threads, E> {
+            fn visit_str<E: Error>(self, text: &str) -> Result<WrittenThreads, E> {
                 match text {
-                    "all" => Ok(Threads::All),
+                    "all" => Ok(WrittenThreads::All),
                     _ => Err(two_lines(
                         &format!("\"{text}\" is not a number of threads"),
                         THREADS_FORMS,
@@ -173,46 +166,15 @@ impl<'de> Deserialize<'de> for Threads {
                 }
             }
 
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Threads, E> {
-                u64::try_from(number).map(Threads::Fixed).map_err(|_| {
+            fn visit_i64<E: Error>(self, number: i64) -> Result<WrittenThreads, E> {
+                u64::try_from(number).map(WrittenThreads::Fixed).map_err(|_| {
                     two_lines(&format!("{number} is not a number of threads"), THREADS_FORMS)
                 })
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Threads, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<WrittenThreads, A::Error> {
                 let table = ThreadsTable::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Threads::Weight(table.weight))
-            }
-        }
-        deserializer.deserialize_any(Form)
-    }
-}
-
-const LOOPS_FORMS: &str = "write a number such as 8, or \"until-done\"";
-
-impl<'de> Deserialize<'de> for Loops {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Form;
-        impl Visitor<'_> for Form {
-            type Value = Loops;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number of loops or \"until-done\"")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Loops, E> {
-                match text {
-                    "until-done" => Ok(Loops::UntilDone),
-                    _ => {
-                        Err(two_lines(&format!("\"{text}\" is not a number of loops"), LOOPS_FORMS))
-                    }
-                }
-            }
-
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Loops, E> {
-                u64::try_from(number).map(Loops::Times).map_err(|_| {
-                    two_lines(&format!("{number} is not a number of loops"), LOOPS_FORMS)
-                })
+                Ok(WrittenThreads::Weight(table.weight))
             }
         }
         deserializer.deserialize_any(Form)

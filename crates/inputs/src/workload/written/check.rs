@@ -4,20 +4,50 @@ use std::ops::Range;
 
 use toml::Spanned;
 
+use super::field::{Entry, Field};
+use super::values::Size;
 use crate::diag::{Diagnostic, meant};
-use crate::workload::units::{print_size, print_time};
-use crate::workload::wire::{Entry, File, Group, Size, Vma};
-use crate::workload::{PAGE_BYTES, PAUSE_MAX_NS, THREADS_MAX};
+use ::workload::units::{print_size, print_time};
+use ::workload::{PAGE_BYTES, PAUSE_MAX_NS, THREADS_MAX};
 
 /// Where mistakes go, and what the checks have to know.
 pub(super) struct Check<'a> {
     pub mistakes: &'a mut Vec<Diagnostic>,
     pub known_strategies: &'a [&'a str],
+    /// All operations of the file.
+    pub ops: &'a [Written<'a>],
+    /// Keys of each `[[op]]` that were written but could not be read.
+    pub unread_of_ops: Vec<&'a [String]>,
+}
+
+/// What an operation does, as far as it is written.
+#[derive(Clone)]
+pub(super) struct Written<'d> {
+    /// The key that it is written under.
+    pub key: &'static str,
+    /// Where its value is.
+    pub span: Range<usize>,
+    /// The VMA or the file that it names.
+    pub target: Option<&'d Spanned<String>>,
+    /// Whether it may make the VMA writable.
+    pub makes_writable: bool,
 }
 
 impl Check<'_> {
     pub fn push(&mut self, mistake: Diagnostic) {
         self.mistakes.push(mistake);
+    }
+
+    /// Whether an operation under `key` that fits `like` names the VMA or file `target`. An
+    /// operation of which something could not be read may be that one.
+    pub fn has_op(&self, key: &str, target: &str, like: impl Fn(&Written<'_>) -> bool) -> bool {
+        let names = |op: &Written<'_>| {
+            let target_of = op.target.map(|name| name.get_ref().as_str());
+            op.key == key && target_of == Some(target) && like(op)
+        };
+        let unread = ["vma", "file", "prot", key];
+        self.ops.iter().any(names)
+            || self.unread_of_ops.iter().copied().flatten().any(|name| unread.contains(&&**name))
     }
 
     /// Returns the value of a required key, or reports that it is missing.
@@ -26,7 +56,7 @@ impl Check<'_> {
         entry: &Entry<U>,
         shown: &str,
         key: &str,
-        value: &'f Option<Spanned<T>>,
+        value: &'f Field<T>,
         form: &str,
     ) -> Option<&'f Spanned<T>> {
         self.required_in(&entry.span, &entry.unread, shown, key, value, form)
@@ -39,7 +69,7 @@ impl Check<'_> {
         unread: &[String],
         shown: &str,
         key: &str,
-        value: &'f Option<Spanned<T>>,
+        value: &'f Field<T>,
         form: &str,
     ) -> Option<&'f Spanned<T>> {
         if value.is_none() && !unread.iter().any(|unread| unread == key) {
@@ -53,15 +83,15 @@ impl Check<'_> {
     }
 
     /// Reports a whole number below `least`.
-    pub fn at_least(&mut self, key: &str, value: &Spanned<u64>, least: u64) -> bool {
-        let ok = *value.get_ref() >= least;
-        if !ok {
+    pub fn at_least(&mut self, key: &str, value: &Spanned<u64>, least: u64) -> Option<u64> {
+        let number = *value.get_ref();
+        if number < least {
             self.push(
-                Diagnostic::new(format!("`{key}` is {least} or more, not {}", value.get_ref()))
+                Diagnostic::new(format!("`{key}` is {least} or more, not {number}"))
                     .at(value.span(), "too small"),
             );
         }
-        ok
+        (number >= least).then_some(number)
     }
 
     /// Reports a number of threads that no storm has.
@@ -155,25 +185,7 @@ impl Check<'_> {
 
 /// A table with a name.
 pub(super) trait Named {
-    fn name(&self) -> &Option<Spanned<String>>;
-}
-
-impl Named for File {
-    fn name(&self) -> &Option<Spanned<String>> {
-        &self.name
-    }
-}
-
-impl Named for Vma {
-    fn name(&self) -> &Option<Spanned<String>> {
-        &self.name
-    }
-}
-
-impl Named for Group {
-    fn name(&self) -> &Option<Spanned<String>> {
-        &self.name
-    }
+    fn name(&self) -> &Field<String>;
 }
 
 /// The names of all tables of one kind.

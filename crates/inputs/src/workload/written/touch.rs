@@ -1,57 +1,101 @@
 //! `touch`: accesses to the pages of a VMA, beside that VMA.
 
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::Deserialize;
 use toml::Spanned;
 
-use super::Space;
 use super::check::Check;
+use super::field::{Entry, Field};
+use super::space::Space;
+use super::values::Time;
+use super::vma::VmaTable;
 use crate::diag::Diagnostic;
-use crate::workload::wire::{Document, Entry, Written};
-use crate::workload::{Access, Order, Scope, Slices, Touch, Vma, wire};
+use ::workload::{Access, Order, Scope, Slices, Touch, Vma};
+
+/// Accesses to the pages of a mapping.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "Touch"))]
+#[serde(deny_unknown_fields)]
+pub(in crate::workload) struct TouchTable {
+    /// Name of the `[[vma]]`.
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub vma: Field<String>,
+    /// Loads or stores.
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub access: Field<Access>,
+    /// In which order, `"sequential"` by default.
+    pub order: Field<WrittenOrder>,
+    /// A part of its own for each thread (`"disjoint"`, the default) or the
+    /// whole mapping for all (`"shared"`).
+    pub slices: Field<Slices>,
+    /// Accesses of a thread in each loop (default: one for each page of its slice).
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub touches: Field<u64>,
+    /// True if each loop touches the next `touches` pages, as writers work on the next piece
+    /// (default false: each loop begins at the start); only with `touches`, and in a group
+    /// that loops.
+    pub walks: Field<bool>,
+    /// Private work between two touches (default `"0ns"`).
+    pub think: Field<Time>,
+}
+
+/// In which order the pages of a slice are touched.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "Order"))]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::workload) enum WrittenOrder {
+    /// Page after page.
+    Sequential,
+    /// Each page once, in a seeded permutation.
+    Random,
+    /// The first page under each page table: one per 2MiB.
+    OnePerTable,
+    /// Every nth page, then every nth from the second, and so on.
+    Strided(#[cfg_attr(feature = "schema", schemars(range(min = 2)))] u64),
+    /// With replacement, rank k with probability proportional to k^-exponent.
+    Zipf(f64),
+}
 
 pub(super) fn lower(
-    entry: &Entry<wire::Op>,
-    spanned: &Spanned<wire::Touch>,
+    spanned: &Spanned<TouchTable>,
+    unread: &[String],
     space: &Space<'_>,
     check: &mut Check<'_>,
 ) -> Option<Touch> {
     let (span, written) = (spanned.span(), spanned.get_ref());
-    let (unread, shown) = (entry.unread.as_slice(), "`touch`");
+    let shown = "`touch`";
     let vma = check.required_in(&span, unread, shown, "vma", &written.vma, "\"...\"");
     let access_form = "\"read\" or \"write\"";
     let access = check.required_in(&span, unread, shown, "access", &written.access, access_form);
     let vma = vma.and_then(|name| space.vma_names.resolve(name, check));
     let order = order(written, check);
-    let think_ns = match &written.think {
-        Some(think) => check.pause("think", think.get_ref().0, think.span()),
-        None => Some(0),
-    };
-    let touches_ok = written.touches.as_ref().is_none_or(|n| check.at_least("touches", n, 1));
+    let think_ns =
+        written.think.checked(0, |think| check.pause("think", think.get_ref().0, think.span()));
+    let touches = written.touches.checked(None, |n| check.at_least("touches", n, 1).map(Some));
     let touch = Touch {
         vma: vma?,
-        access: match access?.get_ref() {
-            wire::Access::Read => Access::Read,
-            wire::Access::Write => Access::Write,
-        },
+        access: *access?.get_ref(),
         order: order?,
-        slices: slices(&written.slices),
-        touches: written.touches.as_ref().map(|touches| *touches.get_ref()),
+        slices: written.slices.value_or(Slices::Disjoint),
+        touches: touches.unwrap_or(None),
         walks: walks(written, unread, check)?,
         think_ns: think_ns?,
     };
     if let Some(vma) = &space.vmas[touch.vma] {
-        let vma_entry = &space.document.vma[touch.vma];
+        let vma_entry = &space.vma_entries[touch.vma];
         let place = Place { written, vma, vma_entry };
-        place.write_is_possible(&touch, space.document, check);
+        place.write_is_possible(&touch, check);
         slices_exist(&written.slices, vma, vma_entry, check);
-        if touches_ok {
+        if touches.is_some() {
             place.touches_fault(&touch, check);
         }
     }
-    touches_ok.then_some(touch)
+    touches.map(|_| touch)
 }
 
 /// Returns whether the touch walks on; reports one that has nowhere to go on.
-fn walks(written: &wire::Touch, unread: &[String], check: &mut Check<'_>) -> Option<bool> {
+fn walks(written: &TouchTable, unread: &[String], check: &mut Check<'_>) -> Option<bool> {
     let Some(walks) = written.walks.as_ref().filter(|walks| *walks.get_ref()) else {
         return Some(false);
     };
@@ -67,14 +111,14 @@ fn walks(written: &wire::Touch, unread: &[String], check: &mut Check<'_>) -> Opt
     None
 }
 
-fn order(written: &wire::Touch, check: &mut Check<'_>) -> Option<Order> {
-    let Some(order) = &written.order else { return Some(Order::Sequential) };
+fn order(written: &TouchTable, check: &mut Check<'_>) -> Option<Order> {
+    let Some(order) = written.order.as_ref() else { return Some(Order::Sequential) };
     match *order.get_ref() {
-        wire::Order::Sequential => Some(Order::Sequential),
-        wire::Order::Random => Some(Order::Random),
-        wire::Order::OnePerTable => Some(Order::OnePerTable),
-        wire::Order::Strided(stride) if stride >= 2 => Some(Order::Strided(stride)),
-        wire::Order::Strided(stride) => {
+        WrittenOrder::Sequential => Some(Order::Sequential),
+        WrittenOrder::Random => Some(Order::Random),
+        WrittenOrder::OnePerTable => Some(Order::OnePerTable),
+        WrittenOrder::Strided(stride) if stride >= 2 => Some(Order::Strided(stride)),
+        WrittenOrder::Strided(stride) => {
             check.push(
                 Diagnostic::new(format!("`strided` is 2 or more, not {stride}"))
                     .at(order.span(), "no stride")
@@ -82,33 +126,26 @@ fn order(written: &wire::Touch, check: &mut Check<'_>) -> Option<Order> {
             );
             None
         }
-        wire::Order::Zipf(exponent) => {
+        WrittenOrder::Zipf(exponent) => {
             check.positive("zipf", exponent, order.span()).map(Order::Zipf)
         }
     }
 }
 
-pub(super) fn slices(written: &Option<Spanned<wire::Slices>>) -> Slices {
-    match written.as_ref().map(Spanned::get_ref) {
-        Some(wire::Slices::Shared) => Slices::Shared,
-        Some(wire::Slices::Disjoint) | None => Slices::Disjoint,
-    }
-}
-
 /// Reports slices that are shared, of a VMA that no two threads have together.
 pub(super) fn slices_exist(
-    written: &Option<Spanned<wire::Slices>>,
+    written: &Field<Slices>,
     vma: &Vma,
-    vma_entry: &Entry<wire::Vma>,
+    vma_entry: &Entry<VmaTable>,
     check: &mut Check<'_>,
 ) {
-    let Some(shared) = written.as_ref().filter(|s| *s.get_ref() == wire::Slices::Shared) else {
+    let Some(shared) = written.as_ref().filter(|s| *s.get_ref() == Slices::Shared) else {
         return;
     };
     if vma.scope != Scope::PerThread {
         return;
     }
-    let scope = vma_entry.table.scope.as_ref().map_or(vma_entry.span.clone(), Spanned::span);
+    let scope = vma_entry.table.scope.span_or(&vma_entry.span);
     check.push(
         Diagnostic::new(format!("shared slices of the VMA \"{}\" of one thread", vma.name))
             .at(shared.span(), "shared with whom?")
@@ -119,36 +156,24 @@ pub(super) fn slices_exist(
 
 /// A touch beside the VMA that it touches.
 struct Place<'d> {
-    written: &'d wire::Touch,
+    written: &'d TouchTable,
     vma: &'d Vma,
-    vma_entry: &'d Entry<wire::Vma>,
+    vma_entry: &'d Entry<VmaTable>,
 }
 
 impl Place<'_> {
     /// A label at the value of a key of the VMA, or at the VMA.
-    fn at_vma<T>(
-        &self,
-        diagnostic: Diagnostic,
-        key: &Option<Spanned<T>>,
-        label: &str,
-    ) -> Diagnostic {
-        let span = key.as_ref().map_or(self.vma_entry.span.clone(), Spanned::span);
-        diagnostic.at(span, label)
+    fn at_vma<T>(&self, diagnostic: Diagnostic, key: &Field<T>, label: &str) -> Diagnostic {
+        diagnostic.at(key.span_or(&self.vma_entry.span), label)
     }
 
-    fn write_is_possible(&self, touch: &Touch, document: &Document, check: &mut Check<'_>) {
-        let Some(access) = &self.written.access else { return };
+    fn write_is_possible(&self, touch: &Touch, check: &mut Check<'_>) {
+        let Some(access) = self.written.access.as_ref() else { return };
         if touch.access == Access::Read {
             return;
         }
         let name = &self.vma.name;
-        let writable = |op: Written<'_>| match op {
-            Written::Mprotect(op) => {
-                !matches!(op.get_ref().prot.as_ref().map(Spanned::get_ref), Some(wire::Prot::Read))
-            }
-            _ => false,
-        };
-        if self.vma.writable || document.has_op("mprotect", name, writable) {
+        if self.vma.writable || check.has_op("mprotect", name, |op| op.makes_writable) {
             return;
         }
         let title = format!("a write touch on the read-only VMA \"{name}\"");
@@ -160,7 +185,7 @@ impl Place<'_> {
     /// Each page once is as many faults as there are: more touches would hit
     /// pages that are mapped already.
     fn touches_fault(&self, touch: &Touch, check: &mut Check<'_>) {
-        let Some(written) = &self.written.touches else { return };
+        let Some(written) = self.written.touches.as_ref() else { return };
         let most = match touch.order {
             Order::Zipf(_) => return,
             Order::OnePerTable => self.vma.tables(),

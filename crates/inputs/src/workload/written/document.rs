@@ -1,51 +1,100 @@
-//! Wire tables -> [`Workload`], collecting every mistake.
+//! The top level of a workload file, and what must be true of the whole.
 //!
 //! A table that is wrong is left out and the others are still checked against
 //! each other; what would only follow from a mistake reported already is not
 //! reported again.
 
-mod change;
-mod check;
-mod expect;
-mod file;
-mod group;
-mod idle;
-mod kernel;
-mod op;
-mod touch;
-mod vma;
-
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::Deserialize;
 use toml::Spanned;
 
-use super::wire::{Document, Entry, Reset as WireReset};
-use super::{File, Reset, Until, Vma, Workload};
+use super::check::{Check, Names};
+use super::expect::{self, ExpectTable};
+use super::field::{Entry, Field};
+use super::file::{self, FileTable};
+use super::group::{self, GroupTable};
+use super::idle;
+use super::kernel::{self, KernelTable};
+use super::op::{self, OpTable};
+use super::space::Space;
+use super::values::Time;
+use super::vma::{self, VmaTable};
 use crate::diag::Diagnostic;
-use check::{Check, Names};
+use ::workload::{Reset, Until, Workload};
+
+/// A faultstorm workload: an address space and the threads that storm it.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", schemars(
+    title = "faultstorm workload",
+    extend("required" = ["summary", "vma", "op"])
+))]
+pub(in crate::workload) struct Document {
+    /// One line that `faultstorm list workloads` shows.
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub summary: Field<String>,
+    /// Prose that the report prints beside the numbers.
+    pub analysis: Field<String>,
+    /// What is undone between rounds: `"zap"` (ptes and pages go, tables stay)
+    /// or `"remap"` (tables go too, the default).
+    pub reset: Field<Reset>,
+    /// Unmeasured storming at the start of each storm, `"50ms"` by default.
+    pub warmup: Field<Time>,
+    /// How long a storm lasts, `"100ms"` by default. At most one of `duration`,
+    /// `touches` and `rounds`.
+    pub duration: Field<Time>,
+    /// How many touches each thread makes in a storm, at least 1.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub touches: Field<u64>,
+    /// How many whole rounds a storm lasts, at least 1.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub rounds: Field<u64>,
+    /// Whether the running kernel may use huge pages for the mappings (default false). The
+    /// simulated one has none.
+    pub huge_pages: Field<bool>,
+    /// Reserved for several processes that share a file; only 1 can be written.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1)))]
+    pub processes: Field<u64>,
+    /// What the kernel keeps behind its locks.
+    pub kernel: Option<KernelTable>,
+    /// Files that VMAs map.
+    #[serde(default)]
+    pub file: Vec<Entry<FileTable>>,
+    /// Mappings, in address order; at least one.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub vma: Vec<Entry<VmaTable>>,
+    /// Groups of threads; without any, all threads are one group `faulters`.
+    #[serde(default)]
+    pub group: Vec<Entry<GroupTable>>,
+    /// What the threads do; at least one.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub op: Vec<Entry<OpTable>>,
+    /// Counts that `faultstorm check` verifies.
+    #[serde(default)]
+    pub expect: Vec<Entry<ExpectTable>>,
+}
 
 /// Storming time where a file says nothing, in nanoseconds.
 const DEFAULT_DURATION_NS: u64 = 100_000_000;
 /// Warm-up where a file says nothing, in nanoseconds.
 const DEFAULT_WARMUP_NS: u64 = 50_000_000;
 
-/// What operations work on, beside how it was written.
-struct Space<'d> {
-    file_names: Names,
-    files: &'d [Option<File>],
-    vma_names: Names,
-    vmas: &'d [Option<Vma>],
-    document: &'d Document,
-}
-
 /// Returns the workload `name` of a document; its mistakes go to `mistakes`,
 /// and `None` is returned only with a mistake.
-pub(super) fn workload(
+pub(in crate::workload) fn workload(
     name: &str,
     document: &Entry<Document>,
     known_strategies: &[&str],
     mistakes: &mut Vec<Diagnostic>,
 ) -> Option<Workload> {
-    let mut check = Check { mistakes, known_strategies };
     let table = &document.table;
+    let written: Vec<_> = table.op.iter().flat_map(|op| op.table.written()).collect();
+    let unread_of_ops = table.op.iter().map(|op| op.unread.as_slice()).collect();
+    let mut check = Check { mistakes, known_strategies, ops: &written, unread_of_ops };
     let summary = summary(document, &mut check);
     let until = until(document, &mut check);
     processes(document, &mut check);
@@ -54,24 +103,30 @@ pub(super) fn workload(
     let file_names = Names::collect("file", &table.file, &mut check);
     let vma_names = Names::collect("vma", &table.vma, &mut check);
     let group_names = Names::collect("group", &table.group, &mut check);
-    let files: Vec<_> =
-        table.file.iter().map(|entry| file::lower(entry, table, &mut check)).collect();
-    let vmas: Vec<_> = table
-        .vma
-        .iter()
-        .map(|entry| vma::lower(entry, &file_names, &files, table, &mut check))
-        .collect();
+    let mappings = table.vma.iter().filter_map(|entry| entry.table.mapping(&entry.unread));
+    let mappings: Vec<_> = mappings.collect();
+    let files = table.file.iter().map(|entry| file::lower(entry, &mappings, &mut check));
+    let files: Vec<_> = files.collect();
+    let vma = |entry| vma::lower(entry, &file_names, &files, &table.file, &mut check);
+    let vmas: Vec<_> = table.vma.iter().map(vma).collect();
     let groups = group::headers(&table.group, &mut check);
-    let space = Space { file_names, files: &files, vma_names, vmas: &vmas, document: table };
+    let space = Space {
+        file_names,
+        files: &files,
+        file_entries: &table.file,
+        vma_names,
+        vmas: &vmas,
+        vma_entries: &table.vma,
+    };
     let ops = op::lower_all(&table.op, &group_names, &space, &mut check);
     something_to_do(document, &mut check);
     if ops.complete {
         idle::report(table, &ops, &mut check);
     }
     let phases = op::phases(&ops, groups.len(), &mut check);
-    let groups = group::assemble(groups, phases, table, &mut check);
+    let groups = group::assemble(groups, phases, &table.group, &mut check);
     if let Some(groups) = &groups {
-        op::walks_with_loops(&ops, groups, table, &mut check);
+        op::walks_with_loops(&ops, groups, &table.group, &mut check);
     }
     let expect: Vec<_> =
         table.expect.iter().map(|entry| expect::lower(entry, &mut check)).collect();
@@ -79,18 +134,15 @@ pub(super) fn workload(
     let workload = Workload {
         name: name.to_owned(),
         summary: summary?,
-        analysis: table.analysis.as_ref().map(|text| text.get_ref().trim().to_owned()),
+        analysis: table.analysis.value().map(|text| text.trim().to_owned()),
         files: files.into_iter().collect::<Option<_>>()?,
         vmas: vmas.into_iter().collect::<Option<_>>()?,
         groups: groups?,
         kernel: kernel?,
-        huge_pages: table.huge_pages.as_ref().is_some_and(|value| *value.get_ref()),
-        reset: match table.reset.as_ref().map(Spanned::get_ref) {
-            Some(WireReset::Zap) => Reset::Zap,
-            Some(WireReset::Remap) | None => Reset::Remap,
-        },
+        huge_pages: table.huge_pages.value_or(false),
+        reset: table.reset.value_or(Reset::Remap),
         until: until?,
-        warmup_ns: table.warmup.as_ref().map_or(DEFAULT_WARMUP_NS, |time| time.get_ref().0),
+        warmup_ns: table.warmup.value().map_or(DEFAULT_WARMUP_NS, |time| time.0),
         expect: expect.into_iter().collect::<Option<_>>()?,
     };
     kernel::check(&workload, table.kernel.as_ref(), &mut check);
@@ -98,7 +150,7 @@ pub(super) fn workload(
 }
 
 fn summary(document: &Entry<Document>, check: &mut Check<'_>) -> Option<String> {
-    let Some(summary) = &document.table.summary else {
+    let Some(summary) = document.table.summary.as_ref() else {
         if !document.unread.iter().any(|key| key == "summary") {
             check.push(
                 Diagnostic::new("the file has no `summary`")
@@ -156,7 +208,7 @@ fn until(document: &Entry<Document>, check: &mut Check<'_>) -> Option<Until> {
 }
 
 fn processes(document: &Entry<Document>, check: &mut Check<'_>) {
-    if let Some(processes) = &document.table.processes
+    if let Some(processes) = document.table.processes.as_ref()
         && *processes.get_ref() != 1
     {
         check.push(

@@ -1,12 +1,85 @@
 //! `[[vma]]`
 
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::Deserialize;
 use toml::Spanned;
 
-use super::check::{Check, Names};
+use super::check::{Check, Named, Names};
+use super::field::{Entry, Field};
+use super::file::{FileTable, Mapping};
+use super::values::Size;
 use crate::diag::Diagnostic;
-use crate::workload::units::print_size;
-use crate::workload::wire::{Document, Entry};
-use crate::workload::{Backing, File, PAGE_BYTES, Scope, Vma, wire};
+use ::workload::units::print_size;
+use ::workload::{Backing, File, PAGE_BYTES, Scope, Vma};
+
+/// A mapping, or `count` equal ones.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "Vma"))]
+#[serde(deny_unknown_fields)]
+pub(in crate::workload) struct VmaTable {
+    /// Name that `[[op]]` refers to.
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub name: Field<String>,
+    /// Length of each mapping, in whole pages of 4KiB.
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub size: Field<Size>,
+    /// How many equal mappings stand one after another (default 1).
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub count: Field<u64>,
+    /// One for all threads (`"shared"`, the default) or one for each.
+    pub scope: Field<Scope>,
+    /// Protection, `"read-write"` by default.
+    pub prot: Field<Prot>,
+    /// Name of the `[[file]]` that is mapped; without it the memory is anonymous.
+    pub file: Field<String>,
+    /// Where in the file the mapping starts, in whole pages (default `"0"`).
+    pub offset: Field<Size>,
+    /// `MAP_PRIVATE` (the default) or `MAP_SHARED`; only with `file`.
+    pub sharing: Field<Sharing>,
+    /// A read fault maps up to 2^order cached pages around it (default 4, which is
+    /// the kernel's 64KiB; 0 maps one page); only with `file`.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 9)))]
+    pub fault_around_order: Field<u8>,
+    /// Whether it is mapped when a round starts (default true); else `mmap` maps it.
+    pub mapped: Field<bool>,
+    /// Makes anonymous memory grow down as a stack does: so much of it, at its upper end,
+    /// is mapped when a round starts, and `expand_stack` grows it.
+    pub grows_down: Field<Size>,
+}
+
+impl VmaTable {
+    /// The file that it maps, if any; `unread` are the keys that could not be read.
+    pub(super) fn mapping(&self, unread: &[String]) -> Option<Mapping<'_>> {
+        let scope =
+            (!unread.iter().any(|key| key == "scope")).then(|| self.scope.value_or(Scope::Shared));
+        Some(Mapping { file: self.file.as_ref()?, scope })
+    }
+}
+
+impl Named for VmaTable {
+    fn name(&self) -> &Field<String> {
+        &self.name
+    }
+}
+
+/// What a mapping allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::workload) enum Prot {
+    Read,
+    ReadWrite,
+}
+
+/// `MAP_PRIVATE` or `MAP_SHARED`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::workload) enum Sharing {
+    Private,
+    Shared,
+}
 
 const SHOWN: &str = "[[vma]]";
 /// Pages of the user's half of a 47-bit address space.
@@ -17,25 +90,22 @@ const MAX_FAULT_AROUND_ORDER: u8 = 9;
 const DEFAULT_FAULT_AROUND_ORDER: u8 = 4;
 
 pub(super) fn lower(
-    entry: &Entry<wire::Vma>,
+    entry: &Entry<VmaTable>,
     names: &Names,
     files: &[Option<File>],
-    document: &Document,
+    file_entries: &[Entry<FileTable>],
     check: &mut Check<'_>,
 ) -> Option<Vma> {
     let table = &entry.table;
     let size = check.required(entry, SHOWN, "size", &table.size, "\"1GiB\"");
     let pages = size.and_then(|size| check.some_pages("size", size));
-    let count = match &table.count {
-        Some(count) => check.at_least("count", count, 1).then_some(*count.get_ref()),
-        None => Some(1),
-    };
+    let count = table.count.checked(1, |count| check.at_least("count", count, 1));
     let fits = match (size, pages, count) {
         (Some(size), Some(pages), Some(count)) => fits_address_space(size, pages, count, check),
         _ => false,
     };
-    let backing = match &table.file {
-        Some(file) => mapped(entry, file, pages, names, files, document, check),
+    let backing = match table.file.as_ref() {
+        Some(file) => mapped(entry, file, pages, names, files, file_entries, check),
         None => {
             if !entry.unread.iter().any(|key| key == "file") {
                 only_with_file(entry, check);
@@ -44,31 +114,28 @@ pub(super) fn lower(
         }
     };
     let grows_down =
-        table.grows_down.as_ref().map(|grows| grows_down(entry, grows, pages, document, check));
-    mapped_some_time(entry, document, check);
+        (table.grows_down).checked(None, |grows| grows_down(entry, grows, pages, check).map(Some));
+    mapped_some_time(entry, check);
     fits.then_some(())?;
     Some(Vma {
-        name: table.name.as_ref()?.get_ref().clone(),
+        name: table.name.value()?.clone(),
         pages: pages?,
         count: count?,
-        scope: match table.scope.as_ref().map(Spanned::get_ref) {
-            Some(wire::Scope::PerThread) => Scope::PerThread,
-            Some(wire::Scope::Shared) | None => Scope::Shared,
-        },
+        scope: table.scope.value_or(Scope::Shared),
         backing: backing?,
-        writable: table.prot.as_ref().is_none_or(|prot| *prot.get_ref() == wire::Prot::ReadWrite),
-        mapped: table.mapped.as_ref().is_none_or(|mapped| *mapped.get_ref()),
-        grows_down: match grows_down {
-            Some(pages) => Some(pages?),
-            None => None,
-        },
+        writable: table.prot.value_or(Prot::ReadWrite) == Prot::ReadWrite,
+        mapped: table.mapped.value_or(true),
+        grows_down: grows_down?,
     })
 }
 
 /// Reports a VMA that is not mapped at the start and that nobody maps.
-fn mapped_some_time(entry: &Entry<wire::Vma>, document: &Document, check: &mut Check<'_>) {
-    let (Some(mapped), Some(name)) = (&entry.table.mapped, &entry.table.name) else { return };
-    if *mapped.get_ref() || document.has_op("mmap", name.get_ref(), |_| true) {
+fn mapped_some_time(entry: &Entry<VmaTable>, check: &mut Check<'_>) {
+    let (Some(mapped), Some(name)) = (entry.table.mapped.as_ref(), entry.table.name.as_ref())
+    else {
+        return;
+    };
+    if *mapped.get_ref() || check.has_op("mmap", name.get_ref(), |_| true) {
         return;
     }
     check.push(
@@ -80,10 +147,9 @@ fn mapped_some_time(entry: &Entry<wire::Vma>, document: &Document, check: &mut C
 
 /// Returns how many pages a VMA that grows down starts with, where it can grow.
 fn grows_down(
-    entry: &Entry<wire::Vma>,
-    grows: &Spanned<wire::Size>,
+    entry: &Entry<VmaTable>,
+    grows: &Spanned<Size>,
     pages: Option<u64>,
-    document: &Document,
     check: &mut Check<'_>,
 ) -> Option<u64> {
     let table = &entry.table;
@@ -101,8 +167,8 @@ fn grows_down(
             what.rule("a VMA that grows down is one anonymous mapping, mapped from the start"),
         );
     }
-    if let Some(name) = &table.name
-        && !document.has_op("expand_stack", name.get_ref(), |_| true)
+    if let Some(name) = table.name.as_ref()
+        && !check.has_op("expand_stack", name.get_ref(), |_| true)
     {
         check.push(
             Diagnostic::new(format!("the VMA \"{}\" never grows", name.get_ref()))
@@ -126,12 +192,7 @@ fn grows_down(
     Some(first)
 }
 
-fn fits_address_space(
-    size: &Spanned<wire::Size>,
-    pages: u64,
-    count: u64,
-    check: &mut Check<'_>,
-) -> bool {
+fn fits_address_space(size: &Spanned<Size>, pages: u64, count: u64, check: &mut Check<'_>) -> bool {
     if pages.checked_mul(count).is_some_and(|all| all <= ADDRESS_SPACE_PAGES) {
         return true;
     }
@@ -147,35 +208,30 @@ fn fits_address_space(
 }
 
 fn mapped(
-    entry: &Entry<wire::Vma>,
+    entry: &Entry<VmaTable>,
     name: &Spanned<String>,
     pages: Option<u64>,
     names: &Names,
     files: &[Option<File>],
-    document: &Document,
+    file_entries: &[Entry<FileTable>],
     check: &mut Check<'_>,
 ) -> Option<Backing> {
     let table = &entry.table;
     let index = names.resolve(name, check);
-    let offset = match &table.offset {
-        Some(offset) => check.pages("offset", offset),
-        None => Some(0),
-    };
-    let order = match &table.fault_around_order {
-        Some(order) => fault_around(order, check),
-        None => Some(DEFAULT_FAULT_AROUND_ORDER),
-    };
+    let offset = table.offset.checked(0, |offset| check.pages("offset", offset));
+    let order = (table.fault_around_order)
+        .checked(DEFAULT_FAULT_AROUND_ORDER, |order| fault_around(order, check));
     let index = index?;
     if let (Some(pages), Some(offset), Some(file)) = (pages, offset, &files[index]) {
         let end = offset.checked_add(pages);
         if end.is_none_or(|end| end > file.pages) {
-            beyond_end(entry, offset, file, &document.file[index], check);
+            beyond_end(entry, offset, file, &file_entries[index], check);
         }
     }
     Some(Backing::File {
         file: index,
         offset_pages: offset?,
-        shared: table.sharing.as_ref().is_some_and(|s| *s.get_ref() == wire::Sharing::Shared),
+        shared: table.sharing.value_or(Sharing::Private) == Sharing::Shared,
         fault_around_order: order?,
     })
 }
@@ -195,20 +251,21 @@ fn fault_around(order: &Spanned<u8>, check: &mut Check<'_>) -> Option<u8> {
 }
 
 fn beyond_end(
-    entry: &Entry<wire::Vma>,
+    entry: &Entry<VmaTable>,
     offset: u64,
     file: &File,
-    file_entry: &Entry<wire::File>,
+    file_entry: &Entry<FileTable>,
     check: &mut Check<'_>,
 ) {
     let table = &entry.table;
-    let (Some(size), Some(file_size)) = (&table.size, &file_entry.table.size) else {
+    let (Some(size), Some(file_size)) = (table.size.as_ref(), file_entry.table.size.as_ref())
+    else {
         return;
     };
     let length = print_size(file.pages * PAGE_BYTES);
     let title = format!("the mapping ends beyond the end of the file \"{}\"", file.name);
     let mut diagnostic = Diagnostic::new(title).at(size.span(), "this much is mapped");
-    if let Some(written) = &table.offset {
+    if let Some(written) = table.offset.as_ref() {
         diagnostic = diagnostic.at(written.span(), "from here on");
     }
     diagnostic = diagnostic
@@ -222,12 +279,12 @@ fn beyond_end(
 }
 
 /// Reports keys that say nothing about anonymous memory.
-fn only_with_file(entry: &Entry<wire::Vma>, check: &mut Check<'_>) {
+fn only_with_file(entry: &Entry<VmaTable>, check: &mut Check<'_>) {
     let table = &entry.table;
     let keys = [
-        ("offset", table.offset.as_ref().map(Spanned::span)),
-        ("sharing", table.sharing.as_ref().map(Spanned::span)),
-        ("fault_around_order", table.fault_around_order.as_ref().map(Spanned::span)),
+        ("offset", table.offset.span()),
+        ("sharing", table.sharing.span()),
+        ("fault_around_order", table.fault_around_order.span()),
     ];
     for (key, span) in keys {
         let Some(span) = span else { continue };

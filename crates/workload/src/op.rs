@@ -1,0 +1,26 @@
+//! What threads do.
+
+use crate::action::Change;
+use crate::touch::Touch;
+use serde::{Deserialize, Serialize};
+
+/// One operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// Accesses to the pages of a mapping.
+    Touch(Touch),
+    /// What a writer does: it changes mappings, a file or the whole space.
+    #[serde(untagged)]
+    Change(Change),
+}
+
+impl Op {
+    /// Index of the VMA that it works on; `None` for a file and for the whole space.
+    pub fn vma(&self) -> Option<usize> {
+        match self {
+            Op::Touch(touch) => Some(touch.vma),
+            Op::Change(change) => change.action.vma(),
+        }
+    }
+}
