@@ -1,8 +1,8 @@
 //! This machine's numbers for the model, as far as its cores can measure them.
 //!
-//! What a few cores cannot see (hops to sockets that are not there, the price of many
-//! copies, arbitration among many) comes from a machine that is named, marked as an
-//! estimate.
+//! A few cores cannot measure hops to sockets that the machine does not have, the price of many
+//! copies, or arbitration among many cores. These numbers are taken from another machine file, and
+//! marked as estimates.
 
 mod loops;
 mod machine;
@@ -18,17 +18,17 @@ use std::thread;
 /// A number that was measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measurement {
-    /// What it is, in words.
+    /// Its name in tables.
     pub what: &'static str,
-    /// Which of them it is.
+    /// The probe that measured it.
     pub probe: Probe,
     /// Median over repeats, in nanoseconds.
     pub ns: f64,
-    /// Half the distance of smallest and largest, as a share of the median.
+    /// Half the distance between the largest and the smallest repeat, as a share of the median.
     pub spread: f64,
 }
 
-/// What is measured.
+/// A quantity that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probe {
     /// A load that hits.
@@ -37,7 +37,7 @@ pub enum Probe {
     RmwHit,
     /// A plain store.
     Store,
-    /// A line handed over by compare-exchanges that do not look.
+    /// A line handed over by compare-exchange alone.
     BlindHandOver,
     /// A line handed over by a load and a compare-exchange.
     LookingHandOver,
@@ -45,9 +45,9 @@ pub enum Probe {
     TicketHandOver,
     /// A line read again after a write, as a sequence count is.
     Refill,
-    /// An addition to one line, by all CPUs together.
+    /// An addition to one line while all CPUs add.
     ContendedAdd,
-    /// A successful round of a compare-exchange loop, by all CPUs together.
+    /// A successful round of a compare-exchange loop while all CPUs run it.
     ContendedLoop,
     /// A load from memory.
     Memory,
@@ -57,13 +57,13 @@ pub enum Probe {
     CopyPage,
 }
 
-/// Measures everything, `repeats` times in turn, so that a drift hits all alike. CPUs are
-/// those of `topology` that the process may use.
+/// Measures all quantities in turn, `repeats` times, so that a drift of the clock hits all of them
+/// alike. It runs on the CPUs of `topology` that the process may use.
 ///
 /// # Errors
-/// Where a thread cannot be pinned or started.
+/// A thread cannot be pinned or started.
 pub fn measure(topology: &Topology, repeats: u32) -> io::Result<Vec<Measurement>> {
-    // Loops pin the thread that they run on: not the caller's, nor what it starts.
+    // Loops pin their thread, so they run on one that is not the caller's.
     thread::scope(|scope| {
         let measure = thread::Builder::new().spawn_scoped(scope, || here(topology, repeats))?;
         measure.join().expect("loops do not panic")
@@ -94,7 +94,7 @@ fn here(topology: &Topology, repeats: u32) -> io::Result<Vec<Measurement>> {
     Ok(measured.collect())
 }
 
-/// What so many CPUs can measure.
+/// Returns the probes that `cpus` CPUs can measure, with their names.
 fn all(cpus: usize) -> impl Iterator<Item = (Probe, &'static str)> {
     let alone = [
         (Probe::LoadHit, "load, own cache"),

@@ -10,22 +10,23 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Operations of a thread.
+/// Operations of each thread.
 const EACH: u64 = 100_000;
-/// Time between two writes that a reader sees, and for how long.
+/// Time between two writes to the line that a reader loads.
 const WRITE_EVERY: Duration = Duration::from_micros(2);
+/// Length of the probe `Refill`.
 const REFILL_FOR: Duration = Duration::from_millis(20);
 
 const RELAXED: Ordering = Ordering::Relaxed;
 
-/// Two lines that threads work on, apart from everything else.
+/// Two lines that threads work on; nothing else is on them.
 #[derive(Default)]
 struct Lines {
     first: CachePadded<AtomicU64>,
     second: CachePadded<AtomicU64>,
 }
 
-/// Nanoseconds for each operation of a probe: of one thread, of two, or of all.
+/// Runs a probe with as many threads as it needs, and returns the nanoseconds of one operation.
 pub(super) fn ns(probe: Probe, cpus: &[usize]) -> io::Result<f64> {
     let pair = || &cpus[..2];
     match probe {
@@ -46,7 +47,7 @@ pub(super) fn ns(probe: Probe, cpus: &[usize]) -> io::Result<f64> {
     }
 }
 
-/// Loads that wait for each other: each says where the next is.
+/// Times loads that depend on each other: each yields the address of the next.
 fn chase(cpu: usize) -> io::Result<f64> {
     affinity::pin(cpu)?;
     let words: [AtomicU64; 2] = black_box(Default::default());
@@ -72,13 +73,13 @@ fn compare_exchange_loop(lines: &Lines) {
     }
 }
 
-/// Tries until its turn has come.
+/// Tries until it is this thread's turn.
 #[inline(always)]
 fn blind(lines: &Lines, turn: u64) {
     while lines.first.compare_exchange(turn, turn + 1, RELAXED, RELAXED).is_err() {}
 }
 
-/// Looks until its turn has come.
+/// Loads until it is this thread's turn.
 #[inline(always)]
 fn looking(lines: &Lines, turn: u64) {
     while lines.first.load(RELAXED) != turn {
@@ -87,7 +88,7 @@ fn looking(lines: &Lines, turn: u64) {
     let _ = lines.first.compare_exchange(turn, turn + 1, RELAXED, RELAXED);
 }
 
-/// Takes and gives back a ticket lock, both counters of which are on one line each.
+/// Takes and releases a ticket lock, whose two counters are on two lines.
 #[inline(always)]
 fn ticket(lines: &Lines) {
     let mine = lines.first.fetch_add(1, RELAXED);
@@ -97,8 +98,8 @@ fn ticket(lines: &Lines) {
     lines.second.store(mine + 1, Ordering::Release);
 }
 
-/// Lets a thread on each of `cpus` do `operation` [`EACH`] times, together; nanoseconds for
-/// each operation of all. An operation is given its thread and the number of its turn.
+/// Runs `operation` [`EACH`] times on each of `cpus`, together, and returns the nanoseconds between
+/// two operations of any threads. An operation gets its thread and the number of its turn.
 fn race(cpus: &[usize], operation: impl Fn(&Lines, usize, u64) + Sync) -> io::Result<f64> {
     let (lines, start) = (Lines::default(), Barrier::new(cpus.len()));
     let run = |thread: usize| -> io::Result<Duration> {
@@ -122,7 +123,7 @@ fn race(cpus: &[usize], operation: impl Fn(&Lines, usize, u64) + Sync) -> io::Re
     Ok(longest.as_nanos() as f64 / (EACH * cpus.len() as u64) as f64)
 }
 
-/// What a reader in a loop loses to each write of another: the line's way back.
+/// Times how long a reader in a loop waits for its line after each write of another thread.
 fn refill(cpus: &[usize]) -> io::Result<f64> {
     let loads = |written: bool| -> io::Result<(u64, u64)> {
         let (lines, over) = (Lines::default(), AtomicBool::new(false));

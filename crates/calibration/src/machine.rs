@@ -1,4 +1,4 @@
-//! A machine file from what was measured, the rest from a machine that is named.
+//! A machine file of measured numbers, and of another machine's where none was measured.
 
 use super::{Measurement, Probe};
 use host::topology::Topology;
@@ -6,11 +6,10 @@ use inputs::diag::Diagnostics;
 use inputs::machines::{MachineFile, MachineNumber};
 use inputs::sourced::keys;
 
-/// Returns `base` with everything that was measured here in its place. What was not
-/// measured is an estimate.
+/// Returns `base` with the measured numbers in place of its own, which are marked as estimates.
 ///
 /// # Errors
-/// Where the base lacks a number that this machine needs, as one of one socket does.
+/// The base lacks a number that this machine needs: one with a single socket has no hops.
 pub fn machine(
     base: &MachineFile,
     measured: &[Measurement],
@@ -47,7 +46,7 @@ pub fn machine(
     MachineFile::parse("this", &format!("calibrated, the rest of {}", base.name), &text)
 }
 
-/// Section, key, value, and where it is from: an estimate where that is `None`.
+/// Section, key, value and source of a number; it is an estimate if it has no source.
 type Number = (&'static str, &'static str, f64, Option<&'static str>);
 
 const MEASURED: Option<&str> = Some("calibrate");
@@ -80,7 +79,7 @@ fn numbers(
         .extend(measured.map(|(section, name, value)| (section, name, value.max(0.1), MEASURED)));
     let together = (ns(Probe::RmwHit), ns(Probe::BlindHandOver), ns(Probe::LookingHandOver));
     let (Some(rmw), Some(blind), Some(looking)) = together else { return numbers };
-    // While a line is handed over the next request is on its way already.
+    // The next request is under way while the line is handed over.
     let way = 1.0 - base.parameters.request_share_permille as f64 / 1000.0;
     let write = ((blind - rmw) / way).max(0.1);
     // Load and compare-exchange are a read and an upgrade; the refill tells them apart.

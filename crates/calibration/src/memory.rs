@@ -1,4 +1,4 @@
-//! Memory: a chain of loads, clearing, copying.
+//! Probes of memory: a chain of loads, clearing, copying.
 
 use host::affinity;
 use rand_core::{Rng, SeedableRng};
@@ -7,18 +7,18 @@ use std::hint::black_box;
 use std::io;
 use std::time::Instant;
 
-/// Larger than caches, in pages of 4 KiB.
+/// Pages of a buffer that is larger than caches.
 const PAGES: usize = 64 * 1024;
-const PAGE: usize = 4096;
+const PAGE_BYTES: usize = 4096;
 /// Loads of a chain.
 const STEPS: usize = 200_000;
-/// Pages cleared or copied in one go.
+/// Pages that are cleared or copied in one measurement.
 const BATCH: usize = 4096;
 
-/// 256 MiB to chase through and to clear.
+/// 256 MiB to load from and to copy.
 pub(super) struct Buffers {
     bytes: Vec<u8>,
-    /// The page to go to from each page: one cycle through all.
+    /// The page that follows each page in a chain: one cycle through all pages.
     next: Vec<u32>,
 }
 
@@ -31,21 +31,21 @@ impl Buffers {
         }
         let mut next = vec![0; PAGES];
         (0..PAGES).for_each(|at| next[order[at] as usize] = order[(at + 1) % PAGES]);
-        let mut buffers = Self { bytes: vec![0; PAGES * PAGE], next };
+        let mut buffers = Self { bytes: vec![0; PAGES * PAGE_BYTES], next };
         for page in 0..PAGES {
             let to = buffers.next[page].to_le_bytes();
-            buffers.bytes[page * PAGE..page * PAGE + 4].copy_from_slice(&to);
+            buffers.bytes[page * PAGE_BYTES..page * PAGE_BYTES + 4].copy_from_slice(&to);
         }
         buffers
     }
 
-    /// Nanoseconds of a load whose address the load before has given.
+    /// Returns the nanoseconds of a load whose address the previous load has yielded.
     pub fn latency_ns(&self, cpu: usize) -> io::Result<f64> {
         affinity::pin(cpu)?;
         let mut page = 0usize;
         let from = Instant::now();
         for _ in 0..STEPS {
-            let at = page * PAGE;
+            let at = page * PAGE_BYTES;
             let bytes = self.bytes[at..at + 4].try_into().expect("four bytes");
             page = u32::from_le_bytes(bytes) as usize;
         }
@@ -53,23 +53,23 @@ impl Buffers {
         Ok(from.elapsed().as_nanos() as f64 / STEPS as f64)
     }
 
-    /// Nanoseconds of clearing a page that is in no cache.
+    /// Returns the nanoseconds in which a page is cleared that no cache holds.
     pub fn clear_ns(&self, cpu: usize) -> io::Result<f64> {
         affinity::pin(cpu)?;
-        let mut pages = vec![1u8; BATCH * PAGE];
+        let mut pages = vec![1u8; BATCH * PAGE_BYTES];
         black_box(&self.bytes.iter().step_by(64).map(|byte| u64::from(*byte)).sum::<u64>());
         let from = Instant::now();
-        pages.chunks_exact_mut(PAGE).for_each(|page| black_box(page).fill(0));
+        pages.chunks_exact_mut(PAGE_BYTES).for_each(|page| black_box(page).fill(0));
         Ok(from.elapsed().as_nanos() as f64 / BATCH as f64)
     }
 
-    /// Nanoseconds of copying a page that is in no cache.
+    /// Returns the nanoseconds in which a page is copied that no cache holds.
     pub fn copy_ns(&self, cpu: usize) -> io::Result<f64> {
         affinity::pin(cpu)?;
-        let mut pages = vec![1u8; BATCH * PAGE];
-        let from_pages = self.bytes.chunks_exact(PAGE).skip(PAGES - BATCH);
+        let mut pages = vec![1u8; BATCH * PAGE_BYTES];
+        let from_pages = self.bytes.chunks_exact(PAGE_BYTES).skip(PAGES - BATCH);
         let from = Instant::now();
-        for (to, from) in pages.chunks_exact_mut(PAGE).zip(from_pages) {
+        for (to, from) in pages.chunks_exact_mut(PAGE_BYTES).zip(from_pages) {
             black_box(to).copy_from_slice(from);
         }
         Ok(from.elapsed().as_nanos() as f64 / BATCH as f64)

@@ -1,4 +1,4 @@
-//! What the model is asked: the rate of one storm, and what a fault lacks of a measured one.
+//! One storm of the model: its rate, and the private work that makes it as fast as a measured one.
 
 use catalogue::Entry;
 use host::placement::Placement;
@@ -7,35 +7,35 @@ use inputs::workload::{Until, Workload};
 use storm::plan::total_threads;
 use storm::{ModelSpec, Storm, StormError};
 
-/// Faults a thread: batches turn over several times.
+/// Faults of each thread: enough to refill per-core batches several times.
 const FAULTS: u64 = 2048;
 
 /// A storm of the model.
 #[derive(Clone)]
 pub(super) struct Asked<'a> {
-    /// Under which scheme.
+    /// The strategy.
     pub entry: &'static Entry,
-    /// Of what.
+    /// The workload.
     pub workload: &'a Workload,
-    /// Threads that groups with a weight share.
+    /// Threads that groups with a weight share; groups with a fixed number add theirs.
     pub threads: usize,
-    /// Where they are on the machine.
+    /// Their places on the machine.
     pub placement: Placement,
     /// Whether clearing and copying pages is charged.
     pub real_body: bool,
-    /// Whether the fault entry asks for mmap_lock's line.
+    /// Whether each fault prefetches the line of mmap_lock on entry.
     pub entry_prefetch: bool,
-    /// Of every random draw.
+    /// Seed of all random draws.
     pub seed: u64,
-    /// Storming before the measurement, in virtual nanoseconds.
+    /// Length of the warm-up, in virtual nanoseconds.
     pub warmup_ns: u64,
 }
 
 impl Asked<'_> {
-    /// Faults per second of all threads on this machine.
+    /// Runs the storm on `machine`, and returns faults per second of all threads together.
     ///
     /// # Errors
-    /// Where the storm fails, or the machine has not such places.
+    /// The storm fails, or the machine does not have these places.
     pub fn rate(&self, machine: &MachineFile) -> Result<f64, StormError> {
         let places = machine
             .places(&self.placement, total_threads(self.workload, self.threads))
@@ -56,12 +56,12 @@ impl Asked<'_> {
         Ok(rate(&(self.entry.model)(&spec)?.storm))
     }
 
-    /// The machine on which this storm is as fast as `measured`, in faults per second: by the
-    /// trap, which stands for all that the simulated kernel leaves out. Not below nothing, so
-    /// that a model that is too slow stays too slow.
+    /// Returns the machine with the trap time at which this storm makes `measured` faults per
+    /// second; the trap stands for all work that the simulated kernel leaves out. The time does
+    /// not go below 0, so a model that is too slow stays too slow.
     ///
     /// # Errors
-    /// As [`Asked::rate`].
+    /// See [`Asked::rate`].
     pub fn fitted(&self, machine: &MachineFile, measured: f64) -> Result<MachineFile, StormError> {
         let lacks_ns = self.threads as f64 * (1e9 / measured - 1e9 / self.rate(machine)?);
         let mut fitted = machine.clone();
@@ -71,7 +71,7 @@ impl Asked<'_> {
     }
 }
 
-/// Faults per second inside of the window, all threads together.
+/// Returns the faults per second of all threads together within the window.
 pub(super) fn rate(storm: &Storm) -> f64 {
     let faults: u64 = storm.threads.iter().map(|thread| thread.faults).sum();
     faults as f64 / storm.window_ns * 1e9

@@ -1,4 +1,4 @@
-//! A run of another machine, as its document has it, against the model of that machine.
+//! The document of a run on another machine, against the model of that machine.
 
 use super::asked::Asked;
 use catalogue::Entry;
@@ -12,85 +12,85 @@ use std::collections::BTreeMap;
 use storm::StormError;
 use storm::plan::total_threads;
 
-/// From this release on faults of x86 do not prefetch mmap_lock (commit 1701771d3069).
+/// The first release in which page faults of x86 do not prefetch mmap_lock (commit 1701771d3069).
 const WITHOUT_PREFETCH: (u32, u32) = (6, 16);
 
-/// What was measured, what was predicted, and what could not be.
+/// Measured and predicted rates, and cells that have no prediction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compared {
-    /// In the order of the document.
+    /// Curves in the order of the document.
     pub curves: Vec<Curve>,
     /// Cells that the model cannot run, by reason.
     pub left_out: Vec<LeftOut>,
 }
 
-/// Cells that differ in their threads alone.
+/// Cells that differ only in their threads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
-    /// What tells it from other curves; threads are those of its first point.
+    /// The key of its first point, which other points share but for the threads.
     pub key: Key,
-    /// The strategy in the model: on the kernel the one that takes the same lock.
+    /// The strategy in the model; for cells of the kernel, the one that takes the same lock.
     pub modelled: &'static str,
-    /// Whether faults of the model prefetch mmap_lock.
+    /// Whether faults in the model prefetch mmap_lock.
     pub entry_prefetch: bool,
-    /// Faults per second of the first point in the model before anything was fitted.
+    /// Faults per second of the first point in the model before the fit.
     pub unfitted: f64,
-    /// Few threads before many.
+    /// Points by rising threads.
     pub points: Vec<Point>,
 }
 
-/// One cell.
+/// One cell of a document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
     /// All threads of the storm.
     pub threads: u32,
-    /// Faults per second, as the document has them.
+    /// Faults per second in the document.
     pub measured: Interval,
     /// Faults per second in the model.
     pub predicted: f64,
-    /// Whether the model was fitted to it: then it shows nothing.
+    /// True if the model was fitted to this point, which therefore shows nothing.
     pub fitted: bool,
 }
 
 /// Cells that were left out for one reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Why.
+    /// The reason.
     pub reason: String,
     /// Their ids.
     pub cells: Vec<String>,
 }
 
 impl Point {
-    /// The model's error as a share of what was measured.
+    /// Returns the model's error as a share of the measured rate.
     pub fn error(&self) -> f64 {
         self.predicted / self.measured.median - 1.0
     }
 }
 
 impl Curve {
-    /// Throughput of a point over that of the first: measured, and predicted.
+    /// Returns the rate of a point over the rate of the first point: measured, and predicted.
     pub fn scaling(&self, point: &Point) -> (f64, f64) {
         let first = &self.points[0];
         (point.measured.median / first.measured.median, point.predicted / first.predicted)
     }
 
-    /// The error of a point's predicted scaling as a share of the measured one.
+    /// Returns the error of a point's predicted scaling as a share of the measured scaling.
     pub fn scaling_error(&self, point: &Point) -> f64 {
         let (measured, predicted) = self.scaling(point);
         predicted / measured - 1.0
     }
 }
 
-/// Runs each cell of the host and of the kernel in the model of `machine`, as far as the model
-/// can: the document's workload, threads, placement, body and seed; on the kernel the strategy
-/// that takes the same lock.
+/// Runs each cell of the host and of the kernel in the model of `machine`, if the model can, with
+/// the document's workload, threads, placement, body and seed. A cell of the kernel runs under the
+/// strategy that takes the same lock.
 ///
-/// Of the model one number is fitted for each workload, world and body: the private work of a
-/// fault, by the first strategy at the fewest threads, since a simulated kernel does less.
+/// The model has one number fitted for each workload, world and body, the private work of a fault,
+/// by the first strategy at the fewest threads: a simulated kernel does less work.
 ///
 /// # Errors
-/// Where a storm of the model fails.
+/// A storm of the model fails.
 pub fn elsewhere(run: &Run, machine: &MachineFile) -> Result<Compared, StormError> {
     let there = There::new(run, machine);
     let mut left_out: Vec<LeftOut> = Vec::new();
@@ -114,12 +114,12 @@ pub fn elsewhere(run: &Run, machine: &MachineFile) -> Result<Compared, StormErro
     Ok(Compared { curves: predicted(&curves, machine)?, left_out })
 }
 
-/// Whether two cells differ in their threads alone.
+/// Whether two cells differ only in their threads.
 fn is_one_curve(a: &Key, b: &Key) -> bool {
     is_one_work(a, b) && a.strategy_name() == b.strategy_name()
 }
 
-/// Whether faults of two cells have the same work beside their strategy's.
+/// Whether faults of two cells do the same work but for their strategies.
 fn is_one_work(a: &Key, b: &Key) -> bool {
     (&a.workload_digest, a.world, a.body) == (&b.workload_digest, b.world, b.body)
 }
@@ -166,12 +166,12 @@ struct Planned<'a> {
     asked: Asked<'a>,
 }
 
-/// What the cells of a document have in common.
+/// A document, and what its cells share.
 struct There<'a> {
     machine: &'a MachineFile,
-    /// By digest, or why they cannot be stormed.
+    /// Workloads by digest, or the reason why the model cannot storm them.
     workloads: BTreeMap<&'a str, Result<Workload, String>>,
-    /// What faults of its kernel do.
+    /// The strategy whose lock its kernel takes.
     kernel: Result<&'static Entry, String>,
     kernel_prefetches: bool,
 }
@@ -226,7 +226,7 @@ impl<'a> There<'a> {
         Ok(Planned { key, measured, asked })
     }
 
-    /// The rate of a cell that says something about its machine.
+    /// Returns the rate of a cell; the error is the reason why it says nothing about its machine.
     fn measured(&self, cell: &Cell) -> Result<Interval, String> {
         if cell.key.world == World::Model {
             return Err("they are of a model".to_owned());
@@ -261,7 +261,7 @@ impl<'a> There<'a> {
     }
 }
 
-/// The strategy of the model that stands for the kernel.
+/// Returns the strategy that takes the lock of the kernel of `host`.
 fn strategy_of(host: &HostInfo) -> Result<&'static Entry, String> {
     let locks = host.kernel_locks.as_ref().and_then(|locks| locks.strategy.as_deref());
     let name = locks.ok_or("the document does not say which lock its kernel takes")?;
@@ -269,13 +269,14 @@ fn strategy_of(host: &HostInfo) -> Result<&'static Entry, String> {
     known.ok_or_else(|| format!("there is no strategy '{name}', whose lock its kernel takes"))
 }
 
+/// Whether page faults of the kernel of `host` prefetch mmap_lock.
 fn prefetches(host: &HostInfo) -> bool {
     let release = host.kernel.as_deref().and_then(version);
     host.architecture.as_deref() == Some("x86_64")
         && release.is_some_and(|release| release < WITHOUT_PREFETCH)
 }
 
-/// Refuses what a real kernel did and the model has not.
+/// Refuses workloads of a real kernel for which the model has no counterpart.
 fn only_elsewhere(workload: &Workload) -> Result<(), String> {
     if workload.huge_pages {
         return Err("it has huge pages, which the model has not".to_owned());
@@ -289,7 +290,7 @@ fn only_elsewhere(workload: &Workload) -> Result<(), String> {
     }
 }
 
-/// Of all threads of a storm those that groups with a weight share.
+/// Returns the threads that groups with a weight share, of `all` threads of a storm.
 fn weighted_threads(workload: &Workload, all: usize) -> Result<usize, String> {
     let fixed = total_threads(workload, 1) - 1;
     let threads = all.checked_sub(fixed).filter(|threads| *threads > 0);

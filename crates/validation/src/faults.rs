@@ -10,11 +10,12 @@ use inputs::workload::{self, Workload};
 use rayon::prelude::*;
 use storm::StormError;
 
-/// Error at which T6 is missed.
+/// Largest error, as a share of the published rate, that hits T6.
 const TOLERANCE: f64 = 0.35;
-/// Distance from the published ratio at which T7 is missed, up to this many threads and
-/// beyond, where hyperthreads share cores.
+/// Largest distance from the published ratio that hits T7: with a core for each thread, and with
+/// hyperthreads that share cores.
 const RATIO_TOLERANCE: (f64, f64) = (0.15, 0.3);
+/// Cores of the machine that T6 and T7 were measured on.
 const CORES: usize = 64;
 
 /// Punit Agrawal, reply to `[PATCH v2 00/33] Per-VMA locks`, linux-mm, February 2023: pft
@@ -37,11 +38,11 @@ const PUBLISHED: [(usize, f64); 10] = [
 /// share of the rates above, in the same order.
 const PER_VMA: [f64; 10] = [0.995, 0.919, 0.989, 1.059, 1.077, 1.123, 1.196, 1.238, 1.274, 1.246];
 
-/// Faults per second on one huge anonymous VMA under mmap_lock as Linux 6.2 has it, with
-/// these of the machine's numbers set.
+/// Runs T6: faults per second in one huge anonymous VMA under mmap_lock of Linux 6.2, with
+/// `settings` of the machine.
 ///
 /// # Errors
-/// Where a storm fails.
+/// A storm fails.
 pub fn t6(settings: &Settings) -> Result<Vec<Figure>, StormError> {
     t6_at(settings, &PUBLISHED)
 }
@@ -62,15 +63,15 @@ fn t6_at(settings: &Settings, published: &[(usize, f64)]) -> Result<Vec<Figure>,
             fitted: threads == 1,
         })
     };
-    // The most threads take by far the longest: nobody has two such points in a row.
+    // Points with many threads take by far the longest: no worker gets two of them in a row.
     published.par_iter().with_max_len(1).map(figure).collect()
 }
 
-/// The rate under the per-VMA lock of Linux 6.4 as a share of that under mmap_lock, which
-/// is what `t6` found with the same settings.
+/// Runs T7: the rate under the per-VMA lock of Linux 6.4 over the rate under mmap_lock, which
+/// `t6` has found with the same settings.
 ///
 /// # Errors
-/// Where a storm fails.
+/// A storm fails.
 pub fn t7(settings: &Settings, t6: &[Figure]) -> Result<Vec<Figure>, StormError> {
     let find = |name| catalogue::find(name).expect("it is in the table");
     let workload = huge_anon();
@@ -94,8 +95,8 @@ pub fn t7(settings: &Settings, t6: &[Figure]) -> Result<Vec<Figure>, StormError>
     PER_VMA.par_iter().zip(t6).with_max_len(1).map(figure).collect()
 }
 
-/// What was found is on the side of 1 where it was published: below at 4 threads, above
-/// from 21.
+/// Narrows bounds of a ratio to the side of 1 on which it was published: below at 4 threads,
+/// above from 21 threads on.
 fn side(threads: usize, from: f64, to: f64) -> (f64, f64) {
     match threads {
         4 => (from, to.min(1.0)),
@@ -104,7 +105,7 @@ fn side(threads: usize, from: f64, to: f64) -> (f64, f64) {
     }
 }
 
-/// The machine with these numbers set, and one thread of it as fast as published.
+/// Returns the machine with `settings`, fitted so that one thread is as fast as published.
 fn fitted(
     settings: &Settings,
     entry: &'static Entry,
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn faults_under_mmap_lock_are_as_published() {
-        // Those of cores of their own: what is beyond takes four times as long as all these.
+        // Points at which each thread has a core. The others take four times as long as these.
         let missed = missed(&[], &PUBLISHED[..7]);
         assert!(missed.is_empty(), "{missed:#?}");
     }

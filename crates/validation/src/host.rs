@@ -1,4 +1,4 @@
-//! This machine against the model of it: what was measured, what was predicted.
+//! This machine against the model of it: measured rates, and predicted ones.
 
 use super::asked::{Asked, rate};
 use catalogue::{Entry, STRATEGIES};
@@ -14,14 +14,15 @@ use std::sync::Arc;
 use storm::plan::total_threads;
 use storm::{Recording, Spec, StormError};
 
-/// Storms of a cell on the host; strategies take turns within each.
+/// Storms of each strategy on the host; strategies take turns.
 const REPEATS: usize = 3;
-/// Length of a storm on the host, and of the storming before it, in the model too.
+/// Length of a storm on the host, in nanoseconds.
 const STORM_NS: u64 = 60_000_000;
+/// Length of the warm-up of a storm, on the host and in the model, in nanoseconds.
 const WARMUP_NS: u64 = 20_000_000;
-/// Of every random draw, on both sides.
+/// Seed of all random draws, on the host and in the model.
 const SEED: u64 = 1;
-/// Strategies whose measured rates are closer than this have no order.
+/// Share of the slower rate by which two measured rates must differ to have an order.
 const APART: f64 = 0.05;
 
 /// One strategy on one workload at one thread count.
@@ -31,19 +32,19 @@ pub struct Prediction {
     pub workload: String,
     /// Name of the strategy.
     pub strategy: &'static str,
-    /// Threads that groups with a weight share.
+    /// Threads that groups with a weight share; groups with a fixed number add theirs.
     pub threads: usize,
     /// Faults per second on the host: median over repeats.
     pub measured: f64,
-    /// Half the distance of the largest and the smallest repeat, as a share of the median.
+    /// Half the distance between the largest and the smallest repeat, as a share of the median.
     pub spread: f64,
     /// Faults per second in the model.
     pub predicted: f64,
-    /// Whether the model was fitted to it: then it shows nothing.
+    /// True if the model was fitted to this rate, which therefore shows nothing.
     pub fitted: bool,
 }
 
-/// Two strategies that are apart on the host, and how far they are in the model.
+/// Two strategies that differ on the host, with their rates in the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
     /// The one that is faster on the host.
@@ -53,7 +54,7 @@ pub struct Order {
 }
 
 impl Prediction {
-    /// What was predicted over what was measured.
+    /// Returns the predicted rate over the measured one.
     pub fn ratio(&self) -> f64 {
         self.predicted / self.measured
     }
@@ -66,31 +67,32 @@ impl Order {
     }
 }
 
-/// What storms on this machine run on.
+/// CPUs, clock and memory of storms on this machine.
 pub struct HostSide {
     /// Its CPUs.
     pub topology: Topology,
-    /// The clock of windows.
+    /// The clock that times windows.
     pub clock: Clock,
-    /// Without bodies no storm needs frames.
+    /// One frame: storms without bodies need none.
     arena: Arc<Arena>,
 }
 
 impl HostSide {
     /// # Errors
-    /// Where no memory can be had.
+    /// The arena cannot be allocated.
     pub fn new(topology: Topology, clock: Clock) -> std::io::Result<Self> {
         Ok(Self { topology, clock, arena: Arena::new(1)? })
     }
 
-    /// One thread, doublings, and as many as there are CPUs; never more.
+    /// Returns 1, its doublings below the number of CPUs, and that number.
     fn thread_counts(&self) -> Vec<usize> {
         let cpus = self.topology.allowed_count().max(1);
         let doublings = std::iter::successors(Some(1), |n| Some(n * 2));
         doublings.take_while(|n| *n < cpus).chain([cpus]).collect()
     }
 
-    /// Storms under every strategy that may run `workload`, the first at one thread first.
+    /// Storms under every strategy that may run `workload`, beginning with the first strategy at
+    /// one thread.
     fn storms(&self, workload: &Workload) -> Result<Vec<Measured>, StormError> {
         let may_run = |entry: &&Entry| !entry.is_variant() && (entry.refuses)(workload).is_none();
         let cpus = self.topology.allowed_count();
@@ -132,7 +134,7 @@ impl HostSide {
     }
 }
 
-/// What the host did with one strategy at one thread count.
+/// Rates on the host of one strategy at one thread count.
 struct Measured {
     entry: &'static Entry,
     threads: usize,
@@ -145,7 +147,7 @@ impl Measured {
         median(&self.rates).expect("there are repeats, and rates are numbers")
     }
 
-    /// The same in the model.
+    /// Returns the same storm for the model.
     fn asked<'a>(&self, workload: &'a Workload) -> Asked<'a> {
         Asked {
             entry: self.entry,
@@ -155,12 +157,13 @@ impl Measured {
             real_body: false,
             entry_prefetch: false,
             seed: SEED,
-            // As long as on the host: after it lines are in caches, there and here.
+            // The same length as on the host: both start with lines in caches.
             warmup_ns: WARMUP_NS,
         }
     }
 
-    /// Half the distance of the largest and the smallest repeat, as a share of the median.
+    /// Returns half the distance between the largest and the smallest repeat, as a share of the
+    /// median.
     fn spread(&self) -> f64 {
         let low = self.rates.iter().copied().fold(f64::INFINITY, f64::min);
         let high = self.rates.iter().copied().fold(0.0, f64::max);
@@ -168,13 +171,12 @@ impl Measured {
     }
 }
 
-/// Storms `workload` on the host under every strategy that may run it, without bodies, and
-/// in the model of `machine`. Of the model one number is fitted: the private work of a
-/// fault, by the first strategy at one thread, since the simulated kernel on the host takes
-/// no trap.
+/// Storms `workload` under every strategy that may run it, without bodies, on the host and in the
+/// model of `machine`. The model has one number fitted, the private work of a fault, by the first
+/// strategy at one thread: the simulated kernel on the host takes no trap.
 ///
 /// # Errors
-/// Where a storm fails.
+/// A storm fails.
 pub fn predictions(
     host: &HostSide,
     machine: &MachineFile,
@@ -199,7 +201,7 @@ pub fn predictions(
     measured.par_iter().enumerate().map(prediction).collect()
 }
 
-/// All pairs of strategies that are apart on the host, at the same threads and workload.
+/// Returns all pairs of strategies that differ on the host, with equal threads and workload.
 pub fn orders(predictions: &[Prediction]) -> Vec<Order> {
     let pairs = predictions
         .iter()

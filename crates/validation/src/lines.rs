@@ -13,13 +13,13 @@ use std::rc::Rc;
 static LINE: LineName =
     LineName { name: "validation.line", words: ["count", "", "", "", "", "", "", ""] };
 
-/// What a core does again and again, with the number of its turn.
+/// An operation that a core repeats; its second parameter is the number of the turn.
 type Operation = fn(&ModelLine, u64);
 
 /// Operations of a core.
 const EACH: u64 = 2000;
-/// Cores begin apart by up to this many nanoseconds, so that neighbours do not stand
-/// together in the queue because of their numbers.
+/// Most nanoseconds by which a core starts later than the first. Different starts keep the queue
+/// for the line from being in the order of the cores' numbers.
 const APART_NS: u64 = 2000;
 
 fn parameters(machine: &str) -> Parameters {
@@ -28,8 +28,8 @@ fn parameters(machine: &str) -> Parameters {
         .parameters
 }
 
-/// Runs `operation` `EACH` times on cores at `agents`; nanoseconds for each operation, all
-/// cores together, in the time in which all of them run.
+/// Runs `operation` `EACH` times on each core of `agents`, and returns the nanoseconds between two
+/// operations of any cores while all cores run.
 fn storm(parameters: &Parameters, agents: &[u16], operation: Operation) -> f64 {
     let place = |&agent: &u16| Place { agent, socket: parameters.shape.socket(agent) };
     let places: Vec<Place> = agents.iter().map(place).collect();
@@ -67,13 +67,13 @@ fn compare_exchange_loop(line: &ModelLine, _: u64) {
     }
 }
 
-/// Hands over without looking: tries until its turn has come.
+/// Hands the line over without a load: tries until it is this core's turn.
 fn blind(line: &ModelLine, turn: u64) {
     let relaxed = Ordering::Relaxed;
     while line.compare_exchange(0, turn, turn + 1, relaxed, relaxed).is_err() {}
 }
 
-/// Looks until its turn has come, then hands over.
+/// Loads until it is this core's turn, then hands the line over.
 fn looking(line: &ModelLine, turn: u64) {
     line.spin_until(0, |count| count == turn);
     let relaxed = Ordering::Relaxed;
@@ -81,8 +81,8 @@ fn looking(line: &ModelLine, turn: u64) {
     assert!(result.is_ok(), "nobody else has this turn");
 }
 
-/// Handing a line to and fro, on 8-socket Skylake: blind compare-exchange, and load with
-/// compare-exchange, within the socket, one hop away, two hops away.
+/// Runs T1: two cores of an 8-socket Skylake hand a line to and fro, by compare-exchange alone and
+/// by load and compare-exchange, within the socket, one hop apart and two hops apart.
 pub fn t1() -> Vec<Figure> {
     let parameters = parameters("xeon-skylake-8s");
     let places = [("in the socket", 1), ("one hop", 28), ("two hops", 112)];
@@ -108,7 +108,7 @@ pub fn t1() -> Vec<Figure> {
     figures
 }
 
-/// All threads adding to one line, on 8-socket Skylake: time for each addition of all.
+/// Runs T2: threads of an 8-socket Skylake add to one line; the time between two additions.
 pub fn t2() -> Vec<Figure> {
     let parameters = parameters("xeon-skylake-8s");
     let all = parameters.shape.agents();
@@ -129,7 +129,8 @@ pub fn t2() -> Vec<Figure> {
     published.into_iter().map(figure).collect()
 }
 
-/// A client part: additions and compare-exchange loops, time for each and thread.
+/// Runs T3: additions and compare-exchange loops on a client Skylake; the time of one operation of
+/// a thread.
 pub fn t3() -> Vec<Figure> {
     let parameters = parameters("laptop-intel");
     let curves: [(&str, Operation, [f64; 4]); 2] = [
