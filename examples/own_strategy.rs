@@ -19,10 +19,11 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, End, Fallback, Outcome, Request, Stop};
+use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::locked::{self, Held};
-use faultstorm::mm::{Config, Core, point, stage};
-use faultstorm::strategy::{Entry, Scheme, Space, Strategy, Traits};
+use faultstorm::mm::{Config, Core, Mm, point, stage};
+use faultstorm::strategy::{Entry, Scheme, Space, Strategy, Traits, Words};
 use faultstorm::sync::hazard::{Hazard, wait_until_unused};
 use std::process::ExitCode;
 
@@ -50,12 +51,12 @@ const INHIBIT: u64 = 9;
 pub struct Bravo;
 
 /// What it adds to a space. Each line stands alone, so that no two cores' slots share one.
-pub struct MmWords<M: Machine> {
+pub struct BravoWords<M: Machine> {
     bias: M::Line,
     slots: Box<[M::Line]>,
 }
 
-impl<M: Machine> MmWords<M> {
+impl<M: Machine> BravoWords<M> {
     /// 1: readers need not take mmap_lock.
     fn bias(&self) -> Word<'_, M::Line> {
         Word::new(&self.bias, 0)
@@ -100,29 +101,6 @@ fn bring_back<M: Machine>(space: &Space<M, Bravo>) -> bool {
     true
 }
 
-fn attempt<M: Machine>(
-    space: &Space<M, Bravo>,
-    core: &mut Core<M>,
-    request: Request,
-) -> Result<Outcome, Stop> {
-    let _section = core.read_section();
-    let reading = read(space).ok_or(Fallback::VmaLockAbort)?;
-    M::mark(stage::LOCK);
-    let vma = space.find_vma(request.addr);
-    M::mark(stage::LOOKUP);
-    M::point(point::AFTER_LOOKUP);
-    let result = match vma {
-        // No writer can change the VMA, which is what a lock of its own would be for.
-        Some(vma) if fault::allows(&vma, request.access()) => {
-            fault::handle(space, core, request, &Held::by_its_lock(vma))
-        }
-        _ => Ok(locked::failed(request, End::Segv)),
-    };
-    drop(reading);
-    M::mark(stage::UNLOCK);
-    result
-}
-
 impl Scheme for Bravo {
     const NAME: &'static str = "bravo";
     const SUMMARY: &'static str = "mmap_lock biased towards readers, who have a slot each";
@@ -136,48 +114,57 @@ impl Scheme for Bravo {
     };
 }
 
-impl<M: Machine> Strategy<M> for Bravo {
-    type Layout = Linux7_2;
-    type MmWords = MmWords<M>;
-    type VmaWords = ();
+impl<M: Machine> Words<M> for BravoWords<M> {
+    const VMA_BYTES: usize = 0;
 
-    fn mm_words(config: &Config) -> MmWords<M> {
+    fn new(config: &Config) -> Self {
         let mut bias = [0; LINE_WORDS];
         bias[0] = 1;
         let slot = |_| M::Line::new(&SLOT, [0; LINE_WORDS]);
-        MmWords { bias: M::Line::new(&BIAS, bias), slots: (0..config.cores).map(slot).collect() }
+        Self { bias: M::Line::new(&BIAS, bias), slots: (0..config.cores).map(slot).collect() }
     }
+}
 
-    fn vma_words(_: &Config) {}
-
-    #[inline]
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
-        space.enter_fault();
-        loop {
-            core.note_attempt();
-            match attempt(space, core, request) {
-                Ok(outcome) => return outcome,
-                // Done under mmap_lock, or, where it waited for a page, to be tried again.
-                Err(stop) => match locked::after(space, core, request, stop) {
-                    Ok(outcome) => return outcome,
-                    Err(again) => request = again,
-                },
-            }
-        }
-    }
-
-    fn begin(space: &Space<M, Self>) {
-        let words = &space.words;
+impl<M: Machine> Hooks<M> for BravoWords<M> {
+    /// Revokes the bias.
+    fn begin(&self, _: &Mm<M>) {
         // Only who holds mmap_lock writes it, and this writer holds it now.
-        if words.bias().load(Ordering::Relaxed) == 0 {
+        if self.bias().load(Ordering::Relaxed) == 0 {
             return;
         }
         let from_ns = M::now_ns();
-        words.bias().store(0, Ordering::Relaxed);
+        self.bias().store(0, Ordering::Relaxed);
         // Begins with the other full fence.
-        wait_until_unused::<M>(words.slots(), THE_SPACE);
+        wait_until_unused::<M>(self.slots(), THE_SPACE);
         let now_ns = M::now_ns();
         let until_ns = now_ns + INHIBIT * (now_ns - from_ns);
-        words.inhibited_until().store(until_ns, Ordering::Relaxed);
+        self.inhibited_until().store(until_ns, Ordering::Relaxed);
+    }
+}
+
+impl<M: Machine> Strategy<M> for Bravo {
+    type Layout = Linux7_2;
+    type Words = BravoWords<M>;
+
+    fn attempt(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        let _section = core.read_section();
+        let reading = read(space).ok_or(Fallback::VmaLockAbort)?;
+        M::mark(stage::LOCK);
+        let vma = space.find_vma(request.addr);
+        M::mark(stage::LOOKUP);
+        M::point(point::AFTER_LOOKUP);
+        let result = match vma {
+            // No writer can change the VMA, which is what a lock of its own would be for.
+            Some(vma) if fault::allows(&vma, request.access()) => {
+                fault::handle(space, core, request, &Held::by_its_lock(vma))
+            }
+            _ => Ok(locked::failed(request, End::Segv)),
+        };
+        drop(reading);
+        result
     }
 }

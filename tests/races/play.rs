@@ -5,6 +5,7 @@ use crate::twins::machines::Short;
 use faultstorm::machine::Machine;
 use faultstorm::machine::model::{self, Halt, Place, World};
 use faultstorm::machines;
+use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::{Attempts, Core};
 use faultstorm::strategy::{Space, Strategy};
 use std::rc::Rc;
@@ -116,9 +117,9 @@ pub fn play<M: Machine, S: Strategy<M>>(script: &Script) -> Result<Played, Strin
     })?;
     let ends = ends.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut core = Core::new(&**space, 0);
-    S::drain(&space, &mut core);
+    space.words.drain(&space, &mut core);
     space.check_books(&core)?;
-    space.exit(&*space, &mut core);
+    space.exit(&space.words, &mut core);
     core.retire(&**space);
     space.check_all_free(&core)?;
     Ok(summed(&ends))

@@ -5,9 +5,9 @@ use faultstorm::machine::Machine;
 use faultstorm::mm::addr::{PAGE_BYTES, Vaddr};
 use faultstorm::mm::fault::{Access, End, Request};
 use faultstorm::mm::frames::Arena;
+use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::page_cache::{File, PageState};
 use faultstorm::mm::vma::{Mapping, flag};
-use faultstorm::mm::writer::Writer;
 use faultstorm::mm::{Config, Core};
 use faultstorm::strategy::{Space, Strategy};
 use std::ops::Range;
@@ -172,7 +172,7 @@ pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M
     if let Some(state) = state {
         (0..FILE_PAGES).for_each(|page| space.populate(&mut core, 0, page, state));
     }
-    let made = Writer::new(&*space, &space, &mut core).mmap(&mapping(shape, shape.mapped, 0));
+    let made = space.writer(&mut core).mmap(&mapping(shape, shape.mapped, 0));
     assert!(made, "nothing is mapped before");
     core.retire(&*space);
     space
@@ -202,12 +202,12 @@ pub fn perform<M: Machine, S: Strategy<M>>(
     core: &mut Core<M>,
     step: Step,
 ) {
-    let mut writer = Writer::new(&**space, space, core);
+    let mut writer = space.writer(core);
     let done = match step {
         Step::Read(page) => return touch(space, core, page, Access::Read),
         Step::Write(page) => return touch(space, core, page, Access::Write),
         Step::Reclaim => {
-            S::reclaim(space, core);
+            space.words.reclaim(space, core);
             return (0..64).for_each(|_| core.flush_deferred());
         }
         Step::DrainLru => return core.drain_lru(space),

@@ -7,7 +7,6 @@ use faultstorm::mm::fault::{Access, End, Request};
 use faultstorm::mm::frames::Arena;
 use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::vma::{Mapping, flag};
-use faultstorm::mm::writer::Writer;
 use faultstorm::mm::{Config, Core};
 use faultstorm::strategy::{
     Apart, Hazard, MmapLock, PerVmaLock, RcuMapPages, Space, Speculative, SpeculativeVma,
@@ -70,7 +69,7 @@ fn operations_on_all_pieces<S: Strategy<Host>>() {
     let _core = enter(&cores, 0);
     let space = space::<S>(64, PAGES as u32 + VMAS_SPARE);
     let mut core = Core::new(&*space, 0);
-    let mut writer = Writer::new(&*space, &space, &mut core);
+    let mut writer = space.writer(&mut core);
     assert!(writer.mmap(&heap(addr(0), addr(PAGES))));
     (0..PAGES).step_by(2).for_each(|page| {
         assert!(writer.mprotect(&range(page, page + 1), false));
@@ -103,12 +102,12 @@ fn faults_on_freed_tables<S: Strategy<Host>>() {
     let space = space::<S>(TABLES, VMAS_SPARE);
     let mut core = Core::new(&*space, 0);
     let (start, end) = (Vaddr(BASE), Vaddr(BASE + u64::from(TABLES) * TABLE_SPAN));
-    assert!(Writer::new(&*space, &space, &mut core).mmap(&heap(start, end)));
+    assert!(space.writer(&mut core).mmap(&heap(start, end)));
     for turn in 0..20 * TABLES {
         let outcome = S::fault(&space, &mut core, Request::new(start, Access::Write));
         assert_eq!(outcome.end(), End::Mapped(1), "turn {turn}");
         let table = start..Vaddr(BASE + TABLE_SPAN);
-        assert!(Writer::new(&*space, &space, &mut core).madvise_dontneed(&table));
+        assert!(space.writer(&mut core).madvise_dontneed(&table));
     }
     let mut ends = (0..u64::from(TABLES)).map(|table| {
         let addr = Vaddr(BASE + table * TABLE_SPAN);

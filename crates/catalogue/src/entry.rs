@@ -5,7 +5,7 @@ use machine::host::{Bare, Counted, Host, Staged};
 use machine::model::Model;
 use mm::kernel::{Kernel, Layout};
 use storm::{MakeSpace, ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, make};
-use strategy::{Scheme, Strategy, Traits};
+use strategy::{Scheme, Strategy, Traits, Words};
 use workload::Workload;
 
 /// Runs a storm on this machine's own cores.
@@ -56,7 +56,7 @@ const fn own_kernel<S: Strategy<Host<Bare>>>() -> &'static Kernel {
 
 /// Bytes of a VMA in the scheme's own kernel, with the words that the scheme adds.
 const fn bytes_per_vma<M: Machine, S: Strategy<M> + Strategy<Host<Bare>>>() -> u64 {
-    (own_kernel::<S>().vma.bytes() + <S as Strategy<M>>::VMA_BYTES) as u64
+    (own_kernel::<S>().vma.bytes() + <S as Strategy<M>>::Words::VMA_BYTES) as u64
 }
 
 /// Makers of a space under one scheme, one for each world.

@@ -20,17 +20,17 @@ impl<M: Machine> Mm<M> {
     /// Takes all VMAs out in one pass; pages and tables stay. No core faults.
     pub fn unmap_all(&self, hooks: &dyn Hooks<M>, core: &mut Core<M>) {
         let lock = self.mmap_lock().write();
-        hooks.begin();
+        hooks.begin(self);
         let (section, root) = (core.writer_section(), self.field(self.kernel.mm.mt_root));
         let mut vmas = Vec::new();
         self.tree.for_each(root, |vma| vmas.push(vma));
-        vmas.iter().for_each(|id| hooks.start_write(self.vma(*id)));
-        hooks.begin_tree();
+        vmas.iter().for_each(|id| hooks.start_write(self, self.vma(*id)));
+        hooks.begin_tree(self);
         self.tree.clear(&Edit { root, section: &section, waiters: &self.waiters });
-        hooks.end_tree();
+        hooks.end_tree(self);
         drop(section);
-        vmas.iter().for_each(|id| hooks.detach(self.vma(*id)));
-        hooks.end();
+        vmas.iter().for_each(|id| hooks.detach(self, self.vma(*id)));
+        hooks.end(self);
         for vma in vmas.into_iter().map(|id| self.vma(id)) {
             if let Some(file) = vma.file() {
                 let rmap = &self.rmaps[file];
@@ -41,10 +41,10 @@ impl<M: Machine> Mm<M> {
                 }
             }
             self.field(self.kernel.mm.map_count).fetch_sub(1, Ordering::Relaxed);
-            hooks.free(core, vma);
+            hooks.free(self, core, vma);
         }
         drop(lock);
-        hooks.drain(core);
+        hooks.drain(self, core);
     }
 
     fn empty_cache(&self, core: &mut Core<M>) {

@@ -1,46 +1,68 @@
-//! What writers tell a strategy, so that its faults notice them.
+//! What writers call, so that the faults of a scheme notice them.
 
-use super::Core;
 use super::vma::VmaRef;
+use super::{Core, Mm};
 use machine::Machine;
 
-/// What a strategy does for its writers; see the trait `Strategy` for
-/// what each hook means.
+/// The writers' part of a scheme, over the words that the scheme adds to a space. Each hook
+/// does nothing unless a scheme says otherwise.
 ///
-/// A writer calls through a pointer, so that the operations are compiled once and not for
-/// each strategy.
+/// mmap_lock is held for writing, unless a hook says otherwise. A writer calls through a
+/// pointer, so that operations are compiled once and not for each scheme.
 pub trait Hooks<M: Machine> {
-    /// mmap_lock has been taken for writing.
-    fn begin(&self);
-    /// mmap_lock is about to be released, or to let readers in.
-    fn end(&self);
-    /// The tree is about to change.
-    fn begin_tree(&self);
-    /// The tree has changed.
-    fn end_tree(&self);
-    /// This VMA is about to be changed, or to go.
-    fn start_write(&self, vma: VmaRef<'_, M>);
-    /// This VMA has been changed.
-    fn end_write(&self, vma: VmaRef<'_, M>);
+    /// A writer has taken mmap_lock.
+    fn begin(&self, _mm: &Mm<M>) {}
+    /// A writer is about to release mmap_lock, or to let readers in.
+    fn end(&self, _mm: &Mm<M>) {}
+    /// The VMA tree is about to change.
+    fn begin_tree(&self, _mm: &Mm<M>) {}
+    /// The VMA tree has changed.
+    fn end_tree(&self, _mm: &Mm<M>) {}
+    /// This VMA is about to be changed or taken out: from here to
+    /// [`end_write`](Hooks::end_write) or [`end`](Hooks::end) no fault without mmap_lock may
+    /// publish anything in it.
+    fn start_write(&self, _mm: &Mm<M>, _vma: VmaRef<'_, M>) {}
+    /// This VMA has been changed. Not called for a VMA that was taken out.
+    fn end_write(&self, _mm: &Mm<M>, _vma: VmaRef<'_, M>) {}
     /// This VMA is filled in, and about to be linked into the tree.
-    fn attach(&self, vma: VmaRef<'_, M>);
-    /// This VMA will be out of the tree at once.
-    fn detach(&self, vma: VmaRef<'_, M>);
-    /// Pages of this VMA are about to be zapped.
-    fn begin_zap(&self, vma: VmaRef<'_, M>);
-    /// They have been.
-    fn end_zap(&self, vma: VmaRef<'_, M>);
-    /// Nobody finds this VMA any more: frees it when no fault can still use it.
-    fn free(&self, core: &mut Core<M>, vma: VmaRef<'_, M>);
-    /// A writer waits for memory: frees what no fault can use any more.
-    fn reclaim(&self, core: &mut Core<M>);
-    /// No core faults any more: frees what waits for faults to end.
-    fn drain(&self, core: &mut Core<M>);
-    /// Whether VMAs are replaced instead of changed.
-    fn replaces_vmas(&self) -> bool;
-    /// Whether a table is freed under the lock of its parent, since faults allocate
-    /// tables that exclude no writer.
-    fn locks_tables(&self) -> bool;
-    /// Whether the file of a VMA is put when the VMA is freed, not before munmap returns.
-    fn defers_fput(&self) -> bool;
+    fn attach(&self, _mm: &Mm<M>, _vma: VmaRef<'_, M>) {}
+    /// This VMA is about to leave the tree; [`start_write`](Hooks::start_write) has been
+    /// called.
+    fn detach(&self, _mm: &Mm<M>, _vma: VmaRef<'_, M>) {}
+    /// Pages of this VMA are about to be zapped. mmap_lock is held at least for reading or,
+    /// by truncate, the `i_mmap_rwsem` of its file: two writers may zap at once.
+    fn begin_zap(&self, _mm: &Mm<M>, _vma: VmaRef<'_, M>) {}
+    /// Pages of this VMA have been zapped.
+    fn end_zap(&self, _mm: &Mm<M>, _vma: VmaRef<'_, M>) {}
+    /// No fault finds this VMA any more: frees it when no fault can still use it. As it is
+    /// here, after a grace period of RCU.
+    fn free(&self, mm: &Mm<M>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        core.free_vma(mm, vma.id);
+    }
+    /// A writer waits for memory and holds nothing: frees what [`free`](Hooks::free) kept and
+    /// no fault can use any more.
+    fn reclaim(&self, _mm: &Mm<M>, _core: &mut Core<M>) {}
+    /// No core faults any more: frees what [`free`](Hooks::free) kept.
+    fn drain(&self, _mm: &Mm<M>, _core: &mut Core<M>) {}
+
+    /// Whether VMAs are never changed: a writer puts a new VMA in the place of the old one.
+    fn replaces_vmas(&self) -> bool {
+        false
+    }
+    /// Whether writers free a table under the lock of its parent, since faults allocate
+    /// tables without excluding writers, and check under that lock.
+    fn locks_tables(&self) -> bool {
+        false
+    }
+    /// Whether the file of a VMA is put when the VMA is freed, perhaps after munmap returns.
+    fn defers_fput(&self) -> bool {
+        false
+    }
+    /// Whether VMAs are freed after grace periods of SRCU, whose costs each core counts.
+    fn waits_by_srcu(&self) -> bool {
+        false
+    }
 }
+
+/// A scheme whose faults need not notice writers.
+impl<M: Machine> Hooks<M> for () {}

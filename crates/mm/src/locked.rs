@@ -106,41 +106,21 @@ pub fn fault<M: Machine, L: Layout>(
     core: &mut Core<M>,
     request: Request,
 ) -> Outcome {
-    fault_by::<M, L, false>(mm, core, request)
+    fault::retry(
+        core,
+        request,
+        |core, request| attempt::<M, L, false>(mm, core, request),
+        |core, request, stop| wait(mm, core, request, stop),
+    )
 }
 
-/// The same; `BLIND`: mmap_lock is taken by [`RwSem::read_blind`].
+/// One attempt at a fault under mmap_lock. `BLIND`: the lock is taken by
+/// [`RwSem::read_blind`](sync::rwsem::RwSem::read_blind).
 ///
-/// [`RwSem::read_blind`]: sync::rwsem::RwSem::read_blind
+/// # Errors
+/// What the fault waits for. Nothing is held then.
 #[inline(always)]
-pub fn fault_by<M: Machine, L: Layout, const BLIND: bool>(
-    mm: &LaidOut<M, L>,
-    core: &mut Core<M>,
-    mut request: Request,
-) -> Outcome {
-    loop {
-        core.note_attempt();
-        match attempt::<M, L, BLIND>(mm, core, request) {
-            Ok(outcome) => return outcome,
-            Err(Stop::Wait) => {
-                request = request.after_wait();
-                if mm.wait(core).is_err() {
-                    return failed(request, End::Oom);
-                }
-            }
-            Err(Stop::NoTable) => {
-                if mm.wait_for_table(core).is_err() {
-                    return failed(request, End::Oom);
-                }
-            }
-            Err(Stop::Oom) => return failed(request, End::Oom),
-            Err(Stop::Fallback(reason)) => unreachable!("nothing is behind mmap_lock: {reason:?}"),
-        }
-    }
-}
-
-#[inline(always)]
-fn attempt<M: Machine, L: Layout, const BLIND: bool>(
+pub fn attempt<M: Machine, L: Layout, const BLIND: bool>(
     mm: &LaidOut<M, L>,
     core: &mut Core<M>,
     request: Request,
@@ -171,7 +151,6 @@ fn attempt<M: Machine, L: Layout, const BLIND: bool>(
     };
     drop(section);
     drop(lock);
-    M::mark(stage::UNLOCK);
     result
 }
 
@@ -184,11 +163,31 @@ pub fn failed(request: Request, end: End) -> Outcome {
     Outcome::new(kind, end)
 }
 
-/// What a strategy does with an attempt of its own that did not end the fault: waits,
-/// or does the fault under mmap_lock.
+/// Waits for what an attempt stopped for; nothing is held.
 ///
 /// # Errors
-/// The request with which the strategy tries again, where it has waited.
+/// The request to try again with.
+#[cold]
+fn wait<M: Machine>(
+    mm: &Mm<M>,
+    core: &mut Core<M>,
+    request: Request,
+    stop: Stop,
+) -> Result<Outcome, Request> {
+    let (waited, again) = match stop {
+        Stop::Wait => (mm.wait(core).is_ok(), request.after_wait()),
+        Stop::NoTable => (mm.wait_for_table(core).is_ok(), request),
+        Stop::Oom => (false, request),
+        Stop::Fallback(reason) => unreachable!("a fault under mmap_lock falls back: {reason:?}"),
+    };
+    if waited { Err(again) } else { Ok(failed(request, End::Oom)) }
+}
+
+/// What follows an attempt without mmap_lock that did not end the fault: a wait, or the
+/// fault under mmap_lock.
+///
+/// # Errors
+/// The request to try again with, after a wait.
 #[cold]
 pub fn after<M: Machine, L: Layout>(
     mm: &LaidOut<M, L>,
@@ -196,45 +195,34 @@ pub fn after<M: Machine, L: Layout>(
     request: Request,
     stop: Stop,
 ) -> Result<Outcome, Request> {
-    match stop {
-        Stop::Wait => match mm.wait(core) {
-            Ok(()) => Err(request.after_wait()),
-            Err(_) => Ok(failed(request, End::Oom)),
-        },
-        Stop::NoTable => match mm.wait_for_table(core) {
-            Ok(()) => Err(request),
-            Err(_) => Ok(failed(request, End::Oom)),
-        },
-        Stop::Fallback(reason) => {
-            core.note_fallback(reason);
-            Ok(fault(mm, core, request))
-        }
-        Stop::Oom => Ok(failed(request, End::Oom)),
-    }
+    let Stop::Fallback(reason) = stop else { return wait(mm, core, request, stop) };
+    core.note_fallback(reason);
+    Ok(fault(mm, core, request))
 }
 
-/// What follows an attempt under a VMA's own lock that did not end the fault (Linux 7.2
-/// `arch/x86/mm/fault.c`, `do_user_addr_fault`): whoever waited for a page has dropped the
-/// lock, and goes on under mmap_lock, which it then keeps where it waits again. (The kernel
-/// keeps it only where the first wait was for a read.) `None`: the VMA was replaced, or a
-/// table was waited for, and the tree is to be walked again.
+/// What follows an attempt under the VMA's own lock that did not end the fault (Linux 7.2
+/// `arch/x86/mm/fault.c`, `do_user_addr_fault`). A fault that waited for a page has dropped
+/// the lock; it goes on under mmap_lock, and keeps that if it waits again. (The kernel keeps
+/// it only if the first wait was for a read.)
+///
+/// # Errors
+/// The request to try again with: the VMA was replaced, or a table was waited for.
 #[cold]
 pub fn after_vma_lock<M: Machine, L: Layout>(
     mm: &LaidOut<M, L>,
     core: &mut Core<M>,
     request: Request,
     stop: Stop,
-) -> Option<Outcome> {
+) -> Result<Outcome, Request> {
     if stop == Stop::Fallback(Fallback::VmaLockMiss) {
         core.note_fallback(Fallback::VmaLockMiss);
-        return None;
+        return Err(request);
     }
     match after(mm, core, request, stop) {
-        Ok(outcome) => Some(outcome),
-        Err(_) if stop == Stop::NoTable => None,
-        Err(again) => {
+        Err(again) if stop == Stop::Wait => {
             core.note_fallback(Fallback::VmaLockRetry);
-            Some(fault(mm, core, again))
+            Ok(fault(mm, core, again))
         }
+        ended_or_again => ended_or_again,
     }
 }

@@ -9,6 +9,7 @@ use mm::Core;
 use mm::addr::Vaddr;
 use mm::fault::{Outcome, Request};
 use mm::frames::Arena;
+use mm::hooks::Hooks;
 use mm::page_cache::File;
 use mm::vma::Mapping;
 use mm::writer::Writer;
@@ -69,16 +70,16 @@ pub fn make<W: Simulated, S: Strategy<W>>(
 
 impl<W: Simulated, S: Strategy<W>> Stormed<W> for Space<W, S> {
     fn mmap(&self, core: &mut Core<W>, mapping: &Mapping) -> bool {
-        Writer::new(&**self, self, core).mmap(mapping)
+        self.writer(core).mmap(mapping)
     }
 
     fn edit(&self, core: &mut Core<W>, edit: &Edit) -> bool {
-        perform(&mut Writer::new(&**self, self, core), edit)
+        perform(&mut self.writer(core), edit)
     }
 
     fn remap(&self, core: &mut Core<W>, mappings: &[Mapping]) {
         let counted = core.grace_periods;
-        self.unmap_all(self, core);
+        self.unmap_all(&self.words, core);
         for mapping in mappings {
             assert!(self.mmap(core, mapping), "mappings of a plan do not overlap");
         }
@@ -88,15 +89,15 @@ impl<W: Simulated, S: Strategy<W>> Stormed<W> for Space<W, S> {
     }
 
     fn waits_by_srcu(&self) -> bool {
-        S::WAITS_BY_SRCU
+        self.words.waits_by_srcu()
     }
 
     fn drain(&self, core: &mut Core<W>) {
-        S::drain(self, core);
+        self.words.drain(self, core);
     }
 
     fn exit(&self, core: &mut Core<W>) {
-        (**self).exit(self, core);
+        (**self).exit(&self.words, core);
     }
 
     fn touch(&self, hands: &mut Hands<W>, touch: &TouchPlan, pages: &mut PagesIter, count: u64) {

@@ -1,111 +1,112 @@
 //! What schemes with a reference count and `detached` in the VMA share: the line of the
-//! two words, and a fault's protection by them.
+//! two words, what writers do to them, and a fault's protection by them.
 //!
 //! Neither word excludes a writer. VMAs are never changed but replaced, so that the fields
-//! of one belong together for as long as it is in memory; and `detached` is set from when a
-//! writer begins with a VMA until it is done, which for one that goes is for good. It is
-//! asked again before a table is published (under the lock of its parent) and before a pte
-//! is (under ptl). A writer sets it before it takes either lock, so who finds it clear
-//! there comes first, and what it publishes is found and undone.
+//! of a VMA belong together for as long as it is in memory. `detached` is set from when a
+//! writer begins with a VMA until the writer is done; for a VMA that goes that is for good.
+//! The fault checks it again before a table is published (under the lock of its parent) and
+//! before a pte is (under ptl). A writer sets `detached` before it takes either lock: if the
+//! fault finds it clear there, the writer comes later, and undoes what the fault publishes.
 
-use super::{Space, Strategy};
+use super::{PerVma, Reference, Space, Strategy, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use mm::fault::{Fallback, Protection, PteSlot, Walk};
+use mm::hooks::Hooks;
 use mm::kernel::Layout;
-use mm::vma::VmaRef;
-use mm::{Mm, point, stage};
+use mm::vma::{VmaId, VmaRef};
+use mm::{Config, Mm};
 use sync::refcount::RefCount;
 
 static VM_REFCNT: LineName =
     LineName { name: "vma.vm_refcnt", words: ["vm_refcnt", "detached", "", "", "", "", "", ""] };
 
-/// The line that such a scheme adds to a VMA, apart from what a fault reads of it, as in
-/// Linux 6.15.
-pub struct CountedWords<M: Machine>(M::Line);
+/// The line that such a scheme adds to each VMA, apart from the fields that a fault reads,
+/// as in Linux 6.15.
+pub struct CountedVmas<M: Machine>(PerVma<M::Line>);
 
-impl<M: Machine> CountedWords<M> {
-    pub(super) fn new() -> Self {
-        Self(M::Line::new(&VM_REFCNT, [0; LINE_WORDS]))
-    }
-
-    pub(super) fn line(&self) -> &M::Line {
-        &self.0
-    }
-
-    /// References: one of the tree, and those of faults. 0: gone.
+impl<M: Machine> CountedVmas<M> {
+    /// References: one of the tree, and those of faults. 0: the VMA is gone.
     #[inline(always)]
-    fn refs(&self) -> RefCount<'_, M> {
-        RefCount::new(Word::new(&self.0, 0))
+    fn refs(&self, vma: VmaId) -> RefCount<'_, M> {
+        RefCount::new(Word::new(&self.0[vma], 0))
+    }
+
+    #[inline(always)]
+    fn detached(&self, vma: VmaId) -> Word<'_, M::Line> {
+        Word::new(&self.0[vma], 1)
     }
 
     /// Takes a reference for a fault, unless the VMA is gone.
     #[inline(always)]
-    pub(super) fn get(&self) -> Option<Reference<'_, M>> {
-        let refs = self.refs();
+    pub(super) fn get(&self, vma: VmaId) -> Option<Reference<RefCount<'_, M>>> {
+        let refs = self.refs(vma);
         // Lazily: a reference that is made is dropped.
-        refs.get_unless_zero().then(|| Reference(refs))
+        refs.get_unless_zero().then(|| Reference::new(refs))
+    }
+}
+
+impl<M: Machine> Words<M> for CountedVmas<M> {
+    const VMA_BYTES: usize = size_of::<M::Line>();
+
+    fn new(config: &Config) -> Self {
+        Self(PerVma::new(config, || M::Line::new(&VM_REFCNT, [0; LINE_WORDS])))
     }
 
-    #[inline(always)]
-    fn detached(&self) -> Word<'_, M::Line> {
-        Word::new(&self.0, 1)
+    fn third_line(&self, vma: VmaId) -> Option<&M::Line> {
+        Some(&self.0[vma])
+    }
+}
+
+impl<M: Machine> Hooks<M> for CountedVmas<M> {
+    /// Release, and before any lock that the writer takes later: see the module.
+    fn start_write(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.detached(vma.id).store(1, Ordering::Release);
     }
 
-    pub(super) fn attach(&self) {
-        self.detached().store(0, Ordering::Relaxed);
-        self.0.store(0, 1, Ordering::Release);
+    /// Release: a fault that finds the VMA in use again sees what was done to its pages.
+    fn end_write(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.detached(vma.id).store(0, Ordering::Release);
     }
 
-    /// Release, and before any lock of what the writer does then: see the module.
-    pub(super) fn start_write(&self) {
-        self.detached().store(1, Ordering::Release);
-    }
-
-    /// Release: who finds the VMA in use again sees what was done to its pages.
-    pub(super) fn end_write(&self) {
-        self.detached().store(0, Ordering::Release);
+    fn attach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.detached(vma.id).store(0, Ordering::Relaxed);
+        self.0[vma.id].store(0, 1, Ordering::Release);
     }
 
     /// Drops the reference of the tree.
-    pub(super) fn detach(&self) {
-        self.refs().put();
+    fn detach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.refs(vma.id).put();
+    }
+
+    fn replaces_vmas(&self) -> bool {
+        true
+    }
+
+    fn locks_tables(&self) -> bool {
+        true
     }
 }
 
-/// A reference of a fault.
-#[must_use]
-pub(super) struct Reference<'a, M: Machine>(RefCount<'a, M>);
-
-impl<M: Machine> Drop for Reference<'_, M> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        M::point(point::BEFORE_EXIT_PUT);
-        // The VMA is freed after a grace period, whoever drops the last reference.
-        self.0.put();
-        M::mark(stage::UNLOCK);
-    }
-}
-
-/// A VMA that a fault has found, and asks about again. `REFERENCED`: the fault has a
-/// reference on it, so it may do what could sleep.
+/// A VMA that a fault has found, and checks again. `REFERENCED`: the fault has a reference
+/// on it, so it may do what could sleep.
 pub(super) struct Attached<'a, M: Machine, L: Layout, const REFERENCED: bool> {
     vma: VmaRef<'a, M, L>,
-    words: &'a CountedWords<M>,
+    detached: Word<'a, M::Line>,
 }
 
 impl<'a, M: Machine, L: Layout, const R: bool> Attached<'a, M, L, R> {
     #[inline(always)]
     pub(super) fn new<S>(space: &'a Space<M, S>, vma: VmaRef<'a, M, L>) -> Self
     where
-        S: Strategy<M, Layout = L, VmaWords = CountedWords<M>>,
+        S: Strategy<M, Layout = L, Words = CountedVmas<M>>,
     {
-        Self { vma, words: space.words_of(vma.id) }
+        Self { vma, detached: space.words.detached(vma.id) }
     }
 
     /// Acquire: pairs with the Release store of the writer.
     #[inline(always)]
     fn check(&self) -> Result<(), Fallback> {
-        match self.words.detached().load(Ordering::Acquire) {
+        match self.detached.load(Ordering::Acquire) {
             0 => Ok(()),
             _ => Err(Fallback::VmaLockAbort),
         }

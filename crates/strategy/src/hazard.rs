@@ -12,13 +12,14 @@
 //! *Collision:* the fault is done again under mmap_lock, as it is without a page table or an
 //! `anon_vma`, for pages that are not cached, and for shared writes.
 
-use super::{Found, Scheme, Space, Strategy, Traits};
+use super::{Found, PerVma, Scheme, Space, Strategy, Traits, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use mm::fault::{self, Access, Fallback, Outcome, Request, Stop};
+use mm::hooks::Hooks;
 use mm::kernel::Linux5_12;
 use mm::sequenced::Sequenced;
 use mm::vma::{VmaFields, VmaId, VmaRef, flag};
-use mm::{Config, Core, locked, point, stage};
+use mm::{Config, Core, Mm, point, stage};
 use sync::hazard;
 use sync::seq_writers::SeqWriters;
 use sync::seqcount::SeqCount;
@@ -35,46 +36,22 @@ static VM_SEQUENCE: LineName =
 /// See the module.
 pub struct Hazard;
 
-/// What it adds to a space.
-pub struct MmWords<M: Machine> {
-    seq: M::Line,
+/// Sequence counts of the tree and of each VMA, and the pointers of cores.
+pub struct HazardWords<M: Machine> {
+    tree: M::Line,
     /// For each core 1 + the VMA that it uses; 0: none.
     pointers: Box<[M::Line]>,
+    vmas: PerVma<M::Line>,
 }
 
-fn tree_seq<M: Machine>(space: &Space<M, Hazard>) -> SeqCount<'_, M> {
-    SeqCount::new(Word::new(&space.words.seq, 0))
-}
-
-fn sequence<M: Machine>(space: &Space<M, Hazard>, vma: VmaId) -> SeqWriters<'_, M> {
-    SeqWriters::new(Word::new(space.words_of(vma), 0))
-}
-
-#[inline(always)]
-fn attempt<M: Machine>(
-    space: &Space<M, Hazard>,
-    core: &mut Core<M>,
-    request: Request,
-) -> Result<Outcome, Stop> {
-    let _section = core.read_section();
-    let seq = tree_seq(space);
-    let at = seq.begin().ok_or(Fallback::Odd)?;
-    let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
-    M::mark(stage::LOOKUP);
-    let mine = Word::new(&space.words.pointers[M::core()], 0);
-    let pointer = hazard::Hazard::<M>::set(mine, u64::from(vma.id.0));
-    M::point(point::VMA_LOCKED);
-    // Still in the tree: whoever takes it out now sees the pointer.
-    if !seq.is_current(at) {
-        return Err(Fallback::VmaLockMiss.into());
+impl<M: Machine> HazardWords<M> {
+    fn tree_seq(&self) -> SeqCount<'_, M> {
+        SeqCount::new(Word::new(&self.tree, 0))
     }
-    M::mark(stage::LOCK);
-    M::point(point::AFTER_LOOKUP);
-    let result = fault_in(space, core, request, vma);
-    M::point(point::BEFORE_EXIT_PUT);
-    drop(pointer);
-    M::mark(stage::UNLOCK);
-    result
+
+    fn sequence(&self, vma: VmaId) -> SeqWriters<'_, M> {
+        SeqWriters::new(Word::new(&self.vmas[vma], 0))
+    }
 }
 
 /// The fault in a VMA that this core's pointer keeps.
@@ -85,7 +62,7 @@ fn fault_in<M: Machine>(
     request: Request,
     vma: Found<'_, M, Hazard>,
 ) -> Result<Outcome, Stop> {
-    let sequenced = Sequenced::copy(&vma, sequence(space, vma.id))?;
+    let sequenced = Sequenced::copy(&vma, space.words.sequence(vma.id))?;
     let fields = sequenced.fields();
     let shared_write = request.access() == Access::Write && fields.flags() & flag::SHARED != 0;
     if shared_write {
@@ -114,63 +91,82 @@ impl Scheme for Hazard {
     };
 }
 
-impl<M: Machine> Strategy<M> for Hazard {
-    type Layout = Linux5_12;
-    type MmWords = MmWords<M>;
-    type VmaWords = M::Line;
+impl<M: Machine> Words<M> for HazardWords<M> {
+    const VMA_BYTES: usize = size_of::<M::Line>();
 
-    fn mm_words(config: &Config) -> MmWords<M> {
+    fn new(config: &Config) -> Self {
         let line = |name| M::Line::new(name, [0; LINE_WORDS]);
-        let pointers = (0..config.cores).map(|_| line(&HAZARD)).collect();
-        MmWords { seq: line(&MM_SEQ), pointers }
-    }
-
-    fn vma_words(_: &Config) -> M::Line {
-        M::Line::new(&VM_SEQUENCE, [0; LINE_WORDS])
-    }
-
-    #[inline]
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
-        space.enter_fault();
-        core.note_attempt();
-        match attempt(space, core, request) {
-            Ok(outcome) => outcome,
-            Err(stop) => locked::after(space, core, request, stop)
-                .expect("speculation waits for nothing, so what it leaves is finished"),
+        Self {
+            pointers: (0..config.cores).map(|_| line(&HAZARD)).collect(),
+            tree: line(&MM_SEQ),
+            vmas: PerVma::new(config, || line(&VM_SEQUENCE)),
         }
     }
+}
 
-    fn begin_tree(space: &Space<M, Self>) {
-        tree_seq(space).write_begin();
+impl<M: Machine> Hooks<M> for HazardWords<M> {
+    fn begin_tree(&self, _: &Mm<M>) {
+        self.tree_seq().write_begin();
     }
 
-    fn end_tree(space: &Space<M, Self>) {
-        tree_seq(space).write_end();
+    fn end_tree(&self, _: &Mm<M>) {
+        self.tree_seq().write_end();
     }
 
-    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        sequence(space, vma.id).begin_write();
+    fn start_write(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.sequence(vma.id).begin_write();
     }
 
-    fn end_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        sequence(space, vma.id).end_write();
+    fn end_write(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.sequence(vma.id).end_write();
     }
 
-    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        sequence(space, vma.id).reset();
+    fn attach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.sequence(vma.id).reset();
     }
 
-    fn begin_zap(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        sequence(space, vma.id).begin_write();
+    fn begin_zap(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.sequence(vma.id).begin_write();
     }
 
-    fn end_zap(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        sequence(space, vma.id).end_write();
+    fn end_zap(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.sequence(vma.id).end_write();
     }
 
-    fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
-        let pointers = space.words.pointers.iter().map(|line| Word::new(line, 0));
+    fn free(&self, mm: &Mm<M>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        let pointers = self.pointers.iter().map(|line| Word::new(line, 0));
         hazard::wait_until_unused::<M>(pointers, u64::from(vma.id.0));
-        core.free_vma_now(space, vma.id);
+        core.free_vma_now(mm, vma.id);
+    }
+}
+
+impl<M: Machine> Strategy<M> for Hazard {
+    type Layout = Linux5_12;
+    type Words = HazardWords<M>;
+
+    #[inline(always)]
+    fn attempt(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        let _section = core.read_section();
+        let seq = space.words.tree_seq();
+        let at = seq.begin().ok_or(Fallback::Odd)?;
+        let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
+        M::mark(stage::LOOKUP);
+        let mine = Word::new(&space.words.pointers[M::core()], 0);
+        let pointer = hazard::Hazard::<M>::set(mine, u64::from(vma.id.0));
+        M::point(point::VMA_LOCKED);
+        // Still in the tree: whoever takes it out now sees the pointer.
+        if !seq.is_current(at) {
+            return Err(Fallback::VmaLockMiss.into());
+        }
+        M::mark(stage::LOCK);
+        M::point(point::AFTER_LOOKUP);
+        let result = fault_in(space, core, request, vma);
+        M::point(point::BEFORE_EXIT_PUT);
+        drop(pointer);
+        result
     }
 }

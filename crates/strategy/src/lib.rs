@@ -9,6 +9,7 @@ pub mod hazard;
 pub mod mmap_lock;
 pub mod per_vma_lock;
 pub mod rcu_map_pages;
+mod reference;
 mod space;
 pub mod speculative;
 pub mod speculative_vma;
@@ -16,6 +17,7 @@ pub mod srcu;
 pub mod unlocked;
 pub mod vm_refcnt;
 pub mod vma_refcount;
+mod words;
 
 pub use mm::kernel::{Linux5_12, Linux6_2};
 
@@ -29,90 +31,73 @@ pub use self::speculative_vma::SpeculativeVma;
 pub use self::srcu::SrcuFaults;
 pub use self::vm_refcnt::VmRefcnt;
 pub use self::vma_refcount::VmaRefcount;
+pub use self::words::{PerVma, Words};
 
-use self::attached::{Attached, CountedWords};
+use self::attached::{Attached, CountedVmas};
+use self::reference::Reference;
 
 use machine::Machine;
-use mm::fault::{Outcome, Request};
+use mm::fault::{self, Outcome, Request, Stop};
 use mm::kernel::Layout;
 use mm::vma::VmaRef;
-use mm::{Config, Core};
+use mm::{Core, locked};
 use workload::Workload;
 
-/// A locking scheme: its own words, its own part of a fault, and what writers do for
-/// it.
-///
-/// Hooks run with mmap_lock held for writing, unless they say otherwise. What a
-/// scheme falls back to, the fault under mmap_lock, is [`mm::locked`].
+/// A locking scheme: its own words, with what writers do to them, and its own part of a
+/// fault. If that part does not end a fault, the fault is done under mmap_lock
+/// ([`mm::locked`]).
 pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
     /// The kernel that the scheme stood in when it was proposed or shipped.
     type Layout: Layout;
-    /// Words that it adds to `mm_struct`.
-    type MmWords: Send + Sync;
-    /// Words that it adds to `vm_area_struct`.
-    type VmaWords: Send + Sync;
-    /// Bytes that it adds to `vm_area_struct`, and to what belongs to one, beside the lines
-    /// of [`Vma`](mm::vma::Vma).
-    const VMA_BYTES: usize = size_of::<Self::VmaWords>();
+    /// The words that it adds to `mm_struct` and `vm_area_struct`; `()`: none.
+    type Words: Words<M>;
 
-    /// Makes the words of a space.
-    fn mm_words(config: &Config) -> Self::MmWords;
-    /// Makes the words of a VMA.
-    fn vma_words(config: &Config) -> Self::VmaWords;
+    /// Attempts a fault: finds and protects the VMA, and calls
+    /// [`fault::handle`](mm::fault::handle).
+    ///
+    /// # Errors
+    /// Why the attempt did not end the fault. Nothing is held or published then.
+    fn attempt(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop>;
 
-    /// Those of a VMA that are the third line of a `vm_area_struct`, where Linux has
-    /// `vm_refcnt` since 6.15.
-    fn third_line(_words: &Self::VmaWords) -> Option<&M::Line> {
-        None
+    /// Ends a fault that an attempt did not end.
+    ///
+    /// # Errors
+    /// The request to try again with.
+    #[inline]
+    fn after(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+        stop: Stop,
+    ) -> Result<Outcome, Request> {
+        locked::after(space, core, request, stop)
     }
 
     /// Handles a fault from beginning to end.
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome;
-
-    /// VMAs are never changed: a writer puts a new one in the place of the old.
-    const REPLACES_VMAS: bool = false;
-    /// Faults allocate page tables without excluding writers, and check under the lock of
-    /// the parent table whether they may: writers free tables under that lock too.
-    const LOCKS_TABLES: bool = false;
-    /// The file of a VMA is put when the VMA is freed: not before munmap returns.
-    const DEFERS_FPUT: bool = false;
-    /// VMAs are freed behind grace periods of SRCU, whose costs each core counts.
-    const WAITS_BY_SRCU: bool = false;
-
-    /// A writer has taken mmap_lock.
-    fn begin(_space: &Space<M, Self>) {}
-    /// A writer is about to change the tree.
-    fn begin_tree(_space: &Space<M, Self>) {}
-    /// It has.
-    fn end_tree(_space: &Space<M, Self>) {}
-    /// A writer is about to change this VMA, or to take it out: from here to
-    /// [`end_write`](Strategy::end_write) or [`end`](Strategy::end) no fault without
-    /// mmap_lock may publish anything in it.
-    fn start_write(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
-    /// A writer has changed this VMA. Not called for one that goes.
-    fn end_write(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
-    /// This VMA is filled in, and about to be linked into the tree.
-    fn attach(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
-    /// This VMA will be out of the tree at once; [`start_write`](Strategy::start_write)
-    /// has been called.
-    fn detach(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
-    /// A writer is about to release mmap_lock, or to let readers in.
-    fn end(_space: &Space<M, Self>) {}
-    /// Pages of this VMA are about to be zapped; mmap_lock is held at least for reading,
-    /// or (truncate) the `i_mmap_rwsem` of its file. Two may be at it at once.
-    fn begin_zap(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
-    /// They have been.
-    fn end_zap(_space: &Space<M, Self>, _vma: VmaRef<'_, M>) {}
-    /// Nobody finds this VMA any more: frees it ([`Core::free_vma`] after a grace period
-    /// of RCU) when no fault can still use it.
-    fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
-        core.free_vma(space, vma.id);
+    #[inline]
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
+        space.enter_fault();
+        retry(space, core, request)
     }
-    /// A writer waits for memory, with nothing held: frees what [`free`](Strategy::free) kept
-    /// for later and no fault can use any more.
-    fn reclaim(_space: &Space<M, Self>, _core: &mut Core<M>) {}
-    /// No core faults any more: frees what [`free`](Strategy::free) kept for later.
-    fn drain(_space: &Space<M, Self>, _core: &mut Core<M>) {}
+}
+
+/// Attempts a fault until it ends.
+#[inline(always)]
+fn retry<M: Machine, S: Strategy<M>>(
+    space: &Space<M, S>,
+    core: &mut Core<M>,
+    request: Request,
+) -> Outcome {
+    fault::retry(
+        core,
+        request,
+        |core, request| S::attempt(space, core, request),
+        |core, request, stop| S::after(space, core, request, stop),
+    )
 }
 
 /// A VMA as a fault under a scheme finds it: where the scheme's kernel has its fields.

@@ -12,9 +12,9 @@
 
 use super::{Scheme, Space, Strategy, Traits};
 use machine::Machine;
-use mm::fault::{Outcome, Request};
+use mm::fault::{Outcome, Request, Stop};
 use mm::kernel::{Layout, Linux5_12, Linux6_2};
-use mm::{Config, Core, locked};
+use mm::{Core, locked};
 use std::marker::PhantomData;
 
 /// See the module.
@@ -44,15 +44,14 @@ impl Scheme for MmapLock<Linux5_12, true> {
 
 impl<M: Machine, L: Layout, const BLIND: bool> Strategy<M> for MmapLock<L, BLIND> {
     type Layout = L;
-    type MmWords = ();
-    type VmaWords = ();
+    type Words = ();
 
-    fn mm_words(_: &Config) {}
-    fn vma_words(_: &Config) {}
-
-    #[inline]
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
-        space.enter_fault();
-        locked::fault_by::<M, L, BLIND>(space, core, request)
+    #[inline(always)]
+    fn attempt(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        locked::attempt::<M, L, BLIND>(space, core, request)
     }
 }

@@ -21,13 +21,14 @@
 //! It stands in 6.2, on which they were. What may be locked is a rule of the kernel: in 6.4
 //! anonymous VMAs that have an `anon_vma`, nothing else.
 
-use super::{Scheme, Space, Strategy, Traits};
+use super::{PerVma, Scheme, Space, Strategy, Traits, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, pair_up};
 use mm::fault::{self, End, Fallback, Outcome, Request, Stop};
-use mm::kernel::{Layout, Linux6_2, Linux6_12};
+use mm::hooks::Hooks;
+use mm::kernel::{Kernel, Layout, Linux6_2, Linux6_12};
 use mm::locked::{self, Held};
 use mm::vma::{VmaFields, VmaRef};
-use mm::{Config, Core, point, stage};
+use mm::{Config, Core, Mm, point, stage};
 use std::marker::PhantomData;
 use sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
 use sync::spinlock::{LockWords, Waiters};
@@ -112,28 +113,35 @@ pub struct Queue<M: Machine> {
     queue: WaitQueue,
 }
 
+/// The semaphore of each VMA.
+pub struct VmaLocks<M: Machine, F: Form> {
+    slab: Slab<M>,
+    queues: PerVma<Queue<M>>,
+    form: PhantomData<F>,
+}
+
+impl<M: Machine, F: Form> VmaLocks<M, F> {
+    #[inline(always)]
+    fn lock<'a, L: Layout>(&'a self, mm: &'a Mm<M>, vma: VmaRef<'a, M, L>) -> VmaLock<'a, M> {
+        let (count, owner) = if F::IS_EMBEDDED {
+            (vma.vm_lock(), vma.vm_lock_owner())
+        } else {
+            let object = vma.vm_lock().load(Ordering::Relaxed) as usize;
+            (self.slab.word(object, 0), self.slab.word(object, 1))
+        };
+        VmaLock { mm, queue: &self.queues[vma.id], count, owner }
+    }
+}
+
 /// The semaphore of a VMA.
-struct VmaLock<'a, M: Machine, F: Form> {
-    space: &'a Space<M, PerVmaLock<F>>,
+struct VmaLock<'a, M: Machine> {
+    mm: &'a Mm<M>,
     queue: &'a Queue<M>,
     count: Word<'a, M::Line>,
     owner: Word<'a, M::Line>,
 }
 
-impl<'a, M: Machine, F: Form> VmaLock<'a, M, F> {
-    #[inline(always)]
-    fn of<L: Layout>(space: &'a Space<M, PerVmaLock<F>>, vma: VmaRef<'a, M, L>) -> Self {
-        let (count, owner) = if F::IS_EMBEDDED {
-            (vma.vm_lock(), vma.vm_lock_owner())
-        } else {
-            let object = vma.vm_lock().load(Ordering::Relaxed) as usize;
-            (space.words.word(object, 0), space.words.word(object, 1))
-        };
-        Self { space, queue: space.words_of(vma.id), count, owner }
-    }
-}
-
-impl<M: Machine, F: Form> Home for VmaLock<'_, M, F> {
+impl<M: Machine> Home for VmaLock<'_, M> {
     type Machine = M;
 
     #[inline(always)]
@@ -163,60 +171,13 @@ impl<M: Machine, F: Form> Home for VmaLock<'_, M, F> {
     }
 
     fn waiters(&self) -> &Waiters<M> {
-        Home::waiters(&**self.space)
+        Home::waiters(self.mm)
     }
 }
 
-impl<F: Form> PerVmaLock<F> {
-    #[inline(always)]
-    fn mm_lock_seq<M: Machine>(space: &Space<M, Self>) -> Word<'_, M::Line> {
-        space.field(space.kernel().mm.mm_lock_seq)
-    }
-
-    #[inline(always)]
-    fn attempt<M: Machine>(
-        space: &Space<M, Self>,
-        core: &mut Core<M>,
-        request: Request,
-    ) -> Result<Outcome, Stop> {
-        let _section = core.read_section();
-        let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
-        M::mark(stage::LOOKUP);
-        locked::may_lock(vma)?;
-        let (mm_seq, seq) = (Self::mm_lock_seq(space), vma.vm_lock_seq());
-        // A hint alone: a wrong answer is found below, or costs a fallback.
-        if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Relaxed) {
-            return Err(Fallback::VmaLockAbort.into());
-        }
-        M::point(point::BEFORE_VMA_LOCK);
-        let lock = VmaLock::of(space, vma);
-        let guard = RwSem::new(&lock).try_read().ok_or(Fallback::VmaLockAbort)?;
-        M::point(point::VMA_LOCKED);
-        // Acquire: pairs with the Release of `end`. Who sees the new count sees all that
-        // the writer has done to the VMA.
-        if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Acquire) {
-            return Err(Fallback::VmaLockAbort.into());
-        }
-        if vma.detached().load(Ordering::Relaxed) != 0 {
-            return Err(Fallback::VmaLockMiss.into());
-        }
-        if !vma.contains(request.addr) {
-            return Err(Fallback::VmaLockAbort.into());
-        }
-        M::mark(stage::LOCK);
-        M::point(point::AFTER_LOOKUP);
-        let result = if fault::allows(&vma, request.access()) {
-            fault::handle(space, core, request, &Held::by_its_lock(vma))
-        } else if space.kernel().rules.vma_lock_segv {
-            Ok(locked::failed(request, End::Segv))
-        } else {
-            Err(Fallback::AccessError.into())
-        };
-        M::point(point::BEFORE_EXIT_PUT);
-        drop(guard);
-        M::mark(stage::UNLOCK);
-        result
-    }
+#[inline(always)]
+fn mm_lock_seq<'a, M: Machine>(mm: &'a Mm<M>, kernel: &Kernel) -> Word<'a, M::Line> {
+    mm.field(kernel.mm.mm_lock_seq)
 }
 
 const TRAITS: Traits = Traits {
@@ -241,61 +202,104 @@ impl Scheme for PerVmaLock<Embedded> {
     const TRAITS: Traits = TRAITS;
 }
 
-impl<M: Machine, F: Form> Strategy<M> for PerVmaLock<F> {
-    type Layout = F::Layout;
-    type MmWords = Slab<M>;
-    type VmaWords = Queue<M>;
+impl<M: Machine, F: Form> Words<M> for VmaLocks<M, F> {
     /// One object of the slab, or as much in the VMA.
     const VMA_BYTES: usize = OBJECT_WORDS * 8;
 
-    fn mm_words(config: &Config) -> Slab<M> {
-        Slab::new(if F::IS_EMBEDDED { 0 } else { config.vmas as usize })
+    fn new(config: &Config) -> Self {
+        let slab = Slab::new(if F::IS_EMBEDDED { 0 } else { config.vmas as usize });
+        let queues = PerVma::new(config, || {
+            let line = M::Line::new(&QUEUE, [0; LINE_WORDS]);
+            Queue { line, queue: WaitQueue::new(config.cores) }
+        });
+        Self { slab, queues, form: PhantomData }
     }
+}
 
-    fn vma_words(config: &Config) -> Queue<M> {
-        let line = M::Line::new(&QUEUE, [0; LINE_WORDS]);
-        Queue { line, queue: WaitQueue::new(config.cores) }
-    }
-
-    #[inline]
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
-        space.enter_fault();
-        loop {
-            core.note_attempt();
-            let done = match Self::attempt(space, core, request) {
-                Ok(outcome) => Some(outcome),
-                Err(stop) => locked::after_vma_lock(space, core, request, stop),
-            };
-            if let Some(outcome) = done {
-                return outcome;
-            }
-        }
-    }
-
-    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        let seq = Self::mm_lock_seq(space).load(Ordering::Relaxed);
+impl<M: Machine, F: Form> Hooks<M> for VmaLocks<M, F> {
+    fn start_write(&self, mm: &Mm<M>, vma: VmaRef<'_, M>) {
+        let seq = mm_lock_seq(mm, mm.kernel()).load(Ordering::Relaxed);
         if vma.vm_lock_seq().load(Ordering::Relaxed) != seq {
-            let lock = VmaLock::of(space, vma);
+            let lock = self.lock(mm, vma);
             let _alone = RwSem::new(&lock).write();
             vma.vm_lock_seq().store(seq, Ordering::Relaxed);
         }
     }
 
-    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+    fn attach(&self, mm: &Mm<M>, vma: VmaRef<'_, M>) {
         if !F::IS_EMBEDDED {
             vma.vm_lock().store(u64::from(vma.id.0), Ordering::Relaxed);
         }
         vma.detached().store(0, Ordering::Relaxed);
-        Self::start_write(space, vma);
+        self.start_write(mm, vma);
     }
 
-    fn detach(_: &Space<M, Self>, vma: VmaRef<'_, M>) {
+    fn detach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
         vma.detached().store(1, Ordering::Relaxed);
     }
 
-    fn end(space: &Space<M, Self>) {
-        let seq = Self::mm_lock_seq(space);
+    fn end(&self, mm: &Mm<M>) {
+        let seq = mm_lock_seq(mm, mm.kernel());
         // Release: pairs with the Acquire of a fault that locks a VMA after this.
         seq.store(seq.load(Ordering::Relaxed) + 1, Ordering::Release);
+    }
+}
+
+impl<M: Machine, F: Form> Strategy<M> for PerVmaLock<F> {
+    type Layout = F::Layout;
+    type Words = VmaLocks<M, F>;
+
+    #[inline(always)]
+    fn attempt(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        let _section = core.read_section();
+        let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
+        M::mark(stage::LOOKUP);
+        locked::may_lock(vma)?;
+        let (mm_seq, seq) = (mm_lock_seq(space, space.kernel()), vma.vm_lock_seq());
+        // A hint alone: a wrong answer is found below, or costs a fallback.
+        if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Relaxed) {
+            return Err(Fallback::VmaLockAbort.into());
+        }
+        M::point(point::BEFORE_VMA_LOCK);
+        let lock = space.words.lock(space, vma);
+        let guard = RwSem::new(&lock).try_read().ok_or(Fallback::VmaLockAbort)?;
+        M::point(point::VMA_LOCKED);
+        // Acquire: pairs with the Release of `end`. Who sees the new count sees all that
+        // the writer has done to the VMA.
+        if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Acquire) {
+            return Err(Fallback::VmaLockAbort.into());
+        }
+        if vma.detached().load(Ordering::Relaxed) != 0 {
+            return Err(Fallback::VmaLockMiss.into());
+        }
+        if !vma.contains(request.addr) {
+            return Err(Fallback::VmaLockAbort.into());
+        }
+        M::mark(stage::LOCK);
+        M::point(point::AFTER_LOOKUP);
+        let result = if fault::allows(&vma, request.access()) {
+            fault::handle(space, core, request, &Held::by_its_lock(vma))
+        } else if space.kernel().rules.vma_lock_segv {
+            Ok(locked::failed(request, End::Segv))
+        } else {
+            Err(Fallback::AccessError.into())
+        };
+        M::point(point::BEFORE_EXIT_PUT);
+        drop(guard);
+        result
+    }
+
+    #[inline]
+    fn after(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+        stop: Stop,
+    ) -> Result<Outcome, Request> {
+        locked::after_vma_lock(space, core, request, stop)
     }
 }

@@ -34,12 +34,12 @@
 //! One read section spans the attempt, also where a reference would do: nothing in it
 //! sleeps.
 
-use super::{Attached, CountedWords, Found, Scheme, Space, Strategy, Traits};
+use super::{Attached, CountedVmas, Found, Scheme, Space, Strategy, Traits};
 use machine::Machine;
 use mm::fault::{self, Access, Fallback, Outcome, Request, Stop};
 use mm::kernel::Linux5_12;
-use mm::vma::{VmaFields, VmaRef};
-use mm::{Config, Core, locked, point, stage};
+use mm::vma::VmaFields;
+use mm::{Core, point, stage};
 
 /// See the module.
 pub struct RcuMapPages;
@@ -50,29 +50,6 @@ fn is_fast(vma: &impl VmaFields, access: Access) -> bool {
     vma.file().is_none() || (access == Access::Read && vma.fault_around_order() > 0)
 }
 
-#[inline(always)]
-fn attempt<M: Machine>(
-    space: &Space<M, RcuMapPages>,
-    core: &mut Core<M>,
-    request: Request,
-) -> Result<Outcome, Stop> {
-    let _section = core.read_section();
-    let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
-    M::mark(stage::LOOKUP);
-    M::point(point::AFTER_LOOKUP);
-    if !fault::allows(&vma, request.access()) {
-        return Err(Fallback::AccessError.into());
-    }
-    if is_fast(&vma, request.access()) {
-        let found = Attached::<M, _, false>::new(space, vma);
-        let result = fault::handle(space, core, request, &found);
-        if matches!(result, Ok(_) | Err(Stop::Fallback(Fallback::VmaLockAbort))) {
-            return result;
-        }
-    }
-    with_reference(space, core, request, vma)
-}
-
 /// Steps 9 to 12. Out of line: the fast path is to stay small.
 #[inline(never)]
 fn with_reference<M: Machine>(
@@ -81,7 +58,7 @@ fn with_reference<M: Machine>(
     request: Request,
     vma: Found<'_, M, RcuMapPages>,
 ) -> Result<Outcome, Stop> {
-    let _reference = space.words_of(vma.id).get().ok_or(Fallback::VmaLockMiss)?;
+    let _reference = space.words.get(vma.id).ok_or(Fallback::VmaLockMiss)?;
     M::mark(stage::LOCK);
     fault::handle(space, core, request, &Attached::<M, _, true>::new(space, vma))
 }
@@ -101,51 +78,28 @@ impl Scheme for RcuMapPages {
 
 impl<M: Machine> Strategy<M> for RcuMapPages {
     type Layout = Linux5_12;
-    type MmWords = ();
-    type VmaWords = CountedWords<M>;
-    const REPLACES_VMAS: bool = true;
-    const LOCKS_TABLES: bool = true;
+    type Words = CountedVmas<M>;
 
-    fn mm_words(_: &Config) {}
-
-    fn vma_words(_: &Config) -> CountedWords<M> {
-        CountedWords::new()
-    }
-
-    fn third_line(words: &CountedWords<M>) -> Option<&M::Line> {
-        Some(words.line())
-    }
-
-    #[inline]
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
-        space.enter_fault();
-        loop {
-            core.note_attempt();
-            let result = attempt(space, core, request);
-            M::mark(stage::UNLOCK);
-            match result {
-                Ok(outcome) => return outcome,
-                Err(stop) => match locked::after(space, core, request, stop) {
-                    Ok(outcome) => return outcome,
-                    Err(again) => request = again,
-                },
+    #[inline(always)]
+    fn attempt(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        let _section = core.read_section();
+        let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
+        M::mark(stage::LOOKUP);
+        M::point(point::AFTER_LOOKUP);
+        if !fault::allows(&vma, request.access()) {
+            return Err(Fallback::AccessError.into());
+        }
+        if is_fast(&vma, request.access()) {
+            let found = Attached::<M, _, false>::new(space, vma);
+            let result = fault::handle(space, core, request, &found);
+            if matches!(result, Ok(_) | Err(Stop::Fallback(Fallback::VmaLockAbort))) {
+                return result;
             }
         }
-    }
-
-    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        space.words_of(vma.id).start_write();
-    }
-
-    fn end_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        space.words_of(vma.id).end_write();
-    }
-
-    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        space.words_of(vma.id).attach();
-    }
-
-    fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        space.words_of(vma.id).detach();
+        with_reference(space, core, request, vma)
     }
 }

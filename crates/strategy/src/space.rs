@@ -1,11 +1,11 @@
-//! An address space under a strategy.
+//! An address space under a scheme.
 
-use super::Strategy;
+use super::{Strategy, Words};
 use machine::{Line, Machine};
 use mm::frames::Arena;
-use mm::hooks::Hooks;
 use mm::page_cache::File;
-use mm::vma::{VmaId, VmaRef};
+use mm::vma::VmaId;
+use mm::writer::Writer;
 use mm::{Config, Core, LaidOut};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,38 +13,37 @@ use std::sync::Arc;
 /// VMAs of three lines in a page of their slab.
 const SLAB_VMAS: usize = 4096 / 192;
 
-/// An address space, and the words that strategy `S` adds to it and to its VMAs.
+/// An address space, and the words that scheme `S` adds to it and to its VMAs.
 ///
-/// All that is the same under every strategy is in [`Mm`](mm::Mm), which this derefs to, so that
-/// it is compiled once.
+/// [`Mm`](mm::Mm), to which this derefs, holds all that is the same under every scheme, and
+/// is compiled once.
 pub struct Space<M: Machine, S: Strategy<M>> {
     mm: LaidOut<M, S::Layout>,
-    /// The strategy's own in `mm_struct`.
-    pub words: S::MmWords,
-    vma_words: Box<[S::VmaWords]>,
+    /// The scheme's own words.
+    pub words: S::Words,
 }
 
 impl<M: Machine, S: Strategy<M>> Space<M, S> {
-    /// An empty space, with these files in its page cache.
+    /// Makes an empty space, with these files in its page cache.
     pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
-        let words = S::mm_words(&config);
-        let vma_words = (0..config.vmas).map(|_| S::vma_words(&config)).collect();
-        let mm = LaidOut::new(config, arena, files);
-        let space = Self { mm, words, vma_words };
+        let words = S::Words::new(&config);
+        let vmas = config.vmas;
+        let space = Self { mm: LaidOut::new(config, arena, files), words };
         if space.kernel().rules.vma_is_aligned {
-            space.pair_vmas();
+            space.pair_vmas(vmas);
         }
         space
     }
 
-    /// Says which lines of VMAs stand in one block of 128 bytes: that of a reference count
-    /// beside the fields of the same VMA, or of the next one.
-    fn pair_vmas(&self) {
-        let vmas: Vec<u32> = (0..self.vma_words.len() as u32).collect();
+    /// Pairs the lines of VMAs that are in one block of 128 bytes: the line of a reference
+    /// count with the fields of the same VMA, or of the next one.
+    fn pair_vmas(&self, vmas: u32) {
+        let vmas: Vec<u32> = (0..vmas).collect();
         for page in vmas.chunks(SLAB_VMAS) {
             let lines = page.iter().flat_map(|id| {
-                let (vma, words) = (self.mm.vma(VmaId(*id)), self.words_of(VmaId(*id)));
-                [vma.line(0), vma.line(1), S::third_line(words).or_else(|| vma.line(2))]
+                let vma = self.mm.vma(VmaId(*id));
+                let third = self.words.third_line(vma.id).or_else(|| vma.line(2));
+                [vma.line(0), vma.line(1), third]
             });
             for pair in lines.collect::<Vec<_>>().chunks(2) {
                 if let [Some(line), Some(other)] = pair {
@@ -56,10 +55,9 @@ impl<M: Machine, S: Strategy<M>> Space<M, S> {
         }
     }
 
-    /// The strategy's own words of a VMA.
-    #[inline(always)]
-    pub fn words_of(&self, vma: VmaId) -> &S::VmaWords {
-        &self.vma_words[vma.0 as usize]
+    /// A core that changes mappings of this space.
+    pub fn writer<'a>(&'a self, core: &'a mut Core<M>) -> Writer<'a, M> {
+        Writer::new(self, &self.words, core)
     }
 }
 
@@ -69,71 +67,5 @@ impl<M: Machine, S: Strategy<M>> Deref for Space<M, S> {
     #[inline(always)]
     fn deref(&self) -> &Self::Target {
         &self.mm
-    }
-}
-
-impl<M: Machine, S: Strategy<M>> Hooks<M> for Space<M, S> {
-    fn begin(&self) {
-        S::begin(self);
-    }
-
-    fn end(&self) {
-        S::end(self);
-    }
-
-    fn start_write(&self, vma: VmaRef<'_, M>) {
-        S::start_write(self, vma);
-    }
-
-    fn attach(&self, vma: VmaRef<'_, M>) {
-        S::attach(self, vma);
-    }
-
-    fn detach(&self, vma: VmaRef<'_, M>) {
-        S::detach(self, vma);
-    }
-
-    fn begin_tree(&self) {
-        S::begin_tree(self);
-    }
-
-    fn end_tree(&self) {
-        S::end_tree(self);
-    }
-
-    fn end_write(&self, vma: VmaRef<'_, M>) {
-        S::end_write(self, vma);
-    }
-
-    fn begin_zap(&self, vma: VmaRef<'_, M>) {
-        S::begin_zap(self, vma);
-    }
-
-    fn end_zap(&self, vma: VmaRef<'_, M>) {
-        S::end_zap(self, vma);
-    }
-
-    fn free(&self, core: &mut Core<M>, vma: VmaRef<'_, M>) {
-        S::free(self, core, vma);
-    }
-
-    fn reclaim(&self, core: &mut Core<M>) {
-        S::reclaim(self, core);
-    }
-
-    fn drain(&self, core: &mut Core<M>) {
-        S::drain(self, core);
-    }
-
-    fn replaces_vmas(&self) -> bool {
-        S::REPLACES_VMAS
-    }
-
-    fn locks_tables(&self) -> bool {
-        S::LOCKS_TABLES
-    }
-
-    fn defers_fput(&self) -> bool {
-        S::DEFERS_FPUT
     }
 }

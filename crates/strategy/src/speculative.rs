@@ -4,9 +4,10 @@
 //! *Fault:* the count is sampled, the VMA looked up under RCU and **copied**; then
 //! nothing is held. The count is checked after the copy, before the file is called,
 //! before the page-table lock is tried (never waited for) and under it. Nothing that
-//! other cores read is written before the pte; but `mmap_seq` stands right after mmap_lock,
-//! as in the series, so the line moves where a kernel prefetches mmap_lock at fault entry. *Writers* make the count odd while they hold mmap_lock for write: any writer
-//! in the space aborts all speculation. *Collision:* the fault is done again under
+//! other cores read is written before the pte; but `mmap_seq` is right after mmap_lock, as in
+//! the series, so its line moves if a kernel prefetches mmap_lock at fault entry. *Writers*
+//! make the count odd while they hold mmap_lock for write: any writer in the space aborts all
+//! speculation. *Collision:* the fault is done again under
 //! mmap_lock, as it is when a page table or an `anon_vma` is missing, when the page
 //! is not in the page cache, or when the file system forbids it. At `mm_users` 1 there
 //! is no speculation at all.
@@ -21,10 +22,11 @@
 //! the count is checked again: a pte under ptl, as ever; the end of the file, which needs
 //! no ptl, before it is reported. File and kind of a mapping never change.
 
-use super::{Found, Scheme, Space, Strategy, Traits};
+use super::{PerVma, Scheme, Space, Strategy, Traits, Words, retry};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use mm::fault::{self, Access, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
-use mm::kernel::Linux5_12;
+use mm::hooks::Hooks;
+use mm::kernel::{Kernel, Layout, Linux5_12};
 use mm::vma::{VmaCopy, VmaFields, VmaId, VmaRef, flag};
 use mm::{Config, Core, Mm, locked, point, stage};
 use sync::refcount::RefCount;
@@ -37,6 +39,35 @@ static VM_REFCNT: LineName =
 ///
 /// `REFS`: reference counts that it adds to a VMA, none or one. `COPIES`: it copies the VMA.
 pub struct Speculative<const REFS: usize, const COPIES: bool>;
+
+/// The reference count of each VMA. `mmap_seq` is a field of `mm_struct`.
+pub struct SpeculativeWords<M: Machine, const REFS: usize>(PerVma<[M::Line; REFS]>);
+
+impl<M: Machine, const REFS: usize> SpeculativeWords<M, REFS> {
+    /// The reference count of a VMA, in the variant that has one.
+    #[inline(always)]
+    fn refs(&self, vma: VmaId) -> Option<RefCount<'_, M>> {
+        self.0[vma].first().map(|line| RefCount::new(Word::new(line, 0)))
+    }
+
+    #[inline(always)]
+    fn copy<L: Layout>(&self, vma: VmaRef<'_, M, L>) -> Result<VmaCopy, Fallback> {
+        let refs = self.refs(vma.id);
+        if refs.as_ref().is_some_and(|refs| !refs.get_unless_zero()) {
+            return Err(Fallback::VmaLockMiss);
+        }
+        let copy = VmaCopy::of(&vma);
+        refs.inspect(|refs| {
+            refs.put();
+        });
+        Ok(copy)
+    }
+}
+
+#[inline(always)]
+fn mmap_seq<'a, M: Machine>(mm: &'a Mm<M>, kernel: &Kernel) -> SeqCount<'a, M> {
+    SeqCount::new(mm.field(kernel.mm.mmap_seq))
+}
 
 /// A VMA or a copy of it, and the count at which it was found.
 struct Speculation<'a, M: Machine, F> {
@@ -94,31 +125,6 @@ impl<M: Machine, F: VmaFields> Protection<M> for Speculation<'_, M, F> {
 
 impl<const R: usize, const C: bool> Speculative<R, C> {
     #[inline(always)]
-    fn attempt<M: Machine>(
-        space: &Space<M, Self>,
-        core: &mut Core<M>,
-        request: Request,
-    ) -> Result<Outcome, Stop> {
-        let seq = seq_of(space);
-        let at = seq.begin().ok_or(Fallback::Odd)?;
-        M::mark(stage::LOCK);
-        let _section = core.read_section();
-        let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
-        if !C {
-            let found = Speculation { vma: &vma, seq, at };
-            let outcome = Self::speculate(space, core, request, &found)?;
-            // The pages of a file are counted from fields that may not belong together.
-            if outcome.end() == End::Sigbus {
-                found.check(Fallback::Fault)?;
-            }
-            return Ok(outcome);
-        }
-        let copy = copy(space, vma)?;
-        M::point(point::AFTER_COPY);
-        Self::speculate(space, core, request, &Speculation { vma: &copy, seq, at })
-    }
-
-    #[inline(always)]
     fn speculate<M: Machine, F: VmaFields>(
         space: &Space<M, Self>,
         core: &mut Core<M>,
@@ -144,38 +150,6 @@ fn can_speculate(vma: &impl VmaFields, access: Access) -> bool {
     let flags = vma.flags();
     let tells = access == Access::Write && flags & flag::SHARED != 0;
     vma.file().is_none() || (flags & flag::SPECULATE != 0 && !tells)
-}
-
-#[inline(always)]
-fn seq_of<M: Machine, const R: usize, const C: bool>(
-    space: &Space<M, Speculative<R, C>>,
-) -> SeqCount<'_, M> {
-    SeqCount::new(space.field(space.kernel().mm.mmap_seq))
-}
-
-/// The reference count of a VMA, under the variant that has one.
-#[inline(always)]
-fn refs_of<M: Machine, const R: usize, const C: bool>(
-    space: &Space<M, Speculative<R, C>>,
-    vma: VmaId,
-) -> Option<RefCount<'_, M>> {
-    space.words_of(vma).first().map(|line| RefCount::new(Word::new(line, 0)))
-}
-
-#[inline(always)]
-fn copy<M: Machine, const R: usize, const C: bool>(
-    space: &Space<M, Speculative<R, C>>,
-    vma: Found<'_, M, Speculative<R, C>>,
-) -> Result<VmaCopy, Fallback> {
-    let refs = refs_of(space, vma.id);
-    if refs.as_ref().is_some_and(|refs| !refs.get_unless_zero()) {
-        return Err(Fallback::VmaLockMiss);
-    }
-    let copy = VmaCopy::of(&vma);
-    refs.inspect(|refs| {
-        refs.put();
-    });
-    Ok(copy)
 }
 
 const TRAITS: Traits = Traits {
@@ -208,15 +182,64 @@ impl Scheme for Speculative<0, false> {
     const TRAITS: Traits = TRAITS;
 }
 
+impl<M: Machine, const REFS: usize> Words<M> for SpeculativeWords<M, REFS> {
+    const VMA_BYTES: usize = size_of::<[M::Line; REFS]>();
+
+    fn new(config: &Config) -> Self {
+        let refs = || std::array::from_fn(|_| M::Line::new(&VM_REFCNT, [0; LINE_WORDS]));
+        Self(PerVma::new(config, refs))
+    }
+}
+
+impl<M: Machine, const REFS: usize> Hooks<M> for SpeculativeWords<M, REFS> {
+    fn begin(&self, mm: &Mm<M>) {
+        mmap_seq(mm, mm.kernel()).write_begin();
+    }
+
+    fn attach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        if let Some(line) = self.0[vma.id].first() {
+            line.store(0, 1, Ordering::Release);
+        }
+    }
+
+    fn detach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        if let Some(refs) = self.refs(vma.id) {
+            refs.put();
+        }
+    }
+
+    fn end(&self, mm: &Mm<M>) {
+        mmap_seq(mm, mm.kernel()).write_end();
+    }
+}
+
 impl<M: Machine, const R: usize, const C: bool> Strategy<M> for Speculative<R, C> {
     type Layout = Linux5_12;
-    type MmWords = ();
-    type VmaWords = [M::Line; R];
+    type Words = SpeculativeWords<M, R>;
 
-    fn mm_words(_: &Config) {}
-
-    fn vma_words(_: &Config) -> [M::Line; R] {
-        std::array::from_fn(|_| M::Line::new(&VM_REFCNT, [0; LINE_WORDS]))
+    #[inline(always)]
+    fn attempt(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        let seq = mmap_seq(space, space.kernel());
+        let at = seq.begin().ok_or(Fallback::Odd)?;
+        M::mark(stage::LOCK);
+        let _section = core.read_section();
+        let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
+        if !C {
+            let found = Speculation { vma: &vma, seq, at };
+            let outcome = Self::speculate(space, core, request, &found)?;
+            // The pages of a file are counted from fields that may not belong together.
+            if outcome.end() == End::Sigbus {
+                found.check(Fallback::Fault)?;
+            }
+            return Ok(outcome);
+        }
+        let copy = space.words.copy(vma)?;
+        M::point(point::AFTER_COPY);
+        Self::speculate(space, core, request, &Speculation { vma: &copy, seq, at })
     }
 
     #[inline]
@@ -226,33 +249,6 @@ impl<M: Machine, const R: usize, const C: bool> Strategy<M> for Speculative<R, C
         if users.load(Ordering::Relaxed) == 1 {
             return locked::fault(space, core, request);
         }
-        core.note_attempt();
-        let result = Self::attempt(space, core, request);
-        M::mark(stage::UNLOCK);
-        match result {
-            Ok(outcome) => outcome,
-            Err(stop) => locked::after(space, core, request, stop)
-                .expect("speculation waits for nothing, so what it leaves is finished"),
-        }
-    }
-
-    fn begin(space: &Space<M, Self>) {
-        seq_of(space).write_begin();
-    }
-
-    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        if let Some(line) = space.words_of(vma.id).first() {
-            line.store(0, 1, Ordering::Release);
-        }
-    }
-
-    fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        if let Some(refs) = refs_of(space, vma.id) {
-            refs.put();
-        }
-    }
-
-    fn end(space: &Space<M, Self>) {
-        seq_of(space).write_end();
+        retry(space, core, request)
     }
 }

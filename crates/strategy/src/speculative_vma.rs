@@ -14,13 +14,14 @@
 //! As published, two writers of one count can make it even while both write (`madvise` under
 //! mmap_lock held for reading beside truncate): here it counts its writers.
 
-use super::{Found, Scheme, Space, Strategy, Traits};
+use super::{Found, PerVma, Reference, Scheme, Space, Strategy, Traits, Words, retry};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use mm::fault::{self, Fallback, Outcome, Request, Stop};
+use mm::hooks::Hooks;
 use mm::kernel::Linux5_12;
 use mm::sequenced::Sequenced;
 use mm::vma::{VmaFields, VmaId, VmaRef};
-use mm::{Config, Core, locked, point, stage};
+use mm::{Config, Core, Mm, locked, point, stage};
 use sync::refcount::RefCount;
 use sync::rwlock::RwLock;
 use sync::seq_writers::SeqWriters;
@@ -37,92 +38,60 @@ static VM_SEQUENCE: LineName = LineName {
 /// See the module. `RWLOCK`: the tree has a reader-writer lock.
 pub struct SpeculativeVma<const RWLOCK: bool>;
 
-/// A reference of this fault.
-struct Reference<'a, M: Machine>(RefCount<'a, M>);
+/// The sequence count or lock of the tree; sequence count and references of each VMA.
+pub struct SpeculativeVmaWords<M: Machine, const RWLOCK: bool> {
+    tree: M::Line,
+    vmas: PerVma<M::Line>,
+}
 
-impl<M: Machine> Drop for Reference<'_, M> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        M::point(point::BEFORE_EXIT_PUT);
-        // The VMA is freed after a grace period, whoever drops the last reference.
-        self.0.put();
-        M::mark(stage::UNLOCK);
+impl<M: Machine, const RWLOCK: bool> SpeculativeVmaWords<M, RWLOCK> {
+    fn tree_seq(&self) -> SeqCount<'_, M> {
+        SeqCount::new(Word::new(&self.tree, 0))
+    }
+
+    fn tree_lock(&self) -> RwLock<'_, M> {
+        RwLock::new(Word::new(&self.tree, 1))
+    }
+
+    fn sequence(&self, vma: VmaId) -> SeqWriters<'_, M> {
+        SeqWriters::new(Word::new(&self.vmas[vma], 0))
+    }
+
+    fn refs(&self, vma: VmaId) -> RefCount<'_, M> {
+        RefCount::new(Word::new(&self.vmas[vma], 1))
     }
 }
 
 impl<const RWLOCK: bool> SpeculativeVma<RWLOCK> {
-    fn tree_seq<M: Machine>(space: &Space<M, Self>) -> SeqCount<'_, M> {
-        SeqCount::new(Word::new(&space.words, 0))
-    }
-
-    fn tree_lock<M: Machine>(space: &Space<M, Self>) -> RwLock<'_, M> {
-        RwLock::new(Word::new(&space.words, 1))
-    }
-
-    fn sequence<M: Machine>(space: &Space<M, Self>, vma: VmaId) -> SeqWriters<'_, M> {
-        SeqWriters::new(Word::new(space.words_of(vma), 0))
-    }
-
-    fn refs<M: Machine>(space: &Space<M, Self>, vma: VmaId) -> RefCount<'_, M> {
-        RefCount::new(Word::new(space.words_of(vma), 1))
-    }
-
     /// The VMA of a fault, with a reference.
     #[inline(always)]
     fn get<'a, M: Machine>(
         space: &'a Space<M, Self>,
         request: Request,
-    ) -> Result<(Found<'a, M, Self>, Reference<'a, M>), Fallback> {
+    ) -> Result<(Found<'a, M, Self>, Reference<RefCount<'a, M>>), Fallback> {
+        let words = &space.words;
         if RWLOCK {
-            let _reading = Self::tree_lock(space).read();
+            let _reading = words.tree_lock().read();
             let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
-            let refs = Self::refs(space, vma.id);
+            let refs = words.refs(vma.id);
             // A writer detaches a VMA before it takes the lock to take it out.
-            let got = refs.get_unless_zero().then(|| Reference(refs));
+            let got = refs.get_unless_zero().then(|| Reference::new(refs));
             return Ok((vma, got.ok_or(Fallback::VmaLockMiss)?));
         }
         loop {
-            let seq = Self::tree_seq(space);
+            let seq = words.tree_seq();
             let at = seq.begin().ok_or(Fallback::Odd)?;
             let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
-            let refs = Self::refs(space, vma.id);
+            let refs = words.refs(vma.id);
             if !refs.get_unless_zero() {
                 return Err(Fallback::VmaLockMiss);
             }
-            let reference = Reference(refs);
+            let reference = Reference::new(refs);
             M::point(point::VMA_LOCKED);
             if seq.is_current(at) {
                 return Ok((vma, reference));
             }
         }
-    }
-
-    #[inline(always)]
-    fn attempt<M: Machine>(
-        space: &Space<M, Self>,
-        core: &mut Core<M>,
-        request: Request,
-    ) -> Result<Outcome, Stop> {
-        let _section = core.read_section();
-        let (vma, _reference) = Self::get(space, request)?;
-        M::mark(stage::LOOKUP);
-        M::point(point::AFTER_LOOKUP);
-        let sequenced = Sequenced::copy(&vma, Self::sequence(space, vma.id))?;
-        M::mark(stage::LOCK);
-        let fields = sequenced.fields();
-        if fields.file().is_some() {
-            return Err(Fallback::NoSpeculate.into());
-        }
-        if !fields.has_anon_vma() {
-            return Err(Fallback::AnonVma.into());
-        }
-        if !fields.contains(request.addr) {
-            return Err(Fallback::Unmapped.into());
-        }
-        if !fault::allows(fields, request.access()) {
-            return Err(Fallback::AccessError.into());
-        }
-        fault::handle(space, core, request, &sequenced)
     }
 }
 
@@ -149,17 +118,80 @@ impl Scheme for SpeculativeVma<true> {
     const TRAITS: Traits = Traits { shared_writes: "4: tree lock and reference", ..TRAITS };
 }
 
-impl<M: Machine, const RWLOCK: bool> Strategy<M> for SpeculativeVma<RWLOCK> {
-    type Layout = Linux5_12;
-    type MmWords = M::Line;
-    type VmaWords = M::Line;
+impl<M: Machine, const RWLOCK: bool> Words<M> for SpeculativeVmaWords<M, RWLOCK> {
+    const VMA_BYTES: usize = size_of::<M::Line>();
 
-    fn mm_words(_: &Config) -> M::Line {
-        M::Line::new(&MM_SEQ, [0; LINE_WORDS])
+    fn new(config: &Config) -> Self {
+        let line = |name| M::Line::new(name, [0; LINE_WORDS]);
+        Self { tree: line(&MM_SEQ), vmas: PerVma::new(config, || line(&VM_SEQUENCE)) }
+    }
+}
+
+impl<M: Machine, const RWLOCK: bool> Hooks<M> for SpeculativeVmaWords<M, RWLOCK> {
+    fn begin_tree(&self, _: &Mm<M>) {
+        if RWLOCK { self.tree_lock().write_lock() } else { self.tree_seq().write_begin() }
     }
 
-    fn vma_words(_: &Config) -> M::Line {
-        M::Line::new(&VM_SEQUENCE, [0; LINE_WORDS])
+    fn end_tree(&self, _: &Mm<M>) {
+        if RWLOCK { self.tree_lock().write_unlock() } else { self.tree_seq().write_end() }
+    }
+
+    fn start_write(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.sequence(vma.id).begin_write();
+    }
+
+    fn end_write(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.sequence(vma.id).end_write();
+    }
+
+    fn attach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.sequence(vma.id).reset();
+        self.vmas[vma.id].store(1, 1, Ordering::Release);
+    }
+
+    fn detach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.refs(vma.id).put();
+    }
+
+    fn begin_zap(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.sequence(vma.id).begin_write();
+    }
+
+    fn end_zap(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.sequence(vma.id).end_write();
+    }
+}
+
+impl<M: Machine, const RWLOCK: bool> Strategy<M> for SpeculativeVma<RWLOCK> {
+    type Layout = Linux5_12;
+    type Words = SpeculativeVmaWords<M, RWLOCK>;
+
+    #[inline(always)]
+    fn attempt(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        let _section = core.read_section();
+        let (vma, _reference) = Self::get(space, request)?;
+        M::mark(stage::LOOKUP);
+        M::point(point::AFTER_LOOKUP);
+        let sequenced = Sequenced::copy(&vma, space.words.sequence(vma.id))?;
+        M::mark(stage::LOCK);
+        let fields = sequenced.fields();
+        if fields.file().is_some() {
+            return Err(Fallback::NoSpeculate.into());
+        }
+        if !fields.has_anon_vma() {
+            return Err(Fallback::AnonVma.into());
+        }
+        if !fields.contains(request.addr) {
+            return Err(Fallback::Unmapped.into());
+        }
+        if !fault::allows(fields, request.access()) {
+            return Err(Fallback::AccessError.into());
+        }
+        fault::handle(space, core, request, &sequenced)
     }
 
     #[inline]
@@ -169,52 +201,6 @@ impl<M: Machine, const RWLOCK: bool> Strategy<M> for SpeculativeVma<RWLOCK> {
         if users.load(Ordering::Relaxed) == 1 {
             return locked::fault(space, core, request);
         }
-        core.note_attempt();
-        match Self::attempt(space, core, request) {
-            Ok(outcome) => outcome,
-            Err(stop) => locked::after(space, core, request, stop)
-                .expect("speculation waits for nothing, so what it leaves is finished"),
-        }
-    }
-
-    fn begin_tree(space: &Space<M, Self>) {
-        if RWLOCK {
-            Self::tree_lock(space).write_lock()
-        } else {
-            Self::tree_seq(space).write_begin()
-        }
-    }
-
-    fn end_tree(space: &Space<M, Self>) {
-        if RWLOCK {
-            Self::tree_lock(space).write_unlock()
-        } else {
-            Self::tree_seq(space).write_end()
-        }
-    }
-
-    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::sequence(space, vma.id).begin_write();
-    }
-
-    fn end_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::sequence(space, vma.id).end_write();
-    }
-
-    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::sequence(space, vma.id).reset();
-        space.words_of(vma.id).store(1, 1, Ordering::Release);
-    }
-
-    fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::refs(space, vma.id).put();
-    }
-
-    fn begin_zap(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::sequence(space, vma.id).begin_write();
-    }
-
-    fn end_zap(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::sequence(space, vma.id).end_write();
+        retry(space, core, request)
     }
 }

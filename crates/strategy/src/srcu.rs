@@ -25,9 +25,10 @@
 //! 2021). Before one is published the count is looked at under the lock of the parent table,
 //! under which writers free tables then.
 
-use super::{Found, Scheme, Space, Strategy, Traits};
+use super::{Found, PerVma, Scheme, Space, Strategy, Traits, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use mm::fault::{self, Access, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use mm::hooks::Hooks;
 use mm::kernel::Linux5_12;
 use mm::locked;
 use mm::sequenced::Sequenced;
@@ -47,10 +48,34 @@ static VM_SEQUENCE: LineName =
 /// See the module. `TABLES`: faults allocate page tables.
 pub struct SrcuFaults<const TABLES: bool>;
 
-/// What it adds to a space.
-pub struct MmWords<M: Machine> {
-    seq: M::Line,
+/// Sequence counts of the tree and of each VMA, and SRCU with the VMAs that wait for it.
+pub struct SrcuWords<M: Machine, const TABLES: bool> {
+    tree: M::Line,
     srcu: Srcu<M, VmaId>,
+    vmas: PerVma<M::Line>,
+}
+
+impl<M: Machine, const TABLES: bool> SrcuWords<M, TABLES> {
+    fn tree_seq(&self) -> SeqCount<'_, M> {
+        SeqCount::new(Word::new(&self.tree, 0))
+    }
+
+    fn sequence(&self, vma: VmaId) -> SeqWriters<'_, M> {
+        SeqWriters::new(Word::new(&self.vmas[vma], 0))
+    }
+
+    /// Goes on with grace periods, and frees the VMAs that need not wait any more.
+    fn work(&self, mm: &Mm<M>, core: &mut Core<M>) {
+        let mut done = Vec::new();
+        self.srcu.advance(Home::waiters(mm), &mut done, &mut core.grace_periods);
+        for id in done {
+            if let Some(file) = mm.vma(id).file() {
+                let last = mm.files()[file].refs().put();
+                assert!(!last, "the opener keeps the file open");
+            }
+            core.free_deferred_vma(mm, id);
+        }
+    }
 }
 
 /// A VMA that a section of SRCU keeps, and its fields with their sequence count.
@@ -107,66 +132,20 @@ impl<M: Machine, const TABLES: bool> Protection<M> for Kept<'_, M, TABLES> {
 }
 
 impl<const TABLES: bool> SrcuFaults<TABLES> {
-    fn tree_seq<M: Machine>(space: &Space<M, Self>) -> SeqCount<'_, M> {
-        SeqCount::new(Word::new(&space.words.seq, 0))
-    }
-
-    fn sequence<M: Machine>(space: &Space<M, Self>, vma: VmaId) -> SeqWriters<'_, M> {
-        SeqWriters::new(Word::new(space.words_of(vma), 0))
-    }
-
     /// The VMA of a fault, found while nobody changed the tree.
     #[inline(always)]
     fn find<'a, M: Machine>(
         space: &'a Space<M, Self>,
         request: Request,
     ) -> Result<Found<'a, M, Self>, Fallback> {
-        let seq = Self::tree_seq(space);
+        let seq = space.words.tree_seq();
         loop {
-            Word::new(&space.words.seq, 0).spin_until(|count| count.is_multiple_of(2));
+            Word::new(&space.words.tree, 0).spin_until(|count| count.is_multiple_of(2));
             let Some(at) = seq.begin() else { continue };
             let vma = space.find_vma(request.addr);
             if seq.is_current(at) {
                 return vma.ok_or(Fallback::Unmapped);
             }
-        }
-    }
-
-    #[inline(always)]
-    fn attempt<M: Machine>(
-        space: &Space<M, Self>,
-        core: &mut Core<M>,
-        request: Request,
-    ) -> Result<Outcome, Stop> {
-        let _section = core.read_section();
-        let vma = Self::find(space, request)?;
-        M::mark(stage::LOOKUP);
-        M::point(point::AFTER_LOOKUP);
-        let sequenced = Sequenced::copy(&vma, Self::sequence(space, vma.id))?;
-        let fields = sequenced.fields();
-        if request.access() == Access::Write && fields.flags() & flag::SHARED != 0 {
-            return Err(Fallback::NoSpeculate.into());
-        }
-        if !fields.contains(request.addr) {
-            return Err(Fallback::Unmapped.into());
-        }
-        if !fault::allows(fields, request.access()) {
-            return Err(Fallback::AccessError.into());
-        }
-        fault::handle(space, core, request, &Kept::<M, TABLES> { vma: vma.loaded(), sequenced })
-    }
-
-    /// Goes on with grace periods, and frees what need not wait any more.
-    fn work<M: Machine>(space: &Space<M, Self>, core: &mut Core<M>) {
-        let mut done = Vec::new();
-        let costs = &mut core.grace_periods;
-        space.words.srcu.advance(Home::waiters(&**space), &mut done, costs);
-        for id in done {
-            if let Some(file) = space.vma(id).file() {
-                let last = space.files()[file].refs().put();
-                assert!(!last, "the opener keeps the file open");
-            }
-            core.free_deferred_vma(space, id);
         }
     }
 }
@@ -197,21 +176,101 @@ impl Scheme for SrcuFaults<true> {
     };
 }
 
-impl<M: Machine, const TABLES: bool> Strategy<M> for SrcuFaults<TABLES> {
-    type Layout = Linux5_12;
-    type MmWords = MmWords<M>;
-    type VmaWords = M::Line;
-    const LOCKS_TABLES: bool = TABLES;
-    const DEFERS_FPUT: bool = true;
-    const WAITS_BY_SRCU: bool = true;
+impl<M: Machine, const TABLES: bool> Words<M> for SrcuWords<M, TABLES> {
+    const VMA_BYTES: usize = size_of::<M::Line>();
 
-    fn mm_words(config: &Config) -> MmWords<M> {
-        let seq = M::Line::new(&MM_SEQ, [0; LINE_WORDS]);
-        MmWords { seq, srcu: Srcu::new(config.cores) }
+    fn new(config: &Config) -> Self {
+        let line = |name| M::Line::new(name, [0; LINE_WORDS]);
+        Self {
+            tree: line(&MM_SEQ),
+            srcu: Srcu::new(config.cores),
+            vmas: PerVma::new(config, || line(&VM_SEQUENCE)),
+        }
+    }
+}
+
+impl<M: Machine, const TABLES: bool> Hooks<M> for SrcuWords<M, TABLES> {
+    fn begin_tree(&self, _: &Mm<M>) {
+        self.tree_seq().write_begin();
     }
 
-    fn vma_words(_: &Config) -> M::Line {
-        M::Line::new(&VM_SEQUENCE, [0; LINE_WORDS])
+    fn end_tree(&self, _: &Mm<M>) {
+        self.tree_seq().write_end();
+    }
+
+    fn start_write(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.sequence(vma.id).begin_write();
+    }
+
+    fn end_write(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.sequence(vma.id).end_write();
+    }
+
+    fn attach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.sequence(vma.id).reset();
+    }
+
+    fn begin_zap(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.sequence(vma.id).begin_write();
+    }
+
+    fn end_zap(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.sequence(vma.id).end_write();
+    }
+
+    fn free(&self, mm: &Mm<M>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        core.note_deferred_vma(mm);
+        self.srcu.call(Home::waiters(mm), vma.id, &mut core.grace_periods);
+        self.work(mm, core);
+    }
+
+    fn reclaim(&self, mm: &Mm<M>, core: &mut Core<M>) {
+        self.work(mm, core);
+    }
+
+    fn drain(&self, mm: &Mm<M>, core: &mut Core<M>) {
+        self.work(mm, core);
+    }
+
+    fn locks_tables(&self) -> bool {
+        TABLES
+    }
+
+    fn defers_fput(&self) -> bool {
+        true
+    }
+
+    fn waits_by_srcu(&self) -> bool {
+        true
+    }
+}
+
+impl<M: Machine, const TABLES: bool> Strategy<M> for SrcuFaults<TABLES> {
+    type Layout = Linux5_12;
+    type Words = SrcuWords<M, TABLES>;
+
+    #[inline(always)]
+    fn attempt(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        let _section = core.read_section();
+        let vma = Self::find(space, request)?;
+        M::mark(stage::LOOKUP);
+        M::point(point::AFTER_LOOKUP);
+        let sequenced = Sequenced::copy(&vma, space.words.sequence(vma.id))?;
+        let fields = sequenced.fields();
+        if request.access() == Access::Write && fields.flags() & flag::SHARED != 0 {
+            return Err(Fallback::NoSpeculate.into());
+        }
+        if !fields.contains(request.addr) {
+            return Err(Fallback::Unmapped.into());
+        }
+        if !fault::allows(fields, request.access()) {
+            return Err(Fallback::AccessError.into());
+        }
+        fault::handle(space, core, request, &Kept::<M, TABLES> { vma: vma.loaded(), sequenced })
     }
 
     #[inline]
@@ -241,47 +300,5 @@ impl<M: Machine, const TABLES: bool> Strategy<M> for SrcuFaults<TABLES> {
                 Err(again) => request = again,
             }
         }
-    }
-
-    fn begin_tree(space: &Space<M, Self>) {
-        Self::tree_seq(space).write_begin();
-    }
-
-    fn end_tree(space: &Space<M, Self>) {
-        Self::tree_seq(space).write_end();
-    }
-
-    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::sequence(space, vma.id).begin_write();
-    }
-
-    fn end_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::sequence(space, vma.id).end_write();
-    }
-
-    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::sequence(space, vma.id).reset();
-    }
-
-    fn begin_zap(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::sequence(space, vma.id).begin_write();
-    }
-
-    fn end_zap(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::sequence(space, vma.id).end_write();
-    }
-
-    fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
-        core.note_deferred_vma(space);
-        space.words.srcu.call(Home::waiters(&**space), vma.id, &mut core.grace_periods);
-        Self::work(space, core);
-    }
-
-    fn reclaim(space: &Space<M, Self>, core: &mut Core<M>) {
-        Self::work(space, core);
-    }
-
-    fn drain(space: &Space<M, Self>, core: &mut Core<M>) {
-        Self::work(space, core);
     }
 }

@@ -8,7 +8,7 @@ use super::{Found, Scheme, Space, Strategy, Traits};
 use machine::Machine;
 use mm::fault::{self, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
 use mm::kernel::Linux7_2;
-use mm::{Config, Core, Mm, locked, stage};
+use mm::{Core, Mm, locked, stage};
 use workload::Workload;
 
 /// See the module.
@@ -50,24 +50,6 @@ impl<'v, M: Machine> Protection<M> for Bare<'v, M> {
     }
 }
 
-#[inline(always)]
-fn attempt<M: Machine>(
-    space: &Space<M, Unlocked>,
-    core: &mut Core<M>,
-    request: Request,
-) -> Result<Outcome, Stop> {
-    // Not needed without writers; every strategy pays for a read section alike.
-    let _section = core.read_section();
-    let vma = space.find_vma(request.addr);
-    M::mark(stage::LOOKUP);
-    match vma {
-        Some(vma) if fault::allows(&vma, request.access()) => {
-            fault::handle(space, core, request, &Bare(vma))
-        }
-        _ => Ok(locked::failed(request, End::Segv)),
-    }
-}
-
 impl Scheme for Unlocked {
     const NAME: &'static str = "unlocked";
     const SUMMARY: &'static str = "no protection at all: the bound that no scheme can beat";
@@ -89,26 +71,23 @@ impl Scheme for Unlocked {
 
 impl<M: Machine> Strategy<M> for Unlocked {
     type Layout = Linux7_2;
-    type MmWords = ();
-    type VmaWords = ();
+    type Words = ();
 
-    fn mm_words(_: &Config) {}
-    fn vma_words(_: &Config) {}
-
-    #[inline]
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
-        space.enter_fault();
-        loop {
-            core.note_attempt();
-            let result = attempt(space, core, request);
-            M::mark(stage::UNLOCK);
-            match result {
-                Ok(outcome) => return outcome,
-                Err(stop) => match locked::after(space, core, request, stop) {
-                    Ok(outcome) => return outcome,
-                    Err(again) => request = again,
-                },
+    #[inline(always)]
+    fn attempt(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        // Not needed without writers; every strategy pays for a read section alike.
+        let _section = core.read_section();
+        let vma = space.find_vma(request.addr);
+        M::mark(stage::LOOKUP);
+        match vma {
+            Some(vma) if fault::allows(&vma, request.access()) => {
+                fault::handle(space, core, request, &Bare(vma))
             }
+            _ => Ok(locked::failed(request, End::Segv)),
         }
     }
 }

@@ -17,70 +17,35 @@
 //! the VMA is another's (in the kernel the space too; here spaces are not freed while cores
 //! fault).
 
-use super::{Found, Scheme, Space, Strategy, Traits};
+use super::{Found, Reference, Scheme, Space, Strategy, Traits, Words};
 use machine::{Machine, Ordering, Word};
 use mm::fault::{self, End, Fallback, Outcome, Request, Stop};
-use mm::kernel::{Layout, Linux7_2};
+use mm::hooks::Hooks;
+use mm::kernel::{Kernel, Layout, Linux7_2};
 use mm::locked::{self, Held};
 use mm::vma::{VmaFields, VmaRef};
-use mm::{Config, Core, point, stage};
+use mm::{Config, Core, Mm, point, stage};
 use sync::ref_lock::{RefLock, Refused};
 use sync::seqcount::SeqCount;
 
 /// See the module.
 pub struct VmRefcnt;
 
-/// A reference of this fault.
-struct Reference<'a, M: Machine>(RefLock<'a, M>);
-
-impl<M: Machine> Drop for Reference<'_, M> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        M::point(point::BEFORE_EXIT_PUT);
-        self.0.put();
-        M::mark(stage::UNLOCK);
-    }
-}
+/// The count of a VMA, which is a field of it since 6.15; nothing is added.
+pub struct VmRefcntWords;
 
 #[inline(always)]
-fn count_of<'a, M: Machine, L: Layout>(
-    space: &'a Space<M, VmRefcnt>,
+fn count<'a, M: Machine, L: Layout>(
+    mm: &'a Mm<M>,
+    kernel: &Kernel,
     vma: VmaRef<'a, M, L>,
 ) -> RefLock<'a, M> {
-    RefLock::new(vma.vm_refcnt(), space.field(space.kernel().mm.vma_writer_wait))
+    RefLock::new(vma.vm_refcnt(), mm.field(kernel.mm.vma_writer_wait))
 }
 
 #[inline(always)]
-fn mm_lock_seq<M: Machine>(space: &Space<M, VmRefcnt>) -> Word<'_, M::Line> {
-    space.field(space.kernel().mm.mm_lock_seq)
-}
-
-#[inline(always)]
-fn attempt<M: Machine>(
-    space: &Space<M, VmRefcnt>,
-    core: &mut Core<M>,
-    request: Request,
-) -> Result<Outcome, Stop> {
-    let _section = core.read_section();
-    let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
-    M::mark(stage::LOOKUP);
-    locked::may_lock(vma)?;
-    let reference = lock(space, vma)?;
-    // Bounds last: only now is the VMA one that does not change.
-    if !vma.contains(request.addr) {
-        return Err(Fallback::VmaLockAbort.into());
-    }
-    M::mark(stage::LOCK);
-    M::point(point::AFTER_LOOKUP);
-    let result = if fault::allows(&vma, request.access()) {
-        fault::handle(space, core, request, &Held::by_its_lock(vma))
-    } else if space.kernel().rules.vma_lock_segv {
-        Ok(locked::failed(request, End::Segv))
-    } else {
-        Err(Fallback::AccessError.into())
-    };
-    drop(reference);
-    result
+fn mm_lock_seq<'a, M: Machine>(mm: &'a Mm<M>, kernel: &Kernel) -> Word<'a, M::Line> {
+    mm.field(kernel.mm.mm_lock_seq)
 }
 
 /// `vma_start_read`.
@@ -88,19 +53,19 @@ fn attempt<M: Machine>(
 fn lock<'a, M: Machine>(
     space: &'a Space<M, VmRefcnt>,
     vma: Found<'a, M, VmRefcnt>,
-) -> Result<Reference<'a, M>, Fallback> {
-    let (mm_seq, seq) = (mm_lock_seq(space), vma.vm_lock_seq());
+) -> Result<Reference<RefLock<'a, M>>, Fallback> {
+    let (mm_seq, seq) = (mm_lock_seq(space, space.kernel()), vma.vm_lock_seq());
     // A hint alone: a wrong answer is found below, or costs a fallback.
     if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Relaxed) {
         return Err(Fallback::VmaLockAbort);
     }
     M::point(point::BEFORE_VMA_LOCK);
-    let count = count_of(space, vma);
+    let count = count(space, space.kernel(), vma);
     count.get().map_err(|refused| match refused {
         Refused::Detached => Fallback::VmaLockMiss,
         Refused::Closed => Fallback::VmaLockAbort,
     })?;
-    let reference = Reference(count);
+    let reference = Reference::new(count);
     M::point(point::VMA_LOCKED);
     // `vm_mm`: freed, or another's. Acquire: pairs with the Release of `end`. Who sees the
     // new count sees all that the writer has done to the VMA.
@@ -123,40 +88,25 @@ impl Scheme for VmRefcnt {
     };
 }
 
-impl<M: Machine> Strategy<M> for VmRefcnt {
-    type Layout = Linux7_2;
-    type MmWords = ();
-    type VmaWords = ();
+impl<M: Machine> Words<M> for VmRefcntWords {
+    const VMA_BYTES: usize = 0;
 
-    fn mm_words(_: &Config) {}
+    fn new(_: &Config) -> Self {
+        Self
+    }
+}
 
-    fn vma_words(_: &Config) {}
-
-    #[inline]
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
-        space.enter_fault();
-        loop {
-            core.note_attempt();
-            let done = match attempt(space, core, request) {
-                Ok(outcome) => Some(outcome),
-                Err(stop) => locked::after_vma_lock(space, core, request, stop),
-            };
-            if let Some(outcome) = done {
-                return outcome;
-            }
-        }
+impl<M: Machine> Hooks<M> for VmRefcntWords {
+    fn begin(&self, mm: &Mm<M>) {
+        SeqCount::<M>::new(mm_lock_seq(mm, mm.kernel())).write_begin();
     }
 
-    fn begin(space: &Space<M, Self>) {
-        SeqCount::<M>::new(mm_lock_seq(space)).write_begin();
-    }
-
-    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        let seq = mm_lock_seq(space).load(Ordering::Relaxed);
+    fn start_write(&self, mm: &Mm<M>, vma: VmaRef<'_, M>) {
+        let seq = mm_lock_seq(mm, mm.kernel()).load(Ordering::Relaxed);
         if vma.vm_lock_seq().load(Ordering::Relaxed) == seq {
             return;
         }
-        let count = count_of(space, vma);
+        let count = count(mm, mm.kernel(), vma);
         let closed = count.close();
         vma.vm_lock_seq().store(seq, Ordering::Relaxed);
         if closed {
@@ -164,21 +114,65 @@ impl<M: Machine> Strategy<M> for VmRefcnt {
         }
     }
 
-    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::start_write(space, vma);
-        count_of(space, vma).attach();
+    fn attach(&self, mm: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.start_write(mm, vma);
+        count(mm, mm.kernel(), vma).attach();
     }
 
-    fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        count_of(space, vma).detach();
+    fn detach(&self, mm: &Mm<M>, vma: VmaRef<'_, M>) {
+        count(mm, mm.kernel(), vma).detach();
     }
 
-    fn end(space: &Space<M, Self>) {
-        SeqCount::<M>::new(mm_lock_seq(space)).write_end();
+    fn end(&self, mm: &Mm<M>) {
+        SeqCount::<M>::new(mm_lock_seq(mm, mm.kernel())).write_end();
     }
 
-    /// At once: who still finds it takes no reference, or one of what it is then.
-    fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
-        core.free_vma_now(space, vma.id);
+    /// At once: a fault that still finds the VMA gets no reference, or one of the VMA that is
+    /// there then.
+    fn free(&self, mm: &Mm<M>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        core.free_vma_now(mm, vma.id);
+    }
+}
+
+impl<M: Machine> Strategy<M> for VmRefcnt {
+    type Layout = Linux7_2;
+    type Words = VmRefcntWords;
+
+    #[inline(always)]
+    fn attempt(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        let _section = core.read_section();
+        let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
+        M::mark(stage::LOOKUP);
+        locked::may_lock(vma)?;
+        let reference = lock(space, vma)?;
+        // Bounds last: only now is the VMA one that does not change.
+        if !vma.contains(request.addr) {
+            return Err(Fallback::VmaLockAbort.into());
+        }
+        M::mark(stage::LOCK);
+        M::point(point::AFTER_LOOKUP);
+        let result = if fault::allows(&vma, request.access()) {
+            fault::handle(space, core, request, &Held::by_its_lock(vma))
+        } else if space.kernel().rules.vma_lock_segv {
+            Ok(locked::failed(request, End::Segv))
+        } else {
+            Err(Fallback::AccessError.into())
+        };
+        drop(reference);
+        result
+    }
+
+    #[inline]
+    fn after(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+        stop: Stop,
+    ) -> Result<Outcome, Request> {
+        locked::after_vma_lock(space, core, request, stop)
     }
 }

@@ -18,34 +18,14 @@
 //! For I/O the reference is dropped, the file pinned, and the fault done again: else
 //! as complete as the fault under mmap_lock.
 
-use super::{Attached, CountedWords, Scheme, Space, Strategy, Traits};
+use super::{Attached, CountedVmas, Scheme, Space, Strategy, Traits};
 use machine::Machine;
 use mm::fault::{self, Fallback, Outcome, Request, Stop};
 use mm::kernel::Linux5_12;
-use mm::vma::VmaRef;
-use mm::{Config, Core, locked, point, stage};
+use mm::{Core, point, stage};
 
 /// See the module.
 pub struct VmaRefcount;
-
-#[inline(always)]
-fn attempt<M: Machine>(
-    space: &Space<M, VmaRefcount>,
-    core: &mut Core<M>,
-    request: Request,
-) -> Result<Outcome, Stop> {
-    // The read section lasts as long as the attempt: tables are freed under RCU too.
-    let _section = core.read_section();
-    let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
-    M::mark(stage::LOOKUP);
-    let _reference = space.words_of(vma.id).get().ok_or(Fallback::VmaLockMiss)?;
-    M::mark(stage::LOCK);
-    M::point(point::AFTER_LOOKUP);
-    if !fault::allows(&vma, request.access()) {
-        return Err(Fallback::AccessError.into());
-    }
-    fault::handle(space, core, request, &Attached::<M, _, true>::new(space, vma))
-}
 
 impl Scheme for VmaRefcount {
     const NAME: &'static str = "vma-refcount";
@@ -62,49 +42,24 @@ impl Scheme for VmaRefcount {
 
 impl<M: Machine> Strategy<M> for VmaRefcount {
     type Layout = Linux5_12;
-    type MmWords = ();
-    type VmaWords = CountedWords<M>;
-    const REPLACES_VMAS: bool = true;
-    const LOCKS_TABLES: bool = true;
+    type Words = CountedVmas<M>;
 
-    fn mm_words(_: &Config) {}
-
-    fn vma_words(_: &Config) -> CountedWords<M> {
-        CountedWords::new()
-    }
-
-    fn third_line(words: &CountedWords<M>) -> Option<&M::Line> {
-        Some(words.line())
-    }
-
-    #[inline]
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
-        space.enter_fault();
-        loop {
-            core.note_attempt();
-            match attempt(space, core, request) {
-                Ok(outcome) => return outcome,
-                Err(stop) => match locked::after(space, core, request, stop) {
-                    Ok(outcome) => return outcome,
-                    Err(again) => request = again,
-                },
-            }
+    #[inline(always)]
+    fn attempt(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        // The read section lasts as long as the attempt: tables are freed under RCU too.
+        let _section = core.read_section();
+        let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
+        M::mark(stage::LOOKUP);
+        let _reference = space.words.get(vma.id).ok_or(Fallback::VmaLockMiss)?;
+        M::mark(stage::LOCK);
+        M::point(point::AFTER_LOOKUP);
+        if !fault::allows(&vma, request.access()) {
+            return Err(Fallback::AccessError.into());
         }
-    }
-
-    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        space.words_of(vma.id).start_write();
-    }
-
-    fn end_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        space.words_of(vma.id).end_write();
-    }
-
-    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        space.words_of(vma.id).attach();
-    }
-
-    fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        space.words_of(vma.id).detach();
+        fault::handle(space, core, request, &Attached::<M, _, true>::new(space, vma))
     }
 }

@@ -9,7 +9,7 @@ use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::locked::Held;
 use faultstorm::mm::rss::Member;
 use faultstorm::mm::vma::{VmaFields, VmaRef};
-use faultstorm::mm::{Config, Core, locked, point};
+use faultstorm::mm::{Core, locked, point};
 use faultstorm::strategy::{Space, Strategy};
 use faultstorm::sync::rwsem::Home;
 
@@ -124,14 +124,13 @@ impl<const STEP: u32> FileRead<STEP> {
 
 impl<M: Machine, const STEP: u32> Strategy<M> for FileRead<STEP> {
     type Layout = Linux7_2;
-    type MmWords = ();
-    type VmaWords = ();
+    type Words = ();
 
-    fn mm_words(_: &Config) {}
-    fn vma_words(_: &Config) {}
-
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
-        core.note_attempt();
+    fn attempt(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
         let lock = space.mmap_lock().read();
         let _section = core.read_section();
         let outcome = match space.find_vma(request.addr) {
@@ -141,6 +140,6 @@ impl<M: Machine, const STEP: u32> Strategy<M> for FileRead<STEP> {
         if STEP == KEEPS_LOCK && outcome.end() == End::Raced(0) {
             std::mem::forget(lock);
         }
-        outcome
+        Ok(outcome)
     }
 }

@@ -3,10 +3,11 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::vma::{VmaCopy, VmaFields, VmaId, VmaRef};
 use faultstorm::mm::{Config, Core, Mm, locked, point};
-use faultstorm::strategy::{Space, Strategy};
+use faultstorm::strategy::{PerVma, Space, Strategy, Words};
 use faultstorm::sync::ref_lock::{RefLock, Refused};
 use faultstorm::sync::seqcount::SeqCount;
 
@@ -80,17 +81,83 @@ impl<M: Machine> Drop for Reference<'_, M> {
     }
 }
 
-impl<const STEP: u32> Refcnt<STEP> {
-    fn count<M: Machine>(space: &Space<M, Self>, vma: VmaId) -> RefLock<'_, M> {
-        let waiting = space.field(space.kernel().mm.vma_writer_wait);
-        RefLock::new(Word::new(space.words_of(vma), 0), waiting)
+/// The count of each VMA.
+pub struct RefcntWords<M: Machine, const STEP: u32>(PerVma<M::Line>);
+
+impl<M: Machine, const STEP: u32> RefcntWords<M, STEP> {
+    fn count<'a>(&'a self, mm: &'a Mm<M>, vma: VmaId) -> RefLock<'a, M> {
+        RefLock::new(Word::new(&self.0[vma], 0), mm.field(mm.kernel().mm.vma_writer_wait))
+    }
+}
+
+fn mm_lock_seq<M: Machine>(mm: &Mm<M>) -> Word<'_, M::Line> {
+    mm.field(mm.kernel().mm.mm_lock_seq)
+}
+
+impl<M: Machine, const STEP: u32> Words<M> for RefcntWords<M, STEP> {
+    const VMA_BYTES: usize = size_of::<M::Line>();
+
+    fn new(config: &Config) -> Self {
+        Self(PerVma::new(config, || M::Line::new(&WORDS, [0; LINE_WORDS])))
+    }
+}
+
+impl<M: Machine, const STEP: u32> Hooks<M> for RefcntWords<M, STEP> {
+    fn begin(&self, mm: &Mm<M>) {
+        SeqCount::<M>::new(mm_lock_seq(mm)).write_begin();
     }
 
-    fn mm_lock_seq<M: Machine>(space: &Space<M, Self>) -> Word<'_, M::Line> {
-        space.field(space.kernel().mm.mm_lock_seq)
+    fn start_write(&self, mm: &Mm<M>, vma: VmaRef<'_, M>) {
+        let found = mm.find_vma(vma.range().0);
+        let new = found.is_none_or(|found| found.id != vma.id);
+        let seq = mm_lock_seq(mm).load(Ordering::Relaxed);
+        if STEP == NEW_UNLOCKED && new || vma.vm_lock_seq().load(Ordering::Relaxed) == seq {
+            return;
+        }
+        let count = self.count(mm, vma.id);
+        let closed = STEP != DOES_NOT_WAIT && count.close();
+        vma.vm_lock_seq().store(seq, Ordering::Relaxed);
+        if closed {
+            count.open();
+        }
     }
 
-    fn attempt<M: Machine>(
+    fn attach(&self, mm: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.start_write(mm, vma);
+        self.count(mm, vma.id).attach();
+    }
+
+    fn detach(&self, mm: &Mm<M>, vma: VmaRef<'_, M>) {
+        match STEP {
+            DETACHES_AT_ONCE => {
+                Word::new(&self.0[vma.id], 0).fetch_sub(1, Ordering::AcqRel);
+            }
+            _ => self.count(mm, vma.id).detach(),
+        }
+    }
+
+    fn end_tree(&self, mm: &Mm<M>) {
+        if STEP == UNLOCKS_EARLY {
+            let seq = SeqCount::<M>::new(mm_lock_seq(mm));
+            seq.write_end();
+            seq.write_begin();
+        }
+    }
+
+    fn end(&self, mm: &Mm<M>) {
+        SeqCount::<M>::new(mm_lock_seq(mm)).write_end();
+    }
+
+    fn free(&self, mm: &Mm<M>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        core.free_vma_now(mm, vma.id);
+    }
+}
+
+impl<M: Machine, const STEP: u32> Strategy<M> for Refcnt<STEP> {
+    type Layout = Linux7_2;
+    type Words = RefcntWords<M, STEP>;
+
+    fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
         request: Request,
@@ -98,12 +165,12 @@ impl<const STEP: u32> Refcnt<STEP> {
         let section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
         let early = VmaCopy::of(&vma);
-        let (mm_seq, seq) = (Self::mm_lock_seq(space), vma.vm_lock_seq());
+        let (mm_seq, seq) = (mm_lock_seq(space), vma.vm_lock_seq());
         if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Relaxed) {
             return Err(Fallback::VmaLockAbort.into());
         }
         M::point(point::BEFORE_VMA_LOCK);
-        let count = Self::count(space, vma.id);
+        let count = space.words.count(space, vma.id);
         count.get().map_err(|refused| match refused {
             Refused::Detached => Fallback::VmaLockMiss,
             Refused::Closed => Fallback::VmaLockAbort,
@@ -138,78 +205,13 @@ impl<const STEP: u32> Refcnt<STEP> {
             ended => ended,
         }
     }
-}
 
-impl<M: Machine, const STEP: u32> Strategy<M> for Refcnt<STEP> {
-    type Layout = Linux7_2;
-    type MmWords = ();
-    type VmaWords = M::Line;
-
-    fn mm_words(_: &Config) {}
-
-    fn vma_words(_: &Config) -> M::Line {
-        M::Line::new(&WORDS, [0; LINE_WORDS])
-    }
-
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
-        loop {
-            core.note_attempt();
-            let stop = match Self::attempt(space, core, request) {
-                Ok(outcome) => return outcome,
-                Err(stop) => stop,
-            };
-            if let Some(outcome) = locked::after_vma_lock(space, core, request, stop) {
-                return outcome;
-            }
-        }
-    }
-
-    fn begin(space: &Space<M, Self>) {
-        SeqCount::<M>::new(Self::mm_lock_seq(space)).write_begin();
-    }
-
-    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        let found = space.find_vma(vma.range().0);
-        let new = found.is_none_or(|found| found.id != vma.id);
-        let seq = Self::mm_lock_seq(space).load(Ordering::Relaxed);
-        if STEP == NEW_UNLOCKED && new || vma.vm_lock_seq().load(Ordering::Relaxed) == seq {
-            return;
-        }
-        let count = Self::count(space, vma.id);
-        let closed = STEP != DOES_NOT_WAIT && count.close();
-        vma.vm_lock_seq().store(seq, Ordering::Relaxed);
-        if closed {
-            count.open();
-        }
-    }
-
-    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::start_write(space, vma);
-        Self::count(space, vma.id).attach();
-    }
-
-    fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        match STEP {
-            DETACHES_AT_ONCE => {
-                Word::new(space.words_of(vma.id), 0).fetch_sub(1, Ordering::AcqRel);
-            }
-            _ => Self::count(space, vma.id).detach(),
-        }
-    }
-
-    fn end_tree(space: &Space<M, Self>) {
-        if STEP == UNLOCKS_EARLY {
-            let seq = SeqCount::<M>::new(Self::mm_lock_seq(space));
-            seq.write_end();
-            seq.write_begin();
-        }
-    }
-
-    fn end(space: &Space<M, Self>) {
-        SeqCount::<M>::new(Self::mm_lock_seq(space)).write_end();
-    }
-
-    fn free(space: &Space<M, Self>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
-        core.free_vma_now(space, vma.id);
+    fn after(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+        stop: Stop,
+    ) -> Result<Outcome, Request> {
+        locked::after_vma_lock(space, core, request, stop)
     }
 }

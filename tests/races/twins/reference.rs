@@ -4,10 +4,11 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::{Layout, Linux7_2};
 use faultstorm::mm::vma::VmaRef;
-use faultstorm::mm::{Config, Core, Mm, locked};
-use faultstorm::strategy::{Space, Strategy};
+use faultstorm::mm::{Config, Core, Mm};
+use faultstorm::strategy::{PerVma, Space, Strategy, Words};
 use faultstorm::sync::refcount::RefCount;
 
 static WORDS: LineName =
@@ -79,24 +80,6 @@ impl<'v, M: Machine, const STEP: u32> Protection<M> for Attached<'v, M, STEP> {
 }
 
 impl<const STEP: u32> Referenced<STEP> {
-    fn attempt<M: Machine>(
-        space: &Space<M, Self>,
-        core: &mut Core<M>,
-        request: Request,
-    ) -> Result<Outcome, Stop> {
-        let section = core.read_section();
-        let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
-        let (refs, detached) = words(space, vma);
-        if !refs.get_unless_zero() {
-            return Err(Fallback::VmaLockMiss.into());
-        }
-        drop(section);
-        let attached = Attached::<M, STEP> { vma, detached };
-        let result = Self::with(space, core, request, &attached);
-        refs.put();
-        result
-    }
-
     fn with<M: Machine>(
         space: &Space<M, Self>,
         core: &mut Core<M>,
@@ -120,57 +103,79 @@ impl<const STEP: u32> Referenced<STEP> {
     }
 }
 
-fn words<'a, M: Machine, L: Layout, const STEP: u32>(
-    space: &'a Space<M, Referenced<STEP>>,
-    vma: VmaRef<'a, M, L>,
-) -> (RefCount<'a, M>, Word<'a, M::Line>) {
-    let line = space.words_of(vma.id);
-    (RefCount::new(Word::new(line, 0)), Word::new(line, 1))
+/// The references and `detached` of each VMA.
+pub struct ReferencedWords<M: Machine, const STEP: u32>(PerVma<M::Line>);
+
+impl<M: Machine, const STEP: u32> ReferencedWords<M, STEP> {
+    fn of<L: Layout>(&self, vma: VmaRef<'_, M, L>) -> (RefCount<'_, M>, Word<'_, M::Line>) {
+        let line = &self.0[vma.id];
+        (RefCount::new(Word::new(line, 0)), Word::new(line, 1))
+    }
 }
 
-impl<M: Machine, const STEP: u32> Strategy<M> for Referenced<STEP> {
-    type Layout = Linux7_2;
-    type MmWords = ();
-    type VmaWords = M::Line;
-    const REPLACES_VMAS: bool = true;
-    const LOCKS_TABLES: bool = true;
+impl<M: Machine, const STEP: u32> Words<M> for ReferencedWords<M, STEP> {
+    const VMA_BYTES: usize = size_of::<M::Line>();
 
-    fn mm_words(_: &Config) {}
-
-    fn vma_words(_: &Config) -> M::Line {
-        M::Line::new(&WORDS, [0; LINE_WORDS])
+    fn new(config: &Config) -> Self {
+        Self(PerVma::new(config, || M::Line::new(&WORDS, [0; LINE_WORDS])))
     }
+}
 
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
-        core.note_attempt();
-        Self::attempt(space, core, request).unwrap_or_else(|stop| {
-            locked::after(space, core, request, stop).expect("it has waited by itself")
-        })
-    }
-
-    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
+impl<M: Machine, const STEP: u32> Hooks<M> for ReferencedWords<M, STEP> {
+    fn start_write(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
         if STEP != DETACHES_LATE {
-            words(space, vma).1.store(1, Ordering::Release);
+            self.of(vma).1.store(1, Ordering::Release);
         }
     }
 
-    fn end_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        words(space, vma).1.store(0, Ordering::Release);
+    fn end_write(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.of(vma).1.store(0, Ordering::Release);
     }
 
-    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        let line = space.words_of(vma.id);
+    fn attach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        let line = &self.0[vma.id];
         line.store(1, 0, Ordering::Relaxed);
         line.store(0, 1, Ordering::Release);
     }
 
-    fn detach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        words(space, vma).0.put();
+    fn detach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.of(vma).0.put();
     }
 
-    fn end_zap(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        if STEP == DETACHES_LATE && words(space, vma).0.count() != 1 {
-            words(space, vma).1.store(1, Ordering::Release);
+    fn end_zap(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        if STEP == DETACHES_LATE && self.of(vma).0.count() != 1 {
+            self.of(vma).1.store(1, Ordering::Release);
         }
+    }
+
+    fn replaces_vmas(&self) -> bool {
+        true
+    }
+
+    fn locks_tables(&self) -> bool {
+        true
+    }
+}
+
+impl<M: Machine, const STEP: u32> Strategy<M> for Referenced<STEP> {
+    type Layout = Linux7_2;
+    type Words = ReferencedWords<M, STEP>;
+
+    fn attempt(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        let section = core.read_section();
+        let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
+        let (refs, detached) = space.words.of(vma);
+        if !refs.get_unless_zero() {
+            return Err(Fallback::VmaLockMiss.into());
+        }
+        drop(section);
+        let attached = Attached::<M, STEP> { vma, detached };
+        let result = Self::with(space, core, request, &attached);
+        refs.put();
+        result
     }
 }

@@ -3,11 +3,12 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Request, Stop};
-use faultstorm::mm::kernel::Linux7_2;
+use faultstorm::mm::hooks::Hooks;
+use faultstorm::mm::kernel::{Layout, Linux7_2};
 use faultstorm::mm::sequenced::Sequenced;
 use faultstorm::mm::vma::{VmaFields, VmaRef};
-use faultstorm::mm::{Config, Core, locked, point};
-use faultstorm::strategy::{Space, Strategy};
+use faultstorm::mm::{Config, Core, Mm, point};
+use faultstorm::strategy::{PerVma, Space, Strategy, Words};
 use faultstorm::sync::seq_writers::SeqWriters;
 
 static WORDS: LineName =
@@ -20,9 +21,16 @@ const GENERATION: u64 = 1 << 16;
 /// and an even one odd.
 pub struct Sequence<const COUNTS: bool>;
 
-impl<const COUNTS: bool> Sequence<COUNTS> {
-    fn step<M: Machine>(space: &Space<M, Self>, vma: VmaRef<'_, M>, begins: bool) {
-        let word = Word::new(space.words_of(vma.id), 0);
+/// The count of each VMA.
+pub struct SequenceWords<M: Machine, const COUNTS: bool>(PerVma<M::Line>);
+
+impl<M: Machine, const COUNTS: bool> SequenceWords<M, COUNTS> {
+    fn word<L: Layout>(&self, vma: VmaRef<'_, M, L>) -> Word<'_, M::Line> {
+        Word::new(&self.0[vma.id], 0)
+    }
+
+    fn step(&self, vma: VmaRef<'_, M>, begins: bool) {
+        let word = self.word(vma);
         let seq = SeqWriters::<M>::new(word);
         match (COUNTS, begins) {
             (true, true) => seq.begin_write(),
@@ -35,8 +43,43 @@ impl<const COUNTS: bool> Sequence<COUNTS> {
             }
         }
     }
+}
 
-    fn attempt<M: Machine>(
+impl<M: Machine, const COUNTS: bool> Words<M> for SequenceWords<M, COUNTS> {
+    const VMA_BYTES: usize = size_of::<M::Line>();
+
+    fn new(config: &Config) -> Self {
+        Self(PerVma::new(config, || M::Line::new(&WORDS, [0; LINE_WORDS])))
+    }
+}
+
+impl<M: Machine, const COUNTS: bool> Hooks<M> for SequenceWords<M, COUNTS> {
+    fn start_write(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.step(vma, true);
+    }
+
+    fn end_write(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.step(vma, false);
+    }
+
+    fn attach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        SeqWriters::<M>::new(self.word(vma)).reset();
+    }
+
+    fn begin_zap(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.step(vma, true);
+    }
+
+    fn end_zap(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        self.step(vma, false);
+    }
+}
+
+impl<M: Machine, const COUNTS: bool> Strategy<M> for Sequence<COUNTS> {
+    type Layout = Linux7_2;
+    type Words = SequenceWords<M, COUNTS>;
+
+    fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
         request: Request,
@@ -44,7 +87,7 @@ impl<const COUNTS: bool> Sequence<COUNTS> {
         let _section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
         M::point(point::AFTER_LOOKUP);
-        let count = SeqWriters::new(Word::new(space.words_of(vma.id), 0));
+        let count = SeqWriters::new(space.words.word(vma));
         let sequenced = Sequenced::copy(&vma, count)?;
         if !sequenced.fields().contains(request.addr) {
             return Err(Fallback::Unmapped.into());
@@ -53,44 +96,5 @@ impl<const COUNTS: bool> Sequence<COUNTS> {
             return Err(Fallback::AccessError.into());
         }
         fault::handle(space, core, request, &sequenced)
-    }
-}
-
-impl<M: Machine, const COUNTS: bool> Strategy<M> for Sequence<COUNTS> {
-    type Layout = Linux7_2;
-    type MmWords = ();
-    type VmaWords = M::Line;
-
-    fn mm_words(_: &Config) {}
-
-    fn vma_words(_: &Config) -> M::Line {
-        M::Line::new(&WORDS, [0; LINE_WORDS])
-    }
-
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
-        core.note_attempt();
-        Self::attempt(space, core, request).unwrap_or_else(|stop| {
-            locked::after(space, core, request, stop).expect("it waits for nothing")
-        })
-    }
-
-    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::step(space, vma, true);
-    }
-
-    fn end_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::step(space, vma, false);
-    }
-
-    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        SeqWriters::<M>::new(Word::new(space.words_of(vma.id), 0)).reset();
-    }
-
-    fn begin_zap(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::step(space, vma, true);
-    }
-
-    fn end_zap(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        Self::step(space, vma, false);
     }
 }

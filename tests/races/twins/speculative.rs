@@ -3,10 +3,11 @@
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use faultstorm::mm::addr::{PAGE_BYTES, Vaddr};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::Linux7_2;
-use faultstorm::mm::vma::{VmaCopy, VmaFields, VmaRef};
-use faultstorm::mm::{Config, Core, Mm, locked};
-use faultstorm::strategy::{Space, Strategy};
+use faultstorm::mm::vma::{VmaCopy, VmaFields};
+use faultstorm::mm::{Config, Core, Mm};
+use faultstorm::strategy::{Space, Strategy, Words};
 use faultstorm::sync::seqcount::SeqCount;
 
 static SEQ: LineName = LineName { name: "twin.seq", words: ["seq", "", "", "", "", "", "", ""] };
@@ -134,13 +135,44 @@ impl<M: Machine, const STEP: u32, const TABLES: bool, const WIDE: bool> Protecti
     }
 }
 
+/// The count of the space.
+pub struct TwinWords<M: Machine>(M::Line);
+
+impl<M: Machine> TwinWords<M> {
+    fn seq(&self) -> SeqCount<'_, M> {
+        SeqCount::new(Word::new(&self.0, 0))
+    }
+}
+
+impl<M: Machine> Words<M> for TwinWords<M> {
+    const VMA_BYTES: usize = 0;
+
+    fn new(_: &Config) -> Self {
+        Self(M::Line::new(&SEQ, [0; LINE_WORDS]))
+    }
+}
+
+impl<M: Machine> Hooks<M> for TwinWords<M> {
+    fn begin(&self, _: &Mm<M>) {
+        self.seq().write_begin();
+    }
+
+    fn end(&self, _: &Mm<M>) {
+        self.seq().write_end();
+    }
+
+    fn locks_tables(&self) -> bool {
+        true
+    }
+}
+
 impl<const STEP: u32> Twin<STEP> {
-    fn attempt<M: Machine, const TABLES: bool, const WIDE: bool>(
+    fn speculate<M: Machine, const TABLES: bool, const WIDE: bool>(
         space: &Space<M, Self>,
         core: &mut Core<M>,
         request: Request,
     ) -> Result<Outcome, Stop> {
-        let seq = SeqCount::<M>::new(Word::new(&space.words, 0));
+        let seq = space.words.seq();
         let early = seq.begin().ok_or(Fallback::Odd)?;
         let _section = (STEP != NO_SECTION).then(|| core.read_section());
         let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
@@ -157,35 +189,17 @@ impl<const STEP: u32> Twin<STEP> {
 
 impl<M: Machine, const STEP: u32> Strategy<M> for Twin<STEP> {
     type Layout = Linux7_2;
-    type MmWords = M::Line;
-    type VmaWords = ();
-    const LOCKS_TABLES: bool = true;
+    type Words = TwinWords<M>;
 
-    fn mm_words(_: &Config) -> M::Line {
-        M::Line::new(&SEQ, [0; LINE_WORDS])
-    }
-
-    fn vma_words(_: &Config) {}
-
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
-        core.note_attempt();
-        let result = match STEP {
-            NO_TABLE_CHECK | TABLE_CHECK => Self::attempt::<M, true, false>(space, core, request),
-            UNCLAMPED => Self::attempt::<M, false, true>(space, core, request),
-            _ => Self::attempt::<M, false, false>(space, core, request),
-        };
-        result.unwrap_or_else(|stop| {
-            locked::after(space, core, request, stop).expect("it waits for nothing")
-        })
-    }
-
-    fn begin(space: &Space<M, Self>) {
-        SeqCount::<M>::new(Word::new(&space.words, 0)).write_begin();
-    }
-
-    fn attach(_: &Space<M, Self>, _: VmaRef<'_, M>) {}
-
-    fn end(space: &Space<M, Self>) {
-        SeqCount::<M>::new(Word::new(&space.words, 0)).write_end();
+    fn attempt(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+    ) -> Result<Outcome, Stop> {
+        match STEP {
+            NO_TABLE_CHECK | TABLE_CHECK => Self::speculate::<M, true, false>(space, core, request),
+            UNCLAMPED => Self::speculate::<M, false, true>(space, core, request),
+            _ => Self::speculate::<M, false, false>(space, core, request),
+        }
     }
 }

@@ -10,7 +10,6 @@ use faultstorm::mm::locked::Held;
 use faultstorm::mm::rss::Member;
 use faultstorm::mm::vma::{Mapping, VmaFields};
 use faultstorm::mm::vmstat::Item;
-use faultstorm::mm::writer::Writer;
 use faultstorm::mm::{Core, point};
 use faultstorm::strategy::{Space, Strategy};
 use faultstorm::sync::rwsem::Home;
@@ -80,9 +79,8 @@ fn truncate<M: Machine, S: Strategy<M>>(
     zaps_again: bool,
 ) {
     let before = space.files()[0].set_pages(pages);
-    let zap = |core: &mut Core<M>| {
-        Writer::new(&**space, space, core).madvise_dontneed(&(addr(pages)..addr(before)))
-    };
+    let zap =
+        |core: &mut Core<M>| space.writer(core).madvise_dontneed(&(addr(pages)..addr(before)));
     zap(core);
     drop_pages(space, core, pages..before);
     if zaps_again {

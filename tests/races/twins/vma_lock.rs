@@ -3,11 +3,12 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, End, Fallback, Outcome, Request, Stop};
-use faultstorm::mm::kernel::Linux7_2;
+use faultstorm::mm::hooks::Hooks;
+use faultstorm::mm::kernel::{Layout, Linux7_2};
 use faultstorm::mm::locked::{self, Held};
 use faultstorm::mm::vma::{VmaFields, VmaRef};
-use faultstorm::mm::{Config, Core, point};
-use faultstorm::strategy::{Space, Strategy};
+use faultstorm::mm::{Config, Core, Mm, point};
+use faultstorm::strategy::{PerVma, Space, Strategy, Words};
 use faultstorm::sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
 use faultstorm::sync::spinlock::{LockWords, Waiters};
 
@@ -28,20 +29,23 @@ pub const NO_BOUNDS_CHECK: u32 = 3;
 /// Locks of VMAs with a step that is missing.
 pub struct VmaLocked<const STEP: u32>;
 
+/// The semaphores of VMAs.
+pub struct TwinLocks<M: Machine>(PerVma<TwinLock<M>>);
+
 /// The semaphore of a VMA.
-pub struct Words<M: Machine> {
+struct TwinLock<M: Machine> {
     line: M::Line,
     queue: WaitQueue,
 }
 
 struct VmaLock<'a, M: Machine> {
-    words: &'a Words<M>,
+    words: &'a TwinLock<M>,
     waiters: &'a Waiters<M>,
 }
 
-impl<'a, M: Machine> VmaLock<'a, M> {
-    fn of<const STEP: u32>(space: &'a Space<M, VmaLocked<STEP>>, vma: VmaRef<'_, M>) -> Self {
-        Self { words: space.words_of(vma.id), waiters: Home::waiters(&**space) }
+impl<M: Machine> TwinLocks<M> {
+    fn lock<'a, L: Layout>(&'a self, mm: &'a Mm<M>, vma: VmaRef<'_, M, L>) -> VmaLock<'a, M> {
+        VmaLock { words: &self.0[vma.id], waiters: Home::waiters(mm) }
     }
 }
 
@@ -72,24 +76,63 @@ impl<M: Machine> Home for VmaLock<'_, M> {
     }
 }
 
-impl<const STEP: u32> VmaLocked<STEP> {
-    fn mm_lock_seq<M: Machine>(space: &Space<M, Self>) -> Word<'_, M::Line> {
-        space.field(space.kernel().mm.mm_lock_seq)
+fn mm_lock_seq<M: Machine>(mm: &Mm<M>) -> Word<'_, M::Line> {
+    mm.field(mm.kernel().mm.mm_lock_seq)
+}
+
+impl<M: Machine> Words<M> for TwinLocks<M> {
+    const VMA_BYTES: usize = size_of::<M::Line>();
+
+    fn new(config: &Config) -> Self {
+        Self(PerVma::new(config, || {
+            let line = M::Line::new(&WORDS, [0; LINE_WORDS]);
+            TwinLock { line, queue: WaitQueue::new(config.cores) }
+        }))
+    }
+}
+
+impl<M: Machine> Hooks<M> for TwinLocks<M> {
+    fn start_write(&self, mm: &Mm<M>, vma: VmaRef<'_, M>) {
+        let seq = mm_lock_seq(mm).load(Ordering::Relaxed);
+        if vma.vm_lock_seq().load(Ordering::Relaxed) != seq {
+            let lock = self.lock(mm, vma);
+            let _alone = RwSem::new(&lock).write();
+            vma.vm_lock_seq().store(seq, Ordering::Relaxed);
+        }
     }
 
-    fn attempt<M: Machine>(
+    fn attach(&self, mm: &Mm<M>, vma: VmaRef<'_, M>) {
+        vma.detached().store(0, Ordering::Relaxed);
+        self.start_write(mm, vma);
+    }
+
+    fn detach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
+        vma.detached().store(1, Ordering::Relaxed);
+    }
+
+    fn end(&self, mm: &Mm<M>) {
+        let seq = mm_lock_seq(mm);
+        seq.store(seq.load(Ordering::Relaxed) + 1, Ordering::Release);
+    }
+}
+
+impl<M: Machine, const STEP: u32> Strategy<M> for VmaLocked<STEP> {
+    type Layout = Linux7_2;
+    type Words = TwinLocks<M>;
+
+    fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
         request: Request,
     ) -> Result<Outcome, Stop> {
         let _section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
-        let (mm_seq, seq) = (Self::mm_lock_seq(space), vma.vm_lock_seq());
+        let (mm_seq, seq) = (mm_lock_seq(space), vma.vm_lock_seq());
         if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Relaxed) {
             return Err(Fallback::VmaLockAbort.into());
         }
         M::point(point::BEFORE_VMA_LOCK);
-        let lock = VmaLock::of(space, vma.loaded());
+        let lock = space.words.lock(space, vma);
         let _guard = RwSem::new(&lock).try_read().ok_or(Fallback::VmaLockAbort)?;
         let locked = seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Acquire);
         if STEP != NO_SEQ_CHECK && locked {
@@ -106,53 +149,13 @@ impl<const STEP: u32> VmaLocked<STEP> {
         }
         fault::handle(space, core, request, &Held::by_its_lock(vma))
     }
-}
 
-impl<M: Machine, const STEP: u32> Strategy<M> for VmaLocked<STEP> {
-    type Layout = Linux7_2;
-    type MmWords = ();
-    type VmaWords = Words<M>;
-
-    fn mm_words(_: &Config) {}
-
-    fn vma_words(config: &Config) -> Words<M> {
-        let line = M::Line::new(&WORDS, [0; LINE_WORDS]);
-        Words { line, queue: WaitQueue::new(config.cores) }
-    }
-
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
-        loop {
-            core.note_attempt();
-            let done = match Self::attempt(space, core, request) {
-                Ok(outcome) => Some(outcome),
-                Err(stop) => locked::after_vma_lock(space, core, request, stop),
-            };
-            if let Some(outcome) = done {
-                return outcome;
-            }
-        }
-    }
-
-    fn start_write(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        let seq = Self::mm_lock_seq(space).load(Ordering::Relaxed);
-        if vma.vm_lock_seq().load(Ordering::Relaxed) != seq {
-            let lock = VmaLock::of(space, vma.loaded());
-            let _alone = RwSem::new(&lock).write();
-            vma.vm_lock_seq().store(seq, Ordering::Relaxed);
-        }
-    }
-
-    fn attach(space: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        vma.detached().store(0, Ordering::Relaxed);
-        Self::start_write(space, vma);
-    }
-
-    fn detach(_: &Space<M, Self>, vma: VmaRef<'_, M>) {
-        vma.detached().store(1, Ordering::Relaxed);
-    }
-
-    fn end(space: &Space<M, Self>) {
-        let seq = Self::mm_lock_seq(space);
-        seq.store(seq.load(Ordering::Relaxed) + 1, Ordering::Release);
+    fn after(
+        space: &Space<M, Self>,
+        core: &mut Core<M>,
+        request: Request,
+        stop: Stop,
+    ) -> Result<Outcome, Request> {
+        locked::after_vma_lock(space, core, request, stop)
     }
 }

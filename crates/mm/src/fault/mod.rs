@@ -21,7 +21,7 @@ pub use self::walk::{PteSlot, Walk};
 use self::any::AnyProtection;
 use super::addr::Vaddr;
 use super::vma::{VmaFields, flag};
-use super::{Core, Mm};
+use super::{Core, Mm, stage};
 use crate::LaidOut;
 use crate::kernel::{Field, Layout};
 use machine::Machine;
@@ -142,6 +142,29 @@ pub trait Protection<M: Machine> {
         mm: &'a Mm<M>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback>;
+}
+
+/// Attempts a fault until it ends. After an attempt that did not end it, `after` ends it in
+/// another way, or returns the request to try again with.
+#[inline(always)]
+pub fn retry<M: Machine>(
+    core: &mut Core<M>,
+    mut request: Request,
+    attempt: impl Fn(&mut Core<M>, Request) -> Result<Outcome, Stop>,
+    after: impl Fn(&mut Core<M>, Request, Stop) -> Result<Outcome, Request>,
+) -> Outcome {
+    loop {
+        core.note_attempt();
+        let result = attempt(core, request);
+        M::mark(stage::UNLOCK);
+        match result {
+            Ok(outcome) => return outcome,
+            Err(stop) => match after(core, request, stop) {
+                Ok(outcome) => return outcome,
+                Err(again) => request = again,
+            },
+        }
+    }
 }
 
 /// Handles a fault in a VMA that `protection` has found and protects.

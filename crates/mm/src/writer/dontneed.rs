@@ -21,10 +21,10 @@ impl<M: Machine> Writer<'_, M> {
             let vma = self.mm.vma(*id);
             let (from, to) = vma.range();
             let part = from.max(range.start)..to.min(range.end);
-            self.hooks.begin_zap(vma);
+            self.hooks.begin_zap(self.mm, vma);
             self.mm.zap_range(self.core, &part);
             self.free_empty_tables(&part);
-            self.hooks.end_zap(vma);
+            self.hooks.end_zap(self.mm, vma);
         }
         self.mm.finish_zap(self.core);
         drop(lock);

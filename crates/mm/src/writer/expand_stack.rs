@@ -18,9 +18,9 @@ impl<'a, M: Machine> Writer<'a, M> {
         if self.vmas_in(&(start..vma.range().0)).iter().any(|id| *id != vma.id) {
             return false;
         }
-        self.hooks.begin();
+        self.hooks.begin(self.mm);
         self.grow(vma, start);
-        self.hooks.end();
+        self.hooks.end(self.mm);
         drop(lock);
         true
     }

@@ -17,10 +17,10 @@ impl<'a, M: Machine> Writer<'a, M> {
         self.core.end_child(self.mm);
         let mm = self.mm;
         let lock = mm.mmap_lock().write();
-        self.hooks.begin();
+        self.hooks.begin(self.mm);
         let mut vmas: Vec<VmaId> = Vec::new();
         mm.tree.for_each(mm.field(mm.kernel.mm.mt_root), |id| vmas.push(id));
-        vmas.iter().for_each(|id| self.hooks.start_write(mm.vma(*id)));
+        vmas.iter().for_each(|id| self.hooks.start_write(mm, mm.vma(*id)));
         // What has no `anon_vma` has no private pages: the child faults for itself
         // (`vma_needs_copy`).
         let copied = |id: &&VmaId| {
@@ -29,8 +29,8 @@ impl<'a, M: Machine> Writer<'a, M> {
         };
         vmas.iter().filter(copied).for_each(|id| self.copy_ptes(mm.vma(*id)));
         self.core.shoot_down();
-        vmas.iter().for_each(|id| self.hooks.end_write(mm.vma(*id)));
-        self.hooks.end();
+        vmas.iter().for_each(|id| self.hooks.end_write(mm, mm.vma(*id)));
+        self.hooks.end(self.mm);
         drop(lock);
         true
     }

@@ -14,11 +14,11 @@ impl<M: Machine> Writer<'_, M> {
         if !self.vmas_in(&(mapping.start..mapping.end)).is_empty() {
             return false;
         }
-        self.hooks.begin();
+        self.hooks.begin(self.mm);
         let vma = self.new_vma(mapping, false);
         self.edit_tree(|edit| self.mm.tree.store(edit, mapping.range(), vma.id));
         M::point(point::AFTER_TREE_STORE);
-        self.hooks.end();
+        self.hooks.end(self.mm);
         drop(lock);
         true
     }

@@ -58,9 +58,9 @@ impl<'a, M: Machine> Writer<'a, M> {
         });
         let (section, root) =
             (self.core.writer_section(), self.mm.field(self.mm.kernel.mm.mt_root));
-        self.hooks.begin_tree();
+        self.hooks.begin_tree(self.mm);
         edit(&Edit { root, section: &section, waiters: &self.mm.waiters });
-        self.hooks.end_tree();
+        self.hooks.end_tree(self.mm);
     }
 
     /// Takes a VMA. No fault waits in a read section for what a writer holds here.
@@ -68,7 +68,7 @@ impl<'a, M: Machine> Writer<'a, M> {
         let taken = grace::until::<M, _>("VMA", || {
             let free = self.mm.vmas.pool.take(&self.mm.waiters);
             if free.is_none() {
-                self.hooks.reclaim(self.core);
+                self.hooks.reclaim(self.mm, self.core);
                 self.core.flush_deferred();
             }
             free
@@ -92,7 +92,7 @@ impl<'a, M: Machine> Writer<'a, M> {
     fn new_vma(&mut self, mapping: &Mapping, has_anon_vma: bool) -> VmaRef<'a, M> {
         let vma = self.mm.vma(self.take_vma());
         vma.init(mapping, has_anon_vma);
-        self.hooks.attach(vma);
+        self.hooks.attach(self.mm, vma);
         if let Some(file) = mapping.file {
             self.mm.files[file].refs().get();
             let rmap = &self.mm.rmaps[file];
@@ -112,7 +112,7 @@ impl<'a, M: Machine> Writer<'a, M> {
         {
             self.mm.files[file].refs().put();
         }
-        self.hooks.free(self.core, vma);
+        self.hooks.free(self.mm, self.core, vma);
     }
 
     /// Takes a VMA out of the map of its file.
@@ -127,11 +127,11 @@ impl<'a, M: Machine> Writer<'a, M> {
     /// Puts a changed copy in the place of a VMA, or changes it where the strategy lets it
     /// be changed. Its end stays. Returns the VMA that is there then.
     fn change(&mut self, vma: VmaRef<'a, M>, mapping: &Mapping) -> VmaRef<'a, M> {
-        self.hooks.start_write(vma);
+        self.hooks.start_write(self.mm, vma);
         M::point(super::point::AFTER_INVALIDATE);
         if !self.hooks.replaces_vmas() {
             vma.change(mapping);
-            self.hooks.end_write(vma);
+            self.hooks.end_write(self.mm, vma);
             return vma;
         }
         let new = self.new_vma(mapping, vma.has_anon_vma());
@@ -142,7 +142,7 @@ impl<'a, M: Machine> Writer<'a, M> {
 
     /// Frees a VMA that another has taken the place of.
     fn retire(&mut self, vma: VmaRef<'a, M>) {
-        self.hooks.detach(vma);
+        self.hooks.detach(self.mm, vma);
         M::point(super::point::AFTER_DETACH);
         self.unlink_file(vma);
         self.free_vma(vma);

@@ -18,7 +18,7 @@ impl<M: Machine> Writer<'_, M> {
         if !self.vmas_in(range).iter().any(|id| differs(mm.vma(*id).flags())) {
             return false;
         }
-        self.hooks.begin();
+        self.hooks.begin(self.mm);
         for id in self.isolate(range) {
             let vma = mm.vma(id);
             if !differs(vma.flags()) {
@@ -36,7 +36,7 @@ impl<M: Machine> Writer<'_, M> {
             }
         }
         M::point(point::BEFORE_UNLOCK);
-        self.hooks.end();
+        self.hooks.end(self.mm);
         drop(lock);
         true
     }

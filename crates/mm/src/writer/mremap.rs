@@ -19,12 +19,12 @@ impl<'a, M: Machine> Writer<'a, M> {
         if self.vmas_in(from).is_empty() || !self.vmas_in(&target).is_empty() {
             return false;
         }
-        self.hooks.begin();
+        self.hooks.begin(self.mm);
         for id in self.isolate(from) {
             let start = Vaddr(to.0 + (self.mm.vma(id).range().0.0 - from.start.0));
             self.move_vma(id, start);
         }
-        self.hooks.end();
+        self.hooks.end(self.mm);
         drop(lock);
         true
     }
@@ -32,10 +32,10 @@ impl<'a, M: Machine> Writer<'a, M> {
     fn move_vma(&mut self, id: VmaId, to: Vaddr) {
         let old = self.mm.vma(id);
         let (from, end) = old.range();
-        self.hooks.start_write(old);
+        self.hooks.start_write(self.mm, old);
         let moved = old.mapping().moved_to(to);
         let new = self.new_vma(&moved, old.has_anon_vma());
-        self.hooks.start_write(new);
+        self.hooks.start_write(self.mm, new);
         self.edit_tree(|edit| self.mm.tree.store(edit, moved.range(), new.id));
         M::point(point::AFTER_TREE_STORE);
         {
@@ -44,7 +44,7 @@ impl<'a, M: Machine> Writer<'a, M> {
             let _write = rmap.map(|rmap| rmap.lock().write());
             self.move_tables(&(from..end), new);
         }
-        self.hooks.end_write(new);
+        self.hooks.end_write(self.mm, new);
         self.take_out(&[id]);
         self.unmap_pages(&[id], &(from..end));
         self.free_vma(old);

@@ -16,10 +16,10 @@ impl<M: Machine> Writer<'_, M> {
         if self.vmas_in(range).is_empty() {
             return false;
         }
-        self.hooks.begin();
+        self.hooks.begin(self.mm);
         let vmas = self.isolate(range);
         self.take_out(&vmas);
-        self.hooks.end();
+        self.hooks.end(self.mm);
         let lock = lock.downgrade();
         M::point(point::AFTER_DOWNGRADE);
         self.unmap_pages(&vmas, range);
@@ -34,9 +34,9 @@ impl<M: Machine> Writer<'_, M> {
     pub(super) fn take_out(&mut self, vmas: &[VmaId]) {
         let mm = self.mm;
         for id in vmas {
-            self.hooks.start_write(mm.vma(*id));
+            self.hooks.start_write(mm, mm.vma(*id));
             M::point(point::AFTER_INVALIDATE);
-            self.hooks.detach(mm.vma(*id));
+            self.hooks.detach(mm, mm.vma(*id));
             M::point(point::AFTER_DETACH);
         }
         // Few at a time, so that there are nodes enough: no fault finds any of them usable.
@@ -53,9 +53,9 @@ impl<M: Machine> Writer<'_, M> {
         for id in vmas {
             let vma = self.mm.vma(*id);
             let (from, to) = vma.range();
-            self.hooks.begin_zap(vma);
+            self.hooks.begin_zap(self.mm, vma);
             self.mm.zap_range(self.core, &(from..to));
-            self.hooks.end_zap(vma);
+            self.hooks.end_zap(self.mm, vma);
         }
         vmas.iter().for_each(|id| self.unlink_file(self.mm.vma(*id)));
         self.free_tables_of(range);

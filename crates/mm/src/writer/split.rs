@@ -29,7 +29,7 @@ impl<'a, M: Machine> Writer<'a, M> {
     fn split(&mut self, vma: VmaRef<'a, M>, at: Vaddr) {
         let whole = vma.mapping();
         let (low, high) = whole.split(at);
-        self.hooks.start_write(vma);
+        self.hooks.start_write(self.mm, vma);
         M::point(point::AFTER_INVALIDATE);
         let upper = self.new_vma(&high, vma.has_anon_vma());
         if self.hooks.replaces_vmas() {
@@ -52,6 +52,6 @@ impl<'a, M: Machine> Writer<'a, M> {
             self.mm.tree.store(edit, low.range(), vma.id);
             self.mm.tree.store(edit, high.range(), upper.id);
         });
-        self.hooks.end_write(vma);
+        self.hooks.end_write(self.mm, vma);
     }
 }

@@ -37,9 +37,9 @@ impl<M: Machine> Writer<'_, M> {
             let skipped = first.saturating_sub(vma.pgoff()) * PAGE_BYTES;
             let from = Vaddr(start.0 + skipped);
             if from < end {
-                self.hooks.begin_zap(vma);
+                self.hooks.begin_zap(self.mm, vma);
                 mm.zap_range(self.core, &(from..end));
-                self.hooks.end_zap(vma);
+                self.hooks.end_zap(self.mm, vma);
             }
         }
         mm.finish_zap(self.core);
