@@ -1,94 +1,125 @@
-//! The catalogue in docs/internals/races.md says what is tested here and under loom, and how many
-//! twins are caught.
+//! The table of races: the tests are its rows, and docs/internals/races.md shows it.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
+use crate::verdict::Twins;
+use crate::{fields, files, leaks, reclaim, tables, vmas};
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const CATALOGUE: &str = "docs/internals/races.md";
-
-/// What catches a twin, as the tests write it.
-const CATCHES: [&str; 3] = ["caught::<", ".expect_err(", "is_late::<"];
-
-/// Names of the tests of races, and the twins that each catches.
-fn tests() -> Vec<(String, Vec<String>)> {
-    let mut found = Vec::new();
-    for directory in ["tests/races", "tests/loom"] {
-        for entry in fs::read_dir(Path::new(ROOT).join(directory)).expect("it is there") {
-            let path = entry.expect("an entry can be read").path();
-            if path.is_file() {
-                let text = fs::read_to_string(&path).expect("it is text");
-                found.extend(text.split("#[test]\n").skip(1).map(test));
-            }
-        }
-    }
-    found.retain(|(name, _)| race(name).is_some());
-    found
+/// A race between a fault and a writer.
+pub struct Race {
+    /// As in the catalogue of races of which R1 to R26 are; else one word.
+    pub name: &'static str,
+    /// What would go wrong.
+    pub what: &'static str,
+    /// Plays it under every strategy, and in broken twins.
+    pub plays: &'static [fn(&mut Twins)],
+    /// Broken twins that `tests/loom/` catches: there an ordering is missing.
+    pub under_loom: &'static [&'static str],
 }
 
-/// A test from behind its first attribute to the next one. A twin that is no type is named by
-/// its test and place: it is of that test alone.
-fn test(text: &str) -> (String, Vec<String>) {
-    let name = text.split("fn ").nth(1).and_then(|rest| rest.split('(').next());
-    let name = name.expect("a test has a name").to_owned();
-    let end = text.find("\n}\n").expect("a function ends");
-    let body = &text[..end];
-    let mut twins = Vec::new();
-    for catch in CATCHES.into_iter().chain(["#[should_panic"]) {
-        for (at, _) in body.match_indices(catch) {
-            let after = &body[at + catch.len()..];
-            let named = catch.ends_with('<').then(|| after.split(">(").next()).flatten();
-            twins.push(named.map_or_else(|| format!("{name} {at}"), str::to_owned));
-        }
+/// Most races are played on the cores of the model alone.
+const PLAYED: Race = Race { name: "", what: "", plays: &[], under_loom: &[] };
+
+#[rustfmt::skip]
+pub const RACES: &[Race] = &[
+    Race { name: "R1", what: "a page table is published after those of its range were freed",
+        plays: &[tables::r1_no_table_is_left_behind], ..PLAYED },
+    Race { name: "R2", what: "a table is freed under a walker that takes no lock",
+        plays: &[tables::r2_tables_outlast_their_walkers], ..PLAYED },
+    Race { name: "R3", what: "a pte is stored after its slot was zapped",
+        plays: &[tables::r3_nothing_is_mapped_behind_a_zap], ..PLAYED },
+    Race { name: "R4", what: "a fault that spins for ptl with interrupts off answers no shootdown of its holder",
+        plays: &[tables::r4_nobody_spins_for_ptl_with_interrupts_off], ..PLAYED },
+    Race { name: "R5", what: "a VMA is freed and reused between lookup and lock",
+        plays: &[vmas::r5_a_vma_is_not_taken_for_another], ..PLAYED },
+    Race { name: "R6", what: "fields of a VMA that were read apart do not belong together",
+        plays: &[fields::r6_fields_belong_together], ..PLAYED },
+    Race { name: "R8", what: "a file is still open when munmap has returned",
+        plays: &[files::r8_files_are_put_when_munmap_returns], ..PLAYED },
+    Race { name: "R10", what: "a write fault leaves a writable pte in a read-only VMA",
+        plays: &[tables::r10_mprotect_leaves_no_writable_pte], ..PLAYED },
+    Race { name: "R11", what: "truncate leaves a page of a file mapped",
+        plays: &[files::r11_truncate_leaves_nothing_mapped], ..PLAYED },
+    Race { name: "R12", what: "a translation is used after its page was freed",
+        plays: &[tables::r12_no_stale_translation_is_used], ..PLAYED },
+    Race { name: "R13", what: "a VMA is found before its writer is done with it",
+        plays: &[vmas::r13_a_fault_waits_for_a_vma_to_be_finished], ..PLAYED },
+    Race { name: "R14", what: "what was seen of a VMA before its lock is no longer so",
+        plays: &[vmas::r14_nothing_is_concluded_before_the_lock], ..PLAYED },
+    Race { name: "R15", what: "a reader sees half of a writer's changes",
+        under_loom: &["relaxed load of `mm_lock_seq`", "relaxed store of it"], ..PLAYED },
+    Race { name: "R16", what: "VMAs are unlocked before their writer is done",
+        plays: &[vmas::r16_vmas_stay_locked_until_the_writer_is_done], ..PLAYED },
+    Race { name: "R17", what: "a stack grows beside a munmap that has let readers in",
+        plays: &[tables::r17_a_stack_does_not_grow_beside_a_munmap], ..PLAYED },
+    Race { name: "R18", what: "madvise frees an empty table, of which no count tells",
+        plays: &[tables::r18_no_pte_is_stored_in_a_table_that_is_gone], ..PLAYED },
+    Race { name: "R19", what: "a table that mremap moves is found in neither place, or in both",
+        plays: &[tables::r19_a_table_that_moves_is_found_in_one_place], ..PLAYED },
+    Race { name: "R21", what: "an attempt that falls back keeps something; all 16 reasons",
+        plays: &[leaks::r21_who_falls_back_gives_everything_back], ..PLAYED },
+    Race { name: "R22", what: "a sequence count of two writers is even in the middle",
+        plays: &[fields::r22_two_writers_of_a_vma_are_noticed], ..PLAYED },
+    Race { name: "R23", what: "a lock is held, or released twice, after some end of a fault",
+        plays: &[leaks::r23_whichever_way_a_fault_ends_it_holds_nothing], ..PLAYED },
+    Race { name: "R24", what: "fault-around goes beyond the VMA, its table or the file",
+        plays: &[fields::r24_fault_around_stops_at_every_end], ..PLAYED },
+    Race { name: "R25", what: "a writer waits as long as a fault does for I/O; for memory it does under `srcu`, whose grace period waits",
+        plays: &[files::r25_writers_do_not_wait_for_io, files::r25_grace_periods_of_srcu_last_as_long_as_io], ..PLAYED },
+    Race { name: "R26", what: "a VMA is changed or reused under a reader that came too late",
+        plays: &[vmas::r26_who_comes_behind_a_writer_finds_that_out, vmas::r26_detaching_waits_for_readers], ..PLAYED },
+    Race { name: "hazard", what: "a VMA is freed under a core that has published that it uses it",
+        plays: &[vmas::hazard_pointers_keep_a_vma],
+        under_loom: &["no second look after the pointer's store", "no fence between the two"] },
+    Race { name: "slept", what: "a fault goes on in what it found before it slept for I/O",
+        plays: &[fields::slept_faults_ask_again], ..PLAYED },
+    Race { name: "reclaim", what: "a fault waits for memory with a page locked, memory for writeback, writeback for the page",
+        plays: &[reclaim::reclaim_waits_for_no_fault_that_waits_for_it, reclaim::reclaim_deadlocks_where_the_page_is_locked_first], ..PLAYED },
+];
+
+/// Races that cannot exist here, and why.
+const EXCLUDED: [(&str, &str); 4] = [
+    (
+        "R5b",
+        "a space is freed under its writer's waker: there is one space, and it outlives its cores",
+    ),
+    (
+        "R7",
+        "what a copy of a VMA refers to is freed: its file is kept by the opener, `anon_vma` is a \
+         flag, and there is no policy",
+    ),
+    ("R9", "a count wraps: words have 48 bits, and generations of a VMA 32"),
+    ("R20", "a notifier is registered beside a copy: there are none"),
+];
+
+/// Returns the tables of the page: `caught` are the twins of each row of [`RACES`].
+pub fn page(caught: &[Vec<&str>]) -> String {
+    let mut text =
+        "| race | tested: what would go wrong | twins, and what catches each |\n|---|---|---|\n"
+            .to_owned();
+    let mut count = 0;
+    for (Race { name, what, under_loom, .. }, caught) in RACES.iter().zip(caught) {
+        let loom = under_loom.iter().map(|twin| format!("{twin}: loom"));
+        let twins: Vec<String> = caught.iter().map(|&twin| twin.to_owned()).chain(loom).collect();
+        count += twins.len();
+        text += &format!("| {name} | {what} | {} |\n", twins.join("; "));
     }
-    (name, twins)
+    text += "\n| race | excluded, since it cannot exist here |\n|---|---|\n";
+    for (name, why) in EXCLUDED {
+        text += &format!("| {name} | {why} |\n");
+    }
+    let (races, excluded) = (RACES.len(), EXCLUDED.len());
+    text + &format!(
+        "\n{races} races are tested, twins are caught {count} times, and {excluded} races are \
+         excluded.\n"
+    )
 }
 
-/// The race that a test is named for: `r5_...` is of R5.
-fn race(test: &str) -> Option<&str> {
-    let race = test.split('_').next()?;
-    let number = race.strip_prefix('r').is_some_and(|n| n.parse::<u32>().is_ok());
-    (number || ["slept", "reclaim", "hazard"].contains(&race)).then_some(race)
-}
-
-/// The rows of a table of the catalogue: race, what it is, twins.
-fn rows(text: &str, header: &str) -> Vec<[String; 3]> {
-    let rows = text.lines().skip_while(|line| !line.starts_with(header)).skip(2);
-    let cells = |row: &str| {
-        let mut cells = row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned());
-        std::array::from_fn(|_| cells.next().unwrap_or_default())
-    };
-    rows.take_while(|row| row.starts_with('|')).map(cells).collect()
-}
-
-#[test]
-fn the_catalogue_says_what_is_tested() {
-    let text = fs::read_to_string(Path::new(ROOT).join(CATALOGUE)).expect("it is there");
-    let flowing = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let (tested, excluded) = (rows(&text, "| race | tested"), rows(&text, "| race | excluded"));
-    let tests = tests();
-    for [race, what, twins] in &tested {
-        let of_race =
-            tests.iter().filter(|(name, _)| self::race(name) == Some(race.to_lowercase().as_str()));
-        let caught: Vec<Vec<String>> = of_race.map(|(_, caught)| caught.clone()).collect();
-        assert!(!caught.is_empty(), "{race} has a test: {what}");
-        let said = if twins == "none" { 0 } else { twins.split(';').count() };
-        assert_eq!(caught.concat().len(), said, "twins of {race}: {twins}");
-    }
-    for (name, _) in &tests {
-        let race = race(name).expect("of a race");
-        assert!(tested.iter().any(|[row, ..]| row.to_lowercase() == race), "{name} has a row");
-    }
-    let numbered = |row: &&[String; 3]| row[0].starts_with('R');
-    let of_26 = tested.iter().chain(&excluded).filter(numbered).count();
-    assert_eq!(of_26, 27, "R1 to R26 and R5b");
-    let caught: Vec<&String> = tests.iter().flat_map(|(_, caught)| caught).collect();
-    let (times, twins) = (caught.len(), caught.iter().collect::<BTreeSet<_>>().len());
-    let (tested, excluded) = (tested.len(), excluded.len());
-    let counts = format!(
-        "{tested} races are tested, {twins} twins are caught, {times} times in all, and \
-         {excluded} races are excluded."
-    );
-    assert!(flowing.contains(&counts), "{CATALOGUE} should say: {counts}");
+/// Every race of R1 to R26 and R5b is tested or excluded, once.
+pub fn no_race_is_left_out() {
+    let names = RACES.iter().map(|race| race.name).chain(EXCLUDED.map(|(name, _)| name));
+    let mut numbered: Vec<&str> = names.filter(|name| name.starts_with('R')).collect();
+    numbered.sort_unstable();
+    let mut all: Vec<String> = (1..=26).map(|number| format!("R{number}")).collect();
+    all.push("R5b".to_owned());
+    all.sort_unstable();
+    assert_eq!(numbered, all);
 }

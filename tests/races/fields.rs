@@ -7,13 +7,12 @@ use crate::twins::refcnt::{self, Refcnt};
 use crate::twins::reference::{self, Referenced};
 use crate::twins::sequence::Sequence;
 use crate::twins::speculative::{self, Twin};
-use crate::{caught, stands};
+use crate::verdict::{Twins, stands};
 use faultstorm::mm::page_cache::PageState;
 use faultstorm::mm::point;
 
 /// R6: fields that were read apart do not belong together.
-#[test]
-fn r6_fields_belong_together() {
+pub fn r6_fields_belong_together(twins: &mut Twins) {
     let grown = Shape { mapped: (TABLE, 2 * TABLE), ..FILE };
     let before = &[Step::Write(TABLE + 1)];
     let expand = &[Step::Expand(2 * TABLE, TABLE / 2)];
@@ -21,7 +20,11 @@ fn r6_fields_belong_together() {
     let torn = Script { before, ..Script::at(point::BEFORE_PGOFF, grown, read, expand) };
     all_stand(&torn);
     stands::<Twin<{ speculative::SOUND }>>(&torn);
-    caught::<Twin<{ speculative::LATE_SAMPLE }>>(&torn, "page of the file at");
+    twins.caught::<Twin<{ speculative::LATE_SAMPLE }>>(
+        "count sampled after the copy: wrong page of the file",
+        &torn,
+        "page of the file at",
+    );
     // A split, and a change of flags.
     for writer in [&[Step::Munmap(TABLE + 100, 2 * TABLE)] as &[_], &[Step::Mprotect(0, 99, false)]]
     {
@@ -30,14 +33,17 @@ fn r6_fields_belong_together() {
 }
 
 /// R22: two at a time write under one sequence count.
-#[test]
-fn r22_two_writers_of_a_vma_are_noticed() {
+pub fn r22_two_writers_of_a_vma_are_noticed(twins: &mut Twins) {
     // munmap invalidates the VMA, and zaps it.
     let turns = vec![(0, point::AFTER_LOOKUP), (1, point::TABLE_ZAPPED), (0, END)];
     let alone = Script::turns(turns, ANON, vec![&[Step::Write(0)], &[Step::Munmap(0, 8)]]);
     all_stand(&alone);
     stands::<Sequence<true>>(&alone);
-    caught::<Sequence<false>>(&alone, "a pte at");
+    twins.caught::<Sequence<false>>(
+        "an ordinary count, munmap alone: pte without a VMA",
+        &alone,
+        "a pte at",
+    );
     // mremap does the same, and writes to the new VMA; truncate zaps beside it.
     let turns = vec![
         (0, point::AFTER_LOOKUP),
@@ -49,26 +55,37 @@ fn r22_two_writers_of_a_vma_are_noticed() {
     let both = Script::turns(turns, FILE, vec![&[Step::Read(0)], mremap, truncate]);
     all_stand(&both);
     stands::<Sequence<true>>(&both);
-    caught::<Sequence<false>>(&both, "a pte at");
+    twins.caught::<Sequence<false>>(
+        "an ordinary count, mremap beside truncate: the same",
+        &both,
+        "a pte at",
+    );
 }
 
 /// R24: fault-around reaches beyond the VMA, its table, or the file.
-#[test]
-fn r24_fault_around_stops_at_every_end() {
+pub fn r24_fault_around_stops_at_every_end(twins: &mut Twins) {
     let around = Shape { around: 4, ..FILE };
     let short = Shape { mapped: (0, 8), ..around };
     let reads = &[Step::Read(2)];
     let ends = Script::at(END, short, reads, &[Step::Read(5)]);
     all_stand(&ends);
     stands::<Twin<{ speculative::SOUND }>>(&ends);
-    caught::<Twin<{ speculative::UNCLAMPED }>>(&ends, "a pte at");
+    twins.caught::<Twin<{ speculative::UNCLAMPED }>>(
+        "end of the VMA not minded: pte without a VMA",
+        &ends,
+        "a pte at",
+    );
     // A window that is wider than a table; pages behind its end would come round to its start.
     let wide = Shape { around: 10, mapped: (TABLE / 2, 2 * TABLE), ..FILE };
     let last = &[Step::Read(TABLE - 1)];
     let wide = Script { before: &[], ..Script::at(END, wide, last, &[]) };
     all_stand(&wide);
     stands::<FileRead<{ file::SOUND }>>(&wide);
-    caught::<FileRead<{ file::NO_TABLE_END }>>(&wide, "a pte at");
+    twins.caught::<FileRead<{ file::NO_TABLE_END }>>(
+        "end of the table not minded: the same",
+        &wide,
+        "a pte at",
+    );
     // The last window of a table.
     all_stand(&Script::at(point::PTL_HELD, around, last, &[Step::Truncate(TABLE - 3)]));
     for held_at in [point::BEFORE_PTL, point::PTL_HELD] {
@@ -86,8 +103,7 @@ fn r24_fault_around_stops_at_every_end() {
 
 /// What was found before the fault slept for I/O is another's when it wakes: the range was
 /// unmapped, and mapped again to other pages of the file.
-#[test]
-fn slept_faults_ask_again() {
+pub fn slept_faults_ask_again(twins: &mut Twins) {
     let io_ns = 3 * crate::play::TURN_NS;
     let absent = Shape { io_ns, maps: Maps::File(PageState::Absent), ..FILE };
     let remap = &[Step::Munmap(0, 8), Step::MmapShifted(0, 8, 64), Step::Reclaim];
@@ -99,5 +115,9 @@ fn slept_faults_ask_again() {
         stands::<Refcnt<{ refcnt::SOUND }>>(&script);
     }
     let script = Script::at(END, absent, &[Step::Read(0)], remap);
-    caught::<Referenced<{ reference::NO_CHECK }>>(&script, "page of the file at");
+    twins.caught::<Referenced<{ reference::NO_CHECK }>>(
+        "`detached` not looked at: wrong page of the file",
+        &script,
+        "page of the file at",
+    );
 }

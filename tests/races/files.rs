@@ -6,7 +6,7 @@ use crate::shipped::{all, all_stand};
 use crate::twins::file::{self, FileRead};
 use crate::twins::refcnt::{self, Refcnt};
 use crate::twins::steps::Other;
-use crate::{caught, is_late, stands};
+use crate::verdict::{Twins, stands};
 use faultstorm::machine::model::Model;
 use faultstorm::mm::kernel::Linux6_2;
 use faultstorm::mm::page_cache::PageState;
@@ -26,8 +26,7 @@ const REMAPS: &[Step] = &[
 ];
 
 /// R8: the file of a VMA is open after munmap has returned. Who defers it is known.
-#[test]
-fn r8_files_are_put_when_munmap_returns() {
+pub fn r8_files_are_put_when_munmap_returns(twins: &mut Twins) {
     for held_at in [point::AFTER_LOOKUP, point::AFTER_COPY, point::FOLIO_GOT_REF] {
         let munmap = &[Step::Munmap(0, 2 * TABLE), Step::FilesArePut];
         let rows = all::<Model>(&Script::at(held_at, FILE, &[Step::Read(0)], munmap));
@@ -40,11 +39,11 @@ fn r8_files_are_put_when_munmap_returns() {
         let names: Vec<_> = violate.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["srcu", "srcu:tables"], "at {held_at}");
     }
+    twins.found("`srcu` and `srcu:tables` themselves, as published: count of the file");
 }
 
 /// R11: truncate takes a page away that a fault has found.
-#[test]
-fn r11_truncate_leaves_nothing_mapped() {
+pub fn r11_truncate_leaves_nothing_mapped(twins: &mut Twins) {
     let points = [point::FOLIO_GOT_REF, point::FOLIO_LOCKED, point::BEFORE_PTL, point::PTL_HELD];
     for held_at in points {
         for fault in [&[Step::Read(0)], &[Step::Write(0)]] {
@@ -53,20 +52,23 @@ fn r11_truncate_leaves_nothing_mapped() {
     }
     let read = Script::at(point::FOLIO_GOT_REF, FILE, &[Step::Read(0)], &[Step::Truncate(0)]);
     stands::<FileRead<{ file::SOUND }>>(&Script { before: &[], ..read.clone() });
-    caught::<FileRead<{ file::NO_RECHECK }>>(&Script { before: &[], ..read }, "ends before it");
+    twins.caught::<FileRead<{ file::NO_RECHECK }>>(
+        "nothing asked under the page's lock: pte after the end of the file",
+        &Script { before: &[], ..read },
+        "ends before it",
+    );
     // A private copy is made when the ptes were zapped, and the page not yet removed.
     let truncate =
         |again: &'static [Step]| Script::at(point::FOLIO_LOCKED, FILE, &[Step::Write(9)], again);
     let twice = truncate(&[Step::Other(Other::Truncate(4, true))]);
     stands::<MmapLock<Linux6_2>>(&twice);
     let once = truncate(&[Step::Other(Other::Truncate(4, false))]);
-    caught::<MmapLock<Linux6_2>>(&once, "ends before it");
+    twins.caught::<MmapLock<Linux6_2>>("ptes zapped only once: the same", &once, "ends before it");
 }
 
 /// A page that has gone again while it was waited for is waited for with mmap_lock held:
 /// dropped each time, a fault beside writers that never stop would have no end.
-#[test]
-fn a_fault_drops_its_lock_for_a_page_once() {
+pub fn a_fault_drops_its_lock_for_a_page_once() {
     let absent = Shape { maps: Maps::File(PageState::Absent), ..FILE };
     let goes_and_comes = &[Step::Truncate(0), Step::Truncate(FILE_PAGES)];
     let script = Script::at(point::FOLIO_GOT_REF, absent, &[Step::Read(0)], goes_and_comes);
@@ -78,8 +80,7 @@ fn a_fault_drops_its_lock_for_a_page_once() {
 }
 
 /// R25: a writer waits as long as a fault does for a page.
-#[test]
-fn r25_writers_do_not_wait_for_io() {
+pub fn r25_writers_do_not_wait_for_io(twins: &mut Twins) {
     let io_ns = 3 * TURN_NS;
     let absent = Shape { io_ns, maps: Maps::File(PageState::Absent), ..FILE };
     let script = Script::at(END, absent, &[Step::Read(0)], &[Step::Munmap(0, 8)]);
@@ -89,13 +90,16 @@ fn r25_writers_do_not_wait_for_io() {
     }
     let sound = play::<Model, Refcnt<{ refcnt::SOUND }>>(&script).expect("it stands");
     assert!(sound.ns[1] < TURN_NS, "{:?}", sound.ns);
-    is_late::<Refcnt<{ refcnt::SLEEPS }>>(&script, io_ns - 2 * TURN_NS);
+    twins.is_late::<Refcnt<{ refcnt::SLEEPS }>>(
+        "reference kept through the I/O: the writer's time",
+        &script,
+        io_ns - 2 * TURN_NS,
+    );
 }
 
 /// R25: what a writer has freed comes back as late as a fault has its page, where the fault
 /// sleeps in a section that keeps it: the grace period of SRCU lasts as long.
-#[test]
-fn r25_grace_periods_of_srcu_last_as_long_as_io() {
+pub fn r25_grace_periods_of_srcu_last_as_long_as_io(_: &mut Twins) {
     let io_ns = 3 * TURN_NS;
     let absent = Shape { io_ns, maps: Maps::File(PageState::Absent), vmas: 4, ..FILE };
     let script = Script::at(END, absent, &[Step::Read(0)], REMAPS);

@@ -4,7 +4,7 @@ use crate::script::{ANON, END, FILE, Maps, Script, Shape, Step, TABLE};
 use crate::shipped::all_stand;
 use crate::twins::file::{self, FileRead};
 use crate::twins::refcnt::{self, Refcnt};
-use crate::{caught, stands};
+use crate::verdict::{Twins, stands};
 use faultstorm::mm::fault::Fallback;
 use faultstorm::mm::page_cache::PageState;
 use faultstorm::mm::point;
@@ -51,8 +51,7 @@ fn reasons() -> Vec<(Fallback, Script)> {
 }
 
 /// R21: an attempt that falls back keeps something.
-#[test]
-fn r21_who_falls_back_gives_everything_back() {
+pub fn r21_who_falls_back_gives_everything_back(twins: &mut Twins) {
     let reasons = reasons();
     let all: Vec<_> = reasons.iter().map(|(reason, _)| *reason).collect();
     assert_eq!(all, Fallback::ALL);
@@ -63,17 +62,24 @@ fn r21_who_falls_back_gives_everything_back() {
     }
     let script = Script::at(END, ABSENT, &[Step::Read(0)], &[Step::Munmap(0, 8)]);
     stands::<Refcnt<{ refcnt::SOUND }>>(&script);
-    caught::<Refcnt<{ refcnt::LEAKS }>>(&script, "sleeps until somebody wakes it");
+    twins.caught::<Refcnt<{ refcnt::LEAKS }>>(
+        "reference kept: a writer sleeps for ever",
+        &script,
+        "sleeps until somebody wakes it",
+    );
     let read = &[Step::Read(0)];
     let busy = Script { before: &[], ..Script::at(point::FOLIO_LOCKED, FILE, read, read) };
     stands::<FileRead<{ file::SOUND }>>(&busy);
-    caught::<FileRead<{ file::KEEPS_PAGE }>>(&busy, "_refcount of frame");
+    twins.caught::<FileRead<{ file::KEEPS_PAGE }>>(
+        "page kept where it is another's (as in the series of 2021): `_refcount`",
+        &busy,
+        "_refcount of frame",
+    );
 }
 
 /// R23: who ends in one of the ways of a fault holds no lock any more, and has given none
 /// back twice: writers of the whole space go on.
-#[test]
-fn r23_whichever_way_a_fault_ends_it_holds_nothing() {
+pub fn r23_whichever_way_a_fault_ends_it_holds_nothing(twins: &mut Twins) {
     const WRITERS: &[Step] = &[
         Step::Dontneed(0, 2 * TABLE),
         Step::Mprotect(0, 9, false),
@@ -96,11 +102,27 @@ fn r23_whichever_way_a_fault_ends_it_holds_nothing() {
     all_stand(&Script::at(point::AFTER_PAGE_ALLOC, ANON, &[Step::Write(0)], other));
     let waits = Script::at(END, ABSENT, &[Step::Read(0)], WRITERS);
     stands::<Refcnt<{ refcnt::SOUND }>>(&waits);
-    caught::<Refcnt<{ refcnt::PUTS_TWICE }>>(&waits, "below zero");
-    caught::<Refcnt<{ refcnt::LEAKS }>>(&waits, "sleeps until somebody wakes it");
+    twins.caught::<Refcnt<{ refcnt::PUTS_TWICE }>>(
+        "reference dropped twice: below zero",
+        &waits,
+        "below zero",
+    );
+    twins.caught::<Refcnt<{ refcnt::LEAKS }>>(
+        "reference never dropped: a writer sleeps for ever",
+        &waits,
+        "sleeps until somebody wakes it",
+    );
     let read = &[Step::Read(0)];
     let busy = Script { before: &[], ..Script::at(point::FOLIO_LOCKED, FILE, read, read) };
-    caught::<FileRead<{ file::UNLOCKS_TWICE }>>(&busy, "below zero");
-    caught::<FileRead<{ file::KEEPS_LOCK }>>(&busy, "mmap_lock.count");
+    twins.caught::<FileRead<{ file::UNLOCKS_TWICE }>>(
+        "mmap_lock dropped twice where a page is waited for: below zero",
+        &busy,
+        "below zero",
+    );
+    twins.caught::<FileRead<{ file::KEEPS_LOCK }>>(
+        "mmap_lock never dropped there: its count",
+        &busy,
+        "mmap_lock.count",
+    );
     stands::<FileRead<{ file::SOUND }>>(&busy);
 }

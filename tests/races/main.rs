@@ -2,7 +2,8 @@
 //! at points of the code, so the order is the test's. Each race is played under every
 //! strategy, and in broken twins that the books must catch.
 //!
-//! Numbers are those of the catalogue in docs/internals/races.md.
+//! [`catalogue::RACES`] lists them; each row is a test. docs/internals/races.md shows the same
+//! table, with the twins that were caught.
 
 mod catalogue;
 mod fields;
@@ -18,36 +19,86 @@ mod script;
 mod shipped;
 mod tables;
 mod twins;
+mod verdict;
 mod vmas;
 
-use faultstorm::machine::model::Model;
-use faultstorm::strategy::Strategy;
-use play::play;
-use script::Script;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
 
-/// The twin `S` is caught, and what catches it says `what`.
-#[track_caller]
-fn caught<S: Strategy<Model>>(script: &Script, what: &str) {
-    let said = play::<Model, S>(script).expect_err("a broken twin is caught");
-    assert!(said.contains(what), "{said}");
+use libtest_mimic::{Arguments, Trial};
+
+use catalogue::{RACES, Race};
+use verdict::Twins;
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/internals/races.md");
+/// What stands on the page before and after the tables.
+const MARKS: [&str; 2] = [
+    "<!-- From tests/races/catalogue.rs: UPDATE_REFERENCE=1 cargo test --test races -->\n\n",
+    "\n<!-- -->",
+];
+
+/// The twins that each race has caught; `None` if it has not been played.
+type Caught = Arc<Mutex<Vec<Option<Vec<&'static str>>>>>;
+
+thread_local! {
+    /// The last panic of this thread, with its place.
+    static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// The twin `S` stands, but its writer, core 1, waits as long as this at least.
-#[track_caller]
-fn is_late<S: Strategy<Model>>(script: &Script, wait_ns: u64) {
-    let played = play::<Model, S>(script).unwrap_or_else(|wrong| panic!("{wrong}"));
-    assert!(played.ns[1] >= wait_ns, "{:?}", played.ns);
+fn trial(number: usize, race: &'static Race, caught: &Caught) -> Trial {
+    let caught = Arc::clone(caught);
+    Trial::test(format!("{}: {}", race.name, race.what), move || {
+        let mut twins = Twins::default();
+        let played = catch_unwind(AssertUnwindSafe(|| {
+            race.plays.iter().for_each(|play| play(&mut twins));
+        }));
+        played.map_err(|_| PANIC.take())?;
+        caught.lock().expect("nobody panics with it")[number] = Some(twins.into_names());
+        Ok(())
+    })
 }
 
-/// The twin `S` stands, though what it asks again keeps it from some of the points.
-#[track_caller]
-fn balances<S: Strategy<Model>>(script: &Script) {
-    play::<Model, S>(script).unwrap_or_else(|wrong| panic!("{wrong}"));
+fn plain(name: &str, test: fn()) -> Trial {
+    Trial::test(name, move || catch_unwind(test).map_err(|_| PANIC.take().into()))
 }
 
-/// The twin `S` comes to the points, and stands.
-#[track_caller]
-fn stands<S: Strategy<Model>>(script: &Script) {
-    let played = play::<Model, S>(script).unwrap_or_else(|wrong| panic!("{wrong}"));
-    assert!(played.held, "nobody comes to {:?}", script.turns);
+fn main() -> ExitCode {
+    // Broken twins panic on purpose: only what fails a test is shown.
+    set_hook(Box::new(|panic| PANIC.set(panic.to_string())));
+    let caught: Caught = Arc::new(Mutex::new(vec![None; RACES.len()]));
+    let races = RACES.iter().enumerate().map(|(number, race)| trial(number, race, &caught));
+    let mut trials: Vec<Trial> = races.collect();
+    trials.push(plain("no race is left out", catalogue::no_race_is_left_out));
+    trials.push(plain("no strategy is left out", shipped::no_strategy_is_left_out));
+    trials.push(plain(
+        "a fault drops its lock for a page once",
+        files::a_fault_drops_its_lock_for_a_page_once,
+    ));
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
+    let caught: Option<Vec<_>> =
+        caught.lock().expect("nobody panics with it").iter().cloned().collect();
+    match caught.filter(|_| !conclusion.has_failed()) {
+        Some(caught) if !is_shown(&catalogue::page(&caught)) => ExitCode::FAILURE,
+        _ => conclusion.exit_code(),
+    }
+}
+
+/// Whether the page shows these tables. With `UPDATE_REFERENCE` it does from now on.
+fn is_shown(tables: &str) -> bool {
+    let page = std::fs::read_to_string(Path::new(PAGE)).expect("the page can be read");
+    let (before, rest) = page.split_once(MARKS[0]).expect("the page has its first mark");
+    let (shown, after) = rest.split_once(MARKS[1]).expect("the page has its second mark");
+    if shown == tables {
+        return true;
+    }
+    if std::env::var_os("UPDATE_REFERENCE").is_some() {
+        let page = [before, MARKS[0], tables, MARKS[1], after].concat();
+        std::fs::write(PAGE, page).expect("the page can be written");
+        return true;
+    }
+    eprintln!("{PAGE} is not what was played: run `UPDATE_REFERENCE=1 cargo test --test races`");
+    false
 }

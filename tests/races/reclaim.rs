@@ -8,6 +8,7 @@ use crate::shipped::stand;
 use crate::twins::file::{self, FileRead};
 use crate::twins::machines::Short;
 use crate::twins::steps::Other;
+use crate::verdict::Twins;
 use faultstorm::mm::page_cache::PageState;
 
 /// All orders in which a fault, reclaim and writeback may begin.
@@ -25,8 +26,7 @@ fn race(order: [usize; 3], space: Shape, fault: &'static [Step]) -> Script {
     Script { before, ..Script::turns(turns, space, vec![fault, reclaim, write_back]) }
 }
 
-#[test]
-fn reclaim_waits_for_no_fault_that_waits_for_it() {
+pub fn reclaim_waits_for_no_fault_that_waits_for_it(_: &mut Twins) {
     let around = Shape { around: 4, ..FILE };
     let shared = Shape { maps: Maps::Shared(PageState::Cached), ..FILE };
     for order in ORDERS {
@@ -41,11 +41,14 @@ fn reclaim_waits_for_no_fault_that_waits_for_it() {
     }
 }
 
-#[test]
-fn reclaim_deadlocks_where_the_page_is_locked_first() {
+pub fn reclaim_deadlocks_where_the_page_is_locked_first(twins: &mut Twins) {
     let script = race(ORDERS[0], FILE, READ);
-    let said = play::<Short, FileRead<{ file::PAGE_FIRST }>>(&script).expect_err("it is caught");
-    let named = ["deadlock: ", "spins on reclaim (reclaimed)", "spins on reclaim (written_back)"];
+    let said = twins.caught_in::<Short, FileRead<{ file::PAGE_FIRST }>>(
+        "page locked before the table is there: deadlock, which names reclaim",
+        &script,
+        "deadlock: ",
+    );
+    let named = ["spins on reclaim (reclaimed)", "spins on reclaim (written_back)"];
     for what in named {
         assert!(said.contains(what), "{said}");
     }

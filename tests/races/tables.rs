@@ -1,6 +1,5 @@
 //! Races about page tables and what is in them.
 
-use crate::play::play;
 use crate::script::{ANON, END, FILE, Script, Shape, Step, TABLE};
 use crate::shipped::all_stand;
 use crate::twins::machines::Deaf;
@@ -8,7 +7,7 @@ use crate::twins::refcnt::{self, Refcnt};
 use crate::twins::reference::{self, Referenced};
 use crate::twins::speculative::{self, Twin};
 use crate::twins::steps::Other;
-use crate::{balances, caught, stands};
+use crate::verdict::{Twins, balances, stands};
 use faultstorm::mm::point;
 use faultstorm::strategy::MmapLock;
 
@@ -20,37 +19,58 @@ fn write(held_at: usize, writer: &'static [Step]) -> Script {
 }
 
 /// R1: a page table is published after those of its range were freed.
-#[test]
-fn r1_no_table_is_left_behind() {
+pub fn r1_no_table_is_left_behind(twins: &mut Twins) {
     let munmap = &[Step::Munmap(TABLE, 2 * TABLE)];
     let script = Script::at(point::AFTER_TABLE_ALLOC, ANON, &[Step::Write(TABLE)], munmap);
     all_stand(&script);
     stands::<Twin<{ speculative::TABLE_CHECK }>>(&script);
-    caught::<Twin<{ speculative::NO_TABLE_CHECK }>>(&script, "a page table");
+    twins.caught::<Twin<{ speculative::NO_TABLE_CHECK }>>(
+        "`speculative` with tables, nothing asked: table without a VMA",
+        &script,
+        "a page table",
+    );
     stands::<Referenced<{ reference::SOUND }>>(&script);
-    caught::<Referenced<{ reference::NO_TABLE_CHECK }>>(&script, "a page table");
+    twins.caught::<Referenced<{ reference::NO_TABLE_CHECK }>>(
+        "`vma-refcount`, nothing asked: the same",
+        &script,
+        "a page table",
+    );
 }
 
 /// R2: a table is freed under a walker that takes no lock.
-#[test]
-fn r2_tables_outlast_their_walkers() {
+pub fn r2_tables_outlast_their_walkers(twins: &mut Twins) {
     let script = write(point::BEFORE_PTL, &[Step::Munmap(0, 2 * TABLE), Step::Reclaim]);
     all_stand(&script);
     stands::<Twin<{ speculative::SOUND }>>(&script);
-    caught::<Twin<{ speculative::NO_SECTION }>>(&script, "is not freed");
+    twins.caught::<Twin<{ speculative::NO_SECTION }>>(
+        "no read section: poisoned table",
+        &script,
+        "is not freed",
+    );
 }
 
 /// R3: a pte is stored after its slot was zapped.
-#[test]
-fn r3_nothing_is_mapped_behind_a_zap() {
+pub fn r3_nothing_is_mapped_behind_a_zap(twins: &mut Twins) {
     let script = write(point::BEFORE_PTL, &[Step::Munmap(0, 8)]);
     all_stand(&script);
     stands::<Twin<{ speculative::SOUND }>>(&script);
-    caught::<Twin<{ speculative::NO_SECOND_CHECK }>>(&script, "a pte at");
+    twins.caught::<Twin<{ speculative::NO_SECOND_CHECK }>>(
+        "count not looked at under ptl: pte without a VMA",
+        &script,
+        "a pte at",
+    );
     stands::<Referenced<{ reference::SOUND }>>(&script);
-    caught::<Referenced<{ reference::NO_CHECK }>>(&script, "a pte at");
+    twins.caught::<Referenced<{ reference::NO_CHECK }>>(
+        "`detached` not looked at under ptl: the same",
+        &script,
+        "a pte at",
+    );
     // The check is there, but what it looks at changes too late.
-    caught::<Referenced<{ reference::DETACHES_LATE }>>(&during_zap(), "a pte at");
+    twins.caught::<Referenced<{ reference::DETACHES_LATE }>>(
+        "`detached` set after the zap: the same",
+        &during_zap(),
+        "a pte at",
+    );
     stands::<Referenced<{ reference::SOUND }>>(&during_zap());
     all_stand(&during_zap());
 }
@@ -62,30 +82,43 @@ fn during_zap() -> Script {
 }
 
 /// R4: who spins for ptl with interrupts off does not answer the shootdown of its holder.
-#[test]
-fn r4_nobody_spins_for_ptl_with_interrupts_off() {
+pub fn r4_nobody_spins_for_ptl_with_interrupts_off(twins: &mut Twins) {
     let script = write(point::BEFORE_PTL, &[Step::Mremap(0, 8, 4 * TABLE)]);
     all_stand(&script);
     stands::<Twin<{ speculative::INTERRUPTS_OFF }>>(&script);
-    caught::<Twin<{ speculative::SPINS }>>(&script, "whose interrupts are off");
+    twins.caught::<Twin<{ speculative::SPINS }>>(
+        "waits for ptl: deadlock",
+        &script,
+        "whose interrupts are off",
+    );
 }
 
 /// R10: a write fault that began before mprotect took the right to write.
-#[test]
-fn r10_mprotect_leaves_no_writable_pte() {
+pub fn r10_mprotect_leaves_no_writable_pte(twins: &mut Twins) {
     let script = write(point::BEFORE_PTL, &[Step::Mprotect(0, 8, false)]);
     all_stand(&script);
     all_stand(&write(point::AFTER_PAGE_ALLOC, &[Step::Mprotect(0, 8, false)]));
     stands::<Twin<{ speculative::SOUND }>>(&script);
-    caught::<Twin<{ speculative::NO_SECOND_CHECK }>>(&script, "a writable pte");
+    twins.caught::<Twin<{ speculative::NO_SECOND_CHECK }>>(
+        "count not looked at under ptl: that pte",
+        &script,
+        "a writable pte",
+    );
     stands::<Refcnt<{ refcnt::SOUND }>>(&script);
-    caught::<Refcnt<{ refcnt::DOES_NOT_WAIT }>>(&script, "a writable pte");
-    caught::<Referenced<{ reference::NO_CHECK }>>(&script, "a writable pte");
+    twins.caught::<Refcnt<{ refcnt::DOES_NOT_WAIT }>>(
+        "a writer of `vm-refcnt` that does not wait for readers: the same",
+        &script,
+        "a writable pte",
+    );
+    twins.caught::<Referenced<{ reference::NO_CHECK }>>(
+        "`detached` not looked at under ptl: the same",
+        &script,
+        "a writable pte",
+    );
 }
 
 /// R12: a translation is used after its page was freed.
-#[test]
-fn r12_no_stale_translation_is_used() {
+pub fn r12_no_stale_translation_is_used(twins: &mut Twins) {
     let fault = &[Step::Write(0), Step::Read(1)];
     // A page in the batch of another core is not freed by who zaps it.
     let before = &[Step::Write(1), Step::DrainLru];
@@ -93,16 +126,18 @@ fn r12_no_stale_translation_is_used() {
     let script = Script { before, ..script };
     all_stand(&script);
     stands::<Twin<{ speculative::SOUND }>>(&script);
-    let said = play::<Deaf, Twin<{ speculative::SOUND }>>(&script).expect_err("nobody answers");
-    assert!(said.contains("after that was freed"), "{said}");
+    twins.caught_in::<Deaf, Twin<{ speculative::SOUND }>>(
+        "a machine whose shootdowns reach nobody: use after free",
+        &script,
+        "after that was freed",
+    );
     all_stand(&Script::at(point::AFTER_PAGE_ALLOC, ANON, fault, &[Step::Fork]));
 }
 
 const STACK: Shape = Shape { mapped: (TABLE, 2 * TABLE), ..ANON };
 
 /// R17: a stack grows while what was below it is unmapped under the lock for reading.
-#[test]
-fn r17_a_stack_does_not_grow_beside_a_munmap() {
+pub fn r17_a_stack_does_not_grow_beside_a_munmap(twins: &mut Twins) {
     let turns = vec![(0, point::BEFORE_FREE_TABLES), (1, END)];
     let before = &[Step::Mmap(0, TABLE), Step::Write(1), Step::Write(TABLE + 1)];
     let race = |grow| {
@@ -110,25 +145,28 @@ fn r17_a_stack_does_not_grow_beside_a_munmap() {
         Script { before, ..Script::turns(turns, STACK, vec![&[Step::Munmap(0, TABLE)], grow]) }
     };
     all_stand(&race(&[Step::Expand(2 * TABLE, TABLE / 2), Step::Write(TABLE / 2)]));
-    caught::<Locked>(
+    twins.caught::<Locked>(
+        "grows under the lock for reading: pte in a freed table, in rss",
         &race(&[Step::Other(Other::ExpandUnlocked(2 * TABLE, TABLE / 2)), Step::Write(TABLE / 2)]),
         "rss in pages",
     );
 }
 
 /// R18: madvise frees an empty table, of which no count tells.
-#[test]
-fn r18_no_pte_is_stored_in_a_table_that_is_gone() {
+pub fn r18_no_pte_is_stored_in_a_table_that_is_gone(twins: &mut Twins) {
     let script = write(point::BEFORE_PTL, &[Step::Dontneed(0, TABLE)]);
     all_stand(&script);
     stands::<Twin<{ speculative::SOUND }>>(&script);
-    caught::<Twin<{ speculative::NO_PMD_CHECK }>>(&script, "rss in pages");
+    twins.caught::<Twin<{ speculative::NO_PMD_CHECK }>>(
+        "pmd not looked at under ptl: rss",
+        &script,
+        "rss in pages",
+    );
 }
 
 /// R19, as far as it can be here: a table is moved beside one who zaps by the file's map, and
 /// beside one who frees empty tables.
-#[test]
-fn r19_a_table_that_moves_is_found_in_one_place() {
+pub fn r19_a_table_that_moves_is_found_in_one_place(twins: &mut Twins) {
     for other in [&[Step::Truncate(4)] as &[_], &[Step::Dontneed(0, 2 * TABLE)]] {
         for held_at in [point::AFTER_TREE_STORE, point::AFTER_DETACH, point::BEFORE_FREE_TABLES] {
             let before: &[_] = &[Step::Write(1), Step::Read(6)];
@@ -138,7 +176,9 @@ fn r19_a_table_that_moves_is_found_in_one_place() {
         }
     }
     balances::<Locked>(&moved_behind_truncate(true));
-    caught::<Locked>(&moved_behind_truncate(false), "ends before it");
+    twins.caught::<Locked>(
+        "a truncate that goes through VMAs backwards, the file's map not locked: pte after the end of the file",
+        &moved_behind_truncate(false), "ends before it");
 }
 
 /// A table moves where a truncate has been already, and once more when that comes again.
