@@ -1,7 +1,7 @@
 //! Page faults of a real kernel: T6 and T7.
 
 use super::asked::Asked;
-use super::{Figure, around};
+use super::figure::{Figure, around};
 use catalogue::{Entry, STRATEGIES};
 use host::placement::Placement;
 use inputs::machines::MachineFile;

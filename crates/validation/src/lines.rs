@@ -4,7 +4,7 @@
 //! CodeSamples/count/data, on an 8-socket Xeon Platinum 8176; and
 //! github.com/travisdowns/concurrency-hierarchy-bench at 1b3f7f8, on a client Skylake.
 
-use super::{Figure, around};
+use super::figure::{Figure, around};
 use inputs::machines::MachineFile;
 use machine::model::{self, Model, ModelLine, Parameters, Place, Ps, World};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Work};

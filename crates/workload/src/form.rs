@@ -1,8 +1,6 @@
 //! Helpers of the form in which documents have a workload: sizes in bytes, words for switches,
 //! and no key that says what is true without it.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 /// Whether a value is what stands where its key is left out.
 pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -20,8 +18,8 @@ pub fn yes() -> bool {
 
 /// Pages, in documents as bytes.
 pub mod bytes {
-    use super::{Deserialize, Deserializer, Serializer};
     use crate::limits::PAGE_BYTES;
+    use serde::{Deserialize, Deserializer, Serializer};
 
     pub fn serialize<S: Serializer>(pages: &u64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(pages * PAGE_BYTES)
@@ -34,8 +32,8 @@ pub mod bytes {
 
 /// As [`bytes`], of pages that may be none.
 pub mod maybe_bytes {
-    use super::{Deserialize, Deserializer, Serialize, Serializer};
     use crate::limits::PAGE_BYTES;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub fn serialize<S: Serializer>(pages: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
         pages.map(|pages| pages * PAGE_BYTES).serialize(serializer)
@@ -72,44 +70,3 @@ macro_rules! two_words {
 
 two_words!(prot: "read-write", "read");
 two_words!(sharing: "shared", "private");
-
-/// Gives a type the schema of its words, by its variants.
-#[cfg(feature = "schema")]
-macro_rules! words {
-    ($type:ident, $about:literal, $($variant:ident),+) => {
-        impl schemars::JsonSchema for crate::$type {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($type).into()
-            }
-
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({
-                    "description": $about,
-                    "type": "string",
-                    "enum": [$(crate::$type::$variant),+]
-                })
-            }
-        }
-    };
-}
-
-#[cfg(feature = "schema")]
-mod schema {
-    words!(Reset, "What is undone between rounds.", Zap, Remap);
-    words!(Scope, "For whom a mapping, or a file, is made.", Shared, PerThread);
-    words!(Access, "Load or store.", Read, Write);
-    words!(Slices, "Which part of a mapping a thread touches.", Disjoint, Shared);
-
-    impl schemars::JsonSchema for crate::Loops {
-        fn schema_name() -> std::borrow::Cow<'static, str> {
-            "Loops".into()
-        }
-
-        fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-            schemars::json_schema!({
-                "description": "So many times, or until the groups that touch are done.",
-                "oneOf": [{ "const": "until-done" }, { "type": "integer", "minimum": 1 }]
-            })
-        }
-    }
-}

@@ -16,6 +16,8 @@ mod kernel;
 mod limits;
 mod op;
 mod possible;
+#[cfg(feature = "schema")]
+mod schema;
 mod touch;
 pub mod units;
 mod vma;

@@ -1,6 +1,6 @@
 //! A number of a file, as the table of its kind has it.
 
-use super::AllowedValues;
+use super::allowed::AllowedValues;
 use std::fmt;
 
 /// A table of a file, as `[line]`.

@@ -1,22 +1,15 @@
 //! TOML text to the numbers of a file, with every mistake of the text.
 
-use super::{FileKey, FileKind, Presence, SourcedFile, SourcedNumber, keys};
+use super::file::SourcedFile;
+use super::key::{FileKey, Presence};
+use super::kind::{FileKind, PlacedNumber, SourcedNumber, keys};
 use crate::diag::{Diagnostic, meant, nearest};
-use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The form of every number.
 const FORM: &str = "a number is written { is = 51, source = \"where it is from\" }, with \
      estimate = true where nobody measured it";
-
-/// A number with its place in the text.
-pub struct PlacedNumber<T: 'static> {
-    /// The number.
-    pub input: SourcedNumber<T>,
-    /// The place of its value in the text, in bytes.
-    pub span: Range<usize>,
-}
 
 /// What a text says, as far as it can be read.
 struct Reading<T: FileKind> {

@@ -1,6 +1,8 @@
 //! The JSON schema of files of numbers, from which editors complete and check.
 
-use super::{FileKey, FileKind, Presence, SourcedFile, keys};
+use super::file::SourcedFile;
+use super::key::{FileKey, Presence};
+use super::kind::{FileKind, keys};
 use serde_json::{Map, Value, json};
 
 impl<T: FileKind> SourcedFile<T> {

@@ -1,0 +1,64 @@
+//! A kind of file: its table, and a number of such a file.
+
+use super::key::{FileKey, Section};
+use crate::diag::Diagnostic;
+use crate::named::Shipped;
+use std::fmt;
+use std::ops::Range;
+
+/// A kind of file: the numbers of one.
+pub trait FileKind: Clone + fmt::Debug + 'static {
+    /// The files that come with the crate.
+    const SHIPPED: Shipped;
+    /// What is written of such a file in its schema.
+    const TITLE: &'static str;
+    /// The numbers before any is set.
+    const UNSET: Self;
+
+    /// The table of numbers.
+    fn sections() -> &'static [Section<Self>];
+
+    /// Checks whether the numbers of a file fit together, once all are in place, and fills in
+    /// what follows from them. Mistakes go to `mistakes`.
+    fn complete(&mut self, found: &[PlacedNumber<Self>], mistakes: &mut Vec<Diagnostic>);
+}
+
+/// All numbers of a kind of file with the names of their sections, in order.
+pub fn keys<T: FileKind>() -> impl Iterator<Item = (&'static str, &'static FileKey<T>)> + Clone {
+    T::sections().iter().flat_map(|section| section.keys.iter().map(|key| (section.name, key)))
+}
+
+/// A number of a file.
+pub struct SourcedNumber<T: 'static> {
+    /// The section that it is in.
+    pub section: &'static str,
+    /// Its row of the table.
+    pub key: &'static FileKey<T>,
+    /// Its value, in the unit of the key; of a word its place in the list.
+    pub value: f64,
+    /// Where it is from.
+    pub source: String,
+    /// Whether nobody measured it.
+    pub estimate: bool,
+}
+
+impl<T> Clone for SourcedNumber<T> {
+    fn clone(&self) -> Self {
+        Self { source: self.source.clone(), ..*self }
+    }
+}
+
+impl<T> SourcedNumber<T> {
+    /// Whether it is the number `key` of `section`.
+    pub fn is(&self, section: &str, key: &str) -> bool {
+        (self.section, self.key.name) == (section, key)
+    }
+}
+
+/// A number with its place in the text.
+pub struct PlacedNumber<T: 'static> {
+    /// The number.
+    pub input: SourcedNumber<T>,
+    /// The place of its value in the text, in bytes.
+    pub span: Range<usize>,
+}

@@ -1,0 +1,45 @@
+//! The schema of words that workload files and documents share.
+
+use crate::Reset;
+use crate::group::Loops;
+use crate::touch::{Access, Slices};
+use crate::vma::Scope;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+
+/// Gives a type the schema of its words, by its variants.
+macro_rules! words {
+    ($type:ident, $about:literal, $($variant:ident),+) => {
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({
+                    "description": $about,
+                    "type": "string",
+                    "enum": [$($type::$variant),+]
+                })
+            }
+        }
+    };
+}
+
+words!(Reset, "What is undone between rounds.", Zap, Remap);
+words!(Scope, "For whom a mapping, or a file, is made.", Shared, PerThread);
+words!(Access, "Load or store.", Read, Write);
+words!(Slices, "Which part of a mapping a thread touches.", Disjoint, Shared);
+
+impl JsonSchema for Loops {
+    fn schema_name() -> Cow<'static, str> {
+        "Loops".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "So many times, or until the groups that touch are done.",
+            "oneOf": [{ "const": "until-done" }, { "type": "integer", "minimum": 1 }]
+        })
+    }
+}
