@@ -6,7 +6,7 @@ use faultstorm::machine::model::Parameters;
 use faultstorm::machines::{MachineFile, shipped};
 use faultstorm::storm::ModelStorm;
 use faultstorm::strategy::{Entry, STRATEGIES, find};
-use faultstorm::workload::{Kernel, Until, Workload};
+use faultstorm::workload::{KernelParts, Until, Workload};
 
 use crate::ask::{Ask, all_of, parse, shipped as workload, xeon};
 
@@ -61,7 +61,7 @@ fn who_thinks_for_long_looks_at_the_clock_after_each_touch() {
 }
 
 /// Stores to each line by name, for each fault of a write of one huge VMA.
-fn writes_a_fault(kernel: Kernel, entry: &str) -> impl Fn(&str) -> f64 {
+fn writes_a_fault(kernel: KernelParts, entry: &str) -> impl Fn(&str) -> f64 {
     let workload = Workload { kernel, ..workload("huge-anon") };
     let entry = find(entry).expect("it is in the table");
     let storm = storm(entry, &workload, 4, 2048, 1);
@@ -81,7 +81,7 @@ fn near(rate: f64, expected: f64) {
 
 #[test]
 fn lines_behind_the_locks_are_written_at_the_rate_of_their_batches() {
-    let writes = writes_a_fault(Kernel::default(), "per-vma-lock");
+    let writes = writes_a_fault(KernelParts::default(), "per-vma-lock");
     near(writes("memcg.usage"), 3.0 / 64.0);
     // Taken, released, and the number of free ones stored.
     near(writes("zone.lock"), 3.0 / 63.0);
@@ -96,14 +96,14 @@ fn lines_behind_the_locks_are_written_at_the_rate_of_their_batches() {
     for line in ["node.vm_stat", "vm_node_stat", "node.vm_stat.mapped", "vm_node_stat.mapped"] {
         near(writes(line), 1.0 / 126.0);
     }
-    let old = writes_a_fault(Kernel::default(), "mmap-lock:6.2");
+    let old = writes_a_fault(KernelParts::default(), "mmap-lock:6.2");
     near(old("lruvec.lru_lock"), 2.0 / 15.0);
 }
 
 #[test]
 fn lines_behind_the_locks_can_be_left_out() {
-    let all = writes_a_fault(Kernel::default(), "mmap-lock");
-    let none = Kernel {
+    let all = writes_a_fault(KernelParts::default(), "mmap-lock");
+    let none = KernelParts {
         numa: false,
         lru: false,
         memcg_depth: 0,
@@ -140,8 +140,8 @@ fn each_node_has_its_zone_and_lruvec() {
         let lines = storm.accounts.0.iter().filter(|(line, _)| own(line));
         lines.map(|(_, line)| line.transfers).sum::<u64>()
     };
-    assert_eq!(moved(Kernel::default()), 0, "two cores on two sockets share none");
-    assert!(moved(Kernel { numa: false, ..Kernel::default() }) > 100);
+    assert_eq!(moved(KernelParts::default()), 0, "two cores on two sockets share none");
+    assert!(moved(KernelParts { numa: false, ..KernelParts::default() }) > 100);
 }
 
 /// A VMA is three lines, so that the count of one in two stands beside the fields of the next

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 /// The files of a storm.
 pub(super) struct Contents {
-    files: Vec<(workload::File, Vec<Range<u64>>)>,
+    files: Vec<(workload::WorkloadFile, Vec<Range<u64>>)>,
     seed: u64,
 }
 
@@ -22,7 +22,8 @@ impl Contents {
 
     /// Whether faults leave pages in another state than they find them in.
     pub fn wear(&self) -> bool {
-        let marked = |file: &workload::File| file.locked + file.not_uptodate + file.readahead > 0.0;
+        let marked =
+            |file: &workload::WorkloadFile| file.locked + file.not_uptodate + file.readahead > 0.0;
         self.files.iter().any(|(file, _)| marked(file))
     }
 
@@ -64,18 +65,18 @@ impl Contents {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use workload::Latency;
+    use workload::IoLatency;
 
     #[test]
     fn shares_are_as_asked() {
-        let file = workload::File {
+        let file = workload::WorkloadFile {
             name: "f".into(),
             pages: 10_000,
             cached: 0.5,
             locked: 0.2,
             not_uptodate: 0.1,
             readahead: 0.3,
-            io: Latency::Fixed(1),
+            io: IoLatency::Fixed(1),
             speculation: true,
             directory: None,
             scope: workload::Scope::Shared,

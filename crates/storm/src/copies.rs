@@ -1,12 +1,12 @@
 //! Files of which each thread has its own.
 
 use super::extent::Extent;
-use workload::{Backing, File, Scope, Vma, Workload};
+use workload::{Backing, Scope, Workload, WorkloadFile, WorkloadVma};
 
 /// All files of a storm: those of the workload, whose first thread has them itself, and behind
 /// them the copies of the other threads.
 pub(super) struct Copies {
-    pub files: Vec<File>,
+    pub files: Vec<WorkloadFile>,
     /// For each file of the workload the first of its copies; none where threads share it.
     first: Vec<Option<usize>>,
 }
@@ -19,8 +19,10 @@ impl Copies {
         for (number, file) in workload.files.iter().enumerate() {
             first.push((file.scope == Scope::PerThread).then_some(files.len()));
             if file.scope == Scope::PerThread {
-                let maps =
-                    |vma: &Vma| matches!(vma.backing, Backing::File { file, .. } if file == number);
+                let maps = |vma: &WorkloadVma| match vma.backing {
+                    Backing::File { file, .. } => file == number,
+                    Backing::Anonymous => false,
+                };
                 let vmas = workload.vmas.iter().zip(extents).filter(|(vma, _)| maps(vma));
                 let threads = vmas.map(|(_, places)| places.len()).max().unwrap_or(1);
                 files.extend((1..threads).map(|_| file.clone()));
@@ -30,7 +32,7 @@ impl Copies {
     }
 
     /// A VMA as thread `index` of its group has it.
-    pub fn vma(&self, vma: &Vma, index: usize) -> Vma {
+    pub fn vma(&self, vma: &WorkloadVma, index: usize) -> WorkloadVma {
         let mut own = vma.clone();
         if let Backing::File { file, .. } = &mut own.backing
             && let Some(first) = self.first[*file]

@@ -2,7 +2,7 @@
 
 use mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
 use std::ops::Range;
-use workload::{PAGES_PER_TABLE, Vma};
+use workload::{PAGES_PER_TABLE, WorkloadVma};
 
 /// Equal mappings, one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Extent {
 
     /// Mappings as large as a table or larger start at its boundary; smaller ones are
     /// packed. A page stays free between neighbours. None where addresses have too few bits.
-    pub(super) fn place(vma: &Vma, after: u64) -> Option<Self> {
+    pub(super) fn place(vma: &WorkloadVma, after: u64) -> Option<Self> {
         let large = vma.pages >= PAGES_PER_TABLE;
         let align = if large { TABLE_SPAN } else { PAGE_BYTES };
         let bytes = vma.pages.checked_add(1)?.checked_mul(PAGE_BYTES)?;

@@ -14,8 +14,8 @@ use mm::vma::Mapping;
 use std::ops::Range;
 use workload::units::approximate_size;
 use workload::{
-    Action, File, Group, Loops, PAGES_PER_TABLE, Phase, Scope, THREADS_MAX, Threads, Until, Vma,
-    Workload,
+    Action, Loops, PAGES_PER_TABLE, Phase, Scope, THREADS_MAX, ThreadGroup, Threads, Until,
+    Workload, WorkloadFile, WorkloadVma,
 };
 
 const _: () = assert!(THREADS_MAX == CORES_MAX, "each thread is a core");
@@ -43,7 +43,7 @@ pub struct Plan {
     /// VMAs, those included that pieces of mappings may become, and that wait to be freed.
     pub vmas: u64,
     /// Files, those included that each thread has of its own.
-    pub files: Vec<File>,
+    pub files: Vec<WorkloadFile>,
     /// For each file the pages that a fault may ask for, in order.
     pub file_pages: Vec<Vec<Range<u64>>>,
     /// Frames, the zero page included.
@@ -70,12 +70,12 @@ pub fn total_threads(workload: &Workload, threads: usize) -> usize {
 
 /// Threads of each group: fixed numbers, and the rest by weight (largest remainder).
 fn group_sizes(workload: &Workload, threads: usize) -> Vec<usize> {
-    let weight = |group: &Group| match group.threads {
+    let weight = |group: &ThreadGroup| match group.threads {
         Threads::Weight(weight) => weight,
         Threads::Fixed(_) => 0.0,
     };
     let total: f64 = workload.groups.iter().map(weight).sum();
-    let share = |group: &Group| threads as f64 * weight(group) / total;
+    let share = |group: &ThreadGroup| threads as f64 * weight(group) / total;
     let mut sizes: Vec<usize> = (workload.groups.iter())
         .map(|group| match group.threads {
             Threads::Fixed(count) => count,
@@ -256,7 +256,7 @@ fn thread_plans(
 /// beyond `end`.
 fn place_vmas(workload: &Workload, sizes: &[usize], end: u64) -> Option<Vec<Vec<Extent>>> {
     let mut after = BASE;
-    let mut place = |vma: &Vma| {
+    let mut place = |vma: &WorkloadVma| {
         let extent = Extent::place(vma, after).filter(|extent| extent.end() <= end)?;
         after = extent.end();
         Some(extent)
@@ -265,7 +265,7 @@ fn place_vmas(workload: &Workload, sizes: &[usize], end: u64) -> Option<Vec<Vec<
         .map(|(number, vma)| match vma.scope {
             Scope::Shared => Some(vec![place(vma)?]),
             Scope::PerThread => {
-                let touches = |group: &Group| group.ops().any(|op| op.vma() == Some(number));
+                let touches = |group: &ThreadGroup| group.ops().any(|op| op.vma() == Some(number));
                 let groups = workload.groups.iter().zip(sizes).filter(|(g, _)| touches(g));
                 let threads: usize = groups.map(|(_, size)| *size).sum();
                 (0..threads).map(|_| place(vma)).collect()
@@ -288,7 +288,7 @@ fn mappings(workload: &Workload, extents: &[Vec<Extent>], copies: &Copies) -> Ve
 }
 
 /// What is mapped of a mapping when a round starts.
-fn at_start(vma: &Vma, whole: Mapping) -> Mapping {
+fn at_start(vma: &WorkloadVma, whole: Mapping) -> Mapping {
     let Some(pages) = vma.grows_down else { return whole };
     let start = Vaddr(whole.end.0 - pages * PAGE_BYTES);
     Mapping { start, pgoff: whole.pgoff + vma.pages - pages, ..whole }

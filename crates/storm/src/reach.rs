@@ -8,7 +8,9 @@ use super::steps::{Edit, Place, Step, TouchPlan};
 use mm::addr::{PAGE_BYTES, TABLE_SPAN};
 use mm::fault::Access;
 use std::ops::Range;
-use workload::{self, Action, Backing, Group, Loops, Order, Scope, Slices, Touch, Until, Workload};
+use workload::{
+    self, Action, Backing, Loops, Order, Scope, Slices, ThreadGroup, Touch, Until, Workload,
+};
 
 /// Touches from the start of a pass that a thread makes between two resets, at the most;
 /// `None` where nothing but the pass itself bounds them.
@@ -40,7 +42,7 @@ fn is_left_alone(workload: &Workload, touch: &Touch) -> bool {
 /// Whether nobody else maps pages of the slice, nor this thread in another step, and no page
 /// is touched twice in a pass.
 fn is_alone(workload: &Workload, touch: &Touch, place: &Place) -> bool {
-    let touches = workload.groups.iter().flat_map(Group::touches);
+    let touches = workload.groups.iter().flat_map(ThreadGroup::touches);
     let own = workload.vmas[touch.vma].scope == Scope::PerThread
         || touch.slices == Slices::Disjoint
         || place.of == 1;
@@ -50,7 +52,7 @@ fn is_alone(workload: &Workload, touch: &Touch, place: &Place) -> bool {
 
 /// Pages of the pass that a fault of this touch maps, at the most.
 fn around(workload: &Workload, touch: &Touch) -> u64 {
-    let reads = touch.access == workload::Access::Read;
+    let reads = touch.access == workload::LoadOrStore::Read;
     match workload.vmas[touch.vma].backing {
         // Those around are of the same table.
         Backing::File { fault_around_order, .. } if reads && touch.order != Order::OnePerTable => {

@@ -13,7 +13,7 @@ use rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, Exp};
 use rand_pcg::Pcg64Mcg;
 use std::sync::Arc;
-use workload::{Action, Backing, Latency, Workload};
+use workload::{Action, Backing, IoLatency, Workload};
 
 /// Latencies that are drawn for each file; a page has the same one in every round.
 const IO_DRAWS: usize = 4096;
@@ -100,15 +100,15 @@ fn writes_shared(workload: &Workload) -> bool {
     workload.vmas.iter().any(|vma| vma.writable && shared(vma.backing))
 }
 
-fn draw_io(latency: Latency, seed: u64) -> Vec<u64> {
+fn draw_io(latency: IoLatency, seed: u64) -> Vec<u64> {
     let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0x696f);
     let mut unit = || (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
     match latency {
-        Latency::Fixed(ns) => vec![ns],
-        Latency::Uniform(low, high) => {
+        IoLatency::Fixed(ns) => vec![ns],
+        IoLatency::Uniform(low, high) => {
             (0..IO_DRAWS).map(|_| low + (unit() * (high - low + 1) as f64) as u64).collect()
         }
-        Latency::Exponential(mean) => {
+        IoLatency::Exponential(mean) => {
             let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0x696f);
             let exp = Exp::new(1.0 / mean.max(1) as f64).expect("a mean is positive");
             (0..IO_DRAWS).map(|_| exp.sample(&mut random) as u64).collect()
@@ -126,8 +126,8 @@ mod tests {
             let drawn = draw_io(latency, 5);
             drawn.iter().sum::<u64>() as f64 / drawn.len() as f64
         };
-        assert_eq!(mean(Latency::Fixed(80)), 80.0);
-        assert!((mean(Latency::Uniform(100, 300)) - 200.0).abs() < 10.0);
-        assert!((mean(Latency::Exponential(1000)) - 1000.0).abs() < 60.0);
+        assert_eq!(mean(IoLatency::Fixed(80)), 80.0);
+        assert!((mean(IoLatency::Uniform(100, 300)) - 200.0).abs() < 10.0);
+        assert!((mean(IoLatency::Exponential(1000)) - 1000.0).abs() < 60.0);
     }
 }

@@ -9,8 +9,8 @@ use mm::fault::Access;
 use mm::vma::{Mapping, flag};
 use std::ops::Range;
 use workload::{
-    self, Action, Backing, Change, File, Latency, Loops, Op, Order, Pieces, Slices, Touch, Until,
-    Vma, Workload,
+    self, Action, Backing, Change, IoLatency, Loops, Op, Order, Pieces, Slices, Touch, Until,
+    Workload, WorkloadFile, WorkloadVma,
 };
 
 /// How far the second place of what `mremap` moves is from the first.
@@ -288,8 +288,8 @@ fn plan_touch(
     };
     let of_round = of_round.min(pages.len());
     let access = match touch.access {
-        workload::Access::Read => Access::Read,
-        workload::Access::Write => Access::Write,
+        workload::LoadOrStore::Read => Access::Read,
+        workload::LoadOrStore::Write => Access::Write,
     };
     let reach = reach::bound(workload, touch, &place).unwrap_or(u64::MAX).min(pages.len());
     let (leaps, vma) = (touch.order == Order::OnePerTable, touch.vma);
@@ -316,8 +316,8 @@ fn plan_touch(
 fn longest_io_ns(workload: &Workload, touch: &Touch) -> u64 {
     let Backing::File { file, .. } = workload.vmas[touch.vma].backing else { return 0 };
     match workload.files[file].io {
-        Latency::Fixed(ns) | Latency::Uniform(_, ns) => ns,
-        Latency::Exponential(mean) => mean.saturating_mul(8),
+        IoLatency::Fixed(ns) | IoLatency::Uniform(_, ns) => ns,
+        IoLatency::Exponential(mean) => mean.saturating_mul(8),
     }
 }
 
@@ -382,7 +382,7 @@ fn piece_ranges(
 fn edit(
     copies: &Copies,
     action: &Action,
-    vma: &Vma,
+    vma: &WorkloadVma,
     range: Range<Vaddr>,
     mapping_start: u64,
 ) -> Edit {
@@ -406,7 +406,7 @@ fn edit(
 }
 
 /// The mapping of a VMA, of one of these files, that starts at `start`, at its full size.
-pub(super) fn mapping(files: &[File], vma: &Vma, start: u64) -> Mapping {
+pub(super) fn mapping(files: &[WorkloadFile], vma: &WorkloadVma, start: u64) -> Mapping {
     let (start, end) = (Vaddr(start), Vaddr(start + vma.pages * PAGE_BYTES));
     let write = if vma.writable { flag::WRITE } else { 0 };
     match vma.backing {

@@ -281,7 +281,7 @@ fn only_elsewhere(workload: &Workload) -> Result<(), String> {
     if workload.huge_pages {
         return Err("it has huge pages, which the model has not".to_owned());
     }
-    let waits = |file: &inputs::workload::File| file.cached < 1.0;
+    let waits = |file: &inputs::workload::WorkloadFile| file.cached < 1.0;
     match workload.files.iter().find(|file| waits(file)) {
         Some(file) => {
             Err(format!("reads of '{}' wait for a disk that the model does not know", file.name))

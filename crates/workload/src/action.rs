@@ -38,8 +38,8 @@ pub enum Action {
     MadviseDontneed(Pieces),
     /// Moves the piece to a place of its own and, the next time, back.
     Mremap(Pieces),
-    /// Grows a mapping that [grows down](crate::Vma::grows_down) by one piece, until it has its
-    /// full size.
+    /// Grows a mapping that [grows down](crate::WorkloadVma::grows_down) by one piece, until it
+    /// has its full size.
     ExpandStack {
         /// Index into [`Workload::vmas`](crate::Workload::vmas).
         vma: usize,
@@ -51,7 +51,7 @@ pub enum Action {
     Truncate {
         /// Index into [`Workload::files`](crate::Workload::files).
         file: usize,
-        /// The new length in pages, at most [`File::pages`](crate::File::pages).
+        /// The new length in pages, at most [`WorkloadFile::pages`](crate::WorkloadFile::pages).
         #[serde(rename = "size_bytes", with = "bytes")]
         pages: u64,
     },
@@ -67,8 +67,8 @@ pub enum Action {
 pub struct Pieces {
     /// Index into [`Workload::vmas`](crate::Workload::vmas).
     pub vma: usize,
-    /// Pages of each piece, at least 1 and at most [`Vma::pages`](crate::Vma::pages). A piece
-    /// ends with its mapping and with the slice at the latest.
+    /// Pages of each piece, at least 1 and at most those of the mapping. A piece ends with its
+    /// mapping and with the slice at the latest.
     #[serde(rename = "length_bytes", with = "bytes")]
     pub pages: u64,
     /// In which order: [`Order::Sequential`] or [`Order::Random`].

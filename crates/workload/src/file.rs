@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A file in the simulated page cache.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct File {
+pub struct WorkloadFile {
     /// Name that `[[vma]]` refers to.
     pub name: String,
     /// Length in pages, at least 1.
@@ -16,11 +16,11 @@ pub struct File {
     #[serde(rename = "cached_share")]
     pub cached: f64,
     /// Share of the cached pages that are locked when a round starts, 0 to 1, as by reads
-    /// that are under way: who needs one waits for [`File::io`].
+    /// that are under way: who needs one waits for [`WorkloadFile::io`].
     #[serde(rename = "locked_share", default, skip_serializing_if = "is_default")]
     pub locked: f64,
     /// Share of the cached pages that are not up to date when a round starts, 0 to 1:
-    /// who needs one reads it, which takes [`File::io`].
+    /// who needs one reads it, which takes [`WorkloadFile::io`].
     #[serde(rename = "not_uptodate_share", default, skip_serializing_if = "is_default")]
     pub not_uptodate: f64,
     /// Share of the cached pages that are marked for readahead when a round starts, 0
@@ -30,7 +30,7 @@ pub struct File {
     /// How long a read that misses the page cache sleeps; `Fixed(0)` where the file
     /// names no latency, which only a file may that no fault has to read.
     #[serde(rename = "io_latency_ns")]
-    pub io: Latency,
+    pub io: IoLatency,
     /// Whether the file system lets a speculative fault call into it: the
     /// per-filesystem bit of the 2021 series.
     pub speculation: bool,
@@ -46,7 +46,7 @@ pub struct File {
 /// A distribution of I/O latencies, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Latency {
+pub enum IoLatency {
     /// Every read takes this long.
     Fixed(u64),
     /// Evenly between the two, the second included.

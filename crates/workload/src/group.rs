@@ -9,7 +9,7 @@ use std::fmt;
 
 /// A named group of threads that runs the same phases.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Group {
+pub struct ThreadGroup {
     /// Name that `[[op]]` refers to.
     pub name: String,
     /// How many of the run's threads belong to it.
@@ -50,7 +50,7 @@ pub struct Phase {
     pub ops: Vec<Op>,
 }
 
-impl Group {
+impl ThreadGroup {
     /// All operations, phase after phase.
     pub fn ops(&self) -> impl Iterator<Item = &Op> {
         self.phases.iter().flat_map(|phase| &phase.ops)

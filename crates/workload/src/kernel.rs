@@ -3,14 +3,14 @@
 use crate::form::is_true;
 use serde::{Deserialize, Serialize};
 
-/// Highest [`Kernel::memcg_depth`].
+/// Highest [`KernelParts::memcg_depth`].
 pub const MEMCG_DEPTH_MAX: u32 = 16;
 
 /// Structures that all threads share beside the locks that strategies are about: each is a
 /// line or a few, named in results, and can be left out to see what it costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Kernel {
+pub struct KernelParts {
     /// Whether each NUMA node has a zone and an lruvec of its own, else there is one
     /// (`zone.lock`, `lruvec.*`).
     pub numa: bool,
@@ -39,7 +39,7 @@ pub struct Kernel {
     pub split_pmd_locks: bool,
 }
 
-impl Kernel {
+impl KernelParts {
     /// Why no storm on real cores can have this kernel.
     pub fn needs_a_model(&self) -> Option<String> {
         (!self.zone_lock).then(|| {
@@ -51,7 +51,7 @@ impl Kernel {
 /// As an x86 distribution's kernel has it, for a process in a service of the system: systemd
 /// has memory accounting on for every unit (`DefaultMemoryAccounting`), and a service is a
 /// group in `system.slice`, which is one in the root.
-impl Default for Kernel {
+impl Default for KernelParts {
     fn default() -> Self {
         Self {
             numa: true,

@@ -24,13 +24,13 @@ mod vma;
 
 pub use action::{Action, Change, Pieces};
 pub use expect::{Expect, Metric};
-pub use file::{File, Latency};
-pub use group::{Group, Loops, Phase, Threads};
-pub use kernel::{Kernel, MEMCG_DEPTH_MAX};
+pub use file::{IoLatency, WorkloadFile};
+pub use group::{Loops, Phase, ThreadGroup, Threads};
+pub use kernel::{KernelParts, MEMCG_DEPTH_MAX};
 pub use limits::{PAGE_BYTES, PAGES_PER_TABLE, PAUSE_MAX_NS, THREADS_MAX, WEIGHT_MAX};
 pub use op::Op;
-pub use touch::{Access, Order, Slices, Touch};
-pub use vma::{Backing, Scope, Vma};
+pub use touch::{LoadOrStore, Order, Slices, Touch};
+pub use vma::{Backing, Scope, WorkloadVma};
 
 use form::is_default;
 use serde::{Deserialize, Serialize};
@@ -45,13 +45,13 @@ pub struct Workload {
     /// Prose that the report prints beside the numbers.
     pub analysis: Option<String>,
     /// Files that VMAs map.
-    pub files: Vec<File>,
+    pub files: Vec<WorkloadFile>,
     /// Mappings, in address order.
-    pub vmas: Vec<Vma>,
+    pub vmas: Vec<WorkloadVma>,
     /// Groups of threads, each running its phases.
-    pub groups: Vec<Group>,
+    pub groups: Vec<ThreadGroup>,
     /// What the kernel keeps behind its locks.
-    pub kernel: Kernel,
+    pub kernel: KernelParts,
     /// Whether the running kernel may use huge pages for the mappings. The simulated one has
     /// none.
     #[serde(default, skip_serializing_if = "is_default")]

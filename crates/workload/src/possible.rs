@@ -1,11 +1,11 @@
 //! What a workload's operations can bring about.
 
-use super::{Access, Action, Change, File, Group, Op, Touch, Workload};
+use super::{Action, Change, LoadOrStore, Op, ThreadGroup, Touch, Workload, WorkloadFile};
 
 impl Workload {
     /// All operations of writers, group after group.
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
-        self.groups.iter().flat_map(Group::ops).filter_map(|op| match op {
+        self.groups.iter().flat_map(ThreadGroup::ops).filter_map(|op| match op {
             Op::Touch(_) => None,
             Op::Change(change) => Some(change),
         })
@@ -26,10 +26,10 @@ impl Workload {
         let incomplete = self.vmas.iter().any(|vma| !vma.mapped || vma.grows_down.is_some());
         // Valid only where a writer makes the mapping writable, which may be too late.
         let writes_early =
-            |touch: &Touch| touch.access == Access::Write && !self.vmas[touch.vma].writable;
+            |touch: &Touch| touch.access == LoadOrStore::Write && !self.vmas[touch.vma].writable;
         incomplete
             || self.changes().any(takes_away)
-            || self.groups.iter().flat_map(Group::touches).any(writes_early)
+            || self.groups.iter().flat_map(ThreadGroup::touches).any(writes_early)
     }
 
     /// Whether a touch can find that the file has become shorter than its mapping.
@@ -39,7 +39,8 @@ impl Workload {
 
     /// Whether a fault can have to wait for a page of a file.
     pub fn may_wait(&self) -> bool {
-        let waits = |file: &File| file.cached < 1.0 || file.locked > 0.0 || file.not_uptodate > 0.0;
+        let waits =
+            |file: &WorkloadFile| file.cached < 1.0 || file.locked > 0.0 || file.not_uptodate > 0.0;
         self.may_sigbus() || self.files.iter().any(waits)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Reset;
 use crate::group::Loops;
-use crate::touch::{Access, Slices};
+use crate::touch::{LoadOrStore, Slices};
 use crate::vma::Scope;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -28,7 +28,7 @@ macro_rules! words {
 
 words!(Reset, "What is undone between rounds.", Zap, Remap);
 words!(Scope, "For whom a mapping, or a file, is made.", Shared, PerThread);
-words!(Access, "Load or store.", Read, Write);
+words!(LoadOrStore, "Load or store.", Read, Write);
 words!(Slices, "Which part of a mapping a thread touches.", Disjoint, Shared);
 
 impl JsonSchema for Loops {

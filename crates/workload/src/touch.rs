@@ -9,7 +9,7 @@ pub struct Touch {
     /// Index into [`Workload::vmas`](crate::Workload::vmas).
     pub vma: usize,
     /// Loads or stores.
-    pub access: Access,
+    pub access: LoadOrStore,
     /// In which order.
     pub order: Order,
     /// Which part of the mapping a thread touches.
@@ -28,7 +28,7 @@ pub struct Touch {
 /// Load or store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Access {
+pub enum LoadOrStore {
     /// A load.
     Read,
     /// A store.

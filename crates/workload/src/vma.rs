@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// One mapping, or `count` equal ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Vma {
+pub struct WorkloadVma {
     /// Name that `[[op]]` refers to.
     pub name: String,
     /// Pages of each mapping, at least 1.
@@ -33,7 +33,7 @@ pub struct Vma {
     pub grows_down: Option<u64>,
 }
 
-impl Vma {
+impl WorkloadVma {
     /// Pages of all `count` mappings.
     pub fn total_pages(&self) -> u64 {
         self.pages.saturating_mul(self.count)

@@ -64,7 +64,8 @@ pub fn resolve(name_or_path: &str) -> Result<Source, Diagnostics> {
 mod tests {
     use super::*;
     use crate::workload::{
-        Access, Backing, Latency, Loops, Order, Reset, Scope, Slices, Threads, Until, resolved,
+        Backing, IoLatency, LoadOrStore, Loops, Order, Reset, Scope, Slices, Threads, Until,
+        resolved,
     };
 
     fn minimal() -> Workload {
@@ -82,7 +83,7 @@ mod tests {
         assert_eq!(workload.until, Until::Duration(100_000_000));
         let file = &workload.files[0];
         assert_eq!((file.pages, file.cached, file.speculation), (512, 1.0, true));
-        assert_eq!(file.io, Latency::Fixed(0));
+        assert_eq!(file.io, IoLatency::Fixed(0));
         let vma = &workload.vmas[0];
         assert_eq!((vma.pages, vma.count, vma.scope, vma.writable), (256, 1, Scope::Shared, true));
         let backing =
@@ -92,7 +93,7 @@ mod tests {
         assert_eq!((group.name.as_str(), group.threads), ("faulters", Threads::Weight(1.0)));
         assert_eq!(group.loops, Loops::Times(1));
         let touch = group.touches().next().unwrap();
-        assert_eq!((touch.access, touch.order), (Access::Read, Order::Sequential));
+        assert_eq!((touch.access, touch.order), (LoadOrStore::Read, Order::Sequential));
         let rest = (touch.slices, touch.touches, touch.think_ns);
         assert_eq!(rest, (Slices::Disjoint, None, 0));
     }

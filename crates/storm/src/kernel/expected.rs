@@ -4,7 +4,8 @@ use super::super::Counts;
 use mm::addr::{PAGE_BYTES, TABLE_SPAN};
 use std::ops::RangeInclusive;
 use workload::{
-    Access, Action, Backing, Group, Loops, Op, Order, Pieces, Scope, Slices, Touch, Workload,
+    Action, Backing, LoadOrStore, Loops, Op, Order, Pieces, Scope, Slices, ThreadGroup, Touch,
+    Workload,
 };
 
 /// Bounds of the faults of a storm with these touches. None is above the touches; how many
@@ -17,7 +18,8 @@ pub(super) fn expected(
 ) -> RangeInclusive<u64> {
     let groups = || workload.groups.iter();
     let fresh = groups().all(|group| is_fresh(workload, group, threads));
-    let most = groups().flat_map(Group::touches).map(|t| pages_mapped(workload, t, around_bytes));
+    let most =
+        groups().flat_map(ThreadGroup::touches).map(|t| pages_mapped(workload, t, around_bytes));
     match most.max() {
         Some(most) if fresh => counts.touches / most..=counts.touches,
         _ => 0..=counts.touches,
@@ -29,24 +31,26 @@ fn pages_mapped(workload: &Workload, touch: &Touch, around_bytes: u64) -> u64 {
     let table = TABLE_SPAN / PAGE_BYTES;
     match (workload.vmas[touch.vma].backing, touch.access) {
         _ if workload.huge_pages => table,
-        (Backing::Anonymous, _) | (Backing::File { shared: false, .. }, Access::Write) => 1,
+        (Backing::Anonymous, _) | (Backing::File { shared: false, .. }, LoadOrStore::Write) => 1,
         // A window of fault-around lies within a table, and so does what is mapped of a large
         // folio (`finish_fault` in mm/memory.c).
         // What is not cached is mapped as what is written is.
-        (Backing::File { file, .. }, Access::Read) if workload.files[file].cached < 1.0 => table,
-        (Backing::File { .. }, Access::Read) => around_bytes / PAGE_BYTES,
-        (Backing::File { shared: true, .. }, Access::Write) => table,
+        (Backing::File { file, .. }, LoadOrStore::Read) if workload.files[file].cached < 1.0 => {
+            table
+        }
+        (Backing::File { .. }, LoadOrStore::Read) => around_bytes / PAGE_BYTES,
+        (Backing::File { shared: true, .. }, LoadOrStore::Write) => table,
     }
 }
 
 /// Whether no touch of this group finds a page that it, or another thread, has mapped.
-fn is_fresh(workload: &Workload, group: &Group, threads: usize) -> bool {
+fn is_fresh(workload: &Workload, group: &ThreadGroup, threads: usize) -> bool {
     let own = |touch: &Touch| {
         let alone = workload.vmas[touch.vma].scope == Scope::PerThread || threads == 1;
         alone || touch.slices == Slices::Disjoint
     };
     let once = |touch: &Touch| {
-        let all = workload.groups.iter().flat_map(Group::touches);
+        let all = workload.groups.iter().flat_map(ThreadGroup::touches);
         let touches = all.filter(|other| other.vma == touch.vma).count();
         !matches!(touch.order, Order::Zipf(_)) && touches == 1
     };
@@ -68,7 +72,7 @@ fn is_fresh(workload: &Workload, group: &Group, threads: usize) -> bool {
         .groups
         .iter()
         .filter(|other| other.name != group.name)
-        .flat_map(Group::ops)
+        .flat_map(ThreadGroup::ops)
         .any(|op| matches!(op, Op::Change(_)));
     !changed_by_others
         && group.touches().all(|touch| own(touch) && once(touch) && (loops_once || dropped(touch)))

@@ -86,8 +86,8 @@ fn read(path: &Path) -> Option<u64> {
 
 /// Bytes that the read faults of a workload map; none where it has none of files.
 fn wanted(workload: &Workload) -> Result<Option<u64>, String> {
-    let touches = workload.groups.iter().flat_map(workload::Group::touches);
-    let reads = touches.filter(|touch| touch.access == workload::Access::Read);
+    let touches = workload.groups.iter().flat_map(workload::ThreadGroup::touches);
+    let reads = touches.filter(|touch| touch.access == workload::LoadOrStore::Read);
     let orders: BTreeSet<u8> = reads
         .filter_map(|touch| match workload.vmas[touch.vma].backing {
             Backing::File { fault_around_order, .. } => Some(fault_around_order),

@@ -26,7 +26,7 @@ impl OpenFile {
     /// Makes a file of which faults may ask for `pages`, and brings those into the page
     /// cache that `is_cached`.
     pub fn new(
-        file: &workload::File,
+        file: &workload::WorkloadFile,
         pages: &[Range<u64>],
         is_cached: impl Fn(u64) -> bool,
     ) -> Result<Self, StormError> {
@@ -204,17 +204,17 @@ impl fmt::Display for FileSystem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use workload::{Latency, Scope};
+    use workload::{IoLatency, Scope};
 
-    fn file(directory: Option<&str>) -> workload::File {
-        workload::File {
+    fn file(directory: Option<&str>) -> workload::WorkloadFile {
+        workload::WorkloadFile {
             name: "data".to_owned(),
             pages: 4,
             cached: 1.0,
             locked: 0.0,
             not_uptodate: 0.0,
             readahead: 0.0,
-            io: Latency::Fixed(0),
+            io: IoLatency::Fixed(0),
             speculation: true,
             directory: directory.map(str::to_owned),
             scope: Scope::Shared,

@@ -4,13 +4,13 @@
 use super::fault_around;
 use super::signal::CAN_STEP_OVER;
 use host::Roots;
-use workload::{Action, Change, File, Kernel, Latency, Workload};
+use workload::{Action, Change, IoLatency, KernelParts, Workload, WorkloadFile};
 
 /// Why this workload cannot run on the running kernel: every reason, in one sentence.
 pub fn refuses(workload: &Workload) -> Option<String> {
     let has = |action: fn(&Action) -> bool| workload.changes().any(|c| action(&c.action));
-    let marked = |file: &File| file.locked + file.not_uptodate + file.readahead > 0.0;
-    let in_memory = |file: &File| file.cached < 1.0 && file.directory.is_none();
+    let marked = |file: &WorkloadFile| file.locked + file.not_uptodate + file.readahead > 0.0;
+    let in_memory = |file: &WorkloadFile| file.cached < 1.0 && file.directory.is_none();
     let mut reasons = Vec::new();
     let mut because = |is: bool, reason: &str| {
         if is {
@@ -49,13 +49,13 @@ pub fn remarks(workload: &Workload) -> Vec<String> {
             remarks.push(text.to_owned());
         }
     };
-    let waits = |file: &File| file.io != Latency::Fixed(0);
+    let waits = |file: &WorkloadFile| file.io != IoLatency::Fixed(0);
     remark(
         workload.files.iter().any(waits),
         "reads take as long as the disk takes, not `io_latency`",
     );
     remark(
-        workload.kernel != Kernel::default(),
+        workload.kernel != KernelParts::default(),
         "[kernel] is about the simulated one: the running kernel counts and lists as it does",
     );
     remark(

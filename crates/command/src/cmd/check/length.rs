@@ -2,7 +2,7 @@
 //! for long.
 
 use inputs::workload::units::print_time;
-use inputs::workload::{Backing, Group, Latency, Loops, Op, Touch, Until, Workload};
+use inputs::workload::{Backing, IoLatency, Loops, Op, ThreadGroup, Touch, Until, Workload};
 
 /// Touches of each thread: 32 page tables' worth, so that what happens once per table,
 /// or once for all of them, is seen at its share.
@@ -45,7 +45,7 @@ pub(super) fn takes_too_long(workload: &Workload, storms: usize) -> Option<Strin
 
 /// Time that the slowest touch waits on average, in nanoseconds.
 fn touch_ns(workload: &Workload) -> u64 {
-    let touches = workload.groups.iter().flat_map(Group::touches);
+    let touches = workload.groups.iter().flat_map(ThreadGroup::touches);
     let waits = |touch: &Touch| touch.think_ns.saturating_add(io_ns(workload, touch));
     touches.map(waits).max().unwrap_or(0)
 }
@@ -55,8 +55,8 @@ fn io_ns(workload: &Workload, touch: &Touch) -> u64 {
     let Backing::File { file, .. } = workload.vmas[touch.vma].backing else { return 0 };
     let file = &workload.files[file];
     let mean = match file.io {
-        Latency::Fixed(ns) | Latency::Exponential(ns) => ns as f64,
-        Latency::Uniform(low, high) => (low as f64 + high as f64) / 2.0,
+        IoLatency::Fixed(ns) | IoLatency::Exponential(ns) => ns as f64,
+        IoLatency::Uniform(low, high) => (low as f64 + high as f64) / 2.0,
     };
     // What is cut off and comes back is read as well.
     let at_hand = if workload.may_sigbus() { 0.0 } else { file.cached };
@@ -64,7 +64,7 @@ fn io_ns(workload: &Workload, touch: &Touch) -> u64 {
 }
 
 /// Time that the paced operations of a group take at least, in nanoseconds.
-fn paced_ns(group: &Group) -> u64 {
+fn paced_ns(group: &ThreadGroup) -> u64 {
     let Loops::Times(times) = group.loops else { return 0 };
     let every = group.phases.iter().map(|phase| {
         let paces = phase.ops.iter().map(|op| match op {

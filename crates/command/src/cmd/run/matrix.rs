@@ -362,7 +362,7 @@ mod tests {
     use super::*;
     use catalogue::STRATEGIES;
     use clap::Parser;
-    use inputs::workload::{Kernel, resolve};
+    use inputs::workload::{KernelParts, resolve};
     use std::path::Path;
 
     fn args(line: &str) -> RunArgs {
@@ -411,7 +411,7 @@ mod tests {
     #[test]
     fn a_kernel_that_only_a_model_can_have_is_skipped() {
         let group = matrix("--threads 1 --body none").groups.remove(0);
-        let kernel = Kernel { zone_lock: false, ..Kernel::default() };
+        let kernel = KernelParts { zone_lock: false, ..KernelParts::default() };
         let workload = Workload { kernel, ..group.workload };
         let cells = cells(&workload, &[&STRATEGIES[0], &STRATEGIES[1]], &group.cells[0].key);
         let refused =

@@ -119,7 +119,7 @@ const CACHED_APART_MAX: f64 = 0.05;
 
 /// Says which files were not cached as the workload asks.
 fn not_cached(files: &BTreeMap<String, KernelFile>, workload: &Workload) -> Vec<String> {
-    let of = |file: &workload::File| {
+    let of = |file: &workload::WorkloadFile| {
         let found = files.get(&file.name)?;
         let apart = (found.cached_share - file.cached).abs() > CACHED_APART_MAX;
         apart.then(|| {

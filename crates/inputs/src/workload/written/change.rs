@@ -14,7 +14,7 @@ use super::values::{Size, Time};
 use super::vma::{Prot, VmaTable};
 use crate::diag::Diagnostic;
 use ::workload::units::print_size;
-use ::workload::{Order, PAGE_BYTES, Pieces, Slices, Vma};
+use ::workload::{Order, PAGE_BYTES, Pieces, Slices, WorkloadVma};
 
 /// A writer's operation on one piece of a mapping after another.
 #[derive(Debug, Deserialize)]
@@ -255,7 +255,7 @@ impl Place<'_, '_, '_> {
         &mut self,
         pages: u64,
         length: &Spanned<Size>,
-        vma: &Vma,
+        vma: &WorkloadVma,
         vma_entry: &Entry<VmaTable>,
     ) -> Option<u64> {
         if pages <= vma.pages {
@@ -274,7 +274,7 @@ impl Place<'_, '_, '_> {
     }
 
     /// Pieces of a stack come by its growth alone, and stay where they are.
-    fn grows_only_as_a_stack(&mut self, vma: &Vma, vma_entry: &Entry<VmaTable>) {
+    fn grows_only_as_a_stack(&mut self, vma: &WorkloadVma, vma_entry: &Entry<VmaTable>) {
         let Some(grows) = vma_entry.table.grows_down.as_ref() else { return };
         if !matches!(self.key, "mmap" | "munmap" | "mremap") {
             return;

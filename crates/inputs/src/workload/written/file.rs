@@ -10,7 +10,7 @@ use super::field::{Entry, Field};
 use super::values::{Size, WrittenLatency};
 use crate::diag::Diagnostic;
 use ::workload::units::print_time;
-use ::workload::{File, Latency, Scope};
+use ::workload::{IoLatency, Scope, WorkloadFile};
 
 /// A file in the page cache.
 #[derive(Debug, Deserialize)]
@@ -67,7 +67,7 @@ pub(super) fn lower(
     entry: &Entry<FileTable>,
     mappings: &[Mapping<'_>],
     check: &mut Check<'_>,
-) -> Option<File> {
+) -> Option<WorkloadFile> {
     let table = &entry.table;
     let size = check.required(entry, SHOWN, "size", &table.size, "\"256MiB\"");
     let pages = size.and_then(|size| check.some_pages("size", size));
@@ -77,7 +77,7 @@ pub(super) fn lower(
     let locked = share("locked", &table.locked, 0.0);
     let not_uptodate = share("not_uptodate", &table.not_uptodate, 0.0);
     let readahead = share("readahead", &table.readahead, 0.0);
-    let io = table.io_latency.checked(Latency::Fixed(0), |io| latency(io, check));
+    let io = table.io_latency.checked(IoLatency::Fixed(0), |io| latency(io, check));
     let directory = table.directory.checked(None, |path| absolute(path, check).map(Some));
     let scope = table.scope.checked(Scope::Shared, |scope| fits(table, scope, mappings, check));
     if entry.unread.is_empty()
@@ -86,7 +86,7 @@ pub(super) fn lower(
         shares_fit(table, check);
         latency_where_a_fault_waits(table, check);
     }
-    Some(File {
+    Some(WorkloadFile {
         name: table.name.value()?.clone(),
         pages: pages?,
         cached: cached?,
@@ -207,14 +207,14 @@ fn latency_where_a_fault_waits(table: &FileTable, check: &mut Check<'_>) {
     }
 }
 
-fn latency(io: &Spanned<WrittenLatency>, check: &mut Check<'_>) -> Option<Latency> {
+fn latency(io: &Spanned<WrittenLatency>, check: &mut Check<'_>) -> Option<IoLatency> {
     let latency = match *io.get_ref() {
-        WrittenLatency::Fixed(time) => Latency::Fixed(time.0),
-        WrittenLatency::Uniform([low, high]) => Latency::Uniform(low.0, high.0),
-        WrittenLatency::Exponential(mean) => Latency::Exponential(mean.0),
+        WrittenLatency::Fixed(time) => IoLatency::Fixed(time.0),
+        WrittenLatency::Uniform([low, high]) => IoLatency::Uniform(low.0, high.0),
+        WrittenLatency::Exponential(mean) => IoLatency::Exponential(mean.0),
     };
     match latency {
-        Latency::Uniform(low, high) if low > high => {
+        IoLatency::Uniform(low, high) if low > high => {
             let (low, high) = (print_time(low), print_time(high));
             check.push(
                 Diagnostic::new(format!("a uniform latency from \"{low}\" down to \"{high}\""))
@@ -223,7 +223,7 @@ fn latency(io: &Spanned<WrittenLatency>, check: &mut Check<'_>) -> Option<Latenc
             );
             None
         }
-        Latency::Fixed(0) | Latency::Uniform(_, 0) | Latency::Exponential(0) => {
+        IoLatency::Fixed(0) | IoLatency::Uniform(_, 0) | IoLatency::Exponential(0) => {
             check.push(
                 Diagnostic::new("`io_latency` is a time above 0")
                     .at(io.span(), "no time")
@@ -232,7 +232,8 @@ fn latency(io: &Spanned<WrittenLatency>, check: &mut Check<'_>) -> Option<Latenc
             None
         }
         latency => {
-            let (Latency::Fixed(ns) | Latency::Uniform(_, ns) | Latency::Exponential(ns)) = latency;
+            let (IoLatency::Fixed(ns) | IoLatency::Uniform(_, ns) | IoLatency::Exponential(ns)) =
+                latency;
             check.pause("io_latency", ns, io.span()).map(|_| latency)
         }
     }

@@ -9,7 +9,7 @@ use super::check::{Check, Named};
 use super::field::{Entry, Field};
 use super::values::WrittenThreads;
 use crate::diag::Diagnostic;
-use ::workload::{Group, Loops, Op, Phase, Threads, WEIGHT_MAX};
+use ::workload::{Loops, Op, Phase, ThreadGroup, Threads, WEIGHT_MAX};
 
 /// A named group of threads.
 #[derive(Debug, Deserialize)]
@@ -72,15 +72,15 @@ pub(super) fn assemble(
     phases: Option<Vec<Vec<Phase>>>,
     entries: &[Entry<GroupTable>],
     check: &mut Check<'_>,
-) -> Option<Vec<Group>> {
+) -> Option<Vec<ThreadGroup>> {
     let headers: Vec<Header> = headers.into_iter().collect::<Option<_>>()?;
     let phases = phases?;
     let somebody_touches = phases.iter().flatten().any(touches);
-    let groups: Vec<Group> = (headers.into_iter().zip(phases))
+    let groups: Vec<ThreadGroup> = (headers.into_iter().zip(phases))
         .map(|(Header { name, threads, loops }, phases)| {
             let beside = somebody_touches && !phases.iter().any(touches);
             let default = if beside { Loops::UntilDone } else { Loops::Times(1) };
-            Group { name, threads, loops: loops.unwrap_or(default), phases }
+            ThreadGroup { name, threads, loops: loops.unwrap_or(default), phases }
         })
         .collect();
     for (index, group) in groups.iter().enumerate() {
@@ -97,8 +97,8 @@ fn touches(phase: &Phase) -> bool {
 
 /// Returns the index of a phase of a group that goes on until others are done, in which
 /// there are no others.
-fn never_ends(group: &Group, groups: &[Group]) -> Option<usize> {
-    let ends = |other: &Group, phase: usize| {
+fn never_ends(group: &ThreadGroup, groups: &[ThreadGroup]) -> Option<usize> {
+    let ends = |other: &ThreadGroup, phase: usize| {
         other.loops != Loops::UntilDone && touches(&other.phases[phase])
     };
     let mut phases = (0..group.phases.len()).filter(|phase| !group.phases[*phase].ops.is_empty());
@@ -109,7 +109,7 @@ fn never_ends(group: &Group, groups: &[Group]) -> Option<usize> {
 fn without_end(
     index: usize,
     phase: usize,
-    groups: &[Group],
+    groups: &[ThreadGroup],
     entries: &[Entry<GroupTable>],
     check: &mut Check<'_>,
 ) {

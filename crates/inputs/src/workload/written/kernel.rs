@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::check::Check;
 use super::field::Field;
 use crate::diag::Diagnostic;
-use ::workload::{Kernel, MEMCG_DEPTH_MAX, Workload};
+use ::workload::{KernelParts, MEMCG_DEPTH_MAX, Workload};
 
 /// Structures that all threads share beside locks: each is a line or a few, and can be left
 /// out to see what it costs.
@@ -40,10 +40,10 @@ pub(in crate::workload) struct KernelTable {
     pub split_pmd_locks: Field<bool>,
 }
 
-pub(super) fn lower(table: Option<&KernelTable>, check: &mut Check<'_>) -> Option<Kernel> {
-    let default = Kernel::default();
+pub(super) fn lower(table: Option<&KernelTable>, check: &mut Check<'_>) -> Option<KernelParts> {
+    let default = KernelParts::default();
     let Some(table) = table else { return Some(default) };
-    Some(Kernel {
+    Some(KernelParts {
         numa: table.numa.value_or(default.numa),
         lru: table.lru.value_or(default.lru),
         memcg_depth: (table.memcg_depth)

@@ -13,7 +13,7 @@ use super::group::GroupTable;
 use super::space::Space;
 use super::touch::{self, TouchTable};
 use crate::diag::Diagnostic;
-use ::workload::{Action, Change, Group, Loops, Op, Phase, Scope};
+use ::workload::{Action, Change, Loops, Op, Phase, Scope, ThreadGroup};
 
 /// Defines `[[op]]` by its rows: the key of an operation of writers, the table under it, and the
 /// [`Action`] made of what the table is lowered to.
@@ -245,7 +245,7 @@ fn is_action(key: &str) -> bool {
 /// Reports touches that walk on with the loops of a group that does its operations once.
 pub(super) fn walks_with_loops(
     ops: &Ops<'_>,
-    groups: &[Group],
+    groups: &[ThreadGroup],
     entries: &[Entry<GroupTable>],
     check: &mut Check<'_>,
 ) {

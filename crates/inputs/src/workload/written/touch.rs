@@ -11,7 +11,7 @@ use super::space::Space;
 use super::values::Time;
 use super::vma::VmaTable;
 use crate::diag::Diagnostic;
-use ::workload::{Access, Order, Scope, Slices, Touch, Vma};
+use ::workload::{LoadOrStore, Order, Scope, Slices, Touch, WorkloadVma};
 
 /// Accesses to the pages of a mapping.
 #[derive(Debug, Deserialize)]
@@ -23,7 +23,7 @@ pub(in crate::workload) struct TouchTable {
     pub vma: Field<String>,
     /// Loads or stores.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub access: Field<Access>,
+    pub access: Field<LoadOrStore>,
     /// In which order, `"sequential"` by default.
     pub order: Field<WrittenOrder>,
     /// A part of its own for each thread (`"disjoint"`, the default) or the
@@ -135,7 +135,7 @@ fn order(written: &TouchTable, check: &mut Check<'_>) -> Option<Order> {
 /// Reports slices that are shared, of a VMA that no two threads have together.
 pub(super) fn slices_exist(
     written: &Field<Slices>,
-    vma: &Vma,
+    vma: &WorkloadVma,
     vma_entry: &Entry<VmaTable>,
     check: &mut Check<'_>,
 ) {
@@ -157,7 +157,7 @@ pub(super) fn slices_exist(
 /// A touch beside the VMA that it touches.
 struct Place<'d> {
     written: &'d TouchTable,
-    vma: &'d Vma,
+    vma: &'d WorkloadVma,
     vma_entry: &'d Entry<VmaTable>,
 }
 
@@ -169,7 +169,7 @@ impl Place<'_> {
 
     fn write_is_possible(&self, touch: &Touch, check: &mut Check<'_>) {
         let Some(access) = self.written.access.as_ref() else { return };
-        if touch.access == Access::Read {
+        if touch.access == LoadOrStore::Read {
             return;
         }
         let name = &self.vma.name;

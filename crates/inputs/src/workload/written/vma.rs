@@ -11,7 +11,7 @@ use super::file::{FileTable, Mapping};
 use super::values::Size;
 use crate::diag::Diagnostic;
 use ::workload::units::print_size;
-use ::workload::{Backing, File, PAGE_BYTES, Scope, Vma};
+use ::workload::{Backing, PAGE_BYTES, Scope, WorkloadFile, WorkloadVma};
 
 /// A mapping, or `count` equal ones.
 #[derive(Debug, Deserialize)]
@@ -92,10 +92,10 @@ const DEFAULT_FAULT_AROUND_ORDER: u8 = 4;
 pub(super) fn lower(
     entry: &Entry<VmaTable>,
     names: &Names,
-    files: &[Option<File>],
+    files: &[Option<WorkloadFile>],
     file_entries: &[Entry<FileTable>],
     check: &mut Check<'_>,
-) -> Option<Vma> {
+) -> Option<WorkloadVma> {
     let table = &entry.table;
     let size = check.required(entry, SHOWN, "size", &table.size, "\"1GiB\"");
     let pages = size.and_then(|size| check.some_pages("size", size));
@@ -117,7 +117,7 @@ pub(super) fn lower(
         (table.grows_down).checked(None, |grows| grows_down(entry, grows, pages, check).map(Some));
     mapped_some_time(entry, check);
     fits.then_some(())?;
-    Some(Vma {
+    Some(WorkloadVma {
         name: table.name.value()?.clone(),
         pages: pages?,
         count: count?,
@@ -212,7 +212,7 @@ fn mapped(
     name: &Spanned<String>,
     pages: Option<u64>,
     names: &Names,
-    files: &[Option<File>],
+    files: &[Option<WorkloadFile>],
     file_entries: &[Entry<FileTable>],
     check: &mut Check<'_>,
 ) -> Option<Backing> {
@@ -253,7 +253,7 @@ fn fault_around(order: &Spanned<u8>, check: &mut Check<'_>) -> Option<u8> {
 fn beyond_end(
     entry: &Entry<VmaTable>,
     offset: u64,
-    file: &File,
+    file: &WorkloadFile,
     file_entry: &Entry<FileTable>,
     check: &mut Check<'_>,
 ) {
