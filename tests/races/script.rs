@@ -161,6 +161,7 @@ pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M
         real_body: true,
         source_may_change: true,
         pages_move: true,
+        rights_change: true,
     };
     let arena = Arena::new(1).expect("a page");
     let state = shape.maps.pages();

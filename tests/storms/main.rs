@@ -5,5 +5,6 @@ mod ask;
 mod conformance;
 mod kernel;
 mod model;
+mod rules;
 mod scarcity;
 mod writers;

@@ -52,6 +52,7 @@ fn space<S: Strategy<Host>>(tables: u32, vmas: u32) -> Space<Host, S> {
         real_body: false,
         source_may_change: true,
         pages_move: true,
+        rights_change: true,
     };
     Space::new(config, Arena::new(1).expect("a page"), Vec::new())
 }

@@ -108,6 +108,11 @@ impl Pte {
         self.0 & Self::WRITABLE != 0
     }
 
+    /// Whether it has been written through.
+    pub fn is_dirty(self) -> bool {
+        self.0 & Self::DIRTY != 0
+    }
+
     /// The frame that is mapped and counted; the zero page is not.
     #[inline(always)]
     pub fn frame(self) -> Option<Pfn> {

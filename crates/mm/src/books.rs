@@ -205,7 +205,8 @@ impl<M: Machine> Mm<M> {
             Some(_) => addr.page(),
         };
         let touched = touched_word(page);
-        if !(self.config.pages_move && word(touched) == 0) {
+        let may_have_missed = self.config.pages_move || self.config.rights_change;
+        if !(may_have_missed && word(touched) == 0) {
             let name = format_args!("touched word of the page at {at:#x}");
             equal(name, word(touched), "what was written", page)?;
         }

@@ -2,6 +2,7 @@
 
 use super::Config;
 use super::addr::{PAGE_BYTES, Pfn};
+use super::page_cache::VALUE;
 use super::slots::slots;
 use super::zones::Zones;
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, Work, pair_up};
@@ -100,6 +101,8 @@ pub mod flag {
     pub const LRU: u64 = 1 << 6;
     /// It is no file's (`PG_swapbacked`), as its list in the lruvec says.
     pub const SWAPBACKED: u64 = 1 << 7;
+    /// No other space shares it (`PG_anon_exclusive`); changes under ptl.
+    pub const EXCLUSIVE: u64 = 1 << 8;
 }
 
 /// First word of the content of a frame that is free.
@@ -154,6 +157,21 @@ impl<M: Machine> Folio<M> {
         Word::new(&self.0, 5)
     }
 
+    /// Whether it is an anonymous page that no other space shares.
+    pub fn is_exclusive(&self) -> bool {
+        let relaxed = Ordering::Relaxed;
+        self.mapping().load(relaxed) == ANON && self.flags().load(relaxed) & flag::EXCLUSIVE != 0
+    }
+
+    /// Marks an anonymous page as one that another space shares, or none does. ptl is held.
+    pub fn set_exclusive(&self, exclusive: bool) {
+        if exclusive {
+            self.flags().fetch_or(flag::EXCLUSIVE, Ordering::Relaxed);
+        } else if self.is_exclusive() {
+            self.flags().fetch_and(!flag::EXCLUSIVE & VALUE, Ordering::Relaxed);
+        }
+    }
+
     /// Makes it a free frame's: no reference, no mapping.
     #[inline(always)]
     pub fn forget(&self) {
@@ -175,7 +193,7 @@ impl<M: Machine> Folio<M> {
     /// Sets up an anonymous folio, known to nobody else and mapped once.
     #[inline(always)]
     pub fn init_anon(&self, index: u64) {
-        self.init(ANON, index, flag::UPTODATE | flag::SWAPBACKED);
+        self.init(ANON, index, flag::UPTODATE | flag::SWAPBACKED | flag::EXCLUSIVE);
         self.mapcount().store(1, Ordering::Relaxed);
     }
 }

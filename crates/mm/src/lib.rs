@@ -107,6 +107,9 @@ pub struct Config {
     pub source_may_change: bool,
     /// Whether `mremap` may move a page between the fault that maps it and the access.
     pub pages_move: bool,
+    /// Whether `mprotect` may take the right to write between the fault that gives it and the
+    /// access, and give it back after.
+    pub rights_change: bool,
 }
 
 /// An address space: what `mm_struct` points to.

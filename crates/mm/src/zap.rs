@@ -70,21 +70,6 @@ impl<M: Machine> Mm<M> {
         drop(ptl);
     }
 
-    /// Takes the right to write from all ptes of a range, under ptl (Linux 7.2
-    /// `mm/mprotect.c`, `change_pte_range`).
-    pub(super) fn write_protect(&self, range: &Range<Vaddr>) {
-        self.for_each_table_in(range, |id, entries| {
-            let table = self.tables.get(id);
-            let _ptl = table.lock(&self.waiters);
-            for index in entries {
-                let pte = Pte(table.entry(index).load(Ordering::Relaxed));
-                if pte.is_writable() {
-                    table.entry(index).store(pte.write_protected().0, Ordering::Release);
-                }
-            }
-        });
-    }
-
     /// The table that holds the entry of `level` for `addr`.
     pub(super) fn table_with_entry(&self, addr: Vaddr, level: Level) -> Option<TableId> {
         let child = |table: TableId, level| self.tables.get(table).child(addr.index(level));

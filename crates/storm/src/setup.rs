@@ -73,6 +73,9 @@ pub(super) fn space<W: Simulated>(
         // in the host's world a shootdown waits for it, but only after the pte is changed.
         source_may_change: workload.has_changes() || writes_shared(workload),
         pages_move: workload.changes().any(|change| matches!(change.action, Action::Mremap(_))),
+        rights_change: workload
+            .changes()
+            .any(|change| matches!(change.action, Action::Mprotect { .. })),
     };
     let space = make(config, options.arena.clone(), files);
     let mm = space.mm();

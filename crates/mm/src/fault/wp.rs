@@ -34,7 +34,11 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
         return shared(mm, core, request, protection, (walk, now, slot));
     }
     let old = now.frame();
-    if old.is_some_and(|frame| is_alone(mm, core, frame)) {
+    let is_ours = |frame| {
+        let is_marked = mm.kernel.rules.anon_exclusive && mm.frames.folio(frame).is_exclusive();
+        is_marked || is_alone(mm, core, frame)
+    };
+    if old.is_some_and(is_ours) {
         slot.set(now.made_writable());
         return outcome(End::Mapped(0));
     }
@@ -47,7 +51,8 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
 }
 
 /// Whether an anonymous page is mapped here alone, and nobody else has it
-/// (`wp_can_reuse_anon_folio`): the reference of this core's batch does not count.
+/// (`wp_can_reuse_anon_folio`), in which case it is exclusive from now on: the reference of
+/// this core's batch does not count.
 fn is_alone<M: Machine>(mm: &Mm<M>, core: &mut Core<M>, frame: Pfn) -> bool {
     let folio = mm.frames.folio(frame);
     let relaxed = Ordering::Relaxed;
@@ -57,7 +62,11 @@ fn is_alone<M: Machine>(mm: &Mm<M>, core: &mut Core<M>, frame: Pfn) -> bool {
     if mm.lru.is_on() && folio.flags().load(relaxed) & flag::LRU == 0 {
         core.drain_lru(mm);
     }
-    folio.refs().count() == 1
+    let is_alone = folio.refs().count() == 1;
+    if is_alone && mm.kernel.rules.anon_exclusive {
+        folio.set_exclusive(true);
+    }
+    is_alone
 }
 
 #[inline(always)]

@@ -23,4 +23,11 @@ pub struct Rules {
     pub vma_lock_anon_vma: bool,
     /// Whether a fault against the VMA's protection ends under it (6.10 and later).
     pub vma_lock_segv: bool,
+    /// Whether mprotect shoots translations down wherever a page is mapped in its range, changed
+    /// or not, VMA by VMA (before 5.19). Else it does once, and only where a pte has changed.
+    pub mprotect_flushes_unchanged: bool,
+    /// Whether anonymous pages are marked that no other space shares (`PG_anon_exclusive`, 5.19):
+    /// a write to one that is mapped read-only is given the right without a look at its
+    /// references, and mprotect to read-write gives it at once (6.0).
+    pub anon_exclusive: bool,
 }

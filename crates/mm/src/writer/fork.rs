@@ -46,6 +46,7 @@ impl<'a, M: Machine> Writer<'a, M> {
                 let pte = Pte(entry.load(Ordering::Relaxed));
                 let Some(frame) = pte.frame() else { continue };
                 let folio = mm.frames.folio(frame);
+                folio.set_exclusive(false);
                 folio.refs().get();
                 folio.mapcount().fetch_add(1, Ordering::Relaxed);
                 core.child.push(frame);

@@ -1,11 +1,16 @@
 //! mprotect (Linux 7.2 `mm/mprotect.c`, `mprotect_fixup`, `change_protection`): flags
 //! first, then the ptes under ptl, then the shootdown, all under mmap_lock.
+//!
+//! Every table of the range is locked and passed over, also where writes are allowed again.
+//! Each pte that maps a page is swapped for 0 and stored anew. Where a range has no page, or
+//! none whose rights change, no core is interrupted.
 
 use super::Writer;
-use crate::addr::Vaddr;
+use crate::addr::{Pte, Vaddr};
+use crate::frames::Folio;
 use crate::point;
-use crate::vma::{VmaFields, flag};
-use machine::Machine;
+use crate::vma::{Mapping, VmaFields, VmaRef, flag};
+use machine::{Machine, Ordering};
 use std::ops::Range;
 
 impl<M: Machine> Writer<'_, M> {
@@ -19,6 +24,7 @@ impl<M: Machine> Writer<'_, M> {
             return false;
         }
         self.hooks.begin(self.mm);
+        let mut stale = false;
         for id in self.isolate(range) {
             let vma = mm.vma(id);
             if !differs(vma.flags()) {
@@ -26,18 +32,59 @@ impl<M: Machine> Writer<'_, M> {
             }
             let flags = vma.flags() & !flag::WRITE | if writable { flag::WRITE } else { 0 };
             let mapping = vma.mapping();
-            let vma = self.change(vma, &crate::vma::Mapping { flags, ..mapping });
-            // To a page that may be written now, a fault gives the right: it may have to
-            // be copied first.
-            if !writable {
-                let (from, to) = vma.range();
-                mm.write_protect(&(from..to));
+            let vma = self.change(vma, &Mapping { flags, ..mapping });
+            stale |= self.change_ptes(vma);
+            if stale && mm.kernel.rules.mprotect_flushes_unchanged {
                 self.core.shoot_down();
+                stale = false;
             }
+        }
+        // Once for the whole call (`tlb_finish_mmu`), still under the lock.
+        if stale {
+            self.core.shoot_down();
         }
         M::point(point::BEFORE_UNLOCK);
         self.hooks.end(self.mm);
         drop(lock);
         true
+    }
+
+    /// Fits the ptes of a VMA to its flags, under ptl (`change_pte_range`). Returns whether
+    /// translations have to be shot down.
+    fn change_ptes(&self, vma: VmaRef<'_, M>) -> bool {
+        let (mm, (from, to)) = (self.mm, vma.range());
+        let writable = vma.flags() & flag::WRITE != 0;
+        let mut stale = false;
+        mm.for_each_table_in(&(from..to), |id, entries| {
+            let table = mm.tables.get(id);
+            let _ptl = table.lock(&mm.waiters);
+            for entry in entries.map(|index| table.entry(index)) {
+                let old = Pte(entry.load(Ordering::Relaxed));
+                if !old.is_present() {
+                    continue;
+                }
+                let new = match writable {
+                    false => old.write_protected(),
+                    true if self.may_write(vma, old) => old.made_writable(),
+                    true => old,
+                };
+                // Only the lock keeps others from it: a touch in between traps, and waits.
+                entry.swap(Pte::NONE.0, Ordering::AcqRel);
+                entry.store(new.0, Ordering::Release);
+                stale |= new != old || mm.kernel.rules.mprotect_flushes_unchanged;
+            }
+        });
+        stale
+    }
+
+    /// Whether a write to what a pte maps need not fault first, now that its VMA allows
+    /// writes (`can_change_pte_writable`): the page is nobody else's, or its file has been
+    /// told already.
+    fn may_write(&self, vma: VmaRef<'_, M>, pte: Pte) -> bool {
+        if vma.flags() & flag::SHARED != 0 {
+            return pte.is_dirty();
+        }
+        let folio = pte.frame().map(|frame| self.mm.frames.folio(frame));
+        self.mm.kernel.rules.anon_exclusive && folio.is_some_and(Folio::is_exclusive)
     }
 }

@@ -1,0 +1,52 @@
+//! What writers do by the rules of the kernel, counted in the model.
+
+use faultstorm::mm::fault::Kind;
+use faultstorm::storm::Storm;
+use faultstorm::strategy::find;
+use faultstorm::workload::Until;
+
+use crate::ask::{Ask, parse, xeon};
+
+/// A storm of one thread that has a mapping of 16 pages for itself.
+fn alone(strategy: &str, ops: &[&str]) -> Storm {
+    let ops: String = ops.iter().map(|op| format!("[[op]]\n{op}\n")).collect();
+    let workload = parse(&format!(
+        "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"64KiB\"\nscope = \"per-thread\"\n{ops}"
+    ));
+    let entry = find(strategy).expect("it is in the table");
+    Ask::new(&workload, 1, Until::Rounds(1)).in_model(entry, &xeon()).storm
+}
+
+const READ: &str = "touch = { vma = \"v\", access = \"read\" }";
+const WRITE: &str = "touch = { vma = \"v\", access = \"write\" }";
+const PROTECT: &str = "mprotect = { vma = \"v\", prot = \"read\" }";
+const ALLOW: &str = "mprotect = { vma = \"v\", prot = \"read-write\" }";
+
+/// Shootdowns, faults, and copies among them.
+fn counts(storm: &Storm) -> [u64; 3] {
+    let copies = storm.counts.by_kind[Kind::WpCopy as usize];
+    [storm.shootdowns.count, storm.counts.faults, copies]
+}
+
+#[test]
+fn mprotect_shoots_down_where_a_page_has_lost_or_gained_a_right() {
+    for strategy in ["mmap-lock", "mmap-lock:6.2", "rcu-map-pages", "vm-refcnt"] {
+        let of = |ops: &[&str]| counts(&alone(strategy, ops));
+        assert_eq!(of(&[PROTECT, ALLOW]), [0, 0, 0], "{strategy}: nothing is mapped");
+        assert_eq!(of(&[READ, PROTECT, ALLOW]), [0, 16, 0], "{strategy}: the zero page");
+        // A copy of the zero page shoots down by itself.
+        assert_eq!(of(&[READ, PROTECT, ALLOW, WRITE]), [16, 32, 16], "{strategy}");
+        assert_eq!(of(&[WRITE, PROTECT]), [1, 16, 0], "{strategy}");
+        // Pages that nobody shares may be written at once.
+        assert_eq!(of(&[WRITE, PROTECT, ALLOW, WRITE]), [2, 16, 0], "{strategy}");
+    }
+}
+
+/// A page that a child has is no longer exclusive, until a write finds it alone again.
+#[test]
+fn mprotect_gives_no_right_to_what_a_child_shares() {
+    let of = |ops: &[&str]| counts(&alone("vm-refcnt", ops));
+    // One shootdown of the fork, one for each copy; the ptes have lost the right already.
+    let forked = [WRITE, "fork = {}", PROTECT, ALLOW, WRITE];
+    assert_eq!(of(&forked), [1 + 16, 32, 16]);
+}
