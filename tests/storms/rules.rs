@@ -1,7 +1,7 @@
-//! What writers do by the rules of the kernel, counted in the model.
+//! What faults and writers do by the rules of their kernel or outline, counted in the model.
 
 use faultstorm::mm::fault::Kind;
-use faultstorm::storm::Storm;
+use faultstorm::storm::{ModelStorm, Storm};
 use faultstorm::strategy::find;
 use faultstorm::workload::Until;
 
@@ -49,4 +49,26 @@ fn mprotect_gives_no_right_to_what_a_child_shares() {
     // One shootdown of the fork, one for each copy; the ptes have lost the right already.
     let forked = [WRITE, "fork = {}", PROTECT, ALLOW, WRITE];
     assert_eq!(of(&forked), [1 + 16, 32, 16]);
+}
+
+/// Step 5 of the outline is not asked whether the mapping maps pages around.
+#[test]
+fn rcu_map_pages_needs_no_reference_for_a_cached_page() {
+    let workload = parse(
+        "summary = \"x\"\n[[file]]\nname = \"f\"\nsize = \"1MiB\"\n[[vma]]\nname = \"v\"\n\
+         size = \"1MiB\"\nfile = \"f\"\nfault_around_order = 0\n[[op]]\n\
+         touch = { vma = \"v\", access = \"read\" }\n",
+    );
+    let storm = |strategy: &str| {
+        let entry = find(strategy).expect("it is in the table");
+        Ask::new(&workload, 4, Until::Rounds(1)).in_model(entry, &xeon())
+    };
+    let references = |storm: &ModelStorm| {
+        let lines = storm.accounts.0.iter().filter(|(line, _)| line.name == "vma.vm_refcnt");
+        lines.map(|(_, line)| line.writes).sum::<u64>()
+    };
+    let found = storm("rcu-map-pages");
+    assert_eq!(references(&found), 0);
+    assert_eq!(found.storm.counts.by_kind[Kind::FileRead as usize], 256);
+    assert_eq!(references(&storm("vma-refcount")), 2 * 256);
 }

@@ -10,11 +10,12 @@
 
 use super::{PerVma, Reference, Space, Strategy, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use mm::fault::{Fallback, Protection, PteSlot, Walk};
+use mm::fault::{Fallback, MapPages, Protection, PteSlot, Walk};
 use mm::hooks::Hooks;
 use mm::kernel::Layout;
 use mm::vma::{VmaId, VmaRef};
 use mm::{Config, Mm};
+use std::marker::PhantomData;
 use sync::refcount::RefCount;
 
 static VM_REFCNT: LineName =
@@ -87,20 +88,52 @@ impl<M: Machine> Hooks<M> for CountedVmas<M> {
     }
 }
 
-/// A VMA that a fault has found, and checks again. `REFERENCED`: the fault has a reference
-/// on it, so it may do what could sleep.
-pub(super) struct Attached<'a, M: Machine, L: Layout, const REFERENCED: bool> {
-    vma: VmaRef<'a, M, L>,
-    detached: Word<'a, M::Line>,
+/// What keeps the VMA of a fault in memory.
+pub(super) trait Kept {
+    /// It is a reference, so that the fault may do what could sleep.
+    const IS_REFERENCE: bool;
+    /// See [`Protection::map_pages`].
+    const MAP_PAGES: MapPages;
 }
 
-impl<'a, M: Machine, L: Layout, const R: bool> Attached<'a, M, L, R> {
+/// RCU alone.
+pub(super) struct ByRcu;
+
+impl Kept for ByRcu {
+    const IS_REFERENCE: bool = false;
+    const MAP_PAGES: MapPages = MapPages::Only;
+}
+
+/// A reference, since RCU alone did not do.
+pub(super) struct AfterRcu;
+
+impl Kept for AfterRcu {
+    const IS_REFERENCE: bool = true;
+    const MAP_PAGES: MapPages = MapPages::Never;
+}
+
+/// A reference, over the whole fault.
+pub(super) struct ByReference;
+
+impl Kept for ByReference {
+    const IS_REFERENCE: bool = true;
+    const MAP_PAGES: MapPages = MapPages::Around;
+}
+
+/// A VMA that a fault has found, and checks again.
+pub(super) struct Attached<'a, M: Machine, L: Layout, K: Kept> {
+    vma: VmaRef<'a, M, L>,
+    detached: Word<'a, M::Line>,
+    kept: PhantomData<K>,
+}
+
+impl<'a, M: Machine, L: Layout, K: Kept> Attached<'a, M, L, K> {
     #[inline(always)]
     pub(super) fn new<S>(space: &'a Space<M, S>, vma: VmaRef<'a, M, L>) -> Self
     where
         S: Strategy<M, Layout = L, Words = CountedVmas<M>>,
     {
-        Self { vma, detached: space.words.detached(vma.id) }
+        Self { vma, detached: space.words.detached(vma.id), kept: PhantomData }
     }
 
     /// Acquire: pairs with the Release store of the writer.
@@ -113,7 +146,7 @@ impl<'a, M: Machine, L: Layout, const R: bool> Attached<'a, M, L, R> {
     }
 }
 
-impl<'v, M: Machine, L: Layout, const R: bool> Protection<M> for Attached<'v, M, L, R> {
+impl<'v, M: Machine, L: Layout, K: Kept> Protection<M> for Attached<'v, M, L, K> {
     type Vma = VmaRef<'v, M, L>;
 
     #[inline(always)]
@@ -123,7 +156,12 @@ impl<'v, M: Machine, L: Layout, const R: bool> Protection<M> for Attached<'v, M,
 
     #[inline(always)]
     fn waits(&self) -> bool {
-        R
+        K::IS_REFERENCE
+    }
+
+    #[inline(always)]
+    fn map_pages(&self) -> MapPages {
+        K::MAP_PAGES
     }
 
     #[inline(always)]
@@ -137,14 +175,14 @@ impl<'v, M: Machine, L: Layout, const R: bool> Protection<M> for Attached<'v, M,
 
     #[inline(always)]
     fn check_copy(&self) -> Result<(), Fallback> {
-        if R { Ok(()) } else { Err(Fallback::Fault) }
+        if K::IS_REFERENCE { Ok(()) } else { Err(Fallback::Fault) }
     }
 
     /// mmap_lock is tried for it: else a writer may have read that there is none, and put
     /// a VMA without one in the place of this.
     #[cold]
     fn prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback> {
-        let lock = R.then(|| mm.mmap_lock().try_read()).flatten();
+        let lock = K::IS_REFERENCE.then(|| mm.mmap_lock().try_read()).flatten();
         if lock.is_none() {
             return Err(Fallback::AnonVma);
         }

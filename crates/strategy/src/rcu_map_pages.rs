@@ -2,10 +2,12 @@
 //! that Wilcox outlined in twelve steps (linux-mm, 2021-04-08) and nobody built.
 //!
 //! *Fault:* the VMA is found under RCU; anonymous pages, and the cached pages around a read
-//! of a file (`->map_pages`), are mapped under RCU too, tables included. Nothing that other
-//! cores read is written before the pte. All else takes a reference on the VMA first, as
-//! does what the fast path could not do: a page that is not there at once, a first
-//! `anon_vma`, a copy of a mapped page. *Writers* never change a VMA but put a new one in
+//! of a file (`->map_pages`), are mapped under RCU too, tables included. Where the mapping
+//! asks for no pages around, the window is one page: step 5 of the outline is unconditional
+//! (`should_fault_around` in `mm/memory.c` is a rule of the kernel as it is). Nothing that
+//! other cores read is written before the pte. All else takes a reference on the VMA first
+//! and calls `->fault`, as does what the fast path could not do: a page that is not there at
+//! once, a first `anon_vma`, a copy of a mapped page. *Writers* never change a VMA but put a new one in
 //! its place, and free tables under the lock of the parent. *Collision:* the fault falls
 //! back to mmap_lock.
 //!
@@ -34,7 +36,7 @@
 //! One read section spans the attempt, also where a reference would do: nothing in it
 //! sleeps.
 
-use super::{Attached, CountedVmas, Found, Scheme, Space, Strategy, Traits};
+use super::{AfterRcu, Attached, ByRcu, CountedVmas, Found, Scheme, Space, Strategy, Traits};
 use machine::Machine;
 use mm::fault::{self, Access, Fallback, Outcome, Request, Stop};
 use mm::kernel::Linux5_12;
@@ -47,7 +49,7 @@ pub struct RcuMapPages;
 /// Whether a fault is tried under RCU alone: kinds A, B and C.
 #[inline(always)]
 fn is_fast(vma: &impl VmaFields, access: Access) -> bool {
-    vma.file().is_none() || (access == Access::Read && vma.fault_around_order() > 0)
+    vma.file().is_none() || access == Access::Read
 }
 
 /// Steps 9 to 12. Out of line: the fast path is to stay small.
@@ -60,7 +62,7 @@ fn with_reference<M: Machine>(
 ) -> Result<Outcome, Stop> {
     let _reference = space.words.get(vma.id).ok_or(Fallback::VmaLockMiss)?;
     M::mark(stage::LOCK);
-    fault::handle(space, core, request, &Attached::<M, _, true>::new(space, vma))
+    fault::handle(space, core, request, &Attached::<M, _, AfterRcu>::new(space, vma))
 }
 
 impl Scheme for RcuMapPages {
@@ -94,7 +96,7 @@ impl<M: Machine> Strategy<M> for RcuMapPages {
             return Err(Fallback::AccessError.into());
         }
         if is_fast(&vma, request.access()) {
-            let found = Attached::<M, _, false>::new(space, vma);
+            let found = Attached::<M, _, ByRcu>::new(space, vma);
             let result = fault::handle(space, core, request, &found);
             if matches!(result, Ok(_) | Err(Stop::Fallback(Fallback::VmaLockAbort))) {
                 return result;

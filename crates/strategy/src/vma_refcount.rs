@@ -18,7 +18,7 @@
 //! For I/O the reference is dropped, the file pinned, and the fault done again: else
 //! as complete as the fault under mmap_lock.
 
-use super::{Attached, CountedVmas, Scheme, Space, Strategy, Traits};
+use super::{Attached, ByReference, CountedVmas, Scheme, Space, Strategy, Traits};
 use machine::Machine;
 use mm::fault::{self, Fallback, Outcome, Request, Stop};
 use mm::kernel::Linux5_12;
@@ -60,6 +60,6 @@ impl<M: Machine> Strategy<M> for VmaRefcount {
         if !fault::allows(&vma, request.access()) {
             return Err(Fallback::AccessError.into());
         }
-        fault::handle(space, core, request, &Attached::<M, _, true>::new(space, vma))
+        fault::handle(space, core, request, &Attached::<M, _, ByReference>::new(space, vma))
     }
 }

@@ -1,7 +1,7 @@
 //! The protection of any scheme behind a pointer, for worlds that do not time the code: there
 //! the body of a fault is compiled once, not once for each scheme.
 
-use super::{Fallback, Protection, PteSlot, Walk};
+use super::{Fallback, MapPages, Protection, PteSlot, Walk};
 use crate::Mm;
 use crate::vma::VmaFields;
 use machine::Machine;
@@ -14,6 +14,8 @@ pub(super) trait AnyProtection<'p, M: Machine> {
     fn any_allocates_tables(&self) -> bool;
     /// See [`Protection::waits`].
     fn any_waits(&self) -> bool;
+    /// See [`Protection::map_pages`].
+    fn any_map_pages(&self) -> MapPages;
     /// See [`Protection::check_table`].
     fn any_check_table(&self) -> Result<(), Fallback>;
     /// See [`Protection::check_file`].
@@ -47,6 +49,10 @@ where
 
     fn any_waits(&self) -> bool {
         self.waits()
+    }
+
+    fn any_map_pages(&self) -> MapPages {
+        self.map_pages()
     }
 
     fn any_check_table(&self) -> Result<(), Fallback> {
@@ -91,6 +97,10 @@ impl<'p, M: Machine> Protection<M> for dyn AnyProtection<'p, M> + 'p {
 
     fn waits(&self) -> bool {
         self.any_waits()
+    }
+
+    fn map_pages(&self) -> MapPages {
+        self.any_map_pages()
     }
 
     fn check_table(&self) -> Result<(), Fallback> {

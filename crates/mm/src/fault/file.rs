@@ -2,7 +2,7 @@
 
 use super::folio::{self, Lock};
 use super::map_pages::map_pages;
-use super::{End, Kind, Outcome, Protection, Request, Stop, Walk};
+use super::{End, Fallback, Kind, MapPages, Outcome, Protection, Request, Stop, Walk};
 use crate::addr::{Pfn, Pte};
 use crate::page_cache::File;
 use crate::page_table::TableId;
@@ -29,11 +29,17 @@ pub(super) fn read<M: Machine, P: Protection<M> + ?Sized>(
     protection.check_file()?;
     let mut around = 0;
     let kind = if request.has_waited() { Kind::FileReadIo } else { Kind::FileRead };
-    if protection.vma().fault_around_order() > 0 {
+    let maps_around = protection.vma().fault_around_order() > 0;
+    let map = protection.map_pages();
+    if map == MapPages::Only || map == MapPages::Around && maps_around {
         let (end, pages) = map_pages(mm, core, request, protection, (file, walk))?;
         if let Some(end) = end {
-            let kind = if request.has_waited() { kind } else { Kind::FileReadAround };
+            let is_around = maps_around && !request.has_waited();
+            let kind = if is_around { Kind::FileReadAround } else { kind };
             return Ok(Outcome::new(kind, end));
+        }
+        if map == MapPages::Only {
+            return Err(Fallback::Fault.into());
         }
         around = pages;
     }
@@ -86,7 +92,7 @@ pub(super) fn get_locked<M: Machine>(
         }
         let Some(frame) = folio::get(mm, core, file, index) else {
             if !waits {
-                return Err(super::Fallback::Fault.into());
+                return Err(Fallback::Fault.into());
             }
             file.note_cache_miss(index);
             return Err(core.stop_for(Wait::for_io(file, index)));
@@ -97,7 +103,7 @@ pub(super) fn get_locked<M: Machine>(
                 return Err(core.stop_for(Wait::for_readahead(file, index, frame)));
             }
             core.put_folio(mm, frame);
-            return Err(super::Fallback::Fault.into());
+            return Err(Fallback::Fault.into());
         }
         match folio::try_lock(mm, file, frame, index) {
             Lock::Locked => {
@@ -110,7 +116,7 @@ pub(super) fn get_locked<M: Machine>(
             }
             Lock::Busy => {
                 core.put_folio(mm, frame);
-                return Err(super::Fallback::Fault.into());
+                return Err(Fallback::Fault.into());
             }
             // The file may be longer again by now.
             Lock::Truncated => core.put_folio(mm, frame),

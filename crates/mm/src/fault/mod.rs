@@ -73,6 +73,18 @@ impl Request {
     }
 }
 
+/// Whether a read fault in a file maps what is cached (`->map_pages`) before it asks for its
+/// page alone (`->fault`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MapPages {
+    /// Where the mapping maps pages around (Linux 7.2 `mm/memory.c`, `should_fault_around`).
+    Around,
+    /// Also where the window is one page, and the page alone is not asked for.
+    Only,
+    /// It has been tried.
+    Never,
+}
+
 /// What a strategy allows a fault to do, and what it checks again.
 ///
 /// The contract that makes an attempt without mmap_lock sound: a writer stores the
@@ -94,6 +106,12 @@ pub trait Protection<M: Machine> {
     /// Whether the fault may wait for a page (having dropped the protection); else a
     /// page that is not there at once makes it fall back.
     fn waits(&self) -> bool;
+
+    /// Whether a read fault in a file maps what is cached first.
+    #[inline(always)]
+    fn map_pages(&self) -> MapPages {
+        MapPages::Around
+    }
 
     /// Whether a table may be published; called with the lock of its parent held.
     ///
