@@ -1,11 +1,12 @@
 //! What faults and writers do by the rules of their kernel or outline, counted in the model.
 
+use faultstorm::machine::LineName;
 use faultstorm::mm::fault::Kind;
 use faultstorm::storm::{ModelStorm, Storm};
 use faultstorm::strategy::find;
 use faultstorm::workload::Until;
 
-use crate::ask::{Ask, parse, xeon};
+use crate::ask::{Ask, parse, shipped, xeon};
 
 /// A storm of one thread that has a mapping of 16 pages for itself.
 fn alone(strategy: &str, ops: &[&str]) -> Storm {
@@ -71,4 +72,20 @@ fn rcu_map_pages_needs_no_reference_for_a_cached_page() {
     assert_eq!(references(&found), 0);
     assert_eq!(found.storm.counts.by_kind[Kind::FileRead as usize], 256);
     assert_eq!(references(&storm("vma-refcount")), 2 * 256);
+}
+
+/// A reader looks at the owner before it stores its name, and in some kernels again when it
+/// leaves, to take it back.
+#[test]
+fn a_reader_loads_the_owner_that_it_stores() {
+    let workload = shipped("huge-anon-read");
+    let owner = |strategy: &str| {
+        let entry = find(strategy).expect("it is in the table");
+        let storm = Ask::new(&workload, 1, Until::Faults(500)).in_model(entry, &xeon());
+        let named = |line: &&(&LineName, _)| line.0.name == "mm.mmap_lock.owner";
+        let account = &storm.accounts.0.iter().find(named).expect("the lock is taken").1;
+        let faults = storm.storm.counts.faults;
+        (account.reads / faults, account.writes / faults)
+    };
+    assert_eq!(owner("mmap-lock"), (2, 2));
 }

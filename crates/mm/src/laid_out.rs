@@ -85,6 +85,11 @@ impl<M: Machine, L: Layout> Home for LaidOut<M, L> {
     }
 
     #[inline(always)]
+    fn reader_clears_owner(&self) -> bool {
+        L::known::<M>(self.kernel).rules.reader_clears_owner
+    }
+
+    #[inline(always)]
     fn queue_line(&self) -> &M::Line {
         &self.lines[self.kernel().mm.mmap_queue.line]
     }

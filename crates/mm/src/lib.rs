@@ -306,6 +306,10 @@ impl<M: Machine> Home for Mm<M> {
         self.field(self.kernel.mm.mmap_owner)
     }
 
+    fn reader_clears_owner(&self) -> bool {
+        self.kernel.rules.reader_clears_owner
+    }
+
     fn queue_line(&self) -> &M::Line {
         &self.lines[self.kernel.mm.mmap_queue.line]
     }

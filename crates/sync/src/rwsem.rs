@@ -1,8 +1,9 @@
 //! The kernel's sleeping reader-writer lock, in kind: what mmap_lock is.
 //!
 //! *Readers* add themselves to the count, faults by a compare-exchange (they try first)
-//! and system calls by an addition, **and store the owner** (a second write, on another
-//! line in some kernels); they leave with one subtraction. A reader never spins: with a
+//! and system calls by an addition, **load the owner and store it** (a second write, on
+//! another line in some kernels); they leave with one subtraction, before which some kernels
+//! load the owner again, and take it back where it is still theirs. A reader never spins: with a
 //! writer, a waiter or a handoff in the count it queues. *Writers* spin a while in the hope
 //! of a short hold (one at a time, through `osq`), then queue. Who has been first in the
 //! queue for 4 ms asks for a handoff, which stops everybody else from taking the lock before
@@ -28,6 +29,8 @@ const HELD: u64 = WRITER | !(READER - 1);
 
 /// Bit of the owner word: readers own the lock (the rest names one of them).
 const OWNED_BY_READERS: u64 = 1;
+/// Bit of the owner word: writers do not spin for it.
+const NONSPINNABLE: u64 = 1 << 1;
 
 /// The first in the queue asks for a handoff after this long (`RWSEM_WAIT_TIMEOUT`, HZ/250).
 const HANDOFF_AFTER_NS: u64 = 4_000_000;
@@ -79,6 +82,12 @@ pub trait Home {
     fn count(&self) -> Word<'_, LineOf<Self>>;
     /// The last owner.
     fn owner(&self) -> Word<'_, LineOf<Self>>;
+    /// Whether a reader that leaves takes its name out of the owner
+    /// (`rwsem_clear_reader_owned`, since 6.17 with `CONFIG_DETECT_HUNG_TASK_BLOCKER`).
+    #[inline(always)]
+    fn reader_clears_owner(&self) -> bool {
+        false
+    }
     /// The line of `osq` and `wait_lock`.
     fn queue_line(&self) -> &LineOf<Self>;
     /// Words of [`queue_line`](Self::queue_line).
@@ -87,6 +96,15 @@ pub trait Home {
     fn queue(&self) -> &WaitQueue;
     /// Where cores wait.
     fn waiters(&self) -> &Waiters<Self::Machine>;
+}
+
+/// What the owner word says beside a name.
+const OWNER_FLAGS: u64 = OWNED_BY_READERS | NONSPINNABLE;
+
+/// The name of a core in the owner word; 0 is nobody's.
+#[inline(always)]
+fn name(core: usize) -> u64 {
+    (core as u64 + 1) << 8
 }
 
 type LineOf<H> = <<H as Home>::Machine as Machine>::Line;
@@ -129,7 +147,7 @@ impl<'a, H: Home> RwSem<'a, H> {
             }
             return ReadGuard(self);
         }
-        self.set_owner(OWNED_BY_READERS);
+        self.set_reader_owned(H::Machine::core());
         ReadGuard(self)
     }
 
@@ -162,7 +180,7 @@ impl<'a, H: Home> RwSem<'a, H> {
             let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
             match self.count().compare_exchange(count, count + READER, acquire, relaxed) {
                 Ok(_) => {
-                    self.set_owner(OWNED_BY_READERS);
+                    self.set_reader_owned(H::Machine::core());
                     return Some(ReadGuard(self));
                 }
                 Err(now) => count = now,
@@ -178,14 +196,28 @@ impl<'a, H: Home> RwSem<'a, H> {
         if self.count().compare_exchange(0, WRITER, acquire, relaxed).is_err() && !self.spin() {
             self.write_slow();
         }
-        self.set_owner(0);
+        self.0.owner().store(name(H::Machine::core()), Ordering::Relaxed);
         WriteGuard(self)
     }
 
+    /// Names a reader as the owner; that writers do not spin stays as it is.
     #[inline(always)]
-    fn set_owner(self, flags: u64) {
-        let me = (H::Machine::core() as u64 + 1) << 8;
-        self.0.owner().store(me | flags, Ordering::Relaxed);
+    fn set_reader_owned(self, reader: usize) {
+        let kept = self.0.owner().load(Ordering::Relaxed) & NONSPINNABLE;
+        self.0.owner().store(name(reader) | OWNED_BY_READERS | kept, Ordering::Relaxed);
+    }
+
+    /// Takes the name of a reader that leaves out of the owner, where no other has come.
+    #[inline(always)]
+    fn clear_reader_owned(self) {
+        let (owner, relaxed) = (self.0.owner(), Ordering::Relaxed);
+        let mut now = owner.load(relaxed);
+        while now & !OWNER_FLAGS == name(H::Machine::core()) {
+            match owner.compare_exchange(now, now & OWNER_FLAGS, relaxed, relaxed) {
+                Ok(_) => return,
+                Err(other) => now = other,
+            }
+        }
     }
 
     fn lock_queue(self) -> LockedGuard<'a, H::Machine, VecDeque<Waiter>> {
@@ -317,7 +349,7 @@ impl<'a, H: Home> RwSem<'a, H> {
         if over != 0 {
             self.count().fetch_sub(over, Ordering::Relaxed);
         }
-        self.set_owner(OWNED_BY_READERS);
+        self.set_reader_owned(first.core);
         queue.retain(|waiter| {
             if !waiter.writer {
                 // Release: the reader sees what the waker saw of the last writer.
@@ -336,6 +368,9 @@ pub struct ReadGuard<'a, H: Home>(RwSem<'a, H>);
 impl<H: Home> Drop for ReadGuard<'_, H> {
     #[inline(always)]
     fn drop(&mut self) {
+        if self.0.0.reader_clears_owner() {
+            self.0.clear_reader_owned();
+        }
         let left = self.0.count().fetch_sub(READER, Ordering::Release) - READER;
         if left & (HELD | WAITERS) == WAITERS {
             self.0.wake_first();
@@ -353,7 +388,7 @@ impl<'a, H: Home> WriteGuard<'a, H> {
         let sem = self.0;
         std::mem::forget(self);
         let count = sem.count().fetch_add(READER - WRITER, Ordering::Release);
-        sem.set_owner(OWNED_BY_READERS);
+        sem.set_reader_owned(H::Machine::core());
         if count & WAITERS != 0 {
             let mut queue = sem.lock_queue();
             if queue.front().is_some_and(|first| !first.writer) {

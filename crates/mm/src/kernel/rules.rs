@@ -30,4 +30,7 @@ pub struct Rules {
     /// a write to one that is mapped read-only is given the right without a look at its
     /// references, and mprotect to read-write gives it at once (6.0).
     pub anon_exclusive: bool,
+    /// Whether a reader that leaves a rwsem loads the owner, and takes its name out of it where it
+    /// is still there (`rwsem_clear_reader_owned`, since 6.17).
+    pub reader_clears_owner: bool,
 }
