@@ -3,21 +3,31 @@
 //! *Readers* add themselves to the count, faults by a compare-exchange (they try first)
 //! and system calls by an addition, **load the owner and store it** (a second write, on
 //! another line in some kernels); they leave with one subtraction, before which some kernels
-//! load the owner again, and take it back where it is still theirs. A reader never spins: with a
-//! writer, a waiter or a handoff in the count it queues. *Writers* spin a while in the hope
-//! of a short hold (one at a time, through `osq`), then queue. Who has been first in the
-//! queue for 4 ms asks for a handoff, which stops everybody else from taking the lock before
-//! it: spinning writers overtake the queue until then. *Waking:* the last reader or the
-//! writer that leaves wakes the head of the queue; a reader at the head is granted the lock
-//! by its waker, with every other queued reader; a writer at the head is only woken, and
-//! tries.
+//! load the owner again, and take it back where it is still theirs. A reader never spins. One
+//! that meets waiters alone passes them (it steals the lock), unless other readers have the
+//! lock already; one that meets a writer or a handoff queues. *Writers* spin one at a time,
+//! through `osq`: as long as a writer has the lock, and for 10 to 25 us while readers have it.
+//! Who has spun for readers in vain marks the lock, so that no writer spins for it until its
+//! last reader has left; then it queues. Who has queued for 4 ms asks for a handoff, which
+//! stops everybody else from taking the lock before the head of the queue: readers and
+//! spinning writers overtake the queue until then. *Waking:* the last reader or the writer
+//! that leaves wakes the head of the queue; a reader at the head is granted the lock by its
+//! waker, with every other queued reader (256 at the most); a writer at the head is only
+//! woken, and tries. A reader that has stolen the lock as the first one lets in those that
+//! queue at the head.
 //!
-//! Source of the protocol: Linux 7.2 `kernel/locking/rwsem.c` (read, not copied).
+//! Source of the protocol: Linux 6.1 and 6.12 `kernel/locking/rwsem.c`
+//! (`rwsem_down_read_slowpath`, `rwsem_down_write_slowpath`, `rwsem_optimistic_spin`,
+//! `rwsem_mark_wake`); readers steal since 5.11.
 
-use super::locked::{Locked, LockedGuard};
-use super::spinlock::{LockWords, RWSEM_GRANTED, SpinLock, Waiters};
-use machine::{Line, Machine, Ordering, Word};
-use std::collections::VecDeque;
+mod owner;
+mod queue;
+mod spin;
+
+pub use self::queue::WaitQueue;
+
+use super::spinlock::{LockWords, Waiters};
+use machine::{Machine, Ordering, Word};
 
 // The states of `count`, as in the kernel: a writer bit, two flags, and readers
 // counted from bit 8.
@@ -26,41 +36,7 @@ const WAITERS: u64 = 1 << 1;
 const HANDOFF: u64 = 1 << 2;
 const READER: u64 = 1 << 8;
 const HELD: u64 = WRITER | !(READER - 1);
-
-/// Bit of the owner word: readers own the lock (the rest names one of them).
-const OWNED_BY_READERS: u64 = 1;
-/// Bit of the owner word: writers do not spin for it.
-const NONSPINNABLE: u64 = 1 << 1;
-
-/// The first in the queue asks for a handoff after this long (`RWSEM_WAIT_TIMEOUT`, HZ/250).
-const HANDOFF_AFTER_NS: u64 = 4_000_000;
-/// How long a writer spins before it queues. The kernel spins while the owner runs
-/// (up to 25 us on readers); a thread cannot see whether another one runs.
-const SPIN_NS: u64 = 20_000;
-
-/// Who waits, in order.
-#[derive(Default)]
-pub struct WaitQueue(Locked<VecDeque<Waiter>>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Waiter {
-    core: usize,
-    writer: bool,
-    since_ns: u64,
-}
-
-impl WaitQueue {
-    /// A queue that holds `cores` waiters without allocating.
-    pub fn new(cores: usize) -> Self {
-        Self(Locked::new(VecDeque::with_capacity(cores)))
-    }
-}
-
-impl Default for Locked<VecDeque<Waiter>> {
-    fn default() -> Self {
-        Self::new(VecDeque::new())
-    }
-}
+const READ_FAILED: u64 = WRITER | WAITERS | HANDOFF;
 
 /// Which words of a line those use who do not get a semaphore at once.
 #[derive(Debug, Clone, Copy)]
@@ -98,15 +74,6 @@ pub trait Home {
     fn waiters(&self) -> &Waiters<Self::Machine>;
 }
 
-/// What the owner word says beside a name.
-const OWNER_FLAGS: u64 = OWNED_BY_READERS | NONSPINNABLE;
-
-/// The name of a core in the owner word; 0 is nobody's.
-#[inline(always)]
-fn name(core: usize) -> u64 {
-    (core as u64 + 1) << 8
-}
-
 type LineOf<H> = <<H as Home>::Machine as Machine>::Line;
 
 /// A reader-writer semaphore.
@@ -139,15 +106,12 @@ impl<'a, H: Home> RwSem<'a, H> {
     /// `Acquire`, paired with the `Release` of [`WriteGuard`]'s drop and downgrade.
     #[cold] // For faults, which come here only where they have failed.
     pub fn read(self) -> ReadGuard<'a, H> {
-        let before = self.count().fetch_add(READER, Ordering::Acquire);
-        if before & (WRITER | WAITERS | HANDOFF) != 0 && !self.queue_reader() {
-            let mine = self.0.waiters().of(H::Machine::core());
-            while mine.load(RWSEM_GRANTED, Ordering::Acquire) == 0 {
-                H::Machine::park();
-            }
-            return ReadGuard(self);
+        let count = self.count().fetch_add(READER, Ordering::Acquire) + READER;
+        if count & READ_FAILED == 0 {
+            self.set_reader_owned(H::Machine::core());
+        } else {
+            self.read_slow(count);
         }
-        self.set_reader_owned(H::Machine::core());
         ReadGuard(self)
     }
 
@@ -176,7 +140,7 @@ impl<'a, H: Home> RwSem<'a, H> {
     /// `count`: what the caller takes the count to be.
     #[inline(always)]
     fn try_read_from(self, mut count: u64) -> Option<ReadGuard<'a, H>> {
-        while count & (WRITER | WAITERS | HANDOFF) == 0 {
+        while count & READ_FAILED == 0 {
             let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
             match self.count().compare_exchange(count, count + READER, acquire, relaxed) {
                 Ok(_) => {
@@ -193,171 +157,12 @@ impl<'a, H: Home> RwSem<'a, H> {
     /// `Release` of both guards.
     pub fn write(self) -> WriteGuard<'a, H> {
         let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
-        if self.count().compare_exchange(0, WRITER, acquire, relaxed).is_err() && !self.spin() {
+        if self.count().compare_exchange(0, WRITER, acquire, relaxed).is_ok() {
+            self.set_writer_owned();
+        } else if !self.spin() {
             self.write_slow();
         }
-        self.0.owner().store(name(H::Machine::core()), Ordering::Relaxed);
         WriteGuard(self)
-    }
-
-    /// Names a reader as the owner; that writers do not spin stays as it is.
-    #[inline(always)]
-    fn set_reader_owned(self, reader: usize) {
-        let kept = self.0.owner().load(Ordering::Relaxed) & NONSPINNABLE;
-        self.0.owner().store(name(reader) | OWNED_BY_READERS | kept, Ordering::Relaxed);
-    }
-
-    /// Takes the name of a reader that leaves out of the owner, where no other has come.
-    #[inline(always)]
-    fn clear_reader_owned(self) {
-        let (owner, relaxed) = (self.0.owner(), Ordering::Relaxed);
-        let mut now = owner.load(relaxed);
-        while now & !OWNER_FLAGS == name(H::Machine::core()) {
-            match owner.compare_exchange(now, now & OWNER_FLAGS, relaxed, relaxed) {
-                Ok(_) => return,
-                Err(other) => now = other,
-            }
-        }
-    }
-
-    fn lock_queue(self) -> LockedGuard<'a, H::Machine, VecDeque<Waiter>> {
-        let home = self.0;
-        // SAFETY: a queue belongs to one semaphore, whose words never change, and its
-        // wait_lock is taken here alone.
-        unsafe {
-            home.queue().0.lock(home.queue_line(), home.queue_words().wait_lock, home.waiters())
-        }
-    }
-
-    /// Gives back the reader's share of the count and queues it; true where it may
-    /// keep the share instead, since nobody excludes it any more.
-    fn queue_reader(self) -> bool {
-        let core = H::Machine::core();
-        let mut queue = self.lock_queue();
-        let first = queue.is_empty();
-        if first && self.count().load(Ordering::Acquire) & (WRITER | HANDOFF) == 0 {
-            return true;
-        }
-        self.0.waiters().of(core).store(RWSEM_GRANTED, 0, Ordering::Relaxed);
-        queue.push_back(Waiter { core, writer: false, since_ns: H::Machine::now_ns() });
-        let give_back = if first { READER - WAITERS } else { READER };
-        let count = self.count().fetch_sub(give_back, Ordering::AcqRel) - give_back;
-        if count & HELD == 0 || (first && count & WRITER == 0) {
-            self.wake(&mut queue);
-        }
-        false
-    }
-
-    /// Spins for the lock; true where that took it.
-    fn spin(self) -> bool {
-        let _one_at_a_time =
-            SpinLock::<H::Machine>::new(self.0.queue_line(), self.0.queue_words().osq)
-                .lock(self.0.waiters());
-        let until_ns = H::Machine::now_ns() + SPIN_NS;
-        loop {
-            let count = self.count().load(Ordering::Relaxed);
-            if count & HANDOFF != 0 {
-                return false;
-            }
-            let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
-            if count & HELD == 0
-                && self.count().compare_exchange(count, count | WRITER, acquire, relaxed).is_ok()
-            {
-                return true;
-            }
-            if H::Machine::now_ns() > until_ns {
-                return false;
-            }
-            H::Machine::relax();
-        }
-    }
-
-    #[cold]
-    fn write_slow(self) {
-        let me = Waiter { core: H::Machine::core(), writer: true, since_ns: H::Machine::now_ns() };
-        let mut queue = self.lock_queue();
-        if queue.is_empty() {
-            self.count().fetch_or(WAITERS, Ordering::Relaxed);
-        }
-        queue.push_back(me);
-        while !self.try_write_queued(&mut queue, me) {
-            drop(queue);
-            H::Machine::park();
-            queue = self.lock_queue();
-        }
-    }
-
-    /// Takes the lock for a queued writer, or asks for a handoff where it is first
-    /// and has waited long.
-    fn try_write_queued(self, queue: &mut VecDeque<Waiter>, me: Waiter) -> bool {
-        let first = queue.front() == Some(&me);
-        let mut count = self.count().load(Ordering::Relaxed);
-        loop {
-            if count & HANDOFF != 0 && !first {
-                return false;
-            }
-            let held = count & HELD != 0;
-            let new = if held {
-                let waited_ns = H::Machine::now_ns().saturating_sub(me.since_ns);
-                if !first || count & HANDOFF != 0 || waited_ns < HANDOFF_AFTER_NS {
-                    return false;
-                }
-                count | HANDOFF
-            } else {
-                let alone = if queue.len() == 1 { WAITERS } else { 0 };
-                (count | WRITER) & !HANDOFF & !alone
-            };
-            let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
-            match self.count().compare_exchange(count, new, acquire, relaxed) {
-                Ok(_) if held => return false,
-                Ok(_) => {
-                    queue.retain(|waiter| *waiter != me);
-                    return true;
-                }
-                Err(now) => count = now,
-            }
-        }
-    }
-
-    #[cold]
-    fn wake_first(self) {
-        let mut queue = self.lock_queue();
-        self.wake(&mut queue);
-    }
-
-    /// Wakes the writer at the head of the queue, or grants the lock to all readers
-    /// in it where a reader is at the head.
-    fn wake(self, queue: &mut VecDeque<Waiter>) {
-        let Some(&first) = queue.front() else { return };
-        if first.writer {
-            return H::Machine::unpark(first.core);
-        }
-        // The first share is taken before the writer bit is looked at, so that no
-        // writer can slip in between.
-        let before = self.count().fetch_add(READER, Ordering::Acquire);
-        if before & WRITER != 0 {
-            let waited_ns = H::Machine::now_ns().saturating_sub(first.since_ns);
-            let asks = before & HANDOFF == 0 && waited_ns >= HANDOFF_AFTER_NS;
-            let back = if asks { READER - HANDOFF } else { READER };
-            self.count().fetch_sub(back, Ordering::Relaxed);
-            return;
-        }
-        let readers = queue.iter().filter(|waiter| !waiter.writer).count();
-        let count = self.count().fetch_add((readers as u64 - 1) * READER, Ordering::Relaxed);
-        let nobody_left = if readers == queue.len() { WAITERS } else { 0 };
-        let over = count & (HANDOFF | nobody_left);
-        if over != 0 {
-            self.count().fetch_sub(over, Ordering::Relaxed);
-        }
-        self.set_reader_owned(first.core);
-        queue.retain(|waiter| {
-            if !waiter.writer {
-                // Release: the reader sees what the waker saw of the last writer.
-                self.0.waiters().of(waiter.core).store(RWSEM_GRANTED, 1, Ordering::Release);
-                H::Machine::unpark(waiter.core);
-            }
-            waiter.writer
-        });
     }
 }
 
@@ -373,7 +178,7 @@ impl<H: Home> Drop for ReadGuard<'_, H> {
         }
         let left = self.0.count().fetch_sub(READER, Ordering::Release) - READER;
         if left & (HELD | WAITERS) == WAITERS {
-            self.0.wake_first();
+            self.0.last_reader_left();
         }
     }
 }
@@ -390,10 +195,7 @@ impl<'a, H: Home> WriteGuard<'a, H> {
         let count = sem.count().fetch_add(READER - WRITER, Ordering::Release);
         sem.set_reader_owned(H::Machine::core());
         if count & WAITERS != 0 {
-            let mut queue = sem.lock_queue();
-            if queue.front().is_some_and(|first| !first.writer) {
-                sem.wake(&mut queue);
-            }
+            sem.wake_readers();
         }
         ReadGuard(sem)
     }
@@ -404,7 +206,7 @@ impl<H: Home> Drop for WriteGuard<'_, H> {
         let sem = self.0;
         sem.0.owner().store(0, Ordering::Relaxed);
         if sem.count().fetch_sub(WRITER, Ordering::Release) & WAITERS != 0 {
-            sem.wake_first();
+            sem.writer_left();
         }
     }
 }
