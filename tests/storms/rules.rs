@@ -89,3 +89,14 @@ fn a_reader_loads_the_owner_that_it_stores() {
     };
     assert_eq!(owner("mmap-lock"), (2, 2));
 }
+
+/// `detached` is not on the line of the count, which another fault has written meanwhile.
+#[test]
+fn a_fault_has_the_line_of_a_vma_count_twice() {
+    let workload = shipped("huge-anon-read");
+    let entry = find("vma-refcount").expect("it is in the table");
+    let storm = Ask::new(&workload, 16, Until::Faults(200)).in_model(entry, &xeon());
+    let named = |line: &&(&LineName, _)| line.0.name == "vma.vm_refcnt";
+    let account = &storm.accounts.0.iter().find(named).expect("it is taken").1;
+    assert_eq!(account.reads, storm.storm.counts.faults, "once, before it is raised");
+}

@@ -1,5 +1,9 @@
 //! What schemes with a reference count and `detached` in the VMA share: the line of the
-//! two words, what writers do to them, and a fault's protection by them.
+//! count, what writers do to the two words, and a fault's protection by them.
+//!
+//! `detached` stands among what a lookup reads, as in Linux 6.4 to 6.14 (offset 40 in 6.12):
+//! beside the count, a fault that loads it again would have the line once more from whoever
+//! wrote the count last.
 //!
 //! Neither word excludes a writer. VMAs are never changed but replaced, so that the fields
 //! of a VMA belong together for as long as it is in memory. `detached` is set from when a
@@ -8,7 +12,7 @@
 //! before a pte is (under ptl). A writer sets `detached` before it takes either lock: if the
 //! fault finds it clear there, the writer comes later, and undoes what the fault publishes.
 
-use super::{PerVma, Reference, Space, Strategy, Words};
+use super::{PerVma, Reference, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use mm::fault::{Fallback, MapPages, Protection, PteSlot, Walk};
 use mm::hooks::Hooks;
@@ -19,7 +23,7 @@ use std::marker::PhantomData;
 use sync::refcount::RefCount;
 
 static VM_REFCNT: LineName =
-    LineName { name: "vma.vm_refcnt", words: ["vm_refcnt", "detached", "", "", "", "", "", ""] };
+    LineName { name: "vma.vm_refcnt", words: ["vm_refcnt", "", "", "", "", "", "", ""] };
 
 /// The line that such a scheme adds to each VMA, apart from the fields that a fault reads,
 /// as in Linux 6.15.
@@ -30,11 +34,6 @@ impl<M: Machine> CountedVmas<M> {
     #[inline(always)]
     fn refs(&self, vma: VmaId) -> RefCount<'_, M> {
         RefCount::new(Word::new(&self.0[vma], 0))
-    }
-
-    #[inline(always)]
-    fn detached(&self, vma: VmaId) -> Word<'_, M::Line> {
-        Word::new(&self.0[vma], 1)
     }
 
     /// Takes a reference for a fault, unless the VMA is gone.
@@ -61,16 +60,16 @@ impl<M: Machine> Words<M> for CountedVmas<M> {
 impl<M: Machine> Hooks<M> for CountedVmas<M> {
     /// Release, and before any lock that the writer takes later: see the module.
     fn start_write(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
-        self.detached(vma.id).store(1, Ordering::Release);
+        vma.detached().store(1, Ordering::Release);
     }
 
     /// Release: a fault that finds the VMA in use again sees what was done to its pages.
     fn end_write(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
-        self.detached(vma.id).store(0, Ordering::Release);
+        vma.detached().store(0, Ordering::Release);
     }
 
     fn attach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
-        self.detached(vma.id).store(0, Ordering::Relaxed);
+        vma.detached().store(0, Ordering::Relaxed);
         self.0[vma.id].store(0, 1, Ordering::Release);
     }
 
@@ -123,23 +122,19 @@ impl Kept for ByReference {
 /// A VMA that a fault has found, and checks again.
 pub(super) struct Attached<'a, M: Machine, L: Layout, K: Kept> {
     vma: VmaRef<'a, M, L>,
-    detached: Word<'a, M::Line>,
     kept: PhantomData<K>,
 }
 
 impl<'a, M: Machine, L: Layout, K: Kept> Attached<'a, M, L, K> {
     #[inline(always)]
-    pub(super) fn new<S>(space: &'a Space<M, S>, vma: VmaRef<'a, M, L>) -> Self
-    where
-        S: Strategy<M, Layout = L, Words = CountedVmas<M>>,
-    {
-        Self { vma, detached: space.words.detached(vma.id), kept: PhantomData }
+    pub(super) fn new(vma: VmaRef<'a, M, L>) -> Self {
+        Self { vma, kept: PhantomData }
     }
 
     /// Acquire: pairs with the Release store of the writer.
     #[inline(always)]
     fn check(&self) -> Result<(), Fallback> {
-        match self.detached.load(Ordering::Acquire) {
+        match self.vma.detached().load(Ordering::Acquire) {
             0 => Ok(()),
             _ => Err(Fallback::VmaLockAbort),
         }

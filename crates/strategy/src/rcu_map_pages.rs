@@ -62,7 +62,7 @@ fn with_reference<M: Machine>(
 ) -> Result<Outcome, Stop> {
     let _reference = space.words.get(vma.id).ok_or(Fallback::VmaLockMiss)?;
     M::mark(stage::LOCK);
-    fault::handle(space, core, request, &Attached::<M, _, AfterRcu>::new(space, vma))
+    fault::handle(space, core, request, &Attached::<M, _, AfterRcu>::new(vma))
 }
 
 impl Scheme for RcuMapPages {
@@ -96,7 +96,7 @@ impl<M: Machine> Strategy<M> for RcuMapPages {
             return Err(Fallback::AccessError.into());
         }
         if is_fast(&vma, request.access()) {
-            let found = Attached::<M, _, ByRcu>::new(space, vma);
+            let found = Attached::<M, _, ByRcu>::new(vma);
             let result = fault::handle(space, core, request, &found);
             if matches!(result, Ok(_) | Err(Stop::Fallback(Fallback::VmaLockAbort))) {
                 return result;

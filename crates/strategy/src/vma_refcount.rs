@@ -60,6 +60,6 @@ impl<M: Machine> Strategy<M> for VmaRefcount {
         if !fault::allows(&vma, request.access()) {
             return Err(Fallback::AccessError.into());
         }
-        fault::handle(space, core, request, &Attached::<M, _, ByReference>::new(space, vma))
+        fault::handle(space, core, request, &Attached::<M, _, ByReference>::new(vma))
     }
 }
