@@ -143,6 +143,7 @@ fn mapping(shape: &Shape, (from, to): (u64, u64), shift: u64) -> Mapping {
 pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M, S> {
     let config = Config {
         cores,
+        cpus: cores,
         nodes: (0..cores).map(|core| core % 2).collect(),
         lru: true,
         memcg_depth: 1,

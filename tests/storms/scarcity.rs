@@ -34,6 +34,7 @@ fn range(from: u64, to: u64) -> Range<Vaddr> {
 fn space<S: Strategy<Host>>(tables: u32, vmas: u32) -> Space<Host, S> {
     let config = Config {
         cores: 1,
+        cpus: 1,
         nodes: [0].into(),
         lru: true,
         memcg_depth: 1,

@@ -96,7 +96,7 @@ impl<M: Machine> Core<M> {
             lru_full: mm.kernel.rules.lru_batch,
             freed: Vec::with_capacity(mm.kernel.rules.release_batch),
             tables: Cache::new(TABLE_BATCH),
-            rss: LocalRss::new(mm.cores()),
+            rss: LocalRss::new(mm.config.cpus),
             wait: None,
             read_in: Vec::with_capacity(reads_max),
             attempts: Attempts::default(),
@@ -279,7 +279,7 @@ impl<M: Machine> Core<M> {
         self.stock.retire(&mm.memcg);
         self.frames.retire(&mm.frames.zones, &mm.waiters);
         self.tables.retire(&mm.tables.pool, &mm.waiters);
-        self.rss.fold(&mm.rss, &mm.waiters);
+        self.rss.retire(&mm.rss, &mm.waiters);
         self.frames.stat.retire(&mm.frames.zones.stat);
     }
 }

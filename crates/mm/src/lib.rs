@@ -69,6 +69,8 @@ use sync::spinlock::{SpinGuard, SpinLock, Waiters};
 pub struct Config {
     /// Cores that fault in it; also `mm_users`.
     pub cores: usize,
+    /// CPUs that are online, of which the cores are some.
+    pub cpus: usize,
     /// The NUMA node of each core, numbered from 0 without holes. Each node has a zone and
     /// an lruvec of its own.
     pub nodes: Box<[usize]>,

@@ -1,12 +1,30 @@
-//! Resident set size: a counter on each core, folded into a shared one in batches
-//! (`percpu_counter`, Linux 6.2 and later; batch max(32, 2 x cores)).
+//! Resident set size: counters on each core, each folded into a shared one in batches
+//! (Linux 6.2 and later, `lib/percpu_counter.c`, `percpu_counter_add_batch`; the batch is
+//! max(32, 2 x CPUs that are online), `compute_batch_value`).
 
-use machine::{Line, LineName, Machine, Ordering};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
 use sync::spinlock::{LockWords, SpinLock, Waiters};
 
+/// `rss_stat` is an array of structures of 40 bytes: lock, count, list, and where the cores'
+/// counters are. It begins a line (offset 960 in the BTF of 6.18.44), so that the first line
+/// has all of MM_FILEPAGES, and lock and count of MM_ANONPAGES.
 static SHARED: LineName = LineName {
     name: "mm.rss_stat",
-    words: ["lock", "lock.tail", "MM_FILEPAGES", "MM_ANONPAGES", "", "", "", ""],
+    words: [
+        "MM_FILEPAGES.lock",
+        "lock.tail",
+        "MM_FILEPAGES.count",
+        "MM_FILEPAGES.counters",
+        "MM_ANONPAGES.lock",
+        "lock.tail",
+        "MM_ANONPAGES.count",
+        "",
+    ],
+};
+
+static SECOND: LineName = LineName {
+    name: "mm.rss_stat.counters",
+    words: ["MM_ANONPAGES.counters", "", "", "", "", "", "", ""],
 };
 
 static LOCAL: LineName = LineName {
@@ -14,8 +32,10 @@ static LOCAL: LineName = LineName {
     words: ["MM_FILEPAGES", "MM_ANONPAGES", "", "", "", "", "", ""],
 };
 
+/// The file's counter, and how many words further on that of anonymous pages is.
 const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
-const FIRST: usize = 2;
+const COUNT: usize = 2;
+const NEXT: usize = 4;
 /// Words hold no negative numbers: counts are stored above this.
 const BIAS: i64 = 1 << 40;
 
@@ -28,20 +48,49 @@ pub enum Member {
     Anon,
 }
 
+impl Member {
+    const ALL: [Self; 2] = [Self::File, Self::Anon];
+
+    fn lock(self) -> LockWords {
+        let first = NEXT * self as usize;
+        LockWords { locked: first + LOCK.locked, tail: first + LOCK.tail }
+    }
+
+    fn count(self) -> usize {
+        NEXT * self as usize + COUNT
+    }
+}
+
 /// The shared counters.
-pub struct Rss<M: Machine>(M::Line);
+pub struct Rss<M: Machine> {
+    line: M::Line,
+    second: M::Line,
+}
 
 impl<M: Machine> Default for Rss<M> {
     fn default() -> Self {
-        Self(M::Line::new(&SHARED, [0, 0, BIAS as u64, BIAS as u64, 0, 0, 0, 0]))
+        let mut words = [0; LINE_WORDS];
+        Member::ALL.into_iter().for_each(|member| words[member.count()] = BIAS as u64);
+        Self { line: M::Line::new(&SHARED, words), second: M::Line::new(&SECOND, [0; LINE_WORDS]) }
     }
 }
 
 impl<M: Machine> Rss<M> {
     /// Pages, without what cores have not folded yet.
     pub fn pages(&self) -> i64 {
-        let word = |i| self.0.load(FIRST + i, Ordering::Relaxed) as i64 - BIAS;
-        word(0) + word(1)
+        let pages = |member: Member| {
+            self.line.load(member.count(), Ordering::Relaxed) as i64 - BIAS
+        };
+        Member::ALL.into_iter().map(pages).sum()
+    }
+
+    /// Looks up where the counters of cores are.
+    #[inline(always)]
+    fn load_counters(&self, member: Member) {
+        match member {
+            Member::File => self.line.load(COUNT + 1, Ordering::Relaxed),
+            Member::Anon => self.second.load(0, Ordering::Relaxed),
+        };
     }
 }
 
@@ -52,20 +101,21 @@ pub struct LocalRss<M: Machine> {
 }
 
 impl<M: Machine> LocalRss<M> {
-    /// Counters for one of `cores` cores.
-    pub fn new(cores: usize) -> Self {
+    /// Counters of a core, of a machine where so many CPUs are online.
+    pub fn new(cpus: usize) -> Self {
         let line = M::Line::new(&LOCAL, [BIAS as u64, BIAS as u64, 0, 0, 0, 0, 0, 0]);
-        Self { line, batch: (2 * cores as i64).max(32) }
+        Self { line, batch: (2 * cpus as i64).max(32) }
     }
 
     /// Counts pages.
     #[inline(always)]
     pub fn add(&mut self, rss: &Rss<M>, waiters: &Waiters<M>, member: Member, pages: i64) {
+        rss.load_counters(member);
         let word = member as usize;
         let now = self.line.load(word, Ordering::Relaxed) as i64 + pages;
         self.line.store(word, now as u64, Ordering::Relaxed);
         if (now - BIAS).abs() >= self.batch {
-            self.fold(rss, waiters);
+            self.fold(rss, waiters, member);
         }
     }
 
@@ -74,19 +124,23 @@ impl<M: Machine> LocalRss<M> {
         let pages = draw % self.batch as u64;
         let word = Member::Anon as usize;
         self.line.fetch_add(word, pages, Ordering::Relaxed);
-        rss.0.fetch_sub(FIRST + word, pages, Ordering::Relaxed);
+        rss.line.fetch_sub(Member::Anon.count(), pages, Ordering::Relaxed);
+    }
+
+    /// Moves what is counted of `member` to the shared counter, by itself.
+    #[cold]
+    fn fold(&mut self, rss: &Rss<M>, waiters: &Waiters<M>, member: Member) {
+        let _lock = SpinLock::<M>::new(&rss.line, member.lock()).lock(waiters);
+        let (own, shared) = (member as usize, member.count());
+        let pages = self.line.load(own, Ordering::Relaxed) as i64 - BIAS;
+        let sum = rss.line.load(shared, Ordering::Relaxed) as i64 + pages;
+        rss.line.store(shared, sum as u64, Ordering::Relaxed);
+        self.line.store(own, BIAS as u64, Ordering::Relaxed);
     }
 
     /// Moves everything to the shared counters.
-    #[cold]
-    pub fn fold(&mut self, rss: &Rss<M>, waiters: &Waiters<M>) {
-        let _lock = SpinLock::<M>::new(&rss.0, LOCK).lock(waiters);
-        for word in [Member::File as usize, Member::Anon as usize] {
-            let pages = self.line.load(word, Ordering::Relaxed) as i64 - BIAS;
-            let sum = rss.0.load(FIRST + word, Ordering::Relaxed) as i64 + pages;
-            rss.0.store(FIRST + word, sum as u64, Ordering::Relaxed);
-            self.line.store(word, BIAS as u64, Ordering::Relaxed);
-        }
+    pub fn retire(&mut self, rss: &Rss<M>, waiters: &Waiters<M>) {
+        Member::ALL.into_iter().for_each(|member| self.fold(rss, waiters, member));
     }
 }
 
@@ -106,7 +160,19 @@ mod tests {
         core.add(&rss, &waiters, Member::Anon, 1);
         core.add(&rss, &waiters, Member::File, -3);
         assert_eq!(rss.pages(), 32);
-        core.fold(&rss, &waiters);
+        core.retire(&rss, &waiters);
         assert_eq!(rss.pages(), 29);
+    }
+
+    /// A fold of one counter leaves the others alone.
+    #[test]
+    fn the_batch_is_that_of_the_machine_and_each_counter_has_its_own() {
+        let (rss, waiters) = (Rss::<Host>::default(), Waiters::new(1));
+        let mut core = LocalRss::new(128);
+        core.add(&rss, &waiters, Member::File, 200);
+        core.add(&rss, &waiters, Member::Anon, 255);
+        assert_eq!(rss.pages(), 0, "twice as many as there are CPUs");
+        core.add(&rss, &waiters, Member::Anon, 1);
+        assert_eq!(rss.pages(), 256);
     }
 }

@@ -86,13 +86,14 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Result<Shared<Host
     let contents = Contents::new(&plan, spec.seed);
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
     let nodes = topology::nodes_of(spec.cpus);
-    let stat_threshold = stat_threshold();
+    let (cpus, stat_threshold) = cpus_and_threshold();
     let options = Options {
         entry_prefetch,
         kernel: spec.kernel,
         real_body,
         seed: spec.seed,
         nodes,
+        cpus,
         stat_threshold,
         arena: spec.arena,
     };
@@ -112,12 +113,12 @@ fn share<A: Record>(make: MakeSpace<Host<A>>, spec: &Spec) -> Result<Shared<Host
     ))
 }
 
-/// Pages that a core of this machine counts before it tells its zone.
-fn stat_threshold() -> u64 {
+/// CPUs of this machine, and pages that one counts before it tells its zone.
+fn cpus_and_threshold() -> (usize, u64) {
     let topology = Topology::here().ok();
     let (cpus, nodes) = topology.map_or((1, 1), |here| (here.cpus.len(), here.nodes()));
     let memory = Memory::read(&Roots::default()).total_bytes.unwrap_or(0);
-    normal_threshold(cpus, memory / nodes.max(1) as u64)
+    (cpus, normal_threshold(cpus, memory / nodes.max(1) as u64))
 }
 
 fn run_thread<A: Record>(

@@ -230,6 +230,7 @@ fn share(
     let arena = Arena::new(1).map_err(|error| StormError::Machine(error.to_string()))?;
     let (entry_prefetch, real_body) = (spec.entry_prefetch, spec.real_body);
     let nodes = spec.places.iter().map(|place| usize::from(place.socket)).collect();
+    let cpus = spec.machine.shape.hardware_threads();
     let stat_threshold = stat_threshold(spec.machine);
     let options = Options {
         entry_prefetch,
@@ -237,6 +238,7 @@ fn share(
         real_body,
         seed: spec.seed,
         nodes,
+        cpus,
         stat_threshold,
         arena: &arena,
     };

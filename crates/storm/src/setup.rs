@@ -30,6 +30,8 @@ pub(super) struct Options<'a> {
     pub seed: u64,
     /// The NUMA node of each core.
     pub nodes: Vec<usize>,
+    /// CPUs of the machine.
+    pub cpus: usize,
     /// Pages that a core counts for itself before it tells its zone or node.
     pub stat_threshold: u64,
     /// Memory of frames.
@@ -54,6 +56,7 @@ pub(super) fn space<W: Simulated>(
         .collect();
     let config = Config {
         cores,
+        cpus: options.cpus,
         nodes: if kernel.numa { dense(&options.nodes) } else { vec![0; cores].into() },
         lru: kernel.lru,
         memcg_depth: kernel.memcg_depth,
