@@ -6,5 +6,6 @@ mod conformance;
 mod kernel;
 mod model;
 mod rules;
+mod rwsem;
 mod scarcity;
 mod writers;

@@ -71,7 +71,7 @@ fn rcu_map_pages_needs_no_reference_for_a_cached_page() {
     let found = storm("rcu-map-pages");
     assert_eq!(references(&found), 0);
     assert_eq!(found.storm.counts.by_kind[Kind::FileRead as usize], 256);
-    assert_eq!(references(&storm("vma-refcount")), 2 * 256);
+    assert!(references(&storm("vma-refcount")) >= 2 * 256);
 }
 
 /// A reader looks at the owner before it stores its name, and in some kernels again when it

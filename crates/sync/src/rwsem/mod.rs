@@ -215,7 +215,7 @@ impl<H: Home> Drop for WriteGuard<'_, H> {
 mod tests {
     use super::*;
     use machine::host::{BareLine, Cores, Host, enter};
-    use machine::{LINE_WORDS, LineName};
+    use machine::{LINE_WORDS, Line, LineName};
     use std::sync::Arc;
     use std::thread;
 

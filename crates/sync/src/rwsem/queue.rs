@@ -252,4 +252,5 @@ impl<'a, H: Home> RwSem<'a, H> {
         first.has_handoff |= asks;
         let back = if adds_handoff { READER - HANDOFF } else { READER };
         self.count().fetch_sub(back, Ordering::Relaxed);
+    }
 }

@@ -1,0 +1,122 @@
+//! Who gets the semaphore before whom, on the cores of the model: each does its part at a
+//! time of its own.
+
+use faultstorm::machine::model::{Model, ModelLine, Place, World};
+use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Word};
+use faultstorm::sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
+use faultstorm::sync::spinlock::{LockWords, Waiters};
+use std::rc::Rc;
+
+use crate::ask::xeon;
+
+static LOCK: LineName = LineName { name: "test.rwsem", words: [""; LINE_WORDS] };
+
+/// A semaphore on a line of its own.
+struct Fixture {
+    line: ModelLine,
+    queue: WaitQueue,
+    waiters: Waiters<Model>,
+}
+
+impl Home for Fixture {
+    type Machine = Model;
+
+    fn count(&self) -> Word<'_, ModelLine> {
+        Word::new(&self.line, 0)
+    }
+
+    fn owner(&self) -> Word<'_, ModelLine> {
+        Word::new(&self.line, 1)
+    }
+
+    fn queue_line(&self) -> &ModelLine {
+        &self.line
+    }
+
+    fn queue_words(&self) -> QueueWords {
+        QueueWords {
+            osq: LockWords { locked: 2, tail: 3 },
+            wait_lock: LockWords { locked: 4, tail: 5 },
+        }
+    }
+
+    fn queue(&self) -> &WaitQueue {
+        &self.queue
+    }
+
+    fn waiters(&self) -> &Waiters<Model> {
+        &self.waiters
+    }
+}
+
+/// What a core does: when it asks, whether to write, and how long it keeps the lock, in us.
+type Part = (u64, bool, u64);
+
+/// How long each core waits for the lock, in us.
+fn waits(parts: &'static [Part]) -> Vec<f64> {
+    let machine = xeon();
+    let places: Vec<Place> =
+        (0..parts.len() as u16).map(|agent| Place { agent, socket: 0 }).collect();
+    let world = World::new(&machine, &places);
+    let _here = world.enter();
+    let line = ModelLine::new(&LOCK, [0; LINE_WORDS]);
+    let (queue, waiters) = (WaitQueue::new(parts.len()), Waiters::new(parts.len()));
+    let fixture = Rc::new(Fixture { line, queue, waiters });
+    let ran = world.run(move |core| {
+        let (at_us, writes, keeps_us) = parts[core];
+        Model::sleep_ns(1000 * at_us);
+        let asked_ns = Model::now_ns();
+        let sem = RwSem::new(&*fixture);
+        let waited = |from: u64| (Model::now_ns() - from) as f64 / 1000.0;
+        if writes {
+            let _lock = sem.write();
+            let waited_us = waited(asked_ns);
+            Model::sleep_ns(1000 * keeps_us);
+            waited_us
+        } else {
+            let _lock = sem.read_carefully();
+            let waited_us = waited(asked_ns);
+            Model::sleep_ns(1000 * keeps_us);
+            waited_us
+        }
+    });
+    ran.unwrap_or_else(|_| panic!("all get the lock"))
+}
+
+/// A reader takes the lock that has just been left, though a writer queues, who is being
+/// woken; it queues behind it while other readers have the lock.
+#[test]
+fn a_reader_steals_a_lock_that_nobody_has() {
+    let waited = waits(&[(0, false, 100), (10, true, 1), (60, false, 1), (101, false, 50)]);
+    assert!(waited[2] > 40.0, "behind the writer: {waited:?}");
+    assert!(waited[3] < 1.0, "before the writer: {waited:?}");
+    assert!(waited[1] > 135.0, "until the thief has left: {waited:?}");
+}
+
+/// A writer spins for readers for 10 us and a little, the next not at all: it is woken.
+#[test]
+fn writers_do_not_spin_for_readers_who_stay() {
+    let spun = waits(&[(0, false, 8), (1, true, 1)]);
+    assert!(spun[1] < 7.5, "no sleeper is woken so early: {spun:?}");
+    let slept = waits(&[(0, false, 20), (1, true, 1), (13, true, 1)]);
+    assert!(slept[1] > 20.5, "it sleeps, and is woken: {slept:?}");
+    assert!(slept[2] > slept[1] - 12.0, "it waits behind the other: {slept:?}");
+}
+
+/// Who has waited for 4 ms is let in before those who come.
+#[test]
+fn who_has_queued_for_long_is_handed_the_lock() {
+    // Readers that overlap, so that the lock is never free.
+    const READERS: [Part; 24] = {
+        let mut parts = [(0, false, 600); 24];
+        let mut at = 0;
+        while at < 24 {
+            parts[at].0 = 400 * at as u64;
+            at += 1;
+        }
+        parts[23] = (100, true, 1);
+        parts
+    };
+    let waited = waits(&READERS);
+    assert!(waited[23] < 6000.0, "{waited:?}");
+}
