@@ -12,7 +12,7 @@ use super::addr::Pfn;
 use super::frames::{Frames, flag};
 use super::vmstat::{Differentials, Item};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
-use sync::spinlock::{LockWords, SpinGuard, SpinLock, Waiters};
+use sync::spinlock::{IrqGuard, LockWords, SpinLock, Waiters};
 
 /// `struct lruvec` begins a line in 6.2 and 7.2: four lists fill it, and the fifth is on the
 /// line of the lock (computed from the order of fields in `include/linux/mmzone.h`).
@@ -169,7 +169,7 @@ pub struct Edit<'a, M: Machine> {
     frames: &'a Frames<M>,
     waiters: &'a Waiters<M>,
     stat: &'a mut Differentials,
-    held: Option<(usize, SpinGuard<'a, M>)>,
+    held: Option<(usize, IrqGuard<'a, M>)>,
     moved: usize,
 }
 
@@ -181,7 +181,7 @@ impl<'a, M: Machine> Edit<'a, M> {
         if self.held.as_ref().is_none_or(|(held, _)| *held != node) {
             // Never two at a time.
             self.held = None;
-            let lock = SpinLock::new(&lruvec.lock, LOCK_WORDS).lock(self.waiters);
+            let lock = SpinLock::new(&lruvec.lock, LOCK_WORDS).lock_irq(self.waiters);
             self.held = Some((node, lock));
             self.moved = 0;
         }

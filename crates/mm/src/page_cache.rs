@@ -11,7 +11,7 @@ use super::slots::slots;
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use std::ops::Range;
 use sync::refcount::RefCount;
-use sync::spinlock::{LockWords, SpinGuard, SpinLock, Waiters};
+use sync::spinlock::{IrqGuard, LockWords, SpinLock, Waiters};
 use sync::wait_table::WaitTable;
 
 /// Slots of an index node (`XA_CHUNK_SIZE`).
@@ -191,8 +191,8 @@ impl<M: Machine> File<M> {
         self.mapping.load(NRPAGES, Ordering::Relaxed)
     }
 
-    fn lock(&self, waiters: &Waiters<M>) -> SpinGuard<'_, M> {
-        SpinLock::new(&self.mapping, XA_LOCK).lock(waiters)
+    fn lock(&self, waiters: &Waiters<M>) -> IrqGuard<'_, M> {
+        SpinLock::new(&self.mapping, XA_LOCK).lock_irq(waiters)
     }
 
     /// The slot of page `index`, where the index has a node for it.

@@ -127,10 +127,10 @@ impl<M: Machine> LocalRss<M> {
         rss.line.fetch_sub(Member::Anon.count(), pages, Ordering::Relaxed);
     }
 
-    /// Moves what is counted of `member` to the shared counter, by itself.
+    /// Moves what is counted of `member` to the shared counter.
     #[cold]
     fn fold(&mut self, rss: &Rss<M>, waiters: &Waiters<M>, member: Member) {
-        let _lock = SpinLock::<M>::new(&rss.line, member.lock()).lock(waiters);
+        let _lock = SpinLock::<M>::new(&rss.line, member.lock()).lock_irq(waiters);
         let (own, shared) = (member as usize, member.count());
         let pages = self.line.load(own, Ordering::Relaxed) as i64 - BIAS;
         let sum = rss.line.load(shared, Ordering::Relaxed) as i64 + pages;

@@ -1,6 +1,8 @@
-//! Data that a spinlock protects.
+//! Data that a spinlock protects, which is taken with interrupts off: wait queues of the rwsem
+//! (`raw_spin_lock_irq`) and of folios, and lists of free objects (`zone->lock`, `list_lock` of a
+//! slab) in Linux.
 
-use super::spinlock::{LockWords, SpinGuard, SpinLock, Waiters};
+use super::spinlock::{IrqGuard, LockWords, SpinLock, Waiters};
 use machine::Machine;
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
@@ -33,7 +35,7 @@ impl<T> Locked<T> {
         words: LockWords,
         waiters: &Waiters<M>,
     ) -> LockedGuard<'a, M, T> {
-        LockedGuard { value: &self.0, _guard: SpinLock::new(line, words).lock(waiters) }
+        LockedGuard { value: &self.0, _guard: SpinLock::new(line, words).lock_irq(waiters) }
     }
 
     /// The value, of which no other reference exists.
@@ -45,7 +47,7 @@ impl<T> Locked<T> {
 /// The value, for as long as the lock is held.
 pub struct LockedGuard<'a, M: Machine, T> {
     value: &'a UnsafeCell<T>,
-    _guard: SpinGuard<'a, M>,
+    _guard: IrqGuard<'a, M>,
 }
 
 impl<M: Machine, T> Deref for LockedGuard<'_, M, T> {

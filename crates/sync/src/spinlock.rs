@@ -14,6 +14,7 @@
 //! MADV_DONTNEED was seen not to end.
 
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
+use std::marker::PhantomData;
 
 /// Which words of a line a spinlock uses.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +82,14 @@ impl<'a, M: Machine> SpinLock<'a, M> {
         }
         // Made in one place: a guard that two paths join in is copied through memory.
         SpinGuard(self)
+    }
+
+    /// Takes the lock with interrupts off (`spin_lock_irqsave`), while it waits too: a shootdown
+    /// waits for who waits here. Ordering as [`lock`](Self::lock).
+    #[inline(always)]
+    pub fn lock_irq(self, waiters: &Waiters<M>) -> IrqGuard<'a, M> {
+        M::interrupts_off();
+        IrqGuard { _lock: self.lock(waiters), _interrupts: InterruptsOff(PhantomData) }
     }
 
     /// Takes the lock where it is free and nobody queues for it; ordering as
@@ -157,6 +166,23 @@ impl<M: Machine> Drop for SpinGuard<'_, M> {
     #[inline(always)]
     fn drop(&mut self) {
         self.0.line.store(self.0.words.locked, 0, Ordering::Release);
+    }
+}
+
+/// Releases its lock when it drops, then lets interrupts in.
+#[must_use]
+pub struct IrqGuard<'a, M: Machine> {
+    // Fields drop in this order.
+    _lock: SpinGuard<'a, M>,
+    _interrupts: InterruptsOff<M>,
+}
+
+struct InterruptsOff<M: Machine>(PhantomData<fn() -> M>);
+
+impl<M: Machine> Drop for InterruptsOff<M> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        M::interrupts_on();
     }
 }
 

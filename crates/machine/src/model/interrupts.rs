@@ -64,11 +64,17 @@ impl World {
 
     /// The running core answers nobody.
     pub(super) fn interrupts_off(&self) {
+        if self.is_direct() {
+            return;
+        }
         self.engine.borrow_mut().cores[self.core()].interrupts.off += 1;
     }
 
     /// The running core answers again, at once those who wait.
     pub(super) fn interrupts_on(&self) {
+        if self.is_direct() {
+            return;
+        }
         let core = self.core();
         let mut engine = self.engine.borrow_mut();
         let interrupts = &mut engine.cores[core].interrupts;
