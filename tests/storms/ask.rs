@@ -5,6 +5,7 @@ use faultstorm::host::clock::Clock;
 use faultstorm::machine::model::{Parameters, Place};
 use faultstorm::machines::MachineFile;
 use faultstorm::mm::frames::Arena;
+use faultstorm::mm::kernel::{self, Kernel};
 use faultstorm::storm::{ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, needs, plan};
 use faultstorm::strategy::{Entry, STRATEGIES};
 use faultstorm::workload::{self, Until, Workload};
@@ -34,6 +35,11 @@ pub fn xeon() -> Parameters {
     MachineFile::find("xeon-icelake-2s").unwrap_or_else(|_| panic!("it is shipped")).parameters
 }
 
+/// A shipped kernel.
+pub fn linux(release: &str) -> &'static Kernel {
+    kernel::SHIPPED.iter().find(|kernel| kernel.name == release).expect("it is shipped")
+}
+
 /// What a storm found, in full.
 pub fn all_of(storm: &ModelStorm) -> String {
     let ModelStorm { storm, accounts, times, accesses, .. } = storm;
@@ -54,6 +60,8 @@ pub struct Ask<'a> {
     pub recording: Recording,
     pub warmup_ns: u64,
     pub seed: u64,
+    /// The kernel of the model; `None`: the strategy's own.
+    pub kernel: Option<&'static Kernel>,
 }
 
 impl<'a> Ask<'a> {
@@ -67,6 +75,7 @@ impl<'a> Ask<'a> {
             recording: Recording::Throughput,
             warmup_ns: 0,
             seed: 1,
+            kernel: None,
         }
     }
 
@@ -122,7 +131,7 @@ impl<'a> Ask<'a> {
             places: &places,
             real_body: self.real_body,
             entry_prefetch: self.entry_prefetch,
-            kernel: None,
+            kernel: self.kernel,
             seed: self.seed,
             warmup_ns: self.warmup_ns,
             until: self.until,

@@ -4,8 +4,8 @@
 mod ask;
 mod conformance;
 mod kernel;
+mod locks;
 mod model;
 mod rules;
-mod rwsem;
 mod scarcity;
 mod writers;

@@ -1,21 +1,28 @@
 //! What faults and writers do by the rules of their kernel or outline, counted in the model.
 
-use faultstorm::machine::LineName;
+use faultstorm::machine::model::{Model, Place, World};
+use faultstorm::machine::{LineName, Machine};
+use faultstorm::mm::Config;
 use faultstorm::mm::fault::Kind;
+use faultstorm::mm::frames::{Arena, Frames};
+use faultstorm::mm::zones::{FRAME_BATCH, PageLists};
 use faultstorm::storm::{ModelStorm, Storm};
 use faultstorm::strategy::find;
-use faultstorm::workload::Until;
+use faultstorm::sync::spinlock::Waiters;
+use faultstorm::workload::{Kernel, Until, Workload};
+use std::rc::Rc;
 
-use crate::ask::{Ask, parse, shipped, xeon};
+use crate::ask::{Ask, linux, parse, shipped, xeon};
 
 /// A storm of one thread that has a mapping of 16 pages for itself.
-fn alone(strategy: &str, ops: &[&str]) -> Storm {
+fn alone(strategy: &str, release: &str, ops: &[&str]) -> Storm {
     let ops: String = ops.iter().map(|op| format!("[[op]]\n{op}\n")).collect();
     let workload = parse(&format!(
         "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"64KiB\"\nscope = \"per-thread\"\n{ops}"
     ));
     let entry = find(strategy).expect("it is in the table");
-    Ask::new(&workload, 1, Until::Rounds(1)).in_model(entry, &xeon()).storm
+    let ask = Ask::new(&workload, 1, Until::Rounds(1));
+    Ask { kernel: Some(linux(release)), ..ask }.in_model(entry, &xeon()).storm
 }
 
 const READ: &str = "touch = { vma = \"v\", access = \"read\" }";
@@ -31,8 +38,8 @@ fn counts(storm: &Storm) -> [u64; 3] {
 
 #[test]
 fn mprotect_shoots_down_where_a_page_has_lost_or_gained_a_right() {
-    for strategy in ["mmap-lock", "mmap-lock:6.2", "rcu-map-pages", "vm-refcnt"] {
-        let of = |ops: &[&str]| counts(&alone(strategy, ops));
+    for strategy in ["mmap-lock", "rcu-map-pages", "vm-refcnt"] {
+        let of = |ops: &[&str]| counts(&alone(strategy, "7.2", ops));
         assert_eq!(of(&[PROTECT, ALLOW]), [0, 0, 0], "{strategy}: nothing is mapped");
         assert_eq!(of(&[READ, PROTECT, ALLOW]), [0, 16, 0], "{strategy}: the zero page");
         // A copy of the zero page shoots down by itself.
@@ -43,13 +50,21 @@ fn mprotect_shoots_down_where_a_page_has_lost_or_gained_a_right() {
     }
 }
 
+#[test]
+fn mprotect_of_5_12_shoots_down_where_a_page_is_mapped() {
+    let of = |ops: &[&str]| counts(&alone("mmap-lock", "5.12", ops));
+    assert_eq!(of(&[PROTECT, ALLOW]), [0, 0, 0], "nothing is mapped");
+    assert_eq!(of(&[READ, PROTECT, ALLOW]), [2, 16, 0], "the zero page");
+    // A write to a page that is mapped read-only faults.
+    assert_eq!(of(&[WRITE, PROTECT, ALLOW, WRITE]), [2, 32, 16]);
+}
+
 /// A page that a child has is no longer exclusive, until a write finds it alone again.
 #[test]
 fn mprotect_gives_no_right_to_what_a_child_shares() {
-    let of = |ops: &[&str]| counts(&alone("vm-refcnt", ops));
     // One shootdown of the fork, one for each copy; the ptes have lost the right already.
     let forked = [WRITE, "fork = {}", PROTECT, ALLOW, WRITE];
-    assert_eq!(of(&forked), [1 + 16, 32, 16]);
+    assert_eq!(counts(&alone("vm-refcnt", "7.2", &forked)), [1 + 16, 32, 16]);
 }
 
 /// Step 5 of the outline is not asked whether the mapping maps pages around.
@@ -79,17 +94,19 @@ fn rcu_map_pages_needs_no_reference_for_a_cached_page() {
 #[test]
 fn a_reader_loads_the_owner_that_it_stores() {
     let workload = shipped("huge-anon-read");
-    let lock = |strategy: &str| {
-        let entry = find(strategy).expect("it is in the table");
-        let storm = Ask::new(&workload, 1, Until::Faults(500)).in_model(entry, &xeon());
+    let lock = |release: &str| {
+        let entry = find("mmap-lock").expect("it is in the table");
+        let ask = Ask::new(&workload, 1, Until::Faults(500));
+        let storm = Ask { kernel: Some(linux(release)), ..ask }.in_model(entry, &xeon());
         let named = |line: &&(&LineName, _)| line.0.name == "mm.mmap_lock";
         let account = &storm.accounts.0.iter().find(named).expect("the lock is taken").1;
         let faults = storm.storm.counts.faults;
         (account.reads / faults, account.writes / faults)
     };
     // The count is loaded, raised and lowered, and the owner is on its line.
-    assert_eq!(lock("mmap-lock"), (1 + 2, 2 + 2), "Linux 7.2");
-    assert_eq!(lock("mmap-lock:6.2").1, 2 + 1);
+    assert_eq!(lock("7.2"), (1 + 2, 2 + 2));
+    // Here pgd and mm_users are too.
+    assert_eq!(lock("6.12").1, 2 + 1);
 }
 
 /// `detached` is not on the line of the count, which another fault has written meanwhile.
@@ -101,4 +118,46 @@ fn a_fault_has_the_line_of_a_vma_count_twice() {
     let named = |line: &&(&LineName, _)| line.0.name == "vma.vm_refcnt";
     let account = &storm.accounts.0.iter().find(named).expect("it is taken").1;
     assert_eq!(account.reads, storm.storm.counts.faults, "once, before it is raised");
+}
+
+/// A frame is taken from a core's own list, and still its zone is looked at.
+#[test]
+fn an_allocation_looks_at_its_zone() {
+    let reads = |zone_lock: bool| {
+        let kernel = Kernel { zone_lock, ..Kernel::default() };
+        let workload = Workload { kernel, ..shipped("huge-anon") };
+        let entry = find("unlocked").expect("it is in the table");
+        let storm = Ask::new(&workload, 1, Until::Faults(2048)).in_model(entry, &xeon());
+        ["zone.lock", "zone.vm_stat"].map(|name| {
+            let lines = storm.accounts.0.iter().filter(|(line, _)| line.name == name);
+            lines.map(|(_, line)| line.reads).sum::<u64>() as f64 / 2048.0
+        })
+    };
+    let [flags, free] = reads(true);
+    assert!((1.0..1.2).contains(&flags) && free >= 1.0, "{flags}, {free}");
+    assert_eq!(reads(false)[0], 0.0);
+}
+
+/// Whoever takes a batch of frames has the line of each `struct page`, under `zone->lock`.
+#[test]
+fn a_batch_of_frames_takes_their_lines_from_memory() {
+    let machine = xeon();
+    let world = World::new(&machine, &[Place { agent: 0, socket: 0 }]);
+    let _here = world.enter();
+    let config = Config { frames: 200, nodes: [0].into(), ..Config::default() };
+    let frames = Frames::<Model>::new(Arena::new(1).expect("a page"), &config);
+    let shared = Rc::new((frames, Waiters::<Model>::new(1)));
+    let ran = world.run(move |core| {
+        let (frames, waiters) = &*shared;
+        let mut lists = PageLists::new(&frames.zones, core);
+        [0, 1].map(|_| {
+            let from_ns = Model::now_ns();
+            lists.take(frames, waiters).expect("there are frames");
+            Model::now_ns() - from_ns
+        })
+    });
+    let [first_ns, second_ns] = ran.unwrap_or_else(|_| panic!("it ends"))[0];
+    let memory_ns = machine.memory[0] / 1000;
+    assert!(first_ns > FRAME_BATCH as u64 * memory_ns, "{first_ns}");
+    assert!(second_ns < memory_ns, "{second_ns}");
 }

@@ -116,7 +116,7 @@ impl<M: Machine> Core<M> {
     /// `draw`, so that those of cores that do the same do not turn over together.
     pub fn stagger(&mut self, mm: &Mm<M>, draw: u64) {
         let zones = &mm.frames.zones;
-        self.frames.stagger(zones, &mm.waiters, draw as u16 as usize);
+        self.frames.stagger(&mm.frames, &mm.waiters, draw as u16 as usize);
         self.frames.stat.stagger(&zones.stat, zones.node_of_core(M::core()), draw);
         self.stock.stagger(&mm.memcg, draw >> 16 & 0xffff);
         self.lru_full = 1 + (draw >> 32) as u16 as usize % mm.kernel.rules.lru_batch;
@@ -277,7 +277,7 @@ impl<M: Machine> Core<M> {
     pub fn retire(&mut self, mm: &Mm<M>) {
         self.drain_lru(mm);
         self.stock.retire(&mm.memcg);
-        self.frames.retire(&mm.frames.zones, &mm.waiters);
+        self.frames.retire(&mm.frames, &mm.waiters);
         self.tables.retire(&mm.tables.pool, &mm.waiters);
         self.rss.retire(&mm.rss, &mm.waiters);
         self.frames.stat.retire(&mm.frames.zones.stat);

@@ -250,6 +250,22 @@ impl<M: Machine> Frames<M> {
         &self.folios[frame.0 as usize]
     }
 
+    /// Takes a frame out of the free lists of its zone, whose lock is held: its links are read
+    /// and written (Linux 6.12 `mm/page_alloc.c`, `__rmqueue`, `expand`).
+    pub fn unlink_free(&self, frame: Pfn) {
+        let next = self.folio(frame).lru_next();
+        next.load(Ordering::Relaxed);
+        next.store(0, Ordering::Relaxed);
+    }
+
+    /// Puts a frame into the free lists of its zone, whose lock is held: looks whether its buddy
+    /// is free too, and links it (`__free_one_page`).
+    pub fn link_free(&self, frame: Pfn) {
+        let buddy = Pfn((frame.0 ^ 1).min(self.folios.len() as u32 - 1));
+        self.folio(buddy).flags().load(Ordering::Relaxed);
+        self.folio(frame).lru_next().store(0, Ordering::Relaxed);
+    }
+
     /// Makes a frame a free one's: no reference, no mapping; poison in its content.
     #[inline(always)]
     pub fn forget(&self, frame: Pfn) {

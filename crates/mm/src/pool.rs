@@ -74,19 +74,44 @@ impl<M: Machine> Pool<M> {
         self.with(waiters, |free| free.push(slot));
     }
 
-    /// Moves up to `count` slots to the end of `to`, and says how many.
-    pub fn take_batch(&self, waiters: &Waiters<M>, to: &mut Vec<u32>, count: usize) -> usize {
+    /// Moves up to `count` slots to the end of `to`, and says how many. `unlink` is called with
+    /// each under the lock.
+    pub fn take_batch(
+        &self,
+        waiters: &Waiters<M>,
+        to: &mut Vec<u32>,
+        count: usize,
+        unlink: impl FnMut(u32),
+    ) -> usize {
         self.with(waiters, |free| {
             let from = free.len().saturating_sub(count);
             let taken = free.len() - from;
+            free[from..].iter().copied().for_each(unlink);
             to.extend(free.drain(from..));
             taken
         })
     }
 
-    /// Takes the first `count` slots of `from` back.
-    pub fn give_batch(&self, waiters: &Waiters<M>, from: &mut Vec<u32>, count: usize) {
-        self.with(waiters, |free| free.extend(from.drain(..count)));
+    /// Takes the first `count` slots of `from` back. `link` is called with each under the lock.
+    pub fn give_batch(
+        &self,
+        waiters: &Waiters<M>,
+        from: &mut Vec<u32>,
+        count: usize,
+        link: impl FnMut(u32),
+    ) {
+        self.with(waiters, |free| {
+            from[..count].iter().copied().for_each(link);
+            free.extend(from.drain(..count));
+        });
+    }
+
+    /// Reads a word of the line of the lock, where anything costs.
+    #[inline(always)]
+    pub fn load(&self, word: usize) {
+        if self.is_charged {
+            self.line.load(word, Ordering::Relaxed);
+        }
     }
 }
 
@@ -107,7 +132,7 @@ impl Cache {
     #[inline]
     pub fn take<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) -> Option<u32> {
         if self.slots.is_empty() {
-            pool.take_batch(waiters, &mut self.slots, self.batch);
+            pool.take_batch(waiters, &mut self.slots, self.batch, |_| {});
         }
         self.slots.pop()
     }
@@ -117,14 +142,14 @@ impl Cache {
     pub fn give<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>, slot: u32) {
         self.slots.push(slot);
         if self.slots.len() > KEPT_BATCHES * self.batch {
-            pool.give_batch(waiters, &mut self.slots, self.batch);
+            pool.give_batch(waiters, &mut self.slots, self.batch, |_| {});
         }
     }
 
     /// Gives everything back.
     pub fn retire<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) {
         let count = self.slots.len();
-        pool.give_batch(waiters, &mut self.slots, count);
+        pool.give_batch(waiters, &mut self.slots, count, |_| {});
     }
 }
 

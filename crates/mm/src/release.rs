@@ -11,7 +11,7 @@ impl<M: Machine> Core<M> {
     /// Takes a frame of the core's node, which nobody else knows then.
     #[inline(always)]
     pub fn take_frame(&mut self, mm: &Mm<M>) -> Option<Pfn> {
-        let frame = self.frames.take(&mm.frames.zones, &mm.waiters)?;
+        let frame = self.frames.take(&mm.frames, &mm.waiters)?;
         self.stock.charge(&mm.memcg);
         Some(frame)
     }
@@ -19,7 +19,7 @@ impl<M: Machine> Core<M> {
     /// Takes a frame as `core` would.
     pub(super) fn take_frame_as(&mut self, mm: &Mm<M>, core: usize) -> Option<Pfn> {
         let node = mm.frames.zones.node_of_core(core);
-        let frame = self.frames.take_near(&mm.frames.zones, &mm.waiters, node)?;
+        let frame = self.frames.take_near(&mm.frames, &mm.waiters, node)?;
         self.stock.charge(&mm.memcg);
         Some(frame)
     }
@@ -34,7 +34,7 @@ impl<M: Machine> Core<M> {
     #[inline(always)]
     fn free_frame(&mut self, mm: &Mm<M>, frame: Pfn) {
         mm.frames.forget(frame);
-        self.frames.give(&mm.frames.zones, &mm.waiters, frame);
+        self.frames.give(&mm.frames, &mm.waiters, frame);
     }
 
     /// Counts a page of a frame's node.

@@ -226,6 +226,14 @@ impl<M: Machine> VmStat<M> {
         !self.nodes.is_empty()
     }
 
+    /// Reads how many pages of a zone are free, as the check of its watermarks does.
+    #[inline(always)]
+    pub fn look_at_free(&self, node: usize) {
+        if let Some(lines) = self.nodes.get(node) {
+            lines[0].load(0, Ordering::Relaxed);
+        }
+    }
+
     /// Adds to the counters that all share.
     #[cold]
     fn tell(&self, node: usize, item: Item, pages: i64) {

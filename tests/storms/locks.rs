@@ -1,10 +1,10 @@
-//! Who gets the semaphore before whom, on the cores of the model: each does its part at a
-//! time of its own.
+//! Who gets a lock before whom, and who answers a shootdown meanwhile, on the cores of the
+//! model: each does its part at a time of its own.
 
 use faultstorm::machine::model::{Model, ModelLine, Place, World};
-use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Word};
+use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Word, Work};
 use faultstorm::sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
-use faultstorm::sync::spinlock::{LockWords, Waiters};
+use faultstorm::sync::spinlock::{LockWords, SpinLock, Waiters};
 use std::rc::Rc;
 
 use crate::ask::xeon;
@@ -119,4 +119,40 @@ fn who_has_queued_for_long_is_handed_the_lock() {
     };
     let waited = waits(&READERS);
     assert!(waited[23] < 6000.0, "{waited:?}");
+}
+
+/// Core 0 has a spinlock for 50 us; how long a shootdown takes that core 1 asks for after 10.
+fn shootdown_us(interrupts_off: bool) -> f64 {
+    let machine = xeon();
+    let places = [0, 1].map(|agent| Place { agent, socket: 0 });
+    let world = World::new(&machine, &places);
+    let _here = world.enter();
+    let fixture = Rc::new((ModelLine::new(&LOCK, [0; LINE_WORDS]), Waiters::<Model>::new(2)));
+    let ran = world.run(move |core| {
+        let (line, waiters) = &*fixture;
+        let lock = SpinLock::<Model>::new(line, LockWords { locked: 0, tail: 1 });
+        if core == 1 {
+            Model::sleep_ns(10_000);
+            let from_ns = Model::now_ns();
+            Model::shootdown();
+            return (Model::now_ns() - from_ns) as f64 / 1000.0;
+        }
+        let held = Work::ThinkNs(50_000);
+        if interrupts_off {
+            let _lock = lock.lock_irq(waiters);
+            Model::work(held);
+        } else {
+            let _lock = lock.lock(waiters);
+            Model::work(held);
+        }
+        0.0
+    });
+    ran.unwrap_or_else(|_| panic!("both end"))[1]
+}
+
+/// Linux takes the locks of zones, of LRU lists and of the page cache with interrupts off.
+#[test]
+fn who_has_a_lock_with_interrupts_off_answers_after() {
+    assert!(shootdown_us(false) < 5.0);
+    assert!(shootdown_us(true) > 40.0);
 }
