@@ -9,7 +9,7 @@ use faultstorm::mm::zones::{FRAME_BATCH, PageLists};
 use faultstorm::storm::{ModelStorm, Storm};
 use faultstorm::strategy::find;
 use faultstorm::sync::spinlock::Waiters;
-use faultstorm::workload::{Kernel, Until, Workload};
+use faultstorm::workload::{KernelParts, Until, Workload};
 use std::rc::Rc;
 
 use crate::ask::{Ask, linux, parse, shipped, xeon};
@@ -124,7 +124,7 @@ fn a_fault_has_the_line_of_a_vma_count_twice() {
 #[test]
 fn an_allocation_looks_at_its_zone() {
     let reads = |zone_lock: bool| {
-        let kernel = Kernel { zone_lock, ..Kernel::default() };
+        let kernel = KernelParts { zone_lock, ..KernelParts::default() };
         let workload = Workload { kernel, ..shipped("huge-anon") };
         let entry = find("unlocked").expect("it is in the table");
         let storm = Ask::new(&workload, 1, Until::Faults(2048)).in_model(entry, &xeon());
