@@ -10,7 +10,7 @@ const PLAIN: Style = Style { color: false, width: 80 };
 
 #[test]
 fn a_run_as_tables() {
-    let text = report::table(&common::run(), PLAIN, Some("results/a.json"));
+    let text = report::text(&common::run(), PLAIN, Some("results/a.json"));
     insta::assert_snapshot!(text);
     for line in text.lines() {
         assert!(line.len() <= 80, "{} columns: {line}", line.len());
@@ -23,13 +23,13 @@ fn a_run_as_tables() {
 #[test]
 fn colour_adds_nothing_but_colour() {
     let run = common::run();
-    let coloured = report::table(&run, Style { color: true, ..PLAIN }, None);
+    let coloured = report::text(&run, Style { color: true, ..PLAIN }, None);
     let mut plain = String::new();
     for (n, part) in coloured.split("\x1b[").enumerate() {
         plain += if n == 0 { part } else { part.split_once('m').unwrap().1 };
     }
     assert!(coloured.contains("\x1b["));
-    assert_eq!(plain, report::table(&run, PLAIN, None));
+    assert_eq!(plain, report::text(&run, PLAIN, None));
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn long_names_and_odd_numbers_keep_to_80_columns() {
             run.cells.push(Cell::ok(key, found));
         }
     }
-    let text = report::table(&run, PLAIN, None);
+    let text = report::text(&run, PLAIN, None);
     for line in text.lines() {
         assert!(line.len() <= 80, "{} columns: {line}\n{text}", line.len());
     }
@@ -72,7 +72,7 @@ fn a_run_as_csv() {
 fn a_report_from_the_file_equals_one_from_memory() {
     let run = common::run();
     let back = Run::from_json(&report::json(&run).unwrap(), "memory").unwrap();
-    assert_eq!(report::table(&back, PLAIN, None), report::table(&run, PLAIN, None));
+    assert_eq!(report::text(&back, PLAIN, None), report::text(&run, PLAIN, None));
     assert_eq!(report::csv(&[back]), report::csv(&[run]));
 }
 
@@ -81,11 +81,11 @@ fn a_run_cut_short_says_so_first() {
     let mut run = common::run();
     run.complete = false;
     run.cells.truncate(2);
-    let text = report::table(&run, PLAIN, None);
+    let text = report::text(&run, PLAIN, None);
     let before_tables = text.split("====").next().unwrap();
     assert!(before_tables.contains("\nPARTIAL RUN: 2 of 2 cells are complete\n"), "{text}");
     let empty = Run::new(common::provenance());
-    assert!(report::table(&empty, PLAIN, None).contains("PARTIAL RUN: 0 of 0"));
+    assert!(report::text(&empty, PLAIN, None).contains("PARTIAL RUN: 0 of 0"));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn equal_code_told_apart_is_said_aloud() {
     let mut run = common::run();
     let twin = run.cells.iter_mut().find(|cell| cell.key.is_aa_twin).unwrap();
     twin.measured = Some(common::measured(&twin.key, 20e6, 0.02, 5));
-    let text = report::table(&run, PLAIN, None);
+    let text = report::text(&run, PLAIN, None);
     let words: Vec<&str> = text.split_whitespace().collect();
     assert!(words.join(" ").contains("In 1 of 4 pairs the copies were told apart"), "{text}");
 }
@@ -106,7 +106,7 @@ fn few_repeats_give_ratios_without_a_verdict() {
         let found = common::measured(&key, rate, 0.01, 2);
         run.cells.push(Cell::ok(key, found));
     }
-    let text = report::table(&run, PLAIN, None);
+    let text = report::text(&run, PLAIN, None);
     assert!(text.contains("3.00x\n"), "{text}");
     let words: Vec<&str> = text.split_whitespace().collect();
     assert!(words.join(" ").contains("No verdict with fewer than 3 repeats"), "{text}");
@@ -139,7 +139,7 @@ fn worlds_stand_beside_each_other_and_the_kernel_has_neighbours() {
             run.cells.push(Cell::ok(key, found));
         }
     }
-    let text = report::table(&run, PLAIN, None);
+    let text = report::text(&run, PLAIN, None);
     let beside = text.split("world beside world").nth(1).unwrap();
     let beside = beside.split("Noise floor").next().unwrap();
     insta::assert_snapshot!(beside);
@@ -151,7 +151,7 @@ fn worlds_stand_beside_each_other_and_the_kernel_has_neighbours() {
     let numbers = serde_json::json!({ "work": { "trap-ns": { "is": 400.0 } } });
     let machine = serde_json::json!({ "name": "some-machine", "numbers": numbers });
     run.machines.insert("digest".to_owned(), machine);
-    let text = report::table(&run, PLAIN, None);
+    let text = report::text(&run, PLAIN, None);
     let net = text.lines().filter(|line| line.contains("less an empty exception"));
     let net: Vec<&str> = net.map(|line| line.rsplit("  ").next().unwrap().trim()).collect();
     assert_eq!(net, ["822 ns", "917 ns"]);
@@ -161,7 +161,7 @@ fn worlds_stand_beside_each_other_and_the_kernel_has_neighbours() {
     assert!(text.lines().all(|line| line.len() <= 80));
     // One world has nothing beside it.
     run.cells.retain(|cell| cell.key.world == World::Host);
-    assert!(!report::table(&run, PLAIN, None).contains("world beside world"));
+    assert!(!report::text(&run, PLAIN, None).contains("world beside world"));
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn without_faults() -> Run {
 #[test]
 fn operations_are_results_where_there_are_no_faults() {
     let run = without_faults();
-    let text = report::table(&run, PLAIN, None);
+    let text = report::text(&run, PLAIN, None);
     insta::assert_snapshot!(text.split("Noise floor").next().unwrap());
     assert!(text.lines().all(|line| line.len() <= 80), "{text}");
     assert!(!text.contains(" 0 /s"), "nothing is no rate: {text}");
@@ -268,7 +268,7 @@ fn operations_beside_faults_are_compared_too() {
         found.ops.insert("mprotect".to_owned(), writers::op(rate, 0.01, 5));
         run.cells.push(Cell::ok(key, found));
     }
-    let text = report::table(&run, PLAIN, None);
+    let text = report::text(&run, PLAIN, None);
     assert!(text.contains("\nfaults per second "), "faults are the headline: {text}");
     assert!(text.contains("1.00x no difference seen"), "{text}");
     let (_, operations) = text.split_once("mprotect by writers, lock alone\n").unwrap();

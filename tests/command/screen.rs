@@ -334,6 +334,23 @@ fn what_does_not_fit_is_counted() {
 }
 
 #[test]
+fn varied_times_are_told_apart_by_their_values() {
+    let mut run = Run::new(common::provenance());
+    for every_ns in [20e3, 2e6] {
+        for (strategy, rate) in [("mmap-lock", 1e6), ("speculative", 3e6)] {
+            let mut key = common::key("mprotect-churn", strategy, 2, Body::None);
+            key.vary.insert("every_ns".to_owned(), every_ns);
+            let found = common::measured(&key, rate, 0.02, 5);
+            run.cells.push(Cell::ok(key, found));
+        }
+    }
+    let text = report::screen(&run, PLAIN, None);
+    let heads = text.lines().find(|line| line.contains("loses to")).unwrap();
+    let words: Vec<&str> = heads.split_whitespace().take(2).collect();
+    assert_eq!(words, ["every=20us", "every=2ms"], "{text}");
+}
+
+#[test]
 fn tables_fold_what_is_the_same_and_keep_the_rest() {
     let mut run = Run::new(common::provenance());
     let mut warnings = Vec::new();
@@ -352,7 +369,7 @@ fn tables_fold_what_is_the_same_and_keep_the_rest() {
         }
     }
     run.provenance.warnings = warnings;
-    let folded = report::table(&run, PLAIN, None);
+    let folded = report::text(&run, PLAIN, None);
     assert!(!folded.contains("with body"), "both are the same: {folded}");
     for block in ["both bodies", "fallbacks per fault, both bodies", "4.00 M/s", "0.50x slower"] {
         assert!(folded.contains(block), "{block}: {folded}");
@@ -363,6 +380,6 @@ fn tables_fold_what_is_the_same_and_keep_the_rest() {
     let other = run.cells.last_mut().unwrap();
     assert_eq!(other.status, Status::Ok);
     other.measured = Some(common::measured(&other.key, 3e6, 0.02, 5));
-    let unfolded = report::table(&run, PLAIN, None);
+    let unfolded = report::text(&run, PLAIN, None);
     assert!(!unfolded.contains("both bodies") && unfolded.contains("with body"), "{unfolded}");
 }

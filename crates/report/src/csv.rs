@@ -1,12 +1,13 @@
-//! Tidy CSV: one row a cell and repeat, columns named as the document's keys.
+//! Tidy CSV: one row for each cell and repeat, columns named as the keys of the document.
 
-use super::contention::percentiles;
 use document::run::{Cell, LineCount, Measured, RatedEvent, Repeat, Run};
+
+use crate::percentiles::percentiles;
 
 type Column = (&'static str, fn(&Cell, Option<&Repeat>) -> String);
 
-/// Columns in order. The first name the cell, then comes the repeat, then what
-/// the document holds for the cell as a whole, under its path there.
+/// Columns in order: first the key of the cell, then the repeat, then numbers of the whole cell
+/// under their path in the document.
 const COLUMNS: &[Column] = &[
     ("id", |cell, _| cell.id.clone()),
     ("workload", |cell, _| cell.key.workload.clone()),
@@ -55,15 +56,15 @@ const COLUMNS: &[Column] = &[
 
 type RunColumn = (&'static str, fn(&Run) -> String);
 
-/// Columns behind those of the cell: they tell the rows of several runs apart.
+/// Columns after those of the cell: they tell the rows of several runs apart.
 const RUN_COLUMNS: &[RunColumn] = &[
     ("provenance.started_at", |run| run.provenance.started_at.clone()),
     ("provenance.version", |run| run.provenance.version.clone()),
     ("provenance.git_revision", |run| show(run.provenance.git_revision.as_ref())),
 ];
 
-/// Returns the runs as one CSV after RFC 4180, but for lines that end as Unix has
-/// them. What was not measured is empty; a cell without repeats has one row.
+/// Returns the runs as one CSV by RFC 4180, but with Unix line ends. A field that was not
+/// measured is empty; a cell without repeats has one row.
 pub fn csv(runs: &[Run]) -> String {
     let of_cells = COLUMNS.iter().map(|(name, _)| *name);
     let names = of_cells.chain(RUN_COLUMNS.iter().map(|(name, _)| *name));
@@ -85,12 +86,12 @@ pub fn csv(runs: &[Run]) -> String {
     out
 }
 
-/// Returns how many a second a repeat had of what its cell is judged by.
+/// Returns the rate of the event by which a cell is judged in one repeat, per second.
 fn per_s(cell: &Cell, repeat: &Repeat) -> Option<f64> {
     let found = cell.measured.as_ref()?;
-    let counted = RatedEvent::of([cell]);
-    let rates = cell.rates(&counted);
-    match counted {
+    let event = RatedEvent::of([cell]);
+    let rates = cell.rates(&event);
+    match event {
         RatedEvent::Faults => repeat.faults_per_s().filter(|_| !rates.is_empty()),
         RatedEvent::Op(_) => {
             let place = found.repeats.iter().position(|other| std::ptr::eq(other, repeat))?;
@@ -104,7 +105,14 @@ fn line(fields: impl Iterator<Item = String>) -> String {
     fields.join(",") + "\n"
 }
 
+/// Returns a field with quotes if it needs them. A text that a spreadsheet would run as a formula
+/// gets an apostrophe in front.
 fn quoted(field: String) -> String {
+    let is_formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let field = match is_formula && field.parse::<f64>().is_err() {
+        true => format!("'{field}"),
+        false => field,
+    };
     match field.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", field.replace('"', "\"\"")),
         false => field,
@@ -132,6 +140,12 @@ mod tests {
     fn fields_are_quoted_where_they_must_be() {
         let fields = ["plain", "a,b", "say \"no\"", "two\nlines"].map(str::to_owned);
         assert_eq!(line(fields.into_iter()), "plain,\"a,b\",\"say \"\"no\"\"\",\"two\nlines\"\n");
+    }
+
+    #[test]
+    fn a_text_is_no_formula() {
+        let fields = ["=1+1", "@sum(a,b)", "-1.5", "-x", "1=1"].map(str::to_owned);
+        assert_eq!(line(fields.into_iter()), "'=1+1,\"'@sum(a,b)\",-1.5,'-x,1=1\n");
     }
 
     #[test]

@@ -1,27 +1,27 @@
 //! Latencies as a log of HdrHistogram: the text that its `HistogramLogWriter` writes and its
 //! `HistogramLogReader`, analyzers and viewers read (version 1.3, as of HdrHistogram 2.1.11).
 //!
-//! The document holds each histogram as a log has it, so nothing is encoded again. A cell has
-//! an interval for each kind of fault and operation, all from the start of the run, since the
-//! storms of cells take turns.
+//! The document holds each histogram in the encoding of the log, so nothing is encoded again. A
+//! cell has one interval for each kind of fault and operation. All intervals start with the run,
+//! since the storms of cells take turns.
 
 use std::fmt::Write;
 use std::time::SystemTime;
 
 use document::run::{Latency, Measured, Run};
 
-/// What `HistogramLogWriter` writes first, and before the intervals.
+/// First line of `HistogramLogWriter`, and its line before the intervals.
 const VERSION: &str = "#[Histogram log format version 1.3]";
 const LEGEND: &str =
     r#""StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram""#;
-/// By what `HistogramLogWriter` divides the largest value: it shows milliseconds.
+/// Divisor of the largest value: `HistogramLogWriter` shows milliseconds.
 const NS_PER_MS: f64 = 1e6;
 
-/// Why a run cannot be written as a log.
+/// The reason why a run cannot be written as a log.
 #[derive(Debug, thiserror::Error)]
 #[error("{place}: {wrong}")]
 pub struct HdrLogError {
-    /// The run, by its place among those given.
+    /// Index of the run.
     pub run: usize,
     /// The part of the document.
     place: String,
@@ -29,11 +29,11 @@ pub struct HdrLogError {
 }
 
 /// Returns the latencies of runs as a log. The tag of an interval is `CELL/KIND` or
-/// `CELL/OPERATION`; where there are several runs, `run-N/` stands before it.
+/// `CELL/OPERATION`, with `run-N/` in front if there are several runs.
 ///
 /// # Errors
 ///
-/// A run that does not say when it started, or a histogram that cannot be read.
+/// A run without a start time, or a histogram that cannot be read.
 pub fn hdr_log(runs: &[Run]) -> Result<String, HdrLogError> {
     let mut out = String::new();
     for (number, run) in runs.iter().enumerate() {
@@ -58,8 +58,8 @@ pub fn hdr_log(runs: &[Run]) -> Result<String, HdrLogError> {
     Ok(out)
 }
 
-/// Appends what readers take for comments, but for the two times: intervals are relative to
-/// the base, and a log may set it again.
+/// Appends lines that readers take for comments, but for the two times. Intervals are relative
+/// to the base time, and a log may set it again.
 fn header(out: &mut String, run: &Run, since: SystemTime) {
     let since_epoch = since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let (since_s, since) = (since_epoch.as_secs_f64(), humantime::format_rfc3339(since));
@@ -74,22 +74,22 @@ fn header(out: &mut String, run: &Run, since: SystemTime) {
     );
 }
 
-/// Returns what was timed in a cell, faults first.
+/// Returns the latencies of a cell, faults first.
 fn latencies(found: &Measured) -> impl Iterator<Item = (String, &Latency)> {
     let faults = found.latency_ns.iter().map(|(kind, latency)| (kind.to_string(), latency));
     let timed = found.ops.iter().filter_map(|(name, op)| Some((name, op.latency_ns.as_ref()?)));
     faults.chain(timed.map(|(name, latency)| (name.clone(), latency)))
 }
 
-/// Returns start, length, largest value and histogram of an interval. A cell is as long as its
-/// storms were, without what is not measured.
+/// Returns start, length, largest value and histogram of an interval. Its length is that of the
+/// measured windows of the cell.
 fn interval(found: &Measured, latency: &Latency) -> String {
     let length_s: f64 = found.repeats.iter().map(|repeat| repeat.window_s).sum();
     let max_ms = latency.max_sampled as f64 / NS_PER_MS;
     format!("0.000,{length_s:.3},{max_ms:.3},{}", latency.histogram)
 }
 
-/// Returns a name as a tag: it ends at a comma, and readers split lines at spaces too.
+/// Returns a name as a tag: a tag ends at a comma, and readers split lines at spaces too.
 fn tag(name: &str) -> String {
     name.replace([' ', ',', '\r', '\n'], "_")
 }

@@ -1,47 +1,49 @@
-//! Run -> bytes. Reads a [`Run`] and nothing else, so that a report made at the
-//! end of a run and one made from its file are equal.
+//! Reports of runs and of comparisons. A report is made from a [`Run`] alone, so that a report
+//! made at the end of a run and one made from its file are equal.
 
-mod band;
+mod about;
 mod blame;
-mod break_even;
+mod block;
+mod blocks;
 mod compare;
-mod contention;
 mod csv;
-mod finding;
 mod hdr_log;
 mod html;
+mod layout;
 mod live;
 mod markdown;
-mod operations;
-mod pairs;
-mod prose;
+mod notes;
+mod numbers;
+mod outcome;
+mod percentiles;
+mod ratios;
+mod render;
+mod report;
+mod row;
 mod screen;
+mod sentences;
 mod table;
 mod text;
-mod worlds;
+mod words;
 
 pub use compare::{comparison, comparison_markdown, found};
 pub use csv::csv;
 pub use hdr_log::{HdrLogError, hdr_log};
 pub use html::html;
+pub use layout::Style;
 pub use live::live;
 pub use markdown::markdown;
-pub use pairs::BASES;
+pub use ratios::BASES;
+pub use row::row;
 pub use screen::{LINES, asked, screen};
-pub use table::{row, table};
+pub use text::text;
 
 use document::run::{Run, WriteError};
 
-/// How text may look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Style {
-    /// Whether ANSI colours are written: a terminal, and no `NO_COLOR`.
-    pub color: bool,
-    /// Columns that prose is wrapped to. Tables are laid out for 80.
-    pub width: usize,
-}
-
 /// Returns the bytes of the document, as [`document::run::write_atomically`] writes them.
+///
+/// # Errors
+/// A number that is NaN or infinite.
 pub fn json(run: &Run) -> Result<Vec<u8>, WriteError> {
     document::run::to_json(run)
 }

@@ -1,28 +1,34 @@
-//! What is known between two storms: how fast the strategies are that compete with each other,
-//! and which line moves most.
+//! The state between two storms: rates of the competing strategies, and the hottest line.
 
-use super::prose::place;
-use super::text::{cut, digits, plural, rate};
-use document::run::{Cell, Key, Measured, RatedEvent, Status};
+use document::run::{Cell, KeyPart, Measured, RatedEvent};
+
+use crate::about::place;
+use crate::layout::cut;
+use crate::numbers::{digits, rate};
+use crate::outcome::CellOutcome;
+use crate::words::plural;
 
 /// Columns of a mark, of a rate with the space before it, and the bounds of a name.
 const MARK: usize = 2;
 const RATE: usize = 10;
 const NAME: std::ops::RangeInclusive<usize> = 4..=24;
-/// A bar that is shorter shows nothing.
+/// Fewest columns of the longest bar.
 const BAR_MIN: usize = 8;
 
-/// Returns the cells that compete with the one at `at`, as they stand, in at most `rows` lines
-/// of at most `columns`: a heading, a line for each strategy, and the hottest line so far of
-/// this workload. The strategy of that cell has a mark.
+/// Returns the cells that compete with the cell at `at`, in at most `rows` lines of at most
+/// `columns`: a heading, a line for each strategy, and the hottest line of its table so far. The
+/// strategy of that cell has a mark.
 pub fn live(cells: &[Cell], at: usize, columns: usize, rows: usize) -> String {
     let key = &cells[at].key;
-    let group: Vec<&Cell> = cells.iter().filter(|cell| competes(&cell.key, key)).collect();
-    let hottest = hottest(cells.iter().filter(|cell| is_of(&cell.key, key)));
+    let parts = &[KeyPart::Strategy, KeyPart::AaTwin];
+    let competes =
+        |cell: &&Cell| !cell.key.is_aa_twin && cell.key.without(parts) == key.without(parts);
+    let group: Vec<&Cell> = cells.iter().filter(competes).collect();
+    let hottest = hottest(cells.iter().filter(|cell| cell.key.table() == key.table()));
     let marked = group.iter().position(|cell| cell.key.strategy_name() == key.strategy_name());
     let marked = marked.unwrap_or(0);
     let fits = rows.saturating_sub(1 + usize::from(hottest.is_some())).min(group.len());
-    // Where not all fit, the marked one is the last that does.
+    // If not all fit, the marked strategy is the last one shown.
     let first = (marked + 1).saturating_sub(fits);
     let mut lines = vec![heading(&cells[at])];
     let strategies = strategies(&group, marked, columns);
@@ -32,21 +38,24 @@ pub fn live(cells: &[Cell], at: usize, columns: usize, rows: usize) -> String {
     lines.join("\n")
 }
 
-/// Returns a line for each strategy: its rate, and a bar where there is room for it.
+/// Returns a line for each strategy: its rate, and a bar if there is room.
 fn strategies(group: &[&Cell], marked: usize, columns: usize) -> Vec<String> {
     let longest = group.iter().map(|cell| cell.key.strategy_name().len()).max().unwrap_or(0);
     let room = columns.saturating_sub(MARK + RATE);
     let width = longest.min(room).clamp(*NAME.start(), *NAME.end());
     let room = columns.saturating_sub(MARK + width + RATE + 2);
-    let counted = RatedEvent::of(group.iter().copied());
-    let median = |cell: &Cell| Some(cell.rate(&counted)?.median);
+    let event = RatedEvent::of(group.iter().copied());
+    let median = |cell: &Cell| Some(cell.rate(&event)?.median);
     let most = group.iter().filter_map(|cell| median(cell)).fold(0.0, f64::max);
     let line = |(at, cell): (usize, &&Cell)| {
         let mark = if at == marked { ">" } else { " " };
         let name = cut(&cell.key.strategy_name(), width);
-        let (value, share) = match median(cell) {
-            Some(value) => (rate(value), value / most),
-            None => (nothing(cell).to_owned(), 0.0),
+        let outcome = CellOutcome::of(cell, &event);
+        let (value, share) = match outcome {
+            CellOutcome::Rate(found) => (rate(found.median), found.median / most),
+            CellOutcome::Skipped | CellOutcome::Failed => (outcome.word().to_owned(), 0.0),
+            // It may still come.
+            CellOutcome::NoEvents | CellOutcome::NoResult => ("-".to_owned(), 0.0),
         };
         let bar = if room < BAR_MIN { 0 } else { (share * room as f64).round() as usize };
         let line = format!("{mark} {name:width$}{value:>RATE$}  {}", "#".repeat(bar));
@@ -55,43 +64,17 @@ fn strategies(group: &[&Cell], marked: usize, columns: usize) -> Vec<String> {
     group.iter().enumerate().map(line).collect()
 }
 
-/// Whether two cells differ in their strategies alone; a twin competes with nobody.
-fn competes(a: &Key, b: &Key) -> bool {
-    !a.is_aa_twin
-        && is_of(a, b)
-        && (a.threads, a.body) == (b.threads, b.body)
-        && varied(a).eq(varied(b))
-}
-
-/// Whether two cells storm the same workload on the same machine.
-fn is_of(a: &Key, b: &Key) -> bool {
-    (&a.workload, a.world, &a.machine) == (&b.workload, b.world, &b.machine)
-}
-
-/// What is varied of a cell, but for the mark of a twin.
-fn varied(key: &Key) -> impl Iterator<Item = (&String, &f64)> {
-    key.vary.iter()
-}
-
 fn heading(cell: &Cell) -> String {
     let key = &cell.key;
     let mut heading = format!("{} on {}, {}", key.workload, key.world_name(), place(cell));
-    for (name, value) in varied(key) {
+    for (name, value) in &key.vary {
         heading += &format!(", {name} = {value}");
     }
     heading
 }
 
-fn nothing(cell: &Cell) -> &'static str {
-    match cell.status {
-        Status::Failed => "FAILED",
-        Status::Skipped => "skipped",
-        Status::Ok | Status::Partial => "-",
-    }
-}
-
-/// Returns the line that moved most a fault, or an operation where there are no faults, and
-/// where; `None` while none is known to move.
+/// Returns the line with most transfers per fault, or per operation without faults, and its
+/// cell; `None` if no line moved yet.
 fn hottest<'a>(cells: impl Iterator<Item = &'a Cell>) -> Option<String> {
     let moves = |cell: &'a Cell| cell.measured.iter().flat_map(Measured::moving_lines);
     let moving = cells

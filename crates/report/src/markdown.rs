@@ -1,50 +1,19 @@
-//! The report as Markdown, for issues and wikis: the numbers of the terminal's tables, one
-//! row a cell, and what stands beside them as text.
+//! The report as Markdown, for issues and wikis: one row a cell, other blocks as text.
 
 use std::fmt::Write;
 
-use super::contention::{self, hottest_line, percentiles, transfers};
-use super::pairs::{BASES, Group, Ratios, groups, measured};
-use super::table::body;
-use super::text::{nanoseconds, rate, shell_word, spread, times};
-use super::{Style, band, break_even, prose, worlds};
-use document::run::{Body, Cell, Interval, RatedEvent, Run, Status};
+use document::run::Run;
 
-/// Of what stands in a block of text, as it does on a terminal.
+use crate::about::{machine, program};
+use crate::block::{Block, BlockRow, Value};
+use crate::layout::Style;
+use crate::notes::spoilt;
+use crate::report::{BodyBlocks, Report};
+use crate::text::{break_even, spaced, worlds};
+use crate::words::shell_word;
+
+/// The style of blocks that are text, as on a terminal.
 const TEXT: Style = Style { color: false, width: 80 };
-/// Names of lines are not cut.
-const NAME_MAX: usize = 200;
-
-/// What a table is made from.
-struct Table<'a> {
-    group: &'a Group<'a>,
-    ratios: &'a Ratios,
-    counted: RatedEvent,
-}
-
-/// A heading, and what stands below it for a cell.
-type Column = (&'static str, fn(&Table, &Cell) -> Option<String>);
-
-/// Columns beside the name and the rate of a cell.
-const COLUMNS: [Column; 10] = [
-    ("95 %", |table, cell| cell.rate(&table.counted)?.spread().map(spread)),
-    ("scaling", |table, cell| table.group.scaling(cell, &table.counted).map(times)),
-    ("to `unlocked`", |table, cell| ratio(table, cell, BASES[0])),
-    ("to `mmap-lock`", |table, cell| ratio(table, cell, BASES[1])),
-    ("transfers a fault", |_, cell| {
-        Some(transfers(measured(Some(cell))?.lines.as_ref()?.transfers_per_fault))
-    }),
-    ("transfers an operation", |_, cell| {
-        Some(transfers(measured(Some(cell))?.per_op.as_ref()?.lines.as_ref()?.transfers_per_op))
-    }),
-    ("hottest line", |_, cell| {
-        let found = measured(Some(cell)).filter(|found| found.moves().is_some())?;
-        Some(hottest_line(found, NAME_MAX))
-    }),
-    ("p50", |_, cell| latency(cell, 0)),
-    ("p99", |_, cell| latency(cell, 1)),
-    ("p99.9", |_, cell| latency(cell, 2)),
-];
 
 /// Returns the runs as Markdown, one after the other.
 pub fn markdown(runs: &[Run]) -> String {
@@ -53,92 +22,86 @@ pub fn markdown(runs: &[Run]) -> String {
 }
 
 fn one(run: &Run) -> String {
-    let ratios = Ratios::of(run);
-    let mut out = format!("## {}\n\n", prose::program(run));
-    list(&mut out, [prose::machine(&run.provenance.host)]);
-    for (_, doubt) in prose::spoilt(run, "see below each table", "see the end") {
+    let report = Report::of(run);
+    let mut out = format!("## faultstorm {}\n\n", program(&run.provenance));
+    list(&mut out, [machine(&run.provenance.host)]);
+    for (_, doubt) in spoilt(run, "see below each table", "see the end") {
         let _ = writeln!(out, "- **{doubt}**");
     }
-    for group in groups(run) {
-        let _ = writeln!(out, "\n### {}\n", prose::name(&group));
-        list(&mut out, prose::about(run, &group));
-        let table = Table { group: &group, ratios: &ratios, counted: group.counted() };
-        let shown = contention::Shown { group: &group, ratios: &ratios };
-        for kind in group.bodies() {
-            rows(&mut out, &table, kind);
-            let details = |text: &mut String| {
-                contention::details(text, TEXT, &shown, kind);
-            };
-            block(&mut out, details);
+    for section in &report.sections {
+        let _ = writeln!(out, "\n### {}\n", section.name);
+        list(&mut out, section.about.iter().cloned());
+        for body in &section.bodies {
+            table(&mut out, body);
+            let others = body.by_kind.iter().skip(1).flatten();
+            fenced(&mut out, |text| others.for_each(|block| spaced(text, TEXT, block)));
         }
-        block(&mut out, |text| contention::scaling(text, run, TEXT, &group));
-        let notes = prose::notes(&group);
-        if !notes.is_empty() {
+        let laws = section.scaling_laws.iter();
+        fenced(&mut out, |text| laws.for_each(|block| spaced(text, TEXT, block)));
+        if !section.notes.is_empty() {
             out.push('\n');
         }
-        list(&mut out, notes.into_iter().map(|(_, text)| text));
-        for paragraph in prose::paragraphs(run, &group) {
+        list(&mut out, section.notes.iter().map(|(_, text)| text.clone()));
+        for paragraph in &section.analysis {
             let _ = writeln!(out, "\n{}", escaped(paragraph));
         }
     }
-    block(&mut out, |text| worlds::beside(text, run, TEXT));
-    block(&mut out, |text| band::bands(text, run, TEXT));
-    block(&mut out, |text| break_even::rates(text, run, TEXT));
-    footer(&mut out, run, &ratios);
+    fenced(&mut out, |text| worlds(text, TEXT, &report));
+    fenced(&mut out, |text| report.bands.iter().for_each(|block| spaced(text, TEXT, block)));
+    fenced(&mut out, |text| break_even(text, TEXT, &report));
+    footer(&mut out, &report);
     out
 }
 
-/// Appends the cells of one body, those without numbers too.
-fn rows(out: &mut String, table: &Table, kind: Body) {
-    let rows = table.group.rows();
-    let cells: Vec<&Cell> = rows.iter().filter_map(|row| row.cell(kind)).collect();
+/// Appends rates, ratios, transfers and latency of one body as one table.
+fn table(out: &mut String, body: &BodyBlocks) {
+    let lines = body.by_kind.first().and_then(|blocks| blocks.first());
+    let blocks: Vec<&Block> = [&body.rates].into_iter().chain(&body.ratios).chain(lines).collect();
+    // Rows of strategies that were not asked for with this body have no rate.
+    let rows: Vec<&BlockRow> =
+        body.rates.rows.iter().filter(|row| row.values[0].is_known).collect();
+    let value = |block: &Block, row: &BlockRow, column: usize| {
+        block.row(row).map_or_else(Value::dash, |row| row.values[column].clone())
+    };
+    let columns = blocks
+        .iter()
+        .flat_map(|block| (0..block.columns.len()).map(move |column| (*block, column)));
     // A column of dashes says nothing.
-    let told = |column: &&Column| cells.iter().any(|cell| (column.1)(table, cell).is_some());
-    let columns: Vec<&Column> = COLUMNS.iter().filter(told).collect();
-    let heads: String = columns.iter().map(|(name, _)| format!(" {name} |")).collect();
-    let rate = format!("{}/s", table.counted.name());
-    let _ = writeln!(out, "\n**{}**\n\n| threads | strategy | {rate} |{heads}", body(kind));
-    let _ = writeln!(out, "|---:|---|---:|{}", "---:|".repeat(columns.len()));
-    for cell in cells {
-        let value = |column: &&Column| (column.1)(table, cell).unwrap_or_else(|| "-".to_owned());
-        let values: Vec<String> = columns.iter().map(value).collect();
-        let (threads, name) = (cell.key.threads, cell.key.strategy_name());
-        let cells = [vec![speed(cell, &table.counted)], values].concat().join(" | ");
-        let _ = writeln!(out, "| {threads} | `{name}` | {cells} |");
+    let columns: Vec<(&Block, usize)> = columns
+        .filter(|(block, column)| rows.iter().any(|row| value(block, row, *column).is_known))
+        .collect();
+    let heads = columns.iter().map(|(block, column)| block.columns[*column].name.as_str());
+    let heads: Vec<&str> = ["threads", "strategy"].into_iter().chain(heads).collect();
+    let alignment = "---:|".repeat(columns.len());
+    let name = body.rates.columns[0].heads[0].trim_end();
+    let _ = writeln!(out, "\n**{name}**\n\n| {} |\n|---:|---|{alignment}", heads.join(" | "));
+    for row in rows {
+        let threads = row.group.split(' ').next().unwrap_or_default();
+        let _ = write!(out, "| {threads} | `{}` |", row.name.text);
+        for (block, column) in &columns {
+            let _ = write!(out, " {} |", cell(&value(block, row, *column)));
+        }
+        out.push('\n');
     }
 }
 
-/// Returns the rate of a cell, with a mark where repeats are missing; or why there is none.
-fn speed(cell: &Cell, counted: &RatedEvent) -> String {
-    let or_none = |found: Option<Interval>| found.map_or("none".to_owned(), |it| rate(it.median));
-    let found = measured(Some(cell)).map(|_| or_none(cell.rate(counted)));
-    match (cell.status, found) {
-        (Status::Ok, Some(rate)) => rate,
-        (_, Some(rate)) => rate + " \\*",
-        (Status::Failed, None) => "FAILED".to_owned(),
-        (Status::Skipped, None) => "skipped".to_owned(),
-        (Status::Ok | Status::Partial, None) => "no result".to_owned(),
+/// Returns a value as Markdown.
+fn cell(value: &Value) -> String {
+    match (value.is_known, value.end.as_str()) {
+        (false, _) => "-".to_owned(),
+        (true, "*") => format!("{} \\*", value.text),
+        (true, _) => value.whole().trim_end().to_owned(),
     }
-}
-
-fn ratio(table: &Table, cell: &Cell, base: &'static str) -> Option<String> {
-    let found = table.ratios.get(cell, base, &table.counted)?;
-    let verdict = found.verdict.map_or(String::new(), |verdict| format!(" {verdict}"));
-    Some(times(found.ratio.median) + &verdict)
-}
-
-fn latency(cell: &Cell, percentile: usize) -> Option<String> {
-    percentiles(measured(Some(cell))?)[percentile].map(|ns| nanoseconds(ns as f64))
 }
 
 /// Appends how to read the numbers, the warnings and the command.
-fn footer(out: &mut String, run: &Run, ratios: &Ratios) {
-    let (noise, reading) = (prose::noise_floor(run), prose::reading(run, ratios));
-    let _ = writeln!(out, "\n### Noise floor\n\n{}", escaped(&noise));
-    let _ = writeln!(out, "\n### How to read\n\n{}", escaped(&reading));
-    if !run.provenance.warnings.is_empty() {
+fn footer(out: &mut String, report: &Report<'_>) {
+    let run = report.run;
+    let _ = writeln!(out, "\n### Noise floor\n\n{}", escaped(&report.noise));
+    let _ = writeln!(out, "\n### How to read\n\n{}", escaped(&report.reading));
+    if !report.warnings.is_empty() {
         out.push_str("\n### Warnings\n\n");
-        list(out, prose::warnings(run));
+        list(out, report.warnings.iter().cloned());
     }
     let words: Vec<String> = run.provenance.argv.iter().map(|word| shell_word(word)).collect();
     let _ = writeln!(out, "\n### Reproduce\n\n```sh\n{}\n```\n", words.join(" "));
@@ -154,8 +117,8 @@ fn list(out: &mut String, texts: impl IntoIterator<Item = String>) {
     });
 }
 
-/// Appends what `write` writes as a block of text, if it writes anything.
-fn block(out: &mut String, write: impl FnOnce(&mut String)) {
+/// Appends what `write` writes as a fenced block of text, unless it is empty.
+fn fenced(out: &mut String, write: impl FnOnce(&mut String)) {
     let mut text = String::new();
     write(&mut text);
     if !text.trim().is_empty() {
@@ -163,7 +126,7 @@ fn block(out: &mut String, write: impl FnOnce(&mut String)) {
     }
 }
 
-/// Returns prose on one line, its letters as they are: none of them is Markdown.
+/// Returns prose on one line, without letters that Markdown takes for markup.
 fn escaped(prose: &str) -> String {
     let mut text = prose.split_whitespace().collect::<Vec<_>>().join(" ");
     for letter in ["\\", "*", "<", "`", "["] {
@@ -175,14 +138,6 @@ fn escaped(prose: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn headings_of_ratios_name_their_bases() {
-        for base in BASES {
-            let heading = format!("to `{base}`");
-            assert!(COLUMNS.iter().any(|(name, _)| *name == heading), "{heading}");
-        }
-    }
 
     #[test]
     fn prose_is_no_markup() {

@@ -1,230 +1,135 @@
-//! The report on a terminal: what can be trusted, then a table per workload,
-//! then what looks wrong.
+//! Tables of a run: the cells of one workload in one world.
 
-use super::finding::finding;
-use super::pairs::{BASES, Group, Ratios, Row, groups, measured};
-use super::text::{
-    Ink, cut, left, paint, per_second, plural, rate, rate_of, right, spread, times, wrap,
-};
-use super::{Style, band, break_even, contention, prose, worlds};
-use document::run::{Body, Cell, RatedEvent, Run, Status};
-use stats::{Comparison, Verdict};
+use document::run::{Body, Cell, Key, KeyPart, Measured, RatedEvent, Run, grouped};
 
-/// Columns of a table.
-pub(super) const COLUMNS: usize = 80;
-/// Name of what is the same for both bodies.
-pub(super) const BOTH: &str = "both bodies";
+use crate::ratios::{BASES, Ratios};
 
-/// Returns the report as text for a terminal of 80 columns, ASCII throughout.
-/// `document` is where the run was written, for the reader's next step.
-pub fn table(run: &Run, style: Style, document: Option<&str>) -> String {
-    let mut out = String::new();
-    let ratios = Ratios::of(run);
-    prose::header(&mut out, run, style);
-    for group in groups(run) {
-        prose::title(&mut out, run, style, &group);
-        finding(&mut out, style, &group, &ratios);
-        throughput(&mut out, style, &group);
-        comparison(&mut out, style, &group, &ratios);
-        let shown = contention::Shown { group: &group, ratios: &ratios };
-        contention::blocks(&mut out, style, &shown);
-        contention::scaling(&mut out, run, style, &group);
-        prose::unmeasured(&mut out, style, &group);
-        prose::analysis(&mut out, run, style, &group);
-    }
-    worlds::beside(&mut out, run, style);
-    band::bands(&mut out, run, style);
-    break_even::rates(&mut out, run, style);
-    prose::footer(&mut out, run, style, &ratios, document);
-    out
+/// Cells of one workload in one world, with one set of varied parameters.
+pub(crate) struct Table<'a> {
+    pub cells: Vec<&'a Cell>,
 }
 
-/// Returns one cell as one plain line, for progress: the first repeat of a cell
-/// gives a provisional one.
-pub fn row(cell: &Cell) -> String {
-    let key = &cell.key;
-    let threads = plural(key.threads as usize, "thread");
-    let twin = if key.is_aa_twin { " (again)" } else { "" };
-    let name =
-        format!("{} {}{twin}, {threads}, {}", key.workload, key.strategy_name(), body(key.body));
-    let reason = cell.reason.as_deref().unwrap_or("no reason given");
-    let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
-    let counted = RatedEvent::of([cell]);
-    let found = cell.rate(&counted);
-    let rate = found.map_or("none".to_owned(), |found| rate_of(&counted, found.median));
-    match (cell.status, measured(Some(cell))) {
-        (Status::Ok, Some(_)) => match found.and_then(|found| found.spread()) {
-            Some(share) => format!("{name}: {rate} {}", spread(share)),
-            None => format!("{name}: {rate}"),
-        },
-        (Status::Partial, Some(measured)) => {
-            let repeats = plural(measured.repeats.len(), "repeat");
-            format!("{name}: {rate} (provisional, {repeats})")
-        }
-        (Status::Failed, _) => format!("{name}: FAILED: {reason}"),
-        (Status::Skipped, _) => format!("{name}: skipped: {reason}"),
-        (Status::Ok | Status::Partial, None) => format!("{name}: no result: {reason}"),
-    }
+/// One strategy at one thread count, without and with the fault body.
+pub(crate) struct Row<'a> {
+    pub strategy: String,
+    pub threads: u32,
+    bodies: [Option<&'a Cell>; 2],
 }
 
-/// Returns what a body is called in tables.
-pub(super) fn body(body: Body) -> &'static str {
+/// Returns the tables of a run in the order of its cells, without A/A twins.
+pub(crate) fn tables(run: &Run) -> Vec<Table<'_>> {
+    grouped(run.strategies(), Key::table).into_iter().map(|cells| Table { cells }).collect()
+}
+
+/// Returns what a body is called.
+pub(crate) fn body_name(body: Body) -> &'static str {
     match body {
         Body::None => "lock alone",
         Body::Real => "with body",
     }
 }
 
-/// Returns the bodies that differ in the rates of their cells, each with its name.
-fn bodies(group: &Group<'_>) -> Vec<(Body, &'static str)> {
-    let bodies = group.bodies();
-    let speed = |cell: Option<&Cell>| {
-        cell.map(|cell| (cell.status, measured(Some(cell)).map(|found| found.rates())))
-    };
-    let alike = |row: &Row<'_>| {
-        let [one, other] = row.bodies.map(speed);
-        one == other
-    };
-    match group.rows().iter().all(alike) {
-        true => vec![(bodies[0], BOTH)],
-        false => bodies.into_iter().map(|kind| (kind, body(kind))).collect(),
+/// Returns the throughput of a cell over that of its curve at the fewest threads; `None` for
+/// that cell itself, and if threads outnumber CPUs.
+pub(crate) fn scaling(cells: &[&Cell], cell: &Cell, event: &RatedEvent) -> Option<f64> {
+    let same = cells.iter().filter(|other| other.key.curve() == cell.key.curve());
+    let fewest = same.min_by_key(|other| other.key.threads)?;
+    if fewest.key.threads == cell.key.threads || cell.is_oversubscribed || fewest.is_oversubscribed
+    {
+        return None;
     }
+    Some(cell.rate(event)?.median / fewest.rate(event)?.median)
 }
 
-/// Returns the width of the column of names, its indent included.
-pub(super) fn name_width(group: &Group<'_>) -> usize {
-    let longest = group.cells.iter().map(|cell| cell.key.strategy_name().len()).max();
-    (longest.unwrap_or(0) + 3).clamp(19, 25)
-}
+impl<'a> Table<'a> {
+    /// Returns the key of its first cell.
+    pub fn key(&self) -> &'a Key {
+        &self.cells[0].key
+    }
 
-/// Appends the lines of a block: rows in groups of equal thread count, so that
-/// what competes stands together.
-pub(super) fn by_threads(
-    out: &mut String,
-    style: Style,
-    group: &Group<'_>,
-    line: impl Fn(&Row<'_>) -> Option<String>,
-) {
-    let mut threads = None;
-    for row in group.rows() {
-        let Some(text) = line(&row) else { continue };
-        if threads != Some(row.threads) {
-            let heading = plural(row.threads as usize, "thread");
-            *out += &format!("{}\n", paint(style, Ink::Faint, &heading));
-            threads = Some(row.threads);
+    /// Returns the event by which its cells are judged.
+    pub fn event(&self) -> RatedEvent {
+        RatedEvent::of(self.cells.iter().copied())
+    }
+
+    /// Returns the operations of its writers.
+    pub fn ops(&self) -> Vec<RatedEvent> {
+        RatedEvent::ops(self.cells.iter().copied())
+    }
+
+    /// Returns the bodies of its cells, the lock alone first.
+    pub fn bodies(&self) -> Vec<Body> {
+        let has = |body: &Body| self.cells.iter().any(|cell| cell.key.body == *body);
+        [Body::None, Body::Real].into_iter().filter(has).collect()
+    }
+
+    /// Returns the cells with a body.
+    pub fn of_body(&self, body: Body) -> impl Iterator<Item = &'a Cell> {
+        self.cells.iter().copied().filter(move |cell| cell.key.body == body)
+    }
+
+    /// Returns true if a cell with this body has certain numbers.
+    pub fn any(&self, body: Body, has: impl Fn(&Measured) -> bool) -> bool {
+        self.of_body(body).filter_map(|cell| cell.measured.as_ref()).any(has)
+    }
+
+    /// Returns the rows: thread counts upwards, strategies in the order of the document.
+    pub fn rows(&self) -> Vec<Row<'a>> {
+        let mut rows: Vec<Row<'a>> = Vec::new();
+        for &cell in &self.cells {
+            let (strategy, threads) = (cell.key.strategy_name(), cell.key.threads);
+            let same = |row: &Row<'_>| row.threads == threads && row.strategy == strategy;
+            let at = rows.iter().position(same).unwrap_or_else(|| {
+                rows.push(Row { strategy, threads, bodies: [None, None] });
+                rows.len() - 1
+            });
+            rows[at].bodies[cell.key.body as usize] = Some(cell);
         }
-        let width = name_width(group);
-        let name = cut(&format!("  {}", row.strategy), width - 1);
-        let name = left(style, Ink::Plain, &name, width);
-        *out += (name + &text).trim_end();
-        out.push('\n');
+        rows.sort_by_key(|row| row.threads);
+        rows
     }
-}
 
-fn throughput(out: &mut String, style: Style, group: &Group<'_>) {
-    let (bodies, counted) = (bodies(group), group.counted());
-    let indent = name_width(group);
-    let mut above = left(style, Ink::Bold, &per_second(&counted), indent);
-    let mut heads = " ".repeat(indent);
-    for (_, name) in &bodies {
-        above += &right(style, Ink::Bold, name, 11);
-        above += &" ".repeat(17);
-        heads += &format!("{:>11} {:>7}{:>8} ", "median", "95%", "scaling");
-    }
-    *out += &format!("{}\n{}\n", above.trim_end(), heads.trim_end());
-    by_threads(out, style, group, |row| {
-        let speed = |(kind, _): &(Body, &str)| speed(style, group, row.cell(*kind), &counted);
-        Some(bodies.iter().map(speed).collect::<String>())
-    });
-    out.push('\n');
-}
-
-/// Returns rate, interval and scaling of one cell, 28 columns wide.
-fn speed(style: Style, group: &Group<'_>, cell: Option<&Cell>, counted: &RatedEvent) -> String {
-    let Some(cell) = cell else { return right(style, Ink::Faint, "-", 11) + &" ".repeat(17) };
-    let blank = " ".repeat(17);
-    let Some(found) = cell.rate(counted) else {
-        return match cell.status {
-            _ if cell.measured.is_some() => right(style, Ink::Faint, "none", 11) + &blank,
-            Status::Failed => right(style, Ink::Bad, "FAILED", 11) + &blank,
-            Status::Skipped => right(style, Ink::Faint, "skipped", 11) + &blank,
-            Status::Ok | Status::Partial => right(style, Ink::Doubt, "no result", 11) + &blank,
+    /// Returns the cell of another strategy that differs from `cell` in nothing else.
+    pub fn counterpart(&self, cell: &Cell, strategy: &str) -> Option<&'a Cell> {
+        let competes = |other: &&&Cell| {
+            let parts = &[KeyPart::Strategy];
+            other.key.strategy_name() == strategy
+                && other.key.without(parts) == cell.key.without(parts)
         };
-    };
-    let mark = if cell.status == Status::Ok { " " } else { "*" };
-    let share = found.spread();
-    // Wider than this, a difference that matters hides in it.
-    let ink = if share.is_some_and(|share| share > 0.05) { Ink::Doubt } else { Ink::Plain };
-    let scaling = group.scaling(cell, counted);
-    let scaling = scaling.map_or(String::new(), |times| format!("{times:.2}x"));
-    right(style, Ink::Plain, &rate(found.median), 11)
-        + mark
-        + &right(style, ink, &share.map_or("-".to_owned(), spread), 7)
-        + &right(style, Ink::Plain, &scaling, 8)
-        + " "
+        self.cells.iter().find(competes).copied()
+    }
+
+    /// Returns the first body, most threads and first base that have a ratio.
+    pub fn widest(&self, ratios: &Ratios, event: &RatedEvent) -> Option<(Body, u32, &'static str)> {
+        let rows = self.rows();
+        for body in self.bodies() {
+            for threads in rows.iter().rev().map(|row| row.threads) {
+                let has = |base: &&'static str| {
+                    let mut cells = self.of_body(body).filter(|cell| cell.key.threads == threads);
+                    cells.any(|cell| ratios.get(cell, base, event).is_some())
+                };
+                if let Some(base) = BASES.into_iter().find(has) {
+                    return Some((body, threads, base));
+                }
+            }
+        }
+        None
+    }
+
+    /// Returns the throughput of a cell over that at the fewest threads.
+    pub fn scaling(&self, cell: &Cell, event: &RatedEvent) -> Option<f64> {
+        scaling(&self.cells, cell, event)
+    }
 }
 
-/// Appends the ratios to the bases. With one body there is room for the whole verdict.
-fn comparison(out: &mut String, style: Style, group: &Group<'_>, ratios: &Ratios) {
-    let (bodies, counted) = (bodies(group), group.counted());
-    let pairs: Vec<(&'static str, Body, &'static str)> = BASES
-        .into_iter()
-        .flat_map(|base| bodies.iter().map(move |&(kind, name)| (base, kind, name)))
-        .filter(|(base, kind, _)| {
-            let has = |cell: &&Cell| ratios.get(cell, base, &counted).is_some();
-            group.cells.iter().any(|cell| cell.key.body == *kind && has(cell))
-        })
-        .collect();
-    if pairs.is_empty() {
-        return;
+impl<'a> Row<'a> {
+    /// Returns the cell with this body.
+    pub fn cell(&self, body: Body) -> Option<&'a Cell> {
+        self.bodies[body as usize]
     }
-    let width = if pairs.len() <= 2 { 26 } else { 14 };
-    let indent = name_width(group);
-    let mut above = left(style, Ink::Bold, "ratio of medians", indent);
-    let mut heads = " ".repeat(indent);
-    for (n, (base, _, name)) in pairs.iter().enumerate() {
-        let again = n > 0 && pairs[n - 1].0 == *base;
-        let base = if again { String::new() } else { format!("to {base}") };
-        above += &left(style, Ink::Bold, &base, width);
-        heads += &left(style, Ink::Plain, name, width);
-    }
-    *out += &format!("{}\n{}\n", above.trim_end(), heads.trim_end());
-    by_threads(out, style, group, |row| {
-        let cells: Vec<String> = pairs
-            .iter()
-            .map(|(base, kind, _)| {
-                let found = row.cell(*kind).and_then(|cell| ratios.get(cell, base, &counted));
-                ratio(style, found, width)
-            })
-            .collect();
-        let line = cells.concat();
-        row.bodies.iter().flatten().any(|cell| cell.measured.is_some()).then_some(line)
-    });
-    if width < 26 {
-        wrap(out, style, "  ", "no diff: no difference seen, the interval of the ratio holds 1");
-    }
-    out.push('\n');
-}
 
-/// Returns a ratio and its verdict, `width` columns wide.
-pub(super) fn ratio(style: Style, found: Option<&Comparison>, width: usize) -> String {
-    let Some(found) = found else {
-        return left(style, Ink::Faint, "-", width);
-    };
-    let times = times(found.ratio.median);
-    let word = match found.verdict {
-        Some(Verdict::NoDifferenceSeen) if width < 26 => "no diff".to_owned(),
-        verdict => verdict.map_or(String::new(), |verdict| verdict.to_string()),
-    };
-    left(style, verdict_ink(found.verdict), format!("{times} {word}").trim_end(), width)
-}
-
-/// Returns how a verdict is coloured.
-pub(super) fn verdict_ink(verdict: Option<Verdict>) -> Ink {
-    match verdict {
-        Some(Verdict::Faster) => Ink::Good,
-        Some(Verdict::Slower) => Ink::Bad,
-        Some(Verdict::NoDifferenceSeen) => Ink::Faint,
-        None => Ink::Plain,
+    /// Returns the numbers of the cell with this body.
+    pub fn measured(&self, body: Body) -> Option<&'a Measured> {
+        self.cell(body)?.measured.as_ref()
     }
 }

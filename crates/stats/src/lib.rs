@@ -4,15 +4,14 @@
 //! of resamples from a seeded, value-stable generator: equal repeats and seed give equal bytes.
 //!
 //! Two cells are compared by the logarithms of their rates, without the slowest quarter of
-//! each: what disturbs a storm makes it slower, now and then by half. Student's t of what is
-//! left has an interval at any level, also with few repeats, where ranks and resamples have
-//! none: five repeats are smaller than five others by chance in 2 of 252 cases, however far
-//! apart they are. Two sides are taken to scatter alike, as equal code does.
+//! each, since a disturbance makes a storm slower, sometimes by half. Student's t of the others
+//! has an interval at any level, also with few repeats. Ranks and resamples do not: five repeats
+//! are smaller than five others by chance in 2 of 252 cases, whatever the distance between them.
+//! Both sides are assumed to have the same variance, as equal code has.
 //!
-//! Two cells may have several launches each: the program was started anew for each, and
-//! stormed several times in it. Repeats of a launch share what it got by chance (which
-//! physical pages, which neighbours), so launches are drawn with replacement, and repeats
-//! within them.
+//! Two cells may have several launches each: the program was started once for each launch, and
+//! stormed several times in it. Repeats of a launch share its random placement (physical pages,
+//! neighbours on the machine), so launches are drawn with replacement, and repeats within them.
 
 mod looks;
 #[cfg(test)]
@@ -34,10 +33,10 @@ pub use looks::{LOOKS, at_a_look, at_the_end};
 pub const MIN_REPEATS: usize = 3;
 /// Level of a cell's interval.
 pub const LEVEL: f64 = 0.95;
-/// The chance that any of the ratios that are read together has a verdict although all that
-/// is compared is equal.
+/// The chance that any of the ratios that are read together has a verdict although all sides
+/// are equal.
 pub const ERROR: f64 = 0.05;
-/// One in so many of a side's repeats, the slowest, is left out of a comparison.
+/// Repeats of a side for each one that is left out of a comparison, the slowest first.
 const SLOWEST: usize = 4;
 /// Resamples of a bootstrap.
 pub const RESAMPLES: usize = 4096;
@@ -48,9 +47,9 @@ pub const RESAMPLES: usize = 4096;
 pub struct Interval {
     /// Median over repeats.
     pub median: f64,
-    /// Lower end; null where there were too few repeats for an interval.
+    /// Lower end; null if there were too few repeats for an interval.
     pub low: Option<f64>,
-    /// Upper end; null where there were too few repeats for an interval.
+    /// Upper end; null if there were too few repeats for an interval.
     pub high: Option<f64>,
 }
 
@@ -63,7 +62,7 @@ impl Interval {
     }
 }
 
-/// What two cells' repeats say about which is faster.
+/// The verdict on which of two cells is faster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The whole interval of the ratio lies above 1.
@@ -74,12 +73,12 @@ pub enum Verdict {
     NoDifferenceSeen,
 }
 
-/// One cell's throughput against another's.
+/// The ratio of two cells' throughputs, and the verdict on it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Comparison {
+pub struct JudgedRatio {
     /// Ratio of medians, with its corrected interval.
     pub ratio: Interval,
-    /// `None` where a side has fewer than [`MIN_REPEATS`] repeats.
+    /// `None` if a side has fewer than [`MIN_REPEATS`] repeats.
     pub verdict: Option<Verdict>,
 }
 
@@ -103,7 +102,7 @@ pub fn median(values: &[f64]) -> Option<f64> {
 }
 
 /// Returns the median with its 95 % bootstrap interval; no interval below
-/// [`MIN_REPEATS`] values, `None` where there is no median.
+/// [`MIN_REPEATS`] values, `None` if there is no median.
 pub fn interval(values: &[f64], seed: u64) -> Option<Interval> {
     let median = median(values)?;
     if values.len() < MIN_REPEATS {
@@ -116,18 +115,18 @@ pub fn interval(values: &[f64], seed: u64) -> Option<Interval> {
     Some(Interval { median, low: Some(low), high: Some(high) })
 }
 
-/// Compares two cells by the rates of their repeats: `new` over `base`. If they are equal, the
-/// verdict is wrong with `chance`.
+/// Compares two cells by the rates of their repeats: `new` over `base`. If the cells are equal,
+/// the verdict is wrong with probability `chance`.
 ///
-/// Swapping the sides inverts ratio, interval and verdict. `None` where a side has no rate, or
-/// one that is not above zero and finite.
-pub fn compare(new: &[f64], base: &[f64], chance: f64) -> Option<Comparison> {
+/// Swapping the sides inverts ratio, interval and verdict. `None` if a side has no rate, or a
+/// rate that is not above zero and finite.
+pub fn compare(new: &[f64], base: &[f64], chance: f64) -> Option<JudgedRatio> {
     if !new.iter().chain(base).all(is_usable) {
         return None;
     }
     let ratio = median(new)? / median(base)?;
     if new.len().min(base.len()) < MIN_REPEATS {
-        return Some(Comparison::unjudged(ratio));
+        return Some(JudgedRatio::unjudged(ratio));
     }
     let (new, base) = (Kept::of(new, base.len()), Kept::of(base, new.len()));
     let degrees = new.count + base.count - 2;
@@ -135,16 +134,17 @@ pub fn compare(new: &[f64], base: &[f64], chance: f64) -> Option<Comparison> {
     let error = (variance * (1.0 / new.count as f64 + 1.0 / base.count as f64)).sqrt();
     let difference = new.mean - base.mean;
     let reach = student::quantile(chance, degrees) * error;
-    Some(Comparison::within(ratio, (difference - reach).exp(), (difference + reach).exp()))
+    Some(JudgedRatio::within(ratio, (difference - reach).exp(), (difference + reach).exp()))
 }
 
-/// The same of several launches on each side: rates by launch. The seed is that of resamples.
+/// Compares two cells with several launches each, as [`compare`] does: rates by launch. `seed`
+/// is the seed of the resamples.
 pub fn compare_launches(
     new: &[Vec<f64>],
     base: &[Vec<f64>],
     chance: f64,
     seed: u64,
-) -> Option<Comparison> {
+) -> Option<JudgedRatio> {
     if !new.iter().chain(base).flatten().all(is_usable) {
         return None;
     }
@@ -155,10 +155,10 @@ pub fn compare_launches(
     if let ([new], [base]) = (new.as_slice(), base.as_slice()) {
         return compare(new, base, chance);
     }
-    // Draws depend on the order of the sides. One order for both directions
-    // keeps "a is faster than b" and "b is slower than a" from disagreeing.
+    // Draws depend on the order of the sides. With one order for both directions, "a is faster
+    // than b" and "b is slower than a" agree.
     if new > base {
-        return resampled(&base, &new, chance, seed).map(Comparison::inverted);
+        return resampled(&base, &new, chance, seed).map(JudgedRatio::inverted);
     }
     resampled(&new, &base, chance, seed)
 }
@@ -167,17 +167,17 @@ fn is_usable(rate: &f64) -> bool {
     *rate > 0.0 && rate.is_finite()
 }
 
-/// What is kept of a side: the logarithms of its rates but the slowest.
+/// The logarithms of the rates of a side, without the slowest.
 struct Kept {
     count: usize,
     mean: f64,
-    /// Squared distances from the mean, where those left out count as the slowest that is
-    /// kept: without them the scatter would seem smaller than it is (Yuen 1974).
+    /// Sum of squared distances from the mean. A rate that was left out counts as the slowest
+    /// that is kept: without it the variance would be underestimated (Yuen 1974).
     squares: f64,
 }
 
 impl Kept {
-    /// Leaves out the same share of a side as of the other, which has so many `others`.
+    /// Leaves out the same share of both sides; the other side has `others` rates.
     fn of(rates: &[f64], others: usize) -> Kept {
         let mut logs: Vec<f64> = rates.iter().map(|rate| rate.ln()).collect();
         logs.sort_by(f64::total_cmp);
@@ -193,29 +193,29 @@ impl Kept {
     }
 }
 
-fn resampled(new: &[Vec<f64>], base: &[Vec<f64>], chance: f64, seed: u64) -> Option<Comparison> {
+fn resampled(new: &[Vec<f64>], base: &[Vec<f64>], chance: f64, seed: u64) -> Option<JudgedRatio> {
     let (all_new, all_base) = (new.concat(), base.concat());
     let ratio = median(&all_new)? / median(&all_base)?;
     if all_new.len().min(all_base.len()) < MIN_REPEATS {
-        return Some(Comparison::unjudged(ratio));
+        return Some(JudgedRatio::unjudged(ratio));
     }
     let mut rng = Pcg64Mcg::seed_from_u64(seed);
     let news: Vec<f64> = Resamples::of(new, &mut rng).collect();
     let bases = Resamples::of(base, &mut rng);
     let mut ratios: Vec<f64> = news.iter().zip(bases).map(|(new, base)| new / base).collect();
     let (low, high) = middle(&mut ratios, 1.0 - chance);
-    Some(Comparison::within(ratio, low, high))
+    Some(JudgedRatio::within(ratio, low, high))
 }
 
-impl Comparison {
-    /// A ratio that has too few repeats for more.
-    fn unjudged(ratio: f64) -> Comparison {
+impl JudgedRatio {
+    /// Returns a ratio with too few repeats for an interval.
+    fn unjudged(ratio: f64) -> JudgedRatio {
         let ratio = Interval { median: ratio, low: None, high: None };
-        Comparison { ratio, verdict: None }
+        JudgedRatio { ratio, verdict: None }
     }
 
-    /// A ratio of medians in an interval that holds it, and the verdict that follows.
-    fn within(ratio: f64, low: f64, high: f64) -> Comparison {
+    /// Returns a ratio of medians, widens the interval to hold it, and adds the verdict.
+    fn within(ratio: f64, low: f64, high: f64) -> JudgedRatio {
         let (low, high) = (low.min(ratio), high.max(ratio));
         let verdict = match (low > 1.0, high < 1.0) {
             (true, _) => Verdict::Faster,
@@ -223,13 +223,13 @@ impl Comparison {
             _ => Verdict::NoDifferenceSeen,
         };
         let ratio = Interval { median: ratio, low: Some(low), high: Some(high) };
-        Comparison { ratio, verdict: Some(verdict) }
+        JudgedRatio { ratio, verdict: Some(verdict) }
     }
 
-    fn inverted(self) -> Comparison {
+    fn inverted(self) -> JudgedRatio {
         let Interval { median, low, high } = self.ratio;
         let invert = |x: f64| 1.0 / x;
-        Comparison {
+        JudgedRatio {
             ratio: Interval {
                 median: invert(median),
                 low: high.map(invert),
@@ -244,8 +244,8 @@ impl Comparison {
     }
 }
 
-/// Medians of resamples drawn with replacement: launches, and repeats of each that was
-/// drawn.
+/// Medians of resamples: launches are drawn with replacement, then repeats of each drawn
+/// launch.
 struct Resamples<'a> {
     launches: &'a [Vec<f64>],
     rng: &'a mut Pcg64Mcg,
@@ -258,7 +258,7 @@ impl<'a> Resamples<'a> {
         Resamples { launches, rng, drawn: Vec::new(), left: RESAMPLES }
     }
 
-    /// A number below `count`. Multiply and shift: biased by less than count / 2^32.
+    /// Draws a number below `count`. Multiply and shift: biased by less than count / 2^32.
     fn below(&mut self, count: usize) -> usize {
         ((u64::from(self.rng.next_u32()) * count as u64) >> 32) as usize
     }
@@ -272,7 +272,7 @@ impl Iterator for Resamples<'_> {
         self.drawn.clear();
         let launches = self.launches;
         for _ in launches {
-            // Of one launch nothing is to be drawn.
+            // A single launch needs no draw.
             let launch = if launches.len() > 1 { self.below(launches.len()) } else { 0 };
             for _ in &launches[launch] {
                 let rate = launches[launch][self.below(launches[launch].len())];
@@ -283,8 +283,8 @@ impl Iterator for Resamples<'_> {
     }
 }
 
-/// Returns the ends of the middle `level` of the values, of which there is one, rounded
-/// outwards. It sorts them.
+/// Sorts the values and returns the ends of their middle `level`, rounded outwards. There must be
+/// a value.
 pub fn middle(values: &mut [f64], level: f64) -> (f64, f64) {
     values.sort_by(f64::total_cmp);
     let last = values.len() - 1;
@@ -369,7 +369,7 @@ mod tests {
         let apart = compare_launches(&a, &b, 0.05, 7).unwrap();
         assert_eq!(apart.verdict, Some(Verdict::NoDifferenceSeen));
         let pooled = compare(&a.concat(), &b.concat(), 0.05).unwrap();
-        let width = |found: &Comparison| found.ratio.high.unwrap() - found.ratio.low.unwrap();
+        let width = |found: &JudgedRatio| found.ratio.high.unwrap() - found.ratio.low.unwrap();
         assert!(width(&apart) > width(&pooled), "{apart:?} {pooled:?}");
         let twice = [20.0, 22.0, 24.0].map(launch);
         let faster = compare_launches(&twice, &a, 0.05, 7).unwrap();
@@ -450,7 +450,7 @@ mod tests {
                 compare_launches(&[b.to_vec()], &[a.to_vec(), b.to_vec()], 0.02, seed).unwrap(),
             ];
             let near = |x: f64, y: f64| (x / y - 1.0).abs() < 1e-9;
-            for (there, back) in there.into_iter().zip(back.map(Comparison::inverted)) {
+            for (there, back) in there.into_iter().zip(back.map(JudgedRatio::inverted)) {
                 prop_assert!(near(there.ratio.median, back.ratio.median));
                 prop_assert!(near(there.ratio.low.unwrap(), back.ratio.low.unwrap()));
                 prop_assert_eq!(there.verdict, back.verdict);

@@ -1,25 +1,25 @@
-//! How the error is kept where verdicts are looked at before a run ends.
+//! The error of verdicts that are looked at before a run ends.
 //!
-//! A run that spends its repeats where a verdict is open looks after some turns, and lets go
-//! of what is sure. Each look is a chance to be wrong, so each is paid for: most of the error
-//! is for the verdict at the end, which the reader sees, and a part is shared by the looks
-//! before. What is sure at a look is so at the end too: its repeats are the same, and the end
-//! asks for less.
+//! A run that spends its repeats on open verdicts looks at the verdicts after some turns, and
+//! stops storming cells whose verdict is sure. Each look is another chance of a wrong verdict, so
+//! the looks share a part of the error; most of it remains for the verdict at the end, which the
+//! reader sees. A verdict that is sure at a look is sure at the end too: its repeats are the
+//! same, and the end is less strict.
 
 use super::ERROR;
 
-/// Turns of a group after which verdicts are looked at. No earlier: where a machine has two
-/// speeds, three storms that happen to be slow look like a difference.
+/// Turns of a group after which verdicts are looked at. Not earlier: on a machine with two
+/// speeds, three slow storms in a row look like a difference.
 pub const LOOKS: [u32; 3] = [4, 6, 8];
-/// Of [`ERROR`], what all looks before the end may spend together.
+/// The part of [`ERROR`] that all looks before the end share.
 const ERROR_BEFORE: f64 = 0.01;
 
-/// Returns the chance for a wrong verdict that one of so many ratios has at a look.
+/// Returns the chance of a wrong verdict on one of `comparisons` ratios at a look.
 pub fn at_a_look(comparisons: usize) -> f64 {
     ERROR_BEFORE / LOOKS.len() as f64 / comparisons.max(1) as f64
 }
 
-/// Returns the chance for a wrong verdict that one of so many ratios has at the end; `looked`:
+/// Returns the chance of a wrong verdict on one of `comparisons` ratios at the end; `looked`:
 /// verdicts were looked at before.
 pub fn at_the_end(comparisons: usize, looked: bool) -> f64 {
     let spent = if looked { ERROR_BEFORE } else { 0.0 };

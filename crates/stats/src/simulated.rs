@@ -1,5 +1,4 @@
-//! Runs on a simulated machine that is shared: how often equal code is told apart, and what is
-//! missed.
+//! Runs on a simulated machine that others use too: rates of wrong and of missed verdicts.
 
 use rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardUniform, StudentT};
@@ -12,12 +11,12 @@ const GROUPS: usize = 8;
 const STRATEGIES: usize = 9;
 /// Ratios that are judged together.
 const RATIOS: usize = GROUPS * STRATEGIES;
-/// A machine that others use too: the logarithm of how fast it is, storm by storm.
+/// A machine that others use too: the logarithm of its speed, storm by storm.
 struct Machine {
     rng: Pcg64Mcg,
-    /// What heat and neighbours have done so far.
+    /// Effect of heat and neighbours so far.
     drift: f64,
-    /// By how much a burst of others' work slows it now.
+    /// Slowdown by a burst of others' work.
     burst: f64,
 }
 
@@ -55,7 +54,7 @@ struct Cell {
     verdict: Option<Verdict>,
 }
 
-/// How verdicts come about: the chances for a wrong one at a look, and at the end.
+/// The chances of a wrong verdict at a look, and at the end.
 #[derive(Clone, Copy)]
 struct Chances {
     look: f64,
@@ -64,8 +63,8 @@ struct Chances {
 
 const PAID: fn() -> Chances = || Chances { look: at_a_look(RATIOS), end: at_the_end(RATIOS, true) };
 
-/// Runs a group for so many turns; returns the verdict on each strategy, which are as fast as
-/// `ratios` say.
+/// Runs a group for some turns; returns the verdict on each strategy. `ratios` are the true
+/// speeds of the strategies.
 fn group(machine: &mut Machine, ratios: &[f64], turns: u32, chances: Chances) -> Vec<Verdict> {
     let mut cells: Vec<Cell> = ratios.iter().map(|_| Cell::default()).collect();
     let mut base = Vec::new();
@@ -93,7 +92,7 @@ fn group(machine: &mut Machine, ratios: &[f64], turns: u32, chances: Chances) ->
     cells.into_iter().map(|cell| cell.verdict.expect("the end judges all")).collect()
 }
 
-/// Of so many runs in which all is equal, how many tell anything apart.
+/// Returns the number of runs with a wrong verdict, if all strategies are equal.
 fn wrong(runs: u64, turns: u32, chances: Chances) -> usize {
     let equal = [1.0; STRATEGIES];
     let is_wrong = |seed: &u64| {
@@ -104,7 +103,7 @@ fn wrong(runs: u64, turns: u32, chances: Chances) -> usize {
     (0..runs).filter(is_wrong).count()
 }
 
-/// Of so many strategies that are 10, 20 and 35 % slower beside equal ones, how many are seen.
+/// Returns how many strategies that are 10, 20 and 35 % slower are seen, beside equal ones.
 fn seen(strategies: usize, turns: u32) -> [usize; 3] {
     let mut machine = Machine::new(7);
     let ratios = [1.0, 0.9, 1.0, 0.8, 1.0, 0.65, 1.0, 1.0, 1.0];

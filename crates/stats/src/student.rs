@@ -1,6 +1,6 @@
 //! Student's distribution.
 
-/// Returns the chance that Student's `t` with so many degrees of freedom is further from 0.
+/// Returns the chance that Student's `t` with this number of degrees of freedom is further from 0.
 ///
 /// The finite sums for whole degrees: Abramowitz and Stegun, 26.7.3 and 26.7.4.
 fn beyond(t: f64, degrees: usize) -> f64 {
@@ -21,8 +21,8 @@ fn beyond(t: f64, degrees: usize) -> f64 {
     1.0 - within
 }
 
-/// Returns the distance from 0 that Student's t with so many degrees of freedom exceeds with
-/// this chance.
+/// Returns the distance from 0 that Student's t with `degrees` degrees of freedom exceeds with
+/// probability `chance`.
 ///
 /// # Panics
 /// Without a degree of freedom.

@@ -154,8 +154,9 @@ fn work_done(work: Work) -> &'static str {
 }
 
 fn totals(traced: &[Traced]) -> String {
+    // Summed as whole numbers: the sum of no floats is -0.0.
     let ns = |steps: &dyn Fn(&&Traced) -> bool| {
-        traced.iter().filter(steps).map(|step| step.ps as f64 / 1000.0).sum::<f64>()
+        traced.iter().filter(steps).map(|step| step.ps).sum::<u64>() as f64 / 1000.0
     };
     let count = |steps: &dyn Fn(&&Traced) -> bool| traced.iter().filter(steps).count();
     let is_work = |step: &&Traced| matches!(step.step, Step::Work(_));

@@ -43,7 +43,7 @@ fn text(args: &ReportArgs, runs: &[Run]) -> String {
     let style = if args.output() == Target::Stdout { style() } else { plain() };
     let one = |(path, run): (&PathBuf, &Run)| {
         let path = path.display().to_string();
-        report::screen(run, style, Some(&path)) + "\n" + &report::table(run, style, Some(&path))
+        report::screen(run, style, Some(&path)) + "\n" + &report::text(run, style, Some(&path))
     };
     args.runs.iter().zip(runs).map(one).collect::<Vec<_>>().join("\n")
 }

@@ -4,7 +4,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{CompareError, Document};
+use super::document::Document;
+use super::error::CompareError;
 use crate::run::{Cell, Key, Run};
 
 /// The axis of a comparison.

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Document;
 use super::axis::{Axis, revision};
+use super::document::Document;
 use super::side::{Part, Sides};
 
 /// A setting other than the axis that differs between the sides.

@@ -6,10 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::axis::Axis;
+use super::cells::{Cells, Half, Places};
+use super::document::Document;
+use super::error::CompareError;
 use super::rates::{Judged, OpPair, Rates, ops};
-use super::side::{Part, Sides};
-use super::{Axis, CompareError, Document, Options, Unpaired};
-use crate::run::{Cell, Interval, RatedEvent, Run, Status, World};
+use super::side::Sides;
+use crate::run::{Cell, Interval, RatedEvent, Status, World};
 use stats::{self, Verdict};
 
 /// A cell of the base and its counterpart.
@@ -48,125 +51,14 @@ pub struct Pair {
     rates: Option<Rates>,
 }
 
-/// One side of a pair.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// A cell without a counterpart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct Half {
-    /// Id of the cell in its run.
+pub struct Unpaired {
+    /// Name of its side.
+    pub side: String,
+    /// Its id in the run.
     pub id: String,
-    /// How the cell ended; the worst of several launches.
-    pub status: Status,
-    /// Why it was skipped, is partial or failed.
-    pub reason: Option<String>,
-    /// Median over all repeats, in faults per second; null without faults.
-    pub faults_per_s: Option<f64>,
-    /// Median over all repeats of the compared event, per second; null if it never occurred.
-    pub per_s: Option<f64>,
-    /// Number of repeats with a rate, over all launches.
-    pub repeats: usize,
-    /// Number of launches that have the cell.
-    pub launches: usize,
-    /// Warnings that make its numbers doubtful.
-    pub warnings: Vec<CellWarning>,
-    #[serde(skip)]
-    has_numbers: bool,
-    #[serde(skip)]
-    is_oversubscribed: bool,
-}
-
-/// Something that makes the numbers of a cell doubtful.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct CellWarning {
-    /// Stable name in snake case, for instance `oversubscribed`.
-    pub code: String,
-    /// What looks wrong, in sentences.
-    pub text: String,
-}
-
-/// The cells of a side at one place, one per launch.
-#[derive(Default)]
-pub(super) struct Cells<'a>(pub(super) Vec<(&'a Document, &'a Cell)>);
-
-/// The cells of a side by place, and the places in the order of the cells.
-struct Places<'a> {
-    order: Vec<String>,
-    cells: BTreeMap<String, Cells<'a>>,
-}
-
-impl<'a> Places<'a> {
-    fn of(by: Axis, part: &Part<'a>) -> Self {
-        let (mut order, mut cells) = (Vec::new(), BTreeMap::<String, Cells<'a>>::new());
-        for &launch in &part.launches {
-            for cell in part.cells(launch) {
-                let place = by.place(&cell.key);
-                if !cells.contains_key(&place) {
-                    order.push(place.clone());
-                }
-                cells.entry(place).or_default().0.push((launch, cell));
-            }
-        }
-        Places { order, cells }
-    }
-
-    /// Those that none of the others has; `side`: the name of whose they are.
-    fn without(&self, others: &[Places<'_>], side: &str) -> Vec<Unpaired> {
-        let has = |place: &String| others.iter().any(|other| other.cells.contains_key(place));
-        let alone = self.order.iter().filter(|place| !has(place));
-        let id = |place: &String| self.cells[place].0[0].1.id.clone();
-        alone.map(|place| Unpaired { side: side.to_owned(), id: id(place) }).collect()
-    }
-}
-
-impl Cells<'_> {
-    pub fn cells(&self) -> impl Iterator<Item = &Cell> {
-        self.0.iter().map(|(_, cell)| *cell)
-    }
-
-    /// Returns the rates of each launch.
-    pub fn rates(&self, event: &RatedEvent) -> Vec<Vec<f64>> {
-        self.cells().map(|cell| cell.rates(event)).collect()
-    }
-
-    /// Returns the median over all repeats of all launches.
-    pub fn median(&self, event: &RatedEvent) -> Option<f64> {
-        stats::median(&self.rates(event).concat()).filter(|median| *median > 0.0)
-    }
-
-    /// Returns the number of events in all launches.
-    pub fn count(&self, event: &RatedEvent) -> u64 {
-        self.cells().map(|cell| cell.count(event)).sum()
-    }
-
-    fn half(&self, event: &RatedEvent) -> Half {
-        let severity = |status: Status| match status {
-            Status::Ok => 0,
-            Status::Skipped => 1,
-            Status::Partial => 2,
-            Status::Failed => 3,
-        };
-        let worst = self.0.iter().map(|(_, cell)| cell).max_by_key(|cell| severity(cell.status));
-        let worst = worst.expect("a pair has cells");
-        let warnings = self.0.iter().flat_map(|(document, cell)| warnings(&document.run, cell));
-        let failed = worst.status == Status::Failed;
-        Half {
-            id: worst.id.clone(),
-            status: worst.status,
-            reason: worst.reason.clone(),
-            faults_per_s: self.median(&RatedEvent::Faults).filter(|_| !failed),
-            per_s: self.median(event).filter(|_| !failed),
-            repeats: self.rates(event).concat().len(),
-            launches: self.0.len(),
-            warnings: warnings.collect::<BTreeSet<_>>().into_iter().collect(),
-            is_oversubscribed: self.cells().any(|cell| cell.is_oversubscribed),
-            has_numbers: !failed && self.cells().any(|cell| cell.measured.is_some()),
-        }
-    }
-}
-
-fn warnings(run: &Run, cell: &Cell) -> Vec<CellWarning> {
-    let about = run.provenance.warnings.iter().filter(|w| w.cell.as_ref() == Some(&cell.id));
-    about.map(|w| CellWarning { code: w.code.clone(), text: w.text.clone() }).collect()
 }
 
 /// Pairs the cells of the sides, in the order of the base.
@@ -176,7 +68,7 @@ fn warnings(run: &Run, cell: &Cell) -> Vec<CellWarning> {
 pub(super) fn all(
     by: Axis,
     sides: &Sides<'_>,
-    options: &Options,
+    force: bool,
 ) -> Result<(Vec<Pair>, Vec<Unpaired>), CompareError> {
     let old = Places::of(by, &sides.base);
     let news: Vec<Places<'_>> = sides.new.iter().map(|part| Places::of(by, part)).collect();
@@ -184,7 +76,7 @@ pub(super) fn all(
     for (part, new) in sides.new.iter().zip(&news) {
         for place in &old.order {
             let Some(counterpart) = new.cells.get(place) else { continue };
-            pairs.push(pair(place, &part.name, &old.cells[place], counterpart, options.force));
+            pairs.push(pair(place, &part.name, &old.cells[place], counterpart, force));
         }
     }
     if pairs.is_empty() {
@@ -202,9 +94,13 @@ pub(super) fn all(
             Err(CompareError::Refused { why: refused.reason.clone().unwrap_or_default() })
         }
         _ => {
-            let mut unpaired = old.without(&news, &sides.base.name);
+            let of = |side: &str, ids: Vec<String>| {
+                let side = side.to_owned();
+                ids.into_iter().map(move |id| Unpaired { side: side.clone(), id })
+            };
+            let mut unpaired: Vec<Unpaired> = of(&sides.base.name, old.without(&news)).collect();
             for (part, new) in sides.new.iter().zip(&news) {
-                unpaired.extend(new.without(std::slice::from_ref(&old), &part.name));
+                unpaired.extend(of(&part.name, new.without(std::slice::from_ref(&old))));
             }
             Ok((pairs, unpaired))
         }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Document;
-use super::pair::Cells;
+use super::cells::Cells;
+use super::document::Document;
 use crate::run::{Cell, Interval, RatedEvent, sides};
 use stats::{self, MIN_REPEATS, Verdict};
 

@@ -4,8 +4,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::axis::revision;
-use super::{Axis, CompareError, Document};
+use super::axis::{Axis, revision};
+use super::document::Document;
+use super::error::CompareError;
 use crate::run::Cell;
 
 /// The base of a comparison, or a side that is compared with it.

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Cell, Key, KeyPart, RatedEvent, Run, THINK, World, grouped};
+use super::cell::{Cell, grouped, strategies};
+use super::key::{Body, Key, KeyPart, THINK, World};
+use super::rate::RatedEvent;
 
 /// Share of the throughput of `unlocked` whose loss counts.
 pub const LOST_SHARE: f64 = 0.05;
@@ -73,29 +75,25 @@ fn crossing(points: &[Point]) -> (BreakEvenPlace, Option<f64>) {
     }
 }
 
-impl Run {
-    /// Finds the break-even rate of each strategy, if the think time was varied; replaces earlier
-    /// results.
-    pub fn find_break_even(&mut self) {
-        let candidate =
-            |cell: &&Cell| cell.key.vary.contains_key(THINK) && cell.key.strategy_name() != BASE;
-        let curves =
-            grouped(self.strategies().filter(candidate), |key| key.without(&[KeyPart::Think]));
-        let found = curves.iter().filter_map(|cells| {
-            let mut points: Vec<Point> = cells.iter().filter_map(|cell| self.point(cell)).collect();
-            points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            (points.len() > 1).then(|| break_even(&cells[0].key, &points))
-        });
-        self.break_even = found.collect();
-    }
+/// Finds the break-even rate of each strategy, if the think time was varied.
+pub(super) fn break_even(cells: &[Cell]) -> Vec<BreakEven> {
+    let candidate =
+        |cell: &&Cell| cell.key.vary.contains_key(THINK) && cell.key.strategy_name() != BASE;
+    let curves = grouped(strategies(cells).filter(candidate), |key| key.without(&[KeyPart::Think]));
+    let found = curves.iter().filter_map(|curve| {
+        let mut points: Vec<Point> = curve.iter().filter_map(|cell| point(cells, cell)).collect();
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        (points.len() > 1).then(|| of_curve(&curve[0].key, &points))
+    });
+    found.collect()
+}
 
-    fn point(&self, cell: &Cell) -> Option<Point> {
-        let key = Key { strategy: BASE.to_owned(), variant: None, ..cell.key.clone() };
-        let rate = |cell: &Cell| Some(cell.rate(&RatedEvent::Faults)?.median);
-        let base = self.cells.iter().find(|other| other.key == key)?;
-        let (own, free) = (rate(cell)?, rate(base)?);
-        Some((free / f64::from(cell.key.threads), 1.0 - own / free))
-    }
+fn point(cells: &[Cell], cell: &Cell) -> Option<Point> {
+    let key = Key { strategy: BASE.to_owned(), variant: None, ..cell.key.clone() };
+    let rate = |cell: &Cell| Some(cell.rate(&RatedEvent::Faults)?.median);
+    let base = cells.iter().find(|other| other.key == key)?;
+    let (own, free) = (rate(cell)?, rate(base)?);
+    Some((free / f64::from(cell.key.threads), 1.0 - own / free))
 }
 
 /// Returns the varied parameters but for the think time.
@@ -104,7 +102,7 @@ fn without_think(key: &Key) -> BTreeMap<String, f64> {
     others.map(|(name, value)| (name.clone(), *value)).collect()
 }
 
-fn break_even(key: &Key, points: &[Point]) -> BreakEven {
+fn of_curve(key: &Key, points: &[Point]) -> BreakEven {
     let (place, faults_per_thread_s) = crossing(points);
     BreakEven {
         workload: key.workload.clone(),

@@ -6,7 +6,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Measured};
+use super::key::Key;
+use super::measured::Measured;
 
 /// One combination of workload, strategy, world and parameters, and its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,6 +75,11 @@ impl Cell {
         let reason = self.reason.as_deref().unwrap_or("no reason given");
         reason.split_whitespace().collect::<Vec<_>>().join(" ")
     }
+}
+
+/// Returns the cells but for the A/A twins, which are there to show the noise of the run.
+pub(super) fn strategies(cells: &[Cell]) -> impl Iterator<Item = &Cell> {
+    cells.iter().filter(|cell| !cell.key.is_aa_twin)
 }
 
 /// Returns cells in groups of equal `key`, groups and cells in the order of the cells.

@@ -167,7 +167,7 @@ impl Key {
 
     /// Returns what the cells of one table share: all but strategy, threads and body.
     pub fn table(&self) -> KeyWithout<'_> {
-        self.without(&[KeyPart::Strategy, KeyPart::Threads, KeyPart::Body])
+        self.without(&[KeyPart::Strategy, KeyPart::Threads, KeyPart::Body, KeyPart::AaTwin])
     }
 
     /// Returns true if two cells differ in their strategies alone.

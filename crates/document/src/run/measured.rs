@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stats::Interval;
 
-use super::Latency;
+use super::latency::Latency;
 
 /// The numbers of one cell. Totals are over all its repeats.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

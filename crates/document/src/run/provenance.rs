@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Interval;
+use stats::Interval;
 
 /// Everything about a run that may differ when the same work is done again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

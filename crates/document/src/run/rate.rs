@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cell, Interval, LineCount, Measured, OpStats, TimeSplit};
+use stats::Interval;
+
+use super::cell::Cell;
+use super::measured::{LineCount, Measured, OpStats, TimeSplit};
 
 /// Events that have a rate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Cell, Key, RatedEvent, Run, World, grouped};
+use super::cell::{Cell, grouped, strategies};
+use super::key::{Body, Key, World};
+use super::rate::RatedEvent;
 
 /// Fewest thread counts from which coefficients are fitted.
 pub const POINTS_MIN: usize = 5;
@@ -89,16 +91,14 @@ pub fn fit(points: &[(u32, f64)]) -> Option<ScalabilityLaw> {
     Some(law)
 }
 
-impl Run {
-    /// Fits every strategy over its thread counts; replaces earlier fits.
-    pub fn fit_scaling(&mut self) {
-        let curves = grouped(self.strategies(), Key::curve);
-        self.scaling = curves.iter().filter_map(|cells| scaling(cells)).collect();
-    }
+/// Fits every strategy over its thread counts.
+pub(super) fn scaling(cells: &[Cell]) -> Vec<Scaling> {
+    let curves = grouped(strategies(cells), Key::curve);
+    curves.iter().filter_map(|cells| of_curve(cells)).collect()
 }
 
 /// Fits the cells of one curve; `None` if none has a rate.
-fn scaling(cells: &[&Cell]) -> Option<Scaling> {
+fn of_curve(cells: &[&Cell]) -> Option<Scaling> {
     let key = &cells[0].key;
     let event = RatedEvent::of(cells.iter().copied());
     let point = |cell: &&Cell| Some((cell.key.threads, cell.rate(&event)?.median));

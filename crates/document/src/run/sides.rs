@@ -1,6 +1,7 @@
 //! The repeats of two cells that are compared.
 
-use super::{Cell, RatedEvent};
+use super::cell::Cell;
+use super::rate::RatedEvent;
 
 /// Returns the rates of two cells of one run, for their comparison. If the cells compete, the
 /// base has the repeats of its A/A twin too, which is the same code. Repeats of the base after

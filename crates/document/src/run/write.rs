@@ -8,7 +8,8 @@ use std::time::SystemTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Cell, Run};
+use super::cell::Cell;
+use super::document::Run;
 
 /// The reason why a document could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use super::{
     Row, axis, command, doubts, files, launched, launches, name, said, sentences, shown,
     shown_rate, sides,
 };
-use crate::text::times;
+use crate::numbers::times;
 use document::compare::Comparison;
 use document::run::Interval;
 

@@ -1,5 +1,5 @@
-//! A comparison as text for a terminal or a mail: how the sides came about, cells by how
-//! much they differ, and what makes them doubtful.
+//! A comparison as text for a terminal or a mail: origin of the sides, cells by the size of
+//! their difference, and doubts.
 
 mod markdown;
 
@@ -8,15 +8,15 @@ use std::fmt::Write;
 
 pub use markdown::comparison_markdown;
 
-use super::Style;
-use super::text::{
-    Ink, left, listed, paint, percent, plural, rate, shell_word, spread, times, wrap,
-};
+use crate::about::short_commit;
+use crate::layout::{Ink, Style, left, paint, wrap};
+use crate::numbers::{percent, rate, spread, times};
+use crate::words::{listed, plural, shell_word};
 use document::compare::{Axis, CellWarning, Comparison, Launch, OpPair, Pair, Side};
 use document::run::{Interval, RatedEvent, Status};
 use stats::{LEVEL, MIN_REPEATS};
 
-/// Columns behind the name of a cell.
+/// Columns after the name of a cell.
 const NUMBERS: usize = 53;
 
 /// Returns the comparison as text of the style's width, ASCII throughout.
@@ -61,7 +61,7 @@ pub fn comparison(compared: &Comparison, style: Style) -> String {
     out
 }
 
-/// Pairs that say something: not those that neither side could run.
+/// Returns the pairs without those that neither side could run.
 fn shown(compared: &Comparison) -> impl Iterator<Item = &Pair> {
     compared.cells.iter().filter(|pair| !is_skipped(pair))
 }
@@ -70,7 +70,7 @@ fn is_skipped(pair: &Pair) -> bool {
     pair.base.status == Status::Skipped && pair.new.status == Status::Skipped
 }
 
-/// By what the sides are told apart.
+/// Returns the axis in words.
 fn axis(compared: &Comparison) -> String {
     match compared.by {
         Axis::Run => "run by run".to_owned(),
@@ -78,9 +78,10 @@ fn axis(compared: &Comparison) -> String {
     }
 }
 
-/// Names of cells without the words that all of them have.
+/// Names of cells, without the words that all of them share.
 struct Names {
-    /// The words of all, `*` for one that differs; `None` where there is nothing to leave out.
+    /// The words that all names share, `*` for a word that differs; `None` if no word can be left
+    /// out.
     pattern: Option<String>,
     differs: Vec<bool>,
 }
@@ -105,8 +106,8 @@ impl Names {
     }
 }
 
-/// A cell's name, with the side where there are several, and what is compared where that is
-/// not faults.
+/// Returns a cell's name, with the side if there are several, and the compared event unless it is
+/// faults.
 fn name(compared: &Comparison, pair: &Pair, cell: &str) -> String {
     let side = if compared.new.len() == 1 { String::new() } else { format!(" {}", pair.side) };
     let of_faults = pair.counted == RatedEvent::Faults.name();
@@ -114,7 +115,7 @@ fn name(compared: &Comparison, pair: &Pair, cell: &str) -> String {
     format!("{cell}{side}{counted}")
 }
 
-/// Returns how many cells the comparison was told to fail on, in a sentence.
+/// Returns the number of cells that are slower than was allowed, in a sentence.
 pub fn found(compared: &Comparison) -> Option<String> {
     let (share, count) = (compared.fail_above?, compared.found().count());
     let cells = plural(count, "cell");
@@ -123,18 +124,18 @@ pub fn found(compared: &Comparison) -> Option<String> {
     Some(format!("{cells} {verb} slower than the base by more than {share}, or began to fail"))
 }
 
-/// All sides, and what each is.
+/// Returns all sides, each with its role.
 fn sides(compared: &Comparison) -> impl Iterator<Item = (&'static str, &Side)> {
     let new = compared.new.iter().map(|side| ("new", side));
     std::iter::once(("base", &compared.base)).chain(new)
 }
 
-/// The files of a side.
+/// Returns the files of a side.
 fn files(side: &Side) -> String {
     side.launches.iter().map(|launch| launch.path.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// All runs, each once.
+/// Returns all runs, each once.
 fn launches(compared: &Comparison) -> Vec<&Launch> {
     let mut all: Vec<&Launch> = Vec::new();
     for launch in sides(compared).flat_map(|(_, side)| &side.launches) {
@@ -145,11 +146,11 @@ fn launches(compared: &Comparison) -> Vec<&Launch> {
     all
 }
 
-/// How a run came about.
+/// Returns the origin of a run.
 fn launched(launch: &Launch) -> String {
     let revision = launch.git_revision.as_ref().map(|commit| {
         let dirty = if launch.git_dirty == Some(true) { " with changes" } else { "" };
-        format!(" ({}{dirty})", commit.get(..12).unwrap_or(commit))
+        format!(" ({}{dirty})", short_commit(commit))
     });
     let cpu = launch.cpu_model.as_ref().map(|cpu| format!(", {cpu}"));
     let digest = launch.digest.as_ref().map(|digest| format!(", model digest {digest}"));
@@ -158,12 +159,12 @@ fn launched(launch: &Launch) -> String {
     format!("{path}: faultstorm {version}{revision}, {started_at}{cpu}{digest}")
 }
 
-/// The command line of a run, to be pasted.
+/// Returns the command line of a run, to be pasted.
 fn command(launch: &Launch) -> String {
     launch.argv.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// What a reader must know before the numbers.
+/// Returns the sentences before the numbers.
 fn sentences(compared: &Comparison) -> Vec<String> {
     let mut said = Vec::new();
     for difference in &compared.differences {
@@ -176,11 +177,11 @@ fn sentences(compared: &Comparison) -> Vec<String> {
     }
     said.extend(found(compared).map(|found| found + "."));
     let ratios = plural(compared.comparisons, "ratio");
-    said.push(format!("{ratios} of new to base, those first that differ, by how much."));
+    said.push(format!("{ratios} (new/base), largest difference first."));
     let rows = || compared.cells.iter().flat_map(rows);
     if rows().any(|row| row.verdict.is_some()) {
         said.push(format!(
-            "Intervals hold for all of them together at {}; +- is half of one.",
+            "All intervals hold together at {}; +- is half an interval's width.",
             percent(LEVEL)
         ));
     }
@@ -190,7 +191,7 @@ fn sentences(compared: &Comparison) -> Vec<String> {
     said
 }
 
-/// A ratio, of a cell or of an operation in it, beside what it is made of.
+/// A ratio of a cell or of one of its operations, with its two rates.
 struct Row<'a> {
     base: Option<f64>,
     new: Option<f64>,
@@ -226,7 +227,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Says what the ratio is, in its ink.
+    /// Returns the verdict in words, with its ink.
     fn verdict(&self) -> (Ink, &'a str) {
         match self.verdict {
             Some("faster") => (Ink::Good, "faster"),
@@ -240,7 +241,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The ratio of a cell, and those of its operations.
+/// Returns the ratio of a cell, and those of its operations.
 fn rows(pair: &Pair) -> impl Iterator<Item = Row<'_>> {
     std::iter::once(Row::of(pair)).chain(pair.ops.values().map(Row::of_op))
 }
@@ -275,12 +276,12 @@ fn not_compared(out: &mut String, style: Style, name: &str, pair: &Pair, reason:
     wrap(out, style, "    ", &said(pair, reason));
 }
 
-/// The mark of what was looked for.
+/// Returns the mark of a cell that is slower than was allowed.
 fn mark(found: bool) -> char {
     if found { '!' } else { ' ' }
 }
 
-/// Why a pair has no ratio.
+/// Returns why a pair has no ratio.
 fn said(pair: &Pair, reason: &str) -> String {
     let failed = [&pair.base, &pair.new].iter().any(|half| half.status == Status::Failed);
     let verb = if failed { "FAILED" } else { "not compared" };
@@ -291,12 +292,12 @@ fn shown_rate(per_s: Option<f64>) -> String {
     per_s.map_or("-".to_owned(), rate)
 }
 
-/// How far an interval reaches to either side, as a share of its middle.
+/// Returns half the width of an interval, as a share of the ratio.
 fn half_width(ratio: Interval) -> Option<f64> {
     Some((ratio.high? - ratio.low?) / 2.0 / ratio.median)
 }
 
-/// What makes numbers doubtful, and what is missing.
+/// Returns what makes numbers doubtful, and what is missing.
 fn doubts(compared: &Comparison) -> Vec<String> {
     let mut said = Vec::new();
     let mut of_runs: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();

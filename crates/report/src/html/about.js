@@ -1,45 +1,18 @@
 "use strict";
-// What surrounds the charts: warnings, the workload's own words, machine and parameters.
+// The texts around the charts: warnings, the workload's own words, machine and parameters.
 
 /// Warnings that are shown at once.
 const WARNINGS_MAX = 8;
 
-function warningItem({ code, text, cells }) {
-  const about = cells.length === 0 ? "" :
-    cells.length === 1 ? ` (${cells[0]})` : ` (${cells[0]} and ${cells.length - 1} more)`;
-  return element("li", {}, element("strong", {}, code), `: ${text}${about}`);
+function warningItem({ code, text }) {
+  return element("li", {}, element("strong", {}, code), `: ${text}`);
 }
 
-function warningsOf(run, number) {
-  const title = page.runs.length > 1 ? `run ${number + 1}: ` : "";
-  const items = [];
-  if (!run.complete) {
-    items.push(element("li", {}, element("strong", {}, `${title}partial run`),
-      ": it was cut short, or still goes on."));
-  }
-  items.push(...run.warnings.map(warningItem));
-  return items;
-}
-
-/// Title, what ran, and what spoils the numbers.
+/// Title, origin of the runs, and what spoils the numbers.
 function buildTop() {
   const top = document.getElementById("top");
-  for (const { provenance: by } of page.runs) {
-    const changes = by.git_dirty ? " with changes" : "";
-    const revision = by.git_revision ? ` (${by.git_revision.slice(0, 12)}${changes})` : "";
-    const { cpu_model, cpus, kernel } = by.host;
-    const machine = [cpu_model ?? "unknown CPU", cpus && plural(cpus, "CPU"),
-      kernel && `Linux ${kernel}`].filter(Boolean).join(", ");
-    top.append(element("p", {}, `Version ${by.version}${revision}, ${by.started_at}, ${machine}`));
-  }
-  const notes = page.notes.map((text) => ({ code: "runs differ", text, cells: [] }));
-  const items = [...notes.map(warningItem), ...page.runs.flatMap(warningsOf)];
-  const failed = page.cells.filter((cell) => cell.status === "failed");
-  if (failed.length > 0) {
-    const count = element("strong", {}, `${plural(failed.length, "cell")} failed`);
-    items.unshift(element("li", {}, count, ": they have no numbers; see the end of the charts."));
-  }
-  if (page.cells.length === 0) items.push(element("li", {}, "There is no cell to show."));
+  top.append(...page.runs.map((run) => element("p", {}, run.title)));
+  const items = page.doubts.map(warningItem);
   const box = document.getElementById("warnings");
   if (items.length === 0) {
     box.append(element("p", {}, "No warnings."));
@@ -55,19 +28,17 @@ function buildTop() {
 }
 
 function aboutWorkload(workload) {
-  const paragraphs = workload.analysis.split("\n\n").filter((text) => text.trim());
   document.getElementById("workload").replaceChildren(
     element("h2", { id: "workload-title" }, workload.name),
     element("p", {}, workload.summary),
-    ...paragraphs.map((text) => element("p", { class: "analysis" }, text)),
+    ...workload.analysis.map((text) => element("p", { class: "analysis" }, text)),
     parameters("Every parameter of the workload", workload.resolved));
 }
 
 /// Cells without numbers, each reason once.
 function aboutMissing(cells) {
   const section = document.getElementById("missing");
-  const groups = d3.groups(cells.filter((cell) => cell.status !== "ok"),
-    (cell) => `${nameOf(cell.strategy)} ${cell.status}: ${cell.reason ?? "no reason given"}`);
+  const groups = d3.groups(cells.filter((cell) => cell.note), (cell) => cell.note);
   section.hidden = groups.length === 0;
   const items = groups.map(([text, own]) =>
     element("li", {}, `${text} (${plural(own.length, "cell")})`));
@@ -99,14 +70,11 @@ function buildAbout() {
   page.runs.forEach((run, number) => {
     const { host, ...rest } = run.provenance;
     const title = page.runs.length > 1 ? `Run ${number + 1}: ` : "";
-    const worlds = page.worlds.filter((world) => world.run === number).map((world) =>
-      `${world.name}: ${world.placement} placement, entry prefetch ` +
-      (world.entry_prefetch ? "on" : "off"));
     about.append(
       element("p", {}, element("strong", {}, `${title}noise floor. `), run.noise),
       element("p", {}, element("strong", {}, `${title}how to read. `), run.reading),
       facts(`${title}how it came about`,
-        { ...rest, digest_of_model_cells: run.digest, worlds: worlds.join("; ") }),
+        { ...rest, digest_of_model_cells: run.digest, worlds: run.worlds }),
       facts(`${title}machine that ran the program`, host),
       ...Object.values(run.machines).map((machine) => parameters(
         `Every number of the model ${machine.name}: ${machine.summary ?? ""}`, machine)));

@@ -1,15 +1,12 @@
 "use strict";
-// From which rate of faults on a strategy costs a program anything.
+// The fault rate above which a strategy costs a program throughput.
 
 /// Most pixels from one strategy to the next where several are beyond what was swept.
 const LANE = 9;
 
-const BEYOND = { below_all: "below all swept", above_all: "above all swept" };
-
 function breakEvenRow(cell) {
-  const { faults_per_thread_s: rate, place, swept } = cell.break_even;
-  const at = rate ?? swept[place === "below_all" ? 0 : 1];
-  return { cell, strategy: cell.strategy, threads: cell.threads, rate, place, at };
+  const { faults_per_thread_s: rate, place, position, at } = cell.break_even;
+  return { cell, strategy: cell.strategy, threads: cell.threads, rate, place, position, at };
 }
 
 /// Puts side by side the strategies that are beyond what was swept at one count of threads: all
@@ -66,7 +63,7 @@ charts.push({
       ],
     });
   },
-  tell: (row) => placeOf(row) + (row.rate == null ? `${BEYOND[row.place]}, ` : "") +
+  tell: (row) => placeOf(row) + (row.rate == null ? `${row.position}, ` : "") +
     `${exact(row.at)} faults per second of a thread`,
   says(rows) {
     const found = rows.filter((row) => row.rate != null);
@@ -77,7 +74,7 @@ charts.push({
   },
   columns: [
     ["faults per second of a thread", (row) => exact(row.rate)],
-    ["where", (row) => BEYOND[row.place] ?? "within what was swept"],
+    ["where", (row) => row.position],
     ["swept from", (row) => exact(row.cell.break_even.swept[0])],
     ["to", (row) => exact(row.cell.break_even.swept[1])],
   ],

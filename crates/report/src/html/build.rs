@@ -1,45 +1,31 @@
-//! Run -> [`Page`].
+//! The data of the page, made from runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hdrhistogram::Histogram;
 use serde_json::Value;
 
-use super::data::{
-    BreakEvenPart, CellPart, FitPart, KernelPart, LatencyPart, Numbers, OpPart, Page, Place,
-    QUANTILES, RatioPart, RunPart, WarningPart, WorkloadPart, WorldPart,
-};
-use crate::contention::all_kinds;
-use crate::pairs::{BASES, Ratios, groups};
-use crate::prose::{noise_floor, reading};
-use crate::worlds::fault_ns;
 use document::run::{
-    BreakEven, Cell, HostInfo, Key, LOST_SHARE, Measured, OpStats, Provenance, RatedEvent, Run,
-    Scaling, World,
+    Body, BreakEven, BreakEvenPlace, Cell, Key, LOST_SHARE, RatedEvent, Run, Scaling,
 };
 
-/// Names in the order of their first use.
-#[derive(Default)]
-struct Names {
-    list: Vec<String>,
-    places: BTreeMap<String, usize>,
-}
+use super::data::{
+    BreakEvenPart, CellPart, CellPlace, FitPart, Page, QUANTILES, WorkloadPart, WorldPart,
+};
+use super::measured::{Context, Names, TIME_PARTS, numbers};
+use super::runs::{doubts, run_part};
+use crate::about::paragraphs;
+use crate::blocks::in_order_of_a_fault;
+use crate::notes::reason;
+use crate::ratios::{BASES, Ratios};
+use crate::table::{body_name, tables};
 
-impl Names {
-    fn place(&mut self, name: String) -> usize {
-        let Names { list, places } = self;
-        *places.entry(name).or_insert_with_key(|name| {
-            list.push(name.clone());
-            list.len() - 1
-        })
-    }
-}
+/// Points along a fitted law.
+const CURVE: u32 = 32;
 
-/// What is collected on the way through the cells.
+/// The lists of names, and what is collected with them.
 #[derive(Default)]
 struct Builder {
     worlds: Names,
-    world_parts: Vec<WorldPart>,
     workloads: Names,
     workload_parts: Vec<WorkloadPart>,
     strategies: Names,
@@ -47,28 +33,40 @@ struct Builder {
     lines: Names,
 }
 
-/// Returns what the page shows of these runs.
+/// Returns the data of these runs.
 pub(super) fn page(runs: &[Run]) -> Page {
     let mut builder = Builder::default();
     let (mut cells, mut fits, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     for (number, run) in runs.iter().enumerate() {
         let ratios = Ratios::of(run);
-        let counted = counted_by_id(run);
-        for cell in run.cells.iter().filter(|cell| !cell.key.is_aa_twin) {
-            cells.push(builder.cell(number, runs, cell, &ratios, &counted[cell.id.as_str()]));
+        let events = events_by_id(run);
+        for cell in run.strategies() {
+            let context = Context { run, ratios: &ratios, event: &events[cell.id.as_str()] };
+            cells.push(builder.cell(number, runs.len(), cell, &context));
         }
-        let of_run = run.scaling.iter().filter_map(|fit| builder.fit(number, runs, fit));
-        fits.extend(of_run);
-        parts.push(run_part(run, &ratios));
+        let of_run = run.scaling.iter();
+        fits.extend(of_run.filter_map(|fit| builder.fit(number, runs, fit, &events)));
+        parts.push(run_part(run, &ratios, |key| world_name(number, runs.len(), key)));
     }
+    let measured = || runs.iter().flat_map(|run| &run.cells).filter_map(|c| c.measured.as_ref());
+    let stages = measured().filter_map(|found| found.stages_ns.as_ref());
+    let stages = in_order_of_a_fault(stages.flat_map(|stages| stages.keys()).map(String::as_str));
+    let fallbacks = cells.iter().filter_map(|cell: &CellPart| cell.numbers.as_ref());
+    let fallbacks: BTreeSet<&String> = fallbacks.flat_map(|found| found.fallbacks.keys()).collect();
+    let has = |body: &Body| cells.iter().any(|cell| cell.place.body == *body);
+    let bodies = [Body::None, Body::Real].into_iter().filter(has);
     Page {
-        notes: notes(runs),
+        doubts: doubts(runs, differing_workloads(runs)),
         runs: parts,
-        worlds: builder.world_parts,
+        worlds: builder.worlds.list.into_iter().map(|name| WorldPart { name }).collect(),
         workloads: builder.workload_parts,
         strategies: builder.strategies.list,
         variations: builder.variations.list,
         lines: builder.lines.list,
+        bodies: bodies.map(|body| (body, body_name(body))).collect(),
+        time_parts: TIME_PARTS,
+        stages: stages.into_iter().map(str::to_owned).collect(),
+        fallbacks: fallbacks.into_iter().cloned().collect(),
         bases: BASES,
         quantiles: QUANTILES,
         lost_share: LOST_SHARE,
@@ -77,129 +75,81 @@ pub(super) fn page(runs: &[Run]) -> Page {
     }
 }
 
-/// The events by which each cell is judged beside those of its table.
-fn counted_by_id(run: &Run) -> BTreeMap<&str, RatedEvent> {
+/// Returns the event by which each cell is judged in its table.
+fn events_by_id(run: &Run) -> BTreeMap<&str, RatedEvent> {
     let mut by_id = BTreeMap::new();
-    for group in groups(run) {
-        let counted = group.counted();
-        by_id.extend(group.cells.iter().map(|cell| (cell.id.as_str(), counted.clone())));
+    for table in tables(run) {
+        let event = table.event();
+        by_id.extend(table.cells.iter().map(|cell| (cell.id.as_str(), event.clone())));
     }
     by_id
 }
 
+/// Returns the name of a cell's world, with the number of its run if there are several.
+fn world_name(run: usize, runs: usize, key: &Key) -> String {
+    match runs {
+        1 => key.world_name(),
+        _ => format!("run {}: {}", run + 1, key.world_name()),
+    }
+}
+
 impl Builder {
-    fn cell(
-        &mut self,
-        run: usize,
-        runs: &[Run],
-        cell: &Cell,
-        ratios: &Ratios,
-        counted: &RatedEvent,
-    ) -> CellPart {
+    fn cell(&mut self, run: usize, runs: usize, cell: &Cell, context: &Context<'_>) -> CellPart {
         let key = &cell.key;
-        let place = self.place(run, runs.len(), key);
+        let place = self.place(run, runs, key);
         if self.workload_parts.len() == place.workload {
-            let resolved = runs[run].workloads.get(&key.workload_digest);
+            let resolved = context.run.workloads.get(&key.workload_digest);
             self.workload_parts.push(workload(&key.workload, resolved));
         }
+        let break_even = context.run.break_even.iter().find(|found| found.is_of(key));
+        let lines = &mut self.lines;
         CellPart {
             place,
             threads: key.threads,
             status: cell.status,
-            reason: cell.reason.clone(),
-            break_even: runs[run].break_even.iter().find(|found| found.is_of(key)).map(break_even),
-            numbers: cell.measured.as_ref().map(|found| self.numbers(cell, found, ratios, counted)),
+            note: reason(cell).map(|(_, text)| text),
+            break_even: break_even.map(break_even_part),
+            numbers: cell.measured.as_ref().map(|found| numbers(lines, context, cell, found)),
         }
     }
 
-    fn place(&mut self, run: usize, runs: usize, key: &Key) -> Place {
-        let name = match runs {
-            1 => key.world_name(),
-            _ => format!("run {}: {}", run + 1, key.world_name()),
-        };
-        let world = self.worlds.place(name);
-        if self.world_parts.len() == world {
-            self.world_parts.push(WorldPart {
-                name: self.worlds.list[world].clone(),
-                run,
-                model: key.world == World::Model,
-                placement: key.placement.clone(),
-                entry_prefetch: key.entry_prefetch,
-            });
-        }
-        Place {
-            world,
-            workload: self.workloads.place(key.workload.clone()),
-            strategy: self.strategies.place(key.strategy_name()),
+    fn place(&mut self, run: usize, runs: usize, key: &Key) -> CellPlace {
+        CellPlace {
+            world: self.worlds.index(world_name(run, runs, key)),
+            workload: self.workloads.index(key.workload.clone()),
+            strategy: self.strategies.index(key.strategy_name()),
             body: key.body,
-            variation: self.variations.place(variation(key)),
+            variation: self.variations.index(variation(key)),
         }
     }
 
-    fn numbers(
+    /// Returns a fit that has a law, if there is a cell of its curve.
+    fn fit(
         &mut self,
-        cell: &Cell,
-        found: &Measured,
-        ratios: &Ratios,
-        counted: &RatedEvent,
-    ) -> Numbers {
-        let faults = found.counts.faults.max(1) as f64;
-        let fallbacks = found.fallbacks.iter().filter(|(_, count)| **count > 0);
-        let ratio = |base| {
-            let comparison = ratios.get(cell, base, counted)?;
-            let verdict = comparison.verdict.map(|verdict| verdict.to_string());
-            Some(RatioPart { ratio: comparison.ratio, verdict })
-        };
-        Numbers {
-            counted: counted.name().to_owned(),
-            rate: cell.rate(counted),
-            repeats: found.repeats.len(),
-            ratios: BASES.map(ratio),
-            latency: all_kinds(found).as_ref().map(latency),
-            transfers: found.moves().map(|moves| moves.each),
-            lines: self.lines(found),
-            time_ns: found.time_split().cloned(),
-            stages_ns: found.stages_ns.clone(),
-            fallbacks: fallbacks
-                .map(|(reason, count)| (reason.clone(), *count as f64 / faults))
-                .collect(),
-            fairness: found.fairness,
-            ops: found.ops.iter().map(|(name, stats)| (name.clone(), op(stats))).collect(),
-            kernel: found.kernel.as_ref().map(|kernel| KernelPart {
-                fault_ns: fault_ns(cell),
-                events: kernel.events.clone(),
-            }),
-        }
-    }
-
-    /// Lines of one name are one row, as in the heat map.
-    fn lines(&mut self, found: &Measured) -> Vec<(usize, f64, Option<f64>)> {
-        let Some(moves) = found.moves() else { return Vec::new() };
-        let mut rows: BTreeMap<usize, (f64, Option<f64>)> = BTreeMap::new();
-        for line in moves.by_name {
-            let moved = moves.each * line.transfer_share.unwrap_or(0.0);
-            let row = rows.entry(self.lines.place(line.name.clone())).or_default();
-            row.0 += moved;
-            row.1 = line.stall_share.map(|share| share + row.1.unwrap_or(0.0));
-        }
-        let moving = |(_, (moved, stall)): &(usize, (f64, Option<f64>))| {
-            *moved > 0.0 || stall.is_some_and(|share| share > 0.0)
-        };
-        rows.into_iter().filter(moving).map(|(line, (moved, stall))| (line, moved, stall)).collect()
-    }
-
-    /// A fit, where there is a law and a cell that it is about.
-    fn fit(&mut self, run: usize, runs: &[Run], fit: &Scaling) -> Option<FitPart> {
+        run: usize,
+        runs: &[Run],
+        fit: &Scaling,
+        events: &BTreeMap<&str, RatedEvent>,
+    ) -> Option<FitPart> {
         let law = fit.law?;
-        let about = |cell: &&Cell| {
-            let key = &cell.key;
-            (&key.workload, key.world, &key.machine) == (&fit.workload, fit.world, &fit.machine)
-                && (key.body, &key.vary) == (fit.body, &fit.vary)
-                && key.strategy_name() == fit.strategy
+        let cells: Vec<&Cell> =
+            runs[run].strategies().filter(|cell| fit.is_of(&cell.key)).collect();
+        let first = cells.first()?;
+        let most = cells.iter().map(|cell| cell.key.threads).max()?;
+        let single = cells.iter().find(|cell| cell.key.threads == 1);
+        let single = single.and_then(|cell| cell.rate(&events[cell.id.as_str()]));
+        let point = |step: u32| {
+            let threads = f64::from(most).powf(f64::from(step) / f64::from(CURVE));
+            Some([rounded(threads), rounded(law.throughput(threads, single?.median))])
         };
-        let cell = runs[run].cells.iter().find(about)?;
-        Some(FitPart { place: self.place(run, runs.len(), &cell.key), law })
+        let curve = (0..=CURVE).filter_map(point).collect();
+        Some(FitPart { place: self.place(run, runs.len(), &first.key), law, curve })
     }
+}
+
+/// Returns a number with as many digits as a drawing needs.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.4e}").parse().expect("a number is read as it was written")
 }
 
 fn variation(key: &Key) -> String {
@@ -207,81 +157,39 @@ fn variation(key: &Key) -> String {
     varied.collect::<Vec<_>>().join(", ")
 }
 
-/// Names the workloads that are not the same under one name.
-fn notes(runs: &[Run]) -> Vec<String> {
+/// Returns the workloads that differ under one name.
+fn differing_workloads(runs: &[Run]) -> BTreeSet<&str> {
     let mut digests: BTreeMap<(&str, String), &str> = BTreeMap::new();
-    let mut differ: BTreeSet<&str> = BTreeSet::new();
+    let mut differ = BTreeSet::new();
     for key in runs.iter().flat_map(|run| &run.cells).map(|cell| &cell.key) {
         let first = digests.entry((&key.workload, variation(key))).or_insert(&key.workload_digest);
         if *first != key.workload_digest {
-            differ.insert(&key.workload);
+            differ.insert(key.workload.as_str());
         }
     }
-    let note = |name| format!("'{name}' is not the same workload in all runs: they do not compare");
-    differ.into_iter().map(note).collect()
+    differ
 }
 
 fn workload(name: &str, resolved: Option<&Value>) -> WorkloadPart {
     let text = |key: &str| {
         let text = resolved.and_then(|resolved| resolved.get(key)?.as_str());
-        text.unwrap_or_default().to_owned()
+        text.unwrap_or_default()
     };
     WorkloadPart {
         name: name.to_owned(),
-        summary: text("summary"),
-        analysis: text("analysis"),
+        summary: text("summary").to_owned(),
+        analysis: paragraphs(text("analysis")).map(str::to_owned).collect(),
         resolved: resolved.cloned().unwrap_or_default(),
     }
 }
 
-fn break_even(found: &BreakEven) -> BreakEvenPart {
+fn break_even_part(found: &BreakEven) -> BreakEvenPart {
     let BreakEven { faults_per_thread_s, place, swept, .. } = *found;
-    BreakEvenPart { faults_per_thread_s, place, swept }
-}
-
-fn op(stats: &OpStats) -> OpPart {
-    let samples = stats.latency_ns.as_ref().and_then(|latency| latency.samples().ok());
-    OpPart { count: stats.count, per_s: stats.per_s, latency: samples.as_ref().map(latency) }
-}
-
-fn latency(samples: &Histogram<u64>) -> LatencyPart {
-    let count = samples.len();
-    // Beyond this, a quantile is the largest sample again.
-    let told = |quantile: &&f64| (1.0 - **quantile) * count as f64 >= 1.0;
-    let quantiles = QUANTILES.iter().take_while(told);
-    let ns = quantiles.map(|quantile| samples.value_at_quantile(*quantile)).collect();
-    LatencyPart { samples: count, ns, max_ns: samples.max() }
-}
-
-fn run_part(run: &Run, ratios: &Ratios) -> RunPart {
-    RunPart {
-        complete: run.complete,
-        digest: run.digest.clone(),
-        provenance: provenance(&run.provenance),
-        noise: noise_floor(run),
-        reading: reading(run, ratios),
-        warnings: warnings(&run.provenance),
-        machines: run.machines.clone(),
-    }
-}
-
-/// Provenance without what has its own place, or one entry for each cell or CPU.
-fn provenance(of: &Provenance) -> Provenance {
-    let host = HostInfo { topology: None, ..of.host.clone() };
-    Provenance { host, warnings: Vec::new(), cells: BTreeMap::new(), ..of.clone() }
-}
-
-/// Each warning once, with the cells that it is about.
-fn warnings(of: &Provenance) -> Vec<WarningPart> {
-    let mut places: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    let mut parts: Vec<WarningPart> = Vec::new();
-    for warning in &of.warnings {
-        let place = *places.entry((&warning.code, &warning.text)).or_insert(parts.len());
-        if place == parts.len() {
-            let (code, text) = (warning.code.clone(), warning.text.clone());
-            parts.push(WarningPart { code, text, cells: Vec::new() });
-        }
-        parts[place].cells.extend(warning.cell.clone());
-    }
-    parts
+    let (end, position) = match place {
+        BreakEvenPlace::BelowAll => (swept[0], "below all swept"),
+        BreakEvenPlace::Within => (swept[0], "within what was swept"),
+        BreakEvenPlace::AboveAll => (swept[1], "above all swept"),
+    };
+    let at = faults_per_thread_s.unwrap_or(end);
+    BreakEvenPart { faults_per_thread_s, at, place, position, swept }
 }

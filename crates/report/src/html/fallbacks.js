@@ -1,10 +1,6 @@
 "use strict";
 // Faults that are done again under mmap_lock, by reason.
 
-/// All reasons of the page, so that each keeps its colour.
-const REASONS =
-  [...new Set(page.cells.flatMap((cell) => Object.keys(cell.fallbacks ?? {})))].sort();
-
 charts.push({
   id: "fallbacks",
   title: "Fallbacks by reason",
@@ -12,9 +8,9 @@ charts.push({
     "for the reasons.",
   missing: "No fault of this selection fell back.",
   rows: (cells) => partRows(cells, (cell) => cell.fallbacks && Object.entries(cell.fallbacks)),
-  draw: (rows, width) => stacked(rows, width, REASONS,
+  draw: (rows, width) => stacked(rows, width, page.fallbacks,
     { label: "fallbacks per fault", tickFormat: short }),
-  legend: (rows) => partLegend(rows, REASONS),
+  legend: (rows) => partLegend(rows, page.fallbacks),
   tell: tellFallback,
   says(rows) {
     const most = d3.greatest(rows, (row) => row.whole);

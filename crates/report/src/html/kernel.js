@@ -1,17 +1,7 @@
 "use strict";
-// What the running kernel tells of its own faults: a table, as it is one strategy.
+// Faults of the running kernel: a table, since it is one strategy.
 
-/// What an empty page-fault exception costs at the most, where it was asked for.
-function trapOf(row) {
-  return page.runs[page.worlds[row.cell.world].run].provenance.host.trap_cost_ns;
-}
-
-/// A fault without the exception, where both are known.
-function withoutTrap(row) {
-  const [whole, trap] = [row.cell.kernel.fault_ns, trapOf(row)];
-  return whole == null || !trap ? null : whole - trap.median;
-}
-
+const trapOf = (row) => row.cell.kernel.trap_ns;
 const eventOf = (name) => (row) => exact(row.cell.kernel.events?.[name]);
 
 charts.push({
@@ -32,7 +22,7 @@ charts.push({
     ["exception, ns", (row) => exact(trapOf(row)?.median)],
     ["from", (row) => exact(trapOf(row)?.low)],
     ["to", (row) => exact(trapOf(row)?.high)],
-    ["without it, ns", (row) => exact(withoutTrap(row))],
+    ["without it, ns", (row) => exact(row.cell.kernel.fault_ns_without_trap)],
     ["minor faults", eventOf("minor_faults")],
     ["major faults", eventOf("major_faults")],
     ["by getrusage", eventOf("rusage_faults")],

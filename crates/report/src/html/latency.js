@@ -1,12 +1,7 @@
 "use strict";
 // Latency of a fault: three percentiles, and the whole distribution.
 
-const PERCENTILES = [[0.5, "50th", "circle"], [0.99, "99th", "diamond"], [0.999, "99.9th", "star"]];
-
-/// The percentiles of what was timed; null where there are too few samples to tell.
-function percentilesOf(latency) {
-  return PERCENTILES.map(([quantile]) => latency.ns[page.quantiles.indexOf(quantile)] ?? null);
-}
+const PERCENTILES = [["50th", "circle"], ["99th", "diamond"], ["99.9th", "star"]];
 
 /// A point for each percentile that a record has.
 function percentilePoints(rows) {
@@ -20,7 +15,7 @@ function percentileMarks(rows, points, spot) {
     Plot.link(rows, { ...ends, y1: spot.y, y2: spot.y, fy: spot.fy,
       stroke: (row) => look(row.strategy).color, strokeWidth: 2 }),
     Plot.dot(points, { ...spot, x: "ns", r: 5, fill: (point) => look(point.strategy).color,
-      symbol: (point) => PERCENTILES[point.place][2], stroke: "var(--paper)" }),
+      symbol: (point) => PERCENTILES[point.place][1], stroke: "var(--paper)" }),
     pointed(points, { ...spot, x: "ns" }),
   ];
 }
@@ -31,18 +26,18 @@ function latencyAxis(points, room) {
 }
 
 function percentileLegend() {
-  return legend(PERCENTILES.map(([, text, symbol]) => [symbolPicture(symbol), text]));
+  return legend(PERCENTILES.map(([text, symbol]) => [symbolPicture(symbol), text]));
 }
 
 function tellPercentiles(at) {
-  return PERCENTILES.map(([, text], place) => `${text} percentile: ${exact(at[place])} ns\n`)
+  return PERCENTILES.map(([text], place) => `${text} percentile: ${exact(at[place])} ns\n`)
     .join("");
 }
 
 /// Columns of a table of percentiles; `latencyOf` finds what was timed.
 function percentileColumns(latencyOf) {
   return [
-    ...PERCENTILES.map(([, text], place) => [`${text}, ns`, (row) => exact(row.at[place])]),
+    ...PERCENTILES.map(([text], place) => [`${text}, ns`, (row) => exact(row.at[place])]),
     ["largest, ns", (row) => exact(latencyOf(row)?.max_ns)],
     ["samples", (row) => exact(latencyOf(row)?.samples ?? 0)],
   ];
@@ -59,7 +54,7 @@ charts.push({
   missing: UNTIMED,
   rows: (cells) => timed(cells).map((cell) => ({
     cell, strategy: cell.strategy, threads: cell.threads,
-    at: percentilesOf(cell.latency),
+    at: cell.latency.at,
   })),
   draw(rows, width) {
     const strategies = strategiesOf(rows).map(nameOf);

@@ -60,7 +60,7 @@ function heatMap(rows, width, value, text) {
 function tellLine(row) {
   const stall = row.stall == null ? "" : `\n${percent(row.stall)} of the time cores wait for lines`;
   return `${row.line}\n` + placeOf(row) +
-    `${exact(row.transfers)} transfers per ${eachOf(row.cell)}${stall}`;
+    `${exact(row.transfers)} transfers per ${row.cell.each}${stall}`;
 }
 
 function hottestSays(rows, value, text) {
@@ -80,7 +80,7 @@ charts.push({
   draw: (rows, width) => heatMap(rows, width, (row) => row.transfers, brief),
   tell: tellLine,
   says: (rows) => hottestSays(rows, (row) => row.transfers,
-    (value) => `${exact(value)} transfers per ${eachOf(rows[0].cell)}`),
+    (value) => `${exact(value)} transfers per ${rows[0].cell.each}`),
   columns: [
     ["line", (row) => row.line],
     ["transfers of each", (row) => exact(row.transfers)],

@@ -1,23 +1,25 @@
 //! One page that holds everything it needs: no file beside it, no network.
 //!
-//! Data, styles and scripts are in the page. The charts are drawn where it is opened, by
-//! Observable Plot and d3, which stand in `vendor/` with their licences.
+//! Data, styles and scripts are in the page. The browser draws the charts with Observable Plot
+//! and d3, which are in `vendor/` with their licences.
 
 mod build;
 mod data;
+mod measured;
+mod runs;
 
 use document::run::Run;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
 
-/// Work of others with its licence, which goes wherever a copy goes.
+/// Libraries, each with the licence that every copy must have.
 const VENDORED: [(&str, &str); 2] = [
     (include_str!("vendor/LICENSE-d3"), include_str!("vendor/d3.min.js")),
     (include_str!("vendor/LICENSE-plot"), include_str!("vendor/plot.umd.min.js")),
 ];
 
-/// In the order in which they need each other.
+/// In the order of their dependences.
 const SCRIPTS: [&str; 17] = [
     include_str!("base.js"),
     include_str!("look.js"),
@@ -38,7 +40,7 @@ const SCRIPTS: [&str; 17] = [
     include_str!("main.js"),
 ];
 
-/// Returns the page of these runs, which stand side by side as worlds do.
+/// Returns the page of these runs, side by side as worlds are.
 pub fn html(runs: &[Run]) -> String {
     let data = serde_json::to_string(&build::page(runs)).expect("keys are strings");
     let vendored = VENDORED.map(|(licence, script)| format!("/*\n{licence}*/\n{script}\n"));
@@ -48,12 +50,12 @@ pub fn html(runs: &[Run]) -> String {
     fill(PAGE, &fills)
 }
 
-/// JSON that ends no script element early: a string may hold `</script>` or `<!--`.
+/// Returns JSON that does not end a script element: a string may hold `</script>` or `<!--`.
 fn in_script(json: &str) -> String {
     json.replace('<', "\\u003c")
 }
 
-/// Replaces each mark once, in one pass: what is filled in may hold a mark of its own.
+/// Replaces each mark once, in one pass, since a text that is filled in may hold a mark.
 fn fill(page: &str, fills: &[(&str, &str)]) -> String {
     let mut out = String::new();
     let mut rest = page;

@@ -1,5 +1,5 @@
 "use strict";
-// What writers achieve beside the faults: how many operations, and how long each takes.
+// Operations of writers beside the faults: their rates and latencies.
 
 /// Pixels of a strategy's row, and of the heading above each operation's rows.
 const OPERATION_ROW = 24;
@@ -19,7 +19,7 @@ function operationRows(cells) {
 /// The same with their percentiles, where any operation has some.
 function timedOperations(cells) {
   const rows = operationRows(cells).map((row) => ({
-    ...row, at: row.done.latency ? percentilesOf(row.done.latency) : [null, null, null],
+    ...row, at: row.done.latency?.at ?? [null, null, null],
   }));
   return rows.some((row) => row.at[0] != null) ? rows : [];
 }

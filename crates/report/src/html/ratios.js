@@ -19,14 +19,6 @@ function ratioControls(redraw) {
 
 const INKS = { faster: "var(--good)", slower: "var(--bad)" };
 
-/// The verdict as it is told, and the colour of its mark.
-function verdictOf(row) {
-  if (row.verdict) return [row.verdict, INKS[row.verdict] ?? "var(--faint)"];
-  if (!page.worlds[row.cell.world].model) return ["too few repeats", "var(--faint)"];
-  const side = row.median > 1 ? "faster" : "slower";
-  return ["exact for its seed", row.median === 1 ? "var(--faint)" : INKS[side]];
-}
-
 charts.push({
   id: "worlds",
   title: "Strategies against a base, worlds side by side",
@@ -53,7 +45,7 @@ charts.push({
       const own = rows.filter((row) => row.cell.world === world);
       const intervals = own.filter((row) => row.low != null);
       const dy = shift(own[0]);
-      const ink = (row) => verdictOf(row)[1];
+      const ink = (row) => INKS[row.side] ?? "var(--faint)";
       return [
         Plot.link(intervals, { x1: "low", x2: "high", y1: spot.y, y2: spot.y, dy, stroke: ink,
           strokeWidth: 2 }),
@@ -88,12 +80,12 @@ charts.push({
     ["ratio", (row) => exact(row.median)],
     ["from", (row) => exact(row.low)],
     ["to", (row) => exact(row.high)],
-    ["verdict", (row) => verdictOf(row)[0]],
+    ["verdict", (row) => row.verdict],
   ],
 });
 
 function tellRatio(row) {
   const interval = row.low == null ? "" : `\n${exact(row.low)} to ${exact(row.high)}`;
   return placeOf(row) + `${page.worlds[row.cell.world].name}\n${exact(row.median)} times ` +
-    `${page.bases[ratioBase.place]}${interval}\n${verdictOf(row)[0]}`;
+    `${page.bases[ratioBase.place]}${interval}\n${row.verdict}`;
 }

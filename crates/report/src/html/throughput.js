@@ -17,11 +17,6 @@ function throughputControls(redraw) {
     line("ideal", "ideal"), line("fit", "fitted law"));
 }
 
-/// Scalability law: n X(1) / (1 + contention (n - 1) + coherency n (n - 1)).
-function fittedRate(fit, single, n) {
-  return (n * single) / (1 + fit.contention * (n - 1) + fit.coherency * n * (n - 1));
-}
-
 function tellThroughput(row) {
   const { median, low, high } = row.cell.rate;
   const interval = low == null ? "no interval: too few repeats" :
@@ -30,15 +25,9 @@ function tellThroughput(row) {
     `${exact(median)} ${row.cell.counted}/s\n${interval}\n${plural(row.cell.repeats, "repeat")}`;
 }
 
-/// Curves between the thread counts, so that the law is drawn as the curve that it is.
+/// The fitted laws of one world, which are curves between the thread counts.
 function fitCurves(rows) {
-  const most = d3.max(rows, (row) => row.threads);
-  return selectedFits().filter((fit) => fit.world === rows[0].cell.world).flatMap((fit) => {
-    const single = rows.find((row) => row.strategy === fit.strategy && row.threads === 1);
-    if (!single) return [];
-    const counts = d3.range(0, 49).map((step) => most ** (step / 48));
-    return [counts.map((n) => ({ threads: n, rate: fittedRate(fit, single.rate, n), fit }))];
-  });
+  return selectedFits().filter((fit) => fit.world === rows[0].cell.world);
 }
 
 charts.push({
@@ -76,8 +65,9 @@ charts.push({
       marks: [
         axes.ideal ? Plot.lineY(counts, { x: (n) => n, y: (n) => n * single,
           stroke: "var(--faint)", strokeDasharray: "4 4", strokeWidth: 1.5 }) : null,
-        axes.fit ? fitCurves(rows).map((curve) => Plot.lineY(curve, { x: "threads", y: "rate",
-          stroke: look(curve[0].fit.strategy).color, strokeWidth: 0.8 })) : null,
+        axes.fit ? fitCurves(rows).map((fit) => Plot.lineY(fit.curve, {
+          x: ([threads]) => threads, y: ([, rate]) => rate,
+          stroke: look(fit.strategy).color, strokeWidth: 0.8 })) : null,
         strategiesOf(bands).map((strategy) => Plot.areaY(
           bands.filter((row) => row.strategy === strategy),
           { ...band, fill: look(strategy).color, fillOpacity: 0.18 })),

@@ -1,5 +1,5 @@
 "use strict";
-// Parts of a whole for each strategy: where a fault's time goes, and why faults are done again.
+// Parts of a whole for each strategy: the time of a fault by kind of work and by stage.
 
 /// Bars of stacked parts; a record is one part of one strategy.
 function stacked(rows, width, parts, { label, tickFormat }) {
@@ -33,7 +33,7 @@ function partRows(cells, partsOf) {
 }
 
 function tellTime(row) {
-  return placeOf(row) + `${row.part}: ${exact(row.value)} ns per ${eachOf(row.cell)}\n` +
+  return placeOf(row) + `${row.part}: ${exact(row.value)} ns per ${row.cell.each}\n` +
     `${percent(row.value / row.whole)} of ${exact(row.whole)} ns`;
 }
 
@@ -48,7 +48,7 @@ function timeChart(about, parts, partsOf) {
     ...about,
     rows: (cells) => partRows(cells, partsOf),
     draw: (rows, width) => stacked(rows, width, parts,
-      { label: `time per ${eachOf(rows[0].cell)}`, tickFormat: nanoseconds }),
+      { label: `time per ${rows[0].cell.each}`, tickFormat: nanoseconds }),
     legend: (rows) => partLegend(rows, parts),
     tell: tellTime,
     says: longestSays,
@@ -60,9 +60,6 @@ function timeChart(about, parts, partsOf) {
   };
 }
 
-const SPLIT = [["private_work", "work of its own"], ["coherence", "waiting for lines"],
-  ["lock_wait", "waiting for locks"], ["io", "waiting for I/O"]];
-
 charts.push(timeChart({
   id: "time",
   title: "Where a fault's time goes",
@@ -71,11 +68,8 @@ charts.push(timeChart({
     "and sleeping for locks, sleeping for I/O.",
   missing: "Only the model tells these apart: run it with --on model:MACHINE.",
 },
-SPLIT.map(([, text]) => text),
-(cell) => cell.time_ns && SPLIT.map(([key, text]) => [text, cell.time_ns[key]])));
-
-/// In the order in which a fault passes through them.
-const STAGES = ["lookup", "lock", "allocate", "clear", "install", "unlock", "other"];
+page.time_parts,
+(cell) => cell.time_ns));
 
 charts.push(timeChart({
   id: "stages",
@@ -83,5 +77,5 @@ charts.push(timeChart({
   about: "Nanoseconds per fault in each stage, from a pass of its own.",
   missing: "Stages were not timed in this selection: run with --stages.",
 },
-STAGES,
+page.stages,
 (cell) => cell.stages_ns && Object.entries(cell.stages_ns)));

@@ -1,9 +1,9 @@
 "use strict";
-// What is shown: the filters, and the cells that pass them.
+// The selection: the filters, and the cells that pass them.
 
 const view = {
   workload: 0,
-  body: page.cells.some((cell) => cell.body === "real") ? "real" : "none",
+  body: page.bodies.at(-1)?.[0],
   variation: 0,
   threads: null,
   worlds: new Set(page.worlds.keys()),
@@ -16,9 +16,6 @@ const fitsOf = d3.group(page.fits, tableOf);
 
 const shown = (part) => view.worlds.has(part.world) && view.strategies.has(part.strategy);
 
-/// The event for which lines and times of a cell are given.
-const eachOf = (cell) => cell.counted === "faults" ? "fault" : "operation";
-
 /// The cells that pass all filters but that of threads, with or without a result.
 function selected() {
   return (cellsOf.get(tableOf(view)) ?? []).filter(shown);
@@ -28,8 +25,8 @@ function selectedFits() {
   return (fitsOf.get(tableOf(view)) ?? []).filter(shown);
 }
 
-/// Of one world's cells with a result those at the chosen threads, or at the most below:
-/// worlds differ in how many they have.
+/// The cells of one world with a result at the chosen threads, or at the next fewer that the
+/// world has.
 function atThreads(cells) {
   const done = cells.filter((cell) => cell.repeats);
   const counts = [...new Set(done.map((cell) => cell.threads))].sort((a, b) => a - b);
@@ -83,8 +80,6 @@ function checks(label, key, entries) {
 /// The filters that do not change with what is chosen.
 function buildFilters() {
   const named = (list) => list.map((text, place) => [place, text || "as written"]);
-  const bodies = [["none", "lock alone"], ["real", "with body"]]
-    .filter(([body]) => page.cells.some((cell) => cell.body === body));
   const threads = [...new Set(page.cells.map((cell) => cell.threads))].sort((a, b) => a - b);
   const status = element("p", { id: "status", role: "status" });
   const form = document.getElementById("filters");
@@ -92,7 +87,7 @@ function buildFilters() {
   form.append(
     element("div", { class: "choices" },
       choice("Workload", "workload", named(page.workloads.map((workload) => workload.name))),
-      choice("Fault body", "body", bodies),
+      choice("Fault body", "body", page.bodies),
       choice("Varied", "variation", named(page.variations)),
       choice("Threads, where one count is shown", "threads",
         [[null, "the most"], ...threads.map((count) => [count, String(count)])])),

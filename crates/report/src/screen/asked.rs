@@ -1,15 +1,16 @@
-//! The head of the screen: what was asked, and of which machine.
+//! The head of the screen: the question of the run, and the machine.
 
-use super::ascii;
-use crate::table::COLUMNS;
-use crate::text::{cut, listed, plural};
 use document::run::{Cell, Run, World};
 
-/// Columns of a name in the question, at the most.
+use super::ascii::ascii;
+use crate::layout::{COLUMNS, cut};
+use crate::words::{listed, plural};
+
+/// Most columns of a name in the question.
 const NAME: usize = 24;
 
-/// Returns the head of the screen, which is known before the first storm: what was asked, in a
-/// line or two, and of which machine.
+/// Returns the head of the screen, which is known before the first storm: the question of the
+/// run in one or two lines, and the machine.
 pub fn asked(run: &Run) -> String {
     let what = format!("faultstorm run: {}", subject(run));
     let worlds = worlds(run).join("; ");
@@ -21,14 +22,10 @@ pub fn asked(run: &Run) -> String {
     lines.iter().map(|line| cut(line, COLUMNS).trim_end().to_owned() + "\n").collect()
 }
 
-fn cells(run: &Run) -> impl Iterator<Item = &Cell> {
-    run.cells.iter().filter(|cell| !cell.key.is_aa_twin)
-}
-
-/// Returns what competes in what: `10 strategies x 4 workloads`.
+/// Returns strategies and workloads: `10 strategies x 4 workloads`.
 fn subject(run: &Run) -> String {
     let of = |name: fn(&Cell) -> String, noun: &str, nouns: &str| {
-        let mut names: Vec<String> = cells(run).map(name).collect();
+        let mut names: Vec<String> = run.strategies().map(name).collect();
         names.sort_unstable();
         names.dedup();
         match names.as_slice() {
@@ -44,7 +41,7 @@ fn subject(run: &Run) -> String {
 /// Returns each world with its threads: `host at 1 and 2 threads`.
 fn worlds(run: &Run) -> Vec<String> {
     let mut worlds: Vec<(String, Vec<u32>)> = Vec::new();
-    for cell in cells(run) {
+    for cell in run.strategies() {
         let world = match cell.key.world {
             World::Model => format!("model {}", cut(&ascii(&cell.key.machine), NAME)),
             world => world.to_string(),
@@ -67,7 +64,7 @@ fn worlds(run: &Run) -> Vec<String> {
     worlds.into_iter().map(place).collect()
 }
 
-/// Returns the machine in a line, without what decides no number.
+/// Returns the machine in a line, without details that decide no number.
 fn machine(run: &Run) -> String {
     let host = &run.provenance.host;
     let parts = [

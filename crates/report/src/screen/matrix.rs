@@ -1,47 +1,47 @@
-//! The lines of one matrix: strategies by workloads.
+//! The lines of one matrix of the screen: strategies by workloads.
 
-use super::ascii;
-use super::panel::{Column, Panel};
-use crate::Style;
-use crate::pairs::Ratios;
-use crate::prose::{estimated, notes};
-use crate::table::{COLUMNS, body, verdict_ink};
-use crate::text::{self, Ink, cut, left, paint, plural, right, wrap};
-use document::run::{Body, RatedEvent, Run, Status, World};
+use document::run::{Body, RatedEvent, Run, World};
 use stats::Verdict;
 
-/// Workloads beside each other, at the most.
+use super::ascii::ascii;
+use super::panel::{Column, Panel};
+use crate::about::estimated;
+use crate::block::{self, Align, Block, BlockRow, Value};
+use crate::layout::{COLUMNS, Ink, Style, cut, paint, wrap};
+use crate::notes::notes;
+use crate::numbers::{exact_time, rate};
+use crate::outcome::{CellOutcome, verdict_ink};
+use crate::ratios::Ratios;
+use crate::render::{self, headings};
+use crate::table::body_name;
+use crate::words::plural;
+
+/// Most workloads side by side.
 const WORKLOADS: usize = 6;
-/// Lines of a workload's name.
+/// Most lines of a workload's name, and of what is varied of it.
 const HEADS: usize = 3;
+const SETTINGS: usize = 4;
 /// Columns of a mark, and the bounds of those of a name and of a workload.
 const MARK: usize = 2;
 const NAME: std::ops::RangeInclusive<usize> = 14..=21;
 const WORKLOAD: std::ops::RangeInclusive<usize> = 7..=11;
-/// Columns that are kept free for the line to blame.
+/// Columns that are reserved for the line to blame.
 const BLAMED: usize = 22;
 
-/// Columns of a strategy's name, and of a workload.
-#[derive(Clone, Copy)]
-struct Widths {
-    name: usize,
-    workload: usize,
-}
-
-/// A matrix as lines: only rows can be left out.
-pub(super) struct Matrix {
+/// A matrix as lines, of which rows can be left out.
+pub(super) struct MatrixLines {
     pub before: Vec<String>,
     pub rows: Vec<String>,
     pub after: Vec<String>,
 }
 
-impl Matrix {
-    /// Returns how many lines it has with at most so many rows.
+impl MatrixLines {
+    /// Returns the number of its lines with at most `rows` rows.
     pub fn lines(&self, rows: usize) -> usize {
         self.before.len() + self.rows.len().min(rows) + self.after.len()
     }
 
-    /// Returns its lines with at most so many rows: the last says how many are missing.
+    /// Returns its lines with at most `rows` rows; the last row counts those that are left out.
     pub fn cut(&self, rows: usize) -> Vec<String> {
         let fits = self.rows.len() <= rows;
         let shown = if fits { self.rows.len() } else { rows - 1 };
@@ -54,7 +54,7 @@ impl Matrix {
     }
 }
 
-/// What the lines of a panel are made from.
+/// The source of the lines of a panel.
 pub(super) struct Sheet<'a> {
     pub run: &'a Run,
     pub ratios: &'a Ratios,
@@ -62,47 +62,65 @@ pub(super) struct Sheet<'a> {
 }
 
 impl Sheet<'_> {
-    /// Lays out a panel; `above` is the one before it, whose headings may serve for both.
-    pub fn matrix(&self, panel: &Panel<'_>, above: Option<&Panel<'_>>) -> Matrix {
+    /// Lays out a panel; `above` is the panel before it, whose headings may serve for both.
+    pub fn matrix(&self, panel: &Panel<'_>, above: Option<&Panel<'_>>) -> MatrixLines {
         let strategies = panel.ranked(self.ratios);
         let shown = &panel.columns[..panel.columns.len().min(WORKLOADS)];
-        let widths = Widths::of(&strategies, shown);
+        let block = self.block(panel, shown, &strategies);
         let same = above.is_some_and(|above| heads_of(above) == heads_of(panel));
         let mut before = self.title(panel, same);
         if !same {
-            before.extend(heads(shown, widths));
+            before.extend(headings(self.style, &block));
         }
-        let row = |strategy: &String| {
-            let values = shown.iter().map(|column| self.value(column, strategy, widths.workload));
-            let line = self.name(strategy, widths.name) + &values.collect::<String>();
-            let blamed = panel.blamed(strategy, self.ratios).map(|(line, excess)| {
-                let excess = format!(" {excess:.2}");
-                format!(" {}{excess}", cut(&ascii(line), widths.left(shown) - excess.len()))
-            });
-            (line + &blamed.unwrap_or_default()).trim_end().to_owned()
-        };
-        let rows = match strategies.as_slice() {
+        let rows = match block.rows.as_slice() {
             [] => self.why_nothing_ran(panel),
-            strategies => strategies.iter().map(row).collect(),
+            rows => rows.iter().map(|row| render::row(self.style, &block, row)).collect(),
         };
-        let mut after = self.bases(panel, shown, widths);
+        let bases = panel.bases();
+        let bases =
+            bases.iter().map(|base| render::row(self.style, &block, &base_row(shown, base)));
+        let mut after: Vec<String> = bases.collect();
         let more = panel.columns.len() - shown.len();
         if more > 0 {
             after.push(format!("  and {}: see the tables", plural(more, "more workload")));
         }
         after.extend(self.legend(panel, &strategies));
-        Matrix { before, rows, after }
+        MatrixLines { before, rows, after }
     }
 
-    /// Returns the reasons of the first workload.
+    /// Returns strategies by workloads, with the line to blame.
+    fn block(&self, panel: &Panel<'_>, shown: &[Column<'_>], strategies: &[String]) -> Block {
+        let longest = strategies.iter().map(String::len).max().unwrap_or(0);
+        let name_width = MARK + (longest + 1).clamp(*NAME.start(), *NAME.end());
+        let each = (COLUMNS - name_width - BLAMED) / shown.len();
+        let width = each.clamp(*WORKLOAD.start(), *WORKLOAD.end());
+        let rest = COLUMNS - name_width - shown.len() * width - 1;
+        let mut block = Block::titled("", name_width);
+        block.columns = columns(shown, width, rest);
+        let row = |strategy: &String| {
+            let values = shown.iter().map(|column| self.value(column, strategy));
+            let blamed = panel
+                .blamed(strategy, self.ratios)
+                .map(|(line, excess)| Value::plain(ascii(line)).ending(format!(" {excess:.2}")));
+            let mut row = BlockRow::of("", ascii(strategy), values.chain(blamed).collect());
+            if Some(strategy.as_str()) == self.of_kernel() {
+                row.mark = "> ";
+            }
+            row
+        };
+        block.rows = strategies.iter().map(row).collect();
+        block
+    }
+
+    /// Returns why nothing ran: the reasons of the first workload.
     fn why_nothing_ran(&self, panel: &Panel<'_>) -> Vec<String> {
         let mut text = String::new();
-        let reasons = notes(&panel.columns[0].group).into_iter().take(1);
+        let reasons = notes(&panel.columns[0].table).into_iter().take(1);
         reasons.for_each(|(_, reason)| wrap(&mut text, self.style, "  ", &ascii(&reason)));
         text.lines().map(|line| cut(line, COLUMNS)).collect()
     }
 
-    /// Returns what the numbers are.
+    /// Returns the title: threads, machine, body, and the meaning of the numbers.
     fn title(&self, panel: &Panel<'_>, same: bool) -> Vec<String> {
         let first = panel.first();
         let threads = |most: fn(&mut dyn Iterator<Item = u32>) -> Option<u32>| {
@@ -125,7 +143,7 @@ impl Sheet<'_> {
             }
         };
         let what = match panel.bases().as_slice() {
-            [] if panel.columns.iter().any(|column| column.counted != RatedEvent::Faults) => {
+            [] if panel.columns.iter().any(|column| column.event != RatedEvent::Faults) => {
                 ": events a second"
             }
             [] => ": faults a second",
@@ -134,16 +152,11 @@ impl Sheet<'_> {
             ["mmap-lock"] => ": rate over that of mmap-lock",
             _ => ": share of the rate without any lock, or of mmap-lock's if none may run so",
         };
-        let body = body(panel.columns[0].body);
+        let body = body_name(panel.columns[0].body);
         let mut text = String::new();
         let plain = Style { color: false, ..self.style };
         wrap(&mut text, plain, "", &format!("{place}, {body}{what}"));
         text.lines().map(|line| paint(self.style, Ink::Bold, line)).collect()
-    }
-
-    fn name(&self, strategy: &str, width: usize) -> String {
-        let mark = if Some(strategy) == self.of_kernel() { "> " } else { "  " };
-        mark.to_owned() + &left(self.style, Ink::Plain, &cut(&ascii(strategy), width - 1), width)
     }
 
     /// Returns the strategy that takes the running kernel's lock.
@@ -151,46 +164,27 @@ impl Sheet<'_> {
         self.run.provenance.host.kernel_locks.as_ref()?.strategy.as_deref()
     }
 
-    /// Returns one number, and its star or a space.
-    fn value(&self, column: &Column<'_>, strategy: &str, width: usize) -> String {
-        let cell = column.cell(strategy);
-        let found = cell.and_then(|cell| column.ratio(cell, self.ratios));
-        let verdict = found.and_then(|found| found.verdict);
-        if let Some(Verdict::Faster | Verdict::Slower) = verdict {
-            let text = found.map_or(String::new(), |found| share(found.ratio.median)) + "*";
-            return right(self.style, verdict_ink(verdict), &text, width);
+    /// Returns one number, with its star or a space.
+    fn value(&self, column: &Column<'_>, strategy: &str) -> Value {
+        let Some(cell) = column.cell(strategy) else { return Value::dash().ending(" ") };
+        if let Some(found) = column.ratio(cell, self.ratios) {
+            let is_sure = matches!(found.verdict, Some(Verdict::Faster | Verdict::Slower));
+            let value = Value::new(verdict_ink(found.verdict), share(found.ratio.median));
+            return value.ending(if is_sure { "*" } else { " " });
         }
-        let (ink, text) = match (cell, found) {
-            (_, Some(found)) => (verdict_ink(verdict), share(found.ratio.median)),
-            (None, _) => (Ink::Faint, "-".to_owned()),
-            (Some(cell), None) if column.is_base(cell) => (Ink::Faint, "1".to_owned()),
-            (Some(cell), None) => match (column.headline(cell), cell.status) {
-                // Beside ratios a rate would pass for one.
-                (Some(rate), _) if column.base.is_none() => (Ink::Plain, short(rate)),
-                (_, Status::Failed) => (Ink::Bad, "FAILED".to_owned()),
-                _ => (Ink::Faint, "-".to_owned()),
-            },
+        if column.is_base(cell) {
+            return Value::new(Ink::Faint, "1").ending(" ");
+        }
+        let value = match CellOutcome::of(cell, &column.event) {
+            // Beside ratios a rate would pass for one.
+            CellOutcome::Rate(found) if column.base.is_none() => Value::plain(short(found.median)),
+            failed @ CellOutcome::Failed => failed.value(),
+            _ => Value::dash(),
         };
-        right(self.style, ink, &text, width - 1) + " "
+        value.ending(" ")
     }
 
-    /// Returns the rates that all others are shares of.
-    fn bases(&self, panel: &Panel<'_>, shown: &[Column<'_>], widths: Widths) -> Vec<String> {
-        let line = |base: &'static str| {
-            let rate = |column: &Column<'_>| {
-                let cell = column.cell(base).filter(|cell| column.is_base(cell));
-                let rate = cell.and_then(|cell| column.headline(cell));
-                let rate = rate.map_or("-".to_owned(), short);
-                right(self.style, Ink::Faint, &rate, widths.workload - 1) + " "
-            };
-            let name = left(self.style, Ink::Faint, &format!("  {base}, /s"), MARK + widths.name);
-            let rates: String = shown.iter().map(rate).collect();
-            (name + &rates).trim_end().to_owned()
-        };
-        panel.bases().into_iter().map(line).collect()
-    }
-
-    /// Returns what marks mean, and how many verdicts there are.
+    /// Returns the meaning of the marks, and the number of verdicts.
     fn legend(&self, panel: &Panel<'_>, strategies: &[String]) -> Vec<String> {
         let sure = panel.sure(panel.columns[0].body, self.ratios);
         let with_body = panel.sure(Body::Real, self.ratios);
@@ -217,69 +211,80 @@ impl Sheet<'_> {
     }
 }
 
-impl Widths {
-    fn of(strategies: &[String], shown: &[Column<'_>]) -> Widths {
-        let longest = strategies.iter().map(String::len).max().unwrap_or(0);
-        let name = (longest + 1).clamp(*NAME.start(), *NAME.end());
-        let each = (COLUMNS - MARK - name - BLAMED) / shown.len();
-        Widths { name, workload: each.clamp(*WORKLOAD.start(), *WORKLOAD.end()) }
-    }
-
-    /// Returns the columns that are left behind the numbers and a space.
-    fn left(self, shown: &[Column<'_>]) -> usize {
-        COLUMNS - MARK - self.name - shown.len() * self.workload - 1
-    }
-}
-
-/// Returns the names of workloads, one below the other where they are long.
-fn heads(shown: &[Column<'_>], widths: Widths) -> Vec<String> {
-    let heads: Vec<Vec<String>> =
-        shown.iter().map(|column| head(column, widths.workload - 1)).collect();
-    let lines = heads.iter().map(Vec::len).max().unwrap_or(0);
-    let compared = shown.iter().any(|column| column.base.is_some());
-    let of_faults = shown.iter().all(|column| column.counted == RatedEvent::Faults);
-    let each = if of_faults { "fault" } else { "op" };
-    let line = |at: usize| {
-        let word = |head: &Vec<String>| {
-            let word = (at + head.len()).checked_sub(lines).map_or("", |at| &head[at]);
-            format!("{word:>0$} ", widths.workload - 1)
-        };
-        let mut text = " ".repeat(MARK + widths.name);
-        text.extend(heads.iter().map(word));
-        if at + 1 == lines && compared {
-            text += &format!(" {}", cut(&format!("loses to, moves/{each}"), widths.left(shown)));
-        }
-        text.trim_end().to_owned()
+/// Returns the rates of a base.
+fn base_row(shown: &[Column<'_>], base: &str) -> BlockRow {
+    let rate = |column: &Column<'_>| {
+        let cell = column.cell(base).filter(|cell| column.is_base(cell));
+        let rate = cell.and_then(|cell| cell.rate(&column.event));
+        let rate = rate.map_or("-".to_owned(), |rate| short(rate.median));
+        Value::new(Ink::Faint, rate).ending(" ")
     };
-    (0..lines).map(line).collect()
+    let mut row = BlockRow::of("", "", shown.iter().map(rate).collect());
+    row.name = Value::new(Ink::Faint, format!("{base}, /s"));
+    row
 }
 
-/// Returns the name of a workload in lines of at most `width` columns, broken behind hyphens.
+/// Returns the columns of workloads, and of the line to blame, which has `rest` columns of text.
+fn columns(shown: &[Column<'_>], width: usize, rest: usize) -> Vec<block::Column> {
+    let heads: Vec<Vec<String>> = shown.iter().map(|column| head(column, width - 1)).collect();
+    let levels = heads.iter().map(Vec::len).max().unwrap_or(0).max(1);
+    // The last lines of all headings stand side by side.
+    let lowered = |head: Vec<String>| {
+        let above = vec![String::new(); levels - head.len()];
+        above.into_iter().chain(head.into_iter().map(|line| line + " ")).collect()
+    };
+    let workload = |head| block::Column::new(Align::Right, width, "", lowered(head));
+    let of_faults = shown.iter().all(|column| column.event == RatedEvent::Faults);
+    let each = if of_faults { "fault" } else { "op" };
+    let is_compared = shown.iter().any(|column| column.base.is_some());
+    let blamed = if is_compared { format!("loses to, moves/{each}") } else { String::new() };
+    let blamed = lowered(vec![cut(&blamed, rest)]);
+    let blamed = block::Column::new(Align::Left, rest, "", blamed).after(1);
+    heads.into_iter().map(workload).chain([blamed]).collect()
+}
+
+/// Returns the name of a workload in lines of at most `width` columns, broken after hyphens, then
+/// what is varied of it.
 fn head(column: &Column<'_>, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    let mut begins = true;
-    for part in ascii(&name(column)).split_inclusive(['-', ' ']) {
-        match lines.last_mut() {
-            Some(line) if !begins && line.len() + part.trim_end().len() <= width => *line += part,
-            _ => lines.push(part.to_owned()),
-        }
-        begins = part.ends_with(' ');
-    }
+    let key = column.table.key();
+    let mut lines = broken(&ascii(&key.workload), width);
     if lines.len() > HEADS {
         let rest = lines.split_off(HEADS - 1).concat();
         lines.push(rest);
     }
-    lines.iter().map(|line| cut(line.trim_end(), width)).collect()
+    let varied = key.vary.iter().map(|(name, value)| ascii(&setting(name, *value)));
+    lines.extend(varied.flat_map(|setting| broken(&setting, width)).take(SETTINGS));
+    lines.iter().map(|line| cut(line, width)).collect()
 }
 
-/// Returns a workload's name, with what is varied of it.
+/// Breaks a name after hyphens and equals signs.
+fn broken(name: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in name.split_inclusive(['-', '=']) {
+        match lines.last_mut() {
+            Some(line) if line.len() + part.len() <= width => *line += part,
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Returns a varied parameter; a time has its unit: `every=20us`.
+fn setting(name: &str, value: f64) -> String {
+    match name.strip_suffix("_ns") {
+        Some(time) => format!("{time}={}", exact_time(value)),
+        None => format!("{name}={value}"),
+    }
+}
+
+/// Returns a workload's name with its varied parameters.
 fn name(column: &Column<'_>) -> String {
-    let key = column.group.key();
+    let key = column.table.key();
     let varied = key.vary.iter().map(|(name, value)| format!(" {name}={value}"));
     key.workload.clone() + &varied.collect::<String>()
 }
 
-/// Returns what two matrices must share for one line of headings.
+/// Returns the headings of a panel; equal headings of two panels are shown once.
 fn heads_of(panel: &Panel<'_>) -> Vec<(String, Option<&'static str>)> {
     panel.columns.iter().map(|column| (name(column), column.base)).collect()
 }
@@ -294,7 +299,7 @@ fn share(ratio: f64) -> String {
     }
 }
 
-/// Returns a rate in as few columns as can be: `7.92M`.
-fn short(rate: f64) -> String {
-    text::rate(rate).replace(" ", "").replace("/s", "")
+/// Returns a rate in few columns: `7.92M`.
+fn short(per_s: f64) -> String {
+    rate(per_s).replace(" ", "").replace("/s", "")
 }

@@ -1,36 +1,38 @@
-//! The answer of a run on one screen: what was asked, how far to trust it, and for each world
-//! a matrix of strategies by workloads.
+//! The answer of a run on one screen: the question, how far to trust the numbers, and for each
+//! world a matrix of strategies by workloads.
 
+mod ascii;
 mod asked;
 mod matrix;
 mod panel;
 
 pub use asked::asked;
 
-use matrix::{Matrix, Sheet};
-use panel::panels;
-
-use super::Style;
-use super::pairs::{Ratios, twins};
-use super::prose;
-use super::table::COLUMNS;
-use super::text::{Ink, cut, paint, percent, plural, shell_word};
 use document::run::{Run, World};
 use stats::Verdict;
 
-/// Lines of the screen, at the most.
+use crate::layout::{COLUMNS, Ink, Style, cut, paint};
+use crate::notes::{missing, warnings};
+use crate::numbers::percent;
+use crate::ratios::{Ratios, twins};
+use crate::words::{plural, shell_word};
+use ascii::ascii;
+use matrix::{MatrixLines, Sheet};
+use panel::panels;
+
+/// Most lines of the screen.
 pub const LINES: usize = 40;
-/// Rows of a matrix, at least.
+/// Fewest rows of a matrix.
 const ROWS: usize = 3;
-/// From how far apart equal code is the run is noisy.
+/// Difference between equal code from which a run is noisy, as a share.
 const NOISY: f64 = 0.1;
 
 /// Returns the run on one screen: at most [`LINES`] lines of 80 columns, ASCII throughout. It
-/// begins with what [`asked`] returns. `document` is where the run was written.
+/// begins with the text of [`asked`]. `document` is the path of the run's document.
 pub fn screen(run: &Run, style: Style, document: Option<&str>) -> String {
     let ratios = Ratios::of(run);
     let mut lines: Vec<String> = asked(run).lines().map(str::to_owned).collect();
-    let trust = prose::missing(run, "see the tables").into_iter().chain(noise(run));
+    let trust = missing(run, "see the tables").into_iter().chain(noise(run));
     lines.extend(trust.map(|(ink, text)| paint(style, ink, &cut(&text, COLUMNS))));
     let foot = foot(run, document);
     let free = LINES - lines.len() - 1 - foot.len();
@@ -40,7 +42,7 @@ pub fn screen(run: &Run, style: Style, document: Option<&str>) -> String {
     lines.iter().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
-/// Returns how far apart equal code was; `None` where nothing ran that has noise.
+/// Returns the difference between equal code; `None` if only the model ran, which has no noise.
 fn noise(run: &Run) -> Option<(Ink, String)> {
     let has_noise = |world| world != World::Model;
     run.cells.iter().find(|cell| has_noise(cell.key.world) && cell.measured.is_some())?;
@@ -67,18 +69,18 @@ fn noise(run: &Run) -> Option<(Ink, String)> {
     })
 }
 
-/// Returns a matrix for each world, in at most `free` lines: rows are left out where there are
-/// too many, then worlds.
+/// Returns a matrix for each world, in at most `free` lines: rows are left out if there are too
+/// many, then worlds.
 fn matrices(sheet: &Sheet<'_>, free: usize) -> Vec<String> {
     let panels = panels(sheet.run, sheet.ratios);
     let matrix = |at: usize| {
         let above = at.checked_sub(1).map(|above| &panels[above]);
         sheet.matrix(&panels[at], above)
     };
-    let matrices: Vec<Matrix> = (0..panels.len()).map(matrix).collect();
+    let matrices: Vec<MatrixLines> = (0..panels.len()).map(matrix).collect();
     let shown = |count: usize| {
         let least = matrices[..count].iter().map(|matrix| matrix.lines(ROWS)).sum::<usize>();
-        // Each has an empty line above, and what is left out a line of its own.
+        // Each matrix has an empty line above, and the count of those left out has a line.
         least + count + usize::from(count < matrices.len()) <= free
     };
     let count = (0..=matrices.len()).rev().find(|&count| shown(count)).unwrap_or(0);
@@ -98,12 +100,12 @@ fn matrices(sheet: &Sheet<'_>, free: usize) -> Vec<String> {
     lines
 }
 
-/// Returns where more is.
+/// Returns the warnings, and the commands that show more.
 fn foot(run: &Run, document: Option<&str>) -> Vec<String> {
     let mut codes: Vec<&str> = Vec::new();
-    for warning in &run.provenance.warnings {
-        if !codes.contains(&warning.code.as_str()) {
-            codes.push(&warning.code);
+    for warning in warnings(&run.provenance.warnings) {
+        if !codes.contains(&warning.code) {
+            codes.push(warning.code);
         }
     }
     let mut lines = Vec::new();
@@ -129,7 +131,7 @@ fn foot(run: &Run, document: Option<&str>) -> Vec<String> {
     lines
 }
 
-/// Returns as many words as fit, and how many do not.
+/// Returns the words that fit, and the number of the others.
 fn as_many_as_fit(words: &[&str], width: usize) -> String {
     let text = |count: usize| {
         let rest = words.len() - count;
@@ -139,14 +141,4 @@ fn as_many_as_fit(words: &[&str], width: usize) -> String {
     };
     let fits = |count: &usize| text(*count).len() <= width;
     text((0..=words.len()).rev().find(fits).unwrap_or(0))
-}
-
-/// Returns a text of a document as a terminal shows it safely, a column for each letter.
-fn ascii(text: &str) -> String {
-    let shown = |letter: char| match letter {
-        letter if letter.is_whitespace() => ' ',
-        letter if letter.is_ascii_graphic() => letter,
-        _ => '?',
-    };
-    text.chars().map(shown).collect()
 }

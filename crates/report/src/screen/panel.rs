@@ -1,11 +1,13 @@
-//! What one matrix of the screen shows: a world, its workloads side by side.
+//! The content of one matrix of the screen: a world, its workloads side by side.
 
 use std::collections::BTreeMap;
 
-use crate::blame::blame;
-use crate::pairs::{BASES, Group, Ratios, groups};
 use document::run::{Body, Cell, RatedEvent, Run, Status};
-use stats::{Comparison, Verdict};
+use stats::{JudgedRatio, Verdict};
+
+use crate::blame::blame;
+use crate::ratios::{BASES, Ratios};
+use crate::table::{Table, tables};
 
 /// A world of a run: all its workloads, each at the most threads that have ratios.
 pub(super) struct Panel<'a> {
@@ -14,16 +16,16 @@ pub(super) struct Panel<'a> {
 
 /// A workload, with what is varied of it.
 pub(super) struct Column<'a> {
-    pub group: Group<'a>,
-    /// The events whose rate is its result.
-    pub counted: RatedEvent,
+    pub table: Table<'a>,
+    /// The event by which its cells are judged.
+    pub event: RatedEvent,
     pub body: Body,
     pub threads: u32,
-    /// What strategies are compared with; `None` where nothing is.
+    /// The strategy that others are compared with; `None` if nothing is compared.
     pub base: Option<&'static str>,
 }
 
-/// Ratios that are sure, and all that were judged.
+/// Numbers of ratios with a sure verdict, and of all that were judged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sure {
     pub slower: usize,
@@ -34,8 +36,8 @@ pub(super) struct Sure {
 /// Returns the worlds of a run in the order of its cells.
 pub(super) fn panels<'a>(run: &'a Run, ratios: &Ratios) -> Vec<Panel<'a>> {
     let mut panels: Vec<Panel<'a>> = Vec::new();
-    for column in groups(run).into_iter().map(|group| Column::of(group, ratios)) {
-        let world = column.group.key().world_name();
+    for column in tables(run).into_iter().map(|table| Column::of(table, ratios)) {
+        let world = column.table.key().world_name();
         match panels.iter_mut().find(|panel| panel.first().key.world_name() == world) {
             Some(panel) => panel.columns.push(column),
             None => panels.push(Panel { columns: vec![column] }),
@@ -45,9 +47,9 @@ pub(super) fn panels<'a>(run: &'a Run, ratios: &Ratios) -> Vec<Panel<'a>> {
 }
 
 impl<'a> Panel<'a> {
-    /// Returns a cell, for what all have in common.
+    /// Returns a cell; all have the same world.
     pub fn first(&self) -> &'a Cell {
-        self.columns[0].group.cells[0]
+        self.columns[0].table.cells[0]
     }
 
     /// Returns the bases of its columns, each once, the bound first.
@@ -57,7 +59,7 @@ impl<'a> Panel<'a> {
     }
 
     /// Returns the strategies that ran, those that keep most of their bases' rates first. A
-    /// base stands among them where it is compared with another.
+    /// base is among them if it is compared with another.
     pub fn ranked(&self, ratios: &Ratios) -> Vec<String> {
         let mut kept: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         let mut order: Vec<String> = Vec::new();
@@ -84,12 +86,12 @@ impl<'a> Panel<'a> {
         order
     }
 
-    /// Returns the line that a strategy loses most to in any of its columns.
+    /// Returns the line with most excess transfers of a strategy in any of its columns.
     pub fn blamed(&self, strategy: &str, ratios: &Ratios) -> Option<(&'a str, f64)> {
         let lost = |column: &Column<'a>| {
             let cell = column.cell(strategy)?;
             let loses = column.ratio(cell, ratios).is_none_or(|found| found.ratio.median < 1.0);
-            blame(&column.group, cell).filter(|_| loses)
+            blame(&column.table, cell).filter(|_| loses)
         };
         let lost = self.columns.iter().filter_map(lost);
         lost.max_by(|a, b| a.1.total_cmp(&b.1))
@@ -99,7 +101,7 @@ impl<'a> Panel<'a> {
     pub fn sure(&self, body: Body, ratios: &Ratios) -> Sure {
         let mut sure = Sure::default();
         for column in &self.columns {
-            let cells = column.group.cells.iter();
+            let cells = column.table.cells.iter();
             let of_body = |cell: &&&Cell| {
                 (cell.key.threads, cell.key.body) == (column.threads, body) && !column.is_base(cell)
             };
@@ -115,27 +117,27 @@ impl<'a> Panel<'a> {
 }
 
 impl<'a> Column<'a> {
-    fn of(group: Group<'a>, ratios: &Ratios) -> Column<'a> {
-        let counted = group.counted();
-        if let Some((body, threads, base)) = group.widest(ratios, &counted) {
-            return Column { group, counted, body, threads, base: Some(base) };
+    fn of(table: Table<'a>, ratios: &Ratios) -> Column<'a> {
+        let event = table.event();
+        if let Some((body, threads, base)) = table.widest(ratios, &event) {
+            return Column { table, event, body, threads, base: Some(base) };
         }
-        let body = group.bodies()[0];
+        let body = table.bodies()[0];
         let of_body = |cell: &&&Cell| cell.key.body == body;
         let has_numbers = |cell: &&&Cell| cell.measured.is_some();
         let most = |cells: &mut dyn Iterator<Item = u32>| cells.max();
-        let cells = || group.cells.iter().filter(of_body);
+        let cells = || table.cells.iter().filter(of_body);
         let threads = most(&mut cells().filter(has_numbers).map(|cell| cell.key.threads))
             .or_else(|| most(&mut cells().map(|cell| cell.key.threads)));
         let threads = threads.expect("a table has cells of its bodies");
-        Column { group, counted, body, threads, base: None }
+        Column { table, event, body, threads, base: None }
     }
 
     /// Returns its cells.
     pub fn cells(&self) -> impl Iterator<Item = &'a Cell> {
         let (threads, body) = (self.threads, self.body);
         let of = move |cell: &&Cell| (cell.key.threads, cell.key.body) == (threads, body);
-        self.group.cells.iter().copied().filter(of)
+        self.table.cells.iter().copied().filter(of)
     }
 
     /// Returns the cell of a strategy.
@@ -143,18 +145,13 @@ impl<'a> Column<'a> {
         self.cells().find(|cell| cell.key.strategy_name() == strategy)
     }
 
-    /// Whether a cell is of what others are compared with.
+    /// Returns true if others are compared with the strategy of this cell.
     pub fn is_base(&self, cell: &Cell) -> bool {
         self.base.is_some_and(|base| cell.key.strategy_name() == base)
     }
 
     /// Returns the comparison of a cell with the base.
-    pub fn ratio<'r>(&self, cell: &Cell, ratios: &'r Ratios) -> Option<&'r Comparison> {
-        ratios.get(cell, self.base?, &self.counted)
-    }
-
-    /// Returns the rate that a cell is judged by.
-    pub fn headline(&self, cell: &Cell) -> Option<f64> {
-        cell.rate(&self.counted).map(|rate| rate.median)
+    pub fn ratio<'r>(&self, cell: &Cell, ratios: &'r Ratios) -> Option<&'r JudgedRatio> {
+        ratios.get(cell, self.base?, &self.event)
     }
 }

@@ -292,7 +292,7 @@ impl Head {
         let screen = report::screen(run, style(), path);
         print(screen.strip_prefix(head.as_str()).unwrap_or(&screen).as_bytes())?;
         match details {
-            true => print(format!("\n{}", report::table(run, style(), path)).as_bytes()),
+            true => print(format!("\n{}", report::text(run, style(), path)).as_bytes()),
             false => Ok(()),
         }
     }

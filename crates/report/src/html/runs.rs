@@ -1,0 +1,72 @@
+//! The texts around the charts: origins of the runs, and doubts about them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use document::run::{HostInfo, Key, Provenance, Run, Status};
+
+use super::data::{RunPart, WarningPart};
+use crate::about::{machine, program};
+use crate::notes::warnings;
+use crate::ratios::Ratios;
+use crate::sentences::{noise_floor, reading};
+use crate::words::plural;
+
+/// Returns the origin of a run, and how to read it; `world` names the world of a cell.
+pub(super) fn run_part(run: &Run, ratios: &Ratios, world: impl Fn(&Key) -> String) -> RunPart {
+    let by = &run.provenance;
+    let mut worlds: Vec<String> = Vec::new();
+    for key in run.strategies().map(|cell| &cell.key) {
+        let prefetch = if key.entry_prefetch { "on" } else { "off" };
+        let name = world(key);
+        let text = format!("{name}: {} placement, entry prefetch {prefetch}", key.placement);
+        if !worlds.contains(&text) {
+            worlds.push(text);
+        }
+    }
+    RunPart {
+        title: format!("Version {}, {}", program(by), machine(&by.host)),
+        worlds: worlds.join("; "),
+        digest: run.digest.clone(),
+        provenance: provenance(by),
+        noise: noise_floor(run),
+        reading: reading(run, ratios),
+        machines: run.machines.clone(),
+    }
+}
+
+/// Returns the provenance without warnings, and without entries for each cell or CPU.
+fn provenance(of: &Provenance) -> Provenance {
+    let host = HostInfo { topology: None, ..of.host.clone() };
+    Provenance { host, warnings: Vec::new(), cells: BTreeMap::new(), ..of.clone() }
+}
+
+/// Returns what spoils the numbers, the worst first; `differing`: workloads that differ under one
+/// name.
+pub(super) fn doubts(runs: &[Run], differing: BTreeSet<&str>) -> Vec<WarningPart> {
+    let doubt = |code: &str, text: String| WarningPart { code: code.to_owned(), text };
+    let cells = || runs.iter().flat_map(|run| &run.cells);
+    let failed = cells().filter(|cell| cell.status == Status::Failed).count();
+    let mut found = Vec::new();
+    if failed > 0 {
+        let text = "they have no numbers; see the end of the charts".to_owned();
+        found.push(doubt(&format!("{} failed", plural(failed, "cell")), text));
+    }
+    for name in differing {
+        let text = format!("'{name}' is not the same workload in all runs: they do not compare");
+        found.push(doubt("runs differ", text));
+    }
+    for (number, run) in runs.iter().enumerate() {
+        if !run.complete {
+            let title =
+                if runs.len() > 1 { format!("run {}: ", number + 1) } else { String::new() };
+            let text = "it was cut short, or still goes on".to_owned();
+            found.push(doubt(&format!("{title}partial run"), text));
+        }
+        let warnings = warnings(&run.provenance.warnings);
+        found.extend(warnings.iter().map(|warning| doubt(warning.code, warning.sentence())));
+    }
+    if cells().next().is_none() {
+        found.push(doubt("no cells", "there is nothing to show".to_owned()));
+    }
+    found
+}
