@@ -19,7 +19,8 @@ use stats::{self, Verdict};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Pair {
-    /// The parts of the id that both share: `WORKLOAD/STRATEGY/WORLD/THREADS/BODY` without the axis.
+    /// The part of the id that both share: `WORKLOAD/STRATEGY/WORLD/THREADS/BODY` without the
+    /// axis.
     pub cell: String,
     /// Name of the counterpart's side.
     pub side: String,

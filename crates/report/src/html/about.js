@@ -51,7 +51,7 @@ function parameters(title, value) {
     element("pre", { tabindex: "0" }, JSON.stringify(value, null, 2)));
 }
 
-/// Keys with their values, but for those that tell nothing.
+/// Keys with their values, without empty values.
 function facts(title, object) {
   const empty = (value) => value == null || value === "" ||
     (typeof value === "object" && Object.keys(value).length === 0);

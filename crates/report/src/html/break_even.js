@@ -1,7 +1,7 @@
 "use strict";
 // The fault rate above which a strategy costs a program throughput.
 
-/// Most pixels from one strategy to the next where several are beyond what was swept.
+/// Most pixels between strategies that are outside of the sweep.
 const LANE = 9;
 
 function breakEvenRow(cell) {
@@ -9,9 +9,8 @@ function breakEvenRow(cell) {
   return { cell, strategy: cell.strategy, threads: cell.threads, rate, place, position, at };
 }
 
-/// Puts side by side the strategies that are beyond what was swept at one count of threads: all
-/// of them lie on its edge. Returns the rows with their places, and the pixels from one to the
-/// next.
+/// Puts strategies that are outside of the sweep side by side: at one count of threads all of
+/// them lie on its edge. Returns the rows with their places, and the pixels between them.
 function inLanes(rows, width) {
   const counts = d3.sort(new Set(rows.map((row) => row.threads)), Math.log2);
   const span = Math.log2(counts.at(-1) / counts[0]) || 2;
@@ -32,10 +31,10 @@ function inLanes(rows, width) {
 charts.push({
   id: "break-even",
   title: "Break-even rate of faults",
-  about: "Faults a second of each thread, as they would be without any lock, from which on a " +
+  about: "Faults per second of each thread, as they would be without any lock, at which a " +
     `strategy costs ${percent(page.lost_share)} of throughput against unlocked. A program that ` +
-    "faults more rarely does not feel it. Between two think times the loss is interpolated; an " +
-    "open triangle is beyond what was swept, on the side to which it points.",
+    "faults less often loses less. Between two think times the loss is interpolated; an open " +
+    "triangle is outside of the sweep, on the side to which it points.",
   byThreads: true,
   missing: "This takes unlocked, and several think times: --vary think=1us,10us,1ms.",
   rows: (cells) => cells.filter((cell) => cell.break_even).map(breakEvenRow)

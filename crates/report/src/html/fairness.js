@@ -1,11 +1,11 @@
 "use strict";
-// Whether threads fault equally often.
+// Fairness: the spread of faults over threads.
 
 charts.push({
   id: "fairness",
   title: "Fairness",
-  about: "Jain's index over the faults of each thread: 1 where all fault equally often, 1/n " +
-    "where one of n has all.",
+  about: "Jain's index over the faults of each thread: 1 if all fault equally often, 1/n " +
+    "if one of n has all.",
   byThreads: true,
   missing: "No cell of this selection has a result.",
   rows: (cells) => cells.filter((cell) => cell.fairness != null).map((cell) => ({

@@ -7,11 +7,11 @@ const eventOf = (name) => (row) => exact(row.cell.kernel.events?.[name]);
 charts.push({
   id: "kernel",
   title: "Faults of the running kernel",
-  about: "What a fault takes its thread; what an empty page-fault exception takes at most " +
-    "(--trap-cost), median and middle 90 %; and a fault without it, to set beside one of the " +
-    "host, which has no exception. Faults by perf and by getrusage and waits for rw semaphores " +
-    "(lock:contention_begin) are of a storm of their own. What has a dash was not asked for, or " +
-    "kernel_events or a warning says why there is none.",
+  about: "The time that a fault takes its thread; the upper bound of an empty page-fault " +
+    "exception (--trap-cost), median and middle 90 %; and the fault without the exception, to " +
+    "compare with a fault of the host, which has none. Faults by perf and by getrusage and waits " +
+    "for rw semaphores (lock:contention_begin) are of a storm of their own. A dash: not asked " +
+    "for, or kernel_events or a warning says why there is none.",
   byThreads: true,
   missing: "The running kernel did not storm in this selection: run it with --on kernel.",
   rows: (cells) => cells.filter((cell) => cell.kernel).map((cell) => ({

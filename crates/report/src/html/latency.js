@@ -87,7 +87,7 @@ charts.push({
   id: "distribution",
   title: "Latency by percentile",
   about: "The whole distribution, as HdrHistogram plots it: each power of ten to the right " +
-    "leaves out nine tenths of what was left. The document holds the histograms themselves.",
+    "leaves out nine tenths of the remaining faults. The document holds the histograms themselves.",
   ownLegend: true,
   missing: UNTIMED,
   rows: (cells) => timed(cells).flatMap((cell) => cell.latency.ns.map((ns, place) => ({

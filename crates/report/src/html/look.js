@@ -1,5 +1,5 @@
 "use strict";
-// What strategies, parts and worlds look like, and the legends that say so.
+// Colours, symbols and dashes of strategies, parts and worlds, and their legends.
 
 const COLORS = 8;
 const SYMBOLS = ["circle", "square", "triangle", "diamond", "cross", "star", "wye"];
@@ -7,7 +7,7 @@ const DASHES = ["none", "7 3", "2 3"];
 
 /// A strategy keeps its colour, symbol and dash whatever the filter shows: they follow from
 /// its place among those of the page. Eight colours and seven symbols make 56 pairs, so that
-/// no two look alike where colours are hard to tell.
+/// strategies differ even for readers who do not see the colours.
 function look(strategy) {
   return {
     color: `var(--color-${strategy % COLORS})`,
@@ -22,7 +22,7 @@ function partColor(place) {
   return place < COLORS ? color : `color-mix(in srgb, ${color} 50%, currentColor)`;
 }
 
-/// What a strategy's line looks like, as a small picture beside its name.
+/// A small picture of a strategy's line, for the place beside its name.
 function swatch(strategy) {
   const { color, symbol, dash } = look(strategy);
   const shape = d3.symbol(d3[`symbol${capital(symbol)}`], 40)();
@@ -38,7 +38,7 @@ function capital(word) {
   return word[0].toUpperCase() + word.slice(1);
 }
 
-/// A list of names with what they look like.
+/// A list of names with their pictures.
 function legend(entries) {
   const items = entries.map(([picture, text]) => element("li", {}, picture, text));
   return element("ul", { class: "legend" }, ...items);
@@ -48,7 +48,7 @@ function strategyLegend(rows) {
   return legend(strategiesOf(rows).map((strategy) => [swatch(strategy), nameOf(strategy)]));
 }
 
-/// `parts` are all that there may be, in order; those that the rows have are listed.
+/// A legend of the parts that the rows have; `parts` are all parts in order.
 function partLegend(rows, parts) {
   const present = new Set(rows.map((row) => row.part));
   return legend(parts.flatMap((part, place) => {

@@ -1,9 +1,9 @@
 "use strict";
-// What drawings have in common: size, axes, room for names, lines by strategy.
+// Common parts of drawings: size, axes, room for names, lines by strategy.
 
 const FONT = { fontSize: "12px", fontFamily: "inherit" };
 
-/// What all drawings have in common.
+/// A drawing with the common settings.
 function drawing(width, { marks, ...options }) {
   const axes = [["x", Plot.axisX], ["y", Plot.axisY]].flatMap(([name, axis]) => {
     const { type, ticks, tickFormat } = options[name];
@@ -26,14 +26,14 @@ function drawing(width, { marks, ...options }) {
   });
 }
 
-/// A ring around the record nearest to the pointer, whose values `tips.js` shows. `nearest` may
-/// be `Plot.pointerY` for bars, which are met anywhere along them.
+/// A ring around the record nearest to the pointer, whose values `tips.js` shows. For bars,
+/// `nearest` is `Plot.pointerY`: the whole row of a bar counts.
 function pointed(rows, options, nearest = Plot.pointer) {
   const ring = { r: 8, stroke: "currentColor", strokeWidth: 1.5, maxRadius: 80 };
   return Plot.dot(rows, nearest({ ...options, ...ring }));
 }
 
-/// Where a record belongs: the first line of what is told of it.
+/// The place of a record: the first line of its tip.
 function placeOf(row) {
   return `${nameOf(row.strategy)}, ${plural(row.threads, "thread")}\n`;
 }
@@ -58,7 +58,7 @@ function leftOf(names, width) {
   return Math.min(longest * 7.1 + 15, width * 0.45);
 }
 
-/// A name that is cut where there is no room for it.
+/// A name, cut to the room.
 function fitted(text, room) {
   const letters = Math.floor((room - 14) / 7.1);
   return text.length <= letters ? text : `${text.slice(0, Math.max(letters - 1, 1))}…`;
@@ -66,7 +66,7 @@ function fitted(text, room) {
 
 function threadsAxis(rows, scale) {
   const counts = [...new Set(rows.map((row) => row.threads))].sort((a, b) => a - b);
-  // Where counts are many, the axis chooses.
+  // If there are many counts, the axis chooses.
   const ticks = counts.length <= 12 && scale === "log" ? counts : 6;
   return { type: scale, base: 2, label: "threads", ticks, tickFormat: "d", inset: 8 };
 }

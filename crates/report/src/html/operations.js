@@ -16,7 +16,7 @@ function operationRows(cells) {
   })));
 }
 
-/// The same with their percentiles, where any operation has some.
+/// The records with their percentiles; none if no operation has percentiles.
 function timedOperations(cells) {
   const rows = operationRows(cells).map((row) => ({
     ...row, at: row.done.latency?.at ?? [null, null, null],
@@ -24,7 +24,7 @@ function timedOperations(cells) {
   return rows.some((row) => row.at[0] != null) ? rows : [];
 }
 
-/// Where a record stands: in the row of its strategy, in the block of its operation.
+/// The place of a record: the row of its strategy in the block of its operation.
 const OPERATION_SPOT = { y: (row) => nameOf(row.strategy), fy: "operation" };
 
 /// A block of rows by strategy for each operation, one below the other.
@@ -55,8 +55,8 @@ const operationsDone = {
   id: "operations",
   title: "Operations of writers",
   about: "How many a second writers got done beside the faults, all threads together, from the " +
-    "first start of a thread to the last end. Writers that keep a pace fall behind it where " +
-    "faults hold them up.",
+    "first start of a thread to the last end. Writers with a pace fall behind it if faults " +
+    "delay them.",
   missing: "No writer works beside the faults of this selection.",
   rows: operationRows,
   draw: (rows, width) => operationBlocks(rows, width, { marginRight: 50 }, () => ({
@@ -67,7 +67,7 @@ const operationsDone = {
       Plot.text(rows, { ...OPERATION_SPOT, x: (row) => row.done.per_s, textAnchor: "start",
         dx: 4, text: (row) => short(row.done.per_s) }),
       Plot.ruleX([0]),
-      // All as far to the side, lest a long bar be nearer than the one that is pointed at.
+      // All at the same distance to the side, so that the row decides which bar is nearest.
       pointed(rows, { ...OPERATION_SPOT, x: (row) => row.done.per_s, px: () => 0 }, Plot.pointerY),
     ],
   })),
@@ -118,5 +118,5 @@ const operationLatency = {
   ],
 };
 
-// Of a run without writers there is nothing to say.
+// A run without writers has no operations.
 if (page.cells.some((cell) => cell.ops)) charts.push(operationsDone, operationLatency);

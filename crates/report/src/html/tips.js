@@ -1,7 +1,7 @@
 "use strict";
 // Exact values of one record: of that nearest to the pointer, or by the arrow keys.
 
-/// Pixels between the pointer and what is told.
+/// Pixels between the pointer and the tip.
 const TIP_GAP = 14;
 
 /// Puts the tip beside a point of its drawing, and all of it inside.
@@ -25,7 +25,7 @@ function tip(box, svg, rows, tell) {
     [x, y] = [toX, toY];
     placeTip(box, node, x, y);
   };
-  // Plot says here which record is nearest, after the pointer has moved.
+  // Plot sets the nearest record after the pointer has moved.
   svg.addEventListener("input", () => show(svg.value));
   box.onpointermove = (event) => {
     const { left, top } = box.getBoundingClientRect();
