@@ -1,30 +1,30 @@
-//! How the command ends.
+//! Exit codes of the command.
 
 use std::process::ExitCode;
 
-/// Exit codes of the `faultstorm` command: scripts rely on the numbers.
+/// Exit codes of the `faultstorm` command. Scripts rely on the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// What was asked is done.
+    /// All that was asked is done.
     Done = 0,
     /// An internal error.
     Internal = 1,
     /// Bad input or usage: a workload file with mistakes, a flag that does not exist.
     Usage = 2,
-    /// A comparison found what it was told to fail on.
+    /// A comparison found a difference that it was asked to fail on.
     Found = 3,
-    /// A storm failed (its books do not balance, a thread panicked or is stuck), or
-    /// an expectation did not hold.
+    /// A storm failed (its books do not balance, a thread panicked or is stuck), or an expectation
+    /// was not met.
     Storm = 4,
     /// Interrupted: the document is partial but valid.
     Interrupted = 5,
-    /// The machine cannot do what was asked.
+    /// The machine cannot do the work that was asked.
     Machine = 6,
 }
 
 impl Exit {
-    /// The number that the process exits with.
+    /// Returns the number that the process exits with.
     pub fn code(self) -> u8 {
         self as u8
     }

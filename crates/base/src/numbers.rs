@@ -3,19 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// More numbers than this are a slip of the pen, not a list.
+/// Longest list. A list with more numbers is taken for a typing error.
 const NUMBERS_MAX: usize = 4096;
 
-/// A list of numbers, each once, in the order in which they were named.
+/// A list of numbers, each once, in the order of their first mention.
 ///
-/// Written as items separated by commas: a number (`4`), a range (`1..=8`), or
-/// a range by factors (`1..=128x2`: 1, 2, 4 up to 128). The last value of a
-/// range is always in the list, also where the factor steps over it:
-/// `1..=100x2` ends with 64, 100.
+/// Its text is a comma-separated list of items: a number (`4`), a range (`1..=8`), or a range with
+/// a factor (`1..=128x2`: 1, 2, 4 up to 128). The last value of a range is always in the list, even
+/// if the factor steps over it: `1..=100x2` ends with 64, 100.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NumberList(Vec<usize>);
 
-/// What is wrong with a list of numbers.
+/// Mistake in a list of numbers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NumberListError {
     /// Nothing between two commas, or nothing at all.
@@ -27,10 +26,10 @@ pub enum NumberListError {
     /// A range in another notation.
     #[error("'{0}' is not a range of numbers: write '{1}..={2}', which includes the last")]
     Notation(String, usize, usize),
-    /// A range that runs down.
+    /// A range whose first number is larger than its last.
     #[error("the range '{0}' is empty: its first number is larger than its last")]
     Empty(String),
-    /// A factor that gets nowhere.
+    /// A factor with which the range never ends.
     #[error(
         "the range '{0}' never ends: it must start at 1 or more and grow by a factor of 2 or more"
     )]
@@ -41,7 +40,7 @@ pub enum NumberListError {
 }
 
 impl NumberList {
-    /// The numbers, each once; never empty.
+    /// Returns the numbers, each once; never empty.
     pub fn as_slice(&self) -> &[usize] {
         &self.0
     }
@@ -73,7 +72,7 @@ impl FromStr for NumberList {
     }
 }
 
-/// Runs of three and more stand as ranges: `0,2,4..=7`.
+/// Prints three or more consecutive numbers as a range: `0,2,4..=7`.
 impl fmt::Display for NumberList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let runs = self.0.chunk_by(|a, b| a.checked_add(1) == Some(*b));
@@ -93,7 +92,7 @@ impl fmt::Display for NumberList {
     }
 }
 
-/// Appends what one item between commas names.
+/// Appends the numbers of one item of the list.
 fn push_item(numbers: &mut Vec<usize>, item: &str) -> Result<(), NumberListError> {
     let Some((first, rest)) = item.split_once("..=") else {
         numbers.push(item.parse().map_err(|_| not_a_number(item))?);
@@ -124,7 +123,7 @@ fn push_item(numbers: &mut Vec<usize>, item: &str) -> Result<(), NumberListError
     Ok(())
 }
 
-/// Recognises the notations of other tools, to say how the range is written here.
+/// Recognises the range notations of other tools, so that the error can show ours.
 fn not_a_number(item: &str) -> NumberListError {
     let range = ["..", "-", ":"].iter().find_map(|sign| {
         let (first, last) = item.split_once(sign)?;

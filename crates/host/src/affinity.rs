@@ -1,16 +1,16 @@
-//! Which CPUs a thread may run on, and on which it runs.
+//! CPU affinity: the CPUs that a thread may use, and the one that it runs on.
 
 use std::io;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
-/// Returns the CPUs that the calling thread may run on, in ascending order: what
-/// `taskset`, a cpuset or a container leaves of the machine.
+/// Returns the CPUs that the calling thread may run on, in ascending order: those that `taskset`, a
+/// cpuset or a container left to it.
 ///
 /// # Errors
 ///
-/// What `sched_getaffinity` says: `EINVAL` on a kernel built for more than 1024 CPUs
-/// that has CPUs beyond the mask.
+/// The error of `sched_getaffinity`: `EINVAL` if the kernel is built for more than 1024 CPUs and
+/// has CPUs beyond the mask.
 pub fn allowed_cpus() -> io::Result<Vec<usize>> {
     let mask = sched_getaffinity(None)?;
     Ok((0..CpuSet::MAX_CPU).filter(|&cpu| mask.is_set(cpu)).collect())
@@ -20,7 +20,7 @@ pub fn allowed_cpus() -> io::Result<Vec<usize>> {
 ///
 /// # Errors
 ///
-/// `EINVAL` where the CPU does not exist, is offline or is not in the cpuset.
+/// `EINVAL` if the CPU does not exist, is offline or is not in the cpuset.
 pub fn pin(cpu: usize) -> io::Result<()> {
     if cpu >= CpuSet::MAX_CPU {
         return Err(io::Error::from(rustix::io::Errno::INVAL));

@@ -1,23 +1,23 @@
-//! What the control groups of the process leave it: CPU time and memory.
+//! Limits that control groups set for the process: CPU time and memory.
 //!
-//! Version 2 (Documentation/admin-guide/cgroup-v2.rst) and version 1, also side by
-//! side. A limit anywhere on the way to the root binds, so all are looked at. In a
-//! container the path that `/proc/self/cgroup` names may not exist below the mount;
-//! the groups above it that do exist are then the container's own.
+//! Reads version 2 (Documentation/admin-guide/cgroup-v2.rst) and version 1, also mounted together.
+//! A limit of any group up to the root binds, so all are read. In a container the path in
+//! `/proc/self/cgroup` may not exist under the mount; those of its parents that exist are then the
+//! container's own groups.
 
 use std::path::{Path, PathBuf};
 
 use super::{Roots, number, text};
 
-/// The limits of the process.
+/// Limits of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Limits {
-    /// CPUs' worth of time in each period; `None`: no quota.
+    /// CPU quota, in CPUs; `None`: no quota.
     pub cpus: Option<f64>,
-    /// The smallest limit on memory, in bytes; `None`: no limit.
+    /// Smallest memory limit, in bytes; `None`: no limit.
     pub memory_bytes: Option<u64>,
-    /// What is left below the tightest limit, in bytes, with page cache that is not
-    /// in use counted as free; `None`: no limit, or its use is not known.
+    /// Memory left under the tightest limit, in bytes; inactive page cache counts as free. `None`:
+    /// no limit, or its use is unknown.
     pub memory_left_bytes: Option<u64>,
 }
 
@@ -25,7 +25,7 @@ pub struct Limits {
 const V1_UNLIMITED_MIN: u64 = 1 << 62;
 
 impl Limits {
-    /// Reads the limits that bind the process.
+    /// Reads the limits of the process.
     pub fn read(roots: &Roots) -> Limits {
         let groups = groups(roots);
         let cpus = groups.iter().filter_map(|group| quota_cpus(group));
@@ -42,7 +42,7 @@ impl Limits {
     }
 }
 
-/// Returns the directories of the process's groups, with all above them.
+/// Returns the directories of the process's groups and of all their parents.
 fn groups(roots: &Roots) -> Vec<PathBuf> {
     let mount = roots.sys.join("fs/cgroup");
     let mut groups = Vec::new();
@@ -65,7 +65,7 @@ fn groups(roots: &Roots) -> Vec<PathBuf> {
     groups
 }
 
-/// Returns the CPUs' worth of time that a group has.
+/// Returns the CPU quota of a group, in CPUs.
 fn quota_cpus(group: &Path) -> Option<f64> {
     let (quota, period) = match text(group.join("cpu.max")) {
         Some(max) => {
@@ -77,7 +77,7 @@ fn quota_cpus(group: &Path) -> Option<f64> {
     (quota > 0.0 && period > 0.0).then(|| quota / period)
 }
 
-/// Returns the limit of a group and what of it is used, in bytes.
+/// Returns the memory limit of a group and the memory it uses, in bytes.
 fn memory(group: &Path) -> Option<(u64, Option<u64>)> {
     let limit = number(group.join("memory.max"))
         .or_else(|| number(group.join("memory.limit_in_bytes")))

@@ -1,19 +1,17 @@
-//! The clock that faults are timed with: cheap to read, and ordered with the code
-//! around it.
+//! The clock that times faults: cheap to read, and ordered with the code around it.
 //!
-//! A bare `rdtsc` may be executed before the loads that precede it have finished,
-//! and so leaves out part of what it should measure. `rdtscp` waits until all
-//! earlier instructions have executed and their loads are globally visible; an
-//! `lfence` behind it keeps later ones from starting before it (Intel SDM vol. 2B,
-//! RDTSCP; AMD APM vol. 3; `rdtsc_ordered()` in Linux's arch/x86/include/asm/msr.h).
-//! Neither waits for earlier stores to leave the store buffer.
+//! A plain `rdtsc` may execute before earlier loads have finished, and then misses part of the
+//! measured time. `rdtscp` waits until all earlier instructions have executed and their loads are
+//! globally visible; an `lfence` after it keeps later instructions from starting before it (Intel
+//! SDM vol. 2B, RDTSCP; AMD APM vol. 3; `rdtsc_ordered()` in Linux's arch/x86/include/asm/msr.h).
+//! Neither waits until earlier stores have left the store buffer.
 //!
-//! quanta decides whether the TSC is fit (invariant, with `rdtscp`) and how long a
-//! tick is. Where it is not, `CLOCK_MONOTONIC` is read instead, which the vDSO orders.
+//! quanta decides if the TSC can be used (invariant, with `rdtscp`), and measures its tick.
+//! Otherwise the clock is `CLOCK_MONOTONIC`, whose read the vDSO orders.
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// A clock that can be copied into each thread.
+/// A clock; each thread has a copy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Clock {
     source: Source,
@@ -21,7 +19,7 @@ pub struct Clock {
     ns_per_tick: f64,
 }
 
-/// What is read.
+/// The counter that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     /// The time-stamp counter of x86-64.
@@ -31,20 +29,20 @@ enum Source {
     Monotonic,
 }
 
-/// Pairs of readings in a batch of [`Clock::cost_ns`].
+/// Pairs of readings in one batch of [`Clock::cost_ns`].
 const BATCH_PAIRS: u32 = 1000;
-/// Batches of which [`Clock::cost_ns`] takes the median.
+/// Number of batches; [`Clock::cost_ns`] returns their median.
 const BATCHES: usize = 101;
 
 impl Clock {
-    /// Chooses the clock and measures its tick against `CLOCK_MONOTONIC`: once in a
-    /// process, in about 1 ms on a quiet machine and at most 200 ms on a busy one.
+    /// Chooses the clock and measures its tick against `CLOCK_MONOTONIC`: once per process, in
+    /// about 1 ms on a quiet machine and at most 200 ms on a busy one.
     pub fn new() -> Clock {
         let quanta = quanta::Clock::new();
-        // Long enough that rounding to whole nanoseconds is 1 part in 10^12.
+        // Long enough to make the rounding to whole nanoseconds 1 part in 10^12.
         let ticks = 1 << 40;
         let ns = quanta.delta_as_nanos(0, ticks);
-        // quanta does not say what it reads, but only of the counter does it scale.
+        // quanta does not tell which clock it reads, but it scales only the TSC.
         #[cfg(target_arch = "x86_64")]
         if ns != ticks {
             return Clock { source: Source::Tsc, ns_per_tick: ns as f64 / ticks as f64 };
@@ -52,8 +50,8 @@ impl Clock {
         Clock { source: Source::Monotonic, ns_per_tick: 1.0 }
     }
 
-    /// Returns the reading that opens a measured interval, in ticks: what precedes
-    /// is done, what follows has not begun.
+    /// Returns the reading that opens a measured interval, in ticks: earlier code is done, later
+    /// code has not begun.
     #[inline(always)]
     pub fn start(&self) -> u64 {
         match self.source {
@@ -63,9 +61,9 @@ impl Clock {
         }
     }
 
-    /// Returns the reading that closes a measured interval, in ticks: what precedes is
-    /// done. What follows may have begun, which harms no interval that ends here and
-    /// saves a fence; to open the next interval too, read [`Clock::start`].
+    /// Returns the reading that closes a measured interval, in ticks: earlier code is done. Later
+    /// code may have begun, which does not affect the interval that ends here and saves a fence. If
+    /// the reading also opens the next interval, use [`Clock::start`].
     #[inline(always)]
     pub fn end(&self) -> u64 {
         match self.source {
@@ -75,35 +73,33 @@ impl Clock {
         }
     }
 
-    /// Returns a reading in ticks that may move among the instructions around it: for
+    /// Returns a reading in ticks that the CPU may move among the instructions around it: for
     /// deadlines, never for latency.
     #[inline(always)]
     pub fn unordered(&self) -> u64 {
         match self.source {
-            // SAFETY: every x86-64 CPU has RDTSC; it touches no memory. Where the
-            // kernel forbids it (PR_SET_TSC) it traps, and quanta's calibration
-            // would have trapped before.
+            // SAFETY: every x86-64 CPU has RDTSC, and it touches no memory. If the kernel forbids
+            // it (PR_SET_TSC) it traps, and quanta's calibration would have trapped before.
             #[cfg(target_arch = "x86_64")]
             Source::Tsc => unsafe { core::arch::x86_64::_rdtsc() },
             Source::Monotonic => monotonic_ns(),
         }
     }
 
-    /// Returns the time between two readings, in nanoseconds; 0 where `to` is not
-    /// after `from`, as may happen between CPUs whose counters differ by a few ticks.
+    /// Returns the time between two readings, in nanoseconds; 0 if `to` is not after `from`, which
+    /// can happen between CPUs whose counters differ by a few ticks.
     #[inline(always)]
     pub fn delta_ns(&self, from: u64, to: u64) -> f64 {
         to.saturating_sub(from) as f64 * self.ns_per_tick
     }
 
-    /// Returns how many ticks last `ns` nanoseconds, rounded up.
+    /// Returns the ticks in `ns` nanoseconds, rounded up.
     pub fn ticks(&self, ns: u64) -> u64 {
         (ns as f64 / self.ns_per_tick).ceil() as u64
     }
 
-    /// Returns what a pair of readings, [`Clock::start`] and [`Clock::end`], adds to
-    /// the time of the code that it encloses, in nanoseconds: the median over many
-    /// batches.
+    /// Returns the time that one pair of readings ([`Clock::start`], [`Clock::end`]) adds to the
+    /// code around it, in nanoseconds: the median of many batches.
     pub fn cost_ns(&self) -> f64 {
         let mut batches = [0.0; BATCHES];
         for batch in &mut batches {
@@ -117,8 +113,8 @@ impl Clock {
         median(batches)
     }
 
-    /// Returns what an interval with nothing in it measures, in nanoseconds: the
-    /// median over many. It is part of every latency.
+    /// Returns the measured length of an empty interval, in nanoseconds: the median of many. It is
+    /// part of every latency.
     pub fn floor_ns(&self) -> f64 {
         median([(); BATCHES].map(|()| {
             let from = self.start();
@@ -126,7 +122,7 @@ impl Clock {
         }))
     }
 
-    /// Returns the smallest step that the clock has been seen to take, in nanoseconds.
+    /// Returns the smallest step of the clock that was observed, in nanoseconds.
     pub fn resolution_ns(&self) -> f64 {
         let mut smallest = u64::MAX;
         let mut before = self.unordered();
@@ -137,11 +133,11 @@ impl Clock {
             }
             before = now;
         }
-        // With no step at all in so many readings, the whole of them is below one step.
+        // No step in so long a time: all the readings lie within one step.
         if smallest == u64::MAX { f64::INFINITY } else { smallest as f64 * self.ns_per_tick }
     }
 
-    /// Its name in the run document: `tsc` or `clock_monotonic`.
+    /// Returns the clock's name in the run document: `tsc` or `clock_monotonic`.
     pub fn name(&self) -> &'static str {
         match self.source {
             #[cfg(target_arch = "x86_64")]
@@ -157,18 +153,17 @@ impl Default for Clock {
     }
 }
 
-/// Reads the counter after all that precedes.
+/// Reads the counter after all earlier instructions.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn rdtscp() -> u64 {
     let mut cpu = 0;
-    // SAFETY: `Source::Tsc` exists only where quanta found RDTSCP in CPUID and has
-    // read the counter. It writes IA32_TSC_AUX to `cpu`, a live local, and touches
-    // no other memory.
+    // SAFETY: `Source::Tsc` exists only if quanta found RDTSCP in CPUID and read the counter.
+    // RDTSCP writes IA32_TSC_AUX to `cpu`, a live local, and touches no other memory.
     unsafe { core::arch::x86_64::__rdtscp(&mut cpu) }
 }
 
-/// Reads the counter after all that precedes and before all that follows.
+/// Reads the counter after all earlier instructions and before all later ones.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn rdtscp_lfence() -> u64 {
@@ -181,7 +176,7 @@ fn rdtscp_lfence() -> u64 {
 #[inline]
 fn monotonic_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
-    // Nanoseconds since boot fill 64 bits after 584 years.
+    // Nanoseconds since boot overflow 64 bits after 584 years.
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
@@ -210,8 +205,8 @@ mod tests {
 
     #[test]
     fn a_tick_is_as_long_as_the_kernel_says() {
-        // Bracketed readings: whatever preempts the thread, the kernel's interval is
-        // longer than the inner one and shorter than the outer one.
+        // The readings are nested: even if the thread is preempted, the kernel's interval is longer
+        // than the inner one and shorter than the outer one.
         let clock = Clock::new();
         let bracket = || (clock.start(), monotonic_ns(), clock.end());
         let (outer_from, from_ns, inner_from) = bracket();

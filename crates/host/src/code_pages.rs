@@ -1,14 +1,14 @@
-//! Code of the process in memory of its own.
+//! A private copy of the process's code.
 //!
-//! Code runs from the page cache, where it stays from launch to launch at the physical
-//! addresses that it happened to be read to. Two copies of one program can differ in speed
-//! for as long as both stay cached, and no number of launches shows it: on a virtual machine
-//! with an AMD EPYC one copy of three took 1.25 to 1.3 times as long for file faults under one
-//! strategy of five, in five launches of five, and was as fast as the others after the kernel
-//! had dropped and read its pages again. Why it did is not known. Layout that stands
-//! still passes for an effect (Mytkowicz et al., "Producing Wrong Data Without Doing
-//! Anything Obviously Wrong!", ASPLOS 2009). So each launch copies its code: then it lies
-//! elsewhere each time, and what that does is part of the spread between launches.
+//! Code runs from the page cache, and there it keeps the same physical addresses from launch to
+//! launch. Two copies of one program can therefore differ in speed while both stay cached, and more
+//! launches do not show it: on a virtual machine with an AMD EPYC one copy of three took 1.25 to
+//! 1.3 times as long for file faults under one strategy of five, in five launches of five, and was
+//! as fast as the others after the kernel had dropped its pages and read them again. The reason is
+//! not known. A fixed layout looks like an effect (Mytkowicz et al., "Producing Wrong Data Without
+//! Doing Anything Obviously Wrong!", ASPLOS 2009). So each launch copies its code: the code then
+//! has other physical addresses in each launch, and their effect becomes part of the spread between
+//! launches.
 
 use std::io;
 use std::ops::Range;
@@ -18,39 +18,40 @@ use rustix::param::page_size;
 
 use super::Roots;
 
-/// Gives the process a copy of its own of every page of code that is mapped from a file,
-/// at the same addresses. The mappings stay those of the files, so profilers and debuggers
-/// find their symbols. Returns how many bytes of code there are.
+/// Gives the process a private copy of every page of code that is mapped from a file, at the same
+/// addresses. The mappings still name the files, so profilers and debuggers find their symbols.
+/// Returns the bytes of code.
 ///
 /// # Errors
 ///
-/// Where `/proc/self/maps` cannot be read, there is no memory, or a security module forbids
-/// code that was written to (`EACCES`: `execmod` of SELinux). Code is as it was then.
+/// If `/proc/self/maps` cannot be read, memory runs out, or a security module forbids to execute
+/// code that was written to (`EACCES`: `execmod` of SELinux). The code is unchanged, some of it
+/// perhaps copied.
 pub fn make_private() -> io::Result<usize> {
     let maps = std::fs::read_to_string(Roots::default().proc.join("self/maps"))?;
     let code: Vec<Range<usize>> = maps.lines().filter_map(code_of_file).collect();
     for range in &code {
         let (start, bytes) = (range.start as *mut libc::c_void, range.len());
         let runs = MprotectFlags::READ | MprotectFlags::EXEC;
-        // SAFETY: the range is one mapping, of code, just read from the kernel; nothing of
-        // this process unmaps code. It stays executable, and who holds a reference into it
-        // holds one for reading.
+        // SAFETY: the range is one mapping of code, just read from the kernel; nothing in this
+        // process unmaps code. It stays executable, and all references into it are for reading.
         unsafe { mprotect(start, bytes, runs | MprotectFlags::WRITE) }?;
         for page in range.clone().step_by(page_size()) {
             let byte = page as *mut u8;
-            // SAFETY: the page is mapped for reading and writing. The byte is written as it
-            // was, and nobody else writes code, so whoever runs or reads it meanwhile sees
-            // no change. Volatile, since the write is wanted for the copy that it makes the
-            // kernel take of the page.
+            // SAFETY: the page is mapped for reading and writing. The byte is written with its own
+            // value, and nobody else writes code, so a thread that runs or reads it meanwhile sees
+            // no change. Volatile: the write must happen, because it makes the kernel copy the
+            // page.
             unsafe { byte.write_volatile(byte.read_volatile()) };
         }
-        // SAFETY: as above; nothing writes to it any more.
+        // SAFETY: as above; nothing writes to it after this.
         unsafe { mprotect(start, bytes, runs) }?;
     }
     Ok(code.iter().map(ExactSizeIterator::len).sum())
 }
 
-/// The addresses of a line of `/proc/self/maps` that is a private mapping of a file's code.
+/// Returns the addresses in a line of `/proc/self/maps` if it is a private mapping of a file's
+/// code.
 fn code_of_file(line: &str) -> Option<Range<usize>> {
     let mut words = line.split_whitespace();
     let (range, flags, file) = (words.next()?, words.next()?, words.nth(3)?);

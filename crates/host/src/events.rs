@@ -1,7 +1,6 @@
-//! What the kernel counts of one thread by its events: faults that it completed, and waits for
-//! its rw semaphores.
+//! Kernel events of one thread: faults that it completed, and waits for rw semaphores.
 //!
-//! Each event costs some time when it happens, so they are for storms of their own.
+//! Each event costs time when it happens, so events are counted in storms of their own.
 
 use std::ffi::{CStr, c_char};
 use std::io;
@@ -16,35 +15,34 @@ use super::{Roots, number, text};
 
 /// `PERF_EVENT_IOC_SET_FILTER` (include/uapi/linux/perf_event.h).
 const SET_FILTER: Opcode = opcode::write::<*const c_char>(b'$', 6);
-/// `LCB_F_READ` alone or `LCB_F_WRITE` alone, which is a rw semaphore that somebody waits for:
-/// spinlocks, mutexes and per-CPU ones have flags of their own beside
-/// (include/trace/events/lock.h; `rwsem_down_read_slowpath` and its twin in
-/// kernel/locking/rwsem.c).
+/// `LCB_F_READ` alone or `LCB_F_WRITE` alone: a wait for a rw semaphore. Spinlocks, mutexes and
+/// per-CPU locks set another flag as well (include/trace/events/lock.h; `rwsem_down_read_slowpath`
+/// and its twin in kernel/locking/rwsem.c).
 const OF_RWSEM: &CStr = c"flags == 2 || flags == 4";
-/// The release that brought `lock:contention_begin` to kernels without lockdep.
+/// First release that has `lock:contention_begin` without lockdep.
 const CONTENTION: (u32, u32) = (5, 19);
 
-/// Events of the thread that opened them; off at first.
+/// Events of the thread that opened them; not enabled at first.
 pub struct Events {
     minor: Counter,
     major: Counter,
     rwsem_waits: Result<Counter, String>,
 }
 
-/// How often each event happened.
+/// Number of times that each event happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventCounts {
-    /// Faults of user mode without I/O (`PERF_COUNT_SW_PAGE_FAULTS_MIN`).
+    /// User-mode faults without I/O (`PERF_COUNT_SW_PAGE_FAULTS_MIN`).
     pub minor: u64,
-    /// Faults of user mode with I/O (`PERF_COUNT_SW_PAGE_FAULTS_MAJ`).
+    /// User-mode faults with I/O (`PERF_COUNT_SW_PAGE_FAULTS_MAJ`).
     pub major: u64,
-    /// Waits for any rw semaphore of the kernel, `mmap_lock` among them; `None` where they
-    /// cannot be counted.
+    /// Waits for any rw semaphore of the kernel, `mmap_lock` among them; `None` if they cannot be
+    /// counted.
     pub rwsem_waits: Option<u64>,
 }
 
 impl EventCounts {
-    /// Adds another thread's.
+    /// Returns the sum with another thread's counts.
     pub fn plus(&self, other: &EventCounts) -> EventCounts {
         EventCounts {
             minor: self.minor + other.minor,
@@ -59,7 +57,7 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// Why faults cannot be counted, in words.
+    /// The reason, in words, if faults cannot be counted.
     pub fn open(roots: &Roots) -> Result<Events, String> {
         let refused = |error: io::Error| refused(&error, roots);
         Ok(Events {
@@ -69,7 +67,7 @@ impl Events {
         })
     }
 
-    /// What is counted, or why not all of it.
+    /// Describes the counted events, and why the others are missing.
     pub fn described(&self) -> String {
         match &self.rwsem_waits {
             Ok(_) => "faults by perf, and waits for rw semaphores".to_owned(),
@@ -77,11 +75,11 @@ impl Events {
         }
     }
 
-    /// Counts from here.
+    /// Starts counting.
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn enable(&mut self) -> io::Result<()> {
         let waits = self.rwsem_waits.as_mut().ok();
         [&mut self.minor, &mut self.major].into_iter().chain(waits).try_for_each(Counter::enable)
@@ -91,7 +89,7 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn read(&mut self) -> io::Result<EventCounts> {
         Ok(EventCounts {
             minor: self.minor.read()?,
@@ -101,16 +99,16 @@ impl Events {
     }
 }
 
-/// The tracepoint `lock:contention_begin`, where it may be counted.
+/// Opens the tracepoint `lock:contention_begin`, if it may be counted.
 fn contention(roots: &Roots) -> Result<Counter, String> {
     let of = |place: &str| -> Option<u64> {
         number(roots.sys.join("kernel").join(place).join("events/lock/contention_begin/id"))
     };
     let id = of("tracing").or_else(|| of("debug/tracing")).ok_or_else(|| not_there(roots))?;
-    // It happens in the kernel, on behalf of the thread.
+    // The event happens in kernel mode, on behalf of the thread.
     let counter = Builder::new(Tracepoint::with_id(id)).include_kernel().build();
     let counter = counter.map_err(|error| refused(&error, roots))?;
-    // SAFETY: the descriptor is that of an event, and the filter a string that ends.
+    // SAFETY: the descriptor belongs to a perf event, and the filter is a NUL-terminated string.
     let filtered = unsafe { libc::ioctl(counter.as_raw_fd(), SET_FILTER as _, OF_RWSEM.as_ptr()) };
     match filtered {
         0 => Ok(counter),
@@ -118,7 +116,7 @@ fn contention(roots: &Roots) -> Result<Counter, String> {
     }
 }
 
-/// Why there is no `lock:contention_begin`.
+/// Returns the reason why there is no `lock:contention_begin`.
 fn not_there(roots: &Roots) -> String {
     let release = text(roots.proc.join("sys/kernel/osrelease")).unwrap_or_default();
     match version(&release) {
@@ -147,7 +145,7 @@ mod tests {
         match Events::open(&Roots::default()) {
             Ok(mut events) => {
                 events.enable().unwrap();
-                // More than the allocator keeps for the next who asks. In huge pages they are
+                // More memory than the allocator caches for reuse. With huge pages the faults are
                 // few.
                 let pages = vec![1u8; 64 << 20];
                 std::hint::black_box(&pages);

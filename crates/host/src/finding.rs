@@ -1,4 +1,4 @@
-//! What about the machine would spoil a measurement, in words.
+//! Properties of the machine that would spoil a measurement, in words.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,25 +6,25 @@ use std::fmt;
 use super::preflight::Facts;
 use super::topology::Topology;
 
-/// Something that makes numbers of this machine worse than they could be. Its text
-/// says what looks wrong, why it matters and what to do.
+/// A property that makes this machine's numbers worse than they could be. Its text says what looks
+/// wrong, why it matters and what to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Finding {
     /// Frequencies follow the load.
     GovernorNotPerformance {
-        /// The governors that do not hold the frequency.
+        /// Governors that do not hold the frequency.
         governors: Vec<String>,
     },
-    /// Frequencies depend on how many cores work.
+    /// Frequencies depend on the number of busy cores.
     TurboOn,
     /// Threads of the run share a core.
     SmtOn {
-        /// Cores that the run's CPUs belong to.
+        /// Cores of the run's CPUs.
         cores: usize,
         /// CPUs that the run uses.
         cpus: usize,
     },
-    /// Others use the machine.
+    /// Other work uses the machine.
     LoadHigh {
         /// Average over the last minute.
         load_average: f64,
@@ -34,9 +34,9 @@ pub enum Finding {
         /// Share of the CPUs' time, 0 to 1.
         share: f64,
     },
-    /// Threads are stopped when a quota is used up.
+    /// The kernel stops all threads when the quota is used up.
     CgroupCpuQuota {
-        /// CPUs' worth of time that there is.
+        /// The quota, in CPUs.
         quota_cpus: f64,
         /// CPUs that the run uses.
         cpus: usize,
@@ -45,28 +45,28 @@ pub enum Finding {
     MemoryLimit {
         /// The limit.
         limit_bytes: u64,
-        /// What the machine has.
+        /// The machine's memory.
         total_bytes: u64,
     },
-    /// The kernel maps 2 MiB where it can.
+    /// The kernel maps 2 MiB pages wherever it can.
     ThpAlways,
-    /// Cores, caches and time are the hypervisor's.
+    /// The hypervisor decides about cores, caches and time.
     VirtualMachine {
-        /// Its name, where known.
+        /// Its name, if known.
         hypervisor: Option<String>,
     },
     /// sysfs does not say which CPUs share a core or a socket.
     TopologyUnknown,
 }
 
-/// Load that a machine at rest stays below, whatever its size.
+/// Load average below which a machine of any size counts as idle.
 const LOAD_MAX: f64 = 0.5;
-/// Load that it stays below per CPU.
+/// Additional load average allowed per CPU.
 const LOAD_PER_CPU_MAX: f64 = 0.05;
-/// Stolen time that a benchmark does not notice, as a share.
+/// Share of stolen time that does not disturb a benchmark.
 const STEAL_MAX: f64 = 0.001;
 
-/// Judges the machine before a run on `cpus` (those of its largest storm).
+/// Judges the machine before a run on `cpus`, the CPUs of its largest storm.
 pub fn findings(facts: &Facts, topology: &Topology, cpus: &[usize]) -> Vec<Finding> {
     let cpus: BTreeSet<usize> = cpus.iter().copied().collect();
     [
@@ -92,7 +92,7 @@ impl Finding {
         (share > STEAL_MAX).then_some(Finding::StealSeen { share })
     }
 
-    /// The name that the run document knows it by.
+    /// Returns the finding's name in the run document.
     pub fn code(&self) -> &'static str {
         match self {
             Finding::GovernorNotPerformance { .. } => "governor_not_performance",
@@ -115,7 +115,7 @@ impl fmt::Display for Finding {
             Finding::GovernorNotPerformance { governors } => write!(
                 f,
                 "the frequency governor is '{}': clocks follow the load, so short storms run \
-                 slower than long ones; 'cpupower frequency-set -g performance' holds them",
+                 slower than long ones; 'cpupower frequency-set -g performance' fixes them",
                 governors.join("', '")
             ),
             Finding::TurboOn => f.write_str(
@@ -126,8 +126,8 @@ impl fmt::Display for Finding {
             Finding::SmtOn { cores, cpus } => write!(
                 f,
                 "siblings share cores in the largest storm (CPUs: {cpus}, cores: {cores}): they \
-                 slow each other down whatever the locks do; '--threads {cores} --placement \
-                 scatter' keeps that out"
+                 slow each other down even without locks; '--threads {cores} --placement \
+                 scatter' avoids that"
             ),
             Finding::LoadHigh { load_average } => write!(
                 f,
@@ -136,27 +136,28 @@ impl fmt::Display for Finding {
             ),
             Finding::StealSeen { share } => write!(
                 f,
-                "the hypervisor took {:.1} % of the CPUs' time during the run: what it stopped \
-                 holding a lock stopped the others too; repeat, or use a machine of your own",
+                "the hypervisor took {:.1} % of the CPUs' time during the run: a thread that \
+                 it stopped while holding a lock stopped the others too; repeat the run, or use a \
+                 dedicated machine",
                 share * 100.0
             ),
             Finding::CgroupCpuQuota { quota_cpus, cpus } => write!(
                 f,
-                "this control group has {quota_cpus:.1} CPUs' worth of time and the largest storm \
-                 uses {cpus}: the kernel stops all threads when it is used up; lift cpu.max, or \
-                 use fewer threads"
+                "the quota of this control group is {quota_cpus:.1} CPUs and the largest storm \
+                 uses {cpus}: the kernel stops all threads when the quota is used up; raise \
+                 cpu.max, or use fewer threads"
             ),
             Finding::MemoryLimit { limit_bytes, total_bytes } => write!(
                 f,
                 "this control group may use {} of the machine's {}: reclaim near the limit slows \
-                 storms, and beyond it the kernel kills the run; lift memory.max for large ones",
+                 storms, and beyond it the kernel kills the run; raise memory.max for large storms",
                 gib(*limit_bytes),
                 gib(*total_bytes)
             ),
             Finding::ThpAlways => f.write_str(
-                "transparent huge pages are 'always': how much of the frames' memory is huge \
-                 varies from run to run, and with it the cost of clearing a page; 'madvise' in \
-                 /sys/kernel/mm/transparent_hugepage/enabled keeps it the same",
+                "transparent huge pages are 'always': the share of huge pages in the frames' \
+                 memory varies from run to run, and with it the cost of clearing a page; 'madvise' \
+                 in /sys/kernel/mm/transparent_hugepage/enabled keeps it the same",
             ),
             Finding::VirtualMachine { hypervisor } => write!(
                 f,
@@ -167,7 +168,8 @@ impl fmt::Display for Finding {
             ),
             Finding::TopologyUnknown => f.write_str(
                 "sysfs does not say which CPUs share a core or a socket: each was taken for a \
-                 core of socket 0, so placements may be wrong; mount /sys, or give a list of CPUs",
+                 separate core of socket 0, so placements may be wrong; mount /sys, or give a list \
+                 of CPUs",
             ),
         }
     }

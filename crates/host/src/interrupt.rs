@@ -1,30 +1,29 @@
-//! Ctrl-C and `SIGTERM`: the run ends at the next boundary, or at once when asked twice.
+//! Ctrl-C and `SIGTERM`: the first ends the run after the current storm, the second at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use base::exit::Exit;
 
-/// Whether the user has asked the run to end. Clones see the same request.
+/// The user's request to end the run. All clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     requested: Arc<AtomicBool>,
 }
 
 impl Interrupt {
-    /// Takes over Ctrl-C, `SIGTERM` and `SIGHUP` for the whole process. The first sets
-    /// the flag and says so on standard error; the second exits at once with
-    /// [`Exit::Interrupted`].
+    /// Takes over Ctrl-C, `SIGTERM` and `SIGHUP` for the whole process. The first signal sets the
+    /// flag and reports it on standard error; the second exits at once with [`Exit::Interrupted`].
     ///
-    /// This holds for signals that were ignored before, too: under `nohup` a lost
-    /// terminal ends the run at the next boundary.
+    /// This includes signals that were ignored before: under `nohup`, too, a lost terminal ends the
+    /// run after the current storm.
     ///
-    /// The handler runs on a thread of its own, which inherits the affinity of the
-    /// caller: install it before pinning anything.
+    /// The handler runs on its own thread, which inherits the caller's affinity: install it before
+    /// any thread is pinned.
     ///
     /// # Errors
     ///
-    /// Where a handler is already installed, or the system refuses one.
+    /// If a handler is already installed, or the system refuses one.
     pub fn install() -> Result<Interrupt, ctrlc::Error> {
         let interrupt = Interrupt::default();
         let handler = interrupt.clone();
@@ -37,16 +36,16 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// Whether the run should end at the next boundary.
+    /// True if the run should end after the current storm.
     ///
     /// # Ordering
     ///
-    /// Relaxed: the flag publishes nothing but itself.
+    /// Relaxed: the flag publishes no other data.
     pub fn requested(&self) -> bool {
         self.requested.load(Ordering::Relaxed)
     }
 
-    /// Asks the run to end; says whether it had been asked before.
+    /// Asks the run to end; returns true if that was already asked.
     fn request(&self) -> bool {
         self.requested.swap(true, Ordering::Relaxed)
     }

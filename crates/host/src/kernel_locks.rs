@@ -1,7 +1,7 @@
-//! Which lock the running kernel takes for a page fault.
+//! The lock that the running kernel takes for a page fault.
 //!
-//! Its release and its configuration say it. Events of per-VMA locks are counted only with
-//! `CONFIG_PER_VMA_LOCK_STATS`, a debug option, so where there are none nothing follows.
+//! Its release and configuration determine the lock. The kernel counts events of per-VMA locks only
+//! with `CONFIG_PER_VMA_LOCK_STATS`, a debug option, so missing counters prove nothing.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -11,22 +11,22 @@ use flate2::read::GzDecoder;
 
 use super::{Roots, text};
 
-/// What is known of the running kernel's locks.
+/// Known facts about the running kernel's locks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KernelLocks {
-    /// Its release, as `6.18.0`.
+    /// Kernel release, such as `6.18.0`.
     pub release: Option<String>,
-    /// Whether it has per-VMA locks (`CONFIG_PER_VMA_LOCK`); `None` where no configuration
-    /// is to be seen.
+    /// True if it has per-VMA locks (`CONFIG_PER_VMA_LOCK`); `None` if no configuration can be
+    /// read.
     pub per_vma_lock: Option<bool>,
-    /// Where its configuration was read.
+    /// File that the configuration was read from.
     pub config: Option<PathBuf>,
-    /// Whether it counts their events in `/proc/vmstat`.
+    /// True if it counts their events in `/proc/vmstat`.
     pub counts_events: bool,
 }
 
 impl KernelLocks {
-    /// Reads what the machine says.
+    /// Reads the facts from the machine.
     pub fn read(roots: &Roots) -> KernelLocks {
         let release = text(roots.proc.join("sys/kernel/osrelease"));
         let config = config(roots, release.as_deref());
@@ -38,11 +38,11 @@ impl KernelLocks {
         }
     }
 
-    /// The strategy that takes the same lock; `None` where the release is not known.
+    /// Returns the strategy that takes the same lock; `None` if the release is unknown.
     ///
-    /// Per-VMA locks came with Linux 6.4, as a rwsem of each VMA, for anonymous memory; with
-    /// 6.6 for files. In 6.15 a reference count took the rwsem's place. Where no
-    /// configuration is to be seen they are taken for on, as they are by default.
+    /// Per-VMA locks came with Linux 6.4 for anonymous memory, as one rwsem per VMA, and with 6.6
+    /// for files. In 6.15 a reference count replaced the rwsem. If no configuration can be read
+    /// they are assumed to be on, which is the default.
     pub fn strategy(&self) -> Option<&'static str> {
         let version = version(self.release.as_deref()?)?;
         Some(match version {
@@ -55,8 +55,8 @@ impl KernelLocks {
     }
 }
 
-/// Events of per-VMA locks in the whole system (`vma_lock_success`, `_abort`, `_retry`,
-/// `_miss`), by name; empty where the kernel does not count them.
+/// Returns the system-wide events of per-VMA locks (`vma_lock_success`, `_abort`, `_retry`,
+/// `_miss`), by name; empty if the kernel does not count them.
 pub fn events(roots: &Roots) -> BTreeMap<String, u64> {
     let vmstat = text(roots.proc.join("vmstat")).unwrap_or_default();
     let event = |line: &str| {
@@ -66,7 +66,7 @@ pub fn events(roots: &Roots) -> BTreeMap<String, u64> {
     vmstat.lines().filter_map(event).collect()
 }
 
-/// By how much each event grew.
+/// Returns the increase of each event.
 pub fn growth(
     before: &BTreeMap<String, u64>,
     after: &BTreeMap<String, u64>,
@@ -75,8 +75,8 @@ pub fn growth(
     after.iter().map(|(name, count)| (name.clone(), count.saturating_sub(from(name)))).collect()
 }
 
-/// The kernel's configuration, and where it was found: with the kernel itself, else beside
-/// its image.
+/// Returns the kernel's configuration and its file: the one in `/proc`, else the one next to the
+/// kernel image.
 fn config(roots: &Roots, release: Option<&str>) -> Option<(PathBuf, String)> {
     let own = roots.proc.join("config.gz");
     let mut text = String::new();
@@ -94,7 +94,7 @@ fn has(config: &str, option: &str) -> bool {
     config.lines().any(set)
 }
 
-/// Version and patch level of a release: 6 and 18 of `6.18.44-fc`.
+/// Returns version and patch level of a release: 6 and 18 of `6.18.44-fc`.
 pub fn version(release: &str) -> Option<(u32, u32)> {
     let mut parts = release.split(|c: char| !c.is_ascii_digit());
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))

@@ -1,9 +1,8 @@
-//! What is true of the machine that the process runs on: its CPUs, memory,
-//! clock and counters, and what about them would spoil a measurement.
+//! Facts about the machine that the process runs on: CPUs, memory, clock and counters, and the
+//! properties that would spoil a measurement.
 //!
-//! Everything is read below [`Roots`], so that a directory of files stands in
-//! for a machine in tests. What the machine does not say is `None`, never a
-//! guess. Linux only.
+//! All is read below [`Roots`], so that in tests a directory of files can replace a machine. A fact
+//! that the machine does not give is `None`, never a guess. Linux only.
 
 pub mod affinity;
 pub mod cgroup;
@@ -23,41 +22,41 @@ pub mod trap;
 
 use std::path::{Path, PathBuf};
 
-/// Where the kernel's view of the machine is mounted.
+/// Mount points of the kernel's view of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Roots {
     /// sysfs: `/sys`.
     pub sys: PathBuf,
     /// procfs: `/proc`.
     pub proc: PathBuf,
-    /// Files of the distribution: `/etc`.
+    /// The distribution's files: `/etc`.
     pub etc: PathBuf,
-    /// Images and configurations of kernels: `/boot`.
+    /// Kernel images and configurations: `/boot`.
     pub boot: PathBuf,
 }
 
 impl Default for Roots {
-    /// The machine that the process runs on.
+    /// Returns the roots of the machine that the process runs on.
     fn default() -> Roots {
         Roots { sys: "/sys".into(), proc: "/proc".into(), etc: "/etc".into(), boot: "/boot".into() }
     }
 }
 
-/// Returns the text of a file of the kernel without the white space around it;
-/// `None` where there is no such file, it may not be read, or it is empty.
+/// Returns the text of a kernel file without surrounding white space; `None` if the file does not
+/// exist, cannot be read or is empty.
 fn text(path: impl AsRef<Path>) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_string())
 }
 
-/// Returns the number that a file of the kernel holds.
+/// Returns the number in a kernel file.
 fn number<T: std::str::FromStr>(path: impl AsRef<Path>) -> Option<T> {
     text(path)?.parse().ok()
 }
 
-/// Returns what follows the colon in the first line of `text` whose key is `key`
-/// (`MemTotal:  24684084 kB`, `model name : AMD EPYC`).
+/// Returns the text after the colon in the first line of `text` with this `key` (`MemTotal:
+/// 24684084 kB`, `model name : AMD EPYC`).
 fn field<'t>(text: &'t str, key: &str) -> Option<&'t str> {
     text.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
@@ -69,14 +68,13 @@ fn field<'t>(text: &'t str, key: &str) -> Option<&'t str> {
 mod fixture {
     use super::Roots;
 
-    /// A machine made of files, gone when dropped.
+    /// A machine made of files, which are removed on drop.
     pub struct Machine {
         dir: tempfile::TempDir,
     }
 
     impl Machine {
-        /// A machine of these files: paths start with `sys/`, `proc/`, `etc/` or
-        /// `boot/`.
+        /// Creates a machine with these files; paths start with `sys/`, `proc/`, `etc/` or `boot/`.
         pub fn of(files: &[(&str, &str)]) -> Machine {
             let machine = Machine { dir: tempfile::tempdir().unwrap() };
             machine.write(files);
@@ -92,7 +90,7 @@ mod fixture {
             }
         }
 
-        /// Where its files are.
+        /// Returns the places of its files.
         pub fn roots(&self) -> Roots {
             let root = self.dir.path();
             Roots {

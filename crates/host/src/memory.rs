@@ -1,4 +1,4 @@
-//! How much memory a storm may take.
+//! Memory that a storm may use.
 
 use super::cgroup::Limits;
 use super::{Roots, field, text};
@@ -6,11 +6,11 @@ use super::{Roots, field, text};
 /// The machine's memory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Memory {
-    /// All of it.
+    /// Total.
     pub total_bytes: Option<u64>,
-    /// What can be had without swapping.
+    /// Available without swapping.
     pub available_bytes: Option<u64>,
-    /// Addresses that the process may use (`ulimit -v`); `None` where that is not limited.
+    /// Address space that the process may use (`ulimit -v`); `None` if unlimited.
     pub address_bytes: Option<u64>,
 }
 
@@ -31,8 +31,9 @@ impl Memory {
         }
     }
 
-    /// What the process may still take: available on the machine, left by its control groups
-    /// and allowed as addresses, whichever is least. `None` where nothing is known.
+    /// Returns the memory that the process may still take: the least of what is available on the
+    /// machine, left by its control groups, and allowed as address space. `None` if nothing is
+    /// known.
     pub fn usable_bytes(&self, limits: &Limits) -> Option<u64> {
         let left = limits.memory_left_bytes.or(limits.memory_bytes);
         self.available_bytes.into_iter().chain(left).chain(self.address_bytes).min()

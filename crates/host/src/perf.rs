@@ -1,7 +1,7 @@
-//! Hardware counters of one thread, where the machine has them and lets us read.
+//! Hardware counters of one thread, if the machine has them and permits to read them.
 //!
-//! Many do not: most virtual machines hide the counters, and `perf_event_paranoid`
-//! forbids them to ordinary users. [`WhyNot`] says which.
+//! Often it does not: most virtual machines hide the counters, and `perf_event_paranoid` forbids
+//! them to ordinary users. [`WhyNot`] says which.
 
 use std::io;
 
@@ -11,8 +11,8 @@ use rustix::io::Errno;
 
 use super::{Roots, field, number, text};
 
-/// Counters of the thread that opened them, in user mode only: the kernel's share of
-/// a real fault is not in them.
+/// Counters of the thread that opened them, in user mode only: the kernel's part of a real fault is
+/// not counted.
 pub struct Counters {
     group: Group,
     cycles: Counter,
@@ -21,21 +21,21 @@ pub struct Counters {
     hitm_loads: Option<Counter>,
 }
 
-/// What the counters have counted while they were enabled.
+/// Counts of the time in which the counters were enabled.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Counts {
     /// Core cycles.
     pub cycles: u64,
     /// Instructions retired.
     pub instructions: u64,
-    /// What the kernel maps `cache-misses` to: misses of the last-level cache on Intel, of
+    /// Events that the kernel maps to `cache-misses`: misses of the last-level cache on Intel, of
     /// L2 on AMD Zen (arch/x86/events/{intel,amd}/core.c).
     pub cache_misses: u64,
-    /// Loads served by a modified line of another core of the socket; `None` where no
-    /// event of this CPU is known to count just that.
+    /// Loads served by a modified line of another core of the socket; `None` if this CPU has no
+    /// known event for exactly that.
     pub hitm_loads: Option<u64>,
-    /// Share of the enabled time in which the counters ran, 0 to 1. Below 1 someone
-    /// else uses them too, and the counts cover that share only.
+    /// Share of the enabled time in which the counters ran, 0 to 1. Below 1 another user needed
+    /// them too, and the counts cover only that share.
     pub running_share: f64,
 }
 
@@ -52,10 +52,10 @@ impl Counts {
     }
 }
 
-/// Why there are no counters.
+/// Reason why there are no counters.
 #[derive(Debug, thiserror::Error)]
 pub enum WhyNot {
-    /// The kernel has no hardware counters to offer: `ENOENT`, `ENODEV`, `EOPNOTSUPP`.
+    /// The kernel offers no hardware counters: `ENOENT`, `ENODEV`, `EOPNOTSUPP`.
     #[error("the kernel offers no hardware counters here ({0}); virtual machines often hide them")]
     NotOffered(&'static str),
     /// The user may not read them: `EACCES`, `EPERM`.
@@ -65,23 +65,23 @@ pub enum WhyNot {
         paranoid.map_or("not known".to_string(), |level| level.to_string())
     )]
     NotPermitted {
-        /// What `/proc/sys/kernel/perf_event_paranoid` says.
+        /// Value of `/proc/sys/kernel/perf_event_paranoid`.
         paranoid: Option<i32>,
     },
     /// The kernel has no `perf_event_open`, or a filter hides it: `ENOSYS`.
     #[error("the kernel has no perf_event_open, or a seccomp filter hides it (ENOSYS)")]
     NoSyscall,
-    /// Anything else.
+    /// Any other error.
     #[error("hardware counters cannot be opened")]
     Other(#[source] io::Error),
 }
 
 impl Counters {
-    /// Opens the counters of the calling thread, stopped.
+    /// Opens the counters of the calling thread, disabled.
     ///
     /// # Errors
     ///
-    /// Where cycles, instructions or cache misses cannot be had.
+    /// If cycles, instructions or cache misses cannot be counted.
     pub fn open() -> Result<Counters, WhyNot> {
         let roots = Roots::default();
         Counters::open_group(&roots).map_err(|error| WhyNot::of(error, &roots))
@@ -92,36 +92,36 @@ impl Counters {
         let cycles = group.add(&Builder::new(Hardware::CPU_CYCLES))?;
         let instructions = group.add(&Builder::new(Hardware::INSTRUCTIONS))?;
         let cache_misses = group.add(&Builder::new(Hardware::CACHE_MISSES))?;
-        // One event more than the CPU can count at once would stop the whole group,
-        // which the kernel refuses here rather than at the first reading.
+        // With one event more than the CPU can count at once, the whole group would not count; the
+        // kernel refuses such an event here and not only at the first reading.
         let hitm_loads = hitm_event(roots).and_then(|event| group.add(&Builder::new(event)).ok());
         Ok(Counters { group, cycles, instructions, cache_misses, hitm_loads })
     }
 
-    /// Goes on counting.
+    /// Starts or resumes counting.
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn enable(&mut self) -> io::Result<()> {
         self.group.enable()
     }
 
-    /// Stops.
+    /// Stops counting.
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn disable(&mut self) -> io::Result<()> {
         self.group.disable()
     }
 
-    /// Returns the counts; `None` where the counters never ran, since someone else had
-    /// them all the time.
+    /// Returns the counts; `None` if the counters never ran because another user had them all the
+    /// time.
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// The kernel's error.
     pub fn read(&mut self) -> io::Result<Option<Counts>> {
         let data = self.group.read()?;
         let (Some(enabled), Some(running)) = (data.time_enabled(), data.time_running()) else {
@@ -154,12 +154,12 @@ impl WhyNot {
     }
 }
 
-/// Returns the raw event that counts loads served by a modified line of another core.
+/// Returns the raw event for loads served by a modified line of another core.
 ///
-/// Intel's Skylake to Cascade Lake have `MEM_LOAD_L3_HIT_RETIRED.XSNP_HITM` (event
-/// 0xd2, umask 0x04; tools/perf/pmu-events/arch/x86/{skylake,skylakex,cascadelakex}).
-/// From Ice Lake on the same code is `XSNP_FWD`, which counts clean lines too, and AMD
-/// has no such event outside IBS: no number there.
+/// Intel's Skylake to Cascade Lake have `MEM_LOAD_L3_HIT_RETIRED.XSNP_HITM` (event 0xd2, umask
+/// 0x04; tools/perf/pmu-events/arch/x86/{skylake,skylakex,cascadelakex}). From Ice Lake on the same
+/// code is `XSNP_FWD`, which counts clean lines too, and AMD has no such event outside IBS: there
+/// the count is `None`.
 fn hitm_event(roots: &Roots) -> Option<Raw> {
     /// Family 6: Skylake, Skylake-X with Cascade Lake, Kaby, Coffee and Comet Lake.
     const MODELS: [u32; 7] = [78, 94, 85, 142, 158, 165, 166];
@@ -179,7 +179,7 @@ mod tests {
     fn counters_count_or_say_why_not() {
         match Counters::open() {
             Ok(mut counters) => {
-                // In two legs, as a storm of several rounds: the first is not forgotten.
+                // Two rounds, as in a storm: the counts of the first must be kept.
                 for _ in 0..2 {
                     counters.enable().unwrap();
                     std::hint::black_box((0..10_000u64).map(std::hint::black_box).sum::<u64>());

@@ -1,4 +1,4 @@
-//! Which thread runs on which CPU.
+//! Assignment of threads to CPUs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,21 +7,21 @@ use std::str::FromStr;
 use super::topology::{Cpu, Topology};
 use base::numbers::{NumberList, NumberListError};
 
-/// In which order threads are given CPUs.
+/// Order in which threads get CPUs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Placement {
-    /// Socket after socket: all cores of one, then their siblings, then the next socket.
+    /// One socket after the other: all cores of one, then their siblings, then the next socket.
     Compact,
     /// Cores before siblings, sockets in turn.
     #[default]
     Scatter,
-    /// Core after core, the siblings of a core together.
+    /// One core after the other, the siblings of a core together.
     Smt,
     /// These CPUs, by the kernel's numbers.
     List(NumberList),
 }
 
-/// Why threads cannot be placed.
+/// Reason why threads cannot be placed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlacementError {
     /// A list names a CPU that is offline or does not exist.
@@ -29,7 +29,7 @@ pub enum PlacementError {
     Offline {
         /// The CPU.
         cpu: usize,
-        /// What a list may name.
+        /// CPUs that a list may name.
         allowed: NumberList,
     },
     /// A list names a CPU that the process may not use.
@@ -40,18 +40,18 @@ pub enum PlacementError {
     NotAllowed {
         /// The CPU.
         cpu: usize,
-        /// What a list may name.
+        /// CPUs that a list may name.
         allowed: NumberList,
     },
-    /// The process may use no CPU that is online.
+    /// No CPU that the process may use is online.
     #[error("none of the CPUs that this process may use is online")]
     NoCpu,
 }
 
-/// What is wrong with a placement.
+/// Mistake in a placement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlacementParseError {
-    /// A word that is none of the placements.
+    /// A word that is not a placement.
     #[error(
         "'{0}' is not a placement: 'scatter', 'compact', 'smt' or a list of CPUs as '0,2,4..=7'"
     )]
@@ -88,13 +88,13 @@ impl fmt::Display for Placement {
     }
 }
 
-/// Returns the CPU of each of `threads` threads. With more threads than CPUs the
-/// order begins again: two threads then share a CPU, which is for the caller to
-/// notice (`threads > topology.allowed_count()`, or more than the list has).
+/// Returns the CPU of each of `threads` threads. If there are more threads than CPUs, the order
+/// starts again, and two threads share a CPU; the caller must check for that (`threads >
+/// topology.allowed_count()`, or more than the list has).
 ///
 /// # Errors
 ///
-/// Where a list names a CPU that is offline or not allowed, or there is no CPU at all.
+/// If a list names a CPU that is offline or not allowed, or if there is no CPU at all.
 pub fn place(
     topology: &Topology,
     placement: &Placement,
@@ -110,7 +110,7 @@ pub fn place(
     Ok(order.into_iter().cycle().take(threads).collect())
 }
 
-/// Checks the CPUs of a list.
+/// Checks the CPUs in a list.
 fn listed(topology: &Topology, cpus: &NumberList) -> Result<Vec<usize>, PlacementError> {
     let allowed = || topology.allowed().map(|cpu| cpu.id).collect();
     for &cpu in cpus.as_slice() {
@@ -123,10 +123,10 @@ fn listed(topology: &Topology, cpus: &NumberList) -> Result<Vec<usize>, Placemen
     Ok(cpus.as_slice().to_vec())
 }
 
-/// The allowed CPUs in the order of a placement.
+/// Returns the allowed CPUs in the order of a placement.
 fn ordered(topology: &Topology, placement: &Placement) -> Vec<usize> {
-    // A CPU's rank counts its allowed siblings only: where one thread of each core
-    // is allowed, it stands for the core, whichever of the two it is.
+    // The rank of a CPU counts only allowed siblings: if one thread of each core is allowed, it
+    // represents the core, even if it is the second one.
     let rank = |cpu: &Cpu| {
         let before = |other: &Cpu| other.id < cpu.id && cpu.siblings.contains(&other.id);
         topology.allowed().filter(|other| before(other)).count()
@@ -139,7 +139,7 @@ fn ordered(topology: &Topology, placement: &Placement) -> Vec<usize> {
             cpus.sort_by_key(|&(cpu, rank)| (cpu.package_id, cpu.node, core(cpu), rank));
         }
         Placement::Scatter => {
-            // From socket after socket to sockets in turn: the nth core of each.
+            // Reorders one socket after the other into sockets in turn: the nth core of each.
             let mut taken: BTreeMap<(usize, usize), usize> = BTreeMap::new();
             cpus.sort_by_cached_key(|&(cpu, rank)| {
                 let turn = taken.entry((cpu.package_id, rank)).or_default();

@@ -1,5 +1,5 @@
-//! What is read of the machine before the first storm: it goes into the run document,
-//! and [`findings`](super::finding::findings) judges it.
+//! Facts read before the first storm: they go into the run document, and
+//! [`findings`](super::finding::findings) judges them.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use super::cgroup::Limits;
 use super::memory::Memory;
 use super::{Roots, field, number, text};
 
-/// The machine as it says it is. `None`: it does not say.
+/// The machine as it describes itself. `None`: it does not say.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Facts {
     /// Model name of the CPU.
@@ -16,16 +16,16 @@ pub struct Facts {
     pub microcode: Option<String>,
     /// Name of the distribution with its version.
     pub os: Option<String>,
-    /// Release of the kernel, as `6.18.0`.
+    /// Kernel release, such as `6.18.0`.
     pub kernel: Option<String>,
-    /// Whether the kernel runs under a hypervisor, by the CPU's own flag.
+    /// True if the kernel runs under a hypervisor, by the CPU's own flag.
     pub virtual_machine: Option<bool>,
     /// The hypervisor's name.
     pub hypervisor: Option<String>,
-    /// Frequency governors of the CPUs, each once, in alphabetical order; empty where
-    /// the kernel does not set the frequency.
+    /// Frequency governors of the CPUs, each once, in alphabetical order; empty if the kernel does
+    /// not set the frequency.
     pub governors: Vec<String>,
-    /// Whether the CPU may exceed its base frequency.
+    /// True if the CPU may exceed its base frequency.
     pub turbo: Option<bool>,
     /// Clock source of the kernel.
     pub clocksource: Option<String>,
@@ -35,7 +35,7 @@ pub struct Facts {
     pub load_average: Option<f64>,
     /// Memory of the machine.
     pub memory: Memory,
-    /// What the control groups leave.
+    /// Limits of the control groups.
     pub limits: Limits,
 }
 
@@ -49,7 +49,7 @@ impl Facts {
         facts
     }
 
-    /// Memory that the process may still take, in bytes; as much as can be where nothing says.
+    /// Returns the memory that the process may still take, in bytes; the maximum if it is unknown.
     pub fn usable_bytes(&self) -> u64 {
         self.memory.usable_bytes(&self.limits).unwrap_or(u64::MAX)
     }
@@ -84,7 +84,7 @@ impl Facts {
     }
 }
 
-/// Returns the name in os-release(5).
+/// Returns the distribution's name from os-release(5).
 fn os(etc: &Path) -> Option<String> {
     let release = text(etc.join("os-release"))?;
     let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
@@ -101,8 +101,8 @@ fn governors(cpufreq: &Path) -> Vec<String> {
     governors
 }
 
-/// Whether frequencies above the base are allowed: intel_pstate says it the other way
-/// round (Documentation/admin-guide/pm/{cpufreq,intel_pstate}.rst).
+/// True if frequencies above the base are allowed. intel_pstate has the opposite sense
+/// (Documentation/admin-guide/pm/{cpufreq,intel_pstate}.rst).
 fn turbo(cpus: &Path) -> Option<bool> {
     let allowed = number::<u8>(cpus.join("cpufreq/boost")).map(|boost| boost != 0);
     let denied = number::<u8>(cpus.join("intel_pstate/no_turbo")).map(|denied| denied != 0);
@@ -115,8 +115,8 @@ fn chosen(choices: &str) -> Option<&str> {
     rest.split_once(']').map(|(choice, _after)| choice)
 }
 
-/// Returns the hypervisor by the signature that it leaves in CPUID leaf 0x40000000
-/// (Documentation/virt/kvm/x86/cpuid.rst): the name of the common ones, else the signature.
+/// Returns the hypervisor by its signature in CPUID leaf 0x40000000
+/// (Documentation/virt/kvm/x86/cpuid.rst): the name if it is a common one, else the signature.
 #[cfg(target_arch = "x86_64")]
 fn cpuid_hypervisor() -> Option<String> {
     let leaf = core::arch::x86_64::__cpuid(0x4000_0000);
@@ -133,7 +133,7 @@ fn cpuid_hypervisor() -> Option<String> {
     Some(known.to_string())
 }
 
-/// Only x86 has a register that names the hypervisor.
+/// Only x86 has a CPUID leaf that names the hypervisor.
 #[cfg(not(target_arch = "x86_64"))]
 fn cpuid_hypervisor() -> Option<String> {
     None

@@ -1,4 +1,4 @@
-//! How much of the CPUs' time the hypervisor gave to others while the storm ran.
+//! Share of the CPUs' time that the hypervisor gave to others during a storm.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ pub struct StealMeter {
 }
 
 impl StealMeter {
-    /// Starts to measure on these CPUs.
+    /// Starts measuring on these CPUs.
     pub fn start(roots: &Roots, cpus: &[usize]) -> StealMeter {
         let mut meter =
             StealMeter { stat: roots.proc.join("stat"), cpus: cpus.to_vec(), start: None };
@@ -28,19 +28,19 @@ impl StealMeter {
         meter
     }
 
-    /// Returns the share of the CPUs' time that was stolen since the start, 0 to 1;
-    /// `None` where the kernel does not say, or less than a tick has passed.
+    /// Returns the share of the CPUs' time that was stolen since the start, 0 to 1; `None` if the
+    /// kernel does not report it or less than one tick has passed.
     pub fn finish(self) -> Option<f64> {
         let (start, end) = (self.start?, self.ticks()?);
-        // proc(5) says that iowait may decrease: a difference below zero is none.
+        // iowait may decrease (proc(5)): a negative difference counts as no time.
         let total = end.total.checked_sub(start.total).filter(|&ticks| ticks > 0)?;
         let steal = end.steal.checked_sub(start.steal)?;
         Some(steal as f64 / total as f64)
     }
 
-    /// Sums the lines of the CPUs in `/proc/stat`: `cpu3 user nice system idle iowait
-    /// irq softirq steal guest guest_nice`, the last two of which user and nice hold
-    /// already. `None` where a CPU is missing.
+    /// Sums the lines of the CPUs in `/proc/stat`: `cpu3 user nice system idle iowait irq softirq
+    /// steal guest guest_nice`; user and nice already contain the last two. `None` if a CPU is
+    /// missing.
     fn ticks(&self) -> Option<Ticks> {
         let stat = text(&self.stat)?;
         let mut sum = Ticks::default();

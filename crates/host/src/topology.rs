@@ -1,7 +1,7 @@
 //! The machine's CPUs: cores, sockets, siblings, NUMA nodes, caches.
 //!
-//! From sysfs (Documentation/ABI/stable/sysfs-devices-system-cpu of the kernel),
-//! cut down to the CPUs that the process may use.
+//! Read from sysfs (Documentation/ABI/stable/sysfs-devices-system-cpu of the kernel). [`Cpu::allowed`]
+//! marks the CPUs that the process may use.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,47 +12,47 @@ use super::{Roots, affinity, number, text};
 /// One logical CPU that is online.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cpu {
-    /// The kernel's number for it.
+    /// The kernel's number of the CPU.
     pub id: usize,
-    /// Its core, unique within the socket only.
+    /// Number of its core, unique only within the socket.
     pub core_id: usize,
-    /// Its socket.
+    /// Number of its socket.
     pub package_id: usize,
-    /// Its NUMA node.
+    /// Number of its NUMA node.
     pub node: usize,
-    /// The CPUs online that share its core, itself among them, in ascending order.
+    /// Online CPUs of its core, itself included, in ascending order.
     pub siblings: Vec<usize>,
-    /// Whether the process may run on it.
+    /// True if the process may run on it.
     pub allowed: bool,
 }
 
 /// The CPUs of a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topology {
-    /// The CPUs that are online, in ascending order.
+    /// Online CPUs, in ascending order.
     pub cpus: Vec<Cpu>,
-    /// Size of the last-level cache that the first allowed CPU reaches, in bytes:
-    /// one instance, not the sum over sockets.
+    /// Size of the last-level cache of the first allowed CPU, in bytes: one instance, not the sum
+    /// over sockets.
     pub llc_bytes: Option<u64>,
-    /// Whether sysfs says of every CPU which core, socket and siblings it has. Where
-    /// it does not, the CPU is taken for a core of its own on socket 0.
+    /// True if sysfs gives core, socket and siblings of every CPU. A CPU without them counts as a
+    /// core of its own on socket 0.
     pub complete: bool,
 }
 
 impl Topology {
-    /// Returns the machine that the process runs on.
+    /// Reads the machine that the process runs on.
     ///
     /// # Errors
     ///
-    /// Where the affinity of the calling thread cannot be read.
+    /// If the affinity of the calling thread cannot be read.
     pub fn here() -> io::Result<Topology> {
         Ok(Topology::read(&Roots::default().sys, &affinity::allowed_cpus()?))
     }
 
-    /// Reads the machine below `sys`, of which the process may use `allowed`.
+    /// Reads the machine below `sys`; the process may use the CPUs in `allowed`.
     ///
-    /// Without a list of CPUs online, as where sysfs is not mounted, the allowed
-    /// CPUs are the machine.
+    /// Without a list of online CPUs (sysfs is not mounted), the allowed CPUs are taken for the
+    /// whole machine.
     pub fn read(sys: &Path, allowed: &[usize]) -> Topology {
         let dir = sys.join("devices/system/cpu");
         let online = text(dir.join("online")).and_then(|list| cpu_list(&list));
@@ -87,32 +87,32 @@ impl Topology {
         Topology { cpus, llc_bytes, complete }
     }
 
-    /// The CPUs that the process may use, in ascending order.
+    /// CPUs that the process may use, in ascending order.
     pub fn allowed(&self) -> impl Iterator<Item = &Cpu> {
         self.cpus.iter().filter(|cpu| cpu.allowed)
     }
 
-    /// How many CPUs the process may use: the run's "all cores".
+    /// Number of CPUs that the process may use: the run's "all cores".
     pub fn allowed_count(&self) -> usize {
         self.allowed().count()
     }
 
-    /// How many sockets have a CPU online.
+    /// Number of sockets with an online CPU.
     pub fn sockets(&self) -> usize {
         self.distinct(|cpu| cpu.package_id)
     }
 
-    /// How many cores have a CPU online.
+    /// Number of cores with an online CPU.
     pub fn cores(&self) -> usize {
         self.distinct(|cpu| cpu.siblings[0])
     }
 
-    /// How many NUMA nodes have a CPU online.
+    /// Number of NUMA nodes with an online CPU.
     pub fn nodes(&self) -> usize {
         self.distinct(|cpu| cpu.node)
     }
 
-    /// Whether any two CPUs online share a core.
+    /// True if two online CPUs share a core.
     pub fn smt(&self) -> bool {
         self.cpus.iter().any(|cpu| cpu.siblings.len() > 1)
     }
@@ -122,13 +122,13 @@ impl Topology {
     }
 }
 
-/// The NUMA node of each of these CPUs of the machine; 0 where it is not said.
+/// Returns the NUMA node of each of these CPUs; 0 if it is unknown.
 pub fn nodes_of(cpus: &[usize]) -> Vec<usize> {
     let nodes = nodes(&Roots::default().sys.join("devices/system/node"));
     cpus.iter().map(|cpu| nodes.get(cpu).copied().unwrap_or(0)).collect()
 }
 
-/// Parses the kernel's lists of CPUs (`0-3,8,10-11`); `None` where it is none.
+/// Parses the kernel's list of CPUs (`0-3,8,10-11`); `None` if it is not one.
 fn cpu_list(list: &str) -> Option<Vec<usize>> {
     let mut cpus = Vec::new();
     for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
@@ -139,7 +139,7 @@ fn cpu_list(list: &str) -> Option<Vec<usize>> {
     Some(cpus)
 }
 
-/// Returns the node of each CPU, from `node*/cpulist`; empty on a kernel without NUMA.
+/// Returns the node of each CPU, from `node*/cpulist`; empty if the kernel has no NUMA.
 fn nodes(dir: &Path) -> BTreeMap<usize, usize> {
     let mut node_of = BTreeMap::new();
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -153,7 +153,7 @@ fn nodes(dir: &Path) -> BTreeMap<usize, usize> {
     node_of
 }
 
-/// Returns the size of the cache of the highest level below a CPU's `cache/`.
+/// Returns the size of the highest-level cache in a CPU's `cache/`.
 fn llc_bytes(dir: &Path) -> Option<u64> {
     let caches = std::fs::read_dir(dir).ok()?.flatten().filter_map(|entry| {
         let level: u32 = number(entry.path().join("level"))?;
@@ -162,7 +162,7 @@ fn llc_bytes(dir: &Path) -> Option<u64> {
     caches.max().map(|(_level, bytes)| bytes)
 }
 
-/// Parses the size of a cache: `32768K`, as the kernel has written it since 2.6.
+/// Parses a cache size such as `32768K`, the kernel's format since 2.6.
 fn cache_size(size: &str) -> Option<u64> {
     let (digits, unit) = match size.strip_suffix('K') {
         Some(digits) => (digits, 1024),

@@ -1,48 +1,48 @@
-//! What an empty page-fault exception costs: entry and return, and next to nothing between.
+//! Cost of an empty page-fault exception: entry and return, and almost nothing between.
 //!
-//! On x86-64 a call of the legacy vsyscall page is one. Nothing there can be executed, so the
-//! fetch faults, and the kernel answers by doing what the call would have done: `emulate_vsyscall`
-//! (arch/x86/entry/vsyscall/vsyscall_64.c), called by `do_user_addr_fault` (arch/x86/mm/fault.c)
-//! before that looks for a VMA or takes a lock. Of the three calls `time` does least: one load
-//! of the seconds.
+//! On x86-64 a call into the legacy vsyscall page is such an exception. Nothing there can be
+//! executed, so the fetch faults, and the kernel does itself what the call would have done:
+//! `emulate_vsyscall` (arch/x86/entry/vsyscall/vsyscall_64.c), called by `do_user_addr_fault`
+//! (arch/x86/mm/fault.c) before that function looks for a VMA or takes a lock. Of the three calls
+//! `time` does least: it loads the seconds.
 //!
-//! It is an upper bound of an empty exception, by what the emulation does beside: it reads the
-//! return address, asks seccomp, which runs its filters where there are any, and loads the time.
+//! The result is an upper bound of an empty exception, because the emulation also reads the return
+//! address, asks seccomp, which runs its filters if there are any, and loads the time.
 
 use super::Roots;
 use super::clock::Clock;
 
-/// Why an empty exception has no price here.
+/// Reason why the cost of an empty exception cannot be measured.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NoTrap {
     /// Not x86-64.
-    #[error("only x86-64 has an instruction that faults without a VMA being looked for")]
+    #[error("only x86-64 has an instruction that faults before the kernel looks for a VMA")]
     Architecture,
     /// `vsyscall=none`, or a sandbox without the page.
     #[error(
-        "the kernel has no vsyscall page that could be called (/proc/self/maps): it was booted \
-         with vsyscall=none; vsyscall=xonly has one"
+        "the kernel has no vsyscall page to call (/proc/self/maps): it was booted with \
+         vsyscall=none; vsyscall=xonly has one"
     )]
     NoPage,
-    /// `vsyscall=native` is possible (it went with commit 076ca272a14c, in 4.16).
+    /// `vsyscall=native` is possible (it was removed by commit 076ca272a14c, in 4.16).
     #[error("Linux {0} may run the vsyscall page without an exception: 4.16 is the first not to")]
     MayBeNative(String),
     /// Linear address space separation.
     #[error(
         "the CPU refuses fetches from the kernel's half by a protection fault (LASS), which is \
-         another exception than a page fault"
+         not a page fault"
     )]
     Lass,
-    /// A CPU that cannot be pinned to.
+    /// A thread cannot be pinned to this CPU.
     #[error("a thread cannot be pinned to CPU {0}")]
     Pin(usize),
 }
 
-/// Calls the vsyscall page on each CPU in turn, many times. Returns the nanoseconds of a call,
-/// by batch.
+/// Calls the vsyscall page many times on each CPU in turn. Returns the nanoseconds of one call, for
+/// each batch.
 ///
 /// # Errors
-/// Where no such call is an empty exception, or a CPU is out of reach.
+/// If such a call is not an empty exception, or a CPU cannot be used.
 pub fn costs_ns(clock: Clock, cpus: &[usize]) -> Result<Vec<f64>, NoTrap> {
     costs_where(&Roots::default(), clock, cpus)
 }
@@ -63,9 +63,9 @@ mod vsyscall {
     use super::super::{affinity, field, kernel_locks, text};
     use super::{Clock, NoTrap, Roots};
 
-    /// `time` in the vsyscall page (arch/x86/include/uapi/asm/vsyscall.h).
+    /// Address of `time` in the vsyscall page (arch/x86/include/uapi/asm/vsyscall.h).
     const TIME: usize = 0xffff_ffff_ff60_0400;
-    /// Calls in a batch, and batches on each CPU.
+    /// Calls in one batch, and batches on each CPU.
     const CALLS: u32 = 500;
     const BATCHES: usize = 41;
 
@@ -91,22 +91,22 @@ mod vsyscall {
             (0..CALLS).for_each(|_| exception());
             clock.delta_ns(from, clock.end()) / f64::from(CALLS)
         };
-        // The first brings in caches.
+        // The first batch fills the caches.
         batch();
         Ok((0..BATCHES).map(|_| batch()).collect())
     }
 
-    /// Only where [`is_a_trap`].
+    /// Calls `time` in the vsyscall page. Only if [`is_a_trap`] succeeds.
     fn exception() {
         let time = ptr::with_exposed_provenance::<()>(TIME);
-        // SAFETY: the kernel answers a call of this address as the function that stood there
-        // would, by the C calling convention: it is what old programs do.
+        // SAFETY: the kernel handles a call of this address as the function that used to be there
+        // would, by the C calling convention: old programs rely on it.
         let time = unsafe { std::mem::transmute::<*const (), Time>(time) };
         // SAFETY: with a null pointer `time` writes nothing.
         unsafe { time(ptr::null_mut()) };
     }
 
-    /// Whether the page can be called, and a call is a page fault.
+    /// Checks that the page can be called and that a call is a page fault.
     pub(super) fn is_a_trap(roots: &Roots) -> Result<(), NoTrap> {
         let maps = text(roots.proc.join("self/maps")).unwrap_or_default();
         let mut page = maps.lines().filter(|line| line.ends_with("[vsyscall]"));
@@ -161,7 +161,7 @@ mod tests {
         match costs_ns(Clock::new(), &cpus) {
             Ok(costs) => {
                 assert!(costs.len().is_multiple_of(cpus.len()) && costs.len() > cpus.len());
-                // A call that does not leave the program takes a nanosecond or two.
+                // A call inside the program takes a nanosecond or two.
                 assert!(costs.iter().all(|ns| *ns > 10.0), "{costs:?}");
             }
             Err(why) => assert_eq!(is_a_trap(&Roots::default()), Err(why)),

@@ -78,9 +78,8 @@ impl<M: Machine> Default for Rss<M> {
 impl<M: Machine> Rss<M> {
     /// Pages, without what cores have not folded yet.
     pub fn pages(&self) -> i64 {
-        let pages = |member: Member| {
-            self.line.load(member.count(), Ordering::Relaxed) as i64 - BIAS
-        };
+        let pages =
+            |member: Member| self.line.load(member.count(), Ordering::Relaxed) as i64 - BIAS;
         Member::ALL.into_iter().map(pages).sum()
     }
 

@@ -33,7 +33,7 @@ pub use self::vm_refcnt::VmRefcnt;
 pub use self::vma_refcount::VmaRefcount;
 pub use self::words::{PerVma, Words};
 
-use self::attached::{AfterRcu, Attached, ByReference, ByRcu, CountedVmas};
+use self::attached::{AfterRcu, Attached, ByRcu, ByReference, CountedVmas};
 use self::reference::Reference;
 
 use machine::Machine;

@@ -1,22 +1,22 @@
-//! What grace periods cost beside the time of who waits for them.
+//! Costs of grace periods other than the waiters' time.
 
-/// What grace periods have cost whoever counts it: a core its own, so that no line is shared
-/// for it.
+/// Costs of grace periods, counted by one core. Each core has its own, so that counting shares no
+/// cache line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GraceCosts {
     /// Grace periods that have ended.
     pub ended: u64,
-    /// How often the work was idle when it was called for: in the kernel a work item is put
-    /// on its queue, and a thread woken.
+    /// Times that the work was requested while idle: the kernel then queues a work item and wakes a
+    /// thread.
     pub wakeups: u64,
-    /// How often the counters of all cores were summed.
+    /// Times that the counters of all cores were summed.
     pub looks: u64,
-    /// Looks that found readers: the kernel puts its work off then, and schedules it again.
+    /// Sums that found readers: the kernel then postpones its work and schedules it again.
     pub put_off: u64,
 }
 
 impl GraceCosts {
-    /// Adds what another core has counted.
+    /// Adds the costs that another core counted.
     pub fn add(&mut self, other: &Self) {
         self.ended += other.ended;
         self.wakeups += other.wakeups;

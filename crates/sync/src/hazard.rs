@@ -1,23 +1,22 @@
-//! Hazard pointers: each core says in a word of its own what it uses, and whoever frees an
-//! object looks at the words of all cores (Michael, "Hazard Pointers", IEEE TPDS 15(6),
-//! 2004).
+//! Hazard pointers: each core stores in its own word which object it uses; before an object is
+//! freed, the words of all cores are read (Michael, "Hazard Pointers", IEEE TPDS 15(6), 2004).
 //!
-//! A core that has said what it uses must look again whether the object is still to be
-//! found; who frees has taken it out before. Both have a full fence in between, so one of
-//! the two sees the other.
+//! After it has set its word, a core must check again that the object can still be found; the
+//! freeing core has removed the object before it reads the words. Both have a full fence between
+//! their store and their load, so at least one of the two sees the other.
 
 use machine::{Machine, Ordering, Word};
 
-/// A core's pointer, set until it drops.
+/// A core's hazard pointer; cleared on drop.
 #[must_use]
 pub struct Hazard<'a, M: Machine>(Word<'a, M::Line>);
 
 impl<'a, M: Machine> Hazard<'a, M> {
-    /// Says in `pointer`, which only this core writes, that `object` is used.
+    /// Announces in `pointer`, a word that only this core writes, that it uses `object`.
     ///
     /// # Ordering
-    /// A `SeqCst` fence keeps the store before the look with which the caller makes sure of
-    /// the object, paired with that of [`wait_until_unused`].
+    /// A `SeqCst` fence keeps the store before the load by which the caller checks that the object
+    /// is still there; paired with the fence of [`wait_until_unused`].
     #[inline(always)]
     pub fn set(pointer: Word<'a, M::Line>, object: u64) -> Self {
         pointer.store(object + 1, Ordering::Relaxed);
@@ -27,18 +26,18 @@ impl<'a, M: Machine> Hazard<'a, M> {
 }
 
 impl<M: Machine> Drop for Hazard<'_, M> {
-    /// `Release`: the core is done with the object.
+    /// `Release`: the core's use of the object comes before.
     #[inline(always)]
     fn drop(&mut self) {
         self.0.store(0, Ordering::Release);
     }
 }
 
-/// Waits until no core uses `object`, which nobody finds any more.
+/// Waits until no core uses `object`, which can no longer be found.
 ///
 /// # Ordering
-/// A `SeqCst` fence keeps the stores that took it out before the looks at the pointers;
-/// these are `Acquire`, paired with the `Release` of [`Hazard`]'s drop.
+/// A `SeqCst` fence keeps the stores that removed the object before the loads of the pointers.
+/// These are `Acquire`, paired with the `Release` of [`Hazard`]'s drop.
 pub fn wait_until_unused<'a, M: Machine>(
     pointers: impl Iterator<Item = Word<'a, M::Line>>,
     object: u64,

@@ -1,7 +1,7 @@
-//! Synchronisation primitives of the kernel, in kind, over any [`Machine`].
+//! Models of the kernel's synchronisation primitives, over any [`Machine`].
 //!
-//! Each works on words that its user places, so that a structure decides which
-//! fields share a line with which lock.
+//! Each works on words that its user chooses, so the structure decides which fields share a line
+//! with which lock.
 //!
 //! [`Machine`]: machine::Machine
 

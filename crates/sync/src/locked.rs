@@ -7,14 +7,14 @@ use machine::Machine;
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 
-/// A value that only the holder of a lock reaches. The lock's words stand elsewhere
-/// (the caller names them at each use), so that its line can be shared as in the
-/// kernel; the value itself is no tracked line: what it costs to touch is charged
-/// through the lock's line, which moves with it.
+/// A value that only the holder of a lock can reach. The lock's words are elsewhere (the caller
+/// names them at each use), so that their line can be shared with other fields as in the kernel.
+/// The value itself is not on a tracked line: its accesses are charged through the lock's line,
+/// which moves with it.
 pub struct Locked<T>(UnsafeCell<T>);
 
-// SAFETY: a shared `Locked` gives out `&mut T` on one thread at a time (see `lock`),
-// so sharing it only moves the `T` between threads.
+// SAFETY: a shared `Locked` gives `&mut T` to one thread at a time (see `lock`), so sharing it only
+// moves the `T` between threads.
 unsafe impl<T: Send> Sync for Locked<T> {}
 
 impl<T> Locked<T> {
@@ -23,11 +23,11 @@ impl<T> Locked<T> {
         Self(UnsafeCell::new(value))
     }
 
-    /// Takes `lock`, and with it the value.
+    /// Takes `lock`, and returns a guard of the value.
     ///
     /// # Safety
-    /// Every call on this value names the same lock words, and the lock is taken
-    /// nowhere else.
+    /// Every call on this value must name the same lock words, and no other code may take that
+    /// lock.
     #[inline]
     pub unsafe fn lock<'a, M: Machine>(
         &'a self,
@@ -38,13 +38,13 @@ impl<T> Locked<T> {
         LockedGuard { value: &self.0, _guard: SpinLock::new(line, words).lock_irq(waiters) }
     }
 
-    /// The value, of which no other reference exists.
+    /// Returns the value; no other reference to it exists.
     pub fn get_mut(&mut self) -> &mut T {
         self.0.get_mut()
     }
 }
 
-/// The value, for as long as the lock is held.
+/// Access to the value while the lock is held.
 pub struct LockedGuard<'a, M: Machine, T> {
     value: &'a UnsafeCell<T>,
     _guard: IrqGuard<'a, M>,

@@ -1,44 +1,43 @@
-//! RCU: read sections, and work deferred until those that may matter have ended.
+//! RCU: read sections, and work that is deferred until earlier read sections have ended.
 //!
-//! crossbeam-epoch supplies pin and defer, and no more: its own `Collector` for
-//! every address space, a `LocalHandle` for every core, never the global one. Its
-//! atomics are no lines of ours. A pin costs about 7 ns and a full fence where the
-//! kernel's read section costs nothing shared, so every strategy pays it alike and
-//! a model charges [`Work::ReadSection`] instead.
+//! Only pin and defer are taken from crossbeam-epoch: one `Collector` for each address space and
+//! one `LocalHandle` for each core, never the global ones. Its atomics are not tracked lines. A pin
+//! costs about 7 ns and a full fence, while the kernel's read section writes no shared line;
+//! therefore every strategy pays the same pin, and a model charges [`Work::ReadSection`] instead.
 
 use crossbeam_epoch::{Collector, Guard, LocalHandle};
 use machine::{Machine, Work};
 
-/// A domain of readers and of what they keep alive.
+/// A domain: its readers and the objects that they keep alive.
 #[derive(Debug, Default)]
 pub struct Rcu(Collector);
 
 impl Rcu {
-    /// A domain without readers.
+    /// Creates a domain without readers.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A reader for the calling core.
+    /// Creates a reader for the calling core.
     pub fn reader(&self) -> RcuReader {
         RcuReader(self.0.register())
     }
 }
 
-/// What a core enters read sections with.
+/// A core's handle to enter read sections.
 #[derive(Debug)]
 pub struct RcuReader(LocalHandle);
 
 impl RcuReader {
-    /// Enters a read section; what it can reach is not freed until it ends.
+    /// Enters a read section; objects that it can reach are not freed until it ends.
     #[inline(always)]
     pub fn read<M: Machine>(&self) -> ReadSection {
         M::work(Work::ReadSection);
         ReadSection(self.0.pin())
     }
 
-    /// The same for who defers or frees: the kernel's `call_rcu` needs no read section, so
-    /// none is charged.
+    /// Enters a section to defer or free objects. Not charged: the kernel's `call_rcu` needs no
+    /// read section.
     pub fn writer_section(&self) -> ReadSection {
         ReadSection(self.0.pin())
     }
@@ -49,12 +48,12 @@ impl RcuReader {
 pub struct ReadSection(Guard);
 
 impl ReadSection {
-    /// Runs `free` once every read section that has begun by now has ended.
+    /// Runs `free` after every read section that has already begun has ended.
     pub fn defer(&self, free: impl FnOnce() + Send + 'static) {
         self.0.defer(free);
     }
 
-    /// Hands what was deferred on this core to whoever ends a grace period next.
+    /// Makes the work deferred on this core available to the next core that ends a grace period.
     pub fn flush(&self) {
         self.0.flush();
     }

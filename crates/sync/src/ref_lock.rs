@@ -1,32 +1,33 @@
 //! A reference count that a writer can close: `vm_refcnt` of Linux 6.15 and later
 //! (`include/linux/mmap_lock.h` and `mm/mmap_lock.c`, 7.2).
 //!
-//! 0: detached. 1: attached. More: attached, and one for each reader. A bit above all
-//! readers: a writer waits until they have gone, or has the object to itself; no reader
-//! comes in meanwhile. Writers are serialised by somebody else (mmap_lock).
+//! 0: detached. 1: attached. More: attached, plus one for each reader. A bit above the readers
+//! belongs to a writer: it waits until readers have left, or has the object to itself, and no new
+//! reader enters. Writers must be serialised by another lock (mmap_lock).
 
 use machine::{Machine, Ordering, Word};
 
 /// `VM_REFCNT_EXCLUDE_READERS_FLAG`.
 const WRITER: u64 = 1 << 30;
 
-/// Why a reader was refused.
+/// Reason why a reader was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// The object is detached.
     Detached,
-    /// A writer is at it.
+    /// A writer has closed it.
     Closed,
 }
 
-/// The count in one word, and in another who waits for readers to go: 1 + a core.
+/// The count in one word; in another the writer that waits for readers to leave (1 + its core).
 pub struct RefLock<'a, M: Machine> {
     count: Word<'a, M::Line>,
     waiting: Word<'a, M::Line>,
 }
 
 impl<'a, M: Machine> RefLock<'a, M> {
-    /// The count in `count`; `waiting` may be that of many counts with the same writers.
+    /// Returns the lock with its count in `count`. Counts that have the same writers may share
+    /// `waiting`.
     #[inline(always)]
     pub fn new(count: Word<'a, M::Line>, waiting: Word<'a, M::Line>) -> Self {
         Self { count, waiting }
@@ -35,11 +36,11 @@ impl<'a, M: Machine> RefLock<'a, M> {
     /// Takes a reference: a load, then compare-exchanges.
     ///
     /// # Ordering
-    /// `Acquire`, paired with the `Release` of [`attach`](Self::attach) and
-    /// [`open`](Self::open): the object is that which was attached last.
+    /// `Acquire`, paired with the `Release` of [`attach`](Self::attach) and [`open`](Self::open):
+    /// the reader sees the object as it was last attached.
     ///
     /// # Errors
-    /// Where it is detached, or a writer is at it.
+    /// If it is detached, or a writer has closed it.
     #[inline(always)]
     pub fn get(&self) -> Result<(), Refused> {
         let mut count = self.count.load(Ordering::Relaxed);
@@ -58,10 +59,10 @@ impl<'a, M: Machine> RefLock<'a, M> {
         }
     }
 
-    /// Drops a reference, and wakes the writer where it was the last that one waits for.
+    /// Drops a reference, and wakes the writer if it waits for this one, the last.
     ///
     /// # Ordering
-    /// `Release`: all that readers did comes before what the writer does.
+    /// `Release`: the readers' accesses come before the writer's.
     #[inline(always)]
     pub fn put(&self) {
         let left = self.count.fetch_sub(1, Ordering::Release) - 1;
@@ -79,13 +80,13 @@ impl<'a, M: Machine> RefLock<'a, M> {
         }
     }
 
-    /// Lets readers in for the first time. The object is filled in.
+    /// Lets readers in for the first time. The caller has filled in the object.
     pub fn attach(&self) {
         self.count.store(1, Ordering::Release);
     }
 
-    /// Shuts readers out, and waits until there are none; false where the object is
-    /// detached, and so has none.
+    /// Shuts readers out and waits until the last has left; false if the object is detached, and so
+    /// has no readers.
     pub fn close(&self) -> bool {
         self.close_to(WRITER + 1)
     }
@@ -95,8 +96,8 @@ impl<'a, M: Machine> RefLock<'a, M> {
         self.count.fetch_sub(WRITER, Ordering::Release);
     }
 
-    /// Takes the reference of being attached, and waits for readers that are still about to
-    /// find out that they came too late.
+    /// Drops the reference that means attached. Waits for readers that took a reference too late
+    /// and are about to drop it.
     pub fn detach(&self) {
         if self.count.fetch_sub(1, Ordering::AcqRel) != 1 && self.close_to(WRITER) {
             self.open();
@@ -107,7 +108,7 @@ impl<'a, M: Machine> RefLock<'a, M> {
         self.waiting.store(M::core() as u64 + 1, Ordering::Relaxed);
         let mut count = self.count.load(Ordering::Relaxed);
         while count != 0 {
-            // Release: a reader that sees the bit sees who waits.
+            // Release: a reader that sees the bit also sees the waiting writer.
             let (new, both, relaxed) = (count + WRITER, Ordering::AcqRel, Ordering::Relaxed);
             match self.count.compare_exchange(count, new, both, relaxed) {
                 Ok(_) => break,
@@ -155,7 +156,7 @@ mod tests {
         assert_eq!((count(), lock.get()), (0, Err(Refused::Detached)));
     }
 
-    /// Readers see two words that the writer keeps equal, and a detach waits for them.
+    /// Readers see two equal words, which the writer keeps equal; a detach waits for readers.
     #[test]
     fn writers_wait_for_readers_and_are_woken() {
         const READERS: usize = 3;

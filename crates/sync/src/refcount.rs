@@ -1,4 +1,4 @@
-//! A reference count that can be refused once it is zero.
+//! A reference count that refuses new references after it reached zero.
 
 use machine::{Machine, Ordering, Word};
 
@@ -6,14 +6,14 @@ use machine::{Machine, Ordering, Word};
 pub struct RefCount<'a, M: Machine>(Word<'a, M::Line>);
 
 impl<'a, M: Machine> RefCount<'a, M> {
-    /// The count in this word.
+    /// Returns the count in this word.
     #[inline(always)]
     pub fn new(word: Word<'a, M::Line>) -> Self {
         Self(word)
     }
 
-    /// Takes a reference of an object on which the caller already has one
-    /// (`Relaxed`: nothing is learnt from it).
+    /// Takes another reference to an object to which the caller already has one (`Relaxed`: it
+    /// publishes and acquires nothing).
     #[inline(always)]
     pub fn get(&self) {
         let before = self.0.fetch_add(1, Ordering::Relaxed);
@@ -37,10 +37,10 @@ impl<'a, M: Machine> RefCount<'a, M> {
         false
     }
 
-    /// Drops a reference; true where it was the last.
+    /// Drops a reference; true if it was the last.
     ///
     /// # Ordering
-    /// `AcqRel`: all that holders did with the object comes before its end.
+    /// `AcqRel`: all accesses of the holders come before the end of the object.
     #[inline(always)]
     pub fn put(&self) -> bool {
         let before = self.0.fetch_sub(1, Ordering::AcqRel);
@@ -48,7 +48,7 @@ impl<'a, M: Machine> RefCount<'a, M> {
         before == 1
     }
 
-    /// How many references there are.
+    /// Returns the number of references.
     pub fn count(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }

@@ -1,10 +1,10 @@
-//! A spinning reader-writer lock: the kernel's `rwlock_t` in kind (Linux 7.2
+//! A spinning reader-writer lock, a model of the kernel's `rwlock_t` (Linux 7.2
 //! `kernel/locking/qrwlock.c`).
 //!
-//! *Readers* add themselves with one addition and leave with one subtraction: two writes
-//! of a line that all readers share. *Writers* first stop new readers, then wait for those
-//! that are there. Unlike the kernel's it does not queue: its writers are serialised by
-//! somebody else (mmap_lock), and its readers hold it for a walk of the tree.
+//! *Readers* enter with one addition and leave with one subtraction: two writes of a line that all
+//! readers share. *Writers* first stop new readers, then wait until the present ones have left.
+//! Unlike the kernel's lock it has no queue: its writers are serialised by another lock
+//! (mmap_lock), and its readers hold it for one walk of the tree.
 
 use machine::{Machine, Ordering, Word};
 
@@ -15,7 +15,7 @@ const READER: u64 = 1 << 1;
 pub struct RwLock<'a, M: Machine>(Word<'a, M::Line>);
 
 impl<'a, M: Machine> RwLock<'a, M> {
-    /// The lock in this word.
+    /// Returns the lock in this word.
     #[inline(always)]
     pub fn new(word: Word<'a, M::Line>) -> Self {
         Self(word)
@@ -34,10 +34,10 @@ impl<'a, M: Machine> RwLock<'a, M> {
         Reading(self)
     }
 
-    /// Takes the lock for writing. Writers are serialised by somebody else.
+    /// Takes the lock for writing. Writers must be serialised by another lock.
     ///
     /// # Ordering
-    /// `Acquire`, paired with the `Release` with which readers leave.
+    /// `Acquire`, paired with the `Release` of readers that leave.
     pub fn write_lock(self) {
         let before = self.0.fetch_or(WRITER, Ordering::Acquire);
         assert_eq!(before & WRITER, 0, "writers are serialised");
@@ -50,7 +50,7 @@ impl<'a, M: Machine> RwLock<'a, M> {
     }
 }
 
-/// The lock, held for reading.
+/// A read lock, released on drop.
 #[must_use]
 pub struct Reading<'a, M: Machine>(RwLock<'a, M>);
 
@@ -71,7 +71,7 @@ mod tests {
 
     static NAME: LineName = LineName { name: "test.rwlock", words: [""; LINE_WORDS] };
 
-    /// Two words that the writer keeps equal by separate stores; readers must see them so.
+    /// The writer keeps two words equal by separate stores; readers must always see them equal.
     #[test]
     fn readers_see_no_half_of_a_write() {
         const CORES: usize = 3;

@@ -1,29 +1,29 @@
-//! A sequence count that several writers may hold at once.
+//! A sequence count that several writers can hold at the same time.
 //!
-//! An ordinary sequence count of two writers at a time is even in the middle of both: the
-//! series of 2019 bumps `vm_sequence` under mmap_lock held for reading (`madvise`) and under
-//! `i_mmap_rwsem` alone (truncate). So here one word holds how many write, and above it how
-//! often one began; a reader wants nobody and no beginning since.
+//! With two writers at a time an ordinary sequence count is even while both write. The series of
+//! 2019 has such writers: it bumps `vm_sequence` under mmap_lock held for reading (`madvise`) and
+//! under `i_mmap_rwsem` alone (truncate). So this word holds the number of active writers and,
+//! above it, the number of writes begun; a reader needs no active writer and no write begun since.
 
 use machine::{Machine, Ordering, Word};
 
-/// The number of writers is below this bit.
+/// First bit of the generation; the number of writers is below it.
 const GENERATION: u64 = 1 << 16;
-/// Values of a word have 48 bits: a generation wraps after 2^32 beginnings, and a reader
-/// would have to sleep through all of them.
+/// Values of a word have 48 bits, so the generation wraps after 2^32 writes: a reader would have to
+/// sleep through all of them.
 const GENERATIONS: u64 = 1 << 32;
 
 /// A sequence count of several writers, in one word.
 pub struct SeqWriters<'a, M: Machine>(Word<'a, M::Line>);
 
 impl<'a, M: Machine> SeqWriters<'a, M> {
-    /// The count in this word.
+    /// Returns the count in this word.
     #[inline(always)]
     pub fn new(word: Word<'a, M::Line>) -> Self {
         Self(word)
     }
 
-    /// The count, or `None` while somebody writes.
+    /// Returns the count, or `None` while a writer is active.
     ///
     /// # Ordering
     /// `Acquire`, paired with the `Release` of [`end_write`](Self::end_write).
@@ -33,7 +33,7 @@ impl<'a, M: Machine> SeqWriters<'a, M> {
         count.is_multiple_of(GENERATION).then_some(count)
     }
 
-    /// Whether nobody has begun to write since [`read`](Self::read) returned `count`.
+    /// True if no write has begun since [`read`](Self::read) returned `count`.
     ///
     /// # Ordering
     /// An `Acquire` fence keeps the reader's loads before the count's, paired with the
@@ -44,11 +44,11 @@ impl<'a, M: Machine> SeqWriters<'a, M> {
         self.0.load(Ordering::Relaxed) == count
     }
 
-    /// One more writer, before its first store.
+    /// Adds a writer, before its first store.
     ///
     /// # Ordering
-    /// A `Release` fence after it: a reader that sees one of the writer's stores also sees
-    /// that it writes.
+    /// A `Release` fence after the addition: a reader that sees one of the writer's stores also
+    /// sees that it writes.
     pub fn begin_write(&self) {
         let mut count = self.0.load(Ordering::Relaxed);
         let relaxed = Ordering::Relaxed;
@@ -58,21 +58,21 @@ impl<'a, M: Machine> SeqWriters<'a, M> {
         M::fence(Ordering::Release);
     }
 
-    /// One writer less, after its last store (`Release`).
+    /// Removes a writer, after its last store (`Release`).
     pub fn end_write(&self) {
         let before = self.0.fetch_sub(1, Ordering::Release);
         assert!(!before.is_multiple_of(GENERATION), "a writer ends what it began");
     }
 
-    /// Forgets the writers of an object that was freed while they wrote: it is about to be
-    /// used again, and nobody knows it.
+    /// Forgets the writers of an object that was freed while they wrote. The object is about to be
+    /// used again, and no other core can find it yet.
     pub fn reset(&self) {
         let count = self.0.load(Ordering::Relaxed);
         self.0.store(begun(count) / GENERATION * GENERATION, Ordering::Relaxed);
     }
 }
 
-/// One writer more, of the next generation.
+/// Returns `count` with one more writer and the next generation.
 fn begun(count: u64) -> u64 {
     let (generation, writers) = (count / GENERATION, count % GENERATION);
     (generation + 1) % GENERATIONS * GENERATION + writers + 1

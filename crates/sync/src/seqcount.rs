@@ -1,7 +1,7 @@
-//! A sequence count: readers see whether a writer was there in between.
+//! A sequence count: readers detect a writer that was active while they read.
 //!
-//! Writers are serialised by somebody else (mmap_lock held for writing). The count
-//! is odd while one works.
+//! Writers must be serialised by another lock (mmap_lock held for writing). The count is odd while
+//! a writer works.
 
 use machine::{Line, Machine, Ordering, Word};
 
@@ -9,24 +9,24 @@ use machine::{Line, Machine, Ordering, Word};
 pub struct SeqCount<'a, M: Machine>(Word<'a, M::Line>);
 
 impl<'a, M: Machine> SeqCount<'a, M> {
-    /// The count in this word.
+    /// Returns the count in this word.
     #[inline(always)]
     pub fn new(word: Word<'a, M::Line>) -> Self {
         Self(word)
     }
 
-    /// The count, or `None` while a writer works.
+    /// Returns the count, or `None` while a writer works.
     ///
     /// # Ordering
-    /// `Acquire`, paired with the `Release` of [`write_end`](Self::write_end): a
-    /// reader that sees an even count sees all that the writer before it wrote.
+    /// `Acquire`, paired with the `Release` of [`write_end`](Self::write_end): a reader that sees
+    /// an even count sees all stores of the writer before it.
     #[inline(always)]
     pub fn begin(&self) -> Option<u64> {
         let count = self.0.load(Ordering::Acquire);
         count.is_multiple_of(2).then_some(count)
     }
 
-    /// Whether no writer has begun since [`begin`](Self::begin) returned `count`.
+    /// True if no writer has begun since [`begin`](Self::begin) returned `count`.
     ///
     /// # Ordering
     /// An `Acquire` fence keeps the reader's loads before the count's, paired with

@@ -1,27 +1,27 @@
-//! A queued spinlock: what the kernel's page-table, zone and wait-queue locks are.
+//! A queued spinlock, a model of the kernel's page-table, zone and wait-queue locks.
 //!
-//! *Uncontended:* one compare-exchange takes it, one store releases it
-//! (`queued_spin_lock`, Linux 7.2 `include/asm-generic/qspinlock.h`). *Contended:*
-//! waiters queue as in Mellor-Crummey and Scott (1991): each spins on a line of its
-//! own, only the head of the queue spins on the lock, so a release moves one line.
+//! *Uncontended:* one compare-exchange takes it, one store releases it (`queued_spin_lock`, Linux
+//! 7.2 `include/asm-generic/qspinlock.h`). *Contended:* waiters queue as in Mellor-Crummey and
+//! Scott (1991): each spins on its own line, and only the head of the queue spins on the lock, so a
+//! release moves one line.
 //!
-//! Two differences. There is no pending bit, with which the kernel's second comer waits
-//! without a place in the queue. And the kernel packs queue and lock into one word, so that a
-//! newcomer's compare-exchange fails while anybody waits. Here the lock is a word of its
-//! own, since the release must be a plain store and must not wipe the queue; a newcomer
-//! that finds it free looks at the queue behind its compare-exchange, and gives the lock
-//! back where somebody waits. Otherwise the head may be overtaken for ever: so a storm of
-//! MADV_DONTNEED was seen not to end.
+//! There are two differences. This lock has no pending bit, with which the first waiter in the
+//! kernel waits without a place in the queue. And the kernel packs queue and lock into one word, so
+//! that the compare-exchange of a newcomer fails while anybody waits. Here the lock is a separate
+//! word, because the release must be a plain store and must not erase the queue. A newcomer that
+//! finds the lock free therefore checks the queue after its compare-exchange, and gives the lock
+//! back if a core waits. Otherwise newcomers could overtake the head for ever: a storm of
+//! MADV_DONTNEED was seen not to end because of that.
 
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
 use std::marker::PhantomData;
 
-/// Which words of a line a spinlock uses.
+/// Words of a line that a spinlock uses.
 #[derive(Debug, Clone, Copy)]
 pub struct LockWords {
     /// 0: free. 1: held.
     pub locked: usize,
-    /// 0: nobody queues; else 1 + the core at the end of the queue.
+    /// 0: the queue is empty; else 1 + the core at its end.
     pub tail: usize,
 }
 
@@ -34,17 +34,17 @@ const NEXT: usize = 0;
 const GRANTED: usize = 1;
 pub(super) const RWSEM_GRANTED: usize = 2;
 
-/// For each core the line on which it waits. A core waits for one thing at a time,
-/// so one line serves all its locks.
+/// One line per core, on which it waits. A core waits for one thing at a time, so this line serves
+/// all its locks.
 pub struct Waiters<M: Machine>(Box<[M::Line]>);
 
 impl<M: Machine> Waiters<M> {
-    /// Lines for `cores` cores.
+    /// Creates lines for `cores` cores.
     pub fn new(cores: usize) -> Self {
         Self((0..cores).map(|_| M::Line::new(&WAITER, [0; LINE_WORDS])).collect())
     }
 
-    /// The line on which `core` waits.
+    /// Returns the line on which `core` waits.
     pub(super) fn of(&self, core: usize) -> &M::Line {
         &self.0[core]
     }
@@ -65,7 +65,7 @@ impl<M: Machine> Clone for SpinLock<'_, M> {
 impl<M: Machine> Copy for SpinLock<'_, M> {}
 
 impl<'a, M: Machine> SpinLock<'a, M> {
-    /// The lock in these words of `line`.
+    /// Returns the lock in these words of `line`.
     #[inline(always)]
     pub fn new(line: &'a M::Line, words: LockWords) -> Self {
         Self { line, words }
@@ -80,29 +80,29 @@ impl<'a, M: Machine> SpinLock<'a, M> {
         if !self.try_take() {
             self.queue(waiters);
         }
-        // Made in one place: a guard that two paths join in is copied through memory.
+        // Made in one place: a guard that is made on two paths is copied through memory.
         SpinGuard(self)
     }
 
-    /// Takes the lock with interrupts off (`spin_lock_irqsave`), while it waits too: a shootdown
-    /// waits for who waits here. Ordering as [`lock`](Self::lock).
+    /// Takes the lock with interrupts off (`spin_lock_irqsave`). They are off already while it
+    /// waits, so a shootdown waits for cores that wait here. Ordering as [`lock`](Self::lock).
     #[inline(always)]
     pub fn lock_irq(self, waiters: &Waiters<M>) -> IrqGuard<'a, M> {
         M::interrupts_off();
         IrqGuard { _lock: self.lock(waiters), _interrupts: InterruptsOff(PhantomData) }
     }
 
-    /// Takes the lock where it is free and nobody queues for it; ordering as
-    /// [`lock`](Self::lock). Looks first, as `queued_spin_trylock` does: who tries in a loop
-    /// does not take the line from the head of the queue.
+    /// Takes the lock if it is free and nobody queues for it; ordering as [`lock`](Self::lock).
+    /// Loads first, as `queued_spin_trylock` does, so that a core that tries in a loop does not
+    /// take the line from the head of the queue.
     #[inline(always)]
     pub fn try_lock(self) -> Option<SpinGuard<'a, M>> {
         let is_free = self.line.load(self.words.locked, Ordering::Relaxed) == 0;
-        // Lazily: a guard that is made and dropped would release somebody else's lock.
+        // Lazily: a guard that is made and dropped would release another core's lock.
         (is_free && self.nobody_queues() && self.try_take()).then(|| SpinGuard(self))
     }
 
-    /// Takes the lock where it is free and nobody queues for it.
+    /// Takes the lock if it is free and nobody queues for it.
     #[inline(always)]
     fn try_take(self) -> bool {
         self.take_free() && (self.nobody_queues() || self.give_back())
@@ -113,7 +113,7 @@ impl<'a, M: Machine> SpinLock<'a, M> {
         self.line.load(self.words.tail, Ordering::Relaxed) == 0
     }
 
-    /// Nothing was done under the lock.
+    /// Releases the lock, under which nothing was done.
     #[cold]
     fn give_back(self) -> bool {
         self.line.store(self.words.locked, 0, Ordering::Release);
@@ -132,8 +132,8 @@ impl<'a, M: Machine> SpinLock<'a, M> {
         let (mine, me) = (waiters.of(core), core as u64 + 1);
         mine.store(NEXT, 0, Ordering::Relaxed);
         mine.store(GRANTED, 0, Ordering::Relaxed);
-        // AcqRel: whoever finds us at the tail sees our cleared words, and we see
-        // the words of the core before us.
+        // AcqRel: the core that finds us at the tail sees our cleared words, and we see those of
+        // the core before us.
         let before = self.line.swap(self.words.tail, me, Ordering::AcqRel);
         if before != 0 {
             waiters.of(before as usize - 1).store(NEXT, me, Ordering::Release);
@@ -158,7 +158,7 @@ impl<'a, M: Machine> SpinLock<'a, M> {
     }
 }
 
-/// Releases its lock when it drops.
+/// A held lock, released on drop.
 #[must_use]
 pub struct SpinGuard<'a, M: Machine>(SpinLock<'a, M>);
 
@@ -169,7 +169,7 @@ impl<M: Machine> Drop for SpinGuard<'_, M> {
     }
 }
 
-/// Releases its lock when it drops, then lets interrupts in.
+/// A held lock with interrupts off; on drop it is released, then interrupts are on again.
 #[must_use]
 pub struct IrqGuard<'a, M: Machine> {
     // Fields drop in this order.
@@ -197,7 +197,7 @@ mod tests {
         LineName { name: "test.lock", words: ["locked", "tail", "sum", "", "", "", "", ""] };
     const WORDS: LockWords = LockWords { locked: 0, tail: 1 };
 
-    /// Adds without an atomic read-modify-write: lost where two hold the lock.
+    /// Adds without an atomic read-modify-write: additions are lost if two cores hold the lock.
     #[test]
     fn one_core_at_a_time() {
         const CORES: usize = 6;

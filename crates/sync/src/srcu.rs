@@ -1,16 +1,16 @@
-//! Sleepable RCU: read sections that may sleep, and callbacks that wait for them.
+//! Sleepable RCU: read sections that may sleep, and callbacks that wait until they end.
 //!
-//! *Readers* count themselves in and out on a line of their own core, in one of two ranks:
-//! two stores and two full fences, and no shared word is written (Linux 7.2
-//! `kernel/rcu/srcutree.c`, `__srcu_read_lock`, before the fences went in `srcu-fast`).
-//! *A grace period* waits until the idle rank is empty, makes it the one that new readers
-//! take, and waits until the other is empty (`srcu_advance_state`): once is not enough, since
-//! a reader may have looked up its rank long before it counts itself in.
+//! *Readers* count themselves in and out on a line of their own core, in one of two ranks: two
+//! stores and two full fences, and no write to a shared word (Linux 7.2 `kernel/rcu/srcutree.c`,
+//! `__srcu_read_lock`, as it was before `srcu-fast` removed the fences). *A grace period* waits
+//! until the idle rank is empty, makes it the rank of new readers, and waits until the other rank
+//! is empty (`srcu_advance_state`). One wait is not enough, because a reader may look up its rank
+//! long before it counts itself in.
 //!
-//! In the kernel a work queue does that. Here nobody works in the background: whoever queues
-//! a callback, and whoever waits for memory, goes on with the grace period, so the time is
-//! that writer's. No step waits: one that finds readers gives up until it is tried again
-//! (the kernel looks again after 5 us, then after a jiffy).
+//! In the kernel a work queue does that. Here no thread works in the background: a writer that
+//! queues a callback or waits for memory continues the grace period, so the time is charged to that
+//! writer. No step waits: a step that finds readers gives up until the next try (the kernel tries
+//! again after 5 us, then after a jiffy).
 
 use super::grace_costs::GraceCosts;
 use super::locked::Locked;
@@ -30,27 +30,27 @@ static WORK: LineName =
 
 const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
 
-/// How far a grace period has come.
+/// State of a grace period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// None is under way.
+    /// None is active.
     Idle,
     /// Waits for the rank that new readers do not take.
     BeforeFlip,
-    /// The ranks have changed places; waits for the one that readers took before.
+    /// The ranks are swapped; waits for the old rank of readers.
     AfterFlip,
 }
 
-/// What waits for readers.
+/// Items that wait for readers.
 struct Callbacks<T> {
     phase: Phase,
-    /// For the grace period that is under way.
+    /// Items of the active grace period.
     current: Vec<T>,
-    /// Queued since it began: for the next.
+    /// Items queued since it began; they wait for the next one.
     next: Vec<T>,
 }
 
-/// A domain of readers, and what waits for them.
+/// A domain: readers, and the items that wait for them.
 pub struct Srcu<M: Machine, T> {
     index: M::Line,
     cores: Box<[M::Line]>,
@@ -59,7 +59,7 @@ pub struct Srcu<M: Machine, T> {
 }
 
 impl<M: Machine, T> Srcu<M, T> {
-    /// A domain without readers for so many cores.
+    /// Creates a domain for `cores` cores, without readers.
     pub fn new(cores: usize) -> Self {
         let callbacks = Callbacks { phase: Phase::Idle, current: Vec::new(), next: Vec::new() };
         Self {
@@ -70,11 +70,11 @@ impl<M: Machine, T> Srcu<M, T> {
         }
     }
 
-    /// Enters a read section, in which the core may sleep. Sections of a core do not nest.
+    /// Enters a read section, in which the core may sleep. Sections of one core do not nest.
     ///
     /// # Ordering
-    /// A full fence between the count and what the section reads: either a grace period sees
-    /// the count, or the section sees what was done before the grace period began.
+    /// A full fence between the count and the loads of the section: either a grace period sees the
+    /// count, or the section sees all stores from before that grace period.
     #[inline(always)]
     pub fn read(&self) -> SrcuSection<'_, M> {
         let rank = (self.index.load(0, Ordering::Relaxed) % 2) as usize;
@@ -84,8 +84,8 @@ impl<M: Machine, T> Srcu<M, T> {
         SrcuSection { line, rank }
     }
 
-    /// Queues what is to be handed out by [`advance`](Self::advance) once every section that
-    /// has begun by now has ended.
+    /// Queues an item, which [`advance`](Self::advance) returns after every section that has
+    /// already begun has ended.
     pub fn call(&self, waiters: &Waiters<M>, item: T, costs: &mut GraceCosts) {
         // SAFETY: as in `advance`: the one lock of the callbacks.
         let mut callbacks = unsafe { self.callbacks.lock::<M>(&self.work, LOCK, waiters) };
@@ -95,8 +95,8 @@ impl<M: Machine, T> Srcu<M, T> {
         callbacks.next.push(item);
     }
 
-    /// Goes on with grace periods for as long as no reader is in the way, and adds to `done`
-    /// what need not wait any more.
+    /// Continues grace periods while no reader blocks them, and adds to `done` the items that need
+    /// not wait any more.
     pub fn advance(&self, waiters: &Waiters<M>, done: &mut Vec<T>, costs: &mut GraceCosts) {
         // SAFETY: all calls name these words of this line, which nothing else locks.
         let mut callbacks = unsafe { self.callbacks.lock::<M>(&self.work, LOCK, waiters) };
@@ -112,8 +112,8 @@ impl<M: Machine, T> Srcu<M, T> {
                     return;
                 }
                 Phase::BeforeFlip => {
-                    // Only the holder of the lock writes it. Full fences: the sums before
-                    // the flip, the flip before the next sums.
+                    // Only the holder of the lock writes it. Full fences: the sums come before the
+                    // flip, the flip before the next sums.
                     let index = self.index.load(0, Ordering::Relaxed);
                     M::fence(Ordering::SeqCst);
                     self.index.store(0, 1 - index, Ordering::Relaxed);
@@ -129,12 +129,12 @@ impl<M: Machine, T> Srcu<M, T> {
         }
     }
 
-    /// Whether all who took the rank that new readers do not take have left
+    /// True if all readers have left the rank that new readers do not take
     /// (`srcu_readers_active_idx_check`).
     ///
     /// # Ordering
-    /// Unlocks are summed first, and a full fence stands between: a reader whose unlock is
-    /// counted has its lock counted too, and what it did comes before what follows.
+    /// Unlocks are summed before locks, with a full fence between. A reader whose unlock is counted
+    /// thus has its lock counted too, and its section comes before all that follows.
     fn idle_rank_is_empty(&self, costs: &mut GraceCosts) -> bool {
         costs.looks += 1;
         let rank = 1 - self.index.load(0, Ordering::Relaxed) as usize;
@@ -169,7 +169,7 @@ const fn unlocks(rank: usize) -> usize {
     2 * rank + 1
 }
 
-/// Adds one to a word that nobody else writes meanwhile.
+/// Adds one to a word that nobody else writes at the same time.
 #[inline(always)]
 fn count<L: Line>(line: &L, word: usize) {
     line.store(word, line.load(word, Ordering::Relaxed) + 1, Ordering::Relaxed);
@@ -194,7 +194,7 @@ mod tests {
         srcu.advance(&waiters, &mut done, &mut costs);
         srcu.call(&waiters, 8, &mut costs);
         srcu.advance(&waiters, &mut done, &mut costs);
-        // The first look let it flip, the second and third found the reader.
+        // The first step flipped the ranks; the second and third found the reader.
         assert!(done.is_empty());
         assert_eq!(costs, GraceCosts { ended: 0, wakeups: 1, looks: 3, put_off: 2 });
         drop(section);
@@ -224,7 +224,7 @@ mod tests {
         drop(late);
     }
 
-    /// Readers look at a slot that the writer empties before it waits for them.
+    /// Readers load a slot that the writer clears before it waits for them.
     #[test]
     fn nobody_uses_what_was_handed_out() {
         const READERS: usize = 3;

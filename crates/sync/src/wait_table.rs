@@ -1,35 +1,35 @@
-//! Waiting for the lock of a folio: the kernel's folio wait table, with one bucket
-//! for each file instead of hashed ones (Linux 7.2 `mm/filemap.c`, `folio_wait_table`).
+//! Waiting for a folio's lock: the kernel's folio wait table, but with one bucket for each file
+//! instead of hashed buckets (Linux 7.2 `mm/filemap.c`, `folio_wait_table`).
 
 use super::locked::{Locked, LockedGuard};
 use super::spinlock::{LockWords, Waiters};
 use machine::Machine;
 
-/// Who waits for what.
+/// The waiting cores and their keys.
 pub struct WaitTable(Locked<Vec<(u32, usize)>>);
 
 impl WaitTable {
-    /// A table that holds `cores` waiters without allocating.
+    /// Creates a table that holds `cores` waiters without allocating.
     pub fn new(cores: usize) -> Self {
         Self(Locked::new(Vec::with_capacity(cores)))
     }
 
-    /// Locks the table, whose lock is in these words.
+    /// Locks the table by the lock in these words.
     ///
     /// # Safety
-    /// Every call on this table names the same words, which nothing else locks.
+    /// Every call on this table must name the same words, and nothing else may lock them.
     unsafe fn lock<'a, M: Machine>(
         &'a self,
         line: &'a M::Line,
         words: LockWords,
         waiters: &Waiters<M>,
     ) -> LockedGuard<'a, M, Vec<(u32, usize)>> {
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller's contract.
         unsafe { self.0.lock::<M>(line, words, waiters) }
     }
 
-    /// Waits until `done` holds. `done` marks, where it answers no, that somebody
-    /// waits, so that whoever makes it true calls [`wake`](Self::wake).
+    /// Waits until `done` returns true. If `done` returns false it must leave a mark, so that the
+    /// core that makes it true calls [`wake`](Self::wake).
     ///
     /// # Safety
     /// As for [`wake`](Self::wake).
@@ -41,7 +41,7 @@ impl WaitTable {
         done: impl Fn() -> bool,
     ) {
         loop {
-            // SAFETY: passed on to the caller.
+            // SAFETY: the caller's contract.
             let mut table = unsafe { self.lock::<M>(line, words, waiters) };
             if done() {
                 return;
@@ -55,17 +55,17 @@ impl WaitTable {
         }
     }
 
-    /// Wakes all who wait for `key`.
+    /// Wakes all waiters for `key`.
     ///
     /// # Safety
-    /// Every call on this table names the same lock words, which nothing else locks.
+    /// Every call on this table must name the same lock words, and nothing else may lock them.
     pub unsafe fn wake<M: Machine>(
         &self,
         (line, words): (&M::Line, LockWords),
         waiters: &Waiters<M>,
         key: u32,
     ) {
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller's contract.
         let mut table = unsafe { self.lock::<M>(line, words, waiters) };
         table.retain(|(waits_for, core)| {
             if *waits_for == key {

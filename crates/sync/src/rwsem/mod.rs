@@ -1,20 +1,19 @@
-//! The kernel's sleeping reader-writer lock, in kind: what mmap_lock is.
+//! A model of the kernel's sleeping reader-writer lock, the type of mmap_lock.
 //!
-//! *Readers* add themselves to the count, faults by a compare-exchange (they try first)
-//! and system calls by an addition, **load the owner and store it** (a second write, on
-//! another line in some kernels); they leave with one subtraction, before which some kernels
-//! load the owner again, and take it back where it is still theirs. A reader never spins. One
-//! that meets waiters alone passes them (it steals the lock), unless other readers have the
-//! lock already; one that meets a writer or a handoff queues. *Writers* spin one at a time,
-//! through `osq`: as long as a writer has the lock, and for 10 to 25 us while readers have it.
-//! Who has spun for readers in vain marks the lock, so that no writer spins for it until its
-//! last reader has left; then it queues. Who has queued for 4 ms asks for a handoff, which
-//! stops everybody else from taking the lock before the head of the queue: readers and
-//! spinning writers overtake the queue until then. *Waking:* the last reader or the writer
-//! that leaves wakes the head of the queue; a reader at the head is granted the lock by its
-//! waker, with every other queued reader (256 at the most); a writer at the head is only
-//! woken, and tries. A reader that has stolen the lock as the first one lets in those that
-//! queue at the head.
+//! *Readers* add themselves to the count, faults by a compare-exchange (they try first) and system
+//! calls by an addition, **load the owner and store it** (a second write, on another line in some
+//! kernels). They leave with one subtraction; before it some kernels load the owner again, and
+//! clear it if it still names this reader. A reader never spins. If it meets only waiters it passes
+//! them (it steals the lock), unless other readers already hold the lock; if it meets a writer or a
+//! handoff it queues. *Writers* spin one at a time, through `osq`: as long as a writer holds the
+//! lock, and for 10 to 25 us while readers hold it. A writer that spins for readers in vain marks
+//! the lock, so that no writer spins for it until its last reader has left; then it queues. A
+//! waiter that has queued for 4 ms asks for a handoff, after which nobody takes the lock before the
+//! head of the queue; until then readers and spinning writers overtake the queue. *Waking:* the
+//! last reader or the writer that leaves wakes the head of the queue. If a reader is at the head,
+//! the waker grants the lock to it and to the other queued readers (256 at most); if a writer is at
+//! the head, it is only woken, and tries again. A reader that stole the lock as its first reader
+//! lets in the readers at the head of the queue.
 //!
 //! Source of the protocol: Linux 6.1 and 6.12 `kernel/locking/rwsem.c`
 //! (`rwsem_down_read_slowpath`, `rwsem_down_write_slowpath`, `rwsem_optimistic_spin`,
@@ -38,7 +37,7 @@ const READER: u64 = 1 << 8;
 const HELD: u64 = WRITER | !(READER - 1);
 const READ_FAILED: u64 = WRITER | WAITERS | HANDOFF;
 
-/// Which words of a line those use who do not get a semaphore at once.
+/// Words, on one line, of the two locks for cores that do not get the semaphore at once.
 #[derive(Debug, Clone, Copy)]
 pub struct QueueWords {
     /// The queue of spinning writers.
@@ -47,19 +46,19 @@ pub struct QueueWords {
     pub wait_lock: LockWords,
 }
 
-/// Where a semaphore lives.
+/// Place of a semaphore's fields.
 ///
-/// A guard is one pointer to it: a guard that carries words and lines by itself is
-/// copied through memory, which costs more than the lock.
+/// A guard is one pointer to it. A guard with its own words and lines is copied through memory,
+/// which costs more than the lock.
 pub trait Home {
-    /// The world.
+    /// World that it lives in.
     type Machine: Machine;
-    /// Writer bit, flags, readers.
+    /// Writer bit, flags and number of readers.
     fn count(&self) -> Word<'_, LineOf<Self>>;
-    /// The last owner.
+    /// Last owner.
     fn owner(&self) -> Word<'_, LineOf<Self>>;
-    /// Whether a reader that leaves takes its name out of the owner
-    /// (`rwsem_clear_reader_owned`, since 6.17 with `CONFIG_DETECT_HUNG_TASK_BLOCKER`).
+    /// True if a reader that leaves removes its name from the owner (`rwsem_clear_reader_owned`,
+    /// since 6.17 with `CONFIG_DETECT_HUNG_TASK_BLOCKER`).
     #[inline(always)]
     fn reader_clears_owner(&self) -> bool {
         false
@@ -68,9 +67,9 @@ pub trait Home {
     fn queue_line(&self) -> &LineOf<Self>;
     /// Words of [`queue_line`](Self::queue_line).
     fn queue_words(&self) -> QueueWords;
-    /// Who waits.
+    /// Waiters.
     fn queue(&self) -> &WaitQueue;
-    /// Where cores wait.
+    /// Lines on which cores wait.
     fn waiters(&self) -> &Waiters<Self::Machine>;
 }
 
@@ -88,7 +87,7 @@ impl<H: Home> Clone for RwSem<'_, H> {
 impl<H: Home> Copy for RwSem<'_, H> {}
 
 impl<'a, H: Home> RwSem<'a, H> {
-    /// The semaphore that lives in `home`.
+    /// Returns the semaphore in `home`.
     #[inline(always)]
     pub fn new(home: &'a H) -> Self {
         Self(home)
@@ -99,12 +98,12 @@ impl<'a, H: Home> RwSem<'a, H> {
         self.0.count()
     }
 
-    /// Takes the lock for reading as system calls do: one addition (`down_read`), which
-    /// loses to nobody.
+    /// Takes the lock for reading as system calls do (`down_read`): with one addition, which no
+    /// other core can make fail.
     ///
     /// # Ordering
     /// `Acquire`, paired with the `Release` of [`WriteGuard`]'s drop and downgrade.
-    #[cold] // For faults, which come here only where they have failed.
+    #[cold] // For faults, which call it only after a failed try.
     pub fn read(self) -> ReadGuard<'a, H> {
         let count = self.count().fetch_add(READER, Ordering::Acquire) + READER;
         if count & READ_FAILED == 0 {
@@ -115,29 +114,30 @@ impl<'a, H: Home> RwSem<'a, H> {
         ReadGuard(self)
     }
 
-    /// Takes the lock for reading as faults do: by [`try_read`](Self::try_read) first
+    /// Takes the lock for reading as faults do: with [`try_read`](Self::try_read) first
     /// (`get_mmap_lock_carefully`). Ordering as [`read`](Self::read).
     #[inline(always)]
     pub fn read_carefully(self) -> ReadGuard<'a, H> {
         self.try_read().unwrap_or_else(|| self.read())
     }
 
-    /// The same, as before commit 14c24048841151: the first compare-exchange guesses that
-    /// the lock is free. Where it is not, the line has moved for nothing, but no load has
-    /// moved it before.
+    /// As [`read_carefully`](Self::read_carefully), before commit 14c24048841151: the first
+    /// compare-exchange guesses that the lock is free. If the guess is wrong, the line was moved
+    /// for nothing; if it is right, no load has moved the line before.
     #[inline(always)]
     pub fn read_blind(self) -> ReadGuard<'a, H> {
         self.try_read_from(0).unwrap_or_else(|| self.read())
     }
 
-    /// Takes the lock for reading where nobody writes or waits: a load, then a
-    /// compare-exchange (since commit 14c24048841151).
+    /// Takes the lock for reading if nobody writes or waits: a load, then a compare-exchange (since
+    /// commit 14c24048841151).
     #[inline(always)]
     pub fn try_read(self) -> Option<ReadGuard<'a, H>> {
         self.try_read_from(self.count().load(Ordering::Relaxed))
     }
 
-    /// `count`: what the caller takes the count to be.
+    /// Takes the lock for reading if nobody writes or waits. `count`: the caller's guess of the
+    /// count.
     #[inline(always)]
     fn try_read_from(self, mut count: u64) -> Option<ReadGuard<'a, H>> {
         while count & READ_FAILED == 0 {
@@ -183,12 +183,12 @@ impl<H: Home> Drop for ReadGuard<'_, H> {
     }
 }
 
-/// The lock, held for writing.
+/// A write lock, released on drop.
 #[must_use]
 pub struct WriteGuard<'a, H: Home>(RwSem<'a, H>);
 
 impl<'a, H: Home> WriteGuard<'a, H> {
-    /// Lets readers in and stays one of them.
+    /// Lets readers in and remains a reader.
     pub fn downgrade(self) -> ReadGuard<'a, H> {
         let sem = self.0;
         std::mem::forget(self);
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(fixture.line.load(0, Ordering::Relaxed), 0);
     }
 
-    /// Two words that writers keep equal by separate stores; readers must see them so.
+    /// Writers keep two words equal by separate stores; readers must always see them equal.
     #[test]
     fn readers_see_no_half_of_a_write() {
         const CORES: usize = 5;

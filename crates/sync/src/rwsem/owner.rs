@@ -1,36 +1,36 @@
-//! The owner word: who has the lock, or had it last, and whether writers spin for it.
+//! The owner word: the present or last owner, and a mark that writers do not spin.
 
 use super::{Home, RwSem};
 use machine::{Machine, Ordering};
 
-/// Bit of the owner word: readers own the lock (the rest names one of them).
+/// Bit of the owner word: readers own the lock (the other bits name one of them).
 pub(super) const OWNED_BY_READERS: u64 = 1;
 /// Bit of the owner word: writers do not spin for it.
 pub(super) const NONSPINNABLE: u64 = 1 << 1;
 
 /// All bits of a word.
 const VALUE: u64 = (1 << machine::VALUE_BITS) - 1;
-/// What the owner word says beside a name.
+/// Bits of the owner word other than the name.
 const FLAGS: u64 = OWNED_BY_READERS | NONSPINNABLE;
 
-/// The name of a core in the owner word; 0 is nobody's.
+/// Returns the name of a core in the owner word; 0 names nobody.
 #[inline(always)]
 fn name(core: usize) -> u64 {
     (core as u64 + 1) << 8
 }
 
-/// Whom the owner word names.
+/// Owner in the owner word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     Nobody,
     Writer,
     Readers,
-    /// Whom no writer spins for.
+    /// Readers for whom no writer spins.
     Nonspinnable,
 }
 
 impl Owner {
-    /// `rwsem_owner_state`.
+    /// Decodes the owner word (`rwsem_owner_state`).
     pub fn of(owner: u64) -> Self {
         match owner {
             _ if owner & NONSPINNABLE != 0 => Self::Nonspinnable,
@@ -46,14 +46,14 @@ impl<H: Home> RwSem<'_, H> {
         self.0.owner().store(name(H::Machine::core()), Ordering::Relaxed);
     }
 
-    /// Names a reader as the owner; that writers do not spin stays as it is.
+    /// Names a reader as the owner; keeps the mark that writers do not spin.
     #[inline(always)]
     pub(super) fn set_reader_owned(self, reader: usize) {
         let kept = self.0.owner().load(Ordering::Relaxed) & NONSPINNABLE;
         self.0.owner().store(name(reader) | OWNED_BY_READERS | kept, Ordering::Relaxed);
     }
 
-    /// Takes the name of a reader that leaves out of the owner, where no other has come.
+    /// Removes the name of a reader that leaves, unless another owner has replaced it.
     #[inline(always)]
     pub(super) fn clear_reader_owned(self) {
         let (owner, relaxed) = (self.0.owner(), Ordering::Relaxed);
@@ -66,7 +66,7 @@ impl<H: Home> RwSem<'_, H> {
         }
     }
 
-    /// Writers spin no more for readers who have the lock.
+    /// Marks the lock: writers no longer spin for the readers that hold it.
     pub(super) fn set_nonspinnable(self) {
         let (owner, relaxed) = (self.0.owner(), Ordering::Relaxed);
         let mut now = owner.load(relaxed);
@@ -78,7 +78,7 @@ impl<H: Home> RwSem<'_, H> {
         }
     }
 
-    /// Writers may spin again: the last reader has left.
+    /// Removes the mark: the last reader has left, and writers may spin again.
     pub(super) fn clear_nonspinnable(self) {
         if self.0.owner().load(Ordering::Relaxed) & NONSPINNABLE != 0 {
             self.0.owner().fetch_and(VALUE & !NONSPINNABLE, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! The queue of those who did not get the lock at once, and whom a release wakes.
+//! The wait queue: cores that did not get the lock at once, and the wake-ups by a release.
 
 use super::owner::{OWNED_BY_READERS, Owner};
 use super::{HANDOFF, HELD, Home, READER, RwSem, WAITERS, WRITER};
@@ -7,12 +7,12 @@ use crate::spinlock::RWSEM_GRANTED;
 use machine::{Line, Machine, Ordering};
 use std::collections::VecDeque;
 
-/// Who queues asks for a handoff after this long (`RWSEM_WAIT_TIMEOUT`, HZ/250).
+/// Time after which a waiter asks for a handoff (`RWSEM_WAIT_TIMEOUT`, HZ/250).
 const HANDOFF_AFTER_NS: u64 = 4_000_000;
-/// Readers that one waker grants the lock at a time (`MAX_READERS_WAKEUP`).
+/// Readers that one waker grants the lock to at a time (`MAX_READERS_WAKEUP`).
 const WOKEN_MAX: usize = 256;
 
-/// Who waits, in order.
+/// Waiters, in their order.
 #[derive(Default)]
 pub struct WaitQueue(Locked<VecDeque<Waiter>>);
 
@@ -21,7 +21,7 @@ struct Waiter {
     core: usize,
     writer: bool,
     since_ns: u64,
-    /// It has asked for a handoff, or another has for it.
+    /// It asked for a handoff, or another waiter did so for it.
     has_handoff: bool,
 }
 
@@ -35,19 +35,19 @@ impl Waiter {
     }
 }
 
-/// Whom to wake.
+/// Waiters to wake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wake {
     /// The head of the queue.
     Any,
-    /// The head and other readers, where the head is one.
+    /// The head and the other readers, if the head is a reader.
     Readers,
-    /// The same, by one who has the lock for reading.
+    /// As `Readers`, by a caller that holds the lock for reading.
     FromReader,
 }
 
 impl WaitQueue {
-    /// A queue that holds `cores` waiters without allocating.
+    /// Creates a queue that holds `cores` waiters without allocating.
     pub fn new(cores: usize) -> Self {
         Self(Locked::new(VecDeque::with_capacity(cores)))
     }
@@ -62,15 +62,15 @@ impl Default for Locked<VecDeque<Waiter>> {
 impl<'a, H: Home> RwSem<'a, H> {
     fn lock_queue(self) -> LockedGuard<'a, H::Machine, VecDeque<Waiter>> {
         let home = self.0;
-        // SAFETY: a queue belongs to one semaphore, whose words never change, and its
-        // wait_lock is taken here alone.
+        // SAFETY: a queue belongs to one semaphore, whose words never change, and only this
+        // function takes its wait_lock.
         unsafe {
             home.queue().0.lock(home.queue_line(), home.queue_words().wait_lock, home.waiters())
         }
     }
 
-    /// Takes the lock for a reader whose share is in `count`, beside a writer, waiters or a
-    /// handoff.
+    /// Takes the lock for a reader that is already counted in `count`, together with a writer,
+    /// waiters or a handoff.
     pub(super) fn read_slow(self, count: u64) {
         let readers = count / READER;
         if self.may_steal(count) {
@@ -88,16 +88,16 @@ impl<'a, H: Home> RwSem<'a, H> {
         }
     }
 
-    /// Whether a reader may pass those who wait: not where a stream of readers would keep a
-    /// writer waiting.
+    /// True if a reader may pass the waiters: not if a stream of readers would keep a writer
+    /// waiting.
     fn may_steal(self, count: u64) -> bool {
         let owned_by_readers = self.0.owner().load(Ordering::Relaxed) & OWNED_BY_READERS != 0;
         let joins_others = owned_by_readers && count / READER > 1 && count & WRITER == 0;
         !joins_others && count & (WRITER | HANDOFF) == 0
     }
 
-    /// Gives back the reader's share of the count and queues it; true where it may
-    /// keep the share instead, since nobody excludes it any more.
+    /// Gives back the reader's share of the count and queues it; true if the reader can keep its
+    /// share, because nobody excludes it any more.
     fn queue_reader(self) -> bool {
         let mut queue = self.lock_queue();
         let first = queue.is_empty();
@@ -119,7 +119,7 @@ impl<'a, H: Home> RwSem<'a, H> {
         if queue.len() == 1 {
             self.count().fetch_or(WAITERS, Ordering::Relaxed);
         } else {
-            // Readers at the head may go in beside those who have the lock.
+            // Readers at the head may share the lock with the present readers.
             self.wake_where_free(&mut queue, self.count().load(Ordering::Relaxed));
         }
         let me = H::Machine::core();
@@ -134,8 +134,8 @@ impl<'a, H: Home> RwSem<'a, H> {
         self.set_writer_owned();
     }
 
-    /// Takes the lock for a queued writer, or asks for a handoff where it has waited long
-    /// (`rwsem_try_write_lock`).
+    /// Takes the lock for a queued writer; if that fails, and the writer has waited long enough,
+    /// asks for a handoff (`rwsem_try_write_lock`).
     fn try_write_queued(self, queue: &mut VecDeque<Waiter>, me: usize) -> bool {
         let at = queue.iter().position(|waiter| waiter.core == me);
         let at = at.expect("who waits is in the queue");
@@ -170,26 +170,27 @@ impl<'a, H: Home> RwSem<'a, H> {
         }
     }
 
-    /// The lock is free, and somebody waits.
+    /// Wakes waiters after the last reader has left.
     #[cold]
     pub(super) fn last_reader_left(self) {
         self.clear_nonspinnable();
         self.writer_left();
     }
 
-    /// The lock is free, and somebody waits (`rwsem_wake`).
+    /// Wakes waiters after the lock became free (`rwsem_wake`).
     #[cold]
     pub(super) fn writer_left(self) {
         self.wake(&mut self.lock_queue(), Wake::Any);
     }
 
-    /// Lets readers at the head of the queue in beside the caller, who has the lock for reading.
+    /// Grants the lock to readers at the head of the queue; the caller holds it for reading.
     #[cold]
     pub(super) fn wake_readers(self) {
         self.wake(&mut self.lock_queue(), Wake::FromReader);
     }
 
-    /// Wakes whom a newcomer to the queue finds ready to go in (`rwsem_cond_wake_waiter`).
+    /// Wakes the waiters that can enter now, for a core that has just queued
+    /// (`rwsem_cond_wake_waiter`).
     fn wake_where_free(self, queue: &mut VecDeque<Waiter>, count: u64) {
         if count & HELD == 0 {
             self.clear_nonspinnable();
@@ -199,8 +200,8 @@ impl<'a, H: Home> RwSem<'a, H> {
         }
     }
 
-    /// Wakes the writer at the head of the queue, or grants the lock to all readers
-    /// in it where a reader is at the head (`rwsem_mark_wake`).
+    /// Wakes the writer at the head of the queue; if a reader is at the head, grants the lock to
+    /// all queued readers (`rwsem_mark_wake`).
     fn wake(self, queue: &mut VecDeque<Waiter>, whom: Wake) {
         let Some(&first) = queue.front() else { return };
         if first.writer {
@@ -209,8 +210,8 @@ impl<'a, H: Home> RwSem<'a, H> {
             }
             return;
         }
-        // The first share is taken before the writer bit is looked at, so that no
-        // writer can slip in between.
+        // The first share is taken before the writer bit is checked, so that no writer can get in
+        // between.
         let mut shares = 0;
         if whom != Wake::FromReader {
             let before = self.count().fetch_add(READER, Ordering::Acquire);
@@ -223,7 +224,7 @@ impl<'a, H: Home> RwSem<'a, H> {
         let readers = queue.iter().filter(|waiter| !waiter.writer).count().min(WOKEN_MAX);
         let handoff = self.count().load(Ordering::Relaxed) & HANDOFF;
         let over = handoff | if readers == queue.len() { WAITERS } else { 0 };
-        // Before any of them goes on: it gives back a share that it must have.
+        // Before any of them continues: it will give back a share, which must be counted by then.
         match (readers as u64 - shares) * READER {
             0 => drop(self.count().fetch_sub(over, Ordering::Relaxed)),
             more => drop(self.count().fetch_add(more - over, Ordering::Relaxed)),
@@ -231,21 +232,21 @@ impl<'a, H: Home> RwSem<'a, H> {
         self.grant(queue, readers);
     }
 
-    /// Takes the first `readers` out of the queue, and lets them go on.
+    /// Removes the first `readers` readers from the queue and lets them continue.
     fn grant(self, queue: &mut VecDeque<Waiter>, mut readers: usize) {
         queue.retain(|waiter| {
             if waiter.writer || readers == 0 {
                 return true;
             }
             readers -= 1;
-            // Release: the reader sees what the waker saw of the last writer.
+            // Release: the reader sees the last writer's stores, as the waker does.
             self.0.waiters().of(waiter.core).store(RWSEM_GRANTED, 1, Ordering::Release);
             H::Machine::unpark(waiter.core);
             false
         });
     }
 
-    /// Gives the share back that was taken for a reader, since a writer was faster.
+    /// Gives back the share taken for a reader, because a writer was faster.
     fn take_back(self, first: &mut Waiter, before: u64) {
         let asks = first.has_waited_long::<H::Machine>();
         let adds_handoff = asks && before & HANDOFF == 0;

@@ -5,15 +5,15 @@ use super::{HANDOFF, HELD, Home, READER, RwSem, WRITER};
 use crate::spinlock::SpinLock;
 use machine::{Machine, Ordering};
 
-/// How long a writer spins while `readers` have the lock (`rwsem_rspin_threshold`).
+/// Returns the time that a writer spins while `readers` hold the lock (`rwsem_rspin_threshold`).
 fn reader_spin_ns(readers: u64) -> u64 {
     (20 + readers.min(30)) * 1000 / 2
 }
-/// Turns of a spin between two looks at the clock.
+/// Turns of the spin loop between two reads of the clock.
 const TURNS_A_LOOK: u64 = 16;
 
 impl<H: Home> RwSem<'_, H> {
-    /// Spins for the lock; true where that took it (`rwsem_optimistic_spin`).
+    /// Spins for the lock; true if it was taken (`rwsem_optimistic_spin`).
     pub(super) fn spin(self) -> bool {
         if Owner::of(self.0.owner().load(Ordering::Relaxed)) == Owner::Nonspinnable {
             return false;
@@ -21,7 +21,7 @@ impl<H: Home> RwSem<'_, H> {
         let _one_at_a_time =
             SpinLock::<H::Machine>::new(self.0.queue_line(), self.0.queue_words().osq)
                 .lock(self.0.waiters());
-        // Until when readers are spun for, and the turns so far.
+        // End of the spin for readers, and the turns so far.
         let mut readers: Option<(u64, u64)> = None;
         loop {
             let owner = self.spin_on_writer();
@@ -49,8 +49,8 @@ impl<H: Home> RwSem<'_, H> {
         }
     }
 
-    /// Waits while a writer has the lock, and says who is named then. The kernel stops where
-    /// the writer does not run, which a thread cannot see.
+    /// Waits while a writer holds the lock, and returns the owner after it. The kernel also stops
+    /// if the writer does not run, which a thread cannot see.
     pub(super) fn spin_on_writer(self) -> Owner {
         let first = self.0.owner().load(Ordering::Relaxed);
         match Owner::of(first) {
@@ -59,7 +59,7 @@ impl<H: Home> RwSem<'_, H> {
         }
     }
 
-    /// Takes the lock for a writer that is in no queue, where it is free.
+    /// Takes the lock for a writer that is not queued, if it is free.
     fn try_write_unqueued(self) -> bool {
         let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
         let mut count = self.count().load(relaxed);
