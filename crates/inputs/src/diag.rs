@@ -1,5 +1,5 @@
-//! What is wrong with a file that a user wrote: every mistake with its place in the
-//! text, the rule that it breaks, and what would be right.
+//! Mistakes in files that users write: each with its place in the text, the rule that it breaks,
+//! and what would be right.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,42 +10,42 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What is wrong, the bad value in quotes.
+    /// The mistake in a line, with the bad value in quotes.
     title: String,
-    /// Places in the text (bytes) and what stands there; the first is where
-    /// the mistake is. Empty where the file as a whole is wrong.
+    /// Places in the text, in bytes, with a label each. The first is the mistake's own. Empty if
+    /// the mistake has no place.
     labels: Vec<(Range<usize>, String)>,
-    /// The rules broken, in words.
+    /// Rules that it breaks.
     rules: Vec<String>,
-    /// What would be right.
+    /// Ways to mend it.
     helps: Vec<String>,
 }
 
 impl Diagnostic {
-    /// A mistake of the file as a whole.
+    /// Makes a mistake without a place.
     pub fn new(title: impl Into<String>) -> Self {
         Self { title: title.into(), labels: Vec::new(), rules: Vec::new(), helps: Vec::new() }
     }
 
-    /// Adds a place; the first one added is where the mistake is.
+    /// Adds a place; the first is the mistake's own.
     pub fn at(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
         self.labels.push((span, label.into()));
         self
     }
 
-    /// Adds the rule that is broken.
+    /// Adds a rule that it breaks.
     pub fn rule(mut self, text: impl Into<String>) -> Self {
         self.rules.push(text.into());
         self
     }
 
-    /// Adds what would be right.
+    /// Adds a way to mend it.
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.helps.push(text.into());
         self
     }
 
-    /// Adds what would be right, where there is something to say.
+    /// Adds a way to mend it, if there is one.
     pub fn help_if(self, text: Option<String>) -> Self {
         match text {
             Some(text) => self.help(text),
@@ -75,8 +75,8 @@ impl Diagnostic {
     }
 }
 
-/// Cuts a span to the line that it starts in and to whole characters, so that
-/// a caret never stands under a paragraph.
+/// Cuts a span to its first line and to whole characters, so that carets do not run over
+/// several lines.
 fn first_line(text: &str, span: &Range<usize>) -> Range<usize> {
     let start = text.floor_char_boundary(span.start.min(text.len()));
     let end = text.ceil_char_boundary(span.end.clamp(start, text.len()));
@@ -84,7 +84,7 @@ fn first_line(text: &str, span: &Range<usize>) -> Range<usize> {
     start..line
 }
 
-/// Every mistake of one file; at least one.
+/// All mistakes of one file, at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics {
     path: String,
@@ -93,25 +93,25 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// The mistakes `list` of the file shown as `path`, in the order of their places.
+    /// Makes the mistakes of the file that is shown as `path`, in the order of their places.
     pub fn new(path: &str, text: &str, mut list: Vec<Diagnostic>) -> Self {
         assert!(!list.is_empty(), "a file without a mistake has no diagnostics");
         list.sort_by_key(|diagnostic| diagnostic.labels.first().map_or(0, |(span, _)| span.start));
         Self { path: path.to_owned(), text: text.to_owned(), list }
     }
 
-    /// A mistake outside of the text of any file, such as a name that is not known.
+    /// Makes a mistake outside of any file, such as an unknown name.
     pub fn outside(diagnostic: Diagnostic) -> Self {
         Self::new("", "", vec![diagnostic])
     }
 
-    /// How many mistakes there are.
+    /// Number of mistakes.
     #[expect(clippy::len_without_is_empty, reason = "there is at least one")]
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// Renders all mistakes for a terminal, or plain for everything else.
+    /// Renders all mistakes, with colors for a terminal or without.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(100);
@@ -137,7 +137,7 @@ impl fmt::Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
-/// Returns the name among `known` that `name` was most likely meant to be.
+/// Returns the name of `known` that the writer of `name` most likely meant.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
@@ -147,8 +147,8 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// How likely one name was meant by the other, 0 to 1: by typing errors, or as
-/// a part of it (`seq` for `sequential`, `operation` for `op`).
+/// Returns the likelihood, 0 to 1, that one name was written for the other: with typing errors, or
+/// as a part of it (`seq` for `sequential`, `operation` for `op`).
 fn likeness(name: &str, candidate: &str) -> f64 {
     let (short, long) =
         if name.len() < candidate.len() { (name, candidate) } else { (candidate, name) };
@@ -161,7 +161,7 @@ fn likeness(name: &str, candidate: &str) -> f64 {
     strsim::normalized_damerau_levenshtein(name, candidate).max(part)
 }
 
-/// Says what a name could have been: the nearest of `known`, or all of them.
+/// Suggests the nearest name of `known`, or all of them.
 pub fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
     if let Some(near) = nearest(name, known.clone()) {
         return Some(format!("did you mean \"{near}\"?"));

@@ -1,5 +1,5 @@
-//! Files that people write, workloads and machines, and what is wrong with them. Only this
-//! crate sees TOML.
+//! Files that people write: workloads and machines, and the mistakes in them. No other crate reads
+//! TOML.
 
 pub mod diag;
 pub mod machines;

@@ -1,12 +1,12 @@
-//! Files by name or by path: those that come with the crate are held in the binary, so that it
+//! Finds files by name or path. Files that come with the crate are part of the binary, which so
 //! runs from any directory.
 
 use crate::diag::{Diagnostic, Diagnostics, meant};
 use std::fs;
 use std::path::Path;
 
-/// Name and text of each file of a folder that comes with the crate; each is named once. The
-/// caller is a file two folders below the crate's own.
+/// Lists the names and texts of files of a folder at the root of the repository. The caller's file
+/// must be two folders below its crate.
 macro_rules! shipped {
     ($folder:literal: $($name:literal),* $(,)?) => {
         &[$((
@@ -19,7 +19,7 @@ pub(crate) use shipped;
 
 /// The files of one kind that come with the crate.
 pub struct Shipped {
-    /// What such a file describes, in a word.
+    /// What such a file describes, in one word.
     pub what: &'static str,
     /// The folder that they are in.
     pub folder: &'static str,
@@ -27,14 +27,14 @@ pub struct Shipped {
     pub files: &'static [(&'static str, &'static str)],
 }
 
-/// The text of a file and where it is from.
+/// The text of a file, and its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileText {
     /// The file's stem.
     pub name: String,
-    /// The path as it is shown in diagnostics.
+    /// The path that diagnostics show.
     pub path_shown: String,
-    /// TOML.
+    /// Its text, TOML.
     pub text: String,
 }
 

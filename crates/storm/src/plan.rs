@@ -289,7 +289,7 @@ fn mappings(workload: &Workload, extents: &[Vec<Extent>], copies: &Copies) -> Ve
 
 /// What is mapped of a mapping when a round starts.
 fn at_start(vma: &WorkloadVma, whole: Mapping) -> Mapping {
-    let Some(pages) = vma.grows_down else { return whole };
+    let Some(pages) = vma.grows_down_from_pages else { return whole };
     let start = Vaddr(whole.end.0 - pages * PAGE_BYTES);
     Mapping { start, pgoff: whole.pgoff + vma.pages - pages, ..whole }
 }

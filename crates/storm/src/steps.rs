@@ -332,7 +332,7 @@ fn plan_change(
     let turns = match &change.action {
         Action::ExpandStack { vma, pages } => {
             let (extent, _) = slice(extents, *vma, Slices::Shared, place);
-            let grown = workload.vmas[*vma].grows_down.unwrap_or(extent.each);
+            let grown = workload.vmas[*vma].grows_down_from_pages.unwrap_or(extent.each);
             stack_turns(extent, grown, *pages)
         }
         Action::Truncate { file, pages } => vec![Edit::Truncate(*file, *pages)],

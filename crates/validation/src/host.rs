@@ -46,7 +46,7 @@ pub struct Prediction {
 
 /// Two strategies that differ on the host, with their rates in the model.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Order {
+pub struct OrderedPair {
     /// The one that is faster on the host.
     pub faster: Prediction,
     /// The other.
@@ -60,7 +60,7 @@ impl Prediction {
     }
 }
 
-impl Order {
+impl OrderedPair {
     /// Whether the model has them in the same order.
     pub fn holds(&self) -> bool {
         self.faster.predicted > self.slower.predicted
@@ -202,7 +202,7 @@ pub fn predictions(
 }
 
 /// Returns all pairs of strategies that differ on the host, with equal threads and workload.
-pub fn orders(predictions: &[Prediction]) -> Vec<Order> {
+pub fn orders(predictions: &[Prediction]) -> Vec<OrderedPair> {
     let pairs = predictions
         .iter()
         .enumerate()
@@ -214,7 +214,7 @@ pub fn orders(predictions: &[Prediction]) -> Vec<Order> {
         let (faster, slower) =
             if one.measured > other.measured { (one, other) } else { (other, one) };
         let apart = faster.measured > slower.measured * (1.0 + APART);
-        apart.then(|| Order { faster: faster.clone(), slower: slower.clone() })
+        apart.then(|| OrderedPair { faster: faster.clone(), slower: slower.clone() })
     };
     pairs.filter(same).filter_map(order).collect()
 }

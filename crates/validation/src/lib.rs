@@ -16,5 +16,5 @@ mod lines;
 pub use elsewhere::{Compared, Curve, LeftOut, Point, elsewhere};
 pub use faults::{t6, t7};
 pub use figure::Figure;
-pub use host::{HostSide, Order, Prediction, orders, predictions};
+pub use host::{HostSide, OrderedPair, Prediction, orders, predictions};
 pub use lines::{t1, t2, t3};

@@ -7,39 +7,39 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-/// A writer's operation on piece after piece of a mapping (or a file, or the space).
+/// An operation that a writer repeats: on one piece of a mapping after another, on a file, or on
+/// the whole space.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// What is done.
+    /// The operation.
     pub action: Action,
-    /// Time from the start of one such operation to the start of the next, in nanoseconds;
-    /// 0: at once.
+    /// Time from the start of one operation to the start of the next, in nanoseconds; 0: no wait.
     pub every_ns: u64,
 }
 
-/// What a writer does.
+/// An operation of writers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Maps the piece, if nothing of it is mapped.
+    /// Maps the piece if no part of it is mapped.
     Mmap(Pieces),
-    /// Unmaps what is mapped of the piece.
+    /// Unmaps the mapped parts of the piece.
     Munmap(Pieces),
-    /// Changes the protection of what is mapped of the piece.
+    /// Changes the protection of the mapped parts of the piece.
     Mprotect {
-        /// Of what.
+        /// The pieces.
         #[serde(flatten)]
         pieces: Pieces,
         /// Whether the new protection allows writes.
         #[serde(rename = "prot", with = "prot")]
         writable: bool,
     },
-    /// Zaps the piece: its pages go, its mapping stays.
+    /// Zaps the piece: frees its pages, and keeps its mapping.
     MadviseDontneed(Pieces),
-    /// Moves the piece to a place of its own and, the next time, back.
+    /// Moves the piece to a place of its own, and the next time back.
     Mremap(Pieces),
-    /// Grows a mapping that [grows down](crate::WorkloadVma::grows_down) by one piece, until it
-    /// has its full size.
+    /// Grows a mapping that [grows down](crate::WorkloadVma::grows_down_from_pages) by one
+    /// piece, until it has its full size.
     ExpandStack {
         /// Index into [`Workload::vmas`](crate::Workload::vmas).
         vma: usize,
@@ -47,7 +47,7 @@ pub enum Action {
         #[serde(rename = "length_bytes", with = "bytes")]
         pages: u64,
     },
-    /// Sets the file's length; what lies behind it leaves the page cache and all mappings.
+    /// Sets the file's length; pages beyond it leave the page cache and all mappings.
     Truncate {
         /// Index into [`Workload::files`](crate::Workload::files).
         file: usize,
@@ -61,8 +61,8 @@ pub enum Action {
     Fork,
 }
 
-/// The pieces of a mapping that a writer works on, one each time: the `n`th loop of its
-/// group works on the `n`th piece, and again from the first after the last.
+/// Pieces of a mapping. The `n`th loop of a writer's group works on the `n`th piece, and after the
+/// last on the first again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pieces {
     /// Index into [`Workload::vmas`](crate::Workload::vmas).
@@ -71,14 +71,14 @@ pub struct Pieces {
     /// mapping and with the slice at the latest.
     #[serde(rename = "length_bytes", with = "bytes")]
     pub pages: u64,
-    /// In which order: [`Order::Sequential`] or [`Order::Random`].
+    /// Their order: [`Order::Sequential`] or [`Order::Random`].
     pub order: Order,
-    /// Of which part of the mapping the pieces are.
+    /// The part of the mapping that they are pieces of.
     pub slices: Slices,
 }
 
 impl Action {
-    /// The names of all actions, as workload files and documents have them.
+    /// Names of all actions in workload files and documents.
     pub const NAMES: [&'static str; 8] = [
         "mmap",
         "munmap",
@@ -90,7 +90,7 @@ impl Action {
         "fork",
     ];
 
-    /// Index into [`Action::NAMES`].
+    /// Returns the index of its name in [`Action::NAMES`].
     pub fn number(&self) -> usize {
         match self {
             Action::Mmap(_) => 0,
@@ -104,12 +104,12 @@ impl Action {
         }
     }
 
-    /// The action's name, which is its key in a workload file.
+    /// Returns its name, which is its key in workload files.
     pub fn name(&self) -> &'static str {
         Action::NAMES[self.number()]
     }
 
-    /// The pieces of a mapping that it works on.
+    /// Returns the pieces that it works on, if it works on pieces.
     pub fn pieces(&self) -> Option<&Pieces> {
         match self {
             Action::Mmap(pieces)
@@ -121,7 +121,7 @@ impl Action {
         }
     }
 
-    /// Index of the VMA that it works on; `None` for a file and for the whole space.
+    /// Returns the index of the VMA that it works on; `None` for a file and for the whole space.
     pub fn vma(&self) -> Option<usize> {
         match self {
             Action::ExpandStack { vma, .. } => Some(*vma),
@@ -130,7 +130,7 @@ impl Action {
     }
 }
 
-/// A document has the pace of an operation among the keys of the operation.
+/// Documents have `every_ns` among the keys of the action.
 impl Serialize for Change {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut form = serde_json::to_value(&self.action).map_err(serde::ser::Error::custom)?;

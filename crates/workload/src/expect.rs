@@ -5,11 +5,11 @@ use serde::{Serialize, Serializer};
 /// A statement about the counts of a storm, verified by `faultstorm check`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Expect {
-    /// Only for this strategy (`NAME` or `NAME:VARIANT`); `None`: for all.
+    /// The strategy that it is about (`NAME` or `NAME:VARIANT`); `None`: all.
     pub strategy: Option<String>,
-    /// Only at this many threads; `None`: at all.
+    /// The number of threads that it is about; `None`: all.
     pub threads: Option<usize>,
-    /// What is compared.
+    /// The compared quantity.
     #[serde(flatten)]
     pub metric: Metric,
     /// Smallest value that holds.
@@ -18,20 +18,20 @@ pub struct Expect {
     pub max: Option<f64>,
 }
 
-/// What an [`Expect`] compares.
+/// A quantity that an [`Expect`] compares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Metric {
     /// Faults per touch.
     FaultsPerTouch,
     /// Pages mapped per fault.
     PagesPerFault,
-    /// Faults that someone else finished first, per fault.
+    /// Faults whose page another fault mapped first, per fault.
     RacedPerFault,
     /// Attempts per fault.
     AttemptsPerFault,
-    /// Fallbacks per fault: of all reasons, or of the one named.
+    /// Fallbacks per fault, for all reasons or for this one.
     FallbacksPerFault(Option<String>),
-    /// Transfers of all lines per fault, or of the one named (`mm.mmap_lock`).
+    /// Transfers per fault, of all lines or of this one (`mm.mmap_lock`).
     TransfersPerFault(Option<String>),
 }
 

@@ -15,30 +15,30 @@ pub struct WorkloadFile {
     /// Share of the pages that are in the page cache when a round starts, 0 to 1.
     #[serde(rename = "cached_share")]
     pub cached: f64,
-    /// Share of the cached pages that are locked when a round starts, 0 to 1, as by reads
-    /// that are under way: who needs one waits for [`WorkloadFile::io`].
+    /// Share of the cached pages that are locked when a round starts, 0 to 1, as during a read: a
+    /// fault that needs one waits for [`WorkloadFile::io`].
     #[serde(rename = "locked_share", default, skip_serializing_if = "is_default")]
     pub locked: f64,
-    /// Share of the cached pages that are not up to date when a round starts, 0 to 1:
-    /// who needs one reads it, which takes [`WorkloadFile::io`].
+    /// Share of the cached pages that are not up to date when a round starts, 0 to 1: a fault
+    /// that needs one reads it, which takes [`WorkloadFile::io`].
     #[serde(rename = "not_uptodate_share", default, skip_serializing_if = "is_default")]
     pub not_uptodate: f64,
-    /// Share of the cached pages that are marked for readahead when a round starts, 0
-    /// to 1. No page is in two of the three shares: their sum is at most 1.
+    /// Share of the cached pages that are marked for readahead when a round starts, 0 to 1. No
+    /// page is in two of these three states: the sum of the shares is at most 1.
     #[serde(rename = "readahead_share", default, skip_serializing_if = "is_default")]
     pub readahead: f64,
-    /// How long a read that misses the page cache sleeps; `Fixed(0)` where the file
-    /// names no latency, which only a file may that no fault has to read.
+    /// Time that a read which misses the page cache sleeps. `Fixed(0)` if no fault has to read the
+    /// file.
     #[serde(rename = "io_latency_ns")]
     pub io: IoLatency,
-    /// Whether the file system lets a speculative fault call into it: the
-    /// per-filesystem bit of the 2021 series.
+    /// Whether the file system allows calls of speculative faults: a bit of each file system in
+    /// the series of 2021.
     pub speculation: bool,
-    /// On the running kernel: where the file is made, an absolute path; `None`: in memory.
+    /// Directory of the file on the running kernel, an absolute path; `None`: in memory.
     #[serde(default, skip_serializing_if = "is_default")]
     pub directory: Option<String>,
-    /// One for all threads, or one for each thread that maps it: then every VMA of it is
-    /// [`Scope::PerThread`], and nobody truncates it.
+    /// One file for all threads, or one for each thread that maps it. In the second case every VMA
+    /// of the file is [`Scope::PerThread`], and no operation truncates it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub scope: Scope,
 }
@@ -47,10 +47,10 @@ pub struct WorkloadFile {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IoLatency {
-    /// Every read takes this long.
+    /// Equal for all reads.
     Fixed(u64),
-    /// Evenly between the two, the second included.
+    /// Uniform between the two, both included.
     Uniform(u64, u64),
-    /// Memoryless with this mean.
+    /// Exponential, with this mean.
     Exponential(u64),
 }

@@ -1,7 +1,7 @@
-//! Helpers of the form in which documents have a workload: sizes in bytes, words for switches,
-//! and no key that says what is true without it.
+//! Helpers for the form of documents: sizes in bytes, words for switches, and no keys with their
+//! default value.
 
-/// Whether a value is what stands where its key is left out.
+/// Whether a value is its default, for keys that are left out then.
 pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -11,12 +11,12 @@ pub fn is_true(value: &bool) -> bool {
     *value
 }
 
-/// The value of such a switch where its key is left out.
+/// Default of a switch that is on.
 pub fn yes() -> bool {
     true
 }
 
-/// Pages, in documents as bytes.
+/// Form of a number of pages: bytes.
 pub mod bytes {
     use crate::limits::PAGE_BYTES;
     use serde::{Deserialize, Deserializer, Serializer};
@@ -30,7 +30,7 @@ pub mod bytes {
     }
 }
 
-/// As [`bytes`], of pages that may be none.
+/// Form of an optional number of pages: bytes.
 pub mod maybe_bytes {
     use crate::limits::PAGE_BYTES;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -46,7 +46,7 @@ pub mod maybe_bytes {
     }
 }
 
-/// Defines a module for a switch that documents have as one of two words.
+/// Defines the form of a switch: one of two words.
 macro_rules! two_words {
     ($module:ident: $on:literal, $off:literal) => {
         pub mod $module {

@@ -12,33 +12,32 @@ use std::fmt;
 pub struct ThreadGroup {
     /// Name that `[[op]]` refers to.
     pub name: String,
-    /// How many of the run's threads belong to it.
+    /// Its share of the run's threads.
     pub threads: Threads,
-    /// How often its threads do the operations of a phase.
+    /// Repetitions of a phase.
     #[serde(default, skip_serializing_if = "is_default")]
     pub loops: Loops,
-    /// Run one after another; all threads of the storm meet between phases.
+    /// Phases, one after another; all threads of the storm meet between two phases.
     pub phases: Vec<Phase>,
 }
 
-/// How often the threads of a group do the operations of a phase, all of them in order
-/// each time.
+/// Repetitions of a phase by the threads of a group; each does all operations in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loops {
-    /// So many times, at least once.
+    /// This many, at least 1.
     Times(u64),
-    /// Until every thread of the groups that touch and are not themselves `UntilDone` has
-    /// ended the phase. There is such a group, and it touches in the same phase.
+    /// Until all threads of groups that touch, and that are not `UntilDone` themselves, have ended
+    /// the phase. At least one such group touches in the same phase.
     UntilDone,
 }
 
-/// How many threads a group has.
+/// Threads of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Threads {
-    /// This weight among the groups with a weight, of the run's threads (`--threads`).
+    /// A share of the run's threads (`--threads`), by its weight among the groups with a weight.
     Weight(f64),
-    /// Exactly this many, whatever the run says.
+    /// This many, beside the run's threads.
     Fixed(usize),
 }
 
@@ -46,17 +45,17 @@ pub enum Threads {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Phase {
-    /// In order; empty where only other groups have work in this phase.
+    /// Operations in order; empty if only other groups have work in this phase.
     pub ops: Vec<Op>,
 }
 
 impl ThreadGroup {
-    /// All operations, phase after phase.
+    /// Returns all operations, phase after phase.
     pub fn ops(&self) -> impl Iterator<Item = &Op> {
         self.phases.iter().flat_map(|phase| &phase.ops)
     }
 
-    /// All touches, phase after phase.
+    /// Returns all touches, phase after phase.
     pub fn touches(&self) -> impl Iterator<Item = &Touch> {
         self.ops().filter_map(|op| match op {
             Op::Touch(touch) => Some(touch),

@@ -1,4 +1,4 @@
-//! What the simulated kernel keeps behind its locks.
+//! Structures of the simulated kernel that a workload can leave out.
 
 use crate::form::is_true;
 use serde::{Deserialize, Serialize};
@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 /// Highest [`KernelParts::memcg_depth`].
 pub const MEMCG_DEPTH_MAX: u32 = 16;
 
-/// Structures that all threads share beside the locks that strategies are about: each is a
-/// line or a few, named in results, and can be left out to see what it costs.
+/// Structures that all threads share, beside the locks that strategies differ in. Each is a few
+/// lines, which results name, and can be left out to see its cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KernelParts {
-    /// Whether each NUMA node has a zone and an lruvec of its own, else there is one
+    /// Whether each NUMA node has a zone and an lruvec of its own; if not, there is one of each
     /// (`zone.lock`, `lruvec.*`).
     pub numa: bool,
     /// Whether pages are put on LRU lists (`lruvec.*`).
     pub lru: bool,
-    /// Memory cgroups above the one that pages are charged to (`memcg.*`). 0: it is the root
-    /// group, in which nothing is charged.
+    /// Memory cgroups above the one that pages are charged to (`memcg.*`). 0: the process is in
+    /// the root group, which charges nothing.
     pub memcg_depth: u32,
     /// Whether pages are counted (`mm.rss_stat`).
     pub rss: bool,
@@ -26,21 +26,21 @@ pub struct KernelParts {
     /// Whether zones and nodes count their pages (`zone.vm_stat`, `node.vm_stat`,
     /// `vm_zone_stat`, `vm_node_stat`).
     pub vm_stat: bool,
-    /// Whether what zones keep under their locks costs anything (`zone.lock`, `zone.tables`).
-    /// Without, storms run in the model alone.
+    /// Whether the free lists of zones, and their locks, cost anything (`zone.lock`,
+    /// `zone.tables`). If not, storms run only in the model.
     #[serde(skip_serializing_if = "is_true")]
     pub zone_lock: bool,
-    /// Whether a page table is installed under a lock, else by a compare-exchange: only
-    /// without writers, who free tables under that lock.
+    /// Whether a page table is installed under a lock; if not, by a compare-exchange, which is
+    /// allowed only without writers, since they free tables under that lock.
     #[serde(skip_serializing_if = "is_true")]
     pub pmd_lock: bool,
-    /// Whether each pmd table has a lock of its own (`CONFIG_SPLIT_PMD_PTLOCKS`), else there
-    /// is the `page_table_lock` of the space.
+    /// Whether each pmd table has a lock of its own (`CONFIG_SPLIT_PMD_PTLOCKS`); if not, all use
+    /// the `page_table_lock` of the space.
     pub split_pmd_locks: bool,
 }
 
 impl KernelParts {
-    /// Why no storm on real cores can have this kernel.
+    /// Returns the reason why storms on real cores cannot have this kernel, if there is one.
     pub fn needs_a_model(&self) -> Option<String> {
         (!self.zone_lock).then(|| {
             "zone_lock = false leaves a lock out that real threads need: only a model can".into()
@@ -48,9 +48,9 @@ impl KernelParts {
     }
 }
 
-/// As an x86 distribution's kernel has it, for a process in a service of the system: systemd
-/// has memory accounting on for every unit (`DefaultMemoryAccounting`), and a service is a
-/// group in `system.slice`, which is one in the root.
+/// The kernel of an x86 distribution, for a process in a service: systemd accounts the memory of
+/// every unit (`DefaultMemoryAccounting`), and the group of a service is in `system.slice`, which
+/// is in the root group.
 impl Default for KernelParts {
     fn default() -> Self {
         Self {

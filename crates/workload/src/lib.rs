@@ -1,11 +1,11 @@
-//! A storm as a workload file asks for it, once it is known to be valid.
+//! A valid workload: an address space, and the threads that storm it.
 //!
-//! A workload is valid by type: indices point at something, sizes are whole pages, no storm
-//! is empty. Files are read, checked and lowered to it in `faultstorm-inputs`.
+//! Indices point at something, sizes are whole pages, no storm is empty. `faultstorm-inputs` reads
+//! and checks files, and makes workloads of them.
 //!
-//! The types are also what run documents hold of a workload: serde writes and reads them with a
-//! unit in each name (`size_bytes`). Only where a name is an index here, `faultstorm-inputs`
-//! puts the one for the other.
+//! The serde attributes are the form in which run documents have a workload, with units in the
+//! names of keys (`size_bytes`). Documents refer to files and VMAs by name, the types here by
+//! index: `faultstorm-inputs` replaces one by the other.
 
 mod action;
 mod expect;
@@ -50,38 +50,38 @@ pub struct Workload {
     pub vmas: Vec<WorkloadVma>,
     /// Groups of threads, each running its phases.
     pub groups: Vec<ThreadGroup>,
-    /// What the kernel keeps behind its locks.
+    /// Structures of the simulated kernel.
     pub kernel: KernelParts,
     /// Whether the running kernel may use huge pages for the mappings. The simulated one has
     /// none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub huge_pages: bool,
-    /// What is undone between rounds.
+    /// What a reset between rounds undoes.
     pub reset: Reset,
-    /// When a storm ends.
+    /// The end of a storm.
     pub until: Until,
-    /// Unmeasured storming at the start of each storm, in nanoseconds.
+    /// Length of the warm-up of each storm, in nanoseconds.
     pub warmup_ns: u64,
-    /// What `faultstorm check` verifies. A workload that is read from a document has none.
+    /// Statements that `faultstorm check` verifies. A workload read from a document has none.
     #[serde(skip_deserializing)]
     pub expect: Vec<Expect>,
 }
 
-/// What is undone between rounds.
+/// What a reset between rounds undoes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reset {
-    /// Ptes and pages go, page tables stay.
+    /// Frees pages and clears ptes; page tables stay.
     Zap,
-    /// Page tables go too, as a fresh mapping has it.
+    /// Frees page tables too, as in a fresh mapping.
     Remap,
 }
 
-/// When a storm ends.
+/// The end of a storm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Until {
-    /// After this much storming, in nanoseconds, in as many rounds as it takes.
+    /// After this time, in nanoseconds; it takes as many rounds as fit.
     #[serde(rename = "duration_ns")]
     Duration(u64),
     /// After this many touches of each thread.

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 pub enum Op {
     /// Accesses to the pages of a mapping.
     Touch(Touch),
-    /// What a writer does: it changes mappings, a file or the whole space.
+    /// A writer's operation: it changes mappings, a file or the whole space.
     #[serde(untagged)]
     Change(Change),
 }
 
 impl Op {
-    /// Index of the VMA that it works on; `None` for a file and for the whole space.
+    /// Returns the index of the VMA that it works on; `None` for a file and for the whole space.
     pub fn vma(&self) -> Option<usize> {
         match self {
             Op::Touch(touch) => Some(touch.vma),

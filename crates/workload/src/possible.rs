@@ -1,9 +1,9 @@
-//! What a workload's operations can bring about.
+//! Outcomes that a workload's operations can have.
 
 use super::{Action, Change, LoadOrStore, Op, ThreadGroup, Touch, Workload, WorkloadFile};
 
 impl Workload {
-    /// All operations of writers, group after group.
+    /// Returns all operations of writers, group after group.
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
         self.groups.iter().flat_map(ThreadGroup::ops).filter_map(|op| match op {
             Op::Touch(_) => None,
@@ -11,20 +11,21 @@ impl Workload {
         })
     }
 
-    /// Whether there are writers.
+    /// Whether the workload has writers.
     pub fn has_changes(&self) -> bool {
         self.changes().next().is_some()
     }
 
-    /// Whether a touch can find no mapping, or one that does not allow it.
+    /// Whether a touch can find no mapping, or one that forbids the access.
     pub fn may_segv(&self) -> bool {
         let takes_away = |change: &Change| {
             let action = &change.action;
             matches!(action, Action::Munmap(_) | Action::Mremap(_))
                 || matches!(action, Action::Mprotect { writable: false, .. })
         };
-        let incomplete = self.vmas.iter().any(|vma| !vma.mapped || vma.grows_down.is_some());
-        // Valid only where a writer makes the mapping writable, which may be too late.
+        let incomplete =
+            self.vmas.iter().any(|vma| !vma.mapped || vma.grows_down_from_pages.is_some());
+        // Such a workload has a writer that makes the mapping writable, maybe too late.
         let writes_early =
             |touch: &Touch| touch.access == LoadOrStore::Write && !self.vmas[touch.vma].writable;
         incomplete
@@ -32,12 +33,12 @@ impl Workload {
             || self.groups.iter().flat_map(ThreadGroup::touches).any(writes_early)
     }
 
-    /// Whether a touch can find that the file has become shorter than its mapping.
+    /// Whether a touch can be beyond the end of a file.
     pub fn may_sigbus(&self) -> bool {
         self.changes().any(|change| matches!(change.action, Action::Truncate { .. }))
     }
 
-    /// Whether a fault can have to wait for a page of a file.
+    /// Whether a fault may wait for a page of a file.
     pub fn may_wait(&self) -> bool {
         let waits =
             |file: &WorkloadFile| file.cached < 1.0 || file.locked > 0.0 || file.not_uptodate > 0.0;
@@ -47,7 +48,7 @@ impl Workload {
 
 #[cfg(test)]
 mod tests {
-    // The types as the reader of files has them, which is built upon this crate.
+    // `inputs` is built with this crate, not with its test build: its types are others than ours.
     use inputs::workload::{Action, Pieces, Workload};
     use inputs::workload::{Loops, Order, Slices, digest, parse, resolved};
 

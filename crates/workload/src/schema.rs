@@ -7,7 +7,7 @@ use crate::vma::Scope;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
-/// Gives a type the schema of its words, by its variants.
+/// Implements the schema of a type whose variants are words.
 macro_rules! words {
     ($type:ident, $about:literal, $($variant:ident),+) => {
         impl JsonSchema for $type {

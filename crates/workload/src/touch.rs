@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 pub struct Touch {
     /// Index into [`Workload::vmas`](crate::Workload::vmas).
     pub vma: usize,
-    /// Loads or stores.
+    /// Load or store.
     pub access: LoadOrStore,
-    /// In which order.
+    /// The order of pages.
     pub order: Order,
-    /// Which part of the mapping a thread touches.
+    /// The part of the mapping that a thread touches.
     pub slices: Slices,
-    /// Accesses a thread makes in each loop; `None`: as many as its slice has
-    /// pages (for [`Order::OnePerTable`]: tables).
+    /// Accesses of a thread in each loop; `None`: one for each page of its slice (for
+    /// [`Order::OnePerTable`]: for each table).
     pub touches: Option<u64>,
-    /// True if each loop goes on where the last one stopped; else each begins at the start.
-    /// Only with `touches`, and in a group that loops.
+    /// True if a loop continues where the previous one stopped; if not, it starts at the first
+    /// page. Only with `touches`, and in a group that loops.
     #[serde(default, skip_serializing_if = "is_default")]
     pub walks: bool,
     /// Private work between two touches, in nanoseconds.
@@ -35,13 +35,13 @@ pub enum LoadOrStore {
     Write,
 }
 
-/// In which order the pages of a slice are touched.
+/// Order in which the pages of a slice are touched.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// Page after page.
     Sequential,
-    /// Every `n`th page, then every `n`th from the second, until each was touched once.
+    /// Every `n`th page, then every `n`th from the second page on, until each was touched once.
     #[serde(rename = "strided_pages")]
     Strided(u64),
     /// Each page once, in a seeded permutation.
@@ -53,13 +53,13 @@ pub enum Order {
     OnePerTable,
 }
 
-/// Which part of a mapping a thread touches.
+/// Part of a mapping that a thread touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Slices {
-    /// A contiguous part of its own, split at 2 MiB boundaries where the
-    /// mapping has one such part for each thread.
+    /// A contiguous part of its own; its bounds are multiples of 2 MiB if the mapping has 2 MiB
+    /// for each thread.
     Disjoint,
-    /// The whole mapping, as every other thread of the group.
+    /// The whole mapping, as all threads of the group.
     Shared,
 }

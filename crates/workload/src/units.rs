@@ -1,7 +1,7 @@
-//! Sizes and times as people write them: `"1GiB"`, `"80us"`.
+//! Sizes and times with units: `"1GiB"`, `"80us"`.
 //!
-//! Sizes are bytes in powers of two, times are nanoseconds. Both are parsed in
-//! whole numbers, so that what is printed reads back as the same value.
+//! Sizes are in bytes, times in nanoseconds. Both are whole numbers, so that a printed value is
+//! read back unchanged.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ const SIZES: [(&str, u64); 5] =
     [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
 /// Units of times and their nanoseconds, smallest first.
 const TIMES: [(&str, u64); 4] = [("ns", 1), ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000)];
-/// What people write for the units above, and what they mean here.
+/// Other spellings of these units.
 const FOREIGN: [(&str, &str); 20] = [
     ("b", "B"),
     ("byte", "B"),
@@ -34,10 +34,10 @@ const FOREIGN: [(&str, &str); 20] = [
     ("seconds", "s"),
 ];
 
-/// Why a text is not a size or a time.
+/// The reason why a text is not a size or a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct UnitError {
-    /// What is wrong, with the text in quotes.
+    /// The mistake, with the text in quotes.
     pub problem: String,
     /// The right form.
     pub help: String,
@@ -49,7 +49,7 @@ impl fmt::Display for UnitError {
     }
 }
 
-/// Returns the bytes that a text such as `4KiB`, `1.5GiB` or `0` stands for.
+/// Returns the bytes of a text such as `4KiB`, `1.5GiB` or `0`.
 ///
 /// # Errors
 ///
@@ -59,7 +59,7 @@ pub fn parse_size(text: &str) -> Result<u64, UnitError> {
     parse(text, &SIZES, "size")
 }
 
-/// Returns the nanoseconds that a text such as `80us`, `1.5ms` or `0` stands for.
+/// Returns the nanoseconds of a text such as `80us`, `1.5ms` or `0`.
 ///
 /// # Errors
 ///
@@ -79,8 +79,8 @@ pub fn print_time(ns: u64) -> String {
     print(ns, &TIMES)
 }
 
-/// Prints bytes for reading, rounded up to a tenth of the largest unit below
-/// them: `1.3GiB`. Does not read back as the same value.
+/// Prints bytes rounded up to a tenth of the largest unit below them: `1.3GiB`. The exact value
+/// cannot be read back.
 pub fn approximate_size(bytes: u64) -> String {
     let (unit, factor) =
         SIZES.iter().rev().find(|(_, factor)| bytes >= *factor).unwrap_or(&SIZES[0]);
@@ -133,7 +133,7 @@ fn parse(text: &str, units: &[(&str, u64)], what: &str) -> Result<u64, UnitError
     Ok(value)
 }
 
-/// Returns `number * factor` where the product is a whole number of 64 bits.
+/// Returns `number * factor` if the product is a whole number of 64 bits.
 fn scale(number: &str, factor: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let whole = whole.parse::<u64>().ok()?.checked_mul(factor)?;
@@ -159,7 +159,7 @@ fn right_form(what: &str, units: &[(&str, u64)], example: &str) -> String {
 }
 
 fn suggestions(number: &str, units: &[(&str, u64)], what: &str) -> String {
-    // A large bare size is meant in bytes, as other tools have it.
+    // A large size without a unit is meant in bytes, as in other tools.
     if let (Ok(bytes), "size") = (number.parse::<u64>(), what)
         && bytes >= 1 << 20
     {

@@ -12,61 +12,62 @@ pub struct WorkloadVma {
     /// Pages of each mapping, at least 1.
     #[serde(rename = "size_bytes", with = "bytes")]
     pub pages: u64,
-    /// How many equal mappings stand one after another, at least 1.
+    /// Number of equal mappings in a row, at least 1.
     pub count: u64,
     /// One set of mappings for all threads, or one for each.
     pub scope: Scope,
-    /// What is mapped.
+    /// The mapped memory.
     #[serde(rename = "file", default)]
     pub backing: Backing,
     /// Whether the protection allows writes when a round starts.
     #[serde(rename = "prot", with = "prot")]
     pub writable: bool,
-    /// Whether it is mapped when a round starts; else an [`Action::Mmap`] maps it.
+    /// Whether it is mapped when a round starts; if not, an [`Action::Mmap`](crate::Action::Mmap)
+    /// maps it.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub mapped: bool,
-    /// For anonymous memory that grows down as a stack does: how many pages, the uppermost
-    /// ones, are mapped when a round starts. At least 1 and less than `pages`; `count` is
-    /// 1, and an [`Action::ExpandStack`] grows it.
+    /// For anonymous memory that grows down like a stack: the pages, at its upper end, that are
+    /// mapped when a round starts. At least 1 and less than `pages`; `count` is 1, and an
+    /// [`Action::ExpandStack`](crate::Action::ExpandStack) grows it.
     #[serde(rename = "grows_down_from_bytes", with = "maybe_bytes")]
     #[serde(default, skip_serializing_if = "is_default")]
-    pub grows_down: Option<u64>,
+    pub grows_down_from_pages: Option<u64>,
 }
 
 impl WorkloadVma {
-    /// Pages of all `count` mappings.
+    /// Returns the pages of all `count` mappings.
     pub fn total_pages(&self) -> u64 {
         self.pages.saturating_mul(self.count)
     }
 
-    /// Page tables of the lowest level under all `count` mappings, each of which
-    /// starts at the beginning of a table.
+    /// Returns the page tables of the lowest level under all `count` mappings, each of which starts
+    /// at the beginning of a table.
     pub fn tables(&self) -> u64 {
         self.pages.div_ceil(PAGES_PER_TABLE).saturating_mul(self.count)
     }
 }
 
-/// For whom a mapping, or a file, is made.
+/// Threads that a mapping, or a file, is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
-    /// One, that all threads touch.
+    /// One for all threads.
     #[default]
     Shared,
     /// One for each thread of the group that touches it.
     PerThread,
 }
 
-/// What a mapping maps.
+/// Memory that a mapping maps.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Backing {
-    /// Memory of no file.
+    /// Anonymous memory.
     #[default]
     Anonymous,
     /// Pages of a file.
     File {
-        /// Index into [`Workload::files`].
+        /// Index into [`Workload::files`](crate::Workload::files).
         #[serde(rename = "name")]
         file: usize,
         /// First page of the file that is mapped.

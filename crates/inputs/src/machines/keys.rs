@@ -1,4 +1,4 @@
-//! Every number of a machine file: the one table of them.
+//! The table of all numbers of a machine file.
 
 use crate::sourced::AllowedValues::{Count, Number, Word};
 use crate::sourced::Varied::{ByKey, BySection};
@@ -52,16 +52,16 @@ pub(super) const UNSET: Parameters = Parameters {
 
 type Key = FileKey<Parameters>;
 
-/// A machine with sockets one hop away must have the number.
+/// Required of machines with several sockets.
 const SOCKETS: Presence<Parameters> =
     Presence::If(|p| p.shape.sockets > 1, "required with several sockets");
-/// A machine with sockets two hops away must have the number.
+/// Required of machines with sockets two hops apart.
 const GROUPS: Presence<Parameters> = Presence::If(
     |p| (1..p.shape.sockets).contains(&p.shape.sockets_per_group),
     "required with several groups of sockets",
 );
 
-/// The four distances of a section of latencies.
+/// The keys of a latency at four distances.
 macro_rules! by_distance {
     ($field:ident, $varied:literal, $about:literal) => {
         &[
@@ -75,8 +75,8 @@ macro_rules! by_distance {
     };
 }
 
-/// One row a number: its name, its place in [`Parameters`], what it is, and what is not as
-/// with most.
+/// One row for each number: name, field of [`Parameters`], meaning, and exceptions from a
+/// required time.
 #[rustfmt::skip]
 pub(super) static SECTIONS: &[Section<Parameters>] = &[
     Section { name: "shape", keys: &[
@@ -171,7 +171,7 @@ pub(super) static SECTIONS: &[Section<Parameters>] = &[
             "what a socket's memory takes, 1e9 bytes a second; without limit, unless given")
             .need(Presence::Optional),
         Key::new("smt-slowdown", Number(1.0, 8.0), |p, n| p.smt_slowdown_permille = permille(n),
-            "private work and hits take so many times as long where both threads of a core storm")
+            "private work and hits take this many times as long where both threads of a core storm")
             .need(Presence::Optional).varied(ByKey("smt")),
     ] },
 ];

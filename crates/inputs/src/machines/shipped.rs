@@ -26,8 +26,8 @@ const SHIPPED: &[(&str, &str)] = named::shipped![
     "laptop-amd-zen3",
 ];
 
-/// Returns the names of the shipped machines whose summary names the CPU of this slug, as
-/// `8375c` of `intel-r-xeon-r-platinum-8375c-cpu-2-90ghz`.
+/// Returns the names of shipped machines whose summary names the CPU of `slug`: `8375c` for
+/// `intel-r-xeon-r-platinum-8375c-cpu-2-90ghz`.
 pub fn of_cpu(slug: &str) -> Vec<&'static str> {
     let words = |text: &str| -> Vec<String> {
         let words = text.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_lowercase);
@@ -41,8 +41,7 @@ pub fn of_cpu(slug: &str) -> Vec<&'static str> {
     SHIPPED.iter().filter(is_it).map(|(name, _)| *name).collect()
 }
 
-/// Whether a word tells a CPU from others of its maker: four letters or more, some of them
-/// digits, and no frequency.
+/// Whether a word names a CPU model: four letters or more, with a digit, and no frequency.
 fn is_model(word: &str) -> bool {
     word.len() >= 4 && word.contains(|c: char| c.is_ascii_digit()) && !word.ends_with("ghz")
 }

@@ -1,28 +1,28 @@
-//! A machine's weak numbers, varied.
+//! Numbers of a machine that `--vary` varies.
 
 use crate::sourced::{AllowedValues, FileKey, Set, Varied, keys};
 use machine::model::Parameters;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-/// What `--vary` takes: a number of machine files, the distances of a section, or a switch of
-/// the model.
+/// A name that `--vary` takes: a number of machine files, the distances of a section, or a
+/// switch of the model.
 pub struct Knob {
     /// The key of the number in machine files, or its section.
     pub name: &'static str,
-    /// A short name, under which `--vary` took it before.
+    /// A short name that `--vary` takes too.
     pub short: &'static str,
     kind: KnobKind,
 }
 
 enum KnobKind {
-    /// The numbers of machine files that are varied together.
+    /// Numbers of machine files that are varied together.
     Keys { section: &'static str, keys: Vec<&'static FileKey<Parameters>> },
-    /// Something that the model does or does not do.
+    /// A mechanism of the model that is on or off.
     Switch { about: &'static str, set: fn(&mut Parameters, bool) },
 }
 
-/// What a time may be multiplied with.
+/// Factors of a time.
 const FACTOR: AllowedValues = AllowedValues::Number(0.0, 1000.0);
 
 /// Switches of the model, which machine files do not have.
@@ -47,7 +47,7 @@ const SWITCHES: [(&str, &str, fn(&mut Parameters, bool), &str); 3] = [
     ),
 ];
 
-/// All that can be varied.
+/// Returns all names that `--vary` takes for a machine.
 pub fn knobs() -> Vec<Knob> {
     let mut knobs: Vec<Knob> = Vec::new();
     for (section, key) in keys::<Parameters>() {
@@ -78,7 +78,7 @@ impl Knob {
         self.name == name || self.short == name
     }
 
-    /// The values that it may have.
+    /// The values that `--vary` takes for it.
     fn allowed(&self) -> AllowedValues {
         match &self.kind {
             KnobKind::Keys { keys, .. } => match keys[0].set {
@@ -89,18 +89,19 @@ impl Knob {
         }
     }
 
-    /// What its values are, and what it is.
-    pub fn about(&self) -> [String; 2] {
-        match &self.kind {
+    /// Returns its row of a table: names, values, and what it is.
+    pub fn row(&self) -> String {
+        let (values, about) = match &self.kind {
             KnobKind::Keys { section, keys } => {
                 let values = match keys[0].set {
                     Set::Ns(_) => "factors",
                     Set::By(_) => "the number",
                 };
-                [values.to_owned(), format!("`[{section}]`: {}", keys[0].about)]
+                (values, format!("`[{section}]`: {}", keys[0].about))
             }
-            KnobKind::Switch { about, .. } => ["0 or 1".to_owned(), (*about).to_owned()],
-        }
+            KnobKind::Switch { about, .. } => ("0 or 1", (*about).to_owned()),
+        };
+        format!("| `{}` | `{}` | {values} | {about} |\n", self.name, self.short)
     }
 
     fn apply(&self, parameters: &mut Parameters, value: f64) {
@@ -124,7 +125,7 @@ impl Knob {
 /// A knob and its values: `upgrade-ns=0.7,1,1.3`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MachineVary {
-    /// The knob, as it was named: documents name it so too.
+    /// The name on the command line, which documents use too.
     pub name: &'static str,
     /// Its values.
     pub values: Vec<f64>,
@@ -152,10 +153,10 @@ impl FromStr for MachineVary {
     }
 }
 
-/// Values by the name of what is varied.
+/// Values by knob.
 pub type Settings = BTreeMap<String, f64>;
 
-/// All combinations of what is varied; one empty one where nothing is.
+/// Returns all combinations of values; a single empty one if nothing is varied.
 pub fn combinations(varied: &[MachineVary]) -> Vec<Settings> {
     let mut all = vec![Settings::new()];
     for MachineVary { name, values } in varied {
@@ -175,7 +176,7 @@ pub fn combinations(varied: &[MachineVary]) -> Vec<Settings> {
     all
 }
 
-/// The machine with these knobs set.
+/// Returns the machine's parameters with `settings` applied.
 pub fn varied(parameters: &Parameters, settings: &Settings) -> Parameters {
     let mut parameters = *parameters;
     for knob in knobs() {

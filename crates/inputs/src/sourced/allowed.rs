@@ -1,4 +1,4 @@
-//! The values that a number of a file may have, and the forms in which they are written.
+//! Values that a number of a file may have, and the forms in which they are written.
 
 use crate::diag::{Diagnostic, meant};
 use serde::Deserialize;
@@ -14,14 +14,14 @@ pub enum AllowedValues {
     Count(u32, u32),
     /// A number from the first to the second, both included.
     Number(f64, f64),
-    /// One of these words; its value is its place among them.
+    /// One of these words; its value is its index.
     Word(&'static [&'static str]),
     /// True or false; its value is 1 or 0.
     Switch,
 }
 
 impl AllowedValues {
-    /// Whether a number may have this value.
+    /// Whether `value` is one of them.
     pub fn contains(self, value: f64) -> bool {
         match self {
             Self::Count(low, high) => {
@@ -61,7 +61,7 @@ impl AllowedValues {
             .ok_or_else(|| wrong(format!("`{name}` is {self}")))
     }
 
-    /// The value as documents have it.
+    /// Returns the value as documents have it.
     pub(super) fn json(self, value: f64) -> Value {
         match self {
             Self::Word(words) => json!(words[value as usize]),
@@ -70,7 +70,7 @@ impl AllowedValues {
         }
     }
 
-    /// The value as a file has it, to three decimals.
+    /// Returns the value as files have it, to three decimals.
     pub(super) fn toml(self, value: f64) -> String {
         match self {
             Self::Word(words) => format!("\"{}\"", words[value as usize]),
@@ -80,7 +80,7 @@ impl AllowedValues {
         }
     }
 
-    /// The JSON schema of the value.
+    /// Returns the JSON schema of the value.
     #[cfg(feature = "schema")]
     pub(super) fn schema(self) -> Value {
         match self {

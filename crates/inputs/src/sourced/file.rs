@@ -1,4 +1,4 @@
-//! A file of numbers with their sources: found, read, and written.
+//! A file of numbers with sources: finds, reads and writes it.
 
 use super::kind::{FileKind, SourcedNumber, keys};
 use super::read;
@@ -6,21 +6,21 @@ use crate::diag::Diagnostics;
 use base::digest::digest;
 use serde_json::{Map, Value, json};
 
-/// A file whose numbers have their sources, as it was read.
+/// A file of numbers with sources.
 #[derive(Clone)]
 pub struct SourcedFile<T: FileKind> {
     /// The file's stem.
     pub name: String,
-    /// What the file describes, in a line.
+    /// What the file describes, in one line.
     pub summary: String,
-    /// Its numbers, as the program takes them.
+    /// The numbers for the program.
     pub parameters: T,
-    /// Its numbers, as the file has them.
+    /// The numbers with their sources, in the order of the file.
     pub inputs: Vec<SourcedNumber<T>>,
 }
 
 impl<T: FileKind> SourcedFile<T> {
-    /// Reads the text of a file. `path_shown` stands in diagnostics.
+    /// Reads the text of a file. Diagnostics show `path_shown`.
     ///
     /// # Errors
     ///
@@ -39,13 +39,13 @@ impl<T: FileKind> SourcedFile<T> {
         Self::parse(&found.name, &found.path_shown, &found.text)
     }
 
-    /// Share of the numbers that nobody measured, 0 to 1.
+    /// Returns the share of estimates among the numbers, 0 to 1.
     pub fn estimated_share(&self) -> f64 {
         let estimates = self.inputs.iter().filter(|input| input.estimate).count();
         estimates as f64 / self.inputs.len() as f64
     }
 
-    /// The file as documents have it: every number with its source.
+    /// Returns the file as documents have it: every number with its source.
     pub fn resolved(&self) -> Value {
         let mut sections: Map<String, Value> = Map::new();
         for SourcedNumber { section, key, value, source, estimate } in &self.inputs {
@@ -61,7 +61,7 @@ impl<T: FileKind> SourcedFile<T> {
         })
     }
 
-    /// The text of a file with these numbers, section by section.
+    /// Returns the text of a file with these numbers.
     pub fn to_toml(&self) -> String {
         let quoted = |text: &str| json!(text).to_string();
         let mut out = format!("summary = {}\n", quoted(&self.summary));
@@ -81,7 +81,7 @@ impl<T: FileKind> SourcedFile<T> {
         out
     }
 
-    /// Digest of the numbers, whatever the file says of them beside.
+    /// Returns the digest of the numbers; sources and summary are not part of it.
     pub fn digest(&self) -> String {
         digest(format!("{:?}", self.parameters).as_bytes())
     }

@@ -1,9 +1,9 @@
-//! A number of a file, as the table of its kind has it.
+//! A row of the table of numbers of a kind of file.
 
 use super::allowed::AllowedValues;
 use std::fmt;
 
-/// A table of a file, as `[line]`.
+/// A table of a file: `[line]`, for instance.
 pub struct Section<T: 'static> {
     /// The name, without brackets.
     pub name: &'static str,
@@ -19,48 +19,48 @@ pub struct FileKey<T> {
     pub about: &'static str,
     /// The values that it may have.
     pub allowed: AllowedValues,
-    /// Whether a file must have it.
+    /// Whether a file must have the number.
     pub need: Presence<T>,
-    /// How it is put in its place.
+    /// How its value is stored.
     pub set: Set<T>,
-    /// How `--vary` names it, if it takes it.
+    /// Its names for `--vary`, if that takes it.
     pub varied: Option<Varied>,
 }
 
 /// Whether a file must have a number.
 pub enum Presence<T> {
-    /// Every file must.
+    /// Required.
     Always,
-    /// A file must for which this holds, once its numbers are in place; the words say when.
+    /// Required if the function holds for the other numbers of the file; the text says when.
     If(fn(&T) -> bool, &'static str),
-    /// A file may; without it this is taken.
+    /// Optional, with this default.
     Else(f64),
-    /// A file may; without it nothing is set.
+    /// Optional, without a default.
     Optional,
 }
 
-/// How a number is put in its place.
+/// How the value of a number is stored.
 pub enum Set<T> {
-    /// Nanoseconds in the file, picoseconds in this field.
+    /// In a field of picoseconds; the file has nanoseconds.
     Ns(fn(&mut T) -> &mut u64),
-    /// By a function, from the value in the file.
+    /// By a function of the value in the file.
     By(fn(&mut T, f64)),
 }
 
-/// How `--vary` names a number.
+/// The names of a number for `--vary`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Varied {
-    /// By its key; also by the short name, which is older.
+    /// Its key, and a short name.
     ByKey(&'static str),
-    /// By the name of its section, along with the section's others; also by the short name.
+    /// The name of its section, whose numbers are varied together, and a short name.
     BySection(&'static str),
 }
 
-/// Times that a machine can have, in nanoseconds.
+/// Times from 0.1 ns to 1 ms, in nanoseconds.
 const TIME: AllowedValues = AllowedValues::Number(0.1, 1_000_000.0);
 
 impl<T> FileKey<T> {
-    /// A time of 0.1 ns to 1 ms, which a file must have.
+    /// A required time from 0.1 ns to 1 ms.
     pub const fn ns(
         name: &'static str,
         field: fn(&mut T) -> &mut u64,
@@ -76,7 +76,7 @@ impl<T> FileKey<T> {
         }
     }
 
-    /// A number that a file must have, and a function that puts it in its place.
+    /// A required number, and the function that stores it.
     pub const fn new(
         name: &'static str,
         allowed: AllowedValues,
@@ -86,12 +86,12 @@ impl<T> FileKey<T> {
         Self { name, about, allowed, need: Presence::Always, set: Set::By(set), varied: None }
     }
 
-    /// The same time, of 0 ns to `most`.
+    /// The same time, from 0 to `most` ns.
     pub const fn from_0_to(self, most: f64) -> Self {
         Self { allowed: AllowedValues::Number(0.0, most), ..self }
     }
 
-    /// The same number, which not every file must have.
+    /// The same number with another need.
     pub const fn need(self, need: Presence<T>) -> Self {
         Self { need, ..self }
     }
@@ -101,7 +101,7 @@ impl<T> FileKey<T> {
         Self { varied: Some(varied), ..self }
     }
 
-    /// Puts a value in its place.
+    /// Stores a value.
     pub fn set(&self, numbers: &mut T, value: f64) {
         match self.set {
             Set::Ns(field) => *field(numbers) = (value * 1000.0).round() as u64,

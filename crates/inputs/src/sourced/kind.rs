@@ -1,4 +1,4 @@
-//! A kind of file: its table, and a number of such a file.
+//! A kind of file: its table of numbers, and a number of such a file.
 
 use super::key::{FileKey, Section};
 use crate::diag::Diagnostic;
@@ -6,11 +6,11 @@ use crate::named::Shipped;
 use std::fmt;
 use std::ops::Range;
 
-/// A kind of file: the numbers of one.
+/// A kind of file, for the type that the numbers of a file make.
 pub trait FileKind: Clone + fmt::Debug + 'static {
     /// The files that come with the crate.
     const SHIPPED: Shipped;
-    /// What is written of such a file in its schema.
+    /// The title of the schema.
     const TITLE: &'static str;
     /// The numbers before any is set.
     const UNSET: Self;
@@ -18,27 +18,27 @@ pub trait FileKind: Clone + fmt::Debug + 'static {
     /// The table of numbers.
     fn sections() -> &'static [Section<Self>];
 
-    /// Checks whether the numbers of a file fit together, once all are in place, and fills in
-    /// what follows from them. Mistakes go to `mistakes`.
+    /// Derives values from the numbers of a file, after all are stored, and adds to `mistakes`
+    /// where numbers contradict each other.
     fn complete(&mut self, found: &[PlacedNumber<Self>], mistakes: &mut Vec<Diagnostic>);
 }
 
-/// All numbers of a kind of file with the names of their sections, in order.
+/// Returns all numbers of a kind of file, each with the name of its section.
 pub fn keys<T: FileKind>() -> impl Iterator<Item = (&'static str, &'static FileKey<T>)> + Clone {
     T::sections().iter().flat_map(|section| section.keys.iter().map(|key| (section.name, key)))
 }
 
 /// A number of a file.
 pub struct SourcedNumber<T: 'static> {
-    /// The section that it is in.
+    /// The name of its section.
     pub section: &'static str,
     /// Its row of the table.
     pub key: &'static FileKey<T>,
-    /// Its value, in the unit of the key; of a word its place in the list.
+    /// Its value, in the unit of the key; for a word its index.
     pub value: f64,
-    /// Where it is from.
+    /// The source of the value.
     pub source: String,
-    /// Whether nobody measured it.
+    /// True if nobody measured it.
     pub estimate: bool,
 }
 

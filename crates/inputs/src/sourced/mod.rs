@@ -1,10 +1,14 @@
-//! Files of numbers, each of which has its source: a table of [`FileKey`]s says which numbers a
-//! kind of file has, and reading, messages, documents and the schema follow from it.
+//! Files of numbers, each with its source.
+//!
+//! A kind of file is a table of [`FileKey`]s. Reading, messages, documents, the schema and pages
+//! follow from the table.
 
 mod allowed;
 mod file;
 mod key;
 mod kind;
+#[cfg(feature = "schema")]
+mod markdown;
 mod read;
 #[cfg(feature = "schema")]
 mod schema;

@@ -1,4 +1,4 @@
-//! TOML text to the numbers of a file, with every mistake of the text.
+//! Reads the numbers of a file from TOML, with every mistake of the text.
 
 use super::file::SourcedFile;
 use super::key::{FileKey, Presence};
@@ -11,11 +11,11 @@ use toml::de::{DeTable, DeValue};
 const FORM: &str = "a number is written { is = 51, source = \"where it is from\" }, with \
      estimate = true where nobody measured it";
 
-/// What a text says, as far as it can be read.
+/// A text, as far as it can be read.
 struct Reading<T: FileKind> {
     summary: Option<String>,
     found: Vec<PlacedNumber<T>>,
-    /// Numbers that the text has but that cannot be read: they are not missing.
+    /// Numbers with a mistake; they are not reported as missing.
     unread: Vec<(&'static str, &'static str)>,
     mistakes: Vec<Diagnostic>,
 }
@@ -90,7 +90,7 @@ impl<T: FileKind> Reading<T> {
         }
     }
 
-    /// Reads the numbers of a section that can be read.
+    /// Reads the numbers of a section.
     fn section(&mut self, section: &'static str, table: &DeTable<'_>) {
         let known = keys::<T>().filter(|(of, _)| *of == section).map(|(_, key)| key);
         for (name, value) in table {
@@ -114,7 +114,7 @@ impl<T: FileKind> Reading<T> {
         }
     }
 
-    /// Puts the numbers in their places, and says what is missing or does not fit together.
+    /// Stores the numbers, and reports what is missing or contradicts other numbers.
     fn put_in_place(&mut self) -> T {
         let mut numbers = T::UNSET;
         self.found.iter().for_each(|found| found.input.key.set(&mut numbers, found.input.value));

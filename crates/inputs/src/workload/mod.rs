@@ -1,7 +1,7 @@
-//! Workload files: read, checked, lowered to a [`Workload`], and written down again.
+//! Workload files: from TOML to a [`Workload`], and from there to documents and back.
 //!
-//! `read` reads TOML, `written` has its tables and checks them, [`diag`](crate::diag) says what is
-//! wrong with it, `resolved` has the form of documents.
+//! `read` parses TOML, `written` has the tables and their checks, [`diag`](crate::diag) reports
+//! mistakes, `resolved` has the form of documents.
 
 mod read;
 mod resolved;

@@ -1,8 +1,7 @@
-//! TOML text -> wire tables, without stopping at the first mistake.
+//! Reads the tables of a workload file from TOML, with all mistakes.
 //!
-//! serde stops at the first value that does not fit. Here every table is read
-//! by itself, and a key that cannot be read is reported, taken out, and the
-//! rest of its table read again.
+//! serde stops at the first value that it cannot read. So each table is read by itself: a key that
+//! cannot be read is reported and removed, and the rest of the table is read again.
 
 use std::ops::Range;
 
@@ -10,13 +9,16 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::written::{Document, Entry};
+use super::written::{WrittenTable, WrittenWorkload};
 use crate::diag::{Diagnostic, meant, nearest};
 use ::workload::Action;
 
-/// Reads a workload file as far as it can be read. Mistakes go to `mistakes`;
-/// `None` where the text is not TOML, so that nothing can be said of its meaning.
-pub(super) fn document(text: &str, mistakes: &mut Vec<Diagnostic>) -> Option<Entry<Document>> {
+/// Reads a workload file, and adds its mistakes to `mistakes`. Returns `None` if the text is not
+/// TOML.
+pub(super) fn document(
+    text: &str,
+    mistakes: &mut Vec<Diagnostic>,
+) -> Option<WrittenTable<WrittenWorkload>> {
     let (root, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         let syntax = errors.iter().enumerate();
@@ -32,20 +34,20 @@ pub(super) fn document(text: &str, mistakes: &mut Vec<Diagnostic>) -> Option<Ent
     let op = section(&mut root, "op", &mut unread, mistakes);
     let expect = section(&mut root, "expect", &mut unread, mistakes);
     let root = Spanned::new(span, DeValue::Table(root));
-    let mut document = entry::<Document>(root, "at the top level", mistakes)?;
+    let mut document = entry::<WrittenWorkload>(root, "at the top level", mistakes)?;
     document.unread.append(&mut unread);
-    document.table = Document { file, vma, group, op, expect, ..document.table };
+    document.table = WrittenWorkload { file, vma, group, op, expect, ..document.table };
     Some(document)
 }
 
-/// Takes the list of tables `[[name]]` out of the top level and reads each.
-/// Where one is not even a table, `name` is added to `unread`.
+/// Removes the list of tables `[[name]]` from the top level, and reads each table. Adds `name` to
+/// `unread` if an item is no table.
 fn section<'de, T: Deserialize<'de>>(
     root: &mut DeTable<'de>,
     name: &str,
     unread: &mut Vec<String>,
     mistakes: &mut Vec<Diagnostic>,
-) -> Vec<Entry<T>> {
+) -> Vec<WrittenTable<T>> {
     let Some((key, value)) = root.remove_entry(name) else {
         return Vec::new();
     };
@@ -82,17 +84,17 @@ fn section<'de, T: Deserialize<'de>>(
     }
 }
 
-/// Reads one table, again and again without the keys that cannot be read.
+/// Reads one table; while a key cannot be read, removes it and tries again.
 fn entry<'de, T: Deserialize<'de>>(
     mut value: Spanned<DeValue<'de>>,
     section: &str,
     mistakes: &mut Vec<Diagnostic>,
-) -> Option<Entry<T>> {
+) -> Option<WrittenTable<T>> {
     let span = value.span();
     let mut unread = Vec::new();
     loop {
         let error = match T::deserialize(ValueDeserializer::from(value.clone())) {
-            Ok(table) => return Some(Entry { span, table, unread }),
+            Ok(table) => return Some(WrittenTable { span, table, unread }),
             Err(error) => error,
         };
         let place = error.span().unwrap_or_else(|| span.clone());
@@ -106,17 +108,17 @@ fn entry<'de, T: Deserialize<'de>>(
     }
 }
 
-/// A key that was taken out since it could not be read.
+/// A key that was removed because it could not be read.
 struct Taken {
     name: String,
-    /// The innermost key around the mistake: `strided` of `order = { strided = "x" }`.
+    /// The innermost key around the mistake: `strided` in `order = { strided = "x" }`.
     innermost: String,
-    /// The table that it stood in, as in "in [[vma]]".
+    /// The table that it was in: `in [[vma]]`, for instance.
     section: String,
 }
 
-/// Takes the key at `place` out of a table: of [kernel] and of an operation such as `touch`,
-/// which are tables of keys of their own, only the key inside it.
+/// Removes the key at `place` from a table. In `[kernel]` and in an operation such as `touch`,
+/// which have keys of their own, it removes only the key inside.
 fn take_key(table: &mut DeTable<'_>, place: &Range<usize>, section: &str) -> Option<Taken> {
     let (key, value) =
         table.iter_mut().find(|(key, value)| holds(&key.span(), place) || around(value, place))?;
@@ -136,8 +138,8 @@ fn take_key(table: &mut DeTable<'_>, place: &Range<usize>, section: &str) -> Opt
     Some(Taken { name, innermost, section: section.to_owned() })
 }
 
-/// Whether `place` is in a value, or in one under it: the span of a table that
-/// has a header is the header alone.
+/// Whether `place` is in a value or in one of its parts. Parts count because the span of a table
+/// with a header is only its header.
 fn around(value: &Spanned<DeValue<'_>>, place: &Range<usize>) -> bool {
     let under = match value.get_ref() {
         DeValue::Table(table) => {
@@ -169,13 +171,13 @@ fn syntax_error(text: &str, error: &toml::de::Error, last: bool) -> Diagnostic {
     if last { mistake.rule("what a file says is checked once it is TOML") } else { mistake }
 }
 
-/// Returns the key that an unknown one was meant to be: it is not missing, then.
+/// Returns the key that an unknown one was meant to be, which is therefore not missing.
 fn misspelt(message: &str) -> Option<String> {
     let (name, known) = quoted(message.strip_prefix("unknown field ")?);
     nearest(name, known).map(str::to_owned)
 }
 
-/// Turns what serde says into what is wrong, by the fixed forms of its messages.
+/// Makes a mistake of serde's message, which has one of a few fixed forms.
 fn explain(message: &str, place: Range<usize>, section: &str, taken: Option<&Taken>) -> Diagnostic {
     let key = taken.map_or(section, |taken| taken.innermost.as_str());
     if let Some(rest) = message.strip_prefix("unknown field ") {
@@ -213,13 +215,13 @@ fn explain(message: &str, place: Range<usize>, section: &str, taken: Option<&Tak
     }
 }
 
-/// The forms of the one key that takes a word or, in `touch`, a table.
+/// The forms of `order` in `touch`, the only key that takes a word or a table.
 const ORDERS: &str = "write \"sequential\", \"random\", \"one-per-table\", { strided = 16 } or \
      { zipf = 0.99 }";
 
 const PIECE_ORDERS: &str = "write \"sequential\" or \"random\"";
 
-/// Says what is wrong with the form of an enum's value.
+/// Returns what is wrong with the form of an enum's value.
 fn wrong_form(message: &str) -> Option<&'static str> {
     let forms = [
         ("wanted string or table", "is a word in quotes"),
@@ -232,7 +234,7 @@ fn wrong_form(message: &str) -> Option<&'static str> {
     forms.iter().find(|(prefix, _)| message.starts_with(prefix)).map(|(_, problem)| *problem)
 }
 
-/// Takes "`name`, expected one of `a`, `b`" apart.
+/// Splits "`name`, expected one of `a`, `b`" into the name and the expected ones.
 fn quoted(text: &str) -> (&str, Vec<&str>) {
     let mut names = text.split('`').skip(1).step_by(2);
     (names.next().unwrap_or(text), names.collect())

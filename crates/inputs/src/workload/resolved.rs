@@ -1,12 +1,12 @@
-//! A workload as the run document shows it, and back: every default filled in, every unit in a
-//! key's name.
+//! The form in which run documents have a workload, written and read: with all defaults, and with
+//! units in the names of keys.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use ::workload::Workload;
 
-/// Returns the workload as JSON, its keys in a stable order.
+/// Returns the workload as JSON, with keys in a stable order.
 pub fn resolved(workload: &Workload) -> Value {
     let mut form = serde_json::to_value(workload).expect("keys are text, and numbers finite");
     let files: Vec<&str> = workload.files.iter().map(|file| file.name.as_str()).collect();
@@ -16,18 +16,17 @@ pub fn resolved(workload: &Workload) -> Value {
         let name = reference.as_u64().map(|index| names[index as usize]);
         *reference = json!(name.expect("what refers is an index"));
     }
-    // Sorted by default, but any crate of the build may turn `preserve_order` on.
+    // serde_json sorts keys unless some crate of the build turns `preserve_order` on.
     form.sort_all_objects();
     form
 }
 
-/// Returns the workload whose resolved form is `value` and has this digest, without its
-/// expectations. The digest tells whether all of it was understood: the resolved form of what
-/// was read must have the one that the document gives it.
+/// Reads the workload, without its expectations, from its form in a document. The workload that is
+/// read must have the digest `expected`, which shows that nothing of the form was ignored.
 ///
 /// # Errors
 ///
-/// Why it is not one that this version knows, or is not the one of this digest.
+/// The reason why this version cannot read it, or the digest that it has instead.
 pub fn restored(value: &Value, expected: &str) -> Result<Workload, String> {
     let mut form = value.clone();
     for (kind, reference) in references(&mut form) {
@@ -48,9 +47,8 @@ pub fn restored(value: &Value, expected: &str) -> Result<Workload, String> {
     }
 }
 
-/// Returns 16 hex digits that name the storm: FNV-1a, 64 bits, over the compact
-/// text of [`resolved`] without `summary`, `analysis` and `expect`, which say
-/// something about the storm and do not change it.
+/// Returns 16 hex digits that identify the storm: FNV-1a, 64 bits, over the compact text of
+/// [`resolved`] without `summary`, `analysis` and `expect`, which do not change the storm.
 pub fn digest(workload: &Workload) -> String {
     let mut storm = resolved(workload);
     if let Value::Object(keys) = &mut storm {
@@ -59,8 +57,8 @@ pub fn digest(workload: &Workload) -> String {
     base::digest::digest(storm.to_string().as_bytes())
 }
 
-/// All places of a form that refer to a file or a VMA, with the kind of what they refer to:
-/// documents have its name there, a [`Workload`] its index.
+/// Returns all references of a form to files (`"file"`) and to VMAs (`"vma"`). A document has the
+/// name there, a [`Workload`] the index.
 fn references(form: &mut Value) -> Vec<(&'static str, &mut Value)> {
     let Value::Object(form) = form else { return Vec::new() };
     let mut found = Vec::new();

@@ -2,18 +2,18 @@
 
 use serde_json::{Map, Value};
 
-use super::written::Document;
+use super::written::WrittenWorkload;
 
 /// Returns the JSON schema of workload files.
 pub fn schema() -> Value {
-    let mut schema = schemars::schema_for!(Document).to_value();
+    let mut schema = schemars::schema_for!(WrittenWorkload).to_value();
     as_toml_has_it(&mut schema);
     schema.sort_all_objects();
     schema
 }
 
-/// Every key of the wire types is optional, which stands as "or null" in the
-/// schema; TOML has no null, and no widths of numbers.
+/// Removes what TOML does not have: null, which the schema allows for every optional key, and
+/// widths of numbers.
 fn as_toml_has_it(schema: &mut Value) {
     match schema {
         Value::Object(object) => {

@@ -2,7 +2,7 @@
 
 use crate::named::{self, Shipped};
 
-/// Names of the workloads that `faultstorm run` storms unless told otherwise.
+/// Names of the workloads that `faultstorm run` storms by default.
 pub const SEED: [&str; 4] =
     ["huge-anon", "file-fault-around", "file-no-fault-around", "private-write"];
 

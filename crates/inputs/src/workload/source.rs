@@ -1,4 +1,4 @@
-//! From a name, a path or a text to a workload.
+//! Makes a workload from a name, a path or a text.
 
 use std::path::Path;
 
@@ -28,9 +28,8 @@ impl Source {
     }
 }
 
-/// Returns the workload `name` that `text` describes. `path_shown` stands in
-/// diagnostics; `known_strategies` are the names that `[[expect]]` may mention
-/// (`NAME` or `NAME:VARIANT`).
+/// Returns the workload `name` that `text` describes. Diagnostics show `path_shown`;
+/// `known_strategies` are the names that `[[expect]]` may mention (`NAME` or `NAME:VARIANT`).
 ///
 /// # Errors
 ///
@@ -123,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_digest_is_stable() {
-        // Comparisons with older documents break when this changes.
+        // If this changes, comparisons with older documents break.
         assert_eq!(crate::workload::digest(&minimal()), "3fd75a7efc1a4362");
     }
 }

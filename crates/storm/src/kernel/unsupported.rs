@@ -18,7 +18,7 @@ pub fn refuses(workload: &Workload) -> Option<String> {
         }
     };
     because(
-        workload.vmas.iter().any(|vma| vma.grows_down.is_some()),
+        workload.vmas.iter().any(|vma| vma.grows_down_from_pages.is_some()),
         "a stack of the kernel grows by the fault below it, not by an operation",
     );
     because(

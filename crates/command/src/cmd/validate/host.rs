@@ -16,7 +16,7 @@ use host::preflight::Facts;
 use host::topology::Topology;
 use inputs::machines::MachineFile;
 use inputs::workload::SEED;
-use validation::{HostSide, Order, Prediction, orders, predictions};
+use validation::{HostSide, OrderedPair, Prediction, orders, predictions};
 
 /// How often each number of this machine is measured.
 const REPEATS: u32 = 7;
@@ -27,7 +27,7 @@ const LISTED_MAX: usize = 10;
 pub(super) struct Compared {
     machine: MachineFile,
     predictions: Vec<Prediction>,
-    orders: Vec<Order>,
+    orders: Vec<OrderedPair>,
 }
 
 /// Calibrates this machine, and storms the seed workloads on it and in the model of it.
@@ -92,14 +92,15 @@ impl Compared {
     }
 
     fn order_as_text(&self) -> String {
-        let inverted: Vec<&Order> = self.orders.iter().filter(|order| !order.holds()).collect();
+        let inverted: Vec<&OrderedPair> =
+            self.orders.iter().filter(|order| !order.holds()).collect();
         let mut out = format!(
             "\nOf {} pairs of strategies that are at least 5 % apart here the model has {} in\nthe \
              same order.\n",
             self.orders.len(),
             self.orders.len() - inverted.len()
         );
-        for Order { faster, slower } in inverted.iter().take(LISTED_MAX) {
+        for OrderedPair { faster, slower } in inverted.iter().take(LISTED_MAX) {
             let _ = writeln!(
                 out,
                 "  {}, {} threads: {} over {}: {:.2}x, predicted {:.2}x",

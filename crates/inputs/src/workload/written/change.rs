@@ -1,4 +1,4 @@
-//! The operations of writers, beside what they change.
+//! Tables of writers' operations, and checks of them against their VMAs and files.
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -7,7 +7,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::check::Check;
-use super::field::{Entry, Field};
+use super::field::{Field, WrittenTable};
 use super::space::Space;
 use super::touch::slices_exist;
 use super::values::{Size, Time};
@@ -111,20 +111,20 @@ pub(in crate::workload) enum PieceOrder {
     Random,
 }
 
-/// What is written of an operation of writers.
+/// The table of an operation of writers.
 pub(super) trait ChangeTable {
-    /// What it becomes, where there is no mistake.
+    /// What it becomes if it has no mistake.
     type Lowered;
 
     /// The VMA or the file that it names.
     fn target(&self) -> Option<&Spanned<String>>;
 
-    /// Whether it may make a VMA writable.
+    /// True if it may make a VMA writable.
     fn makes_writable(&self) -> bool {
         false
     }
 
-    /// Checks it at its place.
+    /// Checks the table; mistakes go to the check of `place`.
     fn lower(&self, place: &mut Place<'_, '_, '_>) -> Option<Self::Lowered>;
 }
 
@@ -197,7 +197,7 @@ impl ChangeTable for ForkTable {
     }
 }
 
-/// An operation of a writer, and what it may work on.
+/// An operation of a writer with its place in the text, and what it may work on.
 pub(super) struct Place<'a, 'd, 'm> {
     pub unread: &'d [String],
     pub key: &'static str,
@@ -250,13 +250,13 @@ impl Place<'_, '_, '_> {
         Some(Pieces { vma: index, pages, order, slices: slices.value_or(Slices::Disjoint) })
     }
 
-    /// Returns the pages of a piece that is not longer than its mapping.
+    /// Returns the pages of a piece, or reports a piece that is longer than its mapping.
     fn fits(
         &mut self,
         pages: u64,
         length: &Spanned<Size>,
         vma: &WorkloadVma,
-        vma_entry: &Entry<VmaTable>,
+        vma_entry: &WrittenTable<VmaTable>,
     ) -> Option<u64> {
         if pages <= vma.pages {
             return Some(pages);
@@ -273,8 +273,8 @@ impl Place<'_, '_, '_> {
         None
     }
 
-    /// Pieces of a stack come by its growth alone, and stay where they are.
-    fn grows_only_as_a_stack(&mut self, vma: &WorkloadVma, vma_entry: &Entry<VmaTable>) {
+    /// Reports an operation that maps, unmaps or moves a part of a stack.
+    fn grows_only_as_a_stack(&mut self, vma: &WorkloadVma, vma_entry: &WrittenTable<VmaTable>) {
         let Some(grows) = vma_entry.table.grows_down.as_ref() else { return };
         if !matches!(self.key, "mmap" | "munmap" | "mremap") {
             return;

@@ -1,35 +1,35 @@
-//! What all tables are checked for: keys that must be there, ranges, names.
+//! Checks that several tables share: required keys, ranges, names.
 
 use std::ops::Range;
 
 use toml::Spanned;
 
-use super::field::{Entry, Field};
+use super::field::{Field, WrittenTable};
 use super::values::Size;
 use crate::diag::{Diagnostic, meant};
 use ::workload::units::{print_size, print_time};
 use ::workload::{PAGE_BYTES, PAUSE_MAX_NS, THREADS_MAX};
 
-/// Where mistakes go, and what the checks have to know.
+/// The mistakes found so far, and what checks have to know.
 pub(super) struct Check<'a> {
     pub mistakes: &'a mut Vec<Diagnostic>,
     pub known_strategies: &'a [&'a str],
     /// All operations of the file.
-    pub ops: &'a [Written<'a>],
-    /// Keys of each `[[op]]` that were written but could not be read.
+    pub ops: &'a [WrittenOp<'a>],
+    /// Keys of each `[[op]]` that could not be read.
     pub unread_of_ops: Vec<&'a [String]>,
 }
 
-/// What an operation does, as far as it is written.
+/// An operation as it is written.
 #[derive(Clone)]
-pub(super) struct Written<'d> {
+pub(super) struct WrittenOp<'d> {
     /// The key that it is written under.
     pub key: &'static str,
-    /// Where its value is.
+    /// The place of its value.
     pub span: Range<usize>,
     /// The VMA or the file that it names.
     pub target: Option<&'d Spanned<String>>,
-    /// Whether it may make the VMA writable.
+    /// True if it may make the VMA writable.
     pub makes_writable: bool,
 }
 
@@ -38,10 +38,10 @@ impl Check<'_> {
         self.mistakes.push(mistake);
     }
 
-    /// Whether an operation under `key` that fits `like` names the VMA or file `target`. An
-    /// operation of which something could not be read may be that one.
-    pub fn has_op(&self, key: &str, target: &str, like: impl Fn(&Written<'_>) -> bool) -> bool {
-        let names = |op: &Written<'_>| {
+    /// Whether an operation `key` on the VMA or file `target` fits `like`. An operation with a key
+    /// that could not be read may be such a one.
+    pub fn has_op(&self, key: &str, target: &str, like: impl Fn(&WrittenOp<'_>) -> bool) -> bool {
+        let names = |op: &WrittenOp<'_>| {
             let target_of = op.target.map(|name| name.get_ref().as_str());
             op.key == key && target_of == Some(target) && like(op)
         };
@@ -53,7 +53,7 @@ impl Check<'_> {
     /// Returns the value of a required key, or reports that it is missing.
     pub fn required<'f, T, U>(
         &mut self,
-        entry: &Entry<U>,
+        entry: &WrittenTable<U>,
         shown: &str,
         key: &str,
         value: &'f Field<T>,
@@ -62,7 +62,7 @@ impl Check<'_> {
         self.required_in(&entry.span, &entry.unread, shown, key, value, form)
     }
 
-    /// As [`Check::required`], for a table inside of an entry.
+    /// Does the same for a table inside of an entry.
     pub fn required_in<'f, T>(
         &mut self,
         span: &Range<usize>,
@@ -82,7 +82,7 @@ impl Check<'_> {
         value.as_ref()
     }
 
-    /// Reports a whole number below `least`.
+    /// Returns a whole number, or reports one below `least`.
     pub fn at_least(&mut self, key: &str, value: &Spanned<u64>, least: u64) -> Option<u64> {
         let number = *value.get_ref();
         if number < least {
@@ -94,7 +94,7 @@ impl Check<'_> {
         (number >= least).then_some(number)
     }
 
-    /// Reports a number of threads that no storm has.
+    /// Returns a number of threads, or reports one that no storm can have.
     pub fn threads(&mut self, title: &str, count: u64, span: Range<usize>) -> Option<usize> {
         let threads = usize::try_from(count).ok().filter(|n| (1..=THREADS_MAX).contains(n));
         if threads.is_none() {
@@ -104,7 +104,7 @@ impl Check<'_> {
         threads
     }
 
-    /// Reports a time that a touch may not take.
+    /// Returns a time, or reports one that is too long for one touch.
     pub fn pause(&mut self, key: &str, ns: u64, span: Range<usize>) -> Option<u64> {
         if ns <= PAUSE_MAX_NS {
             return Some(ns);
@@ -118,7 +118,7 @@ impl Check<'_> {
         None
     }
 
-    /// Returns the pages that a size stands for, where it is whole pages.
+    /// Returns the pages of a size, or reports a size that is not whole pages.
     pub fn pages(&mut self, key: &str, size: &Spanned<Size>) -> Option<u64> {
         let bytes = size.get_ref().0;
         if bytes.is_multiple_of(PAGE_BYTES) {
@@ -141,7 +141,7 @@ impl Check<'_> {
         None
     }
 
-    /// As [`Check::pages`], and at least one.
+    /// Does the same, and reports a size of 0.
     pub fn some_pages(&mut self, key: &str, size: &Spanned<Size>) -> Option<u64> {
         let pages = self.pages(key, size)?;
         if pages == 0 {
@@ -155,7 +155,7 @@ impl Check<'_> {
         Some(pages)
     }
 
-    /// Reports a number outside of 0 to 1.
+    /// Returns a share, or reports a number outside of 0 to 1.
     pub fn share(&mut self, key: &str, value: &Spanned<f64>) -> Option<f64> {
         let share = *value.get_ref();
         if (0.0..=1.0).contains(&share) {
@@ -170,7 +170,7 @@ impl Check<'_> {
         None
     }
 
-    /// Reports a number that is not above 0.
+    /// Returns a number above 0, or reports another.
     pub fn positive(&mut self, key: &str, number: f64, span: Range<usize>) -> Option<f64> {
         if number.is_finite() && number > 0.0 {
             return Some(number);
@@ -195,10 +195,10 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Collects the names of `entries`; reports missing, ill-formed and double ones.
+    /// Collects the names of `entries`, and reports missing, ill-formed and duplicate ones.
     pub fn collect<T: Named>(
         section: &'static str,
-        entries: &[Entry<T>],
+        entries: &[WrittenTable<T>],
         check: &mut Check<'_>,
     ) -> Self {
         let shown = format!("[[{section}]]");
@@ -223,7 +223,7 @@ impl Names {
         Self { section, names }
     }
 
-    /// Returns the index of the table that `reference` names.
+    /// Returns the index of the table that `reference` names, or reports that there is none.
     pub fn resolve(&self, reference: &Spanned<String>, check: &mut Check<'_>) -> Option<usize> {
         let name = reference.get_ref();
         let found = self.names.iter().position(|n| n.as_ref().is_some_and(|n| n.get_ref() == name));
@@ -241,14 +241,14 @@ impl Names {
         found
     }
 
-    /// All names, as the values that could have been written.
+    /// Returns all names, in quotes, for a suggestion.
     pub fn any_of(&self) -> String {
         let names = self.names.iter().flatten();
         let quoted: Vec<String> = names.map(|name| format!("\"{}\"", name.get_ref())).collect();
         quoted.join(" or ")
     }
 
-    /// How many tables there are.
+    /// Number of tables.
     pub fn len(&self) -> usize {
         self.names.len()
     }

@@ -1,8 +1,7 @@
-//! The top level of a workload file, and what must be true of the whole.
+//! The top level of a workload file, and checks of the whole.
 //!
-//! A table that is wrong is left out and the others are still checked against
-//! each other; what would only follow from a mistake reported already is not
-//! reported again.
+//! A wrong table is left out, and the others are still checked against each other. A mistake that
+//! only follows from a reported one is not reported.
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -11,7 +10,7 @@ use toml::Spanned;
 
 use super::check::{Check, Names};
 use super::expect::{self, ExpectTable};
-use super::field::{Entry, Field};
+use super::field::{Field, WrittenTable};
 use super::file::{self, FileTable};
 use super::group::{self, GroupTable};
 use super::idle;
@@ -31,7 +30,7 @@ use ::workload::{Reset, Until, Workload};
     title = "faultstorm workload",
     extend("required" = ["summary", "vma", "op"])
 ))]
-pub(in crate::workload) struct Document {
+pub(in crate::workload) struct WrittenWorkload {
     /// One line that `faultstorm list workloads` shows.
     #[cfg_attr(feature = "schema", schemars(required))]
     pub summary: Field<String>,
@@ -61,33 +60,33 @@ pub(in crate::workload) struct Document {
     pub kernel: Option<KernelTable>,
     /// Files that VMAs map.
     #[serde(default)]
-    pub file: Vec<Entry<FileTable>>,
+    pub file: Vec<WrittenTable<FileTable>>,
     /// Mappings, in address order; at least one.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub vma: Vec<Entry<VmaTable>>,
+    pub vma: Vec<WrittenTable<VmaTable>>,
     /// Groups of threads; without any, all threads are one group `faulters`.
     #[serde(default)]
-    pub group: Vec<Entry<GroupTable>>,
+    pub group: Vec<WrittenTable<GroupTable>>,
     /// What the threads do; at least one.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub op: Vec<Entry<OpTable>>,
+    pub op: Vec<WrittenTable<OpTable>>,
     /// Counts that `faultstorm check` verifies.
     #[serde(default)]
-    pub expect: Vec<Entry<ExpectTable>>,
+    pub expect: Vec<WrittenTable<ExpectTable>>,
 }
 
-/// Storming time where a file says nothing, in nanoseconds.
+/// Default length of a storm, in nanoseconds.
 const DEFAULT_DURATION_NS: u64 = 100_000_000;
-/// Warm-up where a file says nothing, in nanoseconds.
+/// Default length of the warm-up, in nanoseconds.
 const DEFAULT_WARMUP_NS: u64 = 50_000_000;
 
-/// Returns the workload `name` of a document; its mistakes go to `mistakes`,
-/// and `None` is returned only with a mistake.
+/// Checks a document, and returns its workload under the name `name`. Adds mistakes to `mistakes`;
+/// `None` comes with at least one.
 pub(in crate::workload) fn workload(
     name: &str,
-    document: &Entry<Document>,
+    document: &WrittenTable<WrittenWorkload>,
     known_strategies: &[&str],
     mistakes: &mut Vec<Diagnostic>,
 ) -> Option<Workload> {
@@ -149,7 +148,7 @@ pub(in crate::workload) fn workload(
     Some(workload)
 }
 
-fn summary(document: &Entry<Document>, check: &mut Check<'_>) -> Option<String> {
+fn summary(document: &WrittenTable<WrittenWorkload>, check: &mut Check<'_>) -> Option<String> {
     let Some(summary) = document.table.summary.as_ref() else {
         if !document.unread.iter().any(|key| key == "summary") {
             check.push(
@@ -172,8 +171,8 @@ fn summary(document: &Entry<Document>, check: &mut Check<'_>) -> Option<String> 
     Some(text.to_owned())
 }
 
-/// Says when the storm ends: by time, by touches or by rounds.
-fn until(document: &Entry<Document>, check: &mut Check<'_>) -> Option<Until> {
+/// Returns the end of the storm: by time, by touches or by rounds.
+fn until(document: &WrittenTable<WrittenWorkload>, check: &mut Check<'_>) -> Option<Until> {
     let table = &document.table;
     let duration = table.duration.as_ref().map(|d| {
         let value = Spanned::new(d.span(), d.get_ref().0);
@@ -207,7 +206,7 @@ fn until(document: &Entry<Document>, check: &mut Check<'_>) -> Option<Until> {
     )
 }
 
-fn processes(document: &Entry<Document>, check: &mut Check<'_>) {
+fn processes(document: &WrittenTable<WrittenWorkload>, check: &mut Check<'_>) {
     if let Some(processes) = document.table.processes.as_ref()
         && *processes.get_ref() != 1
     {
@@ -220,8 +219,8 @@ fn processes(document: &Entry<Document>, check: &mut Check<'_>) {
     }
 }
 
-/// Reports a file without a mapping or without an operation.
-fn something_to_do(document: &Entry<Document>, check: &mut Check<'_>) {
+/// Reports a workload without a VMA or without an operation.
+fn something_to_do(document: &WrittenTable<WrittenWorkload>, check: &mut Check<'_>) {
     let unread = |section: &str| document.unread.iter().any(|key| key == section);
     if document.table.vma.is_empty() && !unread("vma") {
         check.push(

@@ -1,4 +1,4 @@
-//! `[[expect]]`
+//! `[[expect]]`: its keys, and their checks.
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::Check;
-use super::field::{Entry, Field};
+use super::field::{Field, WrittenTable};
 use crate::diag::{Diagnostic, meant};
 use ::workload::{Expect, Metric};
 
@@ -48,7 +48,7 @@ pub(in crate::workload) enum WrittenMetric {
 
 const SHOWN: &str = "[[expect]]";
 
-pub(super) fn lower(entry: &Entry<ExpectTable>, check: &mut Check<'_>) -> Option<Expect> {
+pub(super) fn lower(entry: &WrittenTable<ExpectTable>, check: &mut Check<'_>) -> Option<Expect> {
     let table = &entry.table;
     let strategy = table.strategy.checked(None, |name| known(name, check).map(Some));
     let threads = table.threads.checked(None, |threads| {
@@ -74,7 +74,7 @@ fn known(name: &Spanned<String>, check: &mut Check<'_>) -> Option<String> {
     None
 }
 
-fn metric(entry: &Entry<ExpectTable>, check: &mut Check<'_>) -> Option<Metric> {
+fn metric(entry: &WrittenTable<ExpectTable>, check: &mut Check<'_>) -> Option<Metric> {
     let table = &entry.table;
     let form = "\"faults-per-touch\"";
     let metric = check.required(entry, SHOWN, "metric", &table.metric, form)?;
@@ -109,7 +109,7 @@ fn metric(entry: &Entry<ExpectTable>, check: &mut Check<'_>) -> Option<Metric> {
 
 type Bounds = (Option<f64>, Option<f64>);
 
-fn bounds(entry: &Entry<ExpectTable>, check: &mut Check<'_>) -> Option<Bounds> {
+fn bounds(entry: &WrittenTable<ExpectTable>, check: &mut Check<'_>) -> Option<Bounds> {
     let (min, max) = (entry.table.min.as_ref(), entry.table.max.as_ref());
     let mut fine = true;
     for (key, bound) in [("min", min), ("max", max)] {

@@ -42,12 +42,12 @@ impl<T> Field<T> {
         self.0.as_ref().map(Spanned::span)
     }
 
-    /// The place of the value, or `table`, that of the table that does not have it.
+    /// Returns the place of the value, or `table`, the place of its table, if none is written.
     pub fn span_or(&self, table: &Range<usize>) -> Range<usize> {
         self.span().unwrap_or_else(|| table.clone())
     }
 
-    /// The value as `check` returns it, which reports a wrong one; `default` if none is written.
+    /// Returns what `check` makes of the value, or `default` if none is written.
     pub fn checked<U>(
         &self,
         default: U,
@@ -66,16 +66,16 @@ impl<T: Copy> Field<T> {
 // One table of a file, with its place.
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(with = "T"))]
-pub(in crate::workload) struct Entry<T> {
-    /// Where the table begins: its header.
+pub(in crate::workload) struct WrittenTable<T> {
+    /// The place of its header.
     pub span: Range<usize>,
-    /// What the table says.
+    /// Its keys.
     pub table: T,
-    /// Keys that were written but could not be read, and are reported already.
+    /// Keys that could not be read, which are reported already.
     pub unread: Vec<String>,
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entry<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for WrittenTable<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<T>::deserialize(deserializer)?;
         Ok(Self { span: spanned.span(), table: spanned.into_inner(), unread: Vec::new() })

@@ -1,4 +1,4 @@
-//! `[[file]]`
+//! `[[file]]`: its keys, and their checks.
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::{Check, Named};
-use super::field::{Entry, Field};
+use super::field::{Field, WrittenTable};
 use super::values::{Size, WrittenLatency};
 use crate::diag::Diagnostic;
 use ::workload::units::print_time;
@@ -64,7 +64,7 @@ pub(super) struct Mapping<'d> {
 const SHOWN: &str = "[[file]]";
 
 pub(super) fn lower(
-    entry: &Entry<FileTable>,
+    entry: &WrittenTable<FileTable>,
     mappings: &[Mapping<'_>],
     check: &mut Check<'_>,
 ) -> Option<WorkloadFile> {
@@ -100,8 +100,8 @@ pub(super) fn lower(
     })
 }
 
-/// Checks the scope of a file: one of each thread is mapped by VMAs of each thread alone, and is
-/// not truncated, which would be the file of all.
+/// Returns the scope of a file. Reports a per-thread file that a shared VMA maps, or that a writer
+/// truncates.
 fn fits(
     table: &FileTable,
     written: &Spanned<Scope>,
@@ -132,7 +132,7 @@ fn fits(
     None
 }
 
-/// The directory of a file, which is the same from wherever the program is run.
+/// Returns the directory of a file, or reports a relative path.
 fn absolute(directory: &Spanned<String>, check: &mut Check<'_>) -> Option<String> {
     let path = directory.get_ref();
     if path.starts_with('/') {
@@ -147,12 +147,12 @@ fn absolute(directory: &Spanned<String>, check: &mut Check<'_>) -> Option<String
     None
 }
 
-/// A page is in one of the three states at the most.
+/// Reports shares of page states that exceed 1 together: a page is in one state at most.
 fn shares_fit(table: &FileTable, check: &mut Check<'_>) {
     let states = [&table.locked, &table.not_uptodate, &table.readahead];
     let states = || states.into_iter().filter_map(|share| share.as_ref());
     let sum: f64 = states().map(|share| *share.get_ref()).sum();
-    // 0.33, 0.56 and 0.11 are more by rounding.
+    // Rounding makes 0.33 + 0.56 + 0.11 exceed 1.
     if sum < 1.0 + 1e-9 {
         return;
     }
@@ -168,7 +168,8 @@ fn shares_fit(table: &FileTable, check: &mut Check<'_>) {
     );
 }
 
-/// A file has an I/O latency where a fault may wait for one of its pages, and only there.
+/// Reports a file without an I/O latency for whose pages a fault may wait, and a latency that no
+/// fault needs.
 fn latency_where_a_fault_waits(table: &FileTable, check: &mut Check<'_>) {
     let waits = [
         (&table.cached, 1.0, "not wholly cached", "a read may miss the page cache", "cached = 1.0"),

@@ -1,4 +1,4 @@
-//! The schema of values that files have in a form of their own.
+//! The schema of values with a form of their own.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! `[[group]]`
+//! `[[group]]`: its keys, and their checks.
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::{Check, Named};
-use super::field::{Entry, Field};
+use super::field::{Field, WrittenTable};
 use super::values::WrittenThreads;
 use crate::diag::Diagnostic;
 use ::workload::{Loops, Op, Phase, ThreadGroup, Threads, WEIGHT_MAX};
@@ -32,7 +32,7 @@ impl Named for GroupTable {
     }
 }
 
-/// The group of all threads, where a file names none.
+/// The name of the group of all threads, in a file without groups.
 const DEFAULT_GROUP: &str = "faulters";
 
 /// A group without its phases.
@@ -43,8 +43,11 @@ pub(super) struct Header {
     loops: Option<Loops>,
 }
 
-/// Returns the header of each group; of the default group where there is none.
-pub(super) fn headers(entries: &[Entry<GroupTable>], check: &mut Check<'_>) -> Vec<Option<Header>> {
+/// Returns the header of each group, or that of the default group if the file has none.
+pub(super) fn headers(
+    entries: &[WrittenTable<GroupTable>],
+    check: &mut Check<'_>,
+) -> Vec<Option<Header>> {
     if entries.is_empty() {
         let (name, threads) = (DEFAULT_GROUP.to_owned(), Threads::Weight(1.0));
         return vec![Some(Header { name, threads, loops: None })];
@@ -66,11 +69,11 @@ pub(super) fn headers(entries: &[Entry<GroupTable>], check: &mut Check<'_>) -> V
     headers
 }
 
-/// Gives each group its phases, and the loops that follow from them.
+/// Gives each group its phases, and the default of its loops.
 pub(super) fn assemble(
     headers: Vec<Option<Header>>,
     phases: Option<Vec<Vec<Phase>>>,
-    entries: &[Entry<GroupTable>],
+    entries: &[WrittenTable<GroupTable>],
     check: &mut Check<'_>,
 ) -> Option<Vec<ThreadGroup>> {
     let headers: Vec<Header> = headers.into_iter().collect::<Option<_>>()?;
@@ -95,8 +98,8 @@ fn touches(phase: &Phase) -> bool {
     phase.ops.iter().any(|op| matches!(op, Op::Touch(_)))
 }
 
-/// Returns the index of a phase of a group that goes on until others are done, in which
-/// there are no others.
+/// Returns the first phase that never ends: the group goes on until others are done, and no other
+/// group touches in this phase.
 fn never_ends(group: &ThreadGroup, groups: &[ThreadGroup]) -> Option<usize> {
     let ends = |other: &ThreadGroup, phase: usize| {
         other.loops != Loops::UntilDone && touches(&other.phases[phase])
@@ -110,7 +113,7 @@ fn without_end(
     index: usize,
     phase: usize,
     groups: &[ThreadGroup],
-    entries: &[Entry<GroupTable>],
+    entries: &[WrittenTable<GroupTable>],
     check: &mut Check<'_>,
 ) {
     let group = &groups[index];
@@ -131,7 +134,7 @@ fn without_end(
     );
 }
 
-fn header(entry: &Entry<GroupTable>, check: &mut Check<'_>) -> Option<Header> {
+fn header(entry: &WrittenTable<GroupTable>, check: &mut Check<'_>) -> Option<Header> {
     let table = &entry.table;
     let all = Threads::Weight(1.0);
     let threads = table.threads.checked(all, |threads| match *threads.get_ref() {
@@ -167,14 +170,14 @@ fn weight(
     None
 }
 
-/// `"all"` stands alone among the groups that divide the run's threads.
-fn all_beside_others(entries: &[Entry<GroupTable>], check: &mut Check<'_>) {
-    let is_all = |entry: &&Entry<GroupTable>| {
+/// Reports a group of all threads beside another group that shares them.
+fn all_beside_others(entries: &[WrittenTable<GroupTable>], check: &mut Check<'_>) {
+    let is_all = |entry: &&WrittenTable<GroupTable>| {
         let unread = entry.unread.iter().any(|key| key == "threads");
         !unread && matches!(entry.table.threads.value(), None | Some(WrittenThreads::All))
     };
-    let place = |entry: &Entry<GroupTable>| entry.table.threads.span_or(&entry.span);
-    let divides = |entry: &&Entry<GroupTable>| {
+    let place = |entry: &WrittenTable<GroupTable>| entry.table.threads.span_or(&entry.span);
+    let divides = |entry: &&WrittenTable<GroupTable>| {
         is_all(entry) || matches!(entry.table.threads.value(), Some(WrittenThreads::Weight(_)))
     };
     let Some(all) = entries.iter().find(is_all) else { return };

@@ -1,16 +1,16 @@
-//! What no operation uses.
+//! VMAs, groups and files that no operation uses.
 
 use toml::Spanned;
 
 use super::check::{Check, Named};
-use super::document::Document;
-use super::field::Entry;
+use super::document::WrittenWorkload;
+use super::field::WrittenTable;
 use super::op::Ops;
 use crate::diag::Diagnostic;
 
-/// Reports VMAs that are never used, groups that have nothing to do and files that are
-/// never mapped. It is known of every operation what it works on.
-pub(super) fn report(table: &Document, ops: &Ops<'_>, check: &mut Check<'_>) {
+/// Reports unused VMAs, groups without operations, and files that no VMA maps. All operations must
+/// have been read without mistakes.
+pub(super) fn report(table: &WrittenWorkload, ops: &Ops<'_>, check: &mut Check<'_>) {
     let used: Vec<&str> = ops.list.iter().filter_map(|op| name(&table.vma, op.op.vma()?)).collect();
     for (name, other) in unused(&table.vma, &used) {
         let title = format!("the VMA \"{other}\" is never used");
@@ -22,7 +22,7 @@ pub(super) fn report(table: &Document, ops: &Ops<'_>, check: &mut Check<'_>) {
         let help = "write an [[op]] for it, or take it out";
         say(title, name, "no [[op]] belongs to it", help, check);
     }
-    // A VMA whose file is unknown or could not be read may mean any of them.
+    // A VMA whose file is unknown or could not be read may mean any file.
     let files: Vec<&str> = (0..table.file.len()).filter_map(|i| name(&table.file, i)).collect();
     let mut mapped = Vec::new();
     for vma in &table.vma {
@@ -39,14 +39,14 @@ pub(super) fn report(table: &Document, ops: &Ops<'_>, check: &mut Check<'_>) {
     }
 }
 
-fn name<T: Named>(entries: &[Entry<T>], index: usize) -> Option<&str> {
+fn name<T: Named>(entries: &[WrittenTable<T>], index: usize) -> Option<&str> {
     entries.get(index)?.table.name().as_ref().map(|name| name.get_ref().as_str())
 }
 
-/// Tables whose names are not among `used`. By name: of two tables of one name,
-/// which is a mistake of its own, both are used or neither.
+/// Returns tables whose names are not among `used`. Two tables of one name, a mistake of its own,
+/// count as one.
 fn unused<'a, T: Named>(
-    entries: &'a [Entry<T>],
+    entries: &'a [WrittenTable<T>],
     used: &[&str],
 ) -> Vec<(&'a Spanned<String>, &'a str)> {
     let names = entries.iter().filter_map(|entry| entry.table.name().as_ref());

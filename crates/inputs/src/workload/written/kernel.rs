@@ -1,4 +1,4 @@
-//! `[kernel]`
+//! `[kernel]`: its keys, and their checks.
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -57,7 +57,7 @@ pub(super) fn lower(table: Option<&KernelTable>, check: &mut Check<'_>) -> Optio
     })
 }
 
-/// Reports a switch that the workload does not allow.
+/// Reports a kernel without a lock that the workload's writers need.
 pub(super) fn check(workload: &Workload, table: Option<&KernelTable>, check: &mut Check<'_>) {
     if workload.kernel.pmd_lock || !workload.has_changes() {
         return;

@@ -23,5 +23,5 @@ mod touch;
 mod values;
 mod vma;
 
-pub(super) use document::{Document, workload};
-pub(super) use field::Entry;
+pub(super) use document::{WrittenWorkload, workload};
+pub(super) use field::WrittenTable;

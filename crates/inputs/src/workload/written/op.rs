@@ -1,4 +1,4 @@
-//! `[[op]]`: groups, phases, and operations beside each other.
+//! `[[op]]`: its keys, and checks of operations against groups, phases and each other.
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -7,16 +7,16 @@ use toml::Spanned;
 
 use super::change::{ChangeTable, Place};
 use super::change::{ForkTable, GrowTable, PiecesTable, ProtectTable, TruncateTable};
-use super::check::{Check, Names, Written};
-use super::field::{Entry, Field};
+use super::check::{Check, Names, WrittenOp};
+use super::field::{Field, WrittenTable};
 use super::group::GroupTable;
 use super::space::Space;
 use super::touch::{self, TouchTable};
 use crate::diag::Diagnostic;
 use ::workload::{Action, Change, Loops, Op, Phase, Scope, ThreadGroup};
 
-/// Defines `[[op]]` by its rows: the key of an operation of writers, the table under it, and the
-/// [`Action`] made of what the table is lowered to.
+/// Defines `[[op]]`. A row is an operation of writers: its key, the table under the key, and the
+/// function from what the table is lowered to, to an [`Action`].
 macro_rules! operations {
     ($($(#[doc = $doc:literal])+ $key:ident: $table:ident => $action:expr,)+) => {
         /// Something that the threads of a group do in a phase: exactly one of `touch` and the
@@ -44,15 +44,15 @@ macro_rules! operations {
         }
 
         impl OpTable {
-            /// What the operation does: one thing, unless there is a mistake.
-            pub(super) fn written(&self) -> impl Iterator<Item = Written<'_>> {
-                let touch = self.touch.as_ref().map(|table| Written {
+            /// Returns what is written here: one operation, unless that is a mistake.
+            pub(super) fn written(&self) -> impl Iterator<Item = WrittenOp<'_>> {
+                let touch = self.touch.as_ref().map(|table| WrittenOp {
                     key: "touch",
                     span: table.span(),
                     target: table.get_ref().vma.as_ref(),
                     makes_writable: false,
                 });
-                let changes = [$(self.$key.as_ref().map(|table| Written {
+                let changes = [$(self.$key.as_ref().map(|table| WrittenOp {
                     key: stringify!($key),
                     span: table.span(),
                     target: table.get_ref().target(),
@@ -61,7 +61,7 @@ macro_rules! operations {
                 touch.into_iter().chain(changes.into_iter().flatten())
             }
 
-            /// Returns the operation of a writer that is written here.
+            /// Checks the operation of a writer that is written here.
             fn change(&self, place: &mut Place<'_, '_, '_>) -> Option<Change> {
                 $(if let Some(table) = self.$key.value() {
                     let action = table.lower(place).map($action)?;
@@ -93,24 +93,24 @@ operations! {
     fork: ForkTable => |()| Action::Fork,
 }
 
-/// The operations of a file, as far as they could be read.
+/// The operations of a file that have no mistake.
 pub(super) struct Ops<'d> {
     pub list: Vec<Lowered<'d>>,
     /// Whether it is known of every operation who does what.
     pub complete: bool,
 }
 
-/// One operation with the places of what it says.
+/// One operation, with its places in the text.
 pub(super) struct Lowered<'d> {
     pub group: usize,
     pub phase: u64,
     pub op: Op,
-    entry: &'d Entry<OpTable>,
-    written: Written<'d>,
+    entry: &'d WrittenTable<OpTable>,
+    written: WrittenOp<'d>,
 }
 
 pub(super) fn lower_all<'d>(
-    entries: &'d [Entry<OpTable>],
+    entries: &'d [WrittenTable<OpTable>],
     groups: &Names,
     space: &Space<'_>,
     check: &mut Check<'_>,
@@ -127,7 +127,7 @@ pub(super) fn lower_all<'d>(
     Ops { list, complete }
 }
 
-/// Returns the phases of each of `groups` groups, where they are numbered without holes.
+/// Returns the phases of each of `groups` groups, or reports a hole in their numbers.
 pub(super) fn phases(
     ops: &Ops<'_>,
     groups: usize,
@@ -170,7 +170,7 @@ fn hole(ops: &Ops<'_>, number: u64, missing: u64, check: &mut Check<'_>) {
 }
 
 fn lower<'d>(
-    entry: &'d Entry<OpTable>,
+    entry: &'d WrittenTable<OpTable>,
     groups: &Names,
     space: &Space<'_>,
     check: &mut Check<'_>,
@@ -190,7 +190,7 @@ fn lower<'d>(
     Some(Lowered { group: group?, phase: phase?, op: op?, entry, written })
 }
 
-fn group(entry: &Entry<OpTable>, groups: &Names, check: &mut Check<'_>) -> Option<usize> {
+fn group(entry: &WrittenTable<OpTable>, groups: &Names, check: &mut Check<'_>) -> Option<usize> {
     match entry.table.group.as_ref() {
         Some(name) if groups.len() == 0 && name.get_ref() == "faulters" => Some(0),
         Some(name) => groups.resolve(name, check),
@@ -209,9 +209,9 @@ fn group(entry: &Entry<OpTable>, groups: &Names, check: &mut Check<'_>) -> Optio
     }
 }
 
-/// Returns what an operation does, where that is exactly one thing.
-fn only<'d>(entry: &'d Entry<OpTable>, check: &mut Check<'_>) -> Option<Written<'d>> {
-    let written: Vec<Written<'d>> = entry.table.written().collect();
+/// Returns what an operation does, or reports that it is not exactly one thing.
+fn only<'d>(entry: &'d WrittenTable<OpTable>, check: &mut Check<'_>) -> Option<WrittenOp<'d>> {
+    let written: Vec<WrittenOp<'d>> = entry.table.written().collect();
     match written.as_slice() {
         [only] => return Some(only.clone()),
         [first, rest @ ..] => {
@@ -242,11 +242,11 @@ fn is_action(key: &str) -> bool {
     Action::NAMES.contains(&key)
 }
 
-/// Reports touches that walk on with the loops of a group that does its operations once.
+/// Reports touches that walk in a group that loops once.
 pub(super) fn walks_with_loops(
     ops: &Ops<'_>,
     groups: &[ThreadGroup],
-    entries: &[Entry<GroupTable>],
+    entries: &[WrittenTable<GroupTable>],
     check: &mut Check<'_>,
 ) {
     for op in &ops.list {

@@ -1,4 +1,4 @@
-//! `touch`: accesses to the pages of a VMA, beside that VMA.
+//! `touch`: its keys, and checks against the VMA that it touches.
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::Check;
-use super::field::{Entry, Field};
+use super::field::{Field, WrittenTable};
 use super::space::Space;
 use super::values::Time;
 use super::vma::VmaTable;
@@ -94,7 +94,7 @@ pub(super) fn lower(
     touches.map(|_| touch)
 }
 
-/// Returns whether the touch walks on; reports one that has nowhere to go on.
+/// Returns whether the touch walks, or reports a walk without `touches`.
 fn walks(written: &TouchTable, unread: &[String], check: &mut Check<'_>) -> Option<bool> {
     let Some(walks) = written.walks.as_ref().filter(|walks| *walks.get_ref()) else {
         return Some(false);
@@ -132,11 +132,11 @@ fn order(written: &TouchTable, check: &mut Check<'_>) -> Option<Order> {
     }
 }
 
-/// Reports slices that are shared, of a VMA that no two threads have together.
+/// Reports shared slices of a per-thread VMA.
 pub(super) fn slices_exist(
     written: &Field<Slices>,
     vma: &WorkloadVma,
-    vma_entry: &Entry<VmaTable>,
+    vma_entry: &WrittenTable<VmaTable>,
     check: &mut Check<'_>,
 ) {
     let Some(shared) = written.as_ref().filter(|s| *s.get_ref() == Slices::Shared) else {
@@ -154,15 +154,15 @@ pub(super) fn slices_exist(
     );
 }
 
-/// A touch beside the VMA that it touches.
+/// A touch and the VMA that it touches.
 struct Place<'d> {
     written: &'d TouchTable,
     vma: &'d WorkloadVma,
-    vma_entry: &'d Entry<VmaTable>,
+    vma_entry: &'d WrittenTable<VmaTable>,
 }
 
 impl Place<'_> {
-    /// A label at the value of a key of the VMA, or at the VMA.
+    /// Adds a label at the value of a key of the VMA, or at the VMA.
     fn at_vma<T>(&self, diagnostic: Diagnostic, key: &Field<T>, label: &str) -> Diagnostic {
         diagnostic.at(key.span_or(&self.vma_entry.span), label)
     }
@@ -182,8 +182,7 @@ impl Place<'_> {
         check.push(diagnostic.help("write prot = \"read-write\", or access = \"read\""));
     }
 
-    /// Each page once is as many faults as there are: more touches would hit
-    /// pages that are mapped already.
+    /// Reports more touches than pages: those beyond would find their pages mapped, and not fault.
     fn touches_fault(&self, touch: &Touch, check: &mut Check<'_>) {
         let Some(written) = self.written.touches.as_ref() else { return };
         let most = match touch.order {

@@ -1,4 +1,4 @@
-//! Values that files have in a form of their own: sizes, times, latencies, thread counts.
+//! Values with a form of their own in files: sizes, times, latencies, thread counts.
 
 use std::fmt;
 
@@ -33,8 +33,8 @@ pub(in crate::workload) enum WrittenThreads {
     Weight(f64),
 }
 
-/// Reads a value with a unit. The text of an error is the problem and, in a
-/// second line, the right form: `read` takes the two apart.
+/// Reads a value with a unit. The first line of an error is the problem, the second the right form;
+/// `read` splits them.
 struct Quantity<T> {
     expecting: &'static str,
     parse: fn(&str) -> Result<u64, units::UnitError>,
@@ -84,8 +84,8 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// The table form of [`WrittenLatency`]. A struct, since serde reads an enum from a
-/// map without looking at a second key.
+/// The table form of [`WrittenLatency`]. It is a struct because serde reads an enum from a map
+/// without a look at a second key.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LatencyTable {

@@ -1,4 +1,4 @@
-//! `[[vma]]`
+//! `[[vma]]`: its keys, and their checks.
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::{Check, Named, Names};
-use super::field::{Entry, Field};
+use super::field::{Field, WrittenTable};
 use super::file::{FileTable, Mapping};
 use super::values::Size;
 use crate::diag::Diagnostic;
@@ -82,18 +82,18 @@ pub(in crate::workload) enum Sharing {
 }
 
 const SHOWN: &str = "[[vma]]";
-/// Pages of the user's half of a 47-bit address space.
+/// Pages of the user's addresses, which have 47 bits.
 const ADDRESS_SPACE_PAGES: u64 = (1 << 47) / PAGE_BYTES;
-/// Fault-around never leaves a page table, which has 2^9 entries.
+/// Order of a whole page table, which has 2^9 entries: fault-around does not leave it.
 const MAX_FAULT_AROUND_ORDER: u8 = 9;
 /// The kernel's default of 64KiB (`fault_around_bytes`).
 const DEFAULT_FAULT_AROUND_ORDER: u8 = 4;
 
 pub(super) fn lower(
-    entry: &Entry<VmaTable>,
+    entry: &WrittenTable<VmaTable>,
     names: &Names,
     files: &[Option<WorkloadFile>],
-    file_entries: &[Entry<FileTable>],
+    file_entries: &[WrittenTable<FileTable>],
     check: &mut Check<'_>,
 ) -> Option<WorkloadVma> {
     let table = &entry.table;
@@ -125,12 +125,12 @@ pub(super) fn lower(
         backing: backing?,
         writable: table.prot.value_or(Prot::ReadWrite) == Prot::ReadWrite,
         mapped: table.mapped.value_or(true),
-        grows_down: grows_down?,
+        grows_down_from_pages: grows_down?,
     })
 }
 
-/// Reports a VMA that is not mapped at the start and that nobody maps.
-fn mapped_some_time(entry: &Entry<VmaTable>, check: &mut Check<'_>) {
+/// Reports a VMA that is not mapped at the start, and that no operation maps.
+fn mapped_some_time(entry: &WrittenTable<VmaTable>, check: &mut Check<'_>) {
     let (Some(mapped), Some(name)) = (entry.table.mapped.as_ref(), entry.table.name.as_ref())
     else {
         return;
@@ -145,9 +145,9 @@ fn mapped_some_time(entry: &Entry<VmaTable>, check: &mut Check<'_>) {
     );
 }
 
-/// Returns how many pages a VMA that grows down starts with, where it can grow.
+/// Returns the pages with which a VMA that grows down starts, or reports one that cannot grow.
 fn grows_down(
-    entry: &Entry<VmaTable>,
+    entry: &WrittenTable<VmaTable>,
     grows: &Spanned<Size>,
     pages: Option<u64>,
     check: &mut Check<'_>,
@@ -208,12 +208,12 @@ fn fits_address_space(size: &Spanned<Size>, pages: u64, count: u64, check: &mut 
 }
 
 fn mapped(
-    entry: &Entry<VmaTable>,
+    entry: &WrittenTable<VmaTable>,
     name: &Spanned<String>,
     pages: Option<u64>,
     names: &Names,
     files: &[Option<WorkloadFile>],
-    file_entries: &[Entry<FileTable>],
+    file_entries: &[WrittenTable<FileTable>],
     check: &mut Check<'_>,
 ) -> Option<Backing> {
     let table = &entry.table;
@@ -251,10 +251,10 @@ fn fault_around(order: &Spanned<u8>, check: &mut Check<'_>) -> Option<u8> {
 }
 
 fn beyond_end(
-    entry: &Entry<VmaTable>,
+    entry: &WrittenTable<VmaTable>,
     offset: u64,
     file: &WorkloadFile,
-    file_entry: &Entry<FileTable>,
+    file_entry: &WrittenTable<FileTable>,
     check: &mut Check<'_>,
 ) {
     let table = &entry.table;
@@ -278,8 +278,8 @@ fn beyond_end(
     check.push(diagnostic.help(format!("{help}, or a longer file")));
 }
 
-/// Reports keys that say nothing about anonymous memory.
-fn only_with_file(entry: &Entry<VmaTable>, check: &mut Check<'_>) {
+/// Reports keys that only a VMA of a file has.
+fn only_with_file(entry: &WrittenTable<VmaTable>, check: &mut Check<'_>) {
     let table = &entry.table;
     let keys = [
         ("offset", table.offset.span()),
