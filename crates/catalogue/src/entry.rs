@@ -1,4 +1,4 @@
-//! A scheme as users meet it: what they are told, and how it is run in each world.
+//! A scheme as users meet it: its description, and its runners in each world.
 
 use machine::Machine;
 use machine::host::{Bare, Counted, Host, Staged};
@@ -23,9 +23,9 @@ pub struct Entry {
     pub who: &'static str,
     /// [`Scheme::TRAITS`].
     pub traits: Traits,
-    /// The kernel that it stands in, if none is asked for.
+    /// Kernel that it is modelled in unless another one is asked for.
     pub kernel: &'static Kernel,
-    /// The kernel that it is compiled for where code is timed.
+    /// Kernel that it is compiled for where code is timed.
     pub compiled: &'static Kernel,
     /// [`Scheme::refuses`].
     pub refuses: fn(&Workload) -> Option<String>,
@@ -35,7 +35,7 @@ pub struct Entry {
     pub model: &'static RunInModel,
 }
 
-/// A strategy in every world: a type that implements [`Strategy<M>`] for every machine is one.
+/// A strategy in every world: any type that implements [`Strategy<M>`] for every machine.
 pub trait Everywhere:
     Strategy<Host<Bare>> + Strategy<Host<Staged>> + Strategy<Host<Counted>> + Strategy<Model>
 {
@@ -46,7 +46,7 @@ impl<S> Everywhere for S where
 {
 }
 
-/// The kernel that a scheme stood in.
+/// Returns the kernel that a scheme comes from.
 const fn own_kernel<S: Strategy<Host<Bare>>>() -> &'static Kernel {
     match S::Layout::KERNEL {
         Some(kernel) => kernel,
@@ -54,12 +54,12 @@ const fn own_kernel<S: Strategy<Host<Bare>>>() -> &'static Kernel {
     }
 }
 
-/// Bytes of a VMA in the scheme's own kernel, with the words that the scheme adds.
+/// Returns the bytes of a VMA in the scheme's own kernel, with the words that the scheme adds.
 const fn bytes_per_vma<M: Machine, S: Strategy<M> + Strategy<Host<Bare>>>() -> u64 {
     (own_kernel::<S>().vma.bytes() + <S as Strategy<M>>::Words::VMA_BYTES) as u64
 }
 
-/// Makers of a space under one scheme, one for each world.
+/// Functions that make a space under one scheme, one for each world.
 #[derive(Clone, Copy)]
 struct Makers {
     bare: MakeSpace<Host<Bare>>,
@@ -83,7 +83,7 @@ impl Makers {
         }
     }
 
-    /// Takes those of the scheme in this row of the table from the crates of the worlds.
+    /// Takes the functions of the scheme in this row of the table from the crates of the worlds.
     fn shipped<S: Strategy<Host<Bare>>>(row: usize) -> Self {
         Self {
             bare: world_bare::makers()[row],
@@ -116,7 +116,8 @@ impl Makers {
 }
 
 impl Entry {
-    /// The row of a scheme of the caller's own, which is instantiated in the caller's crate.
+    /// Makes the entry of a scheme of the caller's own, which is instantiated in the caller's
+    /// crate.
     pub const fn of<S: Scheme + Everywhere>() -> Self {
         Self {
             run: &|spec| Makers::of::<S>().on_host(spec),
@@ -125,7 +126,7 @@ impl Entry {
         }
     }
 
-    /// The same scheme in another kernel, whatever a run is in: `NAME:KERNEL`.
+    /// Returns the same scheme in a fixed kernel, whichever kernel a run is in: `NAME:KERNEL`.
     pub(crate) fn within(&'static self, kernel: &'static Kernel) -> Self {
         let name = Box::leak(format!("{}:{}", self.name, kernel.name).into_boxed_str());
         let run = move |spec: &Spec| (self.run)(&Spec { kernel: Some(kernel), ..spec.clone() });
@@ -136,10 +137,10 @@ impl Entry {
         Self { name, kernel, run, model, ..*self }
     }
 
-    /// The row of a shipped scheme, whose instances are in the crates of the worlds.
+    /// Makes the entry of a shipped scheme, whose instances are in the crates of the worlds.
     pub(crate) fn shipped<S: Scheme + Strategy<Host<Bare>>>(row: usize) -> Self {
         let makers = Makers::shipped::<S>(row);
-        // One for each scheme of the table, which is made once.
+        // Leaked on purpose: one for each scheme of the table, which is made once.
         Self {
             run: Box::leak(Box::new(move |spec: &Spec| makers.on_host(spec))),
             model: Box::leak(Box::new(move |spec: &ModelSpec| makers.in_the_model(spec))),
@@ -162,7 +163,7 @@ impl Entry {
         }
     }
 
-    /// Why a storm in this kernel cannot be timed on this machine's own cores.
+    /// Returns the reason why a storm in this kernel cannot be timed on this machine's own cores.
     pub fn not_compiled_for(&self, kernel: &Kernel) -> Option<String> {
         (kernel.name != self.compiled.name).then(|| {
             let own = self.compiled.name;
@@ -170,12 +171,12 @@ impl Entry {
         })
     }
 
-    /// Whether it runs only when it is named.
+    /// True if it runs only when it is named.
     pub fn is_variant(&self) -> bool {
         self.name.contains(':')
     }
 
-    /// Name and variant.
+    /// Returns name and variant.
     pub fn split(&self) -> (&'static str, Option<&'static str>) {
         self.name.split_once(':').map_or((self.name, None), |(name, variant)| (name, Some(variant)))
     }

@@ -1,22 +1,22 @@
-//! The schemes that a command may run.
+//! The schemes that a command can run.
 
 use super::{Entry, STRATEGIES};
 use mm::kernel;
 
-/// The schemes that a command knows: those that are shipped, then the caller's own.
+/// The schemes that a command knows: the shipped ones, then the caller's own.
 #[derive(Clone, Copy)]
 pub struct Known {
     own: &'static [Entry],
 }
 
 impl Known {
-    /// Those that are shipped.
+    /// The shipped schemes.
     pub const SHIPPED: Self = Self { own: &[] };
 
-    /// Those that are shipped, and the caller's own.
+    /// Returns the shipped schemes and the caller's own.
     ///
     /// # Panics
-    /// Where two have the same name, which results are told apart by.
+    /// If two have the same name, because results are identified by it.
     pub fn with(own: &'static [Entry]) -> Self {
         let known = Self { own };
         let names = known.names();
@@ -26,7 +26,7 @@ impl Known {
         known
     }
 
-    /// All, in the order in which results show them.
+    /// All schemes, in the order of the results.
     pub fn iter(self) -> impl Iterator<Item = &'static Entry> + Clone {
         STRATEGIES.iter().chain(self.own)
     }
@@ -36,12 +36,12 @@ impl Known {
         self.iter().map(|entry| entry.name).collect()
     }
 
-    /// The scheme of this name; of `NAME:KERNEL` the scheme in that kernel.
+    /// Finds the scheme with this name; for `NAME:KERNEL` the scheme in that kernel.
     pub fn find(self, name: &str) -> Option<&'static Entry> {
         self.iter().find(|entry| entry.name == name).or_else(|| self.within(name))
     }
 
-    /// Made once for each name that is asked for.
+    /// Makes the entry of `NAME:KERNEL`, once for each name.
     fn within(self, name: &str) -> Option<&'static Entry> {
         let (scheme, release) = name.rsplit_once(':')?;
         let kernel = kernel::SHIPPED.iter().find(|kernel| kernel.name == release)?;

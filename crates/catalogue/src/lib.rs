@@ -1,7 +1,7 @@
-//! The schemes as users meet them, and how each is run in each world.
+//! The schemes as users meet them, and their runners in each world.
 //!
-//! The list itself is [`for_every_scheme`], beside the schemes. A scheme that stands outside of
-//! the workspace is an [`Entry`] too, and is given to `faultstorm::cmd::main`:
+//! The list itself is [`for_every_scheme`], in the crate of the schemes. A scheme from outside the
+//! workspace is an [`Entry`] too, which is passed to `faultstorm::cmd::main`;
 //! `examples/own_strategy.rs` is one.
 
 mod entry;
@@ -19,13 +19,13 @@ macro_rules! shipped {
     };
 }
 
-/// Every shipped scheme, in the order in which results show them.
+/// All shipped schemes, in the order of the results.
 pub static STRATEGIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     let rows: [fn(usize) -> Entry; COUNT] = for_every_scheme!(shipped);
     rows.iter().enumerate().map(|(row, shipped)| shipped(row)).collect()
 });
 
-/// See [`Known::find`].
+/// Finds a shipped scheme; see [`Known::find`].
 pub fn find(name: &str) -> Option<&'static Entry> {
     Known::SHIPPED.find(name)
 }
