@@ -1,11 +1,10 @@
-//! A control for the counting of transfers: a directory beside the stamps of each line, which
-//! sees every access in order.
+//! A check of the transfer counts: a directory for each line, next to the stamps, which sees every
+//! access in order.
 //!
-//! Each line has a mutex, under which an access and its entry in the line's directory
-//! are one step. That makes the storm slow and its interleaving another one; what the
-//! two say of it is about the very same accesses. The directory knows what the stamps
-//! cannot: neighbouring words, first accesses, and exchanges that fail (which take the
-//! line as those that succeed do).
+//! Each line has a mutex, under which an access and its entry in the line's directory are one step.
+//! This slows the storm and changes its interleaving, but both counts are of the same accesses. The
+//! directory sees three things that the stamps cannot: neighbouring words, first accesses, and
+//! failed compare-exchanges (which take the line as successful ones do).
 
 use super::counted::{Access, LineTally, Tally, names};
 use super::host::core;
@@ -16,11 +15,11 @@ thread_local! {
     static MOVES: RefCell<Moves> = const { RefCell::new(Moves::NONE) };
 }
 
-/// What the directories have seen of this thread, by number of name.
+/// Counts of this thread by the directories, by number of name.
 struct Moves {
     by_name: Vec<LineTally>,
-    /// The thread is recorded: others, as the one that sets a space up, have their
-    /// writes in no cache by the time of the storm.
+    /// The thread is recorded. Others are not, such as the thread that sets a space up: their
+    /// writes are in no cache by the time of the storm.
     recorded: bool,
     paused: bool,
 }
@@ -29,22 +28,22 @@ impl Moves {
     const NONE: Self = Self { by_name: Vec::new(), recorded: false, paused: false };
 }
 
-/// Starts to record the calling thread, from nothing.
+/// Starts recording the calling thread, with empty counts.
 pub(super) fn start() {
     MOVES.set(Moves { recorded: true, ..Moves::NONE });
 }
 
-/// Forgets what has been recorded.
+/// Discards the counts.
 pub(super) fn forget() {
     MOVES.with_borrow_mut(|moves| moves.by_name.clear());
 }
 
-/// Stops or resumes adding to what is recorded.
+/// Pauses or resumes the counting.
 pub(super) fn pause(paused: bool) {
     MOVES.with_borrow_mut(|moves| moves.paused = paused);
 }
 
-/// Stops recording, and returns the accesses and moves of the thread.
+/// Stops recording, and returns the thread's accesses and transfers.
 pub(super) fn finish() -> Tally {
     let moves = MOVES.replace(Moves::NONE);
     let named = names().into_iter().zip(moves.by_name);
@@ -55,12 +54,12 @@ pub(super) fn finish() -> Tally {
 #[derive(Default)]
 pub(super) struct Directory(Mutex<Holders>);
 
-/// Bytes of a directory that two cores are in.
+/// Bytes of a directory that two cores have used.
 pub const DIRECTORY_BYTES: usize = size_of::<Directory>() + 4 * size_of::<usize>();
 
 impl Directory {
-    /// Notes an access of the calling core to a line of this name, by number. The access is to
-    /// be done before the guard is dropped.
+    /// Records an access of the calling core to a line with this number of name. The caller makes
+    /// the access before it drops the guard.
     pub fn note(&self, name: usize, access: Access) -> MutexGuard<'_, impl Sized> {
         let mut holders = self.0.lock().expect("an access does not panic");
         MOVES.with_borrow_mut(|moves| {
@@ -84,7 +83,7 @@ impl Directory {
     }
 }
 
-/// Who has a line: the core that wrote it last, and those that have read what it wrote.
+/// Holders of a line: the core that wrote it last, and the cores that have read that write.
 #[derive(Default)]
 struct Holders {
     writer: Option<usize>,
@@ -92,7 +91,7 @@ struct Holders {
 }
 
 impl Holders {
-    /// Notes a read; true where it brings somebody's write.
+    /// Records a read; true if it brings another core's write.
     fn read(&mut self, core: usize) -> bool {
         let has_it =
             self.writer.is_none_or(|writer| writer == core) || self.readers.contains(&core);
@@ -102,8 +101,8 @@ impl Holders {
         !has_it
     }
 
-    /// Notes a write; true where it brings somebody else's, rather than only taking the
-    /// copies of readers away.
+    /// Records a write; true if it brings another core's write, and does not just invalidate the
+    /// copies of readers.
     fn write(&mut self, core: usize) -> bool {
         let has_it =
             self.writer.is_none_or(|writer| writer == core) || self.readers.contains(&core);

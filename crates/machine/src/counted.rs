@@ -1,24 +1,22 @@
-//! Which lines move between cores, counted without hardware counters.
+//! Counts the lines that move between cores, without hardware counters.
 //!
-//! Every word carries a stamp above its [`VALUE_BITS`] value bits: who stored it, and a
-//! count that every write changes. A thread remembers the whole word it last saw or
-//! left; when the next access returns another one, somebody wrote in between, and the
-//! line had to move. The answer comes out of the access itself: no other line is
-//! touched, and no word is added to the line, either of which would slow the storm and
-//! miss moves (a separate owner word misses 40-50 % of them, since the line is often
-//! stolen between the access and the update of the owner).
+//! Every word carries a stamp above its [`VALUE_BITS`] value bits: the thread that stored it, and a
+//! count that every write changes. A thread remembers the whole word that it last saw or left; if
+//! the next access returns another word, somebody wrote in between, and the line had to move. The
+//! access itself gives the answer: no other line is touched and no word is added to the line. Both
+//! would slow the storm and miss moves (a separate owner word misses 40-50 % of them, because the
+//! line is often stolen between the access and the update of the owner).
 //!
-//! What is counted is a move that brings somebody's write: by a write from the old
-//! word that the instruction returns, by a read when it sees the write. A read looks at
-//! the line's other words too, since it may bring a write of those. Of a line that the
-//! thread has not seen, or has forgotten, the stamp says whose write it is.
+//! A move counts if it brings another thread's write. A write detects that from the old word that
+//! the instruction returns, a read when it sees the write. A read checks the line's other words
+//! too, because it may bring a write to those. For a line that the thread has not seen, or has
+//! forgotten, the stamp tells the writer.
 //!
-//! Not counted: an upgrade that only invalidates copies of readers; a write to a
-//! *neighbouring word* that is found by a write, until that word is read or written. A
-//! line whose words have all changed is counted once for each time it comes. Stamps have
-//! 16 bits: a write is overlooked where the same value comes back under the same stamp.
-//! A full directory beside the stamps ([`Cores::audited`](super::host::Cores::audited)) shows
-//! how far all that is from the truth.
+//! Not counted: an upgrade that only invalidates copies of readers; a write to a *neighbouring
+//! word* that a write brings, until that word is read or written. A line with several changed words
+//! counts once each time it arrives. A stamp has 16 bits: a write is missed if the same value comes
+//! back with the same stamp. A full directory in addition to the stamps
+//! ([`Cores::audited`](super::host::Cores::audited)) measures the error of all that.
 
 use super::audited::{self, Directory};
 use super::host::{Record, Recorded, audits, prefetch_w, relax};
@@ -27,7 +25,7 @@ use std::cell::RefCell;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
-/// Counts transfers by name of line.
+/// Recorder that counts transfers by name of line.
 pub struct Counted;
 
 impl Record for Counted {
@@ -43,7 +41,7 @@ impl Record for Counted {
         audited::forget();
     }
 
-    /// What is seen while paused is remembered, so that it is not counted later.
+    /// Remembers accesses during a pause, so that they are not counted later.
     fn pause(paused: bool) {
         with_ledger(|ledger| ledger.paused = paused);
         audited::pause(paused);
@@ -60,19 +58,19 @@ impl Record for Counted {
     }
 }
 
-/// Accesses and moves of all lines of one name.
+/// Accesses and transfers of all lines with one name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LineTally {
     /// Loads.
     pub reads: u64,
     /// Stores and read-modify-writes, failed compare-exchanges included.
     pub writes: u64,
-    /// Accesses that found a write of another core.
+    /// Accesses that found another core's write.
     pub transfers: u64,
 }
 
 impl LineTally {
-    /// Adds an access, which brought the line where it `moved`.
+    /// Adds an access; `moved` if it brought the line here.
     pub(super) fn add(&mut self, access: Access, moved: bool) {
         self.transfers += u64::from(moved);
         match access {
@@ -104,7 +102,7 @@ impl Tally {
     }
 }
 
-/// The names of all lines so far, by the number that lines keep.
+/// Returns the names of all lines so far; a line's number is the index.
 pub(super) fn names() -> Vec<&'static LineName> {
     NAMES.lock().expect("naming a line does not panic").clone()
 }
@@ -116,12 +114,12 @@ thread_local! {
     static LEDGER: RefCell<Option<Ledger>> = const { RefCell::new(None) };
 }
 
-/// A thread remembers as many lines as 8 MiB of cache hold, in sets of four: where a
-/// fifth falls on a set, the one that was seen first is forgotten.
+/// A thread remembers as many lines as 8 MiB of cache hold, in sets of four. A fifth line in a set
+/// replaces the one that was seen first.
 const SETS: usize = 1 << 15;
 const WAYS: usize = 4;
 
-/// A line as a thread last saw or left it: the stamps of its words.
+/// Stamps of a line's words as a thread last saw or left them.
 #[derive(Clone, Copy, Default)]
 struct Memory {
     line: usize,
@@ -148,7 +146,7 @@ struct Ledger {
     paused: bool,
 }
 
-/// Load, or anything that takes the line to write it.
+/// Kind of access: a load, or an access that takes the line for writing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     Read,
@@ -166,7 +164,7 @@ impl Ledger {
         }
     }
 
-    /// Where a line is remembered.
+    /// Returns the set in which a line is remembered.
     fn set(&mut self, line: &CountedLine) -> (usize, &mut [Memory; WAYS]) {
         let address = std::ptr::from_ref(line) as usize;
         let hash = (address as u64 >> 6).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -185,8 +183,8 @@ impl Ledger {
         self.lines[name].add(access, moved);
     }
 
-    /// Remembers a line after an access that found and left this in a word; true where
-    /// the access brought the line here.
+    /// Remembers a line after an access that found and left these values in a word; true if the
+    /// access brought the line here.
     fn remember(
         &mut self,
         line: &CountedLine,
@@ -199,7 +197,7 @@ impl Ledger {
         let look = |other: usize| line.words[other].load(Ordering::Relaxed);
         let (address, set) = self.set(line);
         let Some(place) = set.iter_mut().find(|place| place.line == address) else {
-            // Not seen yet, or forgotten: whose write it is says the stamp.
+            // Not seen yet, or forgotten: the stamp tells the writer.
             set.rotate_right(1);
             set[0] = Memory { line: address, ..Memory::default() };
             set[0].learn(word, left);
@@ -211,15 +209,15 @@ impl Ledger {
         };
         let moved = place.changed(word, found);
         if access == Access::Write && moved {
-            // The line came once: what else changed on it is no second move.
+            // The line came once: its other changed words are no second move.
             place.known = 0;
         }
         place.learn(word, left);
         if access == Access::Write {
             return moved;
         }
-        // A read of one word may have brought the write of another, which would seem to
-        // come later, or be lost behind the next.
+        // A read of one word may have brought the write of another. Found later, that write would
+        // seem to come later, or be hidden by the next one.
         others.fold(moved, |moved, other| {
             let value = look(other);
             let changed = place.changed(other, value);
@@ -228,7 +226,7 @@ impl Ledger {
         })
     }
 
-    /// A word that holds `value` under the stamp that this thread last saw.
+    /// Returns `value` with the stamp that this thread last saw in the word.
     fn guess(&mut self, line: &CountedLine, word: usize, value: u64) -> Option<u64> {
         let (address, set) = self.set(line);
         let place = set.iter().find(|place| place.line == address)?;
@@ -246,31 +244,31 @@ fn stamp_of(word: u64) -> u16 {
     (word >> VALUE_BITS) as u16
 }
 
-/// Whether the last thread that stored this word is another one. Additions leave its
-/// number as it is, but for a carry every 256 of them.
+/// True if the last thread that stored this word is another one. Additions do not change the thread
+/// number in the stamp, except for a carry every 256 additions.
 fn is_foreign(word: u64, me: u64) -> bool {
     let writer = word >> WRITER_SHIFT;
     writer != 0 && writer != me
 }
 
-/// Eight stamped words, and which name they are counted under.
+/// Eight stamped words, and the name under which they are counted.
 ///
-/// The name stands on a line of its own after the words: it is never written, so
-/// it does not move.
+/// The name is on a line of its own after the words; that line is never written, so it does not
+/// move.
 #[repr(C, align(64))]
 pub struct CountedLine {
     words: [AtomicU64; LINE_WORDS],
     name: u32,
-    /// Words that have a name, as bits: a read looks at these.
+    /// Bits of the words that have a name; a read checks these.
     used: u8,
-    /// Where the counting is audited.
+    /// Directory, if the count is audited.
     directory: Option<Box<Directory>>,
 }
 
 const VALUE: u64 = (1 << VALUE_BITS) - 1;
-/// One write more, in the low byte of the stamp.
+/// One write, in the low byte of the stamp.
 const STAMP: u64 = 1 << VALUE_BITS;
-/// The upper byte of the stamp: who stored the word. 0: nobody who was recorded.
+/// Upper byte of the stamp: the thread that stored the word. 0: no recorded thread.
 const WRITER_SHIFT: u32 = VALUE_BITS + 8;
 const WRITERS: u64 = 255;
 
@@ -279,18 +277,18 @@ fn with_ledger<R>(on: impl FnOnce(&mut Ledger) -> R) -> Option<R> {
 }
 
 impl CountedLine {
-    /// Number of its name.
+    /// Returns the number of its name.
     fn name(&self) -> usize {
         self.name as usize
     }
 
-    /// Words that have a name.
+    /// Returns the words that have a name.
     fn used(&self) -> impl Iterator<Item = usize> + use<> {
         let used = self.used;
         (0..LINE_WORDS).filter(move |word| used & 1 << word != 0)
     }
 
-    /// Holds the line for an access, where the counting is audited.
+    /// Holds the line for one access, if the count is audited.
     fn audit(&self, access: Access) -> Option<impl Sized> {
         self.directory.as_ref().map(|directory| directory.note(self.name(), access))
     }
@@ -341,8 +339,8 @@ impl Line for CountedLine {
     }
 
     fn store(&self, word: usize, value: u64, order: Ordering) {
-        // A store returns nothing, so a swap stands for it: it moves the line as
-        // the store would, and says what was there.
+        // A store returns nothing, so it is done by a swap: that moves the line as the store would,
+        // and returns the old word.
         let order = if order == Ordering::Relaxed { order } else { Ordering::AcqRel };
         self.swap(word, value, order);
     }
@@ -387,9 +385,9 @@ impl Line for CountedLine {
         failure: Ordering,
     ) -> Result<u64, u64> {
         let _audit = self.audit(Access::Write);
-        // The stamp is guessed from memory, so that the first try is the one access
-        // that the bare line makes; where the guess is stale, the failed exchange has
-        // already brought the line here, and the second try stays on this core.
+        // The stamp is guessed from memory, so that the first try is the one access that the bare
+        // line makes. If the guess is stale, the failed exchange has already brought the line here,
+        // and the second try stays on this core.
         let guess = with_ledger(|ledger| ledger.guess(self, word, current)).flatten();
         let mut expected = guess.unwrap_or(current);
         let left = Self::stamped(new);
@@ -420,7 +418,7 @@ impl Line for CountedLine {
     }
 
     fn prefetch_w(&self) {
-        // The directory would have to guess the effect of a hint.
+        // The directory could only guess the effect of a hint.
         if self.directory.is_none() {
             prefetch_w(self.words.as_ptr());
         }
@@ -464,8 +462,8 @@ mod tests {
         assert_eq!(tally, LineTally { reads: 2, writes: 8, transfers: 0 });
     }
 
-    /// Two threads pass a line to and fro in known turns: each turn is one move, however
-    /// many words of it the turn writes and reads.
+    /// Two threads pass a line back and forth in known turns. Each turn is one move, however many
+    /// of the line's words it writes and reads.
     #[test]
     fn every_turn_is_one_transfer() {
         const TURNS: u64 = 10_000;
@@ -478,7 +476,7 @@ mod tests {
                 let _core = enter(&cores, me as usize);
                 Counted::start();
                 for turn in (me..2 * TURNS).step_by(2) {
-                    // The turn is awaited on a line of no account.
+                    // The threads wait for their turn on a line that is not counted.
                     while line.words[1].load(Ordering::Acquire) != turn {
                         std::hint::spin_loop();
                     }
@@ -495,7 +493,7 @@ mod tests {
         for thread in threads {
             total.add(&thread.join().expect("the thread ends"));
         }
-        // Each thread's first access finds nothing remembered.
+        // Each thread's first access finds no remembered line.
         assert_eq!(tally(&total).transfers, 2 * TURNS - 2);
         assert_eq!(tally(&total).writes, 3 * 2 * TURNS);
     }

@@ -1,9 +1,8 @@
 //! This machine's own cores: real threads, real atomics, real time.
 //!
-//! A [`Bare`] line is 64 aligned bytes of atomics, and every call inlines to the
-//! bare instruction. What is recorded about a storm is a type parameter of
-//! [`Host`], not a branch, so that it costs nothing when off:
-//! [`Counted`] counts transfers of lines, [`Staged`] times the stages of a fault.
+//! A [`Bare`] line is 64 aligned bytes of atomics, and every call inlines to one instruction. The
+//! kind of recording is a type parameter of [`Host`], not a branch, so it costs nothing when it is
+//! off: [`Counted`] counts transfers of lines, [`Staged`] times the stages of a fault.
 
 use super::{CORES_MAX, LINE_WORDS, Line, LineName, Machine, Ordering, Work};
 use crossbeam_utils::CachePadded;
@@ -19,42 +18,42 @@ pub use super::audited::DIRECTORY_BYTES;
 pub use super::counted::{Counted, LineTally, Tally};
 pub use super::staged::{STAGES_MAX, Staged};
 
-/// The machine that the program runs on, recording what `A` records.
+/// The machine that the program runs on, with the recording of `A`.
 pub struct Host<A = Bare>(PhantomData<fn() -> A>);
 
-/// What is recorded while a storm runs.
+/// A kind of recording while a storm runs.
 pub trait Record: 'static {
-    /// The line with which it is recorded.
+    /// Line that supports the recording.
     type Line: Line + 'static;
     /// See [`Machine::IS_TIMED`].
     const IS_TIMED: bool = false;
     /// See [`Machine::mark`].
     #[inline(always)]
     fn mark(_stage: usize) {}
-    /// Starts recording on the calling thread, from nothing.
+    /// Starts recording on the calling thread, with empty counts.
     fn start() {}
-    /// Forgets what has been recorded, but not what the thread has in its cache.
+    /// Discards the records, but keeps the knowledge of the thread's cache.
     fn forget() {}
-    /// Stops or resumes adding to what is recorded: a reset is no part of a storm.
+    /// Pauses or resumes recording, because a reset is not part of a storm.
     fn pause(_paused: bool) {}
-    /// Stops recording, and returns what was.
+    /// Stops recording, and returns the records.
     fn finish() -> Recorded {
         Recorded::default()
     }
 }
 
-/// What was recorded on a thread.
+/// Records of one thread.
 #[derive(Debug, Default)]
 pub struct Recorded {
-    /// Transfers by name of line, where counted.
+    /// Transfers by name of line, if counted.
     pub lines: Option<Tally>,
-    /// The same by a directory, where the counting was audited.
+    /// The same by a directory, if the count was audited.
     pub directory: Option<Tally>,
-    /// Nanoseconds by stage, where timed.
+    /// Nanoseconds by stage, if timed.
     pub stages_ns: Option<[u64; STAGES_MAX]>,
 }
 
-/// Nothing is recorded: what throughput is measured with.
+/// No recording: throughput is measured with it.
 pub struct Bare;
 
 impl Record for Bare {
@@ -62,8 +61,8 @@ impl Record for Bare {
     const IS_TIMED: bool = true;
 }
 
-/// Spins before a waiting thread lets others run. The kernel spins with
-/// preemption off; a thread cannot, and the one it waits for may have lost its CPU.
+/// Spins before a waiting thread yields its CPU. The kernel spins with preemption off; a thread
+/// cannot, and the thread that it waits for may have lost its CPU.
 pub(super) const SPINS_BEFORE_YIELD: u32 = 500;
 
 thread_local! {
@@ -72,7 +71,7 @@ thread_local! {
     static CORES: RefCell<Option<Arc<Cores>>> = const { RefCell::new(None) };
 }
 
-/// The cores of one storm, so that one can wake another.
+/// The cores of one storm, which can wake each other.
 pub struct Cores {
     slots: Box<[CachePadded<Slot>]>,
     audits: bool,
@@ -81,23 +80,23 @@ pub struct Cores {
 #[derive(Default)]
 struct Slot {
     entered: AtomicBool,
-    /// Odd while the core translates an address and accesses the page.
+    /// Count that is odd while the core translates an address and accesses the page.
     accesses: AtomicU64,
     thread: OnceLock<Thread>,
     token: AtomicBool,
 }
 
 impl Cores {
-    /// `count` cores that nobody runs on yet.
+    /// Creates `count` cores, on which no thread runs yet.
     ///
     /// # Panics
-    /// Where `count` is 0 or above [`CORES_MAX`].
+    /// If `count` is 0 or above [`CORES_MAX`].
     pub fn new(count: usize) -> Arc<Self> {
         Self::auditing(count, false)
     }
 
-    /// The same, for a storm in which the counting of transfers is audited: each line that one
-    /// of them makes has a directory beside its stamps.
+    /// Creates cores for a storm whose transfer counts are audited: each line that one of them
+    /// makes has a directory in addition to its stamps.
     ///
     /// # Panics
     /// As [`Cores::new`].
@@ -113,7 +112,7 @@ impl Cores {
 }
 
 impl Cores {
-    /// Waits until every access of a core other than `me` that has begun by now has ended.
+    /// Waits until every access that a core other than `me` has already begun has ended.
     fn wait_for_accesses(&self, me: usize) {
         for (_, slot) in self.slots.iter().enumerate().filter(|(core, _)| *core != me) {
             // Acquire: pairs with the Release of `end_access`.
@@ -126,28 +125,28 @@ impl Cores {
     }
 }
 
-/// Whether the calling thread is a core of a storm in which the counting is audited.
+/// True if the calling thread is a core of a storm whose counts are audited.
 pub(super) fn audits() -> bool {
     CORES.with_borrow(|now| now.as_ref().is_some_and(|cores| cores.audits))
 }
 
-/// One more beginning or end of an access of the calling core.
+/// Counts the beginning or the end of an access of the calling core.
 #[inline]
 fn count_access(order: Ordering) {
     CORES.with_borrow(|now| {
         let accesses = &now.as_ref().expect("only a core accesses pages").slots[core()].accesses;
-        // Nobody else writes it.
+        // No other thread writes it.
         accesses.store(accesses.load(Ordering::Relaxed) + 1, order);
     });
 }
 
-/// Shows that the calling thread is a core; it stops being one when this drops.
+/// Proof that the calling thread is a core, until it drops.
 pub struct Entered(PhantomData<*const ()>);
 
 /// Makes the calling thread core `core` of `cores`.
 ///
 /// # Panics
-/// Where the core is taken already, or the thread is another core.
+/// If the core is taken already, or the thread is another core.
 pub fn enter(cores: &Arc<Cores>, core: usize) -> Entered {
     let slot = &cores.slots[core];
     assert!(!slot.entered.swap(true, Ordering::AcqRel), "core {core} is entered once");
@@ -168,7 +167,7 @@ impl Drop for Entered {
     }
 }
 
-/// How often this thread gave up its CPU while it waited for a spinlock.
+/// Returns the number of times that this thread yielded its CPU while it waited for a spinlock.
 pub fn yields() -> u64 {
     YIELDS.get()
 }
@@ -178,7 +177,7 @@ pub(super) fn core() -> usize {
     CORE.get()
 }
 
-/// One step of a spin: a pause, and from time to time a yield.
+/// Makes one step of a spin: a pause, and from time to time a yield.
 #[inline]
 pub(super) fn relax(spins: &mut u32) {
     std::hint::spin_loop();
@@ -225,7 +224,7 @@ impl<A: Record> Machine for Host<A> {
     }
 
     fn park() {
-        // Borrowed, not cloned: a clone would write a line that all cores write.
+        // Borrowed, not cloned: a clone would write to a line that all cores write to.
         CORES.with_borrow(|now| {
             let slot = &now.as_ref().expect("only a core parks").slots[core()];
             while !slot.token.swap(false, Ordering::Acquire) {
@@ -253,14 +252,14 @@ impl<A: Record> Machine for Host<A> {
     #[inline]
     fn begin_access() {
         count_access(Ordering::Relaxed);
-        // Before the translation as the compiler sees it; for the processor the barrier that
-        // a shootdown sends here stands in between.
+        // The compiler must keep the count before the translation; for the processor the barrier
+        // that a shootdown sends here orders them.
         compiler_fence(Ordering::SeqCst);
     }
 
     #[inline]
     fn end_access() {
-        // Release: the access is over for whoever sees the count.
+        // Release: a core that sees the count also sees the end of the access.
         count_access(Ordering::Release);
     }
 
@@ -274,9 +273,9 @@ impl<A: Record> Machine for Host<A> {
     }
 }
 
-/// A barrier on every CPU that runs a thread of this process, by interrupt and waited for:
-/// what a shootdown costs, but for the mutex of the whole system that this call takes
-/// (Linux 6.18 `kernel/sched/membarrier.c`).
+/// Sends a barrier to every CPU that runs a thread of this process, by interrupt, and waits for it.
+/// Cost: that of a shootdown, plus this call's mutex, which the whole system shares (Linux 6.18
+/// `kernel/sched/membarrier.c`).
 fn barrier_everywhere() {
     let barrier = || membarrier(MembarrierCommand::PrivateExpedited);
     if barrier().is_err() {
@@ -293,7 +292,7 @@ fn think(ns: u64) {
     }
 }
 
-/// Eight atomics on a line of their own, and nothing else.
+/// Eight atomics on a line of their own, and no other data.
 #[repr(C, align(64))]
 pub struct BareLine([AtomicU64; LINE_WORDS]);
 
@@ -370,11 +369,11 @@ impl Line for BareLine {
     }
 }
 
-/// Asks for the line at `address` in a writable state.
+/// Requests the line at `address` in a writable state.
 #[inline(always)]
 pub(super) fn prefetch_w<T>(address: *const T) {
-    // SAFETY: a prefetch is a hint. It reads and writes nothing that the program
-    // can see, raises no exception, and changes neither flags nor stack.
+    // SAFETY: a prefetch is a hint. It has no effect that the program can see, raises no exception,
+    // and changes neither flags nor stack.
     #[cfg(target_arch = "x86_64")]
     unsafe {
         std::arch::asm!(

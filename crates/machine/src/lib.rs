@@ -1,12 +1,11 @@
-//! The world that a storm runs in, as strategy code sees it.
+//! The world in which a storm runs, as strategy code sees it.
 //!
-//! `sync`, `mm` and `strategy` reach shared memory, time and other cores through
-//! [`Machine`] alone, so the same source runs on real atomics and in any other
-//! world that implements the trait. A machine knows words, lines and cores; what
-//! a line holds arrives as data ([`LineName`]).
+//! `sync`, `mm` and `strategy` reach shared memory, time and other cores only through [`Machine`],
+//! so the same source runs on real atomics and in any other world that implements the trait. A
+//! machine knows words, lines and cores; the content of a line is described by data ([`LineName`]).
 //!
-//! The unit is the **cache line**, not the word: eight words that move together,
-//! declared together, because false sharing is one of the things measured.
+//! The unit is the **cache line**, not the word: eight words that move together, declared together,
+//! because false sharing is one of the things to measure.
 
 mod audited;
 mod counted;
@@ -20,41 +19,40 @@ pub use std::sync::atomic::Ordering;
 pub const LINE_WORDS: usize = 8;
 /// Largest number of cores that a machine may have.
 pub const CORES_MAX: usize = 1024;
-/// Values stored in a word use the bits below this one. The bits above belong to
-/// the machine: the accounting of [`host::Counted`] keeps its stamp there.
+/// Bits of a word that a value may use. The bits above belong to the machine: [`host::Counted`]
+/// keeps its stamp there.
 pub const VALUE_BITS: u32 = 48;
 
-/// What a line is called in results, and what its words hold.
+/// Name of a line in results, and names of its words.
 #[derive(Debug, PartialEq, Eq)]
 pub struct LineName {
-    /// For instance `mm.mmap_lock`.
+    /// Name, such as `mm.mmap_lock`.
     pub name: &'static str,
     /// Fields by word; unused words are empty.
     pub words: [&'static str; LINE_WORDS],
 }
 
-/// Eight words that live and move together.
+/// Eight words that are allocated and move together.
 ///
-/// Values fit [`VALUE_BITS`] bits in every world, so that all worlds run the same
-/// code.
+/// Values have at most [`VALUE_BITS`] bits in every world, so that all worlds run the same code.
 pub trait Line: Send + Sync + Sized {
-    /// A line that holds `words`.
+    /// Creates a line that holds `words`.
     fn new(name: &'static LineName, words: [u64; LINE_WORDS]) -> Self;
     /// Reads a word.
     fn load(&self, word: usize, order: Ordering) -> u64;
     /// Writes a word.
     fn store(&self, word: usize, value: u64, order: Ordering);
-    /// Adds, and returns what was there before.
+    /// Adds, and returns the old value.
     fn fetch_add(&self, word: usize, value: u64, order: Ordering) -> u64;
-    /// Subtracts, and returns what was there before, which was at least `value`.
+    /// Subtracts, and returns the old value, which must be at least `value`.
     fn fetch_sub(&self, word: usize, value: u64, order: Ordering) -> u64;
-    /// Sets bits, and returns what was there before.
+    /// Sets bits, and returns the old value.
     fn fetch_or(&self, word: usize, bits: u64, order: Ordering) -> u64;
-    /// Keeps only `bits`, and returns what was there before.
+    /// Keeps only `bits`, and returns the old value.
     fn fetch_and(&self, word: usize, bits: u64, order: Ordering) -> u64;
-    /// Writes a word, and returns what was there before.
+    /// Writes a word, and returns the old value.
     fn swap(&self, word: usize, value: u64, order: Ordering) -> u64;
-    /// Writes `new` where the word holds `current`; else returns what it holds.
+    /// Writes `new` if the word holds `current`; otherwise returns the value that it holds.
     fn compare_exchange(
         &self,
         word: usize,
@@ -63,34 +61,35 @@ pub trait Line: Send + Sync + Sized {
         success: Ordering,
         failure: Ordering,
     ) -> Result<u64, u64>;
-    /// Waits until `done` holds of a word, and returns the value (read with
-    /// `Acquire`) for which it did. Meant for waits that the kernel spins in.
+    /// Waits until `done` is true for a word, and returns that value (read with `Acquire`). For
+    /// waits in which the kernel spins.
     fn spin_until(&self, word: usize, done: impl Fn(u64) -> bool) -> u64;
-    /// Asks for the line in a writable state, and goes on without waiting.
+    /// Requests the line in a writable state, and continues without waiting.
     fn prefetch_w(&self);
-    /// The two stand in one block of 128 bytes, which some processors fetch as a whole.
+    /// Declares that the two lines are in one block of 128 bytes, which some processors fetch as a
+    /// whole.
     ///
     /// # Safety
-    /// From here on neither is moved, and none is dropped while cores run.
+    /// After this call neither line is moved, and neither is dropped while cores run.
     unsafe fn pair(&self, _other: &Self) {}
 }
 
-/// Pairs the lines of an array that begins with a block of 128 bytes.
+/// Pairs the lines of an array that starts at a block of 128 bytes.
 ///
 /// # Safety
-/// As [`Line::pair`], of each.
+/// As [`Line::pair`], for each line.
 pub unsafe fn pair_up<'a, L: Line + 'a>(lines: impl IntoIterator<Item = &'a L>) {
     let mut lines = lines.into_iter();
     while let (Some(first), Some(second)) = (lines.next(), lines.next()) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's contract.
         unsafe { first.pair(second) };
     }
 }
 
-/// Work that touches no shared line, so that a model can charge it by name.
+/// Work that touches no shared line; a model charges it by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
-    /// The exception or system call, its return, and what the simulated kernel leaves out.
+    /// The exception or system call, its return, and the work that the simulated kernel omits.
     Trap,
     /// Entering and leaving an RCU read section.
     ReadSection,
@@ -102,82 +101,80 @@ pub enum Work {
     ThinkNs(u64),
 }
 
-/// All that `sync`, `mm` and `strategy` may ask of the world.
+/// All that `sync`, `mm` and `strategy` can ask of the world.
 pub trait Machine: Sized + Send + Sync + 'static {
-    /// What threads share.
+    /// Line that threads share.
     type Line: Line;
-    /// Whether any thread may look at its lines when no core runs.
+    /// True if any thread may read its lines when no core runs.
     const IS_OF_ALL_THREADS: bool = true;
-    /// Whether the time that its code takes is a result. Where not, large code that is the same
-    /// for all schemes but for a parameter is compiled once, and called through a pointer.
+    /// True if the run time of its code is a result. If not, large code that is the same for all
+    /// schemes except for a parameter is compiled once, and called through a pointer.
     const IS_TIMED: bool = false;
-    /// Whether cores cache translations; where not, none is ever stale.
+    /// True if cores cache translations; otherwise no translation is ever stale.
     const HAS_TLB: bool = false;
-    /// Whether page frames have memory behind them; where not, clearing and copying is
-    /// only charged.
+    /// True if page frames have memory; otherwise clearing and copying are only charged.
     const HAS_MEMORY: bool = true;
 
-    /// The core in whose name the caller runs: below the number of cores of the
-    /// storm, and nobody else's while the caller runs.
+    /// Returns the caller's core: below the number of cores of the storm, and used by no other
+    /// thread while the caller runs.
     fn core() -> usize;
-    /// A fence, where an ordering on one access does not say it.
+    /// Executes a fence, if the ordering of one access is not enough.
     fn fence(order: Ordering);
-    /// Private work: charged by a model; on real cores the work itself takes the
-    /// time, except [`Work::ThinkNs`], which is spent here.
+    /// Does private work. A model charges it; on real cores the work itself takes the time, except
+    /// for [`Work::ThinkNs`], which is spent here.
     fn work(work: Work);
-    /// Does `what`, which waits for nobody, as if it took no time and touched no line, where
-    /// the world charges for both; the lines are touched in no other way. Elsewhere it costs
-    /// what it costs.
+    /// Runs `what` without charging time or line accesses, in a world that charges for both. `what`
+    /// must not block, and its lines must not be accessed in any other way. Other worlds just run
+    /// `what`.
     #[inline(always)]
     fn for_nothing<R>(what: impl FnOnce() -> R) -> R {
         what()
     }
-    /// One step of a spin that ends by itself.
+    /// Makes one step of a spin that ends by itself.
     fn relax();
-    /// Sleeps, without holding the core.
+    /// Sleeps without occupying the core.
     fn sleep_ns(ns: u64);
-    /// Sleeps until [`unpark`](Machine::unpark), or returns at once where that came
-    /// first. May return without it: callers check what they wait for.
+    /// Sleeps until [`unpark`](Machine::unpark), or returns at once if that was called before. May
+    /// return without it: callers check their condition.
     fn park();
-    /// Lets a core's current or next [`park`](Machine::park) return.
+    /// Ends the current or next [`park`](Machine::park) of a core.
     fn unpark(core: usize);
-    /// Nanoseconds since some fixed point.
+    /// Returns nanoseconds since a fixed point in time.
     fn now_ns() -> u64;
-    /// Makes all other cores forget the translations that they have cached, and returns
-    /// when all have answered. The calling core takes interrupts meanwhile.
+    /// Makes all other cores drop their cached translations, and returns after all have answered.
+    /// The calling core takes interrupts meanwhile.
     fn shootdown();
-    /// How often others have made the calling core forget its translations. What it has
-    /// cached before the last time is void.
+    /// Returns the number of shootdowns that the calling core has taken. Translations that it
+    /// cached before the last one are invalid.
     fn shootdowns_taken() -> u64 {
         0
     }
-    /// The calling core answers no shootdown until as many calls of
-    /// [`interrupts_on`](Machine::interrupts_on) have been made. Threads of the host cannot,
-    /// and need not: nothing there waits for their answer.
+    /// Stops answering shootdowns on the calling core, until
+    /// [`interrupts_on`](Machine::interrupts_on) has been called as often. Threads of the host
+    /// cannot do this, and need not: nothing there waits for their answer.
     #[inline(always)]
     fn interrupts_off() {}
     /// See [`interrupts_off`](Machine::interrupts_off).
     #[inline(always)]
     fn interrupts_on() {}
-    /// The program is about to translate an address and to access the page: a shootdown
-    /// returns only when it has [ended](Machine::end_access). Costs nothing where an access
-    /// is one step.
+    /// Tells the world that the program is about to translate an address and to access the page: a
+    /// shootdown returns only after the [end](Machine::end_access). Free if an access is one step.
     #[inline(always)]
     fn begin_access() {}
     /// See [`begin_access`](Machine::begin_access).
     #[inline(always)]
     fn end_access() {}
-    /// The code has reached a point at which a test may hold the core. Costs nothing where
-    /// there is none.
+    /// Tells the world that the code has reached a point at which a test may hold the core. Free if
+    /// no test does.
     #[inline(always)]
     fn point(_point: usize) {}
-    /// The code has reached the end of a stage; what that means is the world's
-    /// affair. Costs nothing where nobody listens.
+    /// Tells the world that the code has reached the end of a stage. Free if the world does not use
+    /// it.
     fn mark(stage: usize);
 }
 
-/// One word of a line: what the primitives in `sync` are built on, so that a
-/// structure decides which line each of their words shares.
+/// One word of a line. The primitives in `sync` are built on words, so that a structure decides
+/// which line each of their words shares.
 pub struct Word<'a, L> {
     line: &'a L,
     index: usize,
@@ -192,13 +189,13 @@ impl<L> Clone for Word<'_, L> {
 impl<L> Copy for Word<'_, L> {}
 
 impl<'a, L: Line> Word<'a, L> {
-    /// Word `index` of `line`.
+    /// Returns word `index` of `line`.
     #[inline(always)]
     pub fn new(line: &'a L, index: usize) -> Self {
         Self { line, index }
     }
 
-    /// The line it is on.
+    /// Returns the word's line.
     #[inline(always)]
     pub fn line(self) -> &'a L {
         self.line

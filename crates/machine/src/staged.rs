@@ -1,14 +1,15 @@
-//! Time of each stage of a fault, measured where the code passes its end.
+//! Time of each stage of a fault, measured when the code reaches the end of the stage.
 
 use super::host::{BareLine, Record, Recorded};
 use host::clock::Clock;
 use std::cell::RefCell;
 
-/// Stages that can be told apart.
+/// Largest number of stages.
 pub const STAGES_MAX: usize = 16;
 
-/// Times the stages of a fault: two reads of the clock stand between neighbours, so
-/// that each mark adds the cost of one to its stage (some stages have two or three).
+/// Recorder that times the stages of a fault. Two readings of the clock are between neighbouring
+/// stages, so each mark adds the cost of one reading to its stage (some stages have two or three
+/// marks).
 pub struct Staged;
 
 struct Stopwatch {

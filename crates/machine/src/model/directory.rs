@@ -1,55 +1,54 @@
-//! Who has a line, and what an access to it costs: a pure function of state and request.
+//! Holders of a line, and the cost of an access to it: a pure function of state and request.
 //!
-//! An agent is a core with a cache of its own; hyperthreads of a core are one agent. A line
-//! is exclusive to one agent (clean or modified), shared by several, or nobody's.
+//! An agent is a core with its own cache; hyperthreads of a core are one agent. A line is exclusive
+//! to one agent (clean or modified), shared by several, or in no cache.
 
 use super::parameters::{Distance, Parameters, Ps};
 use super::sharers::Sharers;
 
-/// No agent, no socket.
+/// No agent or no socket.
 pub const NOBODY: u16 = u16::MAX;
 
-/// What an access needs of the line.
+/// Access right that an access needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// A copy.
     Copy,
     /// The only copy.
     Ownership,
-    /// One operation, done at the line's home, where the machine does that; else the only
-    /// copy.
+    /// One operation at the line's home, if the machine has far atomics; otherwise the only copy.
     FetchOp,
 }
 
-/// In which state an access finds the line.
+/// State in which an access finds the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Found {
-    /// In the own cache, well enough.
+    /// In the own cache, with the right that is needed.
     Hit,
     /// Exclusive to another agent.
     Modified(Distance),
-    /// In others' caches, clean.
+    /// Clean in other caches.
     Shared(Distance),
-    /// In the own cache and in others', while ownership is needed.
+    /// In the own cache and in others, while ownership is needed.
     Upgrade(Distance),
     /// In no cache.
     Memory(Distance),
-    /// At its home, where somebody's operation was done.
+    /// At its home, after another agent's operation there.
     Home,
-    /// Done at the line's home.
+    /// The operation is done at the line's home.
     Far,
 }
 
-/// Who has a line.
+/// Holders of a line.
 #[derive(Debug, Clone)]
 pub struct Directory {
-    /// The agent to which it is exclusive, or [`NOBODY`].
+    /// Agent that has it exclusively, or [`NOBODY`].
     pub owner: u16,
-    /// The socket of its memory, or [`NOBODY`] until it is touched.
+    /// Socket of its memory, or [`NOBODY`] before the first access.
     pub home: u16,
-    /// Agents with a copy, where it is exclusive to none.
+    /// Agents with a copy, if no agent has it exclusively.
     pub sharers: Sharers,
-    /// The last operation was done at the home, and nobody has had it since.
+    /// The last operation was done at the home, and no agent has had the line since.
     pub at_home: bool,
 }
 
@@ -60,20 +59,20 @@ impl Default for Directory {
 }
 
 impl Directory {
-    /// Whether an agent can read the line in its own cache.
+    /// True if an agent can read the line in its own cache.
     #[inline(always)]
     pub fn readable(&self, agent: u16) -> bool {
         self.owner == agent || self.sharers.contains(agent)
     }
 
-    /// Whether an agent can write the line in its own cache.
+    /// True if an agent can write the line in its own cache.
     #[inline(always)]
     pub fn writable(&self, agent: u16) -> bool {
         self.owner == agent
     }
 
-    /// In which state an access by `agent` finds the line. `waited`: others wait for it, or
-    /// hold it, so that a fetch operation is better done at its home.
+    /// Returns the state in which an access by `agent` finds the line. `waited`: others wait for it
+    /// or hold it, so a fetch operation is better done at its home.
     pub fn found(&self, parameters: &Parameters, agent: u16, need: Need, waited: bool) -> Found {
         let shape = &parameters.shape;
         let far = need == Need::FetchOp && parameters.far_atomics.is_some();
@@ -96,7 +95,7 @@ impl Directory {
         let own = usize::from(self.sharers.contains(agent));
         let others = self.sharers.len() - own;
         if others == 0 {
-            // The only sharer has nobody to ask.
+            // The only sharer has no other copy to invalidate.
             return if own == 1 { Found::Hit } else { self.in_memory(parameters, agent) };
         }
         let neighbours = shape.neighbours(agent).map(|near| self.sharers.count_in(near) - own);
@@ -120,7 +119,7 @@ impl Directory {
         }
     }
 
-    /// How long an access takes that finds the line so, without waiting for others.
+    /// Returns the latency of an access that finds the line in this state, without queueing.
     pub fn latency_ps(&self, parameters: &Parameters, need: Need, found: Found) -> Ps {
         let homed = |row: &super::parameters::Latencies, distance| match distance {
             Distance::Socket if self.is_homed_away(parameters) => {
@@ -158,14 +157,14 @@ impl Directory {
         }
     }
 
-    /// Whether those that have the line are on one socket, and its home on another.
+    /// True if the holders of the line are on one socket, and its home is on another.
     fn is_homed_away(&self, parameters: &Parameters) -> bool {
         let holder = if self.owner != NOBODY { Some(self.owner) } else { self.sharers.first() };
         let socket = holder.map(|agent| parameters.shape.socket(agent));
         self.home != NOBODY && socket.is_some_and(|socket| socket != self.home)
     }
 
-    /// Gives the line to `agent`. True where that moved it from another cache.
+    /// Gives the line to `agent`; true if that moved it from another cache.
     pub fn grant(&mut self, agent: u16, socket: u16, need: Need, found: Found) -> bool {
         if self.home == NOBODY {
             self.home = socket;

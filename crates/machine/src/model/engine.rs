@@ -1,4 +1,4 @@
-//! Cores, events and grants: who gets a line when.
+//! Cores, events and grants: the order in which cores get a line.
 
 use super::directory::{Found, Need};
 use super::event::Event;
@@ -14,17 +14,17 @@ use std::collections::VecDeque;
 use std::ptr;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Stores that a core may have under way (56 on Skylake and Zen 3, a few more since).
+/// Largest number of stores in a core's buffer (56 on Skylake and Zen 3, a few more since).
 const BUFFER_MAX: usize = 56;
 
-/// Cores that a report of a deadlock describes.
+/// Number of cores that a report of a deadlock describes.
 const DESCRIBED_MAX: usize = 8;
 
-/// Lines are used by address while requests for them are under way; see [`ModelLine`]'s
-/// drop, which does not let them go before.
+/// Address of a line. Requests in flight refer to lines by address; [`ModelLine`]'s drop waits for
+/// them.
 pub(super) type LineAt = *const ModelLine;
 
-/// What a core does.
+/// Activity of a core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
     Ready,
@@ -42,23 +42,23 @@ pub(super) enum Status {
     },
     Parked,
     Meeting,
-    /// Until a core answers whose interrupts are off.
+    /// Waits for the answer of a core whose interrupts are off.
     Interrupting {
         victim: u16,
     },
-    /// For good: it has lost too many compare-exchanges in a row.
+    /// Stopped for good: it has lost too many compare-exchanges in a row.
     Starving {
         line: LineAt,
         word: u8,
     },
-    /// At a point, by a test.
+    /// Held by a test at a point of the code.
     Held {
         point: usize,
     },
     Done,
 }
 
-/// A store whose line the core does not have yet.
+/// A store for whose line the core still waits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Store {
     pub line: LineAt,
@@ -66,21 +66,21 @@ pub(super) struct Store {
     pub value: u64,
 }
 
-/// Where a core's time went.
+/// Time of a core, by cause.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CoreTimes {
-    /// Waiting for lines.
+    /// Waits for lines.
     pub coherence_ps: Ps,
-    /// Spinning and sleeping for locks.
+    /// Spins and sleeps for locks.
     pub lock_ps: Ps,
 }
 
 /// One core.
 pub(super) struct CoreState {
     pub place: Place,
-    /// Another core of the storm is a hyperthread of the same one.
+    /// True if the core's hyperthread sibling storms too.
     pub beside_sibling: bool,
-    /// When it began to wait; where it can run, from when on.
+    /// Time the core blocked or, if it can run, its earliest start.
     pub clock: Ps,
     pub status: Status,
     pub token: Option<Ps>,
@@ -90,10 +90,10 @@ pub(super) struct CoreState {
     pub last_locked: LineAt,
     pub stagger_ps: Ps,
     pub interrupts: Interrupts,
-    /// In which state its last request found the line.
+    /// State in which its last request found the line.
     pub found: Option<Found>,
-    /// What its last load that was no hit found: what was there when it was granted, whoever
-    /// writes before the core goes on.
+    /// Value of its last load that missed: the word when the line was granted, even if another core
+    /// writes it before this core continues.
     pub loaded: u64,
     pub times: CoreTimes,
 }
@@ -118,14 +118,14 @@ impl CoreState {
         }
     }
 
-    /// The value of the newest store to a word that is still in the buffer.
+    /// Returns the value of the newest store to a word that is still in the buffer.
     pub fn forwards(&self, line: &ModelLine, word: usize) -> Option<u64> {
         let same = |store: &&Store| ptr::eq(store.line, line) && usize::from(store.word) == word;
         self.buffer.iter().rev().find(same).map(|store| store.value)
     }
 
-    /// Whether a request of the core for this line is under way; only a store, unless what
-    /// follows joins prefetches (`merge`).
+    /// True if the core has a request for this line in flight. Prefetches count only if accesses
+    /// join them (`merge`).
     pub fn is_asking_for(&self, line: &ModelLine, merge: bool) -> bool {
         self.buffer.front().is_some_and(|store| ptr::eq(store.line, line))
             || merge && self.prefetches.iter().any(|asked| ptr::eq(*asked, line))
@@ -135,14 +135,14 @@ impl CoreState {
         self.buffer.len() >= BUFFER_MAX
     }
 
-    /// Whether its accesses need a closer look than whether they hit.
+    /// True if a hit is not enough for its accesses: the core has stores or prefetches in flight.
     pub fn needs_care(&self) -> bool {
         !self.buffer.is_empty() || !self.prefetches.is_empty()
     }
 }
 
 pub(super) struct Engine {
-    /// How far cores look ahead.
+    /// Bounds of how far a core may run ahead.
     pub lookahead: Lookahead,
     pub cores: Vec<CoreState>,
     pub ready: Queue,
@@ -187,7 +187,7 @@ impl Engine {
         self.cores.iter_mut().for_each(|core| core.yielder = ptr::null());
     }
 
-    /// Starts the first core; returns its clock.
+    /// Starts the first core, and returns its clock.
     pub fn start(&mut self, core: usize) -> Ps {
         let (first, clock) = self.ready.first().expect("a core that is resumed can run");
         assert_eq!(first, core, "the first core runs");
@@ -195,7 +195,7 @@ impl Engine {
         clock
     }
 
-    /// The running core, which is the first, stops at `clock`.
+    /// Stops the running core, which is the first, at `clock`.
     #[inline]
     pub fn leave(&mut self, core: usize, clock: Ps, status: Status) {
         let first = self.ready.first().map(|(first, _)| first);
@@ -210,7 +210,7 @@ impl Engine {
         }
         self.ready.pop_first();
         if let Status::Starving { .. } = status {
-            // Nobody runs any more.
+            // No core runs any more.
             (self.ready, self.events) = (Queue::default(), Events::default());
             return;
         }
@@ -231,7 +231,7 @@ impl Engine {
         }
     }
 
-    /// Does what is due before the next core runs; returns that core.
+    /// Handles the events before the next core's start; returns that core.
     #[inline]
     pub fn next(&mut self, world: &World) -> Option<usize> {
         loop {
@@ -256,7 +256,7 @@ impl Engine {
         }
     }
 
-    /// A core that waits, as `waits` says, for an answer has it at `now`.
+    /// Ends, at `now`, the wait of a core for an answer if its status is `waits`.
     pub fn answered(&mut self, core: usize, waits: Status, now: Ps) {
         if self.cores[core].status == waits {
             let clock = self.cores[core].clock.max(now);
@@ -322,7 +322,7 @@ impl Engine {
         }
     }
 
-    /// Grants a line where it is free; else looks again when it is.
+    /// Grants a line if it is free; otherwise schedules the next try.
     fn dispatch(&mut self, world: &World, line: LineAt, now: Ps, from_event: bool) {
         let parameters = world.machine();
         let (granted, again_at) = at(line).state(world, |state| {
@@ -369,7 +369,7 @@ impl Engine {
         }
     }
 
-    /// Does the oldest store of a core, and those behind it whose lines it has.
+    /// Commits the oldest store of a core, and later ones while the core has their lines.
     fn commit(&mut self, world: &World, core: usize, mut now: Ps) {
         let (agent, machine) = (self.cores[core].place.agent, world.machine());
         while let Some(store) = self.cores[core].buffer.pop_front() {
@@ -384,7 +384,7 @@ impl Engine {
             let Some(next) = self.cores[core].buffer.front().copied() else { break };
             let has = at(next.line).state(world, |state| state.may_reuse(agent, machine.reuse_k));
             if !has {
-                // It has been counted as under way since it was put into the buffer.
+                // It has counted as in flight since it was put into the buffer.
                 at(next.line).state(world, |state| state.in_flight -= 1);
                 let what = (Need::Ownership, RequestKind::Store);
                 self.request(world, core, at(next.line), usize::from(next.word), what, now);
@@ -405,7 +405,7 @@ impl Engine {
         self.wake_from(core, line, now);
     }
 
-    /// Lets a core go on that waits for its own request for `line`.
+    /// Wakes a core that waits for its own request for `line`.
     fn wake_from(&mut self, core: usize, line: LineAt, now: Ps) {
         if self.cores[core].status == (Status::Joining { line }) {
             let clock = self.cores[core].clock;
@@ -414,7 +414,7 @@ impl Engine {
         }
     }
 
-    /// Lets those go on that spin on a line, since it was written at `now`.
+    /// Wakes the cores that spin on a line, which was written at `now`.
     pub fn wake_spinners(&mut self, world: &World, line: &ModelLine, now: Ps) {
         let spinners = line.state(world, |state| match &mut state.queue {
             Some(queue) if !queue.spinners.is_empty() => {
@@ -431,7 +431,7 @@ impl Engine {
         }
     }
 
-    /// Wakes a parked core at `at`, or lets its next sleep end then.
+    /// Wakes a parked core at `at`, or ends its next sleep then.
     pub fn unpark(&mut self, core: usize, at: Ps) {
         if self.cores[core].status == Status::Parked {
             let clock = self.cores[core].clock;
@@ -442,58 +442,57 @@ impl Engine {
         }
     }
 
-    /// When the memory of a core's socket has done what keeps it busy for `busy_ps`.
+    /// Returns the time at which the memory of a core's socket has finished work of `busy_ps`.
     pub fn stream(&mut self, core: usize, now: Ps, busy_ps: Ps) -> Ps {
         let free_at = &mut self.memory_free_at[usize::from(self.cores[core].place.socket)];
         *free_at = now.max(*free_at) + busy_ps;
         *free_at
     }
 
-    /// Whether the core's last locked operation was on this line.
+    /// True if the core's last locked operation was on this line.
     pub fn is_last_locked(&self, core: usize, line: &ModelLine) -> bool {
         ptr::eq(self.cores[core].last_locked, line)
     }
 
-    /// What a core waits for that starves.
+    /// Describes the wait of a starving core.
     pub fn starved(&self, world: &World) -> Option<String> {
         let starves =
             |(_, core): &(usize, &CoreState)| matches!(core.status, Status::Starving { .. });
         self.cores.iter().enumerate().find(starves).and_then(|core| describe(world, core))
     }
 
-    /// Whether all cores are done.
+    /// True if all cores are done.
     pub fn is_over(&self) -> bool {
         self.alive == 0
     }
 }
 
-/// A line by its address.
+/// Returns the line at an address.
 fn at<'a>(line: LineAt) -> &'a ModelLine {
-    // SAFETY: addresses come from references. A line with a request under way is not
-    // dropped (see `ModelLine::drop`), and not moved: lines stand in arrays and boxes that
-    // are made before they are used, and in what a core keeps on its own stack. A core that
-    // waits at a line holds a reference to it. What is under way when a world is abandoned
-    // or over is never looked at again.
+    // SAFETY: addresses come from references. A line with a request in flight is not dropped (see
+    // `ModelLine::drop`), and not moved: lines are in arrays and boxes that are complete before
+    // they are used, and in data on a core's own stack. A core that waits at a line holds a
+    // reference to it. After a world is abandoned or over, its requests are never used again.
     unsafe { &*line }
 }
 
-/// What was granted.
+/// A granted request.
 struct Grant {
     request: Request,
     found: Found,
     moved: bool,
-    /// The word last used where the line was.
+    /// The word last used in the line's previous cache.
     last_word: u8,
     done_at: Ps,
 }
 
 impl State {
-    /// Whether `agent` owns the line and may go on using it although others wait.
+    /// True if `agent` owns the line and may use it again although others wait.
     pub fn may_reuse(&self, agent: u16, reuse_k: u16) -> bool {
         self.directory.writable(agent) && !(self.is_wanted() && self.reuse >= reuse_k)
     }
 
-    /// Gives the line to whoever made a request.
+    /// Grants the line to a request.
     fn grant(&mut self, parameters: &Parameters, request: Request, now: Ps) -> Grant {
         self.run = if request.domain == self.last_domain { self.run.saturating_add(1) } else { 1 };
         (self.last_domain, self.last_core) = (request.domain, request.core);
@@ -520,8 +519,8 @@ impl State {
         Grant { request, found, moved, last_word, done_at: now + takes_ps }
     }
 
-    /// The oldest request of a neighbour of whoever had the line last, for so many in a
-    /// row; else the oldest.
+    /// Takes the oldest request from the last holder's neighbours, at most `local_batch` times in a
+    /// row; otherwise the oldest of all.
     fn next_request(&mut self, parameters: &Parameters) -> Request {
         let (last_domain, last_core, run) = (self.last_domain, self.last_core, self.run);
         let queue = self.queue();
@@ -535,7 +534,7 @@ impl State {
 }
 
 impl Engine {
-    /// The first cores that are not done, and what each waits for.
+    /// Describes the first cores that are not done, and what each waits for.
     pub fn describe(&self, world: &World) -> Vec<String> {
         let described = self.cores.iter().enumerate().filter_map(|core| describe(world, core));
         let mut waiting: Vec<String> = described.collect();
@@ -548,7 +547,7 @@ impl Engine {
     }
 }
 
-/// What a core waits for that is not done.
+/// Describes what a core waits for; `None` if it is done.
 fn describe(world: &World, (number, core): (usize, &CoreState)) -> Option<String> {
     let place = |line: LineAt, word: u8| {
         let name = world.ledger.name(at(line).name());

@@ -1,24 +1,24 @@
-//! What happens to a line at a time of its own, and what comes first at one time.
+//! Events at lines, and the order of events at the same time.
 
 use super::engine::LineAt;
 use super::line::Request;
 use super::queue::{CORES, RANKS};
 
-/// What is to happen.
+/// A future event.
 pub(super) enum Event {
     /// A request reaches its line.
     Arrive(LineAt, Request),
     /// A line may be free.
     Dispatch(LineAt),
-    /// The line of a core's oldest store has come.
+    /// The line of a core's oldest store has arrived.
     Commit(u16),
-    /// A prefetched line has come.
+    /// A prefetched line has arrived.
     Prefetched(u16, LineAt),
 }
 
 impl Event {
-    /// Its place among those of one time: what ends first, then what was asked for first, and
-    /// then by core. Not in the order in which cores came to run.
+    /// Returns the rank among events at the same time: ends of transfers first, then by time of the
+    /// request, then by core. It does not depend on the order in which cores ran.
     pub fn rank(&self) -> u64 {
         let by_class = |class: u64, rank: u64| {
             assert!(rank < RANKS / 4, "a rank stays within its class");
@@ -29,7 +29,7 @@ impl Event {
             Event::Prefetched(core, _) => by_class(1, u64::from(*core)),
             Event::Dispatch(_) => by_class(2, 0),
             Event::Arrive(_, request) => {
-                // Legs of 69 ms and more are all one.
+                // Request legs of 69 ms and more have the same rank.
                 let leg_ps = request.arrived_at - request.issued_at;
                 let late = (RANKS / 4 / CORES - 1).saturating_sub(leg_ps);
                 by_class(3, late * CORES + u64::from(request.core))

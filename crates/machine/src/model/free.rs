@@ -1,9 +1,9 @@
-//! What cores do without being charged.
+//! Work of cores that is not charged.
 
 use super::world::World;
 
 impl World {
-    /// Stops or resumes charging the running core.
+    /// Pauses or resumes charging of the running core.
     pub(super) fn pause(&self, paused: bool) {
         if paused {
             self.drain();
@@ -11,8 +11,8 @@ impl World {
         self.charge(!paused);
     }
 
-    /// Does what touches only lines that are never charged for, at the instant at which the
-    /// running core is.
+    /// Runs `what` at the running core's time without charging it. `what` touches only lines that
+    /// are never charged.
     pub(super) fn for_nothing<R>(&self, what: impl FnOnce() -> R) -> R {
         if self.is_direct() {
             return what();

@@ -1,27 +1,27 @@
-//! Cores that a test holds at points of the code, so that the order of a race is the
-//! test's: one that is held runs again when another releases it.
+//! Cores that a test holds at points of the code, so that the test decides the order of a race: a
+//! held core continues after another core releases it.
 
 use super::engine::Status;
 use super::world::World;
 use std::cell::{Cell, RefCell};
 
-/// What is to be held.
+/// Cores to hold.
 #[derive(Default)]
 pub(super) struct Holds {
-    /// Whether any core is to be: all that a point looks at else.
+    /// True if any core is to be held; a point checks only this otherwise.
     is_armed: Cell<bool>,
-    /// Cores, and the point at which each stops next.
+    /// Cores, each with the point at which it stops next.
     armed: RefCell<Vec<(usize, usize)>>,
 }
 
 impl World {
-    /// `core` stops when it comes to `point` next.
+    /// Stops `core` when it next reaches `point`.
     pub(super) fn hold(&self, core: usize, point: usize) {
         self.holds.armed.borrow_mut().push((core, point));
         self.holds.is_armed.set(true);
     }
 
-    /// The running core is at a point.
+    /// Tells that the running core is at a point.
     #[inline(always)]
     pub(super) fn at_point(&self, point: usize) {
         if self.holds.is_armed.get() {
@@ -36,32 +36,32 @@ impl World {
             return;
         }
         self.disarm(core);
-        // What it has stored is seen: the order is that of the code.
+        // Its earlier stores become visible: the order is that of the code.
         self.drain();
         self.take_exact_turn();
         self.wait(Status::Held { point });
     }
 
-    /// Whether `core` is held.
+    /// True if `core` is held.
     pub(super) fn is_held(&self, core: usize) -> bool {
         self.take_exact_turn();
         matches!(self.engine.borrow().cores[core].status, Status::Held { .. })
     }
 
-    /// Lets `core` go on, or no longer stops it where it has not come to its point.
+    /// Lets `core` continue, or cancels its hold if it has not reached the point.
     pub(super) fn release(&self, core: usize) {
         self.drain();
         self.take_exact_turn();
         self.disarm(core);
         let status = self.engine.borrow().cores[core].status;
         if matches!(status, Status::Held { .. }) {
-            // Later than the running core by a hair, so that it stays the first.
+            // Just later than the running core, so that the running core stays the first.
             self.engine.borrow_mut().answered(core, status, self.clock() + 1);
         }
         self.look_again();
     }
 
-    /// Forgets where `core` was to be held.
+    /// Cancels the hold of `core`.
     fn disarm(&self, core: usize) {
         let mut armed = self.holds.armed.borrow_mut();
         armed.retain(|(other, _)| *other != core);

@@ -1,25 +1,24 @@
-//! Shootdowns: what a core makes all others forget, by an interrupt that each answers.
+//! Shootdowns: an interrupt makes all other cores drop their translations, and each answers.
 
 use super::engine::Status;
 use super::parameters::Ps;
 use super::world::World;
 
-/// What a core has to do with interrupts.
+/// Interrupt state of a core.
 #[derive(Debug, Default)]
 pub(super) struct Interrupts {
-    /// Calls that turned them off and have not been undone.
+    /// Calls that turned interrupts off and have not been undone.
     off: u32,
     /// Shootdowns that it has answered.
     taken: u64,
-    /// Time that answering took, and that it has not spent yet.
+    /// Time of its answers that it has not spent yet.
     pub owed_ps: Ps,
     /// Cores that wait for its answer.
     senders: Vec<u16>,
 }
 
 impl World {
-    /// Makes all other cores forget their translations; waits for those whose interrupts
-    /// are off.
+    /// Makes all other cores drop their translations; waits for cores whose interrupts are off.
     pub(super) fn shootdown(&self) {
         let me = self.core();
         if self.is_direct() {
@@ -57,12 +56,12 @@ impl World {
         self.look_again();
     }
 
-    /// Shootdowns that the running core has answered.
+    /// Returns the number of shootdowns that the running core has answered.
     pub(super) fn shootdowns_taken(&self) -> u64 {
         self.engine.borrow().cores[self.core()].interrupts.taken
     }
 
-    /// The running core answers nobody.
+    /// Stops answers of the running core.
     pub(super) fn interrupts_off(&self) {
         if self.is_direct() {
             return;
@@ -70,7 +69,7 @@ impl World {
         self.engine.borrow_mut().cores[self.core()].interrupts.off += 1;
     }
 
-    /// The running core answers again, at once those who wait.
+    /// Resumes answers of the running core, and answers the waiting cores at once.
     pub(super) fn interrupts_on(&self) {
         if self.is_direct() {
             return;

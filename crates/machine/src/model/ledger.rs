@@ -1,4 +1,4 @@
-//! What a modelled storm did to each line, by the line's name.
+//! Accesses, transfers and waits of a modelled storm, by name of line.
 
 use super::parameters::Ps;
 use crate::{LINE_WORDS, LineName};
@@ -7,23 +7,23 @@ use std::cell::{Cell, RefCell};
 /// Names of lines that a storm may have.
 const NAMES_MAX: usize = 64;
 
-/// Accesses, moves and waiting of all lines of one name.
+/// Accesses, moves and waits of all lines with one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineAccount {
     /// Loads.
     pub reads: u64,
     /// Stores and read-modify-writes, failed compare-exchanges included.
     pub writes: u64,
-    /// Accesses that had to have the line from another core, or to take it from others.
+    /// Accesses that fetched the line from another core, or took it from others.
     pub transfers: u64,
-    /// Accesses that had to have it from memory.
+    /// Accesses that fetched it from memory.
     pub from_memory: u64,
-    /// Time that cores waited for it, in picoseconds: all but what a hit takes.
+    /// Time that cores waited for it beyond a hit, in picoseconds.
     pub stall_ps: Ps,
-    /// Of that, the time in which others were served before.
+    /// Part of that time in which others were served first.
     pub queued_ps: Ps,
-    /// Transfers by the word last used where the line was, and the word that it was
-    /// fetched for.
+    /// Transfers by the word last used in the old cache (first index) and the word that the line
+    /// was fetched for.
     pub by_words: [[u64; LINE_WORDS]; LINE_WORDS],
 }
 
@@ -45,8 +45,8 @@ impl Default for LineAccount {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accounts(pub Vec<(&'static LineName, LineAccount)>);
 
-/// The accounts while the storm runs. Loads and stores are counted at every access, so
-/// they stand by themselves.
+/// The accounts while the storm runs. Loads and stores are counted at every access, so they have
+/// arrays of their own.
 pub(super) struct Ledger {
     names: RefCell<Vec<&'static LineName>>,
     pub reads: [Cell<u64>; NAMES_MAX],
@@ -66,7 +66,7 @@ impl Default for Ledger {
 }
 
 impl Ledger {
-    /// The number of a name.
+    /// Returns the number of a name.
     pub fn number(&self, name: &'static LineName) -> u16 {
         let mut names = self.names.borrow_mut();
         let known = names.iter().rposition(|known| std::ptr::eq(*known, name));
@@ -86,23 +86,24 @@ impl Ledger {
         count.set(count.get() + 1);
     }
 
-    /// The name of this number.
+    /// Returns the name with this number.
     pub fn name(&self, number: u16) -> &'static LineName {
         self.names.borrow()[usize::from(number)]
     }
 
-    /// Changes what is counted at misses.
+    /// Changes the account of a name, at a miss.
     pub fn with(&self, name: u16, change: impl FnOnce(&mut LineAccount)) {
         change(&mut self.rest.borrow_mut()[usize::from(name)]);
     }
 
-    /// Starts again from nothing.
+    /// Restarts with empty accounts.
     pub fn forget(&self) {
         self.reads.iter().chain(&self.writes).for_each(|count| count.set(0));
         self.rest.borrow_mut().fill(LineAccount::default());
     }
 
-    /// All lines that were used, in the order in which their names were first seen.
+    /// Returns the accounts of all lines that were used, in the order in which their names were
+    /// first seen.
     pub fn accounts(&self) -> Accounts {
         let named = self
             .names
@@ -119,7 +120,7 @@ impl Ledger {
         Accounts(named.into_iter().filter(|(_, line)| line.reads + line.writes > 0).collect())
     }
 
-    /// Accesses of all lines.
+    /// Returns the accesses of all lines.
     pub fn accesses(&self) -> u64 {
         self.reads.iter().chain(&self.writes).map(Cell::get).sum()
     }

@@ -1,4 +1,4 @@
-//! A line of the model: eight words, and who has them.
+//! A line of the model: eight words, and their holders.
 
 use super::directory::{Directory, Need};
 use super::parameters::Ps;
@@ -13,57 +13,57 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub(super) struct Request {
     pub core: u16,
     pub agent: u16,
-    /// In which it is handed on first.
+    /// Domain in which it is handed on first.
     pub domain: u16,
     pub need: Need,
     pub kind: RequestKind,
-    /// The word that it is for.
+    /// Word that it is for.
     pub word: u8,
     pub issued_at: Ps,
     pub arrived_at: Ps,
 }
 
-/// Who waits for a request.
+/// Sender of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestKind {
-    /// The core.
+    /// The core, which waits.
     Core,
-    /// The first store of its buffer.
+    /// The oldest store of the core's buffer.
     Store,
-    /// Nobody: a prefetch.
+    /// A prefetch; nobody waits.
     Prefetch,
 }
 
-/// Requests that have reached the line, and cores that spin on it.
+/// Requests that have arrived at the line, and cores that spin on it.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     pub pending: VecDeque<Request>,
     pub spinners: Vec<u16>,
 }
 
-/// Everything about a line but its words.
+/// All state of a line except its words.
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub directory: Directory,
-    /// Requests and spinners in the queue.
+    /// Number of requests and spinners in the queue.
     pub waiting: u16,
-    /// Requests on their way, in the queue, or being served.
+    /// Number of requests on their way, in the queue, or being served.
     pub in_flight: u16,
     /// Accesses of the owner since it was granted the line.
     pub reuse: u16,
-    /// Grants in a row within a domain.
+    /// Grants in a row within one domain.
     pub run: u16,
     pub last_domain: u16,
     pub last_core: u16,
     pub last_word: u8,
-    /// An event will look at the queue again.
+    /// True if an event will check the queue again.
     pub dispatching: bool,
-    /// When the line can be granted next.
+    /// Time at which the line can be granted next.
     pub free_at: Ps,
     pub queue: Option<Box<Queue>>,
 }
 
-/// Eight words, who has them, and who waits for them.
+/// Eight words, their holders, and the requests for them.
 ///
 /// A line belongs to the [`World`] in which it was made, and so to one thread.
 pub struct ModelLine {
@@ -73,21 +73,21 @@ pub struct ModelLine {
     name: u16,
 }
 
-// SAFETY: the words are atomics. The state is reached only through `state` and the fast
-// paths below, which first make sure that the calling thread is in the world whose number
-// the line has: numbers are never given twice, and a world is on one thread at a time.
+// SAFETY: the words are atomics. The state is reached only through `state` and the fast paths
+// below. They first check that the calling thread is in the world whose number the line has;
+// numbers are never reused, and a world is on one thread at a time.
 unsafe impl Sync for ModelLine {}
 
 impl ModelLine {
-    /// The state. `change` must not come back to this line.
+    /// Calls `change` with the state. `change` must not access this line again.
     pub(super) fn state<R>(&self, world: &World, change: impl FnOnce(&mut State) -> R) -> R {
         assert!(self.world == world.id(), "a line is used in the world that it was made in");
-        // SAFETY: this thread is in the line's world, so no other reaches the state; and
-        // no reference to it outlives a call, in which `change` does not come back.
+        // SAFETY: this thread is in the line's world, so no other thread reaches the state; and no
+        // reference to the state outlives a call, during which `change` does not access it again.
         change(unsafe { &mut *self.state.get() })
     }
 
-    /// The number of its name.
+    /// Returns the number of its name.
     pub(super) fn name(&self) -> u16 {
         self.name
     }
@@ -96,8 +96,8 @@ impl ModelLine {
         &self.words[word]
     }
 
-    /// Does `read` where the line is in the cache of the running core and nothing comes
-    /// before.
+    /// Charges a read if the line is in the running core's cache and nothing can come before; true
+    /// if it did.
     #[inline(always)]
     fn read_hit(&self, world: &World) -> bool {
         if !world.may_read_on() || self.world != world.id() {
@@ -112,7 +112,7 @@ impl ModelLine {
         true
     }
 
-    /// The same for a write, which takes `ps`.
+    /// Charges a write of `ps` under the same conditions, if the running core owns the line.
     #[inline(always)]
     fn write_hit(&self, world: &World, ps: Ps, word: usize) -> bool {
         if !world.may_write_on() || self.world != world.id() {
@@ -142,7 +142,7 @@ impl ModelLine {
 }
 
 impl State {
-    /// The owner has used a word, until `clock`.
+    /// Records the owner's use of a word, until `clock`.
     #[inline(always)]
     pub fn note_use(&mut self, clock: Ps, word: usize) {
         self.reuse = self.reuse.saturating_add(1);
@@ -154,7 +154,7 @@ impl State {
         self.queue.get_or_insert_default()
     }
 
-    /// Whether requests wait.
+    /// True if requests wait.
     pub fn is_wanted(&self) -> bool {
         self.queue.as_ref().is_some_and(|queue| !queue.pending.is_empty())
     }
@@ -261,7 +261,7 @@ impl Line for ModelLine {
     }
 
     unsafe fn pair(&self, other: &Self) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller's contract.
         unsafe { current().pair(self, other) };
     }
 }

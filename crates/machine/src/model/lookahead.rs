@@ -1,18 +1,19 @@
-//! How far the running core may be ahead of the others.
+//! Limits of how far the running core may be ahead of the others.
 //!
-//! It is the one with the smallest clock when it starts, and may run on as long as nothing
-//! that others do could have an effect before what it does. Three bounds say how long that is:
+//! When the running core starts, it has the smallest clock. It may continue while no action of
+//! another core can have an effect before its own. Three bounds determine how long:
 //!
-//! - Others do nothing before the second smallest clock, or before the first event. What they
-//!   do then reaches a line a [leg](Lookahead::leg_ps) of a request later. So a hit on a line
-//!   for which no request is under way may be that far ahead of both.
-//! - Who takes a line that many have copies of waits for all of them to be invalidated, and
-//!   the leg of its request is longer for that.
-//! - Hyperthreads share a cache: what a sibling writes is seen at once, so it must not be able
+//! - Others do nothing before the second smallest clock, or before the first event. The effect of
+//!   their actions then reaches a line one [request leg](Lookahead::leg_ps) later. So a hit on a
+//!   line without a request in flight may be that far ahead of both.
+//! - A core that takes a line with many copies waits until all of them are invalidated; the leg of
+//!   its request is longer for that.
+//! - Hyperthreads share a cache: a sibling's write is seen at once, so the sibling must not be able
 //!   to run before.
 //!
-//! The order of effects is that of the clocks, whichever bound is used: a test compares all of
-//! them with none. Interrupts are the exception: a core learns of them when it starts again.
+//! Effects have the order of the clocks, whichever bound is used: a test compares a run with all
+//! bounds to a run with none. Interrupts are the exception: a core notices them when it starts
+//! again.
 
 use super::engine::{Engine, Status};
 use super::line::State;
@@ -21,16 +22,16 @@ use super::queue::{NEVER, before_core};
 use super::world::{Place, World};
 use std::cell::Cell;
 
-/// What does not change while cores run.
+/// Constants of the lookahead, which do not change while cores run.
 #[derive(Debug)]
 pub(super) struct Lookahead {
-    /// No request reaches its line sooner, not even that of an owner who has to queue.
+    /// Shortest time in which a request reaches its line, also for an owner that must queue.
     pub leg_ps: Ps,
-    /// How much later it does for each copy that it invalidates.
+    /// Additional time for each copy that the request invalidates.
     copy_leg_ps: Ps,
-    /// The cores that share the cache of each.
+    /// For each core, the cores that share its cache.
     siblings: Box<[Box<[u16]>]>,
-    /// False where a test wants to see cores run by the clock alone.
+    /// False if a test lets cores run by the clock alone.
     is_allowed: bool,
 }
 
@@ -51,36 +52,36 @@ impl Lookahead {
         }
     }
 
-    /// The other cores with the cache of this one.
+    /// Returns the other cores with the cache of this one.
     #[inline]
     pub fn siblings(&self, core: usize) -> &[u16] {
         &self.siblings[core]
     }
 
-    /// Only by the clock, as the oracle of a test.
+    /// Makes cores run by the clock alone, as the reference of a test.
     #[cfg(test)]
     pub fn forbid(&mut self) {
         self.is_allowed = false;
     }
 }
 
-/// Until when the running core may go on.
+/// Times until which the running core may continue.
 #[derive(Debug, Default)]
 pub(super) struct Horizon {
-    /// With whatever it does that is seen by a line alone.
+    /// With any action that others see only through a line.
     pub turn: Cell<Ps>,
-    /// With loads that hit and need no closer look; the start of time where all do.
+    /// With loads that hit and need no further check; 0 if all loads need one.
     pub reads: Cell<Ps>,
-    /// With writes that hit and need no closer look.
+    /// With writes that hit and need no further check.
     pub writes: Cell<Ps>,
-    /// How much further with loads for each copy beside its own.
+    /// Additional time for loads, for each copy other than its own.
     by_copies_ps: Cell<Ps>,
-    /// With anything, where it shares its cache.
+    /// With any action, if it shares its cache.
     siblings: Cell<Ps>,
 }
 
 impl Horizon {
-    /// Every access needs a closer look.
+    /// Makes every access need a further check.
     pub fn close(&self) {
         self.reads.set(0);
         self.writes.set(0);
@@ -89,12 +90,13 @@ impl Horizon {
 }
 
 impl Engine {
-    /// Until when `core`, the first, comes before all that others do.
+    /// Returns the last clock at which `core`, the first, comes before all others' actions.
     fn before_others(&self, core: usize) -> Ps {
         self.ready.before_second(core).min(self.events.first_time())
     }
 
-    /// Until when it comes before what its siblings do: one that waits is woken by others.
+    /// Returns the last clock at which it comes before its siblings' actions. A sibling that waits
+    /// is woken by others.
     fn before_siblings(&self, core: usize) -> Ps {
         let before = |sibling: &u16| {
             let number = usize::from(*sibling);
@@ -109,12 +111,12 @@ impl Engine {
 }
 
 impl World {
-    /// Others may have come to be before what the running core does next.
+    /// Recomputes the horizon after an event that may precede the running core's next action.
     pub(super) fn look_again(&self) {
         self.look_at(&self.engine.borrow());
     }
 
-    /// Finds out how far the running core, the first of those that can run, may go.
+    /// Computes how far the running core, the first of those that can run, may continue.
     #[inline]
     pub(super) fn look_at(&self, engine: &Engine) {
         let (core, lookahead) = (self.core(), &engine.lookahead);
@@ -138,20 +140,19 @@ impl World {
         horizon.siblings.set(siblings);
     }
 
-    /// Whether the running core may load from what it has, where no request for it is under
-    /// way.
+    /// True if the running core may load from its cache, if no request for the line is in flight.
     #[inline(always)]
     pub(super) fn may_read_on(&self) -> bool {
         self.clock() <= self.horizon.reads.get()
     }
 
-    /// Whether it may write to what it has, where no request for it is under way.
+    /// True if it may write to its cache, if no request for the line is in flight.
     #[inline(always)]
     pub(super) fn may_write_on(&self) -> bool {
         self.clock() <= self.horizon.writes.get()
     }
 
-    /// Whether a load of the running core hits before anybody can take the line away.
+    /// True if a load of the running core hits before another core can take the line away.
     #[inline(always)]
     pub(super) fn reads_ahead(&self, state: &State) -> bool {
         if state.in_flight > 0 || !state.directory.readable(self.agent()) {
@@ -163,15 +164,14 @@ impl World {
         self.clock() <= until.min(horizon.siblings.get())
     }
 
-    /// Lets the running core go on only when its clock is the smallest that could do
-    /// anything before.
+    /// Lets the running core continue only when no other core can act before its clock.
     pub(super) fn take_turn(&self) {
         if self.clock() > self.horizon.turn.get() {
             self.wait(Status::Ready);
         }
     }
 
-    /// The same without looking ahead: for what is shared without a line.
+    /// The same without lookahead: for state that is shared without a line.
     pub(super) fn take_exact_turn(&self) {
         while self.clock() > self.engine.borrow().before_others(self.core()) {
             self.wait(Status::Ready);
@@ -189,10 +189,10 @@ mod tests {
 
     static NAME: LineName = LineName { name: "test.line", words: ["word"; 8] };
 
-    /// Lines that all cores use; there is another for each cache.
+    /// Number of lines that all cores use; each cache has one more.
     const SHARED: usize = 4;
 
-    /// What cores do to lines, most of it loads, and half of it to what only their siblings use.
+    /// Accesses lines, most of them by loads, and half of them on lines that only siblings use.
     fn act(lines: &[ModelLine], random: u64) -> u64 {
         let own = SHARED + usize::from(current().agent());
         let line = (random >> 33) as usize % (2 * SHARED);
@@ -212,7 +212,7 @@ mod tests {
         }
     }
 
-    /// For each core its clock at the end and what it saw, and what happened to lines.
+    /// Returns each core's final clock and the values that it saw, and the accounts of the lines.
     fn run(
         parameters: &Parameters,
         places: &[Place],
@@ -232,7 +232,8 @@ mod tests {
             for _ in 0..400 {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 let value = act(&lines, random);
-                // By some picoseconds of its own, or two would do something at once.
+                // Each core has its own offset of some picoseconds, or two would act at the same
+                // time.
                 let apart = core as u64;
                 current().advance((random >> 45 & 0x3fff) / 64 * 64 + apart);
                 seen = seen.rotate_left(1) ^ value;
@@ -245,7 +246,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(12))]
-        /// Core by core the same, however it is run.
+        /// Lookahead changes nothing for any core.
         #[test]
         fn looking_ahead_is_exact(seed: u64, adjacent_pairs: bool, siblings: bool, far: bool) {
             let smt = if siblings { 2 } else { 1 };

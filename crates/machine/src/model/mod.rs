@@ -1,20 +1,20 @@
 //! A deterministic multicore: one coroutine per core, every access to a line charged.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
 //! | `parameters.rs` | a machine in numbers |
-//! | `directory.rs` | who has a line, and what an access costs: pure |
-//! | `sharers.rs` | a set of cores, small |
+//! | `directory.rs` | holders of a line, and the cost of an access: pure |
+//! | `sharers.rs` | a small set of cores |
 //! | `line.rs` | a line: words, directory, queue |
 //! | `pairs.rs` | lines that are fetched together |
 //! | `engine.rs`, `event.rs` | requests, grants, store buffers |
 //! | `hold.rs` | cores that a test holds at points of the code |
-//! | `lookahead.rs` | how far the running core may be ahead |
-//! | `interrupts.rs` | shootdowns, and who answers them |
+//! | `lookahead.rs` | limits of how far the running core may be ahead |
+//! | `interrupts.rs` | shootdowns and their answers |
 //! | `starvation.rs` | cores that lose every compare-exchange |
-//! | `world.rs` | the running core: hits, turns, waiting |
-//! | `run.rs`, `stack.rs`, `queue.rs` | coroutines, their stacks, whose turn it is |
-//! | `ledger.rs`, `trace.rs` | what is recorded by name of line; one fault, access by access |
+//! | `world.rs` | the running core: hits, turns, waits |
+//! | `run.rs`, `stack.rs`, `queue.rs` | coroutines, their stacks, the order of cores and events |
+//! | `ledger.rs`, `trace.rs` | records by name of line; one fault, access by access |
 
 mod directory;
 mod engine;
@@ -49,58 +49,58 @@ pub use self::world::{Entered, Place, World};
 use self::world::current;
 use super::{Machine, Ordering, Work};
 
-/// Bytes of a page, as far as memory is kept busy by clearing one.
+/// Bytes of a page: the memory traffic of clearing one.
 const PAGE_BYTES: u64 = 4096;
 
 /// The machine of the [`World`] that the calling thread is in.
 pub struct Model;
 
-/// Stops or resumes charging the running core.
+/// Pauses or resumes charging of the running core.
 pub fn pause(paused: bool) {
     current().pause(paused);
 }
 
-/// The clock of the running core.
+/// Returns the clock of the running core.
 pub fn clock_ps() -> Ps {
     current().clock()
 }
 
-/// Waits for all cores, and begins again with them, later by `stagger_ps`.
+/// Waits for all cores, and continues with them, `stagger_ps` later.
 pub fn meet(stagger_ps: Ps) {
     current().meet(stagger_ps);
 }
 
-/// Lets all cores go on that come before the running one.
+/// Lets all cores run whose clock is before that of the running one.
 pub fn give_way() {
     current().take_turn();
 }
 
-/// A fault of the running core begins.
+/// Marks the beginning of a fault of the running core.
 pub fn begin_fault() {
     current().begin_fault();
 }
 
-/// A fault of the running core ends; `wanted`: it is one of those to be traced.
+/// Marks the end of a fault of the running core; `wanted`: the fault may be traced.
 pub fn end_fault(wanted: bool) {
     current().end_fault(wanted);
 }
 
-/// `core` stops when it comes to `point` next, until it is [released](release).
+/// Stops `core` when it next reaches `point`, until its [`release`].
 pub fn hold(core: usize, point: usize) {
     current().hold(core, point);
 }
 
-/// Whether `core` has come to the point at which it was to be held.
+/// True if `core` has reached the point at which it was to be held.
 pub fn is_held(core: usize) -> bool {
     current().is_held(core)
 }
 
-/// Lets `core` go on from where it is held.
+/// Lets a held `core` continue.
 pub fn release(core: usize) {
     current().release(core);
 }
 
-/// Starts recording from nothing.
+/// Restarts recording with empty accounts.
 pub fn forget() {
     current().forget();
 }
@@ -135,7 +135,7 @@ impl Machine for Model {
             Work::ReadSection => world.advance(times.read_section_ps),
             Work::ClearPage => world.stream(PAGE_BYTES, times.clear_page_ps),
             Work::CopyPage => world.stream(2 * PAGE_BYTES, times.copy_page_ps),
-            // A time that the workload gives, whatever the core can do in it.
+            // The workload sets this time, so it is the same beside a sibling.
             Work::ThinkNs(ns) => world.advance(ns * 1000),
         }
         world.trace_work(work, from_ps);
@@ -264,8 +264,8 @@ mod tests {
         Rc::new(ModelLine::new(&LINE, [0; LINE_WORDS]))
     }
 
-    /// Runs `operations` on one line on each core with `work_ps` between, and returns the
-    /// time for each operation, of all cores together.
+    /// Runs `operations` on one line on each core with `work_ps` between them, and returns the time
+    /// per operation of all cores together.
     fn storm(
         parameters: &Parameters,
         cores: usize,
@@ -277,7 +277,7 @@ mod tests {
         let _here = world.enter();
         let line = line();
         let ends = world.run(move |core| {
-            // Apart, or neighbours would stand together in the queue.
+            // At different times, or neighbours would be adjacent in the queue.
             current().advance(core as u64 * 7919 % 1000 * 100);
             for _ in 0..EACH {
                 operation(&line);
@@ -404,7 +404,7 @@ mod tests {
 
     #[test]
     fn stores_are_seen_in_order() {
-        // Message passing: the flag is never seen before what it stands for.
+        // Message passing: the flag is never seen before the data that it announces.
         for delay in 0..200 {
             let world = World::new(&MACHINE, &places(2));
             let _here = world.enter();

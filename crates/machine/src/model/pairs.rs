@@ -1,12 +1,13 @@
-//! Lines that stand in one block of 128 bytes: the adjacent line prefetcher.
+//! Pairs of lines in one block of 128 bytes: the adjacent line prefetcher.
 //!
-//! A processor that has it completes what it fetches to a pair of lines. So what one core
-//! writes takes from the others what stands beside it: this was blamed, on Broadwell, for what
-//! a lock in `vm_area_struct` cost on a line of its own (S. Baghdasaryan's series "reimplement
-//! per-vma lock as a refcount", linux-mm, February 2025, which put it there again).
+//! A processor with this prefetcher fetches lines in pairs. So one core's write also takes the
+//! neighbouring line from the other cores. This was blamed, on Broadwell, for the cost of a lock on
+//! its own line in `vm_area_struct` (S. Baghdasaryan's series "reimplement per-vma lock as a
+//! refcount", linux-mm, February 2025, which put the lock there again).
 //!
-//! The neighbour is asked for as the line is, along with it, and nobody waits for it. That
-//! a write takes both is a reading of that mail: makers say only that the pair is fetched.
+//! The neighbour is requested together with the line and with the same need, and nobody waits for
+//! it. That a write takes both lines is our reading of that mail: vendors say only that the pair is
+//! fetched.
 
 use super::directory::Need;
 use super::engine::Engine;
@@ -15,16 +16,15 @@ use super::world::World;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// Each line that has a neighbour, and where that is; empty where the machine has no such
-/// prefetcher.
+/// Lines that have a neighbour, with its address; empty if the machine has no such prefetcher.
 #[derive(Debug, Default)]
 pub(super) struct Pairs(RefCell<HashMap<*const ModelLine, *const ModelLine>>);
 
 impl World {
-    /// The two stand beside each other.
+    /// Records that the two lines are neighbours.
     ///
     /// # Safety
-    /// From here on neither is moved, and none is dropped while cores run.
+    /// After this call neither line is moved, and neither is dropped while cores run.
     pub(super) unsafe fn pair(&self, line: &ModelLine, other: &ModelLine) {
         if self.parameters().adjacent_pairs {
             self.pairs.0.borrow_mut().extend([
@@ -34,12 +34,12 @@ impl World {
         }
     }
 
-    /// The line beside this one that `agent` is to fetch too, for the same `need`: none
-    /// where it has that.
+    /// Returns the neighbour of this line that `agent` must fetch too, for the same `need`: `None`
+    /// if it has that line already.
     fn beside(&self, line: &ModelLine, agent: u16, need: Need) -> Option<&ModelLine> {
         let other = *self.pairs.0.borrow().get(&std::ptr::from_ref(line))?;
-        // SAFETY: it was a reference when the two were paired, and has been neither moved
-        // nor dropped since (see `pair`), since cores run: only they ask for lines.
+        // SAFETY: it was a reference when the two were paired, and has been neither moved nor
+        // dropped since (see `pair`): only running cores request lines.
         let other = unsafe { &*other };
         let has = other.state(self, |state| match need {
             Need::Copy => state.directory.readable(agent),
@@ -50,7 +50,7 @@ impl World {
 }
 
 impl Engine {
-    /// Asks for what stands beside a line that `request` asks for.
+    /// Requests the neighbour of the line in `request`.
     #[cold]
     pub(super) fn request_pair(&mut self, world: &World, line: &ModelLine, request: &Request) {
         let Request { core, agent, need, issued_at, .. } = *request;
@@ -72,7 +72,7 @@ mod tests {
 
     static NAME: LineName = LineName { name: "test.pair", words: ["word"; 8] };
 
-    /// When a core is done with one line of a pair, while two others use the other.
+    /// Returns when a core is done with one line of a pair, while two others use the other.
     fn done_ps(adjacent_pairs: bool, operation: fn(&ModelLine)) -> u64 {
         let world = World::new(&Parameters { adjacent_pairs, ..MACHINE }, &places(3));
         let _here = world.enter();

@@ -1,14 +1,14 @@
-//! What a modelled machine looks like, in numbers.
+//! A modelled machine in numbers.
 
 use std::ops::Range;
 
 /// Time in the model, in picoseconds.
 pub type Ps = u64;
 
-/// How far two agents are from each other.
+/// Distance of two agents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Distance {
-    /// The same cluster: a CCX, a tile, or the whole socket where it has but one.
+    /// The same cluster: a CCX, a tile, or the whole socket if it has only one.
     Cluster,
     /// Another cluster of the socket.
     Socket,
@@ -19,7 +19,7 @@ pub enum Distance {
 }
 
 impl Distance {
-    /// All, near to far: the order of a [`Latencies`] row.
+    /// All distances, near to far: the order of a [`Latencies`] row.
     pub const ALL: [Self; 4] = [Self::Cluster, Self::Socket, Self::Hop, Self::TwoHops];
 }
 
@@ -28,7 +28,7 @@ impl Distance {
 pub struct Latencies(pub [Ps; 4]);
 
 impl Latencies {
-    /// That of one distance.
+    /// Returns the latency at one distance.
     #[inline]
     pub fn at(&self, distance: Distance) -> Ps {
         self.0[distance as usize]
@@ -40,40 +40,40 @@ impl Latencies {
 pub struct Shape {
     /// Sockets.
     pub sockets: u16,
-    /// Sockets of a group that is one hop wide; all of them where there is one group.
+    /// Sockets in a group that is one hop wide; all sockets if there is one group.
     pub sockets_per_group: u16,
-    /// Cores of a socket.
+    /// Cores per socket.
     pub cores_per_socket: u16,
-    /// Cores that share a cluster.
+    /// Cores per cluster.
     pub cluster_cores: u16,
-    /// Hardware threads of a core.
+    /// Hardware threads per core.
     pub smt: u16,
 }
 
 impl Shape {
-    /// Cores of the machine: each is an agent.
+    /// Returns the number of cores of the machine: each is an agent.
     pub fn agents(&self) -> usize {
         usize::from(self.sockets) * usize::from(self.cores_per_socket)
     }
 
-    /// Hardware threads of the machine.
+    /// Returns the number of hardware threads of the machine.
     pub fn hardware_threads(&self) -> usize {
         self.agents() * usize::from(self.smt)
     }
 
-    /// Whether all cores of a socket are one cluster.
+    /// True if all cores of a socket are one cluster.
     #[inline]
     fn is_one_cluster(&self) -> bool {
         self.cluster_cores >= self.cores_per_socket
     }
 
-    /// The socket of an agent.
+    /// Returns the socket of an agent.
     #[inline]
     pub fn socket(&self, agent: u16) -> u16 {
         agent / self.cores_per_socket
     }
 
-    /// The cluster of an agent, unique in the machine.
+    /// Returns the cluster of an agent, unique in the machine.
     #[inline]
     pub fn cluster(&self, agent: u16) -> u16 {
         let per_socket = self.cores_per_socket.div_ceil(self.cluster_cores);
@@ -81,7 +81,7 @@ impl Shape {
         socket * per_socket + core / self.cluster_cores
     }
 
-    /// The agents of an agent's cluster, socket, and group of sockets.
+    /// Returns the agents of an agent's cluster, socket, and group of sockets.
     pub fn neighbours(&self, agent: u16) -> [Range<u16>; 3] {
         let (cores, socket) = (self.cores_per_socket, self.socket(agent));
         let first = socket * cores;
@@ -94,7 +94,7 @@ impl Shape {
         ]
     }
 
-    /// How far two different agents are from each other.
+    /// Returns the distance of two different agents.
     #[inline]
     pub fn distance(&self, a: u16, b: u16) -> Distance {
         let (socket, other) = (self.socket(a), self.socket(b));
@@ -106,7 +106,7 @@ impl Shape {
         self.between_sockets(socket, other)
     }
 
-    /// How far memory or a core of one socket is from another's.
+    /// Returns the distance of memory or a core on one socket from another socket.
     #[inline]
     pub fn between_sockets(&self, a: u16, b: u16) -> Distance {
         match () {
@@ -117,7 +117,7 @@ impl Shape {
     }
 }
 
-/// Cores among which a busy line is handed on before others get it.
+/// Cores among which a busy line is passed before others get it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arbitration {
     /// The socket (Intel).
@@ -131,16 +131,16 @@ pub enum Arbitration {
 /// Atomics that are done at the home of a line (Arm LSE, fetch operations only).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FarAtomics {
-    /// Until the core has its answer.
+    /// Time until the core has its answer.
     pub latency_ps: Ps,
-    /// Until the line can take the next.
+    /// Time until the line can take the next operation.
     pub occupancy_ps: Ps,
 }
 
-/// Private work, which no line is needed for.
+/// Times of private work, which needs no line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkTimes {
-    /// A fault's exception, its return, and all that the simulated kernel leaves out.
+    /// A fault's exception, its return, and all work that the simulated kernel omits.
     pub trap_ps: Ps,
     /// Entering and leaving an RCU read section.
     pub read_section_ps: Ps,
@@ -150,18 +150,18 @@ pub struct WorkTimes {
     pub copy_page_ps: Ps,
     /// A turn of a spin loop (`pause`, `isb`).
     pub relax_ps: Ps,
-    /// From a wake-up to the sleeper's first instruction.
+    /// Time from a wake-up to the sleeper's first instruction.
     pub wake_ps: Ps,
 }
 
-/// What it costs to make all other cores forget their translations.
+/// Costs of making all other cores drop their translations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShootdownTimes {
-    /// From the first interrupt to the last answer, beside what each core adds.
+    /// Time from the first interrupt to the last answer, without the time per core.
     pub round_trip_ps: Ps,
-    /// For each core that is interrupted, at the one that interrupts.
+    /// Time per interrupted core, at the core that interrupts.
     pub each_ps: Ps,
-    /// What a core loses that is interrupted.
+    /// Time that an interrupted core loses.
     pub interrupted_ps: Ps,
 }
 
@@ -170,11 +170,11 @@ pub struct ShootdownTimes {
 pub struct Parameters {
     /// Sockets, clusters and cores.
     pub shape: Shape,
-    /// A load that hits the own cache.
+    /// Time of a load that hits the own cache.
     pub load_hit_ps: Ps,
-    /// A read-modify-write that hits the own cache.
+    /// Time of a read-modify-write that hits the own cache.
     pub rmw_hit_ps: Ps,
-    /// What a plain store costs the core, ownership or not: it goes to the store buffer.
+    /// Time of a plain store for the core, with or without ownership: it goes to the store buffer.
     pub store_ps: Ps,
     /// A write of a line that another agent has modified.
     pub write_modified: Latencies,
@@ -184,50 +184,51 @@ pub struct Parameters {
     pub read_shared: Latencies,
     /// A write by a sharer while others have copies.
     pub upgrade: Latencies,
-    /// A line that is at its home, in the last-level cache.
+    /// Latency of a line at its home, in the last-level cache.
     pub last_level_ps: Ps,
-    /// Memory of the own socket, of another, and of one two hops away.
+    /// Latency of memory: own socket, one hop, two hops.
     pub memory: [Ps; 3],
-    /// Added where a modified line is read and its home is not the owner's socket.
+    /// Additional latency of a read of a modified line whose home is not the owner's socket.
     pub home_extra_ps: Ps,
-    /// In place of [`Distance::Socket`], where the line's home is another socket.
+    /// Latency instead of [`Distance::Socket`] if the line's home is another socket.
     pub home_remote_socket_ps: Option<Ps>,
-    /// Fetch operations at the line's home, where the machine has them.
+    /// Fetch operations at the line's home, if the machine has them.
     pub far_atomics: Option<FarAtomics>,
     /// Time for each copy that a write invalidates.
     pub invalidate_each_ps: Ps,
-    /// How long a line is busy with a load of a clean copy.
+    /// Time that a load of a clean copy keeps the line busy.
     pub read_occupancy_ps: Ps,
     /// Accesses that an owner completes while others wait.
     pub reuse_k: u16,
     /// Grants kept among neighbours while others wait.
     pub local_batch: u16,
-    /// Who is a neighbour.
+    /// Domain of neighbours.
     pub arbitration: Arbitration,
-    /// Share of a miss, in 1/1000, until the request reaches the line's home.
+    /// Share of a miss until the request reaches the line's home, in 1/1000.
     pub request_share_permille: u64,
-    /// Until a spinning core notices that it may go on.
+    /// Time until a spinning core notices that it may continue.
     pub spin_exit_ps: Ps,
-    /// An independent load of the line of the last locked operation is done along with it.
+    /// True if an independent load from the line of the last locked operation is done along with
+    /// that operation.
     pub hoist_loads: bool,
-    /// An access joins the core's own request for its line, as a prefetch.
+    /// True if an access joins the core's own request for its line, such as a prefetch.
     pub merge_own_requests: bool,
-    /// Lines are fetched in pairs.
+    /// True if lines are fetched in pairs.
     pub adjacent_pairs: bool,
-    /// Bytes that a socket's memory takes in a microsecond; 0: without limit.
+    /// Memory bandwidth of a socket, in bytes per microsecond; 0: no limit.
     pub memory_bytes_per_us: u64,
     /// Shootdowns of translations.
     pub shootdown: ShootdownTimes,
     /// Private work.
     pub work: WorkTimes,
-    /// Private work and hits of a core whose sibling storms too, in 1/1000 of what they
-    /// take alone; 1000: siblings do not slow each other.
+    /// Time of private work and hits beside a storming sibling, in 1/1000 of the time alone; 1000:
+    /// siblings do not slow each other.
     pub smt_slowdown_permille: u64,
 }
 
 impl Parameters {
-    /// The machine as a core has it whose sibling storms too: what its own core does takes
-    /// longer. What comes from elsewhere (lines, memory, sleep) does not.
+    /// Returns the machine as seen by a core whose sibling storms too: times inside its core are
+    /// longer. Times from outside (lines, memory, sleep) are not.
     pub fn beside_sibling(&self) -> Self {
         let slowed = |ps: Ps| ps * self.smt_slowdown_permille / 1000;
         Self {
@@ -245,14 +246,14 @@ impl Parameters {
         }
     }
 
-    /// The part of a miss until its request reaches the line.
+    /// Returns the part of a miss until its request reaches the line.
     #[inline]
     pub fn request_leg(&self, latency_ps: Ps) -> Ps {
         latency_ps * self.request_share_permille / 1000
     }
 
-    /// How far one core may be ahead of others and no request of theirs can have an effect
-    /// before it: the shortest request leg.
+    /// Returns how far one core may be ahead of others so that no request of theirs can take effect
+    /// before its own action: the shortest request leg.
     pub fn lookahead_ps(&self) -> Ps {
         let rows = [self.write_modified, self.read_modified, self.read_shared, self.upgrade];
         let misses = rows.iter().flat_map(|row| row.0).chain(self.memory);
@@ -261,7 +262,7 @@ impl Parameters {
         self.request_leg(shortest.expect("there are latencies")).min(self.work.wake_ps)
     }
 
-    /// Number of the group in which a busy line is handed on first.
+    /// Returns the number of the domain in which a busy line is handed on first.
     #[inline]
     pub fn domain(&self, agent: u16) -> u16 {
         match self.arbitration {

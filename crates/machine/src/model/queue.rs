@@ -2,14 +2,14 @@
 
 use super::parameters::Ps;
 
-/// Bits of a key that tell cores apart.
+/// Bits of a key that identify a core.
 const CORE_BITS: u32 = 10;
-/// Numbers of cores are below this.
+/// Upper limit (exclusive) of core numbers.
 pub const CORES: u64 = 1 << CORE_BITS;
-/// A time that never comes.
+/// A time that is never reached.
 pub const NEVER: Ps = Ps::MAX;
 
-/// A binary heap with the smallest key first, whose first key can be replaced in place.
+/// A binary heap with the smallest key first; the first key can be replaced in place.
 #[derive(Debug)]
 struct Heap<K>(Vec<K>);
 
@@ -30,8 +30,8 @@ impl<K: Ord + Copy> Heap<K> {
         Some(first)
     }
 
-    /// What is put in comes behind most others, so the way down is nearly always a long
-    /// one, and the smaller child is chosen without a branch.
+    /// Replaces the first key. The new key is later than most others, so the way down is nearly
+    /// always long, and the smaller child is chosen without a branch.
     #[inline]
     fn replace_first(&mut self, key: K) {
         let keys = &mut self.0[..];
@@ -53,8 +53,8 @@ impl<K: Ord + Copy> Heap<K> {
     }
 }
 
-/// Cores that can run, by clock, then by number. The first stays in place while it runs,
-/// since most often it is put back.
+/// Cores that can run, by clock, then by number. The first stays in place while it runs, because
+/// most often it is put back.
 #[derive(Debug)]
 pub struct Cores(Heap<u64>);
 
@@ -69,7 +69,7 @@ fn key(core: usize, clock: Ps) -> u64 {
     clock << CORE_BITS | core as u64
 }
 
-/// The last clock with which `core` comes before another core with this clock.
+/// Returns the last clock with which `core` comes before another core with this clock.
 #[inline]
 pub fn before_core(core: usize, other: usize, clock: Ps) -> Ps {
     before(key(other, clock), core)
@@ -81,14 +81,14 @@ fn before(other: u64, core: usize) -> Ps {
 }
 
 impl Cores {
-    /// The first core and its clock.
+    /// Returns the first core and its clock.
     #[inline]
     pub fn first(&self) -> Option<(usize, Ps)> {
         let key = *self.0.0.first()?;
         Some(((key & ((1 << CORE_BITS) - 1)) as usize, key >> CORE_BITS))
     }
 
-    /// The last clock with which `core` still comes before the second.
+    /// Returns the last clock with which `core` still comes before the second.
     #[inline]
     pub fn before_second(&self, core: usize) -> Ps {
         let keys = &self.0.0;
@@ -113,8 +113,8 @@ impl Cores {
     }
 }
 
-/// Events by time, those of one time by rank. Those of one rank must not care which is first:
-/// it is always the same, but not the one that came first.
+/// Events by time; those at one time by rank. Events of the same rank must not depend on their
+/// order: it is reproducible, but not the order in which they were pushed.
 #[derive(Debug)]
 pub struct Events<T> {
     /// Time, rank, slot.
@@ -129,14 +129,14 @@ impl<T> Default for Events<T> {
     }
 }
 
-/// Bits of an event's key below its time, and of its slot.
+/// Bits of an event's key below its time, and bits of its slot.
 const TIE_BITS: u32 = 64;
 const SLOT_BITS: u32 = 16;
-/// Ranks are below this.
+/// Upper limit (exclusive) of ranks.
 pub const RANKS: u64 = 1 << (TIE_BITS - SLOT_BITS);
 
 impl<T> Events<T> {
-    /// When the first is due.
+    /// Returns the time of the first event.
     #[inline]
     pub fn first_time(&self) -> Ps {
         self.heap.0.first().map_or(NEVER, |key| (key >> TIE_BITS) as Ps)
@@ -160,7 +160,7 @@ impl<T> Events<T> {
         self.heap.push(u128::from(time) << TIE_BITS | u128::from(tie));
     }
 
-    /// Takes the first event.
+    /// Removes the first event.
     pub fn pop(&mut self) -> Option<(Ps, T)> {
         let key = self.heap.pop()?;
         let slot = key as u32 & ((1 << SLOT_BITS) - 1);

@@ -1,4 +1,4 @@
-//! Running the cores of a world: a coroutine each, on the calling thread.
+//! Runs the cores of a world as coroutines on the calling thread.
 
 use super::engine::CoreTimes;
 use super::stack::{ColouredStack, Stacks};
@@ -9,32 +9,32 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-/// Why the cores did not come to their end.
+/// Reason why the cores did not finish.
 pub enum Halt {
     /// A core panicked.
     Panicked {
         /// Its number.
         core: usize,
-        /// What it said.
+        /// Its panic payload.
         payload: Box<dyn Any + Send>,
     },
     /// No core can run, and some are not done: what each waits for.
     Deadlock(Vec<String>),
-    /// A core loses for ever to others that go on: which, and where.
+    /// A core loses to others for ever, while they continue: which one, and where.
     Starved(String),
-    /// No stacks could be had.
+    /// No memory for the stacks.
     Stacks(std::io::Error),
 }
 
 type Core = Coroutine<(), (), (), ColouredStack>;
 
 impl World {
-    /// Runs `body` on every core, each from the same instant on; the caller is in this
-    /// world. Returns what they returned, in the order of their numbers.
+    /// Runs `body` on every core, all from the same time; the caller must be in this world. Returns
+    /// the results, in the order of the cores' numbers.
     ///
     /// # Errors
-    /// Where a core panics or starves, or none can go on. The other cores are abandoned then: what
-    /// they held is leaked, and this world cannot run again.
+    /// If a core panics or starves, or none can continue. The other cores are then abandoned: their
+    /// data is leaked, and this world cannot run again.
     pub fn run<R: 'static>(&self, body: impl Fn(usize) -> R + 'static) -> Result<Vec<R>, Halt> {
         assert!(std::ptr::eq(self, current()), "the caller is in the world that runs");
         assert!(!self.has_run.replace(true), "a world runs once");
@@ -79,7 +79,7 @@ impl World {
         Ok(results)
     }
 
-    /// Lets the first core run again and again, until all are done.
+    /// Resumes the first core again and again, until all are done.
     fn turns(
         &self,
         coroutines: &mut [Core],
@@ -103,19 +103,19 @@ impl World {
         }
     }
 
-    /// Gives up cores that stand somewhere in the middle.
+    /// Abandons cores in the middle of their work.
     fn abandon(&self, coroutines: Vec<Core>) {
         self.engine.borrow_mut().abandon();
         for mut coroutine in coroutines {
             if coroutine.started() && !coroutine.done() {
-                // SAFETY: nothing refers to what stands on its stack but the engine, which
-                // does not look at it again: it is abandoned. What the frames own is leaked.
+                // SAFETY: only the engine refers to data on its stack, and the engine is abandoned
+                // and does not use it again. The objects that the frames own are leaked.
                 unsafe { coroutine.force_reset() };
             }
         }
     }
 
-    /// Where each core's time went since the last [`forget`](Self::forget).
+    /// Returns the times of each core since the last [`forget`](Self::forget).
     pub fn times(&self) -> Vec<CoreTimes> {
         self.engine.borrow().cores.iter().map(|core| core.times).collect()
     }

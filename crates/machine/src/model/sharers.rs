@@ -1,9 +1,9 @@
-//! Who has a copy of a line.
+//! The set of agents that have a copy of a line.
 
 use super::directory::NOBODY;
 use std::ops::Range;
 
-/// Agents (cores with a cache of their own) that a machine may have.
+/// Largest number of agents (cores with their own cache) of a machine.
 pub const AGENTS_MAX: usize = 1024;
 const WORDS: usize = AGENTS_MAX / 64;
 const FEW: usize = 3;
@@ -12,7 +12,7 @@ const FEW: usize = 3;
 #[derive(Debug, Clone)]
 pub struct Sharers {
     count: u16,
-    /// The first three, as long as there are no more; [`NOBODY`] in the rest.
+    /// The first three, if there are no more; the rest is [`NOBODY`].
     few: [u16; FEW],
     many: Option<Box<[u64; WORDS]>>,
 }
@@ -24,13 +24,13 @@ impl Default for Sharers {
 }
 
 impl Sharers {
-    /// How many there are.
+    /// Returns the number of agents.
     #[inline(always)]
     pub fn len(&self) -> usize {
         usize::from(self.count)
     }
 
-    /// Whether `agent` has a copy.
+    /// True if `agent` has a copy.
     #[inline(always)]
     pub fn contains(&self, agent: u16) -> bool {
         if usize::from(self.count) <= FEW {
@@ -65,13 +65,13 @@ impl Sharers {
         bits[usize::from(agent) / 64] |= 1 << (agent % 64);
     }
 
-    /// Takes everybody out.
+    /// Removes all agents.
     pub fn clear(&mut self) {
         self.count = 0;
         self.few = [NOBODY; FEW];
     }
 
-    /// The agent with the smallest number.
+    /// Returns the agent with the smallest number.
     pub fn first(&self) -> Option<u16> {
         let count = usize::from(self.count);
         if count <= FEW {
@@ -81,7 +81,7 @@ impl Sharers {
         Some((word * 64) as u16 + bits.trailing_zeros() as u16)
     }
 
-    /// How many of a range of agents there are.
+    /// Returns the number of agents in a range.
     pub fn count_in(&self, range: Range<u16>) -> usize {
         let count = usize::from(self.count);
         if count <= FEW {
@@ -98,7 +98,7 @@ impl Sharers {
         inside.sum()
     }
 
-    /// All agents, in no order that matters.
+    /// All agents, in no particular order.
     #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
         let count = usize::from(self.count);

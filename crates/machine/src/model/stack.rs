@@ -1,4 +1,4 @@
-//! Stacks for coroutines: one mapping, a guard page under each.
+//! Stacks for coroutines: one mapping, with a guard page below each.
 
 use corosensei::stack::{Stack, StackPointer};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
@@ -7,12 +7,12 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 const PAGE: usize = 4096;
-/// Memory of a stack, of which only what is touched becomes resident: a page or two. Frames
-/// of a build without optimisation are large.
+/// Memory of a stack. Only touched pages become resident: one or two. Frames of a build without
+/// optimisation are large.
 const USABLE: usize = 512 * 1024;
 const EACH: usize = USABLE + PAGE;
-/// Distance of two stacks' tops within their pages. Stacks that start at the same offset
-/// have their hot lines in the same sets of the caches of the machine that runs the model.
+/// Distance between the tops of two stacks within their pages. Stacks that start at the same offset
+/// would have their hot lines in the same cache sets of the machine that runs the model.
 const COLOUR: usize = 192;
 
 /// Stacks for a number of cores.
@@ -27,17 +27,16 @@ impl Stacks {
     /// Maps `count` stacks.
     ///
     /// # Errors
-    /// Where the kernel does not give the address space.
+    /// If the kernel refuses the address space.
     pub fn new(count: usize) -> std::io::Result<Self> {
         let (prot, flags) =
             (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::NORESERVE);
-        // SAFETY: a new anonymous mapping at an address of the kernel's choice replaces
-        // nothing.
+        // SAFETY: a new anonymous mapping at an address that the kernel chooses replaces no other.
         let base = unsafe { mmap_anonymous(std::ptr::null_mut(), count * EACH, prot, flags)? };
         let base = NonNull::new(base.cast::<u8>()).expect("mmap returns no null mapping");
         let mapping = Mapping { base, count };
         for stack in 0..count {
-            // SAFETY: the page lies in the mapping just made, and nothing uses it yet.
+            // SAFETY: the page is in the mapping just made, and nothing uses it yet.
             unsafe {
                 mprotect(base.as_ptr().add(stack * EACH).cast(), PAGE, MprotectFlags::empty())?;
             }
@@ -45,7 +44,7 @@ impl Stacks {
         Ok(Self(Rc::new(mapping)))
     }
 
-    /// All stacks, each once.
+    /// Returns all stacks, each once.
     pub fn take(self) -> impl Iterator<Item = ColouredStack> {
         (0..self.0.count).map(move |number| ColouredStack { mapping: self.0.clone(), number })
     }
@@ -53,8 +52,8 @@ impl Stacks {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the mapping made in `new`; every stack in it holds a reference to it, so
-        // none is left. Failing to unmap it leaks it, no more.
+        // SAFETY: the mapping made in `new`; every stack in it holds a reference to it, so none is
+        // left. If unmapping fails, it is leaked and nothing else happens.
         let _ = unsafe { munmap(self.base.as_ptr().cast(), self.count * EACH) };
     }
 }
@@ -71,9 +70,9 @@ impl ColouredStack {
     }
 }
 
-// SAFETY: `limit` is the lowest and `base` the highest address of memory that is readable
-// and writable but for the guard page at its low end, that nobody else is given, and that
-// stays mapped as long as `self`. Both are aligned: 192 is a multiple of 16.
+// SAFETY: `limit` is the lowest and `base` the highest address of memory that is readable and
+// writable except for the guard page at its low end, that nobody else gets, and that stays mapped
+// as long as `self` exists. Both are aligned: 192 is a multiple of 16.
 unsafe impl Stack for ColouredStack {
     fn base(&self) -> StackPointer {
         let top = self.start() + EACH - self.number * COLOUR % PAGE;

@@ -1,21 +1,22 @@
-//! Cores that lose every compare-exchange that they try.
+//! Cores that lose every compare-exchange.
 //!
-//! A loop of compare-exchanges wins where nobody writes between its last look and its next
-//! turn at the line. Lines are handed on in a fixed order and nothing is late by chance, so
-//! where an owner has to give a line up after one access (`reuse-k` 1) a loop beside others
-//! that never stop can lose for ever, in step with them. Such a storm has no end, and the
-//! machine that is modelled would have one: it is given up, and says so.
+//! A loop of compare-exchanges wins if no core writes between its last load and its next turn at
+//! the line. Lines are handed on in a fixed order, and nothing is late by chance. So if an owner
+//! must give a line up after one access (`reuse-k` 1), a loop can lose for ever to others that
+//! never stop, in step with them. Such a storm never ends, but would end on the real machine: the
+//! model gives it up and reports that.
 
 use super::engine::Status;
 use super::line::ModelLine;
 use super::world::World;
 use std::cell::Cell;
 
-/// A loop that waits for others to end wins when they have: one that loses so often before is
-/// given up too. None does in what `validate` storms at a `reuse-k` of 1, up to 128 threads.
+/// Losses in a row after which a core is given up. A loop that waits for others to end wins after
+/// they have; if it loses this often before, it is given up too. No loop does in the storms of
+/// `validate` at a `reuse-k` of 1, up to 128 threads.
 pub(super) const LOSSES_MAX: u32 = 100_000;
 
-/// How many compare-exchanges each core has lost since it last won one, or began a fault.
+/// Compare-exchanges that each core has lost since it last won one, or began a fault.
 #[derive(Debug)]
 pub(super) struct Losses(Box<[Cell<u32>]>);
 
@@ -26,14 +27,13 @@ impl Losses {
 }
 
 impl World {
-    /// The running core has won a compare-exchange, or does something else.
+    /// Resets the losses: the running core has won a compare-exchange, or does something else.
     #[inline(always)]
     pub(super) fn forget_losses(&self) {
         self.losses.0[self.core()].set(0);
     }
 
-    /// The running core has lost a compare-exchange; it does not come back where it
-    /// starves.
+    /// Counts a lost compare-exchange of the running core; does not return if the core starves.
     #[cold]
     pub(super) fn note_loss(&self, line: &ModelLine, word: usize) {
         let losses = &self.losses.0[self.core()];
@@ -55,8 +55,8 @@ mod tests {
 
     static NAME: LineName = LineName { name: "test.line", words: ["count"; 8] };
 
-    /// A core that tries to add by a loop, until it has, beside one that adds and takes away
-    /// until the first is done.
+    /// One core adds by a loop of compare-exchanges, while another adds and subtracts until the
+    /// first has succeeded.
     fn race(reuse_k: u16) -> Result<Vec<()>, Halt> {
         let world = World::new(&Parameters { reuse_k, ..MACHINE }, &places(3));
         let _here = world.enter();
@@ -65,7 +65,7 @@ mod tests {
             let [line, done] = &*lines;
             let relaxed = Ordering::Relaxed;
             if core == 0 {
-                current().advance(1_000_000); // The others are in step by then.
+                current().advance(1_000_000); // By then the others are in step.
                 let mut seen = line.load(0, relaxed);
                 while let Err(now) = line.compare_exchange(0, seen, seen + 1, relaxed, relaxed) {
                     seen = now;

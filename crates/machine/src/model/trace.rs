@@ -1,4 +1,4 @@
-//! One fault, access by access.
+//! A trace of one fault, access by access.
 
 use super::directory::Found;
 use super::parameters::Ps;
@@ -6,7 +6,7 @@ use super::world::World;
 use crate::{LineName, Work};
 use std::cell::{Cell, RefCell};
 
-/// What was done.
+/// Kind of step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// A load.
@@ -15,9 +15,9 @@ pub enum Step {
     Store,
     /// A read-modify-write.
     Rmw,
-    /// A request for ownership that nobody waits for.
+    /// A request for ownership without waiting.
     Prefetch,
-    /// A spinning core has waited for a change.
+    /// A spin that ended with a change.
     Spin,
     /// Private work.
     Work(Work),
@@ -26,40 +26,40 @@ pub enum Step {
 /// An access of a traced fault, or its private work.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Traced {
-    /// What was done.
+    /// Kind of step.
     pub step: Step,
     /// The line, and its word; `None` for private work.
     pub at: Option<(&'static LineName, usize)>,
-    /// In which state the line was found, where the core had to ask for it.
+    /// State in which the line was found, if the core had to request it.
     pub found: Option<Found>,
-    /// When it began.
+    /// Start time.
     pub from_ps: Ps,
-    /// How long the core was busy with it.
+    /// Time that the core was busy with it.
     pub ps: Ps,
 }
 
-/// Records one fault of one core.
+/// Recorder of one fault of one core.
 #[derive(Default)]
 pub(super) struct Tracer {
     core: Cell<Option<usize>>,
-    /// A fault of that core is under way.
+    /// A fault of that core is in progress.
     on: Cell<bool>,
     steps: RefCell<Vec<Traced>>,
 }
 
 impl Tracer {
-    /// Faults of `core` are recorded from now on.
+    /// Starts recording the faults of `core`.
     pub fn arm(&self, core: usize) {
         self.core.set(Some(core));
     }
 
-    /// Whether `core` is in a fault that is recorded.
+    /// True if `core` is in a recorded fault.
     #[inline]
     pub fn is_on(&self, core: usize) -> bool {
         self.on.get() && self.core.get() == Some(core)
     }
 
-    /// A fault of `core` begins.
+    /// Marks the beginning of a fault of `core`.
     pub fn begin(&self, core: usize) {
         if self.core.get() == Some(core) {
             self.steps.borrow_mut().clear();
@@ -67,7 +67,7 @@ impl Tracer {
         }
     }
 
-    /// A fault of `core` ends. Where it is `wanted`, it is the one that is kept.
+    /// Marks the end of a fault of `core`, and keeps its trace if it is `wanted`.
     pub fn end(&self, core: usize, wanted: bool) {
         if self.core.get() == Some(core) {
             self.on.set(false);
@@ -81,14 +81,14 @@ impl Tracer {
         self.steps.borrow_mut().push(step);
     }
 
-    /// The fault that was kept; empty where none was.
+    /// Returns the kept fault; empty if there is none.
     pub fn kept(&self) -> Vec<Traced> {
         if self.core.get().is_some() { Vec::new() } else { self.steps.borrow().clone() }
     }
 }
 
 impl World {
-    /// A fault of the running core begins.
+    /// Marks the beginning of a fault of the running core.
     pub(super) fn begin_fault(&self) {
         self.tracer.begin(self.core());
         if self.tracer.is_on(self.core()) {
@@ -96,7 +96,7 @@ impl World {
         }
     }
 
-    /// A fault of the running core ends; `wanted`: it is one of those to be traced.
+    /// Marks the end of a fault of the running core; `wanted`: the fault may be traced.
     pub(super) fn end_fault(&self, wanted: bool) {
         self.tracer.end(self.core(), wanted);
     }

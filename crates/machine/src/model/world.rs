@@ -1,6 +1,7 @@
-//! A modelled machine with the cores of one storm, as its lines and cores see it.
+//! A modelled machine and the cores of one storm, as lines and cores see it.
 //!
-//! The core with the smallest clock runs, and ahead of others as far as `lookahead.rs` says.
+//! The core with the smallest clock runs, and runs ahead of others within the limits of
+//! `lookahead.rs`.
 
 use super::directory::Need;
 use super::engine::{Engine, Status, Store};
@@ -19,34 +20,35 @@ use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// Where a core is.
+/// Place of a core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// The agent whose cache it uses; hyperthreads share one.
+    /// Agent whose cache it uses; hyperthreads share one.
     pub agent: u16,
-    /// The socket.
+    /// Its socket.
     pub socket: u16,
 }
 
-/// A machine with the cores of one storm. Lines are made, and used, while it is
+/// A machine with the cores of one storm. Lines are made and used while it is
 /// [entered](World::enter).
 pub struct World {
     id: u32,
-    /// Its cores run, or have run.
+    /// True if its cores run or have run.
     pub(super) has_run: Cell<bool>,
-    /// As a core has them whose sibling does not storm, and as one whose sibling does.
+    /// Parameters for a core without and with a storming sibling.
     parameters: [Parameters; 2],
-    /// Whether the running core's sibling storms too.
+    /// True if the running core's sibling storms too.
     beside_sibling: Cell<bool>,
     clock: Cell<Ps>,
     pub(super) horizon: Horizon,
-    /// The running core has requests of its own under way.
+    /// True if the running core has requests in flight.
     pub(super) careful: Cell<bool>,
     agent: Cell<u16>,
     core: Cell<usize>,
-    /// Accesses cost nothing and move nothing: no core runs, or it has paused the model.
+    /// True if accesses cost nothing and move nothing: no core runs, or the core has paused the
+    /// model.
     direct: Cell<bool>,
-    /// The core that is to run next, as the one that stopped has found out.
+    /// Core that runs next, as determined by the core that stopped.
     pub(super) chosen: Cell<Option<usize>>,
     pub(super) ledger: Ledger,
     pub(super) tracer: Tracer,
@@ -62,20 +64,19 @@ thread_local! {
 
 static WORLDS: AtomicU32 = AtomicU32::new(0);
 
-/// The world that the calling thread is in.
+/// Returns the world that the calling thread is in.
 #[inline(always)]
 pub(super) fn current<'a>() -> &'a World {
     let world = WORLD.get();
     assert!(!world.is_null(), "the thread is in a world of the model");
-    // SAFETY: `Entered` holds the world and takes the pointer back before it lets go; where
-    // it is forgotten, so is its hold, and the world stays. Callers do not keep the
-    // reference.
+    // SAFETY: `Entered` holds the world, and clears the pointer before it drops it. If `Entered` is
+    // forgotten, its reference is too, and the world stays. Callers do not keep the reference.
     unsafe { &*world }
 }
 
-/// Shows that the calling thread is in a world; it leaves when this drops.
+/// Proof that the calling thread is in a world; it leaves the world on drop.
 pub struct Entered {
-    /// Keeps what [`WORLD`] points to; not to be sent to another thread.
+    /// Keeps the target of [`WORLD`]; must not be sent to another thread.
     _world: Rc<World>,
 }
 
@@ -86,10 +87,10 @@ impl Drop for Entered {
 }
 
 impl World {
-    /// A machine with a core at each of `places`.
+    /// Creates a machine with a core at each of `places`.
     ///
     /// # Panics
-    /// Where there are no places, or places that the machine does not have.
+    /// If there are no places, or places that the machine does not have.
     pub fn new(parameters: &Parameters, places: &[Place]) -> Rc<Self> {
         let agents = parameters.shape.agents();
         assert!((1..=crate::CORES_MAX).contains(&places.len()), "a storm has cores");
@@ -120,34 +121,34 @@ impl World {
     /// Puts the calling thread into this world.
     ///
     /// # Panics
-    /// Where it is in one.
+    /// If the thread is already in a world.
     pub fn enter(self: &Rc<Self>) -> Entered {
         assert!(WORLD.get().is_null(), "a thread is in one world at a time");
         WORLD.set(Rc::as_ptr(self));
         Entered { _world: Rc::clone(self) }
     }
 
-    /// What was recorded of each line since the last [`forget`](Self::forget).
+    /// Returns the accounts of all lines since the last [`forget`](Self::forget).
     pub fn accounts(&self) -> Accounts {
         self.ledger.accounts()
     }
 
-    /// Records faults of `core` until one is wanted.
+    /// Records faults of `core` until a wanted one is found.
     pub fn trace(&self, core: usize) {
         self.tracer.arm(core);
     }
 
-    /// The fault that was wanted, access by access; empty where none was.
+    /// Returns the wanted fault, access by access; empty if there was none.
     pub fn traced_fault(&self) -> Vec<Traced> {
         self.tracer.kept()
     }
 
-    /// Accesses since the last [`forget`](Self::forget).
+    /// Returns the number of accesses since the last [`forget`](Self::forget).
     pub fn accesses(&self) -> u64 {
         self.ledger.accesses()
     }
 
-    /// Starts recording from nothing.
+    /// Restarts recording with empty accounts.
     pub fn forget(&self) {
         self.ledger.forget();
         self.engine.borrow_mut().forget();
@@ -162,12 +163,12 @@ impl World {
         self.ledger.number(name)
     }
 
-    /// The machine as a core has it whose sibling does not storm.
+    /// Returns the machine as seen by a core whose sibling does not storm.
     pub(super) fn machine(&self) -> &Parameters {
         &self.parameters[0]
     }
 
-    /// The machine as the running core has it.
+    /// Returns the machine as seen by the running core.
     #[inline(always)]
     pub(super) fn parameters(&self) -> &Parameters {
         &self.parameters[usize::from(self.beside_sibling.get())]
@@ -188,12 +189,12 @@ impl World {
         self.core.get()
     }
 
-    /// Whether accesses cost nothing.
+    /// True if accesses cost nothing.
     pub(super) fn is_direct(&self) -> bool {
         self.direct.get()
     }
 
-    /// Whether accesses cost anything from now on.
+    /// Sets if accesses are charged from now on.
     pub(super) fn charge(&self, charged: bool) {
         self.direct.set(!charged);
         self.look_again();
@@ -211,13 +212,13 @@ impl World {
         self.ledger.count(&self.ledger.writes, name);
     }
 
-    /// The running core has been busy.
+    /// Adds busy time to the running core.
     #[inline(always)]
     pub(super) fn advance(&self, ps: Ps) {
         self.clock.set(self.clock.get() + ps);
     }
 
-    /// A load that may not be a hit.
+    /// Loads a word that may not be in the cache.
     #[inline(never)]
     pub(super) fn read(&self, line: &ModelLine, word: usize) -> u64 {
         if self.direct.get() {
@@ -230,7 +231,7 @@ impl World {
         self.traced(Step::Load, line, word, || self.read_now(line, word))
     }
 
-    /// Does an access, and records it where the fault under way is traced.
+    /// Makes an access, and records it if the current fault is traced.
     #[inline(always)]
     fn traced<R>(
         &self,
@@ -284,8 +285,8 @@ impl World {
         line.word(word).load(Relaxed)
     }
 
-    /// Makes a line ready for a read-modify-write by the running core; stores before it
-    /// are done first.
+    /// Fetches a line for a read-modify-write of the running core, after the core's earlier stores
+    /// are done.
     #[cold]
     #[inline(never)]
     pub(super) fn write(&self, line: &ModelLine, word: usize, need: Need) {
@@ -318,17 +319,17 @@ impl World {
         }
     }
 
-    /// Lets those go on that spin on a line.
+    /// Wakes the cores that spin on a line.
     pub(super) fn after_write(&self, line: &ModelLine) {
         if self.direct.get() || line.state(self, |state| state.waiting == 0) {
             return;
         }
-        // Later than the running core by a hair, so that it stays the first.
+        // Just later than the running core, so that the running core stays the first.
         self.engine.borrow_mut().wake_spinners(self, line, self.clock() + 1);
         self.look_again();
     }
 
-    /// Whether the running core owns a line, and others do not wait too long for it.
+    /// True if the running core owns a line and may use it again although others wait.
     fn can_write(&self, line: &ModelLine) -> bool {
         let busy = || {
             self.engine.borrow().cores[self.core()]
@@ -338,7 +339,7 @@ impl World {
             && line.state(self, |state| state.may_reuse(self.agent(), self.parameters().reuse_k))
     }
 
-    /// A plain store that may not be a hit: into the store buffer.
+    /// Stores a word whose line may not be in the cache: through the store buffer.
     #[cold]
     #[inline(never)]
     pub(super) fn store(&self, line: &ModelLine, word: usize, value: u64) {
@@ -380,7 +381,7 @@ impl World {
         self.look_again();
     }
 
-    /// Asks for a line in a writable state, and goes on.
+    /// Requests a line in a writable state, and continues.
     pub(super) fn prefetch_w(&self, line: &ModelLine) {
         self.traced(Step::Prefetch, line, 0, || self.prefetch_now(line));
     }
@@ -417,7 +418,7 @@ impl World {
         self.wait(Status::Fetching { line, word: word as u8 });
     }
 
-    /// Waits for the running core's own request for a line; false where there is none.
+    /// Waits for the running core's own request for a line; false if there is none.
     fn join(&self, line: &ModelLine) -> bool {
         let asking = self.careful.get()
             && self.engine.borrow().cores[self.core()]
@@ -436,8 +437,8 @@ impl World {
         }
     }
 
-    /// Waits until somebody writes to a line, of which the core has `seen` a word; not where
-    /// that has been written meanwhile.
+    /// Waits until another core writes to a line, unless the word is no longer the one that the
+    /// core has `seen`.
     pub(super) fn spin(&self, line: &ModelLine, word: usize, seen: u64) {
         assert!(!self.direct.get(), "outside of the model nobody else writes");
         if line.word(word).load(Relaxed) != seen {
@@ -451,7 +452,7 @@ impl World {
         self.traced(Step::Spin, line, word, spin);
     }
 
-    /// A spinning core has noticed that it may go on.
+    /// Charges the time in which a spinning core notices that it may continue.
     pub(super) fn leave_spin(&self) {
         self.advance(self.parameters().spin_exit_ps);
     }
@@ -467,7 +468,7 @@ impl World {
         }
     }
 
-    /// Wakes a core, once what this one has stored can be seen.
+    /// Wakes a core after this core's stores have become visible.
     pub(super) fn unpark(&self, core: usize) {
         self.drain();
         self.take_turn();
@@ -476,8 +477,8 @@ impl World {
         self.look_again();
     }
 
-    /// Moves `bytes` to or from the memory of the core's socket, which takes `alone_ps`
-    /// where nobody else does.
+    /// Moves `bytes` to or from the memory of the core's socket, which takes `alone_ps` if no other
+    /// core does the same.
     pub(super) fn stream(&self, bytes: u64, alone_ps: Ps) {
         if self.parameters().memory_bytes_per_us == 0 {
             return self.advance(alone_ps);
@@ -488,14 +489,14 @@ impl World {
         self.clock.set(served.max(self.clock() + alone_ps));
     }
 
-    /// Waits for all cores, and begins again with them, later by `stagger_ps`.
+    /// Waits for all cores, and continues with them, `stagger_ps` later.
     pub(super) fn meet(&self, stagger_ps: Ps) {
         self.drain();
         self.engine.borrow_mut().cores[self.core()].stagger_ps = stagger_ps;
         self.wait(Status::Meeting);
     }
 
-    /// Leaves the running core as `status` says, until it runs again.
+    /// Stops the running core with `status`, until it runs again.
     pub(super) fn wait(&self, status: Status) {
         let (core, direct) = (self.core(), self.direct.get());
         let (next, yielder) = {
@@ -506,15 +507,15 @@ impl World {
         if next != Some(core) {
             self.chosen.set(next);
             assert!(!yielder.is_null(), "only a core that runs waits");
-            // SAFETY: the yielder stands on the stack of the core's coroutine, which runs
-            // right here: the pointer is taken back when it ends.
+            // SAFETY: the yielder is on the stack of the core's coroutine, which is the one that
+            // runs here: the pointer is cleared when the coroutine ends.
             unsafe { (*yielder).suspend(()) };
         }
         self.direct.set(direct);
         self.resume(core);
     }
 
-    /// Makes `core`, the first of those that can run, the one that runs.
+    /// Makes `core`, the first of those that can run, the running core.
     pub(super) fn resume(&self, core: usize) {
         let mut engine = self.engine.borrow_mut();
         let owed_ps = std::mem::take(&mut engine.cores[core].interrupts.owed_ps);
@@ -525,14 +526,14 @@ impl World {
         self.look_at(&engine);
     }
 
-    /// The running core is where it begins: its accesses are charged from now on.
+    /// Starts the running core: its accesses are charged from now on.
     pub(super) fn begin(&self, core: usize, yielder: &Yielder<(), ()>) {
         self.direct.set(false);
         self.engine.borrow_mut().cores[core].yielder = yielder;
         self.resume(core);
     }
 
-    /// The running core is done.
+    /// Ends the running core.
     pub(super) fn finish(&self, core: usize) {
         self.drain();
         let mut engine = self.engine.borrow_mut();
@@ -540,18 +541,18 @@ impl World {
         engine.cores[core].yielder = ptr::null();
     }
 
-    /// No core runs any more.
+    /// Ends the run: no core runs any more.
     pub(super) fn halt(&self) {
         self.direct.set(true);
         self.horizon.close();
     }
 
-    /// A line goes while requests for it are under way.
+    /// Handles the drop of a line that has requests in flight.
     #[cold]
     pub(super) fn forget_line(id: u32, line: &ModelLine) {
         let world = WORLD.get();
         if world.is_null() || current().id != id || current().engine.borrow().is_abandoned() {
-            // Its world is over: nobody will look at the requests.
+            // Its world is over: the requests are never used again.
             return;
         }
         current().drain();
