@@ -18,33 +18,40 @@ pub struct Knob {
 enum KnobKind {
     /// Numbers of machine files that are varied together.
     Keys { section: &'static str, keys: Vec<&'static FileKey<Parameters>> },
-    /// A mechanism of the model that is on or off.
-    Switch { about: &'static str, set: fn(&mut Parameters, bool) },
+    /// A mechanism of the model.
+    Switch(&'static Switch),
+}
+
+/// A mechanism of the model that is on or off. Machine files do not have it.
+struct Switch {
+    name: &'static str,
+    short: &'static str,
+    about: &'static str,
+    set: fn(&mut Parameters, bool),
 }
 
 /// Factors of a time.
 const FACTOR: AllowedValues = AllowedValues::Number(0.0, 1000.0);
 
-/// Switches of the model, which machine files do not have.
-const SWITCHES: [(&str, &str, fn(&mut Parameters, bool), &str); 3] = [
-    (
-        "hoist-loads",
-        "hoist",
-        |p, on| p.hoist_loads = on,
-        "independent loads are done along with the lock; 0 unless given",
-    ),
-    (
-        "merge-own-requests",
-        "merge",
-        |p, on| p.merge_own_requests = on,
-        "an access joins the core's own prefetch of its line; 1 unless given",
-    ),
-    (
-        "adjacent-pairs",
-        "pairs",
-        |p, on| p.adjacent_pairs = on,
-        "a line is fetched along with the other one of its 128 bytes; 0 unless given",
-    ),
+static SWITCHES: [Switch; 3] = [
+    Switch {
+        name: "hoist-loads",
+        short: "hoist",
+        about: "independent loads are done along with the lock; 0 unless given",
+        set: |p, on| p.hoist_loads = on,
+    },
+    Switch {
+        name: "merge-own-requests",
+        short: "merge",
+        about: "an access joins the core's own prefetch of its line; 1 unless given",
+        set: |p, on| p.merge_own_requests = on,
+    },
+    Switch {
+        name: "adjacent-pairs",
+        short: "pairs",
+        about: "a line is fetched along with the other one of its 128 bytes; 0 unless given",
+        set: |p, on| p.adjacent_pairs = on,
+    },
 ];
 
 /// Returns all names that `--vary` takes for a machine.
@@ -65,10 +72,10 @@ pub fn knobs() -> Vec<Knob> {
             }
         }
     }
-    knobs.extend(SWITCHES.map(|(name, short, set, about)| Knob {
-        name,
-        short,
-        kind: KnobKind::Switch { about, set },
+    knobs.extend(SWITCHES.iter().map(|switch| Knob {
+        name: switch.name,
+        short: switch.short,
+        kind: KnobKind::Switch(switch),
     }));
     knobs
 }
@@ -85,7 +92,7 @@ impl Knob {
                 Set::Ns(_) => FACTOR,
                 Set::By(_) => keys[0].allowed,
             },
-            KnobKind::Switch { .. } => AllowedValues::Count(0, 1),
+            KnobKind::Switch(_) => AllowedValues::Count(0, 1),
         }
     }
 
@@ -99,7 +106,7 @@ impl Knob {
                 };
                 (values, format!("`[{section}]`: {}", keys[0].about))
             }
-            KnobKind::Switch { about, .. } => ("0 or 1", (*about).to_owned()),
+            KnobKind::Switch(switch) => ("0 or 1", switch.about.to_owned()),
         };
         format!("| `{}` | `{}` | {values} | {about} |\n", self.name, self.short)
     }
@@ -117,7 +124,7 @@ impl Knob {
                     }
                 }
             }
-            KnobKind::Switch { set, .. } => set(parameters, value != 0.0),
+            KnobKind::Switch(switch) => (switch.set)(parameters, value != 0.0),
         }
     }
 }
