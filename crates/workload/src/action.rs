@@ -77,36 +77,39 @@ pub struct Pieces {
     pub slices: Slices,
 }
 
-impl Action {
-    /// Names of all actions in workload files and documents.
-    pub const NAMES: [&'static str; 8] = [
-        "mmap",
-        "munmap",
-        "mprotect",
-        "madvise_dontneed",
-        "mremap",
-        "expand_stack",
-        "truncate",
-        "fork",
-    ];
+/// Names each action once.
+macro_rules! names {
+    ($($action:pat => $name:literal,)+) => {
+        impl Action {
+            /// Names of all actions in workload files and documents.
+            pub const NAMES: [&'static str; [$($name),+].len()] = [$($name),+];
 
+            /// Returns its name, which is its key in workload files.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $($action => $name,)+
+                }
+            }
+        }
+    };
+}
+
+names! {
+    Action::Mmap(_) => "mmap",
+    Action::Munmap(_) => "munmap",
+    Action::Mprotect { .. } => "mprotect",
+    Action::MadviseDontneed(_) => "madvise_dontneed",
+    Action::Mremap(_) => "mremap",
+    Action::ExpandStack { .. } => "expand_stack",
+    Action::Truncate { .. } => "truncate",
+    Action::Fork => "fork",
+}
+
+impl Action {
     /// Returns the index of its name in [`Action::NAMES`].
     pub fn number(&self) -> usize {
-        match self {
-            Action::Mmap(_) => 0,
-            Action::Munmap(_) => 1,
-            Action::Mprotect { .. } => 2,
-            Action::MadviseDontneed(_) => 3,
-            Action::Mremap(_) => 4,
-            Action::ExpandStack { .. } => 5,
-            Action::Truncate { .. } => 6,
-            Action::Fork => 7,
-        }
-    }
-
-    /// Returns its name, which is its key in workload files.
-    pub fn name(&self) -> &'static str {
-        Action::NAMES[self.number()]
+        let index = Action::NAMES.iter().position(|name| *name == self.name());
+        index.expect("the names are those of actions")
     }
 
     /// Returns the pieces that it works on, if it works on pieces.

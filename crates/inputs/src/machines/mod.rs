@@ -221,7 +221,7 @@ mod tests {
                 MachineFile::markdown(),
             );
             if std::env::var_os("UPDATE_SCHEMAS").is_some() {
-                fs::write(path, &fresh).unwrap();
+                return fs::write(path, &fresh).unwrap();
             }
             assert!(page == fresh, "stale: UPDATE_SCHEMAS=1 cargo test -p faultstorm-inputs fresh");
         }
