@@ -17,7 +17,7 @@ const WITHOUT_PREFETCH: (u32, u32) = (6, 16);
 
 /// Measured and predicted rates, and cells that have no prediction.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Compared {
+pub struct ComparedDocument {
     /// Curves in the order of the document.
     pub curves: Vec<Curve>,
     /// Cells that the model cannot run, by reason.
@@ -36,12 +36,12 @@ pub struct Curve {
     /// Faults per second of the first point in the model before the fit.
     pub unfitted: f64,
     /// Points by rising threads.
-    pub points: Vec<Point>,
+    pub points: Vec<CurvePoint>,
 }
 
 /// One cell of a document.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Point {
+pub struct CurvePoint {
     /// All threads of the storm.
     pub threads: u32,
     /// Faults per second in the document.
@@ -61,7 +61,7 @@ pub struct LeftOut {
     pub cells: Vec<String>,
 }
 
-impl Point {
+impl CurvePoint {
     /// Returns the model's error as a share of the measured rate.
     pub fn error(&self) -> f64 {
         self.predicted / self.measured.median - 1.0
@@ -70,13 +70,13 @@ impl Point {
 
 impl Curve {
     /// Returns the rate of a point over the rate of the first point: measured, and predicted.
-    pub fn scaling(&self, point: &Point) -> (f64, f64) {
+    pub fn scaling(&self, point: &CurvePoint) -> (f64, f64) {
         let first = &self.points[0];
         (point.measured.median / first.measured.median, point.predicted / first.predicted)
     }
 
     /// Returns the error of a point's predicted scaling as a share of the measured scaling.
-    pub fn scaling_error(&self, point: &Point) -> f64 {
+    pub fn scaling_error(&self, point: &CurvePoint) -> f64 {
         let (measured, predicted) = self.scaling(point);
         predicted / measured - 1.0
     }
@@ -91,7 +91,7 @@ impl Curve {
 ///
 /// # Errors
 /// A storm of the model fails.
-pub fn elsewhere(run: &Run, machine: &MachineFile) -> Result<Compared, StormError> {
+pub fn elsewhere(run: &Run, machine: &MachineFile) -> Result<ComparedDocument, StormError> {
     let there = There::new(run, machine);
     let mut left_out: Vec<LeftOut> = Vec::new();
     let mut curves: Vec<Vec<Planned<'_>>> = Vec::new();
@@ -111,7 +111,7 @@ pub fn elsewhere(run: &Run, machine: &MachineFile) -> Result<Compared, StormErro
         }
     }
     curves.iter_mut().for_each(|curve| curve.sort_by_key(|planned| planned.key.threads));
-    Ok(Compared { curves: predicted(&curves, machine)?, left_out })
+    Ok(ComparedDocument { curves: predicted(&curves, machine)?, left_out })
 }
 
 /// Whether two cells differ only in their threads.
@@ -139,7 +139,7 @@ fn predicted(curves: &[Vec<Planned<'_>>], machine: &MachineFile) -> Result<Vec<C
         let leader = first_of(curve);
         let machine_fitted = fitted[leader].as_ref().expect("the first of its work has one");
         let point = |(at, planned): (usize, &Planned<'_>)| {
-            Ok(Point {
+            Ok(CurvePoint {
                 threads: planned.key.threads,
                 measured: planned.measured,
                 predicted: planned.asked.rate(machine_fitted)?,
@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn scaling_is_over_the_first_point_of_each_side() {
-        let point = |threads, median, predicted| Point {
+        let point = |threads, median, predicted| CurvePoint {
             threads,
             measured: Interval { median, low: None, high: None },
             predicted,

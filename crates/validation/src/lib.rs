@@ -13,7 +13,7 @@ mod figure;
 mod host;
 mod lines;
 
-pub use elsewhere::{Compared, Curve, LeftOut, Point, elsewhere};
+pub use elsewhere::{ComparedDocument, Curve, CurvePoint, LeftOut, elsewhere};
 pub use faults::{t6, t7};
 pub use figure::Figure;
 pub use host::{HostSide, OrderedPair, Prediction, orders, predictions};

@@ -12,14 +12,14 @@ use crate::cmd::names;
 use document::run::{Body, Key, Run, World};
 use inputs::machines::{MachineFile, of_cpu};
 use stats::median;
-use validation::{Compared, Curve, LeftOut, Point, elsewhere};
+use validation::{ComparedDocument, Curve, CurvePoint, LeftOut, elsewhere};
 
 /// What came of a document.
 pub(super) struct With {
     /// The document, its CPU, its kernel and its time.
     of: String,
     machine: MachineFile,
-    compared: Compared,
+    compared: ComparedDocument,
 }
 
 /// Reads the document at `path` and runs its cells in the model of `named`, else of the
@@ -100,7 +100,7 @@ impl With {
     /// The same for scripts.
     pub fn as_json(&self) -> Value {
         let curve = |curve: &Curve| {
-            let point = |point: &Point| {
+            let point = |point: &CurvePoint| {
                 let (measured, predicted) = curve.scaling(point);
                 json!({
                     "threads": point.threads,

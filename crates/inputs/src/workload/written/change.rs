@@ -7,8 +7,8 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::check::Check;
-use super::field::{Field, WrittenTable};
-use super::space::Space;
+use super::key::{WrittenKey, WrittenTable};
+use super::targets::Targets;
 use super::touch::slices_exist;
 use super::values::{Size, Time};
 use super::vma::{Prot, VmaTable};
@@ -23,17 +23,17 @@ use ::workload::{Order, PAGE_BYTES, Pieces, Slices, WorkloadVma};
 pub(in crate::workload) struct PiecesTable {
     /// Name of the `[[vma]]`.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub vma: Field<String>,
+    pub vma: WrittenKey<String>,
     /// Length of a piece, in whole pages (default: the whole slice).
-    pub length: Field<Size>,
+    pub length: WrittenKey<Size>,
     /// In which order, `"sequential"` by default.
-    pub order: Field<PieceOrder>,
+    pub order: WrittenKey<PieceOrder>,
     /// Pieces of a part of its own for each thread (`"disjoint"`, the default) or of
     /// the whole mapping for all (`"shared"`).
-    pub slices: Field<Slices>,
+    pub slices: WrittenKey<Slices>,
     /// From the start of one such operation to the start of the next (default `"0ns"`:
     /// at once).
-    pub every: Field<Time>,
+    pub every: WrittenKey<Time>,
 }
 
 /// A change of the protection of one piece of a mapping after another.
@@ -43,20 +43,20 @@ pub(in crate::workload) struct PiecesTable {
 pub(in crate::workload) struct ProtectTable {
     /// Name of the `[[vma]]`.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub vma: Field<String>,
+    pub vma: WrittenKey<String>,
     /// The new protection.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub prot: Field<Prot>,
+    pub prot: WrittenKey<Prot>,
     /// Length of a piece, in whole pages (default: the whole slice).
-    pub length: Field<Size>,
+    pub length: WrittenKey<Size>,
     /// In which order, `"sequential"` by default.
-    pub order: Field<PieceOrder>,
+    pub order: WrittenKey<PieceOrder>,
     /// Pieces of a part of its own for each thread (`"disjoint"`, the default) or of
     /// the whole mapping for all (`"shared"`).
-    pub slices: Field<Slices>,
+    pub slices: WrittenKey<Slices>,
     /// From the start of one such operation to the start of the next (default `"0ns"`:
     /// at once).
-    pub every: Field<Time>,
+    pub every: WrittenKey<Time>,
 }
 
 /// The growth of a mapping that `grows_down`.
@@ -66,12 +66,12 @@ pub(in crate::workload) struct ProtectTable {
 pub(in crate::workload) struct GrowTable {
     /// Name of the `[[vma]]`.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub vma: Field<String>,
+    pub vma: WrittenKey<String>,
     /// By how much it grows each time, in whole pages (default `"4KiB"`).
-    pub length: Field<Size>,
+    pub length: WrittenKey<Size>,
     /// From the start of one such operation to the start of the next (default `"0ns"`:
     /// at once).
-    pub every: Field<Time>,
+    pub every: WrittenKey<Time>,
 }
 
 /// A new length of a file.
@@ -81,13 +81,13 @@ pub(in crate::workload) struct GrowTable {
 pub(in crate::workload) struct TruncateTable {
     /// Name of the `[[file]]`.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub file: Field<String>,
+    pub file: WrittenKey<String>,
     /// The new length, in whole pages; not more than the file starts with.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub size: Field<Size>,
+    pub size: WrittenKey<Size>,
     /// From the start of one such operation to the start of the next (default `"0ns"`:
     /// at once).
-    pub every: Field<Time>,
+    pub every: WrittenKey<Time>,
 }
 
 /// Write-protection of the whole space, as fork does it.
@@ -97,7 +97,7 @@ pub(in crate::workload) struct TruncateTable {
 pub(in crate::workload) struct ForkTable {
     /// From the start of one such operation to the start of the next (default `"0ns"`:
     /// at once).
-    pub every: Field<Time>,
+    pub every: WrittenKey<Time>,
 }
 
 /// In which order the pieces of a slice are worked on.
@@ -125,7 +125,7 @@ pub(super) trait ChangeTable {
     }
 
     /// Checks the table; mistakes go to the check of `place`.
-    fn lower(&self, place: &mut Place<'_, '_, '_>) -> Option<Self::Lowered>;
+    fn lower(&self, place: &mut PlacedChange<'_, '_, '_>) -> Option<Self::Lowered>;
 }
 
 impl ChangeTable for PiecesTable {
@@ -135,7 +135,7 @@ impl ChangeTable for PiecesTable {
         self.vma.as_ref()
     }
 
-    fn lower(&self, place: &mut Place<'_, '_, '_>) -> Option<Pieces> {
+    fn lower(&self, place: &mut PlacedChange<'_, '_, '_>) -> Option<Pieces> {
         place.pieces(&self.vma, &self.length, &self.order, &self.slices)
     }
 }
@@ -152,7 +152,7 @@ impl ChangeTable for ProtectTable {
         self.prot.value() != Some(&Prot::Read)
     }
 
-    fn lower(&self, place: &mut Place<'_, '_, '_>) -> Option<(Pieces, bool)> {
+    fn lower(&self, place: &mut PlacedChange<'_, '_, '_>) -> Option<(Pieces, bool)> {
         let pieces = place.pieces(&self.vma, &self.length, &self.order, &self.slices);
         let prot = place.required("prot", &self.prot, "\"read\" or \"read-write\"");
         pieces.zip(prot.map(|prot| *prot.get_ref() == Prot::ReadWrite))
@@ -167,7 +167,7 @@ impl ChangeTable for GrowTable {
         self.vma.as_ref()
     }
 
-    fn lower(&self, place: &mut Place<'_, '_, '_>) -> Option<(usize, u64)> {
+    fn lower(&self, place: &mut PlacedChange<'_, '_, '_>) -> Option<(usize, u64)> {
         place.growth(self)
     }
 }
@@ -180,7 +180,7 @@ impl ChangeTable for TruncateTable {
         self.file.as_ref()
     }
 
-    fn lower(&self, place: &mut Place<'_, '_, '_>) -> Option<(usize, u64)> {
+    fn lower(&self, place: &mut PlacedChange<'_, '_, '_>) -> Option<(usize, u64)> {
         place.new_length(self)
     }
 }
@@ -192,48 +192,48 @@ impl ChangeTable for ForkTable {
         None
     }
 
-    fn lower(&self, _: &mut Place<'_, '_, '_>) -> Option<()> {
+    fn lower(&self, _: &mut PlacedChange<'_, '_, '_>) -> Option<()> {
         Some(())
     }
 }
 
 /// An operation of a writer with its place in the text, and what it may work on.
-pub(super) struct Place<'a, 'd, 'm> {
+pub(super) struct PlacedChange<'a, 'd, 'm> {
     pub unread: &'d [String],
     pub key: &'static str,
     pub span: Range<usize>,
-    pub space: &'a Space<'d>,
+    pub targets: &'a Targets<'d>,
     pub check: &'a mut Check<'m>,
 }
 
-impl Place<'_, '_, '_> {
+impl PlacedChange<'_, '_, '_> {
     fn required<'f, T>(
         &mut self,
         key: &str,
-        value: &'f Field<T>,
+        value: &'f WrittenKey<T>,
         form: &str,
     ) -> Option<&'f Spanned<T>> {
         let shown = format!("`{}`", self.key);
         self.check.required_in(&self.span, self.unread, &shown, key, value, form)
     }
 
-    fn vma(&mut self, name: &Field<String>) -> Option<usize> {
+    fn vma(&mut self, name: &WrittenKey<String>) -> Option<usize> {
         let name = self.required("vma", name, "\"...\"")?;
-        self.space.vma_names.resolve(name, self.check)
+        self.targets.vma_names.resolve(name, self.check)
     }
 
     fn pieces(
         &mut self,
-        vma: &Field<String>,
-        length: &Field<Size>,
-        order: &Field<PieceOrder>,
-        slices: &Field<Slices>,
+        vma: &WrittenKey<String>,
+        length: &WrittenKey<Size>,
+        order: &WrittenKey<PieceOrder>,
+        slices: &WrittenKey<Slices>,
     ) -> Option<Pieces> {
         let index = self.vma(vma);
         let pages = length.as_ref().and_then(|length| self.check.some_pages("length", length));
         let index = index?;
-        let vma = self.space.vmas[index].as_ref();
-        let vma_entry = &self.space.vma_entries[index];
+        let vma = self.targets.vmas[index].as_ref();
+        let vma_entry = &self.targets.vma_entries[index];
         if let Some(vma) = vma {
             slices_exist(slices, vma, vma_entry, self.check);
             self.grows_only_as_a_stack(vma, vma_entry);
@@ -293,7 +293,7 @@ impl Place<'_, '_, '_> {
         let vma = self.vma(&table.vma);
         let pages = table.length.checked(1, |length| self.check.some_pages("length", length));
         let vma = vma?;
-        let entry = &self.space.vma_entries[vma];
+        let entry = &self.targets.vma_entries[vma];
         let unread = entry.unread.iter().any(|key| key == "grows_down");
         if entry.table.grows_down.is_none() && !unread {
             let name = table.vma.as_ref()?;
@@ -314,12 +314,12 @@ impl Place<'_, '_, '_> {
     fn new_length(&mut self, table: &TruncateTable) -> Option<(usize, u64)> {
         let name = self.required("file", &table.file, "\"...\"");
         let size = self.required("size", &table.size, "\"1MiB\"");
-        let file = name.and_then(|name| self.space.file_names.resolve(name, self.check));
+        let file = name.and_then(|name| self.targets.file_names.resolve(name, self.check));
         let pages = size.and_then(|size| self.check.pages("size", size));
         let (file, pages, size) = (file?, pages?, size?);
-        let whole = self.space.files[file].as_ref()?;
+        let whole = self.targets.files[file].as_ref()?;
         if pages > whole.pages {
-            let entry = &self.space.file_entries[file];
+            let entry = &self.targets.file_entries[file];
             let file_size = entry.table.size.span_or(&entry.span);
             let most = print_size(whole.pages * PAGE_BYTES);
             self.check.push(

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::field::{Field, WrittenTable};
+use super::key::{WrittenKey, WrittenTable};
 use super::values::Size;
 use crate::diag::{Diagnostic, meant};
 use ::workload::units::{print_size, print_time};
@@ -56,7 +56,7 @@ impl Check<'_> {
         entry: &WrittenTable<U>,
         shown: &str,
         key: &str,
-        value: &'f Field<T>,
+        value: &'f WrittenKey<T>,
         form: &str,
     ) -> Option<&'f Spanned<T>> {
         self.required_in(&entry.span, &entry.unread, shown, key, value, form)
@@ -69,7 +69,7 @@ impl Check<'_> {
         unread: &[String],
         shown: &str,
         key: &str,
-        value: &'f Field<T>,
+        value: &'f WrittenKey<T>,
         form: &str,
     ) -> Option<&'f Spanned<T>> {
         if value.is_none() && !unread.iter().any(|unread| unread == key) {
@@ -185,16 +185,16 @@ impl Check<'_> {
 
 /// A table with a name.
 pub(super) trait Named {
-    fn name(&self) -> &Field<String>;
+    fn name(&self) -> &WrittenKey<String>;
 }
 
 /// The names of all tables of one kind.
-pub(super) struct Names {
+pub(super) struct TableNames {
     section: &'static str,
     names: Vec<Option<Spanned<String>>>,
 }
 
-impl Names {
+impl TableNames {
     /// Collects the names of `entries`, and reports missing, ill-formed and duplicate ones.
     pub fn collect<T: Named>(
         section: &'static str,

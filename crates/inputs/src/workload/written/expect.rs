@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::Check;
-use super::field::{Field, WrittenTable};
+use super::key::{WrittenKey, WrittenTable};
 use crate::diag::{Diagnostic, meant};
 use ::workload::{Expect, Metric};
 
@@ -16,21 +16,21 @@ use ::workload::{Expect, Metric};
 #[serde(deny_unknown_fields)]
 pub(in crate::workload) struct ExpectTable {
     /// Only for this strategy (default: for all).
-    pub strategy: Field<String>,
+    pub strategy: WrittenKey<String>,
     /// Only at this many threads (default: at all).
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-    pub threads: Field<u64>,
+    pub threads: WrittenKey<u64>,
     /// What is compared.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub metric: Field<WrittenMetric>,
+    pub metric: WrittenKey<WrittenMetric>,
     /// Only fallbacks of this reason; only with `metric = "fallbacks-per-fault"`.
-    pub reason: Field<String>,
+    pub reason: WrittenKey<String>,
     /// Only transfers of this line; only with `metric = "transfers-per-fault"`.
-    pub line: Field<String>,
+    pub line: WrittenKey<String>,
     /// Smallest value that holds.
-    pub min: Field<f64>,
+    pub min: WrittenKey<f64>,
     /// Largest value that holds.
-    pub max: Field<f64>,
+    pub max: WrittenKey<f64>,
 }
 
 /// What an expectation compares.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::{Check, Named};
-use super::field::{Field, WrittenTable};
+use super::key::{WrittenKey, WrittenTable};
 use super::values::{Size, WrittenLatency};
 use crate::diag::Diagnostic;
 use ::workload::units::print_time;
@@ -19,44 +19,44 @@ use ::workload::{IoLatency, Scope, WorkloadFile};
 pub(in crate::workload) struct FileTable {
     /// Name that `[[vma]]` refers to.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub name: Field<String>,
+    pub name: WrittenKey<String>,
     /// Length, in whole pages of 4KiB.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub size: Field<Size>,
+    pub size: WrittenKey<Size>,
     /// Share of the pages that are cached when a round starts, 0 to 1 (default 1).
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
-    pub cached: Field<f64>,
+    pub cached: WrittenKey<f64>,
     /// Share of the cached pages that are locked when a round starts, by reads that are
     /// under way (default 0).
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
-    pub locked: Field<f64>,
+    pub locked: WrittenKey<f64>,
     /// Share of the cached pages that are not up to date when a round starts (default 0).
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
-    pub not_uptodate: Field<f64>,
+    pub not_uptodate: WrittenKey<f64>,
     /// Share of the cached pages that are marked for readahead when a round starts
     /// (default 0).
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
-    pub readahead: Field<f64>,
+    pub readahead: WrittenKey<f64>,
     /// How long a read of a page sleeps: required below `cached = 1.0`, and where pages
     /// are `locked` or `not_uptodate`.
-    pub io_latency: Field<WrittenLatency>,
+    pub io_latency: WrittenKey<WrittenLatency>,
     /// Whether the file system lets speculative faults call into it (default true).
-    pub speculation: Field<bool>,
+    pub speculation: WrittenKey<bool>,
     /// On the running kernel: where the file is made, as an absolute path (default: in
     /// memory). It has no name there, and is gone after the storm.
-    pub directory: Field<String>,
+    pub directory: WrittenKey<String>,
     /// One for all threads (`"shared"`, the default), or one for each that maps it.
-    pub scope: Field<Scope>,
+    pub scope: WrittenKey<Scope>,
 }
 
 impl Named for FileTable {
-    fn name(&self) -> &Field<String> {
+    fn name(&self) -> &WrittenKey<String> {
         &self.name
     }
 }
 
 /// A file that a VMA maps, and the scope of the VMA; `None` if that could not be read.
-pub(super) struct Mapping<'d> {
+pub(super) struct MappedFile<'d> {
     pub file: &'d Spanned<String>,
     pub scope: Option<Scope>,
 }
@@ -65,14 +65,15 @@ const SHOWN: &str = "[[file]]";
 
 pub(super) fn lower(
     entry: &WrittenTable<FileTable>,
-    mappings: &[Mapping<'_>],
+    mappings: &[MappedFile<'_>],
     check: &mut Check<'_>,
 ) -> Option<WorkloadFile> {
     let table = &entry.table;
     let size = check.required(entry, SHOWN, "size", &table.size, "\"256MiB\"");
     let pages = size.and_then(|size| check.some_pages("size", size));
-    let mut share =
-        |key, written: &Field<f64>, default| written.checked(default, |it| check.share(key, it));
+    let mut share = |key, written: &WrittenKey<f64>, default| {
+        written.checked(default, |it| check.share(key, it))
+    };
     let cached = share("cached", &table.cached, 1.0);
     let locked = share("locked", &table.locked, 0.0);
     let not_uptodate = share("not_uptodate", &table.not_uptodate, 0.0);
@@ -105,7 +106,7 @@ pub(super) fn lower(
 fn fits(
     table: &FileTable,
     written: &Spanned<Scope>,
-    mappings: &[Mapping<'_>],
+    mappings: &[MappedFile<'_>],
     check: &mut Check<'_>,
 ) -> Option<Scope> {
     if *written.get_ref() == Scope::Shared {

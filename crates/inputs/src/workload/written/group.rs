@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::{Check, Named};
-use super::field::{Field, WrittenTable};
+use super::key::{WrittenKey, WrittenTable};
 use super::values::WrittenThreads;
 use crate::diag::Diagnostic;
 use ::workload::{Loops, Op, Phase, ThreadGroup, Threads, WEIGHT_MAX};
@@ -18,16 +18,16 @@ use ::workload::{Loops, Op, Phase, ThreadGroup, Threads, WEIGHT_MAX};
 pub(in crate::workload) struct GroupTable {
     /// Name that `[[op]]` refers to.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub name: Field<String>,
+    pub name: WrittenKey<String>,
     /// How many threads: `"all"` of the run's (the default), a number, or `{ weight = 0.5 }`.
-    pub threads: Field<WrittenThreads>,
+    pub threads: WrittenKey<WrittenThreads>,
     /// How often the operations of a phase are done, a number or `"until-done"` (default:
     /// once; until the groups that touch are done, for a group that does not).
-    pub loops: Field<Loops>,
+    pub loops: WrittenKey<Loops>,
 }
 
 impl Named for GroupTable {
-    fn name(&self) -> &Field<String> {
+    fn name(&self) -> &WrittenKey<String> {
         &self.name
     }
 }

@@ -3,9 +3,9 @@
 use toml::Spanned;
 
 use super::check::{Check, Named};
-use super::document::WrittenWorkload;
-use super::field::WrittenTable;
+use super::key::WrittenTable;
 use super::op::Ops;
+use super::top_level::WrittenWorkload;
 use crate::diag::Diagnostic;
 
 /// Reports unused VMAs, groups without operations, and files that no VMA maps. All operations must

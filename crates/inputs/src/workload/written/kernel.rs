@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::Check;
-use super::field::Field;
+use super::key::WrittenKey;
 use crate::diag::Diagnostic;
 use ::workload::{KernelParts, MEMCG_DEPTH_MAX, Workload};
 
@@ -17,27 +17,27 @@ use ::workload::{KernelParts, MEMCG_DEPTH_MAX, Workload};
 #[serde(deny_unknown_fields)]
 pub(in crate::workload) struct KernelTable {
     /// Whether each NUMA node has a zone and an lruvec of its own (default true).
-    pub numa: Field<bool>,
+    pub numa: WrittenKey<bool>,
     /// Whether pages are put on LRU lists (default true).
-    pub lru: Field<bool>,
+    pub lru: WrittenKey<bool>,
     /// Memory cgroups above the one that pages are charged to (default 2); 0 is the root
     /// group, in which nothing is charged.
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 16)))]
-    pub memcg_depth: Field<u64>,
+    pub memcg_depth: WrittenKey<u64>,
     /// Whether pages of the space are counted (default true).
-    pub rss: Field<bool>,
+    pub rss: WrittenKey<bool>,
     /// Whether its page tables are counted (default true).
-    pub pgtables_bytes: Field<bool>,
+    pub pgtables_bytes: WrittenKey<bool>,
     /// Whether zones and nodes count their pages (default true).
-    pub vm_stat: Field<bool>,
+    pub vm_stat: WrittenKey<bool>,
     /// Whether the free lists of zones and their locks cost anything (default true); false only
     /// in the model.
-    pub zone_lock: Field<bool>,
+    pub zone_lock: WrittenKey<bool>,
     /// Whether a page table is installed under a lock (default true), else by a
     /// compare-exchange; false only without writers.
-    pub pmd_lock: Field<bool>,
+    pub pmd_lock: WrittenKey<bool>,
     /// Whether each pmd table has a lock of its own (default true).
-    pub split_pmd_locks: Field<bool>,
+    pub split_pmd_locks: WrittenKey<bool>,
 }
 
 pub(super) fn lower(table: Option<&KernelTable>, check: &mut Check<'_>) -> Option<KernelParts> {

@@ -8,20 +8,20 @@
 
 mod change;
 mod check;
-mod document;
 mod expect;
-mod field;
 mod file;
 #[cfg(feature = "schema")]
 mod forms;
 mod group;
 mod idle;
 mod kernel;
+mod key;
 mod op;
-mod space;
+mod targets;
+mod top_level;
 mod touch;
 mod values;
 mod vma;
 
-pub(super) use document::{WrittenWorkload, workload};
-pub(super) use field::WrittenTable;
+pub(super) use key::WrittenTable;
+pub(super) use top_level::{WrittenWorkload, workload};

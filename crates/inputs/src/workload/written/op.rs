@@ -5,12 +5,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::change::{ChangeTable, Place};
+use super::change::{ChangeTable, PlacedChange};
 use super::change::{ForkTable, GrowTable, PiecesTable, ProtectTable, TruncateTable};
-use super::check::{Check, Names, WrittenOp};
-use super::field::{Field, WrittenTable};
+use super::check::{Check, TableNames, WrittenOp};
 use super::group::GroupTable;
-use super::space::Space;
+use super::key::{WrittenKey, WrittenTable};
+use super::targets::Targets;
 use super::touch::{self, TouchTable};
 use crate::diag::Diagnostic;
 use ::workload::{Action, Change, Loops, Op, Phase, Scope, ThreadGroup};
@@ -27,13 +27,13 @@ macro_rules! operations {
         #[serde(deny_unknown_fields)]
         pub(in crate::workload) struct OpTable {
             /// Name of the `[[group]]`; may be left out where there is one group.
-            pub group: Field<String>,
+            pub group: WrittenKey<String>,
             /// Number of the phase, from 1 without holes (default 1).
             #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-            pub phase: Field<u64>,
+            pub phase: WrittenKey<u64>,
             /// Accesses to the pages of a mapping.
-            pub touch: Field<TouchTable>,
-            $($(#[doc = $doc])+ pub $key: Field<$table>,)+
+            pub touch: WrittenKey<TouchTable>,
+            $($(#[doc = $doc])+ pub $key: WrittenKey<$table>,)+
         }
 
         /// The schema of a table that has exactly one of the operations.
@@ -62,7 +62,7 @@ macro_rules! operations {
             }
 
             /// Checks the operation of a writer that is written here.
-            fn change(&self, place: &mut Place<'_, '_, '_>) -> Option<Change> {
+            fn change(&self, place: &mut PlacedChange<'_, '_, '_>) -> Option<Change> {
                 $(if let Some(table) = self.$key.value() {
                     let action = table.lower(place).map($action)?;
                     let every_ns = table.every.value().map_or(0, |every| every.0);
@@ -111,19 +111,19 @@ pub(super) struct Lowered<'d> {
 
 pub(super) fn lower_all<'d>(
     entries: &'d [WrittenTable<OpTable>],
-    groups: &Names,
-    space: &Space<'_>,
+    groups: &TableNames,
+    targets: &Targets<'_>,
     check: &mut Check<'_>,
 ) -> Ops<'d> {
     let mut list = Vec::new();
     let mut complete = true;
     for entry in entries {
-        match lower(entry, groups, space, check) {
+        match lower(entry, groups, targets, check) {
             Some(op) => list.push(op),
             None => complete = false,
         }
     }
-    used_by_two_groups(&list, space, check);
+    used_by_two_groups(&list, targets, check);
     Ops { list, complete }
 }
 
@@ -171,8 +171,8 @@ fn hole(ops: &Ops<'_>, number: u64, missing: u64, check: &mut Check<'_>) {
 
 fn lower<'d>(
     entry: &'d WrittenTable<OpTable>,
-    groups: &Names,
-    space: &Space<'_>,
+    groups: &TableNames,
+    targets: &Targets<'_>,
     check: &mut Check<'_>,
 ) -> Option<Lowered<'d>> {
     let table = &entry.table;
@@ -180,17 +180,24 @@ fn lower<'d>(
     let phase = table.phase.checked(1, |phase| check.at_least("phase", phase, 1));
     let written = only(entry, check)?;
     let op = match entry.table.touch.as_ref() {
-        Some(touch) => touch::lower(touch, &entry.unread, space, check).map(Op::Touch),
+        Some(touch) => touch::lower(touch, &entry.unread, targets, check).map(Op::Touch),
         None => {
             let (key, span) = (written.key, written.span.clone());
             let unread = &entry.unread;
-            entry.table.change(&mut Place { unread, key, span, space, check }).map(Op::Change)
+            entry
+                .table
+                .change(&mut PlacedChange { unread, key, span, targets, check })
+                .map(Op::Change)
         }
     };
     Some(Lowered { group: group?, phase: phase?, op: op?, entry, written })
 }
 
-fn group(entry: &WrittenTable<OpTable>, groups: &Names, check: &mut Check<'_>) -> Option<usize> {
+fn group(
+    entry: &WrittenTable<OpTable>,
+    groups: &TableNames,
+    check: &mut Check<'_>,
+) -> Option<usize> {
     match entry.table.group.as_ref() {
         Some(name) if groups.len() == 0 && name.get_ref() == "faulters" => Some(0),
         Some(name) => groups.resolve(name, check),
@@ -272,8 +279,8 @@ pub(super) fn walks_with_loops(
     }
 }
 
-fn used_by_two_groups(ops: &[Lowered<'_>], space: &Space<'_>, check: &mut Check<'_>) {
-    for (index, vma) in space.vmas.iter().enumerate() {
+fn used_by_two_groups(ops: &[Lowered<'_>], targets: &Targets<'_>, check: &mut Check<'_>) {
+    for (index, vma) in targets.vmas.iter().enumerate() {
         let Some(vma) = vma.as_ref().filter(|vma| vma.scope == Scope::PerThread) else { continue };
         let mut using = ops.iter().filter(|op| op.op.vma() == Some(index));
         let Some(first) = using.next() else { continue };
@@ -283,7 +290,7 @@ fn used_by_two_groups(ops: &[Lowered<'_>], space: &Space<'_>, check: &mut Check<
             Diagnostic::new(format!("two groups use the per-thread VMA \"{}\"", vma.name))
                 .at(place(other), "by another group")
                 .at(place(first), "by one group")
-                .at(space.vma_entries[index].span.clone(), "this VMA")
+                .at(targets.vma_entries[index].span.clone(), "this VMA")
                 .rule("a per-thread VMA belongs to the threads of one group")
                 .help("write a [[vma]] for each group"),
         );

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::Check;
-use super::field::{Field, WrittenTable};
-use super::space::Space;
+use super::key::{WrittenKey, WrittenTable};
+use super::targets::Targets;
 use super::values::Time;
 use super::vma::VmaTable;
 use crate::diag::Diagnostic;
@@ -20,24 +20,24 @@ use ::workload::{LoadOrStore, Order, Scope, Slices, Touch, WorkloadVma};
 pub(in crate::workload) struct TouchTable {
     /// Name of the `[[vma]]`.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub vma: Field<String>,
+    pub vma: WrittenKey<String>,
     /// Loads or stores.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub access: Field<LoadOrStore>,
+    pub access: WrittenKey<LoadOrStore>,
     /// In which order, `"sequential"` by default.
-    pub order: Field<WrittenOrder>,
+    pub order: WrittenKey<WrittenOrder>,
     /// A part of its own for each thread (`"disjoint"`, the default) or the
     /// whole mapping for all (`"shared"`).
-    pub slices: Field<Slices>,
+    pub slices: WrittenKey<Slices>,
     /// Accesses of a thread in each loop (default: one for each page of its slice).
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-    pub touches: Field<u64>,
+    pub touches: WrittenKey<u64>,
     /// True if each loop touches the next `touches` pages, as writers work on the next piece
     /// (default false: each loop begins at the start); only with `touches`, and in a group
     /// that loops.
-    pub walks: Field<bool>,
+    pub walks: WrittenKey<bool>,
     /// Private work between two touches (default `"0ns"`).
-    pub think: Field<Time>,
+    pub think: WrittenKey<Time>,
 }
 
 /// In which order the pages of a slice are touched.
@@ -60,7 +60,7 @@ pub(in crate::workload) enum WrittenOrder {
 pub(super) fn lower(
     spanned: &Spanned<TouchTable>,
     unread: &[String],
-    space: &Space<'_>,
+    targets: &Targets<'_>,
     check: &mut Check<'_>,
 ) -> Option<Touch> {
     let (span, written) = (spanned.span(), spanned.get_ref());
@@ -68,7 +68,7 @@ pub(super) fn lower(
     let vma = check.required_in(&span, unread, shown, "vma", &written.vma, "\"...\"");
     let access_form = "\"read\" or \"write\"";
     let access = check.required_in(&span, unread, shown, "access", &written.access, access_form);
-    let vma = vma.and_then(|name| space.vma_names.resolve(name, check));
+    let vma = vma.and_then(|name| targets.vma_names.resolve(name, check));
     let order = order(written, check);
     let think_ns =
         written.think.checked(0, |think| check.pause("think", think.get_ref().0, think.span()));
@@ -82,9 +82,9 @@ pub(super) fn lower(
         walks: walks(written, unread, check)?,
         think_ns: think_ns?,
     };
-    if let Some(vma) = &space.vmas[touch.vma] {
-        let vma_entry = &space.vma_entries[touch.vma];
-        let place = Place { written, vma, vma_entry };
+    if let Some(vma) = &targets.vmas[touch.vma] {
+        let vma_entry = &targets.vma_entries[touch.vma];
+        let place = PlacedTouch { written, vma, vma_entry };
         place.write_is_possible(&touch, check);
         slices_exist(&written.slices, vma, vma_entry, check);
         if touches.is_some() {
@@ -134,7 +134,7 @@ fn order(written: &TouchTable, check: &mut Check<'_>) -> Option<Order> {
 
 /// Reports shared slices of a per-thread VMA.
 pub(super) fn slices_exist(
-    written: &Field<Slices>,
+    written: &WrittenKey<Slices>,
     vma: &WorkloadVma,
     vma_entry: &WrittenTable<VmaTable>,
     check: &mut Check<'_>,
@@ -155,15 +155,15 @@ pub(super) fn slices_exist(
 }
 
 /// A touch and the VMA that it touches.
-struct Place<'d> {
+struct PlacedTouch<'d> {
     written: &'d TouchTable,
     vma: &'d WorkloadVma,
     vma_entry: &'d WrittenTable<VmaTable>,
 }
 
-impl Place<'_> {
+impl PlacedTouch<'_> {
     /// Adds a label at the value of a key of the VMA, or at the VMA.
-    fn at_vma<T>(&self, diagnostic: Diagnostic, key: &Field<T>, label: &str) -> Diagnostic {
+    fn at_vma<T>(&self, diagnostic: Diagnostic, key: &WrittenKey<T>, label: &str) -> Diagnostic {
         diagnostic.at(key.span_or(&self.vma_entry.span), label)
     }
 

@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::check::{Check, Named, Names};
-use super::field::{Field, WrittenTable};
-use super::file::{FileTable, Mapping};
+use super::check::{Check, Named, TableNames};
+use super::file::{FileTable, MappedFile};
+use super::key::{WrittenKey, WrittenTable};
 use super::values::Size;
 use crate::diag::Diagnostic;
 use ::workload::units::print_size;
@@ -20,45 +20,45 @@ use ::workload::{Backing, PAGE_BYTES, Scope, WorkloadFile, WorkloadVma};
 pub(in crate::workload) struct VmaTable {
     /// Name that `[[op]]` refers to.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub name: Field<String>,
+    pub name: WrittenKey<String>,
     /// Length of each mapping, in whole pages of 4KiB.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub size: Field<Size>,
+    pub size: WrittenKey<Size>,
     /// How many equal mappings stand one after another (default 1).
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-    pub count: Field<u64>,
+    pub count: WrittenKey<u64>,
     /// One for all threads (`"shared"`, the default) or one for each.
-    pub scope: Field<Scope>,
+    pub scope: WrittenKey<Scope>,
     /// Protection, `"read-write"` by default.
-    pub prot: Field<Prot>,
+    pub prot: WrittenKey<Prot>,
     /// Name of the `[[file]]` that is mapped; without it the memory is anonymous.
-    pub file: Field<String>,
+    pub file: WrittenKey<String>,
     /// Where in the file the mapping starts, in whole pages (default `"0"`).
-    pub offset: Field<Size>,
+    pub offset: WrittenKey<Size>,
     /// `MAP_PRIVATE` (the default) or `MAP_SHARED`; only with `file`.
-    pub sharing: Field<Sharing>,
+    pub sharing: WrittenKey<Sharing>,
     /// A read fault maps up to 2^order cached pages around it (default 4, which is
     /// the kernel's 64KiB; 0 maps one page); only with `file`.
     #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 9)))]
-    pub fault_around_order: Field<u8>,
+    pub fault_around_order: WrittenKey<u8>,
     /// Whether it is mapped when a round starts (default true); else `mmap` maps it.
-    pub mapped: Field<bool>,
+    pub mapped: WrittenKey<bool>,
     /// Makes anonymous memory grow down as a stack does: so much of it, at its upper end,
     /// is mapped when a round starts, and `expand_stack` grows it.
-    pub grows_down: Field<Size>,
+    pub grows_down: WrittenKey<Size>,
 }
 
 impl VmaTable {
     /// The file that it maps, if any; `unread` are the keys that could not be read.
-    pub(super) fn mapping(&self, unread: &[String]) -> Option<Mapping<'_>> {
+    pub(super) fn mapping(&self, unread: &[String]) -> Option<MappedFile<'_>> {
         let scope =
             (!unread.iter().any(|key| key == "scope")).then(|| self.scope.value_or(Scope::Shared));
-        Some(Mapping { file: self.file.as_ref()?, scope })
+        Some(MappedFile { file: self.file.as_ref()?, scope })
     }
 }
 
 impl Named for VmaTable {
-    fn name(&self) -> &Field<String> {
+    fn name(&self) -> &WrittenKey<String> {
         &self.name
     }
 }
@@ -91,7 +91,7 @@ const DEFAULT_FAULT_AROUND_ORDER: u8 = 4;
 
 pub(super) fn lower(
     entry: &WrittenTable<VmaTable>,
-    names: &Names,
+    names: &TableNames,
     files: &[Option<WorkloadFile>],
     file_entries: &[WrittenTable<FileTable>],
     check: &mut Check<'_>,
@@ -211,7 +211,7 @@ fn mapped(
     entry: &WrittenTable<VmaTable>,
     name: &Spanned<String>,
     pages: Option<u64>,
-    names: &Names,
+    names: &TableNames,
     files: &[Option<WorkloadFile>],
     file_entries: &[WrittenTable<FileTable>],
     check: &mut Check<'_>,

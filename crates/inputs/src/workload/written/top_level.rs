@@ -8,15 +8,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::check::{Check, Names};
+use super::check::{Check, TableNames};
 use super::expect::{self, ExpectTable};
-use super::field::{Field, WrittenTable};
 use super::file::{self, FileTable};
 use super::group::{self, GroupTable};
 use super::idle;
 use super::kernel::{self, KernelTable};
+use super::key::{WrittenKey, WrittenTable};
 use super::op::{self, OpTable};
-use super::space::Space;
+use super::targets::Targets;
 use super::values::Time;
 use super::vma::{self, VmaTable};
 use crate::diag::Diagnostic;
@@ -33,29 +33,29 @@ use ::workload::{Reset, Until, Workload};
 pub(in crate::workload) struct WrittenWorkload {
     /// One line that `faultstorm list workloads` shows.
     #[cfg_attr(feature = "schema", schemars(required))]
-    pub summary: Field<String>,
+    pub summary: WrittenKey<String>,
     /// Prose that the report prints beside the numbers.
-    pub analysis: Field<String>,
+    pub analysis: WrittenKey<String>,
     /// What is undone between rounds: `"zap"` (ptes and pages go, tables stay)
     /// or `"remap"` (tables go too, the default).
-    pub reset: Field<Reset>,
+    pub reset: WrittenKey<Reset>,
     /// Unmeasured storming at the start of each storm, `"50ms"` by default.
-    pub warmup: Field<Time>,
+    pub warmup: WrittenKey<Time>,
     /// How long a storm lasts, `"100ms"` by default. At most one of `duration`,
     /// `touches` and `rounds`.
-    pub duration: Field<Time>,
+    pub duration: WrittenKey<Time>,
     /// How many touches each thread makes in a storm, at least 1.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-    pub touches: Field<u64>,
+    pub touches: WrittenKey<u64>,
     /// How many whole rounds a storm lasts, at least 1.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-    pub rounds: Field<u64>,
+    pub rounds: WrittenKey<u64>,
     /// Whether the running kernel may use huge pages for the mappings (default false). The
     /// simulated one has none.
-    pub huge_pages: Field<bool>,
+    pub huge_pages: WrittenKey<bool>,
     /// Reserved for several processes that share a file; only 1 can be written.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1)))]
-    pub processes: Field<u64>,
+    pub processes: WrittenKey<u64>,
     /// What the kernel keeps behind its locks.
     pub kernel: Option<KernelTable>,
     /// Files that VMAs map.
@@ -99,9 +99,9 @@ pub(in crate::workload) fn workload(
     processes(document, &mut check);
     let kernel = kernel::lower(table.kernel.as_ref(), &mut check);
 
-    let file_names = Names::collect("file", &table.file, &mut check);
-    let vma_names = Names::collect("vma", &table.vma, &mut check);
-    let group_names = Names::collect("group", &table.group, &mut check);
+    let file_names = TableNames::collect("file", &table.file, &mut check);
+    let vma_names = TableNames::collect("vma", &table.vma, &mut check);
+    let group_names = TableNames::collect("group", &table.group, &mut check);
     let mappings = table.vma.iter().filter_map(|entry| entry.table.mapping(&entry.unread));
     let mappings: Vec<_> = mappings.collect();
     let files = table.file.iter().map(|entry| file::lower(entry, &mappings, &mut check));
@@ -109,7 +109,7 @@ pub(in crate::workload) fn workload(
     let vma = |entry| vma::lower(entry, &file_names, &files, &table.file, &mut check);
     let vmas: Vec<_> = table.vma.iter().map(vma).collect();
     let groups = group::headers(&table.group, &mut check);
-    let space = Space {
+    let targets = Targets {
         file_names,
         files: &files,
         file_entries: &table.file,
@@ -117,7 +117,7 @@ pub(in crate::workload) fn workload(
         vmas: &vmas,
         vma_entries: &table.vma,
     };
-    let ops = op::lower_all(&table.op, &group_names, &space, &mut check);
+    let ops = op::lower_all(&table.op, &group_names, &targets, &mut check);
     something_to_do(document, &mut check);
     if ops.complete {
         idle::report(table, &ops, &mut check);

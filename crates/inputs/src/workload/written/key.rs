@@ -11,21 +11,21 @@ use toml::Spanned;
 // this would be the description of every key in the schema.)
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(with = "Option<T>"))]
-pub(in crate::workload) struct Field<T>(Option<Spanned<T>>);
+pub(in crate::workload) struct WrittenKey<T>(Option<Spanned<T>>);
 
-impl<T> Default for Field<T> {
+impl<T> Default for WrittenKey<T> {
     fn default() -> Self {
         Self(None)
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for WrittenKey<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Option::deserialize(deserializer).map(Self)
     }
 }
 
-impl<T> Deref for Field<T> {
+impl<T> Deref for WrittenKey<T> {
     type Target = Option<Spanned<T>>;
 
     fn deref(&self) -> &Self::Target {
@@ -33,7 +33,7 @@ impl<T> Deref for Field<T> {
     }
 }
 
-impl<T> Field<T> {
+impl<T> WrittenKey<T> {
     pub fn value(&self) -> Option<&T> {
         self.0.as_ref().map(Spanned::get_ref)
     }
@@ -57,7 +57,7 @@ impl<T> Field<T> {
     }
 }
 
-impl<T: Copy> Field<T> {
+impl<T: Copy> WrittenKey<T> {
     pub fn value_or(&self, default: T) -> T {
         self.value().copied().unwrap_or(default)
     }
