@@ -22,9 +22,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(
             out,
             "/// Linux {name}, as `kernels/{name}.toml` says.\n\
-             pub const {constant}: Kernel = Kernel::new(\"{name}\", \
-             &MmStruct {{ {mm}..MmStruct::NOTHING }}, \
-             &VmAreaStruct {{ {vma}..VmAreaStruct::NOTHING }}, Rules {{ {rules} }});"
+             pub const {constant}: Kernel = Kernel::of(\"{name}\", &Release {{ \
+             mm_struct: MmStruct {{ {mm}..MmStruct::NOTHING }}, \
+             vm_area_struct: VmAreaStruct {{ {vma}..VmAreaStruct::NOTHING }}, \
+             rules: Rules {{ {rules} }} }});"
         )?;
         write!(all, "&{constant}, ")?;
     }

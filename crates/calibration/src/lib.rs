@@ -4,6 +4,7 @@
 //! copies, or arbitration among many cores. These numbers are taken from another machine file, and
 //! marked as estimates.
 
+pub mod kernel;
 mod loops;
 mod machine;
 mod memory;

@@ -171,6 +171,11 @@ impl Entry {
         })
     }
 
+    /// True if it stays in its kernel, whatever the others are put into.
+    pub fn is_pinned(&self) -> bool {
+        self.split().1.is_some_and(|variant| variant.ends_with(self.kernel.name))
+    }
+
     /// True if it runs only when it is named.
     pub fn is_variant(&self) -> bool {
         self.name.contains(':')

@@ -131,6 +131,8 @@ pub enum Subject {
     Workloads,
     /// Machines of the model that come with faultstorm
     Machines,
+    /// Kernels that schemes stand in
+    Kernels,
 }
 
 /// What `faultstorm calibrate` takes.
@@ -140,6 +142,7 @@ Examples:
   faultstorm calibrate            writes this-machine.toml
   faultstorm calibrate --base epyc-genoa-2s --output mine.toml
   faultstorm run huge-anon --on model:./mine.toml
+  faultstorm calibrate --kernel   writes this-kernel.toml, for 'run --kernel'
 
 What the cores here cannot see (other sockets, many copies, many waiters) is taken
 from the base and marked as an estimate.")]
@@ -147,9 +150,12 @@ pub struct CalibrateArgs {
     /// A machine for what cannot be measured here, by name or path
     #[arg(long, value_name = "MACHINE", default_value = BASE)]
     pub base: String,
-    /// Where the machine file goes
-    #[arg(long, value_name = "PATH", default_value = "./this-machine.toml")]
-    pub output: PathBuf,
+    /// Write the layout of the running kernel instead, from its BTF
+    #[arg(long, conflicts_with_all = ["base", "repeats"])]
+    pub kernel: bool,
+    /// Where the file goes [default: ./this-machine.toml, or ./this-kernel.toml]
+    #[arg(long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
     /// Replace a file that exists
     #[arg(long)]
     pub force: bool,
@@ -293,6 +299,7 @@ mod tests {
                 workloads: vec![],
                 on: vec![],
                 strategy: vec![],
+                kernel: None,
                 threads: None,
                 body: vec![],
                 placement: Placement::Scatter,

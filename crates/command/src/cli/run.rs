@@ -95,6 +95,11 @@ pub struct RunArgs {
     )]
     pub entry_prefetch: bool,
 
+    /// Kernel that all strategies are put into, to see what the schemes alone are worth: a
+    /// name from 'list kernels' or a path [default: each stands in its own]
+    #[arg(long, value_name = "KERNEL", help_heading = "What")]
+    pub kernel: Option<String>,
+
     /// Vary a poorly known number of the model's machine, by its key in machine files:
     /// 'upgrade-ns=0.7,1,1.3' (a factor) or 'reuse-k=1,2,4' (itself; see machines/README.md);
     /// or the work between touches, as 'think=0ns,1us,10us', to see at which fault rate a
@@ -267,9 +272,18 @@ impl RunArgs {
     pub fn machine_vary(&self) -> Vec<MachineVary> {
         let of_machine = |vary: &Vary| match vary {
             Vary::Machine(vary) => Some(vary.clone()),
-            Vary::ThinkNs(_) | Vary::EveryNs(_) => None,
+            Vary::ThinkNs(_) | Vary::EveryNs(_) | Vary::Kernels(_) => None,
         };
         self.vary.iter().filter_map(of_machine).collect()
+    }
+
+    /// The kernels that all strategies are put into, one after the other.
+    pub fn kernels(&self) -> Vec<String> {
+        let varied = |vary: &Vary| match vary {
+            Vary::Kernels(kernels) => kernels.clone(),
+            _ => Vec::new(),
+        };
+        self.kernel.iter().cloned().chain(self.vary.iter().flat_map(varied)).collect()
     }
 
     /// The times between two touches, in nanoseconds; `None` as the workload has it.

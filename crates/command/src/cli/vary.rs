@@ -1,4 +1,4 @@
-//! What `--vary` varies: a number of the model's machine, or a time of the workload.
+//! What `--vary` varies: a number of the model's machine, a time of the workload, or the kernel.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -16,6 +16,8 @@ pub enum Vary {
     ThinkNs(BTreeSet<u64>),
     /// Time from start to start of a writer's operation, in nanoseconds.
     EveryNs(BTreeSet<u64>),
+    /// Kernels that all strategies are put into.
+    Kernels(Vec<String>),
 }
 
 impl FromStr for Vary {
@@ -29,10 +31,13 @@ impl FromStr for Vary {
         match text.split_once('=') {
             Some(("think", list)) => times(list).and_then(pauses).map(Self::ThinkNs),
             Some(("every", list)) => times(list).map(Self::EveryNs),
+            Some(("kernel", list)) => {
+                Ok(Self::Kernels(list.split(',').map(|name| name.trim().to_owned()).collect()))
+            }
             _ => text.parse().map(Self::Machine).map_err(|problem| {
                 format!(
                     "{problem}; or give a time of the workload, 'think=0ns,1us,10us' or \
-                     'every=20us,200us'"
+                     'every=20us,200us', or kernels, 'kernel=6.12,./mine.toml'"
                 )
             }),
         }

@@ -11,10 +11,13 @@ use super::console::{color, print};
 use super::error::CommandError;
 use crate::cli::CalibrateArgs;
 use base::exit::Exit;
-use calibration::{Measurement, machine, measure};
+use calibration::{Measurement, measure};
 use host::preflight::Facts;
 use host::topology::Topology;
+use inputs::kernels::KernelFile;
 use inputs::machines::MachineFile;
+use inputs::sourced;
+use mm::kernel::Release;
 
 /// Measures, prints what was measured, and writes the file.
 ///
@@ -23,25 +26,72 @@ use inputs::machines::MachineFile;
 /// A base that is no machine; a file that exists or cannot be written; threads that cannot
 /// be had.
 pub fn calibrate(args: &CalibrateArgs) -> Result<Exit, CommandError> {
+    let default = if args.kernel { "./this-kernel.toml" } else { "./this-machine.toml" };
+    let output = args.output.clone().unwrap_or_else(|| default.into());
+    if output.exists() && !args.force {
+        let path = output.display();
+        let error = anyhow!("'{path}' exists: give --force to replace it, or another --output");
+        return Err(CommandError::usage(error));
+    }
+    if args.kernel { kernel(args, &output) } else { machine(args, &output) }
+}
+
+/// Measures this machine.
+fn machine(args: &CalibrateArgs, output: &Path) -> Result<Exit, CommandError> {
     let base = MachineFile::find(&args.base).map_err(|wrong| {
         eprint!("{}", wrong.render(color(&io::stderr())));
         CommandError::usage(anyhow!("nothing was measured: '{}' is no machine", args.base))
     })?;
-    if args.output.exists() && !args.force {
-        let path = args.output.display();
-        let error = anyhow!("'{path}' exists: give --force to replace it, or another --output");
-        return Err(CommandError::usage(error));
-    }
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let measured = measure(&topology, args.repeats)
         .map_err(|error| CommandError::machine(anyhow!(error).context("cannot measure")))?;
     let facts = Facts::here();
     let cpu = facts.cpu_model.as_deref().unwrap_or("unknown CPU");
-    let machine = machine(&base, &measured, &topology, cpu).map_err(CommandError::usage)?;
+    let machine =
+        calibration::machine(&base, &measured, &topology, cpu).map_err(CommandError::usage)?;
     let text = machine.to_toml();
-    write(&args.output, &text, args.force)?;
-    print(table(&measured, &args.output, topology.allowed_count()).as_bytes())?;
+    write(output, &text, args.force)?;
+    print(table(&measured, output, topology.allowed_count()).as_bytes())?;
     Ok(Exit::Done)
+}
+
+/// Asks the running kernel for its layout.
+fn kernel(args: &CalibrateArgs, output: &Path) -> Result<Exit, CommandError> {
+    let facts = Facts::here();
+    let release = facts.kernel.as_deref().unwrap_or("unknown");
+    let found = calibration::kernel::kernel(Path::new(calibration::kernel::BTF), release);
+    let (file, nearest) = found.map_err(CommandError::machine)?;
+    write(output, &file.to_toml(), args.force)?;
+    print(layouts(&file, &nearest, output).as_bytes())?;
+    Ok(Exit::Done)
+}
+
+/// The offsets of two kernels beside each other, and the line of 64 bytes that each is on.
+fn layouts(running: &KernelFile, shipped: &KernelFile, path: &Path) -> String {
+    let mut out = format!("{:<34}{:>12}{:>12}\n", running.summary, "here", shipped.name);
+    let mut last = "";
+    for (section, key) in sourced::keys::<Release>().filter(|(section, _)| *section != "rules") {
+        if section != last {
+            let _ = writeln!(out, "{section}, offset: line");
+            last = section;
+        }
+        let at = |file: &KernelFile| {
+            let number = file.inputs.iter().find(|number| number.is(section, key.name));
+            number.map_or("-".to_owned(), |number| {
+                format!("{}: {}", number.value, (number.value / 64.0).floor())
+            })
+        };
+        let (here, there) = (at(running), at(shipped));
+        let mark = if here == there { "" } else { "  differs" };
+        let _ = writeln!(out, "  {:<32}{here:>12}{there:>12}{mark}", key.name);
+    }
+    let (path, name) = (path.display(), &shipped.name);
+    let _ = write!(
+        out,
+        "\n{path} is written, with the rules of Linux {name}, which BTF does not tell. Use it as:\n  \
+         faultstorm run huge-anon --on model:xeon-icelake-2s --kernel {path}\n"
+    );
+    out
 }
 
 fn write(path: &Path, text: &str, replace: bool) -> Result<(), CommandError> {

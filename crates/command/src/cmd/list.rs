@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::console::COLUMNS;
 use crate::cli::{ListArgs, Subject};
 use catalogue::Known;
+use inputs::kernels::{self, KernelFile};
 use inputs::machines::{self, MachineFile};
 use inputs::workload::{SEED, Workload, resolve, shipped};
 
@@ -28,10 +29,11 @@ pub fn list(args: &ListArgs, known: Known) -> String {
 /// Each subject: its key in JSON, and its list as JSON and as text.
 type List = (Subject, &'static str, (fn(Known) -> Value, fn(Known) -> String));
 
-const LISTS: [List; 3] = [
+const LISTS: [List; 4] = [
     (Subject::Strategies, "strategies", (strategies_json, strategies_text)),
     (Subject::Workloads, "workloads", (workloads_json, workloads_text)),
     (Subject::Machines, "machines", (machines_json, machines_text)),
+    (Subject::Kernels, "kernels", (kernels_json, kernels_text)),
 ];
 
 fn machines_json(_: Known) -> Value {
@@ -65,6 +67,29 @@ fn machines() -> impl Iterator<Item = MachineFile> {
     })
 }
 
+fn kernels_json(known: Known) -> Value {
+    let own = |name: &str| -> Vec<&str> {
+        known.iter().filter(|entry| entry.kernel.name == name).map(|entry| entry.name).collect()
+    };
+    let described = |file: KernelFile| {
+        let strategies = own(&file.name);
+        json!({ "name": file.name, "summary": file.summary, "strategies": strategies })
+    };
+    kernels().map(described).collect()
+}
+
+fn kernels_text(_: Known) -> String {
+    let rows = kernels().map(|kernel| [kernel.name, kernel.summary]);
+    columns("Kernels (--kernel NAME, or STRATEGY:NAME)", rows)
+}
+
+fn kernels() -> impl Iterator<Item = KernelFile> {
+    kernels::shipped().iter().map(|(name, _)| {
+        KernelFile::find(name)
+            .unwrap_or_else(|wrong| unreachable!("shipped kernels are valid: {wrong}"))
+    })
+}
+
 fn strategies_json(known: Known) -> Value {
     let strategies = known.iter().map(|entry| {
         let (strategy, variant) = entry.split();
@@ -74,6 +99,7 @@ fn strategies_json(known: Known) -> Value {
             "variant": variant,
             "summary": entry.summary,
             "who": entry.who,
+            "kernel": entry.kernel.name,
             "shared_writes": entry.traits.shared_writes,
             "sleeps": entry.traits.sleeps,
             "allocates_tables": entry.traits.allocates_tables,
@@ -94,9 +120,10 @@ fn workloads_json(known: Known) -> Value {
 fn strategies_text(known: Known) -> String {
     let rows = known.iter().map(|entry| {
         let mark = if entry.is_variant() { " +" } else { "" };
-        [format!("{}{mark}", entry.name), format!("{} ({})", entry.summary, entry.who)]
+        let about = format!("{} ({})", entry.summary, entry.who);
+        [format!("{}{mark}", entry.name), entry.kernel.name.to_owned(), about]
     });
-    let about = columns("Strategies (+: only where named)", rows);
+    let about = columns("Strategies, and the kernel of each (+: only where named)", rows);
     let header = ["", "shared writes", "sleeps", "tables", "falls back", "writers pay"];
     let traits = known.iter().map(|entry| {
         let all = &entry.traits;

@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use super::console::color;
 use super::error::CommandError;
 use catalogue::{Entry, Known};
+use inputs::kernels::KernelFile;
 use inputs::machines::MachineFile;
 use inputs::workload::{Diagnostics, Source, Workload, nearest, resolve};
 
@@ -78,6 +79,18 @@ pub(super) fn machine(name: &str, undone: &str) -> Result<MachineFile, CommandEr
     MachineFile::find(name).map_err(|wrong| {
         eprint!("{}", wrong.render(color(&io::stderr())));
         CommandError::usage(anyhow!("{undone}: '{name}' is no machine of the model"))
+    })
+}
+
+/// Finds a kernel by name or path.
+///
+/// # Errors
+///
+/// Every mistake of a file, or that there is no such kernel.
+pub(super) fn kernel(name: &str) -> Result<KernelFile, CommandError> {
+    KernelFile::find(name).map_err(|wrong| {
+        eprint!("{}", wrong.render(color(&io::stderr())));
+        CommandError::usage(anyhow!("nothing was run: '{name}' is no kernel"))
     })
 }
 

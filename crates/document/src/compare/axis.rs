@@ -19,6 +19,8 @@ pub enum Axis {
     World,
     /// Machines of one world.
     Machine,
+    /// Kernels that all strategies were put into.
+    Kernel,
     /// Commits that the program was built from.
     Revision,
     /// Numbers of threads.
@@ -29,8 +31,8 @@ pub enum Axis {
 
 impl Axis {
     /// Axes that have a name on the command line, in the order in which they are tried.
-    pub const NAMED: [Axis; 5] =
-        [Axis::Strategy, Axis::World, Axis::Machine, Axis::Revision, Axis::Threads];
+    pub const NAMED: [Axis; 6] =
+        [Axis::Strategy, Axis::World, Axis::Machine, Axis::Kernel, Axis::Revision, Axis::Threads];
 
     /// Returns the name, as on the command line.
     pub fn name(self) -> &'static str {
@@ -38,6 +40,7 @@ impl Axis {
             Axis::Strategy => "strategy",
             Axis::World => "world",
             Axis::Machine => "machine",
+            Axis::Kernel => "kernel",
             Axis::Revision => "revision",
             Axis::Threads => "threads",
             Axis::Run => "run",
@@ -50,6 +53,7 @@ impl Axis {
             Axis::Strategy => cell.key.strategy_name(),
             Axis::World => cell.key.world_name(),
             Axis::Machine => cell.key.machine.clone(),
+            Axis::Kernel => cell.key.one_kernel().unwrap_or("own").to_owned(),
             Axis::Revision => revision(&document.run),
             Axis::Threads => cell.key.threads.to_string(),
             Axis::Run => String::new(),
@@ -91,6 +95,9 @@ impl Axis {
         }
         for (name, value) in &key.vary {
             place += &format!("/{name}={value}");
+        }
+        if let Some(kernel) = key.one_kernel().filter(|_| self != Axis::Kernel) {
+            place += &format!("/kernel={kernel}");
         }
         place
     }

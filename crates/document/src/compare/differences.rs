@@ -26,10 +26,13 @@ pub struct Difference {
 type Says = fn(&Document) -> BTreeSet<String>;
 
 /// All settings, each with the axis on which it differs anyway.
-const LOOKED_AT: [(&str, Option<Axis>, Says); 14] = [
+const LOOKED_AT: [(&str, Option<Axis>, Says); 15] = [
     ("strategy", Some(Axis::Strategy), |d| of_cells(d, |key| key.strategy_name())),
     ("world", Some(Axis::World), |d| of_cells(d, |key| key.world.to_string())),
     ("machine", Some(Axis::Machine), |d| of_cells(d, |key| key.machine.clone())),
+    ("kernel", Some(Axis::Kernel), |d| {
+        of_cells(d, |key| key.one_kernel().unwrap_or("each strategy's own").to_owned())
+    }),
     ("machine's numbers", Some(Axis::Machine), |d| {
         of_cells(d, |key| key.machine_digest.clone().unwrap_or_else(|| "none".to_owned()))
     }),

@@ -43,6 +43,9 @@ pub struct Run {
     pub workloads: BTreeMap<String, serde_json::Value>,
     /// Machines of the model with every parameter, by digest.
     pub machines: BTreeMap<String, serde_json::Value>,
+    /// Kernels that strategies stood in with every offset and rule, by digest.
+    #[serde(default)]
+    pub kernels: BTreeMap<String, serde_json::Value>,
     /// One per combination of workload, strategy, world and parameters, in the
     /// order asked for.
     pub cells: Vec<Cell>,
@@ -102,6 +105,7 @@ impl Run {
             provenance,
             workloads: BTreeMap::new(),
             machines: BTreeMap::new(),
+            kernels: BTreeMap::new(),
             cells: Vec::new(),
             scaling: Vec::new(),
             break_even: Vec::new(),

@@ -33,6 +33,16 @@ pub struct Key {
     pub machine: String,
     /// Key into `machines` of the document; null outside the model.
     pub machine_digest: Option<String>,
+    /// Name of the kernel that the strategy stood in, as `6.12`; null on the running kernel.
+    #[serde(default)]
+    pub kernel: Option<String>,
+    /// Key into `kernels` of the document.
+    #[serde(default)]
+    pub kernel_digest: Option<String>,
+    /// True if that is the strategy's own kernel, which others of its table need not stand in;
+    /// false if all were put into one.
+    #[serde(default)]
+    pub is_own_kernel: bool,
     /// Threads that storm (in the model: cores).
     pub threads: u32,
     /// Placement of the threads, as asked for.
@@ -91,6 +101,8 @@ pub enum KeyPart {
     Think,
     /// Varied numbers of the machine.
     MachineNumbers,
+    /// The kernel.
+    Kernel,
     /// The mark of the A/A twin.
     AaTwin,
 }
@@ -128,6 +140,9 @@ impl PartialEq for KeyWithout<'_> {
             world,
             machine,
             machine_digest,
+            kernel,
+            kernel_digest,
+            is_own_kernel,
             threads,
             placement,
             entry_prefetch,
@@ -139,6 +154,7 @@ impl PartialEq for KeyWithout<'_> {
         let key = self.key;
         let lacks = |part| !self.has(part);
         let no_world = lacks(KeyPart::World);
+        let own_kernels = key.is_own_kernel && *is_own_kernel && lacks(KeyPart::Strategy);
         self.parts == other.parts
             && (&key.workload, &key.placement, key.seed) == (workload, placement, *seed)
             && (key.threads == *threads || lacks(KeyPart::Threads))
@@ -150,6 +166,11 @@ impl PartialEq for KeyWithout<'_> {
             && (key.entry_prefetch == *entry_prefetch || no_world)
             && (key.workload_digest == *workload_digest || no_world || lacks(KeyPart::Think))
             && (key.machine_digest == *machine_digest || no_world || lacks(KeyPart::MachineNumbers))
+            && ((&key.kernel, &key.kernel_digest) == (kernel, kernel_digest)
+                || own_kernels
+                || no_world
+                || lacks(KeyPart::Kernel))
+            && (key.is_own_kernel == *is_own_kernel || no_world || lacks(KeyPart::Kernel))
             && self.vary().eq(other.vary())
     }
 }
@@ -202,8 +223,20 @@ impl Key {
         }
     }
 
+    /// Returns the name of the kernel that all strategies were put into; `None` if each stood in
+    /// its own.
+    pub fn one_kernel(&self) -> Option<&str> {
+        self.kernel.as_deref().filter(|_| !self.is_own_kernel)
+    }
+
+    /// Returns true if a ratio of two cells is one across kernels.
+    pub fn stands_apart(&self, other: &Key) -> bool {
+        self.kernel.is_some() && other.kernel.is_some() && self.kernel != other.kernel
+    }
+
     /// Returns the cell's name in the document:
-    /// `WORKLOAD/STRATEGY/WORLD/THREADS/BODY`, then what is varied.
+    /// `WORKLOAD/STRATEGY/WORLD/THREADS/BODY`, then what is varied, and the kernel that all were
+    /// put into.
     ///
     /// Placement, prefetch and seed are one for a whole run and not part of it.
     pub fn id(&self) -> String {
@@ -211,6 +244,9 @@ impl Key {
         let mut id = format!("{}/{strategy}/{world}/{}/{}", self.workload, self.threads, self.body);
         for (name, value) in &self.varied() {
             id += &format!("/{name}={value}");
+        }
+        if let Some(kernel) = self.one_kernel() {
+            id += &format!("/kernel={kernel}");
         }
         id
     }
@@ -295,6 +331,7 @@ mod tests {
             (&[KeyPart::World], [key(), Key { world: World::Kernel, machine: other, ..key() }]),
             (&[KeyPart::Think], [vary(THINK, 1.0), vary(THINK, 2.0)]),
             (&[KeyPart::MachineNumbers], [vary("upg", 1.0), vary("upg", 2.0)]),
+            (&[KeyPart::Kernel], [key(), Key { kernel: Some("6.12".to_owned()), ..key() }]),
             (&[KeyPart::AaTwin], [key(), Key { is_aa_twin: false, ..key() }]),
         ] {
             assert_ne!(one.without(&[]), two.without(&[]), "{part:?}");
@@ -305,5 +342,12 @@ mod tests {
         assert_ne!(one.without(numbers), two.without(numbers), "another time, another question");
         assert!(key().competes_with(&Key { strategy: "t".to_owned(), ..key() }));
         assert!(!key().competes_with(&Key { threads: 9, ..key() }));
+        let stands = |kernel: &str, is_own_kernel| {
+            let (strategy, kernel) = (kernel.to_owned(), Some(kernel.to_owned()));
+            Key { strategy, kernel, is_own_kernel, ..key() }
+        };
+        assert!(stands("6.2", true).competes_with(&stands("7.2", true)), "each in its own");
+        assert!(!stands("6.2", false).competes_with(&stands("7.2", false)));
+        assert!(!stands("6.2", true).competes_with(&stands("6.2", false)));
     }
 }

@@ -40,18 +40,16 @@ pub(super) struct Lines<const N: usize> {
     /// Which 64 bytes of the structure each line stands for.
     pub numbers: [u16; N],
     used: [usize; N],
+    pub are_too_few: bool,
 }
 
 impl<const N: usize> Lines<N> {
     pub const fn new() -> Self {
         const EMPTY: LineName = LineName { name: "", words: [""; LINE_WORDS] };
-        Self { names: [EMPTY; N], numbers: [ABSENT; N], used: [0; N] }
+        Self { names: [EMPTY; N], numbers: [ABSENT; N], used: [0; N], are_too_few: false }
     }
 
     /// Puts a field of so many words at an offset in bytes. The first field of a line names it.
-    ///
-    /// # Panics
-    /// Where the structure would have more than `N` lines.
     pub const fn put(&mut self, name: &'static str, words: &[&'static str], offset: u16) -> Field {
         let number = offset / LINE_BYTES;
         let mut line = 0;
@@ -59,7 +57,10 @@ impl<const N: usize> Lines<N> {
             && (self.numbers[line] != number || self.used[line] + words.len() > LINE_WORDS)
         {
             line += 1;
-            assert!(line < N, "the fields stand on too many lines");
+            if line == N {
+                self.are_too_few = true;
+                return Field { line: 0, word: 0 };
+            }
         }
         if self.used[line] == 0 {
             self.names[line].name = name;

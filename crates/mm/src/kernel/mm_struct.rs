@@ -41,6 +41,8 @@ pub struct MmStruct {
 pub struct MmLayout {
     /// The lines, by what results call them.
     pub lines: [LineName; MM_LINES],
+    /// Whether they suffice.
+    pub fits: bool,
     /// Root of the VMA tree.
     pub mt_root: Field,
     /// Top page table.
@@ -119,6 +121,7 @@ impl MmLayout {
         let map_count = lines.put("mm.map_count", &["map_count"], at.map_count);
         Self {
             lines: lines.names,
+            fits: !lines.are_too_few,
             mt_root,
             pgd,
             mm_users,

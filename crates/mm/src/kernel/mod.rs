@@ -29,10 +29,27 @@ pub struct Kernel {
     pub rules: Rules,
 }
 
+/// A release as its file describes it: offsets in bytes, and rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Fields of `mm_struct`.
+    pub mm_struct: MmStruct,
+    /// Fields of `vm_area_struct`.
+    pub vm_area_struct: VmAreaStruct,
+    /// What differs beside that.
+    pub rules: Rules,
+}
+
 impl Kernel {
-    /// A kernel with its structures laid out.
-    pub const fn new(name: &'static str, mm: &MmStruct, vma: &VmAreaStruct, rules: Rules) -> Self {
-        Self { name, mm: MmLayout::of(mm), vma: VmaLayout::of(vma), rules }
+    /// The kernel of a release, its structures laid out.
+    ///
+    /// # Panics
+    /// Where the fields of a structure stand on more lines than it has here.
+    pub const fn of(name: &'static str, release: &Release) -> Self {
+        let mm = MmLayout::of(&release.mm_struct);
+        let vma = VmaLayout::of(&release.vm_area_struct);
+        assert!(mm.fits && vma.fits, "the fields of a structure stand on too many lines");
+        Self { name, mm, vma, rules: release.rules }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What differs between releases beside where fields stand.
 
-/// The rules of a release. A rule is a line here, one of `kernels/README.md`, and one of each
-/// file in `kernels/`; code asks [`Mm::kernel`](crate::Mm::kernel) for it.
+/// The rules of a release. A rule is a line here and in [`UNSET`](Rules::UNSET), a row of
+/// `inputs/kernels/keys.rs` and of `kernels/README.md`, and a line of each file in `kernels/`;
+/// code asks [`Mm::kernel`](crate::Mm::kernel) for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     /// Whether the fault entry asks for mmap_lock's line, whatever a run is set to (x86 until
@@ -33,4 +34,21 @@ pub struct Rules {
     /// Whether a reader that leaves a rwsem loads the owner, and takes its name out of it where it
     /// is still there (`rwsem_clear_reader_owned`, since 6.17).
     pub reader_clears_owner: bool,
+}
+
+impl Rules {
+    /// Before any rule is set.
+    pub const UNSET: Self = Self {
+        entry_prefetch: false,
+        vma_is_aligned: false,
+        lru_batch: 1,
+        release_batch: 1,
+        vma_lock_files: false,
+        vma_lock_fault: false,
+        vma_lock_anon_vma: false,
+        vma_lock_segv: false,
+        mprotect_flushes_unchanged: false,
+        anon_exclusive: false,
+        reader_clears_owner: false,
+    };
 }

@@ -41,6 +41,8 @@ pub struct VmAreaStruct {
 pub struct VmaLayout {
     /// The lines, by what results call them.
     pub lines: [LineName; VMA_LINES],
+    /// Whether they suffice.
+    pub fits: bool,
     /// Which 64 bytes of the structure each stands for.
     pub numbers: [u16; VMA_LINES],
     /// First address.
@@ -109,6 +111,7 @@ impl VmaLayout {
         let vm_ops = lines.put("vma.vm_ops", &["fault_around_order"], at.vm_ops);
         Self {
             lines: lines.names,
+            fits: !lines.are_too_few,
             numbers: lines.numbers,
             vm_start,
             vm_end,

@@ -23,7 +23,7 @@ const HEADS: usize = 3;
 const SETTINGS: usize = 4;
 /// Columns of a mark, and the bounds of those of a name and of a workload.
 const MARK: usize = 2;
-const NAME: std::ops::RangeInclusive<usize> = 14..=21;
+const NAME: std::ops::RangeInclusive<usize> = 14..=27;
 const WORKLOAD: std::ops::RangeInclusive<usize> = 7..=11;
 /// Columns that are reserved for the line to blame.
 const BLAMED: usize = 22;
@@ -90,7 +90,8 @@ impl Sheet<'_> {
 
     /// Returns strategies by workloads, with the line to blame.
     fn block(&self, panel: &Panel<'_>, shown: &[Column<'_>], strategies: &[String]) -> Block {
-        let longest = strategies.iter().map(String::len).max().unwrap_or(0);
+        let names = strategies.iter().map(|strategy| in_kernel(panel, strategy));
+        let longest = names.map(|name| name.len()).max().unwrap_or(0);
         let name_width = MARK + (longest + 1).clamp(*NAME.start(), *NAME.end());
         let each = (COLUMNS - name_width - BLAMED) / shown.len();
         let width = each.clamp(*WORKLOAD.start(), *WORKLOAD.end());
@@ -102,7 +103,11 @@ impl Sheet<'_> {
             let blamed = panel
                 .blamed(strategy, self.ratios)
                 .map(|(line, excess)| Value::plain(ascii(line)).ending(format!(" {excess:.2}")));
-            let mut row = BlockRow::of("", ascii(strategy), values.chain(blamed).collect());
+            let mut row = BlockRow::of(
+                "",
+                ascii(&in_kernel(panel, strategy)),
+                values.chain(blamed).collect(),
+            );
             if Some(strategy.as_str()) == self.of_kernel() {
                 row.mark = "> ";
             }
@@ -152,7 +157,11 @@ impl Sheet<'_> {
             ["mmap-lock"] => ": rate over that of mmap-lock",
             _ => ": share of the rate without any lock, or of mmap-lock's if none may run so",
         };
-        let body = body_name(panel.columns[0].body);
+        let kernel = first.key.one_kernel();
+        let same_kernel = |column: &Column<'_>| column.table.key().one_kernel() == kernel;
+        let kernel = kernel.filter(|_| panel.columns.iter().all(same_kernel));
+        let kernel = kernel.map(|kernel| format!(", all in Linux {}", ascii(kernel)));
+        let body = body_name(panel.columns[0].body).to_owned() + &kernel.unwrap_or_default();
         let mut text = String::new();
         let plain = Style { color: false, ..self.style };
         wrap(&mut text, plain, "", &format!("{place}, {body}{what}"));
@@ -203,12 +212,23 @@ impl Sheet<'_> {
         if self.of_kernel().is_some_and(|own| strategies.iter().any(|name| name == own)) {
             said.push("> this kernel's lock".to_owned());
         }
+        let apart = strategies.iter().any(|name| panel.other_kernel(name).is_some());
+        if let Some(kernel) = panel.base_kernel().filter(|_| apart) {
+            let base = panel.bases()[0];
+            said.push(format!("a release: its own kernel; {base} is in {}", ascii(kernel)));
+        }
         let mut text = String::new();
         if !said.is_empty() {
             wrap(&mut text, self.style, "  ", &said.join(";  "));
         }
         text.lines().map(str::to_owned).collect()
     }
+}
+
+/// Returns a strategy's name, with its kernel if that is not the base's.
+fn in_kernel(panel: &Panel<'_>, strategy: &str) -> String {
+    let kernel = panel.other_kernel(strategy).filter(|kernel| !strategy.ends_with(kernel));
+    strategy.to_owned() + &kernel.map(|kernel| format!(" {kernel}")).unwrap_or_default()
 }
 
 /// Returns the rates of a base.
@@ -253,7 +273,9 @@ fn head(column: &Column<'_>, width: usize) -> Vec<String> {
         lines.push(rest);
     }
     let varied = key.vary.iter().map(|(name, value)| ascii(&setting(name, *value)));
-    lines.extend(varied.flat_map(|setting| broken(&setting, width)).take(SETTINGS));
+    let kernel = key.one_kernel().map(|kernel| format!("kernel={}", ascii(kernel)));
+    let settings = varied.chain(kernel);
+    lines.extend(settings.flat_map(|setting| broken(&setting, width)).take(SETTINGS));
     lines.iter().map(|line| cut(line, width)).collect()
 }
 
@@ -281,7 +303,8 @@ fn setting(name: &str, value: f64) -> String {
 fn name(column: &Column<'_>) -> String {
     let key = column.table.key();
     let varied = key.vary.iter().map(|(name, value)| format!(" {name}={value}"));
-    key.workload.clone() + &varied.collect::<String>()
+    let kernel = key.one_kernel().map(|kernel| format!(" kernel={kernel}"));
+    key.workload.clone() + &varied.chain(kernel).collect::<String>()
 }
 
 /// Returns the headings of a panel; equal headings of two panels are shown once.

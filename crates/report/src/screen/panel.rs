@@ -58,6 +58,22 @@ impl<'a> Panel<'a> {
         BASES.into_iter().filter(used).collect()
     }
 
+    /// Returns the kernel of a strategy, if it stood in another one than the base.
+    pub fn other_kernel(&self, strategy: &str) -> Option<&'a str> {
+        let base = self.base_kernel()?;
+        self.kernel(strategy).filter(|kernel| *kernel != base)
+    }
+
+    /// Returns the kernel of the base.
+    pub fn base_kernel(&self) -> Option<&'a str> {
+        self.kernel(self.bases().first()?)
+    }
+
+    fn kernel(&self, strategy: &str) -> Option<&'a str> {
+        let mut cells = self.columns.iter().filter_map(|column| column.cell(strategy));
+        cells.find_map(|cell| cell.key.kernel.as_deref())
+    }
+
     /// Returns the strategies that ran, those that keep most of their bases' rates first. A
     /// base is among them if it is compared with another.
     pub fn ranked(&self, ratios: &Ratios) -> Vec<String> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::anyhow;
 
+use super::kernels::{Kernels, OneKernel};
 use super::turns::{self, Turns};
 use super::variations::variations;
 use crate::cli::{self, RunArgs};
@@ -17,6 +18,7 @@ use inputs::machines::vary::Settings;
 use inputs::workload::units::approximate_size;
 use inputs::workload::{PAGE_BYTES, Until, Workload, digest};
 use machine::host::{Counted, Host};
+use mm::kernel::Kernel;
 use storm::needs::{Needs, needs};
 use storm::plan::total_threads;
 use storm::{Recording, kernel};
@@ -82,6 +84,8 @@ pub(super) struct Group {
 /// A cell that is to be run.
 pub(super) struct Planned {
     pub run: &'static RunOnHost,
+    /// The kernel that it stands in; none on the running one.
+    pub kernel: Option<&'static Kernel>,
     pub key: Key,
     /// Why it may not run this workload.
     pub refused: Option<String>,
@@ -98,7 +102,7 @@ impl Matrix {
     pub fn new(
         args: &RunArgs,
         workloads: Vec<Workload>,
-        strategies: &[&'static Entry],
+        (strategies, kernels): (&[&'static Entry], &Kernels),
         topology: &Topology,
         machine: &str,
         usable_bytes: u64,
@@ -123,10 +127,13 @@ impl Matrix {
                     let key = Key { world, vary: vary.clone(), ..key };
                     matrix.make_room(&needs, &key, !args.no_lines);
                     let cells = match world {
-                        World::Kernel => cells_of_kernel(&workload, &key),
-                        _ => cells(&workload, strategies, &key),
+                        World::Kernel => vec![cells_of_kernel(&workload, &key)],
+                        _ => {
+                            let of = |one| cells(&workload, strategies, &key, (kernels, one));
+                            kernels.each().into_iter().map(of).collect()
+                        }
                     };
-                    matrix.groups.push(Group {
+                    matrix.groups.extend(cells.into_iter().map(|cells| Group {
                         world,
                         base: turns::base(&cells),
                         turns: Turns::of(args.repeats, &cells),
@@ -137,7 +144,7 @@ impl Matrix {
                         threads,
                         cpus: cpus.clone(),
                         real_body,
-                    });
+                    }));
                 }
             }
         }
@@ -314,6 +321,9 @@ pub(super) fn key(
         world: World::Host,
         machine: machine.to_owned(),
         machine_digest: None,
+        kernel: None,
+        kernel_digest: None,
+        is_own_kernel: false,
         threads: threads as u32,
         placement: args.placement.to_string(),
         entry_prefetch: args.entry_prefetch,
@@ -336,23 +346,31 @@ fn worlds(args: &RunArgs) -> Vec<(World, bool)> {
 fn cells_of_kernel(workload: &Workload, key: &Key) -> Vec<Planned> {
     let refused = kernel::refuses(workload);
     let key = Key { strategy: "kernel".to_owned(), entry_prefetch: false, ..key.clone() };
-    let planned = |key| Planned { run: &kernel::run, key, refused: refused.clone() };
+    let planned = |key| Planned { run: &kernel::run, kernel: None, key, refused: refused.clone() };
     let twin = key.aa_twin();
     let keys = [Some(key), refused.is_none().then_some(twin)];
     keys.into_iter().flatten().map(planned).collect()
 }
 
-fn cells(workload: &Workload, strategies: &[&'static Entry], key: &Key) -> Vec<Planned> {
+fn cells(
+    workload: &Workload,
+    strategies: &[&'static Entry],
+    key: &Key,
+    (kernels, one): (&Kernels, Option<&OneKernel>),
+) -> Vec<Planned> {
     let planned = |entry: &'static Entry| {
         let (strategy, variant) = entry.split();
         let variant = variant.map(str::to_owned);
         let key = Key { strategy: strategy.to_owned(), variant, ..key.clone() };
+        let (kernel, key) = kernels.of(entry, one, key);
         let refused = workload.kernel.needs_a_model().or_else(|| (entry.refuses)(workload));
-        Planned { run: entry.run, key, refused }
+        let refused = refused.or_else(|| entry.not_compiled_for(kernel));
+        Planned { run: entry.run, kernel: Some(kernel), key, refused }
     };
     let mut cells: Vec<Planned> = strategies.iter().map(|&entry| planned(entry)).collect();
     if let Some(first) = cells.iter().find(|cell| cell.refused.is_none()) {
-        cells.push(Planned { run: first.run, key: first.key.aa_twin(), refused: None });
+        let (run, kernel, key) = (first.run, first.kernel, first.key.aa_twin());
+        cells.push(Planned { run, kernel, key, refused: None });
     }
     cells
 }
@@ -379,7 +397,10 @@ mod tests {
         let topology = Topology::read(Path::new("/nonexistent"), &[0, 1, 2]);
         let strategies: Vec<&'static Entry> =
             STRATEGIES.iter().filter(|entry| !entry.is_variant()).collect();
-        Matrix::new(&args(line), vec![workload], &strategies, &topology, "cpu", usable_bytes)
+        let args = args(line);
+        let kernels = Kernels::new(&args, &strategies)?;
+        let of = (strategies.as_slice(), &kernels);
+        Matrix::new(&args, vec![workload], of, &topology, "cpu", usable_bytes)
     }
 
     fn matrix(line: &str) -> Matrix {
@@ -413,7 +434,9 @@ mod tests {
         let group = matrix("--threads 1 --body none").groups.remove(0);
         let kernel = KernelParts { zone_lock: false, ..KernelParts::default() };
         let workload = Workload { kernel, ..group.workload };
-        let cells = cells(&workload, &[&STRATEGIES[0], &STRATEGIES[1]], &group.cells[0].key);
+        let strategies: [&'static Entry; 2] = [&STRATEGIES[0], &STRATEGIES[1]];
+        let kernels = Kernels::new(&args(""), &strategies).unwrap();
+        let cells = cells(&workload, &strategies, &group.cells[0].key, (&kernels, None));
         let refused =
             |cell: &Planned| cell.refused.as_ref().is_some_and(|why| why.contains("zone"));
         assert!(cells.len() == 2 && cells.iter().all(refused));

@@ -2,6 +2,7 @@
 
 mod collect;
 mod document;
+mod kernels;
 mod matrix;
 mod models;
 mod progress;
@@ -18,6 +19,7 @@ use anyhow::{Context, anyhow};
 use std::time::SystemTime;
 
 use self::document::{Document, write};
+use self::kernels::Kernels;
 use self::matrix::{Matrix, Passes};
 use self::progress::{Expected, Progress};
 use self::storms::{Ending, Storms};
@@ -72,11 +74,14 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let of_model = sweep::workloads(model_args, workloads.clone());
     let usable_bytes = facts.usable_bytes();
-    let points = sweep::points(model_args, &of_model, &strategies, &machines, usable_bytes)?;
+    let kernels = Kernels::new(args, &strategies)?;
+    let points =
+        sweep::points(model_args, &of_model, &strategies, &machines, &kernels, usable_bytes)?;
     let matrix = match hosted {
         true => {
             let machine = provenance::machine(&facts);
-            Matrix::new(host_args, workloads, &strategies, &topology, &machine, usable_bytes)?
+            let of = (strategies.as_slice(), &kernels);
+            Matrix::new(host_args, workloads, of, &topology, &machine, usable_bytes)?
         }
         false => Matrix::default(),
     };
@@ -92,6 +97,7 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
         measure_trap(&mut run, &clock, matrix.cpus());
     }
     describe(&mut run, &matrix, &points, &machines);
+    run.kernels.extend(kernels.described());
     let document = Document::new(args.json.as_ref(), started, &names);
     let head = Head::print(&run, args.quiet || document.takes_stdout());
 

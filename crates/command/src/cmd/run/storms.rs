@@ -17,6 +17,7 @@ use host::clock::Clock;
 use host::interrupt::Interrupt;
 use inputs::workload::Until;
 use mm::frames::Arena;
+use mm::kernel::Kernel;
 use storm::{Recording, Spec, Storm, StormError};
 
 /// Turns that each group has before those go on whose verdicts matter most: a difference of a
@@ -171,7 +172,7 @@ impl Storms<'_> {
         }
         self.progress.show(&self.run.cells, cell);
         let from = Instant::now();
-        let result = (planned.run)(&self.spec(group, recording));
+        let result = (planned.run)(&self.spec(group, planned.kernel, recording));
         self.cells[cell].wall += from.elapsed();
         self.progress.done();
         let outcome = match result {
@@ -203,7 +204,12 @@ impl Storms<'_> {
         Ok(())
     }
 
-    fn spec<'s>(&'s self, group: &'s Group, recording: Recording) -> Spec<'s> {
+    fn spec<'s>(
+        &'s self,
+        group: &'s Group,
+        kernel: Option<&'static Kernel>,
+        recording: Recording,
+    ) -> Spec<'s> {
         let throughput = recording == Recording::Throughput;
         Spec {
             workload: &group.workload,
@@ -211,7 +217,7 @@ impl Storms<'_> {
             cpus: &group.cpus,
             real_body: group.real_body,
             entry_prefetch: self.args.entry_prefetch,
-            kernel: None,
+            kernel,
             seed: self.args.seed,
             // Each storm sets up a space of its own, and other strategies ran in
             // between: its memory and branches are cold in every repeat.
@@ -320,6 +326,7 @@ fn sample_period(world: World) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kernels::Kernels;
     use super::super::progress::Expected;
     use super::*;
     use crate::cli::{Cli, Command};
@@ -427,7 +434,9 @@ mod tests {
                     [[op]]\ntouch = { vma = \"a\", access = \"write\" }\n";
         let workload = parse("x", "x.toml", text, &[]).unwrap();
         let topology = Topology::read(std::path::Path::new("/nonexistent"), &[0]);
-        let matrix = Matrix::new(&args, vec![workload], strategies, &topology, "cpu", u64::MAX)
+        let kernels = Kernels::new(&args, strategies).unwrap();
+        let of = (strategies, &kernels);
+        let matrix = Matrix::new(&args, vec![workload], of, &topology, "cpu", u64::MAX)
             .unwrap_or_else(|error| panic!("{error}"));
         let facts = host::preflight::Facts::default();
         let (clock, started) = (Clock::new(), std::time::SystemTime::UNIX_EPOCH);

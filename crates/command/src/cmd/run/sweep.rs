@@ -8,6 +8,7 @@ use anyhow::anyhow;
 use rayon::prelude::*;
 
 use super::collect::Collected;
+use super::kernels::Kernels;
 use super::matrix::key;
 use super::variations::variations;
 use crate::cli::RunArgs;
@@ -20,6 +21,7 @@ use inputs::machines::MachineFile;
 use inputs::machines::vary::{Settings, combinations, varied};
 use inputs::workload::{Until, Workload, digest};
 use machine::model::{Model, Parameters, Place};
+use mm::kernel::Kernel;
 use storm::model::planned_until;
 use storm::needs::{fits, needs};
 use storm::plan::total_threads;
@@ -37,6 +39,7 @@ pub(super) struct Point<'a> {
     /// Why the strategy may not run this workload.
     pub refused: Option<String>,
     entry: &'static Entry,
+    kernel: &'static Kernel,
     workload: &'a Workload,
     machine: Parameters,
     threads: usize,
@@ -79,6 +82,7 @@ pub(super) fn points<'a>(
     workloads: &'a [(Workload, Settings)],
     strategies: &[&'static Entry],
     machines: &[MachineFile],
+    kernels: &Kernels,
     usable_bytes: u64,
 ) -> Result<Vec<Point<'a>>, CommandError> {
     let bodies = args.real_bodies();
@@ -107,18 +111,25 @@ pub(super) fn points<'a>(
                         vary: vary.iter().chain(settings).map(|(k, v)| (k.clone(), *v)).collect(),
                         ..key
                     };
-                    points.extend(strategies.iter().map(|&entry| Point {
-                        key: of_strategy(&key, entry),
-                        refused: (entry.refuses)(workload).or_else(|| crowded.clone()),
-                        entry,
-                        workload,
-                        machine: varied(&machine.parameters, vary),
-                        threads,
-                        places: places.clone(),
-                        real_body,
-                        repeats: args.repeats.unwrap_or(1),
-                        memory_bytes,
-                    }));
+                    let point = |entry: &'static Entry, one| {
+                        let (kernel, key) = kernels.of(entry, one, of_strategy(&key, entry));
+                        Point {
+                            key,
+                            refused: (entry.refuses)(workload).or_else(|| crowded.clone()),
+                            entry,
+                            kernel,
+                            workload,
+                            machine: varied(&machine.parameters, vary),
+                            threads,
+                            places: places.clone(),
+                            real_body,
+                            repeats: args.repeats.unwrap_or(1),
+                            memory_bytes,
+                        }
+                    };
+                    for one in kernels.each() {
+                        points.extend(strategies.iter().map(|entry| point(entry, one)));
+                    }
                 }
             }
         }
@@ -266,7 +277,7 @@ impl Point<'_> {
             places: &self.places,
             real_body: self.real_body,
             entry_prefetch: self.key.entry_prefetch,
-            kernel: None,
+            kernel: Some(self.kernel),
             seed: self.key.seed + repeat,
             warmup_ns: self.workload.warmup_ns,
             until: self.workload.until,

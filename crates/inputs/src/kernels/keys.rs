@@ -1,0 +1,178 @@
+//! Every key of a kernel file: the one table of them.
+
+use crate::sourced::AllowedValues::{Count, Switch};
+use crate::sourced::{FileKey, Presence, Section};
+use mm::kernel::{MmStruct, Release, Rules, VmAreaStruct};
+
+/// The release before anything is said of it.
+pub(super) const UNSET: Release = Release {
+    mm_struct: MmStruct::NOTHING,
+    vm_area_struct: VmAreaStruct::NOTHING,
+    rules: Rules::UNSET,
+};
+
+type Key = FileKey<Release>;
+
+/// An offset in bytes that every kernel has.
+const fn offset(name: &'static str, set: fn(&mut Release, f64), about: &'static str) -> Key {
+    Key::new(name, Count(0, 8191), set, about)
+}
+
+/// An offset in bytes that some kernels have.
+const fn may(name: &'static str, set: fn(&mut Release, f64), about: &'static str) -> Key {
+    offset(name, set, about).need(Presence::Optional)
+}
+
+/// A rule that holds or does not.
+const fn rule(name: &'static str, set: fn(&mut Release, f64), about: &'static str) -> Key {
+    Key::new(name, Switch, set, about)
+}
+
+/// All keys, section by section.
+pub(super) static SECTIONS: &[Section<Release>] = &[
+    Section { name: "mm_struct", keys: &MM_STRUCT },
+    Section { name: "vm_area_struct", keys: &VM_AREA_STRUCT },
+    Section { name: "rules", keys: &RULES },
+];
+
+static MM_STRUCT: [Key; 12] = [
+    offset(
+        "ma_root",
+        |r, n| r.mm_struct.ma_root = n as u16,
+        "`mm_mt.ma_root`, root of the tree of VMAs (before 6.1 `mm_rb`)",
+    ),
+    offset("pgd", |r, n| r.mm_struct.pgd = n as u16, "top page table"),
+    offset("mm_users", |r, n| r.mm_struct.mm_users = n as u16, "threads that share the space"),
+    offset("pgtables_bytes", |r, n| r.mm_struct.pgtables_bytes = n as u16, "bytes in page tables"),
+    offset("map_count", |r, n| r.mm_struct.map_count = n as u16, "number of VMAs"),
+    offset(
+        "page_table_lock",
+        |r, n| r.mm_struct.page_table_lock = n as u16,
+        "lock of upper page-table levels and of `anon_vma`",
+    ),
+    offset(
+        "mmap_lock_count",
+        |r, n| r.mm_struct.mmap_lock_count = n as u16,
+        "`mmap_lock.count`: writer, waiters, readers",
+    ),
+    offset("mmap_lock_owner", |r, n| r.mm_struct.mmap_lock_owner = n as u16, "`mmap_lock.owner`"),
+    offset(
+        "mmap_lock_osq",
+        |r, n| r.mm_struct.mmap_lock_osq = n as u16,
+        "`mmap_lock.osq`, and `wait_lock` beside it",
+    ),
+    may(
+        "mm_lock_seq",
+        |r, n| r.mm_struct.mm_lock_seq = n as u16,
+        "what locks of VMAs are compared with (since 6.4)",
+    ),
+    may(
+        "vma_writer_wait",
+        |r, n| r.mm_struct.vma_writer_wait = n as u16,
+        "who waits for faults to leave a VMA (since 6.15)",
+    ),
+    may(
+        "mmap_seq",
+        |r, n| r.mm_struct.mmap_seq = n as u16,
+        "sequence count of speculation (never merged)",
+    ),
+];
+
+static VM_AREA_STRUCT: [Key; 12] = [
+    offset("vm_start", |r, n| r.vm_area_struct.vm_start = n as u16, "first address"),
+    offset("vm_end", |r, n| r.vm_area_struct.vm_end = n as u16, "first address behind it"),
+    offset("vm_mm", |r, n| r.vm_area_struct.vm_mm = n as u16, "the space"),
+    offset("vm_flags", |r, n| r.vm_area_struct.vm_flags = n as u16, "flags"),
+    offset(
+        "anon_vma",
+        |r, n| r.vm_area_struct.anon_vma = n as u16,
+        "reverse map of anonymous pages",
+    ),
+    offset("vm_ops", |r, n| r.vm_area_struct.vm_ops = n as u16, "functions of the file system"),
+    offset(
+        "vm_pgoff",
+        |r, n| r.vm_area_struct.vm_pgoff = n as u16,
+        "first mapped page of the file",
+    ),
+    offset("vm_file", |r, n| r.vm_area_struct.vm_file = n as u16, "the file"),
+    may(
+        "vm_lock_seq",
+        |r, n| r.vm_area_struct.vm_lock_seq = n as u16,
+        "`mm_lock_seq` while a writer has the VMA (since 6.4)",
+    ),
+    may(
+        "detached",
+        |r, n| r.vm_area_struct.detached = n as u16,
+        "whether it is out of the tree (6.4 to 6.14)",
+    ),
+    may(
+        "vm_lock",
+        |r, n| r.vm_area_struct.vm_lock = n as u16,
+        "where its semaphore is (6.4 to 6.14)",
+    ),
+    may(
+        "vm_refcnt",
+        |r, n| r.vm_area_struct.vm_refcnt = n as u16,
+        "references of faults, and a bit of writers (since 6.15)",
+    ),
+];
+
+static RULES: [Key; 11] = [
+    rule(
+        "entry-prefetch",
+        |r, n| r.rules.entry_prefetch = n != 0.0,
+        "fault entry asks for mmap_lock's line, to write it (x86 before 6.16)",
+    ),
+    rule(
+        "vma-is-aligned",
+        |r, n| r.rules.vma_is_aligned = n != 0.0,
+        "the slab aligns VMAs to lines",
+    ),
+    Key::new(
+        "lru-batch",
+        Count(1, 512),
+        |r, n| r.rules.lru_batch = n as usize,
+        "folios that a core gathers for the LRU lists (`PAGEVEC_SIZE`)",
+    ),
+    Key::new(
+        "release-batch",
+        Count(1, 4096),
+        |r, n| r.rules.release_batch = n as usize,
+        "folios that are freed in one call",
+    ),
+    rule(
+        "vma-lock-files",
+        |r, n| r.rules.vma_lock_files = n != 0.0,
+        "a fault may lock the VMA of a file",
+    ),
+    rule(
+        "vma-lock-fault",
+        |r, n| r.rules.vma_lock_fault = n != 0.0,
+        "`->fault` may be called under a VMA's lock, not `->map_pages` alone",
+    ),
+    rule(
+        "vma-lock-anon-vma",
+        |r, n| r.rules.vma_lock_anon_vma = n != 0.0,
+        "a fault may lock a VMA without `anon_vma`, and try mmap_lock to make one",
+    ),
+    rule(
+        "vma-lock-segv",
+        |r, n| r.rules.vma_lock_segv = n != 0.0,
+        "a fault against the VMA's protection ends under its lock",
+    ),
+    rule(
+        "mprotect-flushes-unchanged",
+        |r, n| r.rules.mprotect_flushes_unchanged = n != 0.0,
+        "mprotect shoots down wherever a page is mapped, changed or not",
+    ),
+    rule(
+        "anon-exclusive",
+        |r, n| r.rules.anon_exclusive = n != 0.0,
+        "anonymous pages that no other space shares are marked",
+    ),
+    rule(
+        "reader-clears-owner",
+        |r, n| r.rules.reader_clears_owner = n != 0.0,
+        "a reader that leaves a rwsem loads the owner and takes its name out",
+    ),
+];
