@@ -66,15 +66,16 @@ pub enum Probe {
 pub fn measure(topology: &Topology, repeats: u32) -> io::Result<Vec<Measurement>> {
     // Loops pin their thread, so they run on one that is not the caller's.
     thread::scope(|scope| {
-        let measure = thread::Builder::new().spawn_scoped(scope, || here(topology, repeats))?;
+        let measure =
+            thread::Builder::new().spawn_scoped(scope, || measure_pinned(topology, repeats))?;
         measure.join().expect("loops do not panic")
     })
 }
 
-fn here(topology: &Topology, repeats: u32) -> io::Result<Vec<Measurement>> {
+fn measure_pinned(topology: &Topology, repeats: u32) -> io::Result<Vec<Measurement>> {
     let cpus: Vec<usize> = topology.allowed().map(|cpu| cpu.id).collect();
     let mut probes: Vec<(Probe, &'static str, Vec<f64>)> =
-        all(cpus.len()).map(|(probe, what)| (probe, what, Vec::new())).collect();
+        probes(cpus.len()).map(|(probe, what)| (probe, what, Vec::new())).collect();
     let memory = memory::Buffers::new();
     for _ in 0..repeats {
         for (probe, _, samples) in &mut probes {
@@ -96,7 +97,7 @@ fn here(topology: &Topology, repeats: u32) -> io::Result<Vec<Measurement>> {
 }
 
 /// Returns the probes that `cpus` CPUs can measure, with their names.
-fn all(cpus: usize) -> impl Iterator<Item = (Probe, &'static str)> {
+fn probes(cpus: usize) -> impl Iterator<Item = (Probe, &'static str)> {
     let alone = [
         (Probe::LoadHit, "load, own cache"),
         (Probe::RmwHit, "fetch_add, own cache"),

@@ -42,7 +42,7 @@ pub(super) fn ns(probe: Probe, cpus: &[usize]) -> io::Result<f64> {
         Probe::ContendedLoop => race(cpus, |lines, _, _| compare_exchange_loop(lines)),
         Probe::Refill => refill(pair()),
         Probe::Memory | Probe::ClearPage | Probe::CopyPage => {
-            unreachable!("memory is measured elsewhere")
+            unreachable!("memory.rs has the probes of memory")
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Page faults of a real kernel: T6 and T7.
 
-use super::asked::Asked;
 use super::figure::{Figure, around};
+use super::model_storm::ModelStorm;
 use catalogue::{Entry, STRATEGIES};
 use host::placement::Placement;
 use inputs::machines::MachineFile;
@@ -57,7 +57,7 @@ fn t6_at(settings: &Settings, published: &[(usize, f64)]) -> Result<Vec<Figure>,
             what: format!("mmap-lock:6.2, {threads} threads"),
             unit: "M/s",
             published: published / 1e6,
-            model: asked(entry, &workload, threads).rate(&machine)? / 1e6,
+            model: model_storm(entry, &workload, threads).rate(&machine)? / 1e6,
             threads,
             accepts: around(published / 1e6, TOLERANCE),
             fitted: threads == 1,
@@ -78,7 +78,7 @@ pub fn t7(settings: &Settings, t6: &[Figure]) -> Result<Vec<Figure>, StormError>
     let machine = fitted(settings, find("mmap-lock:6.2"), &workload)?;
     let figure = |(published, mmap_lock): (&f64, &Figure)| {
         let (threads, published) = (mmap_lock.threads, *published);
-        let alone = asked(find("per-vma-lock:6.4"), &workload, threads).rate(&machine)? / 1e6;
+        let alone = model_storm(find("per-vma-lock:6.4"), &workload, threads).rate(&machine)? / 1e6;
         let (near, far) = RATIO_TOLERANCE;
         let tolerance = if threads <= CORES { near } else { far };
         Ok(Figure {
@@ -115,7 +115,7 @@ fn fitted(
     let mut machine = machine.unwrap_or_else(|wrong| unreachable!("it is shipped: {wrong}"));
     machine.parameters = varied(&machine.parameters, settings);
     let (threads, published) = PUBLISHED[0];
-    asked(entry, workload, threads).fitted(&machine, published)
+    model_storm(entry, workload, threads).fitted(&machine, published)
 }
 
 fn huge_anon() -> Workload {
@@ -125,8 +125,12 @@ fn huge_anon() -> Workload {
         .unwrap_or_else(|wrong| unreachable!("shipped workloads are right: {wrong}"))
 }
 
-fn asked<'a>(entry: &'static Entry, workload: &'a Workload, threads: usize) -> Asked<'a> {
-    Asked {
+fn model_storm<'a>(
+    entry: &'static Entry,
+    workload: &'a Workload,
+    threads: usize,
+) -> ModelStorm<'a> {
+    ModelStorm {
         entry,
         workload,
         threads,

@@ -1,6 +1,6 @@
 //! This machine against the model of it: measured rates, and predicted ones.
 
-use super::asked::{Asked, rate};
+use super::model_storm::{ModelStorm, rate};
 use catalogue::{Entry, STRATEGIES};
 use host::clock::Clock;
 use host::placement::{Placement, place};
@@ -68,7 +68,7 @@ impl OrderedPair {
 }
 
 /// CPUs, clock and memory of storms on this machine.
-pub struct HostSide {
+pub struct HostStorms {
     /// Its CPUs.
     pub topology: Topology,
     /// The clock that times windows.
@@ -77,7 +77,7 @@ pub struct HostSide {
     arena: Arc<Arena>,
 }
 
-impl HostSide {
+impl HostStorms {
     /// # Errors
     /// The arena cannot be allocated.
     pub fn new(topology: Topology, clock: Clock) -> std::io::Result<Self> {
@@ -148,8 +148,8 @@ impl Measured {
     }
 
     /// Returns the same storm for the model.
-    fn asked<'a>(&self, workload: &'a Workload) -> Asked<'a> {
-        Asked {
+    fn model_storm<'a>(&self, workload: &'a Workload) -> ModelStorm<'a> {
+        ModelStorm {
             entry: self.entry,
             workload,
             threads: self.threads,
@@ -178,13 +178,13 @@ impl Measured {
 /// # Errors
 /// A storm fails.
 pub fn predictions(
-    host: &HostSide,
+    host: &HostStorms,
     machine: &MachineFile,
     workload: &Workload,
 ) -> Result<Vec<Prediction>, StormError> {
     let measured = host.storms(workload)?;
     let machine = match measured.first() {
-        Some(first) => first.asked(workload).fitted(machine, first.median())?,
+        Some(first) => first.model_storm(workload).fitted(machine, first.median())?,
         None => machine.clone(),
     };
     let prediction = |(number, measured): (usize, &Measured)| {
@@ -194,7 +194,7 @@ pub fn predictions(
             threads: measured.threads,
             measured: measured.median(),
             spread: measured.spread(),
-            predicted: measured.asked(workload).rate(&machine)?,
+            predicted: measured.model_storm(workload).rate(&machine)?,
             fitted: number == 0,
         })
     };

@@ -16,7 +16,7 @@ use host::preflight::Facts;
 use host::topology::Topology;
 use inputs::machines::MachineFile;
 use inputs::workload::SEED;
-use validation::{HostSide, OrderedPair, Prediction, orders, predictions};
+use validation::{HostStorms, OrderedPair, Prediction, orders, predictions};
 
 /// How often each number of this machine is measured.
 const REPEATS: u32 = 7;
@@ -49,7 +49,7 @@ pub(super) fn compare(base: &str) -> Result<Compared, CommandError> {
         .map_err(|error| CommandError::machine(anyhow!(error).context("cannot measure")))?;
     let cpu = facts.cpu_model.as_deref().unwrap_or("unknown CPU");
     let machine = machine(&base, &measured, &topology, cpu).map_err(CommandError::usage)?;
-    let host = HostSide::new(topology, Clock::new())
+    let host = HostStorms::new(topology, Clock::new())
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
     let mut found = Vec::new();
     for workload in &workloads {

@@ -12,7 +12,7 @@ use crate::cmd::names;
 use document::run::{Body, Key, Run, World};
 use inputs::machines::{MachineFile, of_cpu};
 use stats::median;
-use validation::{ComparedDocument, Curve, CurvePoint, LeftOut, elsewhere};
+use validation::{ComparedDocument, Curve, CurvePoint, LeftOut, compare_document};
 
 /// What came of a document.
 pub(super) struct With {
@@ -48,7 +48,7 @@ pub(super) fn compare(path: &Path, named: Option<&str>) -> Result<With, CommandE
     let cpu = by.host.cpu_model.as_deref().unwrap_or("an unknown CPU");
     let kernel = by.host.kernel.as_deref().unwrap_or("of unknown release");
     let of = format!("{path}: {cpu}, Linux {kernel}, {}", by.started_at);
-    Ok(With { of, compared: elsewhere(&run, &machine).map_err(failed)?, machine })
+    Ok(With { of, compared: compare_document(&run, &machine).map_err(failed)?, machine })
 }
 
 /// The shipped machine with the CPU of this slug.

@@ -1,6 +1,6 @@
 //! The document of a run on another machine, against the model of that machine.
 
-use super::asked::Asked;
+use super::model_storm::ModelStorm;
 use catalogue::Entry;
 use document::run::{Body, Cell, HostInfo, Interval, Key, RatedEvent, Run, World};
 use host::kernel_locks::version;
@@ -91,12 +91,12 @@ impl Curve {
 ///
 /// # Errors
 /// A storm of the model fails.
-pub fn elsewhere(run: &Run, machine: &MachineFile) -> Result<ComparedDocument, StormError> {
-    let there = There::new(run, machine);
+pub fn compare_document(run: &Run, machine: &MachineFile) -> Result<ComparedDocument, StormError> {
+    let measured = MeasuredRun::new(run, machine);
     let mut left_out: Vec<LeftOut> = Vec::new();
     let mut curves: Vec<Vec<Planned<'_>>> = Vec::new();
     for cell in &run.cells {
-        match there.planned(cell) {
+        match measured.planned(cell) {
             Ok(planned) => {
                 let same = |curve: &&mut Vec<Planned<'_>>| is_one_curve(curve[0].key, &cell.key);
                 match curves.iter_mut().find(same) {
@@ -131,7 +131,7 @@ fn predicted(curves: &[Vec<Planned<'_>>], machine: &MachineFile) -> Result<Vec<C
     };
     let fitted = |(number, curve): (usize, &Vec<Planned<'_>>)| {
         let leads = first_of(curve) == number;
-        leads.then(|| curve[0].asked.fitted(machine, curve[0].measured.median)).transpose()
+        leads.then(|| curve[0].storm.fitted(machine, curve[0].measured.median)).transpose()
     };
     let fitted = curves.par_iter().enumerate().map(fitted);
     let fitted: Vec<Option<MachineFile>> = fitted.collect::<Result<_, StormError>>()?;
@@ -142,7 +142,7 @@ fn predicted(curves: &[Vec<Planned<'_>>], machine: &MachineFile) -> Result<Vec<C
             Ok(CurvePoint {
                 threads: planned.key.threads,
                 measured: planned.measured,
-                predicted: planned.asked.rate(machine_fitted)?,
+                predicted: planned.storm.rate(machine_fitted)?,
                 fitted: leader == number && at == 0,
             })
         };
@@ -150,9 +150,9 @@ fn predicted(curves: &[Vec<Planned<'_>>], machine: &MachineFile) -> Result<Vec<C
         let first = &curve[0];
         Ok(Curve {
             key: first.key.clone(),
-            modelled: first.asked.entry.name,
-            entry_prefetch: first.asked.entry_prefetch,
-            unfitted: first.asked.rate(machine)?,
+            modelled: first.storm.entry.name,
+            entry_prefetch: first.storm.entry_prefetch,
+            unfitted: first.storm.rate(machine)?,
             points: points.collect::<Result<_, StormError>>()?,
         })
     };
@@ -163,11 +163,11 @@ fn predicted(curves: &[Vec<Planned<'_>>], machine: &MachineFile) -> Result<Vec<C
 struct Planned<'a> {
     key: &'a Key,
     measured: Interval,
-    asked: Asked<'a>,
+    storm: ModelStorm<'a>,
 }
 
 /// A document, and what its cells share.
-struct There<'a> {
+struct MeasuredRun<'a> {
     machine: &'a MachineFile,
     /// Workloads by digest, or the reason why the model cannot storm them.
     workloads: BTreeMap<&'a str, Result<Workload, String>>,
@@ -176,11 +176,11 @@ struct There<'a> {
     kernel_prefetches: bool,
 }
 
-impl<'a> There<'a> {
+impl<'a> MeasuredRun<'a> {
     fn new(run: &'a Run, machine: &'a MachineFile) -> Self {
         let workloads = run.workloads.iter();
         let host = &run.provenance.host;
-        There {
+        MeasuredRun {
             workloads: workloads
                 .map(|(digest, value)| (digest.as_str(), restored(value, digest)))
                 .collect(),
@@ -200,7 +200,7 @@ impl<'a> There<'a> {
         };
         let (entry, entry_prefetch) = match key.world {
             World::Kernel => {
-                only_elsewhere(workload)?;
+                refuse_unmodelled(workload)?;
                 (self.kernel.clone()?, self.kernel_prefetches)
             }
             _ => {
@@ -213,7 +213,7 @@ impl<'a> There<'a> {
         if let Some(reason) = (entry.refuses)(workload) {
             return Err(format!("'{}' refuses it: {reason}", entry.name));
         }
-        let asked = Asked {
+        let storm = ModelStorm {
             entry,
             workload,
             threads: weighted_threads(workload, key.threads as usize)?,
@@ -223,7 +223,7 @@ impl<'a> There<'a> {
             seed: key.seed,
             warmup_ns: 0,
         };
-        Ok(Planned { key, measured, asked })
+        Ok(Planned { key, measured, storm })
     }
 
     /// Returns the rate of a cell; the error is the reason why it says nothing about its machine.
@@ -277,7 +277,7 @@ fn prefetches(host: &HostInfo) -> bool {
 }
 
 /// Refuses workloads of a real kernel for which the model has no counterpart.
-fn only_elsewhere(workload: &Workload) -> Result<(), String> {
+fn refuse_unmodelled(workload: &Workload) -> Result<(), String> {
     if workload.huge_pages {
         return Err("it has huge pages, which the model has not".to_owned());
     }

@@ -12,7 +12,7 @@ const FAULTS: u64 = 2048;
 
 /// A storm of the model.
 #[derive(Clone)]
-pub(super) struct Asked<'a> {
+pub(super) struct ModelStorm<'a> {
     /// The strategy.
     pub entry: &'static Entry,
     /// The workload.
@@ -31,7 +31,7 @@ pub(super) struct Asked<'a> {
     pub warmup_ns: u64,
 }
 
-impl Asked<'_> {
+impl ModelStorm<'_> {
     /// Runs the storm on `machine`, and returns faults per second of all threads together.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl Asked<'_> {
     /// not go below 0, so a model that is too slow stays too slow.
     ///
     /// # Errors
-    /// See [`Asked::rate`].
+    /// See [`ModelStorm::rate`].
     pub fn fitted(&self, machine: &MachineFile, measured: f64) -> Result<MachineFile, StormError> {
         let lacks_ns = self.threads as f64 * (1e9 / measured - 1e9 / self.rate(machine)?);
         let mut fitted = machine.clone();
