@@ -55,7 +55,7 @@ fn compared(base: Vec<Run>, new: Vec<Run>, options: &Options) -> Result<Comparis
 
 /// Cells whose verdict is this.
 fn cells_that_are(verdict: &str, compared: &Comparison) -> Vec<String> {
-    let are = compared.cells.iter().filter(|pair| pair.verdict.as_deref() == Some(verdict));
+    let are = compared.cells.iter().filter(|pair| pair.judged.verdict.as_deref() == Some(verdict));
     are.map(|pair| pair.cell.clone()).collect()
 }
 
@@ -64,7 +64,7 @@ fn a_run_does_not_differ_from_itself() {
     let options = Options { fail_above: Some(0.0), ..Options::default() };
     let same = compared(vec![common::run()], vec![common::run()], &options).unwrap();
     assert_eq!((same.by, same.differences.len()), (Axis::Run, 0));
-    assert!(same.cells.iter().all(|pair| !pair.differs() && !pair.found));
+    assert!(same.cells.iter().all(|pair| !pair.judged.differs() && !pair.judged.found));
     assert!(same.cells.len() > 20 && same.unpaired.is_empty());
     let again = compared(vec![common::run()], vec![common::run()], &options).unwrap();
     assert_eq!(again, same, "and says so every time");
@@ -84,7 +84,7 @@ fn ten_percent_are_seen_where_they_are() {
         assert!(slower.iter().all(|cell| cell.contains("/speculative/")), "{slower:?}");
         assert_eq!(cells_that_are("faster", &found), [""; 0], "seed {seed}");
         // Sorted by effect, and found.
-        assert!(found.cells[..4].iter().all(|pair| pair.found && pair.differs()));
+        assert!(found.cells[..4].iter().all(|pair| pair.judged.found && pair.judged.differs()));
         assert_eq!(found.found().count(), 4);
         let lax = Options { fail_above: Some(0.2), ..options };
         let (base, new) = (noisy(2 * seed, |_| false), noisy(2 * seed + 1, slow));
@@ -136,7 +136,7 @@ fn strategies_of_one_run_are_compared_with_its_first() {
     // At 2 threads the locks are far behind: that comes first.
     assert_eq!(by_strategy.cells[0].cell, "huge-anon/host/2/none");
     let slower = Some("slower");
-    assert!(by_strategy.cells[..4].iter().all(|pair| pair.verdict.as_deref() == slower));
+    assert!(by_strategy.cells[..4].iter().all(|pair| pair.judged.verdict.as_deref() == slower));
 }
 
 #[test]
@@ -208,19 +208,28 @@ fn operations_are_compared_alone_and_beside_faults() {
         |workload: &str| found.cells.iter().find(|pair| pair.cell.starts_with(workload)).unwrap();
     // By what was done most often.
     let alone = pair("alone");
-    assert_eq!((alone.counted.as_str(), alone.verdict.as_deref()), ("munmap", Some("slower")));
+    assert_eq!(
+        (alone.counted.as_str(), alone.judged.verdict.as_deref()),
+        ("munmap", Some("slower"))
+    );
     assert_eq!((alone.base.faults_per_s, alone.new.repeats), (None, 5));
-    assert!(alone.found && (alone.ratio.unwrap().median - 0.75).abs() < 1e-9);
-    assert_eq!(alone.ops["mmap"].verdict.as_deref(), Some("no difference seen"));
+    assert!(alone.judged.found && (alone.judged.ratio.unwrap().median - 0.75).abs() < 1e-9);
+    assert_eq!(alone.ops["mmap"].judged.verdict.as_deref(), Some("no difference seen"));
     let beside = pair("beside");
     assert_eq!(beside.counted, "faults");
-    assert_eq!(beside.verdict.as_deref(), Some("no difference seen"));
+    assert_eq!(beside.judged.verdict.as_deref(), Some("no difference seen"));
     let munmap = &beside.ops["munmap"];
-    assert!(munmap.found && munmap.verdict.as_deref() == Some("slower"), "{munmap:?}");
-    assert!(!beside.found, "its faults are as fast");
+    assert!(
+        munmap.judged.found && munmap.judged.verdict.as_deref() == Some("slower"),
+        "{munmap:?}"
+    );
+    assert!(!beside.judged.found, "its faults are as fast");
     let quiet = pair("quiet");
     assert_eq!(quiet.reason.as_deref(), Some("base has no faults"));
-    assert!(quiet.ratio.is_none() && !quiet.exact && !quiet.found, "{quiet:?}");
+    assert!(
+        quiet.judged.ratio.is_none() && !quiet.judged.exact && !quiet.judged.found,
+        "{quiet:?}"
+    );
     assert_eq!((found.comparisons, found.found().count()), (4, 2));
     let text = report::comparison(&found, Style { color: false, width: 80 });
     assert!(text.contains("2 cells are slower than the base by more than 5.0%"), "{text}");
@@ -249,8 +258,8 @@ fn operations_of_old_documents_have_a_rate_and_no_interval() {
     };
     let found = compared(vec![old(2e6)], vec![old(1.5e6)], &Options::default()).unwrap();
     let alone = found.cells.iter().find(|pair| pair.cell.starts_with("alone")).unwrap();
-    let ratio = alone.ratio.unwrap();
-    assert_eq!((ratio.median, ratio.low, alone.verdict.as_deref()), (0.75, None, None));
+    let ratio = alone.judged.ratio.unwrap();
+    assert_eq!((ratio.median, ratio.low, alone.judged.verdict.as_deref()), (0.75, None, None));
     assert_eq!((alone.base.per_s, alone.base.repeats), (Some(2e6), 1));
 }
 
@@ -273,7 +282,7 @@ fn one_operation_less_is_no_regression_of_the_model() {
     let options = Options { fail_above: Some(0.05), ..Options::default() };
     let is_found = |base: Run, new: Run| {
         let found = compared(vec![base], vec![new], &options).unwrap();
-        assert!(found.cells[0].ops["munmap"].exact);
+        assert!(found.cells[0].ops["munmap"].judged.exact);
         found.found().count() == 1
     };
     assert!(!is_found(model(1000.0, 10), model(900.0, 9)), "it may have ended before the tenth");
@@ -318,7 +327,7 @@ fn failed_storms_are_shown_and_never_averaged_in() {
     let failed: Vec<_> = found.failed().collect();
     assert_eq!(failed.len(), 1);
     assert_eq!((failed[0].new.status, failed[0].new.faults_per_s), (Status::Failed, None));
-    assert!(failed[0].ratio.is_none() && failed[0].found, "it has begun to fail");
+    assert!(failed[0].judged.ratio.is_none() && failed[0].judged.found, "it has begun to fail");
     assert_eq!(found.comparisons, 19);
     let text = report::comparison(&found, Style { color: false, width: 80 });
     assert!(text.contains("FAILED: new failed: the books do not balance: rss is 1"), "{text}");
@@ -352,7 +361,7 @@ fn doubts_of_the_runs_are_carried_along() {
     let same = compared(vec![common::run()], vec![common::run()], &Options::default()).unwrap();
     let over = same.cells.iter().find(|pair| pair.cell == "churn/mmap-lock/host/4/none").unwrap();
     assert_eq!(over.base.warnings[0].code, "oversubscribed");
-    assert!(over.ratio.is_none() && over.reason.as_ref().unwrap().contains("outnumber"));
+    assert!(over.judged.ratio.is_none() && over.reason.as_ref().unwrap().contains("outnumber"));
     let codes: Vec<&str> = same.warnings.iter().map(|warning| warning.code.as_str()).collect();
     assert_eq!(codes, ["hypervisor", "hypervisor"]);
 }

@@ -67,19 +67,8 @@ pub fn measured(key: &Key, faults_per_s: f64, spread: f64, repeats: usize) -> Me
             by_kind: [(FaultKind::AnonWrite, faults)].into(),
             ..Counts::default()
         },
-        fallbacks: BTreeMap::new(),
-        ops: BTreeMap::new(),
-        shootdowns: None,
-        grace_periods: None,
         latency_ns: [(FaultKind::AnonWrite, latency(mean_ns))].into(),
-        io: None,
-        lines: None,
-        time_split_ns: None,
-        stages_ns: None,
-        memory: None,
-        kernel: None,
-        per_op: None,
-        perf: None,
+        ..Measured::default()
     }
 }
 
@@ -147,7 +136,6 @@ pub fn provenance() -> Provenance {
         seed: 42,
         clock: Some(Clock { name: "rdtscp".to_owned(), cost_ns: 17.6, sample_period: 64 }),
         body_cache: Some(BodyCache::Cold),
-        kernel_events: None,
         perf: "no counters: the CPU's are hidden by the hypervisor".to_owned(),
         host: HostInfo {
             cpu_model: Some("Example CPU 9000 @ 2.40GHz".to_owned()),
@@ -160,9 +148,7 @@ pub fn provenance() -> Provenance {
             ..HostInfo::default()
         },
         harness_cost_ns: [("touch".to_owned(), 4.25), ("epoch_pin".to_owned(), 7.0)].into(),
-        looked: false,
-        warnings: Vec::new(),
-        cells: BTreeMap::new(),
+        ..Provenance::default()
     }
 }
 

@@ -63,7 +63,7 @@ impl Ratios {
 /// Returns the cells of a table with their bases, for each event that both have.
 fn pairs<'a>(run: &'a Run, table: &Table<'a>) -> Vec<Pair<'a>> {
     let mut events = table.ops();
-    events.push(table.event());
+    events.push(table.event.clone());
     events.sort_unstable();
     events.dedup();
     let mut pairs = Vec::new();

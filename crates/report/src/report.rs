@@ -72,7 +72,7 @@ impl<'a> Report<'a> {
 
 impl<'a> Section<'a> {
     fn of(run: &'a Run, table: &Table<'a>, ratios: &Ratios) -> Section<'a> {
-        let source = Source::new(table, ratios);
+        let source = Source { table, ratios };
         let bodies = bodies(table);
         let law = |body| blocks::scaling_law(run, &source, body);
         Section {

@@ -7,6 +7,8 @@ use crate::ratios::{BASES, Ratios};
 /// Cells of one workload in one world, with one set of varied parameters.
 pub(crate) struct Table<'a> {
     pub cells: Vec<&'a Cell>,
+    /// The event by which the cells are judged.
+    pub event: RatedEvent,
 }
 
 /// One strategy at one thread count, without and with the fault body.
@@ -18,7 +20,7 @@ pub(crate) struct Row<'a> {
 
 /// Returns the tables of a run in the order of its cells, without A/A twins.
 pub(crate) fn tables(run: &Run) -> Vec<Table<'_>> {
-    grouped(run.strategies(), Key::table).into_iter().map(|cells| Table { cells }).collect()
+    grouped(run.strategies(), Key::table).into_iter().map(Table::of).collect()
 }
 
 /// Returns what a body is called.
@@ -29,27 +31,15 @@ pub(crate) fn body_name(body: Body) -> &'static str {
     }
 }
 
-/// Returns the throughput of a cell over that of its curve at the fewest threads; `None` for
-/// that cell itself, and if threads outnumber CPUs.
-pub(crate) fn scaling(cells: &[&Cell], cell: &Cell, event: &RatedEvent) -> Option<f64> {
-    let same = cells.iter().filter(|other| other.key.curve() == cell.key.curve());
-    let fewest = same.min_by_key(|other| other.key.threads)?;
-    if fewest.key.threads == cell.key.threads || cell.is_oversubscribed || fewest.is_oversubscribed
-    {
-        return None;
-    }
-    Some(cell.rate(event)?.median / fewest.rate(event)?.median)
-}
-
 impl<'a> Table<'a> {
     /// Returns the key of its first cell.
     pub fn key(&self) -> &'a Key {
         &self.cells[0].key
     }
 
-    /// Returns the event by which its cells are judged.
-    pub fn event(&self) -> RatedEvent {
-        RatedEvent::of(self.cells.iter().copied())
+    /// Returns the table of these cells.
+    pub fn of(cells: Vec<&'a Cell>) -> Table<'a> {
+        Table { event: RatedEvent::of(cells.iter().copied()), cells }
     }
 
     /// Returns the operations of its writers.
@@ -100,13 +90,13 @@ impl<'a> Table<'a> {
     }
 
     /// Returns the first body, most threads and first base that have a ratio.
-    pub fn widest(&self, ratios: &Ratios, event: &RatedEvent) -> Option<(Body, u32, &'static str)> {
+    pub fn widest(&self, ratios: &Ratios) -> Option<(Body, u32, &'static str)> {
         let rows = self.rows();
         for body in self.bodies() {
             for threads in rows.iter().rev().map(|row| row.threads) {
                 let has = |base: &&'static str| {
                     let mut cells = self.of_body(body).filter(|cell| cell.key.threads == threads);
-                    cells.any(|cell| ratios.get(cell, base, event).is_some())
+                    cells.any(|cell| ratios.get(cell, base, &self.event).is_some())
                 };
                 if let Some(base) = BASES.into_iter().find(has) {
                     return Some((body, threads, base));
@@ -116,9 +106,16 @@ impl<'a> Table<'a> {
         None
     }
 
-    /// Returns the throughput of a cell over that at the fewest threads.
+    /// Returns the throughput of a cell over that of its curve at the fewest threads; `None` for
+    /// that cell itself, and if threads outnumber CPUs.
     pub fn scaling(&self, cell: &Cell, event: &RatedEvent) -> Option<f64> {
-        scaling(&self.cells, cell, event)
+        let same = self.cells.iter().filter(|other| other.key.curve() == cell.key.curve());
+        let fewest = same.min_by_key(|other| other.key.threads)?;
+        let is_same = fewest.key.threads == cell.key.threads;
+        if is_same || cell.is_oversubscribed || fewest.is_oversubscribed {
+            return None;
+        }
+        Some(cell.rate(event)?.median / fewest.rate(event)?.median)
     }
 }
 

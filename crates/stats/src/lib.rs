@@ -42,7 +42,7 @@ const SLOWEST: usize = 4;
 pub const RESAMPLES: usize = 4096;
 
 /// A median with its interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Interval {
     /// Median over repeats.

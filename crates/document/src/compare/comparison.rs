@@ -12,6 +12,7 @@ use super::differences::{self, Difference};
 use super::document::Document;
 use super::error::CompareError;
 use super::pair::{self, Pair, Unpaired};
+use super::rates::PairRatio;
 use super::side::{Side, Sides};
 use crate::run::Status;
 
@@ -95,7 +96,8 @@ pub fn compare(
     let (mut cells, unpaired) = pair::all(by, &sides, options.force)?;
     let looked = base.iter().chain(new).any(|document| document.run.provenance.looked);
     pair::judge(&mut cells, options.fail_above, looked, base[0].run.provenance.seed);
-    cells.sort_by(|a, b| a.rank().total_cmp(&b.rank()));
+    let rank = |pair: &Pair| pair.ratios().map(PairRatio::rank).fold(f64::INFINITY, f64::min);
+    cells.sort_by(|a, b| rank(a).total_cmp(&rank(b)));
     let text = serde_json::to_string(&cells).expect("pairs have string keys and finite numbers");
     let warnings = base.iter().chain(new).flat_map(warnings_of);
     Ok(Comparison {
@@ -104,7 +106,7 @@ pub fn compare(
         digest: base::digest::digest(text.as_bytes()),
         by,
         differences: differences::all(by, &sides),
-        comparisons: cells.iter().map(Pair::ratios).sum(),
+        comparisons: cells.iter().flat_map(Pair::ratios).filter(|it| it.ratio.is_some()).count(),
         fail_above: options.fail_above,
         unpaired,
         warnings: warnings.collect(),
@@ -132,16 +134,12 @@ fn warnings_of(document: &Document) -> Vec<RunWarning> {
 impl Comparison {
     /// Returns the pairs that are slower than `fail_above` allows.
     pub fn found(&self) -> impl Iterator<Item = &Pair> {
-        self.cells.iter().filter(|pair| pair.is_found())
+        self.cells.iter().filter(|pair| pair.ratios().any(|judged| judged.found))
     }
 
     /// Returns true if any ratio has a verdict or is exact.
     pub fn is_sure(&self) -> bool {
-        let is_sure = |exact: bool, verdict: &Option<String>| exact || verdict.is_some();
-        self.cells.iter().any(|pair| {
-            let mut ops = pair.ops.values();
-            is_sure(pair.exact, &pair.verdict) || ops.any(|op| is_sure(op.exact, &op.verdict))
-        })
+        self.cells.iter().flat_map(Pair::ratios).any(PairRatio::is_sure)
     }
 
     /// Returns the pairs of which a storm failed.

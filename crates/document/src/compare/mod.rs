@@ -23,5 +23,5 @@ pub use differences::Difference;
 pub use document::Document;
 pub use error::CompareError;
 pub use pair::{Pair, Unpaired};
-pub use rates::OpPair;
+pub use rates::{OpPair, PairRatio};
 pub use side::{Launch, Side};

@@ -10,10 +10,9 @@ use super::axis::Axis;
 use super::cells::{Cells, Half, Places};
 use super::document::Document;
 use super::error::CompareError;
-use super::rates::{Judged, OpPair, Rates, ops};
+use super::rates::{OpPair, PairRatio, Rates, ops};
 use super::side::Sides;
-use crate::run::{Cell, Interval, RatedEvent, Status, World};
-use stats::{self, Verdict};
+use crate::run::{Cell, RatedEvent, Status, World};
 
 /// A cell of the base and its counterpart.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,16 +30,9 @@ pub struct Pair {
     /// The event whose rates `ratio` compares: `faults`, or an operation of writers if neither
     /// side has faults.
     pub counted: String,
-    /// Throughput of the new cell over the base, with an interval whose level is corrected for
-    /// the number of ratios; null if the two are not compared.
-    pub ratio: Option<Interval>,
-    /// `faster`, `slower` or `no difference seen`; null if a side has too few repeats.
-    pub verdict: Option<String>,
-    /// Whether the ratio is exact for its seed: both cells ran in the model, which has no noise,
-    /// and have too few repeats for an interval.
-    pub exact: bool,
-    /// True if the comparison was asked to fail on this ratio; each operation has its own.
-    pub found: bool,
+    /// The ratio of the two.
+    #[serde(flatten)]
+    pub judged: PairRatio,
     /// Why the two are not compared; null if they are.
     pub reason: Option<String>,
     /// Other operations that writers of both sides did, by name.
@@ -126,10 +118,7 @@ fn pair(place: &str, side: &str, old: &Cells<'_>, new: &Cells<'_>, force: bool) 
         cell: place.to_owned(),
         side: side.to_owned(),
         counted: event.name().to_owned(),
-        ratio: None,
-        verdict: None,
-        exact: false,
-        found: false,
+        judged: PairRatio::default(),
         reason,
         ops,
         is_refused,
@@ -200,60 +189,25 @@ pub(super) fn judge(pairs: &mut [Pair], fail_above: Option<f64>, looked: bool, s
     let comparisons = pairs.iter().map(of_pair).sum();
     let chance = stats::at_the_end(comparisons, looked);
     for pair in pairs {
-        pair.ops.values_mut().for_each(|op| op.judge(chance, seed, fail_above));
-        let judged = pair.rates.take().map(|rates| rates.judge(chance, seed, fail_above));
-        if judged.as_ref().is_some_and(|judged| judged.ratio.is_none()) {
-            pair.reason = Some(format!("in some repeat there were no {}", pair.counted));
+        for op in pair.ops.values_mut() {
+            let judged = op.rates.take().map(|rates| rates.judge(chance, seed, fail_above));
+            op.judged = judged.unwrap_or_default();
         }
-        let Judged { ratio, verdict, exact, found } = judged.unwrap_or_default();
+        if let Some(rates) = pair.rates.take() {
+            pair.judged = rates.judge(chance, seed, fail_above);
+            if pair.judged.ratio.is_none() {
+                pair.reason = Some(format!("in some repeat there were no {}", pair.counted));
+            }
+        }
         // A storm that began to fail is no better than a slow one.
         let fails = pair.new.status == Status::Failed && pair.base.status != Status::Failed;
-        pair.found = found || fails && fail_above.is_some();
-        (pair.ratio, pair.verdict, pair.exact) = (ratio, verdict, exact);
+        pair.judged.found |= fails && fail_above.is_some();
     }
 }
 
 impl Pair {
-    /// Returns true if the two are known to differ.
-    pub fn differs(&self) -> bool {
-        differ(self.ratio, self.verdict.as_deref(), self.exact)
+    /// Returns the ratio of the cell, then those of its operations.
+    pub fn ratios(&self) -> impl Iterator<Item = &PairRatio> {
+        std::iter::once(&self.judged).chain(self.ops.values().map(|op| &op.judged))
     }
-
-    /// Returns true if the comparison was asked to fail on the pair or one of its operations.
-    pub(super) fn is_found(&self) -> bool {
-        self.found || self.ops.values().any(|op| op.found)
-    }
-
-    /// Returns the number of its ratios.
-    pub(super) fn ratios(&self) -> usize {
-        let of_ops = self.ops.values().filter(|op| op.ratio.is_some());
-        usize::from(self.ratio.is_some()) + of_ops.count()
-    }
-
-    /// Returns its place among others: the largest difference first, pairs without ratio last.
-    pub(super) fn rank(&self) -> f64 {
-        let ops = self.ops.values().map(|op| rank(op.ratio, op.differs()));
-        ops.fold(rank(self.ratio, self.differs()), f64::min)
-    }
-}
-
-impl OpPair {
-    /// Returns true if the two are known to differ.
-    pub fn differs(&self) -> bool {
-        differ(self.ratio, self.verdict.as_deref(), self.exact)
-    }
-}
-
-fn differ(ratio: Option<Interval>, verdict: Option<&str>, exact: bool) -> bool {
-    match verdict {
-        Some(verdict) => verdict != Verdict::NoDifferenceSeen.to_string(),
-        None => exact && ratio.is_some_and(|ratio| ratio.median != 1.0),
-    }
-}
-
-fn rank(ratio: Option<Interval>, differs: bool) -> f64 {
-    let Some(ratio) = ratio else { return f64::INFINITY };
-    let effect = ratio.median.ln().abs();
-    // Far above any logarithm of a ratio.
-    if differs { -effect } else { 1e9 - effect }
 }

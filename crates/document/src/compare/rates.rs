@@ -19,16 +19,27 @@ pub struct OpPair {
     pub base_per_s: f64,
     /// Median over all repeats of the counterpart, per second.
     pub new_per_s: f64,
-    /// The new rate over the base, as `ratio` of the cell.
+    /// The ratio of the two.
+    #[serde(flatten)]
+    pub judged: PairRatio,
+    #[serde(skip)]
+    pub(super) rates: Option<Rates>,
+}
+
+/// The ratio of two rates, and the verdict on it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub struct PairRatio {
+    /// Rate of the new side over that of the base, with an interval whose level is corrected for
+    /// the number of ratios; null if the two are not compared.
     pub ratio: Option<Interval>,
-    /// As `verdict` of the cell.
+    /// `faster`, `slower` or `no difference seen`; null if a side has too few repeats.
     pub verdict: Option<String>,
-    /// As `exact` of the cell.
+    /// Whether the ratio is exact for its seed: both cells ran in the model, which has no noise,
+    /// and have too few repeats for an interval.
     pub exact: bool,
     /// True if the comparison was asked to fail on this ratio.
     pub found: bool,
-    #[serde(skip)]
-    pub(super) rates: Option<Rates>,
 }
 
 /// The rates of two sides, by launch and repeat.
@@ -42,16 +53,6 @@ pub(super) struct Rates {
     are_exact: bool,
 }
 
-/// The verdict on rates.
-#[derive(Debug, Default)]
-pub(super) struct Judged {
-    pub ratio: Option<Interval>,
-    pub verdict: Option<String>,
-    pub exact: bool,
-    /// The new side is known to be slower by more than was allowed.
-    pub found: bool,
-}
-
 impl Rates {
     pub fn of(old: &Cells<'_>, new: &Cells<'_>, event: &RatedEvent, are_exact: bool) -> Rates {
         let counts = [new.count(event), old.count(event)];
@@ -60,15 +61,15 @@ impl Rates {
     }
 
     /// Compares the two sides. If they are equal, the verdict is wrong with `chance`.
-    pub fn judge(&self, chance: f64, seed: u64, fail_above: Option<f64>) -> Judged {
+    pub fn judge(&self, chance: f64, seed: u64, fail_above: Option<f64>) -> PairRatio {
         let compared = stats::compare_launches(&self.new, &self.base, chance, seed);
-        let Some(compared) = compared else { return Judged::default() };
+        let Some(compared) = compared else { return PairRatio::default() };
         let repeats = |side: &[Vec<f64>]| side.iter().map(Vec::len).sum::<usize>();
         let fewest = repeats(&self.new).min(repeats(&self.base));
         let exact = self.are_exact && fewest < MIN_REPEATS;
         let is_sure = compared.verdict == Some(Verdict::Slower) || exact;
         let ratio = compared.ratio.median * self.one_more();
-        Judged {
+        PairRatio {
             ratio: Some(compared.ratio),
             verdict: compared.verdict.map(|verdict| verdict.to_string()),
             exact,
@@ -113,10 +114,7 @@ pub(super) fn ops(
         let pair = OpPair {
             base_per_s: old.median(&op)?,
             new_per_s: new.median(&op)?,
-            ratio: None,
-            verdict: None,
-            exact: false,
-            found: false,
+            judged: PairRatio::default(),
             rates: Some(Rates::of(old, new, &op, are_exact)),
         };
         Some((op.name().to_owned(), pair))
@@ -124,11 +122,25 @@ pub(super) fn ops(
     others.filter_map(pair).collect()
 }
 
-impl OpPair {
-    /// Sets ratio and verdict from the rates.
-    pub(super) fn judge(&mut self, chance: f64, seed: u64, fail_above: Option<f64>) {
-        let Some(rates) = self.rates.take() else { return };
-        let Judged { ratio, verdict, exact, found } = rates.judge(chance, seed, fail_above);
-        (self.ratio, self.verdict, self.exact, self.found) = (ratio, verdict, exact, found);
+impl PairRatio {
+    /// Returns true if the two sides are known to differ.
+    pub fn differs(&self) -> bool {
+        match &self.verdict {
+            Some(verdict) => *verdict != Verdict::NoDifferenceSeen.to_string(),
+            None => self.exact && self.ratio.is_some_and(|ratio| ratio.median != 1.0),
+        }
+    }
+
+    /// Returns true if the ratio has a verdict or is exact.
+    pub fn is_sure(&self) -> bool {
+        self.exact || self.verdict.is_some()
+    }
+
+    /// Returns the place among others: the largest difference first, no ratio last.
+    pub(super) fn rank(&self) -> f64 {
+        let Some(ratio) = self.ratio else { return f64::INFINITY };
+        let effect = ratio.median.ln().abs();
+        // Far above any logarithm of a ratio.
+        if self.differs() { -effect } else { 1e9 - effect }
     }
 }

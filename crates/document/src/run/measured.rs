@@ -11,7 +11,7 @@ use stats::Interval;
 use super::latency::Latency;
 
 /// The numbers of one cell. Totals are over all its repeats.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Measured {
     /// Faults per second of the window in which all threads storm: median over
@@ -58,7 +58,7 @@ pub struct Measured {
 }
 
 /// One storm of a cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Repeat {
     /// Place of this storm among all storms of the run, from 0: strategies are interleaved.
@@ -82,7 +82,7 @@ pub struct Repeat {
 }
 
 /// One thread in one storm.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct ThreadRepeat {
     /// Its faults inside the window.
@@ -124,7 +124,7 @@ pub struct Counts {
 }
 
 /// Counts of the running kernel for the faults of a cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct KernelFaults {
     /// Faults without I/O (`ru_minflt` of the storming threads), totals over repeats.
@@ -490,24 +490,12 @@ mod tests {
     use super::*;
 
     fn storm(faults: &[u64]) -> Repeat {
+        let thread = |&faults: &u64| ThreadRepeat { faults, ..ThreadRepeat::default() };
         Repeat {
-            turn: None,
-            order: 0,
             window_s: 0.5,
-            reset_s: 0.0,
             faults: faults.iter().sum(),
-            overlap_share: 1.0,
-            start_skew_ns: 0.0,
-            per_thread: faults
-                .iter()
-                .map(|&faults| ThreadRepeat {
-                    faults,
-                    group: "all".to_owned(),
-                    cpu: None,
-                    strayed: None,
-                    yields: None,
-                })
-                .collect(),
+            per_thread: faults.iter().map(thread).collect(),
+            ..Repeat::default()
         }
     }
 
@@ -526,14 +514,9 @@ mod tests {
         let agree = |minor_faults, expected_min, expected_max| {
             let kernel = KernelFaults {
                 minor_faults,
-                major_faults: 0,
                 expected_min,
                 expected_max,
-                fault_around_bytes: None,
-                huge_pages: false,
-                files: BTreeMap::new(),
-                vma_lock_events: None,
-                events: None,
+                ..KernelFaults::default()
             };
             kernel.agree()
         };

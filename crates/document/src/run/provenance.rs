@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use stats::Interval;
 
 /// Everything about a run that may differ when the same work is done again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct Provenance {
     /// Start of the run, RFC 3339 in UTC.

@@ -27,7 +27,7 @@ fn turns(cell: &Cell) -> impl Iterator<Item = Option<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{Counts, Key, Measured, Repeat};
+    use crate::run::{Key, Measured, Repeat};
     use stats::interval;
 
     /// A cell with a storm in each of these turns, as fast as its number says.
@@ -39,36 +39,15 @@ mod tests {
         }))
         .unwrap();
         let storm = |&(turn, faults): &(Option<u32>, u64)| Repeat {
-            order: 0,
             turn,
             window_s: 1.0,
-            reset_s: 0.0,
             faults,
-            overlap_share: 1.0,
-            start_skew_ns: 0.0,
-            per_thread: Vec::new(),
+            ..Repeat::default()
         };
         let repeats: Vec<Repeat> = storms.iter().map(storm).collect();
         let rates: Vec<f64> = repeats.iter().filter_map(Repeat::faults_per_s).collect();
-        let measured = Measured {
-            faults_per_s: interval(&rates, 1).unwrap(),
-            repeats,
-            counts: Counts::default(),
-            fallbacks: Default::default(),
-            ops: Default::default(),
-            shootdowns: None,
-            grace_periods: None,
-            latency_ns: Default::default(),
-            io: None,
-            lines: None,
-            stages_ns: None,
-            time_split_ns: None,
-            per_op: None,
-            memory: None,
-            kernel: None,
-            perf: None,
-            fairness: None,
-        };
+        let faults_per_s = interval(&rates, 1).unwrap();
+        let measured = Measured { faults_per_s, repeats, ..Measured::default() };
         Cell::ok(if is_twin { key.aa_twin() } else { key }, measured)
     }
 

@@ -115,27 +115,13 @@ pub fn default_path(now: SystemTime, workloads: &[&str], cwd: &Path) -> PathBuf 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{HostInfo, Provenance};
+    use crate::run::Provenance;
 
     fn run() -> Run {
         Run::new(Provenance {
             started_at: "2026-03-14T15:09:26Z".to_owned(),
-            argv: vec!["faultstorm".to_owned()],
-            version: "0.1.0".to_owned(),
-            git_revision: None,
-            git_dirty: None,
-            rustc: None,
-            profile: "release".to_owned(),
-            seed: 1,
-            clock: None,
-            body_cache: None,
-            perf: "not asked for".to_owned(),
-            kernel_events: None,
-            host: HostInfo::default(),
             harness_cost_ns: [("touch".to_owned(), 0.1)].into(),
-            looked: false,
-            warnings: Vec::new(),
-            cells: Default::default(),
+            ..Provenance::default()
         })
     }
 

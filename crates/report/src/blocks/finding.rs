@@ -16,8 +16,9 @@ const RATIO: usize = 26;
 /// Returns the strategies at the most threads that have ratios, the fastest first; `None` if
 /// nothing is compared.
 pub(crate) fn finding(source: &Source<'_>) -> Option<Block> {
-    let Source { table, ratios, event } = source;
-    let (body, threads, base) = table.widest(ratios, event)?;
+    let Source { table, ratios } = source;
+    let event = &table.event;
+    let (body, threads, base) = table.widest(ratios)?;
     let cells = table.of_body(body).filter(|cell| cell.key.threads == threads);
     let mut compared: Vec<(&Cell, &JudgedRatio)> =
         cells.filter_map(|cell| Some((cell, ratios.get(cell, base, event)?))).collect();

@@ -20,13 +20,13 @@ pub(super) fn lines(source: &Source<'_>, body: Body) -> Vec<Block> {
         return Vec::new();
     }
     // Operations have tables of their times.
-    let are_timed = source.event == RatedEvent::Faults;
+    let are_timed = source.table.event == RatedEvent::Faults;
     let mut block = Block::headed("", source.name_width()).of_body(body_name(body));
     if are_counted {
-        let each = format!("per {}", source.event.each());
+        let each = format!("per {}", source.table.event.each());
         let width = each.len().max(TRANSFERS);
         let times = if are_timed { 3 * PERCENTILE } else { 0 };
-        let name = format!("transfers {}", source.event.a_each());
+        let name = format!("transfers {}", source.table.event.a_each());
         let rest = COLUMNS - block.name_width - width - 2 - times;
         block.columns.push(Column::right(width, &name, ["transfers", &each]));
         block.columns.push(Column::left(rest, "hottest line", ["", "hottest line"]).after(2));

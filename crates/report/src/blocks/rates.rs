@@ -14,8 +14,8 @@ const SPREAD_MAX: f64 = 0.05;
 
 /// Returns the rates with these bodies side by side, each below its name.
 pub(crate) fn rates(source: &Source<'_>, bodies: &[(Body, &'static str)]) -> Block {
-    let mut block = Block::headed(per_second(&source.event), source.name_width());
-    let name = format!("{}/s", source.event.name());
+    let mut block = Block::headed(per_second(&source.table.event), source.name_width());
+    let name = format!("{}/s", source.table.event.name());
     for (at, (_, body)) in bodies.iter().enumerate() {
         // A mark stands after the median.
         let above = format!("{body} ");
@@ -35,14 +35,14 @@ fn values(source: &Source<'_>, cell: Option<&Cell>) -> [Value; 3] {
     let Some(cell) = cell else {
         return [Value::dash().ending(" "), Value::blank(), Value::blank()];
     };
-    let outcome = CellOutcome::of(cell, &source.event);
+    let outcome = CellOutcome::of(cell, &source.table.event);
     let CellOutcome::Rate(found) = outcome else {
         return [outcome.value().ending(" "), Value::blank(), Value::blank()];
     };
     let mark = if cell.status == Status::Ok { " " } else { "*" };
     let share = found.spread();
     let ink = if share.is_some_and(|share| share > SPREAD_MAX) { Ink::Doubt } else { Ink::Plain };
-    let scaling = source.table.scaling(cell, &source.event);
+    let scaling = source.table.scaling(cell, &source.table.event);
     [
         outcome.value().ending(mark),
         share.map_or_else(Value::dash, |share| Value::new(ink, spread(share))),

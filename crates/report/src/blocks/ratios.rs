@@ -15,7 +15,8 @@ const WIDE_MAX: usize = 2;
 
 /// Returns the ratios with these bodies side by side; `None` if nothing is compared.
 pub(crate) fn ratios(source: &Source<'_>, bodies: &[(Body, &'static str)]) -> Option<Block> {
-    let Source { table, ratios, event } = source;
+    let Source { table, ratios } = source;
+    let event = &table.event;
     let pairs = BASES.into_iter().flat_map(|base| bodies.iter().map(move |body| (base, body)));
     let is_compared = |(base, (body, _)): &(&'static str, &(Body, &str))| {
         table.of_body(*body).any(|cell| ratios.get(cell, base, event).is_some())

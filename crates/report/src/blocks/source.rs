@@ -1,7 +1,5 @@
 //! The source of the blocks of one table.
 
-use document::run::RatedEvent;
-
 use crate::block::{BlockRow, Value};
 use crate::ratios::Ratios;
 use crate::table::{Row, Table};
@@ -11,15 +9,9 @@ use crate::words::plural;
 pub(crate) struct Source<'a> {
     pub table: &'a Table<'a>,
     pub ratios: &'a Ratios,
-    /// The event by which the cells are judged.
-    pub event: RatedEvent,
 }
 
 impl<'a> Source<'a> {
-    pub fn new(table: &'a Table<'a>, ratios: &'a Ratios) -> Source<'a> {
-        Source { table, ratios, event: table.event() }
-    }
-
     /// Returns the columns of a name with its indent.
     pub fn name_width(&self) -> usize {
         let names = self.table.cells.iter().map(|cell| cell.key.strategy_name().len());

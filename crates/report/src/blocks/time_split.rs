@@ -11,7 +11,7 @@ use crate::table::body_name;
 const PART: usize = 8;
 
 pub(super) fn time_split(source: &Source<'_>, body: Body) -> Vec<Block> {
-    let title = format!("nanoseconds per {} by what a core did", source.event.each());
+    let title = format!("nanoseconds per {} by what a core did", source.table.event.each());
     let mut block = Block::titled(title, source.name_width()).of_body(body_name(body));
     let part = |name| Column::right(PART, "", ["", name]);
     block.columns.extend(["work", "lines", "locks", "I/O"].map(part));

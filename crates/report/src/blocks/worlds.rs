@@ -6,7 +6,7 @@ use crate::block::{Block, BlockRow, Column, Value};
 use crate::layout::Ink;
 use crate::numbers::{growth, nanoseconds, per_second, spread};
 use crate::outcome::CellOutcome;
-use crate::table::{body_name, scaling};
+use crate::table::{Table, body_name};
 use crate::words::{listed, plural};
 
 /// Columns of a world's name and of a strategy's.
@@ -22,15 +22,12 @@ pub(crate) struct Worlds {
 }
 
 /// Cells of one workload in several worlds, all with one body.
-struct Cells<'a> {
-    cells: Vec<&'a Cell>,
-    event: RatedEvent,
-}
+struct Cells<'a>(Table<'a>);
 
 /// Returns each workload that ran in several worlds.
 pub(crate) fn beside(run: &Run) -> Vec<Worlds> {
     let worlds = |cells: &Cells<'_>| Worlds {
-        title: format!("{}, world beside world", cells.cells[0].key.workload),
+        title: format!("{}, world beside world", cells.0.key().workload),
         block: cells.block(run),
         neighbours: cells.threads().iter().filter_map(|at| cells.neighbours(run, *at)).collect(),
     };
@@ -52,15 +49,14 @@ fn all(run: &Run) -> Vec<Cells<'_>> {
     let with_body: Vec<&str> =
         groups.iter().filter(has_body).map(|cells| cells[0].key.workload.as_str()).collect();
     groups.retain(|cells| has_body(&cells) || !with_body.contains(&cells[0].key.workload.as_str()));
-    let event = |cells: &[&Cell]| RatedEvent::of(cells.iter().copied());
-    groups.into_iter().map(|cells| Cells { event: event(&cells), cells }).collect()
+    groups.into_iter().map(|cells| Cells(Table::of(cells))).collect()
 }
 
 impl<'a> Cells<'a> {
     /// Returns the worlds, the kernel first.
     fn worlds(&self) -> Vec<String> {
         let mut worlds: Vec<(bool, String)> = Vec::new();
-        for cell in &self.cells {
+        for cell in &self.0.cells {
             let world = (cell.key.world != World::Kernel, cell.key.world_name());
             if !worlds.contains(&world) {
                 worlds.push(world);
@@ -71,7 +67,7 @@ impl<'a> Cells<'a> {
     }
 
     fn threads(&self) -> Vec<u32> {
-        let mut threads: Vec<u32> = self.cells.iter().map(|cell| cell.key.threads).collect();
+        let mut threads: Vec<u32> = self.0.cells.iter().map(|cell| cell.key.threads).collect();
         threads.sort_unstable();
         threads.dedup();
         threads
@@ -80,22 +76,18 @@ impl<'a> Cells<'a> {
     /// Returns the cells of a world at one thread count, the fastest first.
     fn ranked(&self, world: &str, threads: u32) -> Vec<&'a Cell> {
         let here = |cell: &&&Cell| cell.key.threads == threads && cell.key.world_name() == world;
-        let mut cells: Vec<&Cell> = self.cells.iter().filter(here).copied().collect();
-        let speed = |cell: &Cell| cell.rate(&self.event).map_or(0.0, |rate| rate.median);
+        let mut cells: Vec<&Cell> = self.0.cells.iter().filter(here).copied().collect();
+        let speed = |cell: &Cell| cell.rate(&self.0.event).map_or(0.0, |rate| rate.median);
         cells.sort_by(|a, b| speed(b).total_cmp(&speed(a)));
         cells
     }
 
-    fn scaling(&self, cell: &Cell) -> Option<f64> {
-        scaling(&self.cells, cell, &self.event)
-    }
-
     fn block(&self, run: &Run) -> Block {
-        let (title, each) = match &self.event {
+        let (title, each) = match &self.0.event {
             RatedEvent::Faults => (String::new(), "a fault"),
             event => (per_second(event), "each"),
         };
-        let body = body_name(self.cells[0].key.body);
+        let body = body_name(self.0.cells[0].key.body);
         let mut block = Block::headed(title, WORLD).of_body(body);
         block.columns = vec![
             Column::left(STRATEGY, "", ["", ""]),
@@ -117,7 +109,7 @@ impl<'a> Cells<'a> {
     }
 
     fn row(&self, cell: &Cell, group: &str) -> BlockRow {
-        let outcome = CellOutcome::of(cell, &self.event);
+        let outcome = CellOutcome::of(cell, &self.0.event);
         let mut values = vec![
             Value::plain(match cell.key.world {
                 World::Kernel => String::new(),
@@ -129,7 +121,7 @@ impl<'a> Cells<'a> {
             values.extend([
                 Value::or_dash(found.spread().map(spread)),
                 Value::plain(nanoseconds(own_ns(cell, found.median))),
-                Value::or_blank(self.scaling(cell).map(growth)),
+                Value::or_blank(self.0.scaling(cell, &self.0.event).map(growth)),
             ]);
         }
         BlockRow::of(group, cell.key.world_name(), values)
@@ -137,7 +129,8 @@ impl<'a> Cells<'a> {
 
     /// Returns the strategy of each other world that scales most like the kernel.
     fn neighbours(&self, run: &Run, threads: u32) -> Option<String> {
-        let of = |cell: &&Cell| Some((cell.key.strategy_name(), self.scaling(cell)?));
+        let of =
+            |cell: &&Cell| Some((cell.key.strategy_name(), self.0.scaling(cell, &self.0.event)?));
         let kernel = World::Kernel.to_string();
         let (_, scaling) = self.ranked(&kernel, threads).first().and_then(of)?;
         let apart = |other: f64| (other / scaling).ln().abs();
@@ -195,7 +188,7 @@ fn own_ns(cell: &Cell, per_s: f64) -> f64 {
 /// simulated ones; `None` if the cost was not measured or the kernel is in no table.
 pub(crate) fn trap(run: &Run) -> Option<String> {
     let cost = run.provenance.host.trap_cost_ns?;
-    let is_shown = |cells: &Cells<'_>| cells.cells.iter().any(|c| c.key.world == World::Kernel);
+    let is_shown = |cells: &Cells<'_>| cells.0.cells.iter().any(|c| c.key.world == World::Kernel);
     if !all(run).iter().any(is_shown) {
         return None;
     }

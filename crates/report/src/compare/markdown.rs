@@ -3,12 +3,11 @@
 use std::fmt::Write;
 
 use super::{
-    Row, axis, command, doubts, files, launched, launches, name, said, sentences, shown,
-    shown_rate, sides,
+    axis, command, doubts, files, launched, launches, name, rates, rates_of_op, said, sentences,
+    shown, sides, verdict,
 };
 use crate::numbers::times;
-use document::compare::Comparison;
-use document::run::Interval;
+use document::compare::{Comparison, PairRatio};
 
 /// Returns the comparison as Markdown.
 pub fn comparison_markdown(compared: &Comparison) -> String {
@@ -26,14 +25,10 @@ pub fn comparison_markdown(compared: &Comparison) -> String {
     out += "\n| cell | base | new | ratio | 95 % | verdict |\n|---|---:|---:|---:|---|---|\n";
     for pair in shown(compared) {
         let name = name(compared, pair, &pair.cell);
-        let reason = pair.reason.as_ref().map(|reason| said(pair, reason));
-        let _ = writeln!(out, "{}", markdown_row(&name, &Row::of(pair), reason));
+        let reason = pair.reason.as_ref().map(|reason| said(pair, reason).replace('|', "\\|"));
+        row(&mut out, &name, rates(pair), &pair.judged, reason);
         for (op, found) in &pair.ops {
-            let _ = writeln!(
-                out,
-                "{}",
-                markdown_row(&format!("{name} {op}"), &Row::of_op(found), None)
-            );
+            row(&mut out, &format!("{name} {op}"), rates_of_op(found), &found.judged, None);
         }
     }
     out.push('\n');
@@ -43,18 +38,19 @@ pub fn comparison_markdown(compared: &Comparison) -> String {
     out
 }
 
-/// Returns a row; `reason`: why there is no ratio.
-fn markdown_row(name: &str, row: &Row<'_>, reason: Option<String>) -> String {
-    let mark = if row.found { " **!**" } else { "" };
-    let interval = match row.ratio {
-        Some(Interval { low: Some(low), high: Some(high), .. }) => {
-            format!("{} to {}", times(low), times(high))
-        }
-        _ => "-".to_owned(),
-    };
-    let ratio = row.ratio.map_or("-".to_owned(), |ratio| times(ratio.median));
-    let reason = reason.map(|reason| reason.replace('|', "\\|"));
-    let verdict = reason.unwrap_or_else(|| row.verdict().1.to_owned());
-    let (base, new) = (shown_rate(row.base), shown_rate(row.new));
-    format!("| {name}{mark} | {base} | {new} | {ratio} | {interval} | {verdict} |")
+/// Appends a row; `reason`: why there is no ratio.
+fn row(
+    out: &mut String,
+    name: &str,
+    [base, new]: [String; 2],
+    judged: &PairRatio,
+    reason: Option<String>,
+) {
+    let mark = if judged.found { " **!**" } else { "" };
+    let interval = judged.ratio.and_then(|ratio| ratio.low.zip(ratio.high));
+    let interval = interval.map(|(low, high)| format!("{} to {}", times(low), times(high)));
+    let interval = interval.unwrap_or_else(|| "-".to_owned());
+    let ratio = judged.ratio.map_or("-".to_owned(), |ratio| times(ratio.median));
+    let verdict = reason.unwrap_or_else(|| verdict(judged).1.to_owned());
+    let _ = writeln!(out, "| {name}{mark} | {base} | {new} | {ratio} | {interval} | {verdict} |");
 }

@@ -12,8 +12,8 @@ use crate::about::short_commit;
 use crate::layout::{Ink, Style, left, paint, wrap};
 use crate::numbers::{percent, rate, spread, times};
 use crate::words::{listed, plural, shell_word};
-use document::compare::{Axis, CellWarning, Comparison, Launch, OpPair, Pair, Side};
-use document::run::{Interval, RatedEvent, Status};
+use document::compare::{Axis, CellWarning, Comparison, Launch, OpPair, Pair, PairRatio, Side};
+use document::run::{RatedEvent, Status};
 use stats::{LEVEL, MIN_REPEATS};
 
 /// Columns after the name of a cell.
@@ -47,10 +47,10 @@ pub fn comparison(compared: &Comparison, style: Style) -> String {
         let name = name(compared, pair, &names.short(&pair.cell));
         match &pair.reason {
             Some(reason) => not_compared(&mut out, style, &name, pair, reason),
-            None => row(&mut out, style, &name, &Row::of(pair)),
+            None => row(&mut out, style, &name, rates(pair), &pair.judged),
         }
         for (op, found) in &pair.ops {
-            row(&mut out, style, &format!("  {op}"), &Row::of_op(found));
+            row(&mut out, style, &format!("  {op}"), rates_of_op(found), &found.judged);
         }
     }
     let doubts = doubts(compared);
@@ -178,107 +178,69 @@ fn sentences(compared: &Comparison) -> Vec<String> {
     said.extend(found(compared).map(|found| found + "."));
     let ratios = plural(compared.comparisons, "ratio");
     said.push(format!("{ratios} (new/base), largest difference first."));
-    let rows = || compared.cells.iter().flat_map(rows);
-    if rows().any(|row| row.verdict.is_some()) {
+    let judged = || compared.cells.iter().flat_map(Pair::ratios);
+    if judged().any(|ratio| ratio.verdict.is_some()) {
         said.push(format!(
             "All intervals hold together at {}; +- is half an interval's width.",
             percent(LEVEL)
         ));
     }
-    if rows().any(|row| row.exact) {
+    if judged().any(|ratio| ratio.exact) {
         said.push("The model has no noise: its ratios are exact for their seed.".to_owned());
     }
     said
 }
 
-/// A ratio of a cell or of one of its operations, with its two rates.
-struct Row<'a> {
-    base: Option<f64>,
-    new: Option<f64>,
-    ratio: Option<Interval>,
-    verdict: Option<&'a str>,
-    exact: bool,
-    differs: bool,
-    found: bool,
-}
-
-impl<'a> Row<'a> {
-    fn of(pair: &'a Pair) -> Self {
-        Row {
-            base: pair.base.per_s,
-            new: pair.new.per_s,
-            ratio: pair.ratio,
-            verdict: pair.verdict.as_deref(),
-            exact: pair.exact,
-            differs: pair.differs(),
-            found: pair.found,
-        }
-    }
-
-    fn of_op(op: &'a OpPair) -> Self {
-        Row {
-            base: Some(op.base_per_s),
-            new: Some(op.new_per_s),
-            ratio: op.ratio,
-            verdict: op.verdict.as_deref(),
-            exact: op.exact,
-            differs: op.differs(),
-            found: op.found,
-        }
-    }
-
-    /// Returns the verdict in words, with its ink.
-    fn verdict(&self) -> (Ink, &'a str) {
-        match self.verdict {
-            Some("faster") => (Ink::Good, "faster"),
-            Some("slower") => (Ink::Bad, "slower"),
-            Some(other) => (Ink::Plain, other),
-            None if self.ratio.is_none() => (Ink::Doubt, "not compared"),
-            None if self.exact && self.differs => (Ink::Plain, "exact"),
-            None if self.exact => (Ink::Plain, "equal"),
-            None => (Ink::Doubt, "too few repeats"),
-        }
+/// Returns the verdict on a ratio in words, with its ink.
+fn verdict(judged: &PairRatio) -> (Ink, &str) {
+    match judged.verdict.as_deref() {
+        Some("faster") => (Ink::Good, "faster"),
+        Some("slower") => (Ink::Bad, "slower"),
+        Some(other) => (Ink::Plain, other),
+        None if judged.ratio.is_none() => (Ink::Doubt, "not compared"),
+        None if judged.exact && judged.differs() => (Ink::Plain, "exact"),
+        None if judged.exact => (Ink::Plain, "equal"),
+        None => (Ink::Doubt, "too few repeats"),
     }
 }
 
-/// Returns the ratio of a cell, and those of its operations.
-fn rows(pair: &Pair) -> impl Iterator<Item = Row<'_>> {
-    std::iter::once(Row::of(pair)).chain(pair.ops.values().map(Row::of_op))
+/// Returns the rates of the base and of the new side.
+fn rates(pair: &Pair) -> [String; 2] {
+    [pair.base.per_s, pair.new.per_s].map(|per_s| per_s.map_or("-".to_owned(), rate))
 }
 
-fn row(out: &mut String, style: Style, name: &str, row: &Row<'_>) {
+/// Returns the rates of an operation of the base and of the new side.
+fn rates_of_op(op: &OpPair) -> [String; 2] {
+    [op.base_per_s, op.new_per_s].map(rate)
+}
+
+fn row(out: &mut String, style: Style, name: &str, rates: [String; 2], judged: &PairRatio) {
     let width = style.width - NUMBERS;
-    let name = format!("{} {name}", mark(row.found));
-    let ink = if row.found { Ink::Bad } else { Ink::Plain };
+    let (name, ink) = marked(name, judged.found);
     if name.chars().count() < width {
         *out += &left(style, ink, &name, width);
     } else {
         let _ = writeln!(out, "{}", paint(style, ink, &name));
         *out += &" ".repeat(width);
     }
-    let numbers = format!(
-        "{:>9}{:>9}{:>8}{:>8} ",
-        shown_rate(row.base),
-        shown_rate(row.new),
-        row.ratio.map_or("-".to_owned(), |ratio| times(ratio.median)),
-        row.ratio.and_then(half_width).map_or("-".to_owned(), spread),
-    );
-    let (ink, verdict) = row.verdict();
-    *out += numbers.as_str();
+    let [base, new] = rates;
+    let ratio = judged.ratio.map_or("-".to_owned(), |ratio| times(ratio.median));
+    let half = judged.ratio.and_then(|ratio| ratio.spread()).map_or("-".to_owned(), spread);
+    *out += &format!("{base:>9}{new:>9}{ratio:>8}{half:>8} ");
+    let (ink, verdict) = verdict(judged);
     let _ = writeln!(out, "{}", paint(style, ink, verdict));
 }
 
 /// Appends a cell without a ratio, and why.
 fn not_compared(out: &mut String, style: Style, name: &str, pair: &Pair, reason: &str) {
-    let ink = if pair.found { Ink::Bad } else { Ink::Plain };
-    let name = format!("{} {name}", mark(pair.found));
+    let (name, ink) = marked(name, pair.judged.found);
     let _ = writeln!(out, "{}", paint(style, ink, &name));
     wrap(out, style, "    ", &said(pair, reason));
 }
 
-/// Returns the mark of a cell that is slower than was allowed.
-fn mark(found: bool) -> char {
-    if found { '!' } else { ' ' }
+/// Returns a name with the mark of a cell that is slower than was allowed, if it is.
+fn marked(name: &str, found: bool) -> (String, Ink) {
+    if found { (format!("! {name}"), Ink::Bad) } else { (format!("  {name}"), Ink::Plain) }
 }
 
 /// Returns why a pair has no ratio.
@@ -286,15 +248,6 @@ fn said(pair: &Pair, reason: &str) -> String {
     let failed = [&pair.base, &pair.new].iter().any(|half| half.status == Status::Failed);
     let verb = if failed { "FAILED" } else { "not compared" };
     format!("{verb}: {}", reason.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-fn shown_rate(per_s: Option<f64>) -> String {
-    per_s.map_or("-".to_owned(), rate)
-}
-
-/// Returns half the width of an interval, as a share of the ratio.
-fn half_width(ratio: Interval) -> Option<f64> {
-    Some((ratio.high? - ratio.low?) / 2.0 / ratio.median)
 }
 
 /// Returns what makes numbers doubtful, and what is missing.
@@ -324,8 +277,8 @@ fn doubts(compared: &Comparison) -> Vec<String> {
         };
         said.push(format!("{}, {first}{more}: {}", warning.code, warning.text));
     }
-    let unsure = |row: &Row<'_>| row.ratio.is_some() && row.verdict.is_none() && !row.exact;
-    let unsure = compared.cells.iter().flat_map(rows).filter(unsure).count();
+    let unsure = |judged: &&PairRatio| judged.ratio.is_some() && !judged.is_sure();
+    let unsure = compared.cells.iter().flat_map(Pair::ratios).filter(unsure).count();
     if unsure > 0 {
         said.push(format!(
             "too few repeats for a verdict: {}; give each side {MIN_REPEATS} --repeats or more",

@@ -79,7 +79,7 @@ pub(super) fn page(runs: &[Run]) -> Page {
 fn events_by_id(run: &Run) -> BTreeMap<&str, RatedEvent> {
     let mut by_id = BTreeMap::new();
     for table in tables(run) {
-        let event = table.event();
+        let event = table.event.clone();
         by_id.extend(table.cells.iter().map(|cell| (cell.id.as_str(), event.clone())));
     }
     by_id

@@ -67,7 +67,7 @@ impl Sheet<'_> {
         let strategies = panel.ranked(self.ratios);
         let shown = &panel.columns[..panel.columns.len().min(WORKLOADS)];
         let block = self.block(panel, shown, &strategies);
-        let same = above.is_some_and(|above| heads_of(above) == heads_of(panel));
+        let same = above.is_some_and(|above| above.has_heads_of(panel));
         let mut before = self.title(panel, same);
         if !same {
             before.extend(headings(self.style, &block));
@@ -148,7 +148,7 @@ impl Sheet<'_> {
             }
         };
         let what = match panel.bases().as_slice() {
-            [] if panel.columns.iter().any(|column| column.event != RatedEvent::Faults) => {
+            [] if panel.columns.iter().any(|column| column.table.event != RatedEvent::Faults) => {
                 ": events a second"
             }
             [] => ": faults a second",
@@ -184,7 +184,7 @@ impl Sheet<'_> {
         if column.is_base(cell) {
             return Value::new(Ink::Faint, "1").ending(" ");
         }
-        let value = match CellOutcome::of(cell, &column.event) {
+        let value = match CellOutcome::of(cell, &column.table.event) {
             // Beside ratios a rate would pass for one.
             CellOutcome::Rate(found) if column.base.is_none() => Value::plain(short(found.median)),
             failed @ CellOutcome::Failed => failed.value(),
@@ -235,7 +235,7 @@ fn in_kernel(panel: &Panel<'_>, strategy: &str) -> String {
 fn base_row(shown: &[Column<'_>], base: &str) -> BlockRow {
     let rate = |column: &Column<'_>| {
         let cell = column.cell(base).filter(|cell| column.is_base(cell));
-        let rate = cell.and_then(|cell| cell.rate(&column.event));
+        let rate = cell.and_then(|cell| cell.rate(&column.table.event));
         let rate = rate.map_or("-".to_owned(), |rate| short(rate.median));
         Value::new(Ink::Faint, rate).ending(" ")
     };
@@ -254,7 +254,7 @@ fn columns(shown: &[Column<'_>], width: usize, rest: usize) -> Vec<block::Column
         above.into_iter().chain(head.into_iter().map(|line| line + " ")).collect()
     };
     let workload = |head| block::Column::new(Align::Right, width, "", lowered(head));
-    let of_faults = shown.iter().all(|column| column.event == RatedEvent::Faults);
+    let of_faults = shown.iter().all(|column| column.table.event == RatedEvent::Faults);
     let each = if of_faults { "fault" } else { "op" };
     let is_compared = shown.iter().any(|column| column.base.is_some());
     let blamed = if is_compared { format!("loses to, moves/{each}") } else { String::new() };
@@ -297,19 +297,6 @@ fn setting(name: &str, value: f64) -> String {
         Some(time) => format!("{time}={}", exact_time(value)),
         None => format!("{name}={value}"),
     }
-}
-
-/// Returns a workload's name with its varied parameters.
-fn name(column: &Column<'_>) -> String {
-    let key = column.table.key();
-    let varied = key.vary.iter().map(|(name, value)| format!(" {name}={value}"));
-    let kernel = key.one_kernel().map(|kernel| format!(" kernel={kernel}"));
-    key.workload.clone() + &varied.chain(kernel).collect::<String>()
-}
-
-/// Returns the headings of a panel; equal headings of two panels are shown once.
-fn heads_of(panel: &Panel<'_>) -> Vec<(String, Option<&'static str>)> {
-    panel.columns.iter().map(|column| (name(column), column.base)).collect()
 }
 
 /// Returns a ratio with two digits or three: `0.56`, `0.008`, `12.3`.

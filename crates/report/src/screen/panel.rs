@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use document::run::{Body, Cell, RatedEvent, Run, Status};
+use document::run::{Body, Cell, KeyPart, Run, Status};
 use stats::{JudgedRatio, Verdict};
 
 use crate::blame::blame;
 use crate::ratios::{BASES, Ratios};
 use crate::table::{Table, tables};
+
+/// Parts of a key other than the workload and what is varied of it.
+const ALL_BUT_WORKLOAD: &[KeyPart] =
+    &[KeyPart::Strategy, KeyPart::Threads, KeyPart::Body, KeyPart::World];
 
 /// A world of a run: all its workloads, each at the most threads that have ratios.
 pub(super) struct Panel<'a> {
@@ -17,8 +21,6 @@ pub(super) struct Panel<'a> {
 /// A workload, with what is varied of it.
 pub(super) struct Column<'a> {
     pub table: Table<'a>,
-    /// The event by which its cells are judged.
-    pub event: RatedEvent,
     pub body: Body,
     pub threads: u32,
     /// The strategy that others are compared with; `None` if nothing is compared.
@@ -50,6 +52,17 @@ impl<'a> Panel<'a> {
     /// Returns a cell; all have the same world.
     pub fn first(&self) -> &'a Cell {
         self.columns[0].table.cells[0]
+    }
+
+    /// Returns true if both have the same workloads, with the same bases.
+    pub fn has_heads_of(&self, other: &Panel<'_>) -> bool {
+        let alike = |(a, b): (&Column<'_>, &Column<'_>)| {
+            let [one, two] = [a, b].map(|column| column.table.key());
+            (a.base, one.one_kernel()) == (b.base, two.one_kernel())
+                && one.without(ALL_BUT_WORKLOAD) == two.without(ALL_BUT_WORKLOAD)
+        };
+        self.columns.len() == other.columns.len()
+            && self.columns.iter().zip(&other.columns).all(alike)
     }
 
     /// Returns the bases of its columns, each once, the bound first.
@@ -134,9 +147,8 @@ impl<'a> Panel<'a> {
 
 impl<'a> Column<'a> {
     fn of(table: Table<'a>, ratios: &Ratios) -> Column<'a> {
-        let event = table.event();
-        if let Some((body, threads, base)) = table.widest(ratios, &event) {
-            return Column { table, event, body, threads, base: Some(base) };
+        if let Some((body, threads, base)) = table.widest(ratios) {
+            return Column { table, body, threads, base: Some(base) };
         }
         let body = table.bodies()[0];
         let of_body = |cell: &&&Cell| cell.key.body == body;
@@ -146,7 +158,7 @@ impl<'a> Column<'a> {
         let threads = most(&mut cells().filter(has_numbers).map(|cell| cell.key.threads))
             .or_else(|| most(&mut cells().map(|cell| cell.key.threads)));
         let threads = threads.expect("a table has cells of its bodies");
-        Column { table, event, body, threads, base: None }
+        Column { table, body, threads, base: None }
     }
 
     /// Returns its cells.
@@ -168,6 +180,6 @@ impl<'a> Column<'a> {
 
     /// Returns the comparison of a cell with the base.
     pub fn ratio<'r>(&self, cell: &Cell, ratios: &'r Ratios) -> Option<&'r JudgedRatio> {
-        ratios.get(cell, self.base?, &self.event)
+        ratios.get(cell, self.base?, &self.table.event)
     }
 }
