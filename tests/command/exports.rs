@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use faultstorm::report;
-use faultstorm::run::{Latency, OpStats, Run};
+use faultstorm::run::{LatencyDistribution, OpStats, Run};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
@@ -43,7 +43,7 @@ fn intervals(log: &str) -> Vec<Interval> {
 }
 
 /// Whether the log has exactly these latencies, under these tags.
-fn assert_holds<'a>(log: &str, latencies: impl Iterator<Item = (String, &'a Latency)>) {
+fn assert_holds<'a>(log: &str, latencies: impl Iterator<Item = (String, &'a LatencyDistribution)>) {
     let mut intervals = intervals(log).into_iter();
     for (tag, latency) in latencies {
         let (found, start, _, max_ms, samples) = intervals.next().expect("as many intervals");
@@ -57,7 +57,7 @@ fn assert_holds<'a>(log: &str, latencies: impl Iterator<Item = (String, &'a Late
 }
 
 /// The latencies of faults, by the tags that they should have.
-fn of_faults(run: &Run) -> Vec<(String, &Latency)> {
+fn of_faults(run: &Run) -> Vec<(String, &LatencyDistribution)> {
     let measured = run.cells.iter().filter_map(|cell| Some((cell, cell.measured.as_ref()?)));
     let tagged = measured.flat_map(|(cell, found)| {
         let tag = move |(kind, latency)| (format!("{}/{kind}", cell.id), latency);

@@ -1,7 +1,7 @@
 //! The report, by its bytes: what a reader sees of a run.
 
 use faultstorm::report::{self, Style};
-use faultstorm::run::{Body, Cell, Interval, KernelLocks, OpLines, PerOp, Run, World};
+use faultstorm::run::{Body, Cell, Interval, KernelLockInfo, OpLines, PerOp, Run, World};
 
 use crate::common;
 use crate::writers;
@@ -115,7 +115,7 @@ fn few_repeats_give_ratios_without_a_verdict() {
 #[test]
 fn worlds_stand_beside_each_other_and_the_kernel_has_neighbours() {
     let mut run = Run::new(common::provenance());
-    run.provenance.host.kernel_locks = Some(KernelLocks {
+    run.provenance.host.kernel_locks = Some(KernelLockInfo {
         per_vma_lock: Some(true),
         config: Some("/proc/config.gz".to_owned()),
         counts_events: false,

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use faultstorm::report::{self, Style};
 use faultstorm::run::{
-    Body, Cell, Interval, KernelLocks, Key, Measured, Run, Status, Warning, World,
+    Body, Cell, Interval, KernelLockInfo, Key, Measured, Run, Status, Warning, World,
 };
 use proptest::prelude::*;
 
@@ -25,7 +25,7 @@ fn plain(text: &str) -> String {
 fn default_run() -> Run {
     let mut run = Run::new(common::provenance());
     run.complete = true;
-    run.provenance.host.kernel_locks = Some(KernelLocks {
+    run.provenance.host.kernel_locks = Some(KernelLockInfo {
         per_vma_lock: Some(true),
         config: None,
         counts_events: false,

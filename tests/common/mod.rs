@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use faultstorm::run::{
-    Body, BodyCache, Cell, CellCost, Clock, Counts, FaultKind, GracePeriods, HostInfo, Key,
-    Latency, LineCount, Lines, Measured, OVERSUBSCRIBED, Provenance, Repeat, Run, ThreadRepeat,
-    Warning, World, fairness,
+    Body, BodyCache, Cell, CellCost, EventCounts, FaultKind, GracePeriods, HostInfo, Key,
+    LatencyClock, LatencyDistribution, LineCount, Lines, Measured, OVERSUBSCRIBED, Provenance,
+    Repeat, Run, ThreadRepeat, Warning, World, fairness,
 };
 use faultstorm::stats;
 use hdrhistogram::Histogram;
@@ -57,7 +57,7 @@ pub fn measured(key: &Key, faults_per_s: f64, spread: f64, repeats: usize) -> Me
         faults_per_s: stats::interval(&rates, 42).unwrap(),
         fairness: fairness(&repeats),
         repeats,
-        counts: Counts {
+        counts: EventCounts {
             touches: faults,
             faults,
             mapped: Some(faults),
@@ -65,7 +65,7 @@ pub fn measured(key: &Key, faults_per_s: f64, spread: f64, repeats: usize) -> Me
             pages_mapped: Some(faults),
             attempts: Some(faults),
             by_kind: [(FaultKind::AnonWrite, faults)].into(),
-            ..Counts::default()
+            ..EventCounts::default()
         },
         latency_ns: [(FaultKind::AnonWrite, latency(mean_ns))].into(),
         ..Measured::default()
@@ -93,13 +93,13 @@ fn storm(key: &Key, order: u32, faults_per_s: f64) -> Repeat {
     }
 }
 
-pub fn latency(mean_ns: f64) -> Latency {
+pub fn latency(mean_ns: f64) -> LatencyDistribution {
     let mut samples = Histogram::<u64>::new(3).unwrap();
     for n in 0..2000 {
         let tail = if n % 100 == 99 { 8.0 } else { 1.0 } * if n == 1999 { 40.0 } else { 1.0 };
         samples.record((mean_ns * tail) as u64).unwrap();
     }
-    Latency::of(&samples, 64).unwrap()
+    LatencyDistribution::of(&samples, 64).unwrap()
 }
 
 pub fn lines(transfers_per_fault: f64, by_name: &[(&str, u64)]) -> Lines {
@@ -134,7 +134,7 @@ pub fn provenance() -> Provenance {
         rustc: Some("rustc 1.95.0".to_owned()),
         profile: "release".to_owned(),
         seed: 42,
-        clock: Some(Clock { name: "rdtscp".to_owned(), cost_ns: 17.6, sample_period: 64 }),
+        clock: Some(LatencyClock { name: "rdtscp".to_owned(), cost_ns: 17.6, sample_period: 64 }),
         body_cache: Some(BodyCache::Cold),
         perf: "no counters: the CPU's are hidden by the hypervisor".to_owned(),
         host: HostInfo {

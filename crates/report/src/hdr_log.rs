@@ -8,7 +8,7 @@
 use std::fmt::Write;
 use std::time::SystemTime;
 
-use document::run::{Latency, Measured, Run};
+use document::run::{LatencyDistribution, Measured, Run};
 
 /// First line of `HistogramLogWriter`, and its line before the intervals.
 const VERSION: &str = "#[Histogram log format version 1.3]";
@@ -75,7 +75,7 @@ fn header(out: &mut String, run: &Run, since: SystemTime) {
 }
 
 /// Returns the latencies of a cell, faults first.
-fn latencies(found: &Measured) -> impl Iterator<Item = (String, &Latency)> {
+fn latencies(found: &Measured) -> impl Iterator<Item = (String, &LatencyDistribution)> {
     let faults = found.latency_ns.iter().map(|(kind, latency)| (kind.to_string(), latency));
     let timed = found.ops.iter().filter_map(|(name, op)| Some((name, op.latency_ns.as_ref()?)));
     faults.chain(timed.map(|(name, latency)| (name.clone(), latency)))
@@ -83,7 +83,7 @@ fn latencies(found: &Measured) -> impl Iterator<Item = (String, &Latency)> {
 
 /// Returns start, length, largest value and histogram of an interval. Its length is that of the
 /// measured windows of the cell.
-fn interval(found: &Measured, latency: &Latency) -> String {
+fn interval(found: &Measured, latency: &LatencyDistribution) -> String {
     let length_s: f64 = found.repeats.iter().map(|repeat| repeat.window_s).sum();
     let max_ms = latency.max_sampled as f64 / NS_PER_MS;
     format!("0.000,{length_s:.3},{max_ms:.3},{}", latency.histogram)

@@ -1,6 +1,6 @@
 //! Percentiles of latency over all kinds of faults of a cell.
 
-use document::run::{Latency, Measured};
+use document::run::{LatencyDistribution, Measured};
 use hdrhistogram::Histogram;
 
 /// Names of the percentiles that tables show.
@@ -8,7 +8,7 @@ pub(crate) const NAMES: [&str; 3] = ["p50", "p99", "p99.9"];
 
 /// Returns p50, p99 and p99.9 over all kinds of faults.
 pub(crate) fn percentiles(found: &Measured) -> [Option<u64>; 3] {
-    let kinds: Vec<&Latency> = found.latency_ns.values().collect();
+    let kinds: Vec<&LatencyDistribution> = found.latency_ns.values().collect();
     match kinds.as_slice() {
         [] => [None; 3],
         [one] => [Some(one.p50), Some(one.p99), Some(one.p999)],
@@ -25,7 +25,7 @@ pub(crate) fn all_kinds(found: &Measured) -> Option<Histogram<u64>> {
     merged(&found.latency_ns.values().collect::<Vec<_>>())
 }
 
-fn merged(kinds: &[&Latency]) -> Option<Histogram<u64>> {
+fn merged(kinds: &[&LatencyDistribution]) -> Option<Histogram<u64>> {
     let (first, others) = kinds.split_first()?;
     let mut all = first.samples().ok()?;
     // A histogram that was read holds no value above its own largest.
@@ -43,10 +43,10 @@ fn merged(kinds: &[&Latency]) -> Option<Histogram<u64>> {
 mod tests {
     use super::*;
 
-    fn latency(samples: std::ops::RangeInclusive<u64>, period: u64) -> Latency {
+    fn latency(samples: std::ops::RangeInclusive<u64>, period: u64) -> LatencyDistribution {
         let mut histogram = Histogram::new(3).unwrap();
         samples.for_each(|ns| histogram.record(ns).unwrap());
-        Latency::of(&histogram, period).unwrap()
+        LatencyDistribution::of(&histogram, period).unwrap()
     }
 
     #[test]

@@ -300,14 +300,14 @@ fn weighted_threads(workload: &Workload, all: usize) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use document::run::KernelLocks;
+    use document::run::KernelLockInfo;
     use inputs::workload::parse;
 
     fn host(strategy: Option<&str>, kernel: &str) -> HostInfo {
         HostInfo {
             architecture: Some("x86_64".to_owned()),
             kernel: Some(kernel.to_owned()),
-            kernel_locks: Some(KernelLocks {
+            kernel_locks: Some(KernelLockInfo {
                 per_vma_lock: Some(true),
                 config: None,
                 counts_events: false,

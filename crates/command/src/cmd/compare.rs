@@ -1,4 +1,4 @@
-//! `faultstorm compare`: runs, cell by cell.
+//! `faultstorm compare`: two runs, cell by cell.
 
 use std::path::{Path, PathBuf};
 
@@ -16,12 +16,12 @@ use stats::MIN_REPEATS;
 /// Columns of a line in a mail.
 const MAIL_COLUMNS: usize = 72;
 
-/// Compares runs and prints what was found.
+/// Compares runs and prints the result.
 ///
 /// # Errors
 ///
-/// A file that is no run; runs of which it is not clear what is to be compared with what;
-/// standard output that cannot be written.
+/// A file that is no run; runs whose sides are not clear; standard output that cannot be
+/// written.
 pub fn compare(args: &CompareArgs) -> Result<Exit, CommandError> {
     let base = documents(std::iter::once(&args.base).chain(&args.launches))?;
     let new = documents(args.new.iter())?;

@@ -1,4 +1,4 @@
-//! `faultstorm report`: documents to a page, or to what other programs read.
+//! `faultstorm report`: documents as a page, as text, or in forms that other programs read.
 
 use std::path::PathBuf;
 
@@ -10,12 +10,11 @@ use crate::cli::{ReportArgs, ReportFormat, Target};
 use base::exit::Exit;
 use document::run::Run;
 
-/// Reads documents and writes what is made of them.
+/// Reads documents and writes them in the requested form.
 ///
 /// # Errors
 ///
-/// A document that cannot be read, or does not hold what is asked for; output that cannot be
-/// written.
+/// A document that cannot be read, or lacks what the form needs; output that cannot be written.
 pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
     let read = |path| Run::read(path).map_err(|error| CommandError::usage(anyhow!(error)));
     let runs = args.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
@@ -38,7 +37,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// Returns the screen and the tables of each run. Colours are for a terminal alone.
+/// Returns the screen and the tables of each run, with colours only on a terminal.
 fn text(args: &ReportArgs, runs: &[Run]) -> String {
     let style = if args.output() == Target::Stdout { style() } else { plain() };
     let one = |(path, run): (&PathBuf, &Run)| {

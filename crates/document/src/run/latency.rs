@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// A distribution of latencies in nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct Latency {
+pub struct LatencyDistribution {
     /// Samples taken.
     pub count: u64,
     /// One event in this many was sampled.
@@ -28,9 +28,9 @@ pub struct Latency {
     pub histogram: String,
 }
 
-impl Latency {
+impl LatencyDistribution {
     /// Returns the distribution of a histogram of nanoseconds; `None` if it is empty.
-    pub fn of(samples: &Histogram<u64>, sample_period: u64) -> Option<Latency> {
+    pub fn of(samples: &Histogram<u64>, sample_period: u64) -> Option<LatencyDistribution> {
         if samples.is_empty() {
             return None;
         }
@@ -38,7 +38,7 @@ impl Latency {
         V2DeflateSerializer::new()
             .serialize(samples, &mut bytes)
             .expect("writing to memory fails only for a histogram larger than memory");
-        Some(Latency {
+        Some(LatencyDistribution {
             count: samples.len(),
             sample_period,
             p50: samples.value_at_quantile(0.5),
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn percentiles_and_histogram_agree() {
-        let latency = Latency::of(&histogram(), 64).unwrap();
+        let latency = LatencyDistribution::of(&histogram(), 64).unwrap();
         assert_eq!((latency.count, latency.sample_period), (1000, 64));
         assert_eq!((latency.p50, latency.p99, latency.p999), (500, 990, 999));
         assert_eq!(latency.max_sampled, 1000);
@@ -88,15 +88,15 @@ mod tests {
 
     #[test]
     fn no_samples_are_no_distribution() {
-        assert_eq!(Latency::of(&Histogram::new(3).unwrap(), 64), None);
+        assert_eq!(LatencyDistribution::of(&Histogram::new(3).unwrap(), 64), None);
     }
 
     #[test]
     fn a_broken_histogram_is_an_error() {
-        let good = Latency::of(&histogram(), 64).unwrap();
-        let not_base64 = Latency { histogram: "#".to_owned(), ..good.clone() };
+        let good = LatencyDistribution::of(&histogram(), 64).unwrap();
+        let not_base64 = LatencyDistribution { histogram: "#".to_owned(), ..good.clone() };
         assert!(not_base64.samples().unwrap_err().contains("not base64"));
-        let cut = Latency { histogram: good.histogram[..16].to_owned(), ..good };
+        let cut = LatencyDistribution { histogram: good.histogram[..16].to_owned(), ..good };
         assert!(cut.samples().unwrap_err().contains("not HdrHistogram"));
     }
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stats::Interval;
 
-use super::latency::Latency;
+use super::latency::LatencyDistribution;
 
 /// The numbers of one cell. Totals are over all its repeats.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,22 +20,22 @@ pub struct Measured {
     /// Each storm by itself.
     pub repeats: Vec<Repeat>,
     /// Events, totals over repeats.
-    pub counts: Counts,
+    pub counts: EventCounts,
     /// Fallbacks by reason, under the kernel's names; totals over repeats.
     pub fallbacks: BTreeMap<String, u64>,
     /// Operations other than touches, by name, as `munmap`.
     pub ops: BTreeMap<String, OpStats>,
-    /// Shootdowns of cached translations that writers and copies waited for, totals over
+    /// ShootdownCosts of cached translations that writers and copies waited for, totals over
     /// repeats; null without writers.
-    pub shootdowns: Option<Shootdowns>,
+    pub shootdowns: Option<ShootdownCosts>,
     /// Cost of SRCU grace periods, totals over repeats, without those of resets; null for
     /// strategies that have none.
     #[serde(default)]
     pub grace_periods: Option<GracePeriods>,
-    /// Latency of sampled faults by kind, fallbacks and retries included.
-    pub latency_ns: BTreeMap<FaultKind, Latency>,
+    /// LatencyDistribution of sampled faults by kind, fallbacks and retries included.
+    pub latency_ns: BTreeMap<FaultKind, LatencyDistribution>,
     /// Sleeps in place of I/O, totals over repeats; null if there were none.
-    pub io: Option<Io>,
+    pub io: Option<IoSleeps>,
     /// Cache-line contention, from a pass of its own; null if not counted.
     pub lines: Option<Lines>,
     /// Nanoseconds per fault by stage; null if not timed.
@@ -43,8 +43,8 @@ pub struct Measured {
     /// Nanoseconds per fault by the kind of work; null outside the model.
     pub time_split_ns: Option<TimeSplit>,
     /// Cost of the scheme in memory; null if not measured.
-    pub memory: Option<Memory>,
-    /// Counts of the running kernel; null in other worlds.
+    pub memory: Option<SchemeMemory>,
+    /// EventCounts of the running kernel; null in other worlds.
     #[serde(default)]
     pub kernel: Option<KernelFaults>,
     /// Transfers and times per operation, in a cell without faults; left out if there are
@@ -100,7 +100,7 @@ pub struct ThreadRepeat {
 /// Events of a cell, totals over repeats.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct Counts {
+pub struct EventCounts {
     /// Accesses of the workload.
     pub touches: u64,
     /// Touches that trapped.
@@ -123,7 +123,7 @@ pub struct Counts {
     pub by_kind: BTreeMap<FaultKind, u64>,
 }
 
-/// Counts of the running kernel for the faults of a cell.
+/// EventCounts of the running kernel for the faults of a cell.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct KernelFaults {
@@ -212,8 +212,8 @@ pub struct OpStats {
     /// Operations per second of each repeat; left out for a single repeat, which has `per_s`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repeats_per_s: Vec<f64>,
-    /// Latency; null if not timed.
-    pub latency_ns: Option<Latency>,
+    /// LatencyDistribution; null if not timed.
+    pub latency_ns: Option<LatencyDistribution>,
 }
 
 /// Transfers and times per operation of writers, all operations together.
@@ -238,11 +238,11 @@ pub struct OpLines {
     pub by_name: Vec<LineCount>,
 }
 
-/// Shootdowns of cached translations. On the host each is a membarrier, which takes a mutex of
+/// ShootdownCosts of cached translations. On the host each is a membarrier, which takes a mutex of
 /// the whole system.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct Shootdowns {
+pub struct ShootdownCosts {
     /// Number of shootdowns.
     pub count: u64,
     /// Mean length, in nanoseconds: part of the operations' time, and of faults that copy.
@@ -267,11 +267,11 @@ pub struct GracePeriods {
 /// Sleeps in place of I/O: short ones take longer than requested.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct Io {
+pub struct IoSleeps {
     /// Mean length that the workload requests, in nanoseconds.
     pub asked_ns: f64,
     /// Measured length.
-    pub achieved_ns: Latency,
+    pub achieved_ns: LatencyDistribution,
 }
 
 /// Cache-line contention of a cell.
@@ -343,7 +343,7 @@ pub struct TimeSplit {
 /// Cost of a scheme in memory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct Memory {
+pub struct SchemeMemory {
     /// Size of one VMA, in bytes; null if the strategy does not define it.
     pub bytes_per_vma: Option<f64>,
     /// Most objects that waited for readers to leave at one time; null if none may wait.

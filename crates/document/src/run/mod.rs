@@ -27,14 +27,15 @@ pub use cell::{Cell, Status, grouped};
 pub use document::schema;
 pub use document::{ReadError, Run, SCHEMA, SCHEMA_ID};
 pub use key::{Body, EVERY, Key, KeyPart, KeyWithout, THINK, World};
-pub use latency::Latency;
+pub use latency::LatencyDistribution;
 pub use measured::{
-    Counts, FaultKind, GracePeriods, Io, KernelEvents, KernelFaults, KernelFile, LineCount, Lines,
-    Measured, Memory, OpLines, OpStats, PerOp, Perf, PerfPerFault, Repeat, Shootdowns,
-    ThreadRepeat, TimeSplit, WordPair, fairness,
+    EventCounts, FaultKind, GracePeriods, IoSleeps, KernelEvents, KernelFaults, KernelFile,
+    LineCount, Lines, Measured, OpLines, OpStats, PerOp, Perf, PerfPerFault, Repeat, SchemeMemory,
+    ShootdownCosts, ThreadRepeat, TimeSplit, WordPair, fairness,
 };
 pub use provenance::{
-    BodyCache, CellCost, Clock, HostCpu, HostInfo, KernelLocks, OVERSUBSCRIBED, Provenance, Warning,
+    BodyCache, CellCost, HostCpu, HostInfo, KernelLockInfo, LatencyClock, OVERSUBSCRIBED,
+    Provenance, Warning,
 };
 pub use rate::{Moves, RatedEvent};
 pub use scaling::{POINTS_MIN, ScalabilityLaw, Scaling, fit};

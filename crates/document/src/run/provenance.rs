@@ -29,7 +29,7 @@ pub struct Provenance {
     /// Seed that every random draw comes from.
     pub seed: u64,
     /// The clock of latencies on the host; null if only the model ran.
-    pub clock: Option<Clock>,
+    pub clock: Option<LatencyClock>,
     /// Whether page frames fit the last-level cache; null if no storm used them.
     pub body_cache: Option<BodyCache>,
     /// The hardware counters that were read, or why none was.
@@ -56,7 +56,7 @@ pub struct Provenance {
 /// The clock that latencies are taken with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct Clock {
+pub struct LatencyClock {
     /// `tsc` (`rdtscp` with a fence) or `clock_monotonic`.
     pub name: String,
     /// Length that the clock measures for an empty interval, in nanoseconds. It is part of
@@ -139,7 +139,7 @@ pub struct HostInfo {
     pub kernel: Option<String>,
     /// The lock that this kernel takes for a page fault; null in documents of older versions.
     #[serde(default)]
-    pub kernel_locks: Option<KernelLocks>,
+    pub kernel_locks: Option<KernelLockInfo>,
     /// Upper bound of the cost of an empty page-fault exception, in nanoseconds: the median of
     /// batches on every CPU of the largest storm; `low` and `high` are the ends of their middle
     /// 90 %. Null unless asked for, and if the warning `no_trap_cost` says why.
@@ -151,7 +151,7 @@ pub struct HostInfo {
     pub governor: Option<String>,
     /// True if the CPU may exceed its base frequency.
     pub turbo: Option<bool>,
-    /// Clock source of the kernel.
+    /// LatencyClock source of the kernel.
     pub clocksource: Option<String>,
     /// Setting of transparent huge pages: `always`, `madvise` or `never`.
     pub transparent_huge_pages: Option<String>,
@@ -168,7 +168,7 @@ pub struct HostInfo {
 /// The lock that the running kernel takes for a page fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct KernelLocks {
+pub struct KernelLockInfo {
     /// True if the kernel was built with per-VMA locks (`CONFIG_PER_VMA_LOCK`); null if its
     /// configuration cannot be read.
     pub per_vma_lock: Option<bool>,

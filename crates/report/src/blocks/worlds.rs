@@ -211,8 +211,8 @@ pub(crate) fn trap(run: &Run) -> Option<String> {
     Some(format!(
         "An empty page-fault exception takes at most {}{between} here. Faults on the host have no \
          exception: compare them with faults of the kernel minus this time.{models} Other \
-         differences remain: entry and accounting of each fault, charges to memory cgroups, LRU lists and \
-         statistics are work in the kernel; the simulation has only their cache lines.",
+         differences remain: entry and accounting of each fault, charges to memory cgroups, LRU \
+         lists and statistics are work in the kernel; the simulation has only their cache lines.",
         nanoseconds(cost.median),
     ))
 }

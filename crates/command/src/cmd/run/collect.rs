@@ -6,8 +6,9 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use document::run::{
-    Counts, FaultKind, Io, KernelFaults, Latency, LineCount, Lines, Measured, Memory, OpLines,
-    PerOp, Perf, PerfPerFault, Repeat, ThreadRepeat, TimeSplit, fairness,
+    EventCounts, FaultKind, IoSleeps, KernelFaults, LatencyDistribution, LineCount, Lines,
+    Measured, OpLines, PerOp, Perf, PerfPerFault, Repeat, SchemeMemory, ThreadRepeat, TimeSplit,
+    fairness,
 };
 use host::perf;
 use machine::host::Tally;
@@ -24,7 +25,7 @@ mod ops;
 #[derive(Default)]
 pub(super) struct Collected {
     repeats: Vec<Repeat>,
-    counts: Counts,
+    counts: EventCounts,
     fallbacks: BTreeMap<String, u64>,
     latency: BTreeMap<FaultKind, Histogram<u64>>,
     io: Option<storm::Io>,
@@ -135,10 +136,9 @@ impl Collected {
     /// Returns the numbers so far; `None` before the first repeat with a window.
     pub fn measured(&self, seed: u64, sample_period: u64) -> Option<Measured> {
         let rates: Vec<f64> = self.repeats.iter().filter_map(Repeat::faults_per_s).collect();
-        let latency_ns = self
-            .latency
-            .iter()
-            .filter_map(|(kind, samples)| Some((*kind, Latency::of(samples, sample_period)?)));
+        let latency_ns = self.latency.iter().filter_map(|(kind, samples)| {
+            Some((*kind, LatencyDistribution::of(samples, sample_period)?))
+        });
         Some(Measured {
             faults_per_s: stats::interval(&rates, seed)?,
             repeats: self.repeats.clone(),
@@ -153,7 +153,7 @@ impl Collected {
             stages_ns: self.stages_ns.clone(),
             time_split_ns: self.time_split_ns.clone(),
             per_op: self.per_op.clone(),
-            memory: self.bytes_per_vma.map(|bytes| Memory {
+            memory: self.bytes_per_vma.map(|bytes| SchemeMemory {
                 bytes_per_vma: Some(bytes as f64),
                 deferred_free_peak: self.deferred_free_peak,
             }),
@@ -190,7 +190,7 @@ fn fault_kind(kind: Kind) -> FaultKind {
     }
 }
 
-fn add_counts(sum: &mut Counts, storm: &Storm) {
+fn add_counts(sum: &mut EventCounts, storm: &Storm) {
     let (told, storm) = (storm.kernel.is_none(), &storm.counts);
     let add = |sum: &mut Option<u64>, more: u64| {
         *sum = told.then(|| sum.unwrap_or(0) + more);
@@ -248,10 +248,10 @@ fn add_perf(sum: Option<Perf>, storm: Option<&perf::Counts>, first: bool) -> Opt
     })
 }
 
-fn io(io: &storm::Io) -> Option<Io> {
-    let achieved_ns = Latency::of(&io.achieved_ns, 1)?;
+fn io(io: &storm::Io) -> Option<IoSleeps> {
+    let achieved_ns = LatencyDistribution::of(&io.achieved_ns, 1)?;
     let asked_ns = io.asked_ns as f64 / achieved_ns.count as f64;
-    Some(Io { asked_ns, achieved_ns })
+    Some(IoSleeps { asked_ns, achieved_ns })
 }
 
 /// Lines that moved in a storm, before that is told for each fault or operation.

@@ -46,7 +46,7 @@ pub(super) fn provenance(
         rustc: option_env!("FAULTSTORM_RUSTC").map(str::to_owned),
         profile: env!("FAULTSTORM_PROFILE").to_owned(),
         seed,
-        clock: Some(run::Clock {
+        clock: Some(run::LatencyClock {
             name: clock.name().to_owned(),
             cost_ns: clock.floor_ns(),
             sample_period: SAMPLE_PERIOD,
@@ -148,9 +148,9 @@ fn host_info(topology: &Topology, facts: &Facts) -> HostInfo {
     }
 }
 
-fn kernel_locks() -> run::KernelLocks {
+fn kernel_locks() -> run::KernelLockInfo {
     let locks = KernelLocks::read(&Roots::default());
-    run::KernelLocks {
+    run::KernelLockInfo {
         per_vma_lock: locks.per_vma_lock,
         config: locks.config.as_ref().map(|path| path.display().to_string()),
         counts_events: locks.counts_events,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Collected;
-use document::run::{GracePeriods, Latency, OpStats, Shootdowns};
+use document::run::{GracePeriods, LatencyDistribution, OpStats, ShootdownCosts};
 use inputs::workload::Action;
 use mm::GraceCosts;
 use storm::Storm;
@@ -11,7 +11,7 @@ use storm::Storm;
 /// Operations a second, as [`Action::NAMES`].
 pub(super) type Rates = [f64; Action::NAMES.len()];
 
-/// Counts the operations of a storm.
+/// EventCounts the operations of a storm.
 pub(super) fn done(storm: &Storm) -> u64 {
     storm.ops.iter().flatten().map(|times| times.len()).sum()
 }
@@ -50,19 +50,19 @@ impl Collected {
                 per_s: times.len() as f64 / (self.whole_ns / 1e9),
                 // Of one it is the same number.
                 repeats_per_s: repeats.filter(|_| self.op_rates.len() > 1).collect(),
-                latency_ns: Latency::of(times, 1),
+                latency_ns: LatencyDistribution::of(times, 1),
             };
             Some((name.to_owned(), stats))
         })
         .collect()
     }
 
-    /// Shootdowns, where there were writers.
-    pub(super) fn shootdown_stats(&self) -> Option<Shootdowns> {
+    /// ShootdownCosts, where there were writers.
+    pub(super) fn shootdown_stats(&self) -> Option<ShootdownCosts> {
         self.deferred_free_peak?;
         let count = self.shootdowns.count;
         let mean_ns = self.shootdowns.ns as f64 / count.max(1) as f64;
-        Some(Shootdowns { count, mean_ns })
+        Some(ShootdownCosts { count, mean_ns })
     }
 }
 
