@@ -19,7 +19,7 @@ pub(crate) use shipped;
 
 /// The files of one kind that come with the crate.
 pub struct Shipped {
-    /// What such a file describes, in one word.
+    /// The subject of such a file, in one word.
     pub what: &'static str,
     /// The folder that they are in.
     pub folder: &'static str,

@@ -32,7 +32,7 @@ impl Figure {
         self.model / self.published - 1.0
     }
 
-    /// Whether the model hits the target.
+    /// True if the model hits the target.
     pub fn holds(&self) -> bool {
         (self.accepts.0..=self.accepts.1).contains(&self.model)
     }

@@ -61,7 +61,7 @@ impl Prediction {
 }
 
 impl OrderedPair {
-    /// Whether the model has them in the same order.
+    /// True if the model has them in the same order.
     pub fn holds(&self) -> bool {
         self.faster.predicted > self.slower.predicted
     }

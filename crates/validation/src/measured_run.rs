@@ -31,7 +31,7 @@ pub struct Curve {
     pub key: Key,
     /// The strategy in the model; for cells of the kernel, the one that takes the same lock.
     pub modelled: &'static str,
-    /// Whether faults in the model prefetch mmap_lock.
+    /// True if faults in the model prefetch mmap_lock.
     pub entry_prefetch: bool,
     /// Faults per second of the first point in the model before the fit.
     pub unfitted: f64,
@@ -114,12 +114,12 @@ pub fn compare_document(run: &Run, machine: &MachineFile) -> Result<ComparedDocu
     Ok(ComparedDocument { curves: predicted(&curves, machine)?, left_out })
 }
 
-/// Whether two cells differ only in their threads.
+/// True if two cells differ only in their threads.
 fn is_one_curve(a: &Key, b: &Key) -> bool {
     is_one_work(a, b) && a.strategy_name() == b.strategy_name()
 }
 
-/// Whether faults of two cells do the same work but for their strategies.
+/// True if faults of two cells do the same work but for their strategies.
 fn is_one_work(a: &Key, b: &Key) -> bool {
     (&a.workload_digest, a.world, a.body) == (&b.workload_digest, b.world, b.body)
 }
@@ -269,7 +269,7 @@ fn strategy_of(host: &HostInfo) -> Result<&'static Entry, String> {
     known.ok_or_else(|| format!("there is no strategy '{name}', whose lock its kernel takes"))
 }
 
-/// Whether page faults of the kernel of `host` prefetch mmap_lock.
+/// True if page faults of the kernel of `host` prefetch mmap_lock.
 fn prefetches(host: &HostInfo) -> bool {
     let release = host.kernel.as_deref().and_then(version);
     host.architecture.as_deref() == Some("x86_64")

@@ -21,9 +21,9 @@ pub(super) struct ModelStorm<'a> {
     pub threads: usize,
     /// Their places on the machine.
     pub placement: Placement,
-    /// Whether clearing and copying pages is charged.
+    /// True if clearing and copying pages is charged.
     pub real_body: bool,
-    /// Whether each fault prefetches the line of mmap_lock on entry.
+    /// True if each fault prefetches the line of mmap_lock on entry.
     pub entry_prefetch: bool,
     /// Seed of all random draws.
     pub seed: u64,

@@ -1,4 +1,4 @@
-//! What writers do.
+//! Operations of writers.
 
 use crate::form::{bytes, prot};
 use crate::touch::{Order, Slices};
@@ -30,7 +30,7 @@ pub enum Action {
         /// The pieces.
         #[serde(flatten)]
         pieces: Pieces,
-        /// Whether the new protection allows writes.
+        /// True if the new protection allows writes.
         #[serde(rename = "prot", with = "prot")]
         writable: bool,
     },

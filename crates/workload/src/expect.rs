@@ -1,4 +1,4 @@
-//! What `faultstorm check` verifies.
+//! Statements that `faultstorm check` verifies.
 
 use serde::{Serialize, Serializer};
 

@@ -31,7 +31,7 @@ pub struct WorkloadFile {
     /// file.
     #[serde(rename = "io_latency_ns")]
     pub io: IoLatency,
-    /// Whether the file system allows calls of speculative faults: a bit of each file system in
+    /// True if the file system allows calls of speculative faults: a bit of each file system in
     /// the series of 2021.
     pub speculation: bool,
     /// Directory of the file on the running kernel, an absolute path; `None`: in memory.

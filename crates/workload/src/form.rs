@@ -1,12 +1,12 @@
 //! Helpers for the form of documents: sizes in bytes, words for switches, and no keys with their
 //! default value.
 
-/// Whether a value is its default, for keys that are left out then.
+/// True if a value is its default, for keys that are left out then.
 pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// Whether a switch is on, for keys that are left out then.
+/// True if a switch is on, for keys that are left out then.
 pub fn is_true(value: &bool) -> bool {
     *value
 }

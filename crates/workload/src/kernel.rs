@@ -11,30 +11,30 @@ pub const MEMCG_DEPTH_MAX: u32 = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KernelParts {
-    /// Whether each NUMA node has a zone and an lruvec of its own; if not, there is one of each
+    /// True if each NUMA node has a zone and an lruvec of its own; if not, there is one of each
     /// (`zone.lock`, `lruvec.*`).
     pub numa: bool,
-    /// Whether pages are put on LRU lists (`lruvec.*`).
+    /// True if pages are put on LRU lists (`lruvec.*`).
     pub lru: bool,
     /// Memory cgroups above the one that pages are charged to (`memcg.*`). 0: the process is in
     /// the root group, which charges nothing.
     pub memcg_depth: u32,
-    /// Whether pages are counted (`mm.rss_stat`).
+    /// True if pages are counted (`mm.rss_stat`).
     pub rss: bool,
-    /// Whether page tables are counted (`pgtables_bytes`, on a line of `mm_struct`).
+    /// True if page tables are counted (`pgtables_bytes`, on a line of `mm_struct`).
     pub pgtables_bytes: bool,
-    /// Whether zones and nodes count their pages (`zone.vm_stat`, `node.vm_stat`,
+    /// True if zones and nodes count their pages (`zone.vm_stat`, `node.vm_stat`,
     /// `vm_zone_stat`, `vm_node_stat`).
     pub vm_stat: bool,
-    /// Whether the free lists of zones, and their locks, cost anything (`zone.lock`,
+    /// True if the free lists of zones, and their locks, cost anything (`zone.lock`,
     /// `zone.tables`). If not, storms run only in the model.
     #[serde(skip_serializing_if = "is_true")]
     pub zone_lock: bool,
-    /// Whether a page table is installed under a lock; if not, by a compare-exchange, which is
+    /// True if a page table is installed under a lock; if not, by a compare-exchange, which is
     /// allowed only without writers, since they free tables under that lock.
     #[serde(skip_serializing_if = "is_true")]
     pub pmd_lock: bool,
-    /// Whether each pmd table has a lock of its own (`CONFIG_SPLIT_PMD_PTLOCKS`); if not, all use
+    /// True if each pmd table has a lock of its own (`CONFIG_SPLIT_PMD_PTLOCKS`); if not, all use
     /// the `page_table_lock` of the space.
     pub split_pmd_locks: bool,
 }

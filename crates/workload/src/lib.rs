@@ -52,11 +52,11 @@ pub struct Workload {
     pub groups: Vec<ThreadGroup>,
     /// Structures of the simulated kernel.
     pub kernel: KernelParts,
-    /// Whether the running kernel may use huge pages for the mappings. The simulated one has
+    /// True if the running kernel may use huge pages for the mappings. The simulated one has
     /// none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub huge_pages: bool,
-    /// What a reset between rounds undoes.
+    /// Effect of the reset between rounds.
     pub reset: Reset,
     /// The end of a storm.
     pub until: Until,
@@ -67,7 +67,7 @@ pub struct Workload {
     pub expect: Vec<Expect>,
 }
 
-/// What a reset between rounds undoes.
+/// Effect of the reset between rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reset {

@@ -1,4 +1,4 @@
-//! What threads do.
+//! Operations of threads.
 
 use crate::action::Change;
 use crate::touch::Touch;

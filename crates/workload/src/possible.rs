@@ -11,12 +11,12 @@ impl Workload {
         })
     }
 
-    /// Whether the workload has writers.
+    /// True if the workload has writers.
     pub fn has_changes(&self) -> bool {
         self.changes().next().is_some()
     }
 
-    /// Whether a touch can find no mapping, or one that forbids the access.
+    /// True if a touch can find no mapping, or one that forbids the access.
     pub fn may_segv(&self) -> bool {
         let takes_away = |change: &Change| {
             let action = &change.action;
@@ -33,12 +33,12 @@ impl Workload {
             || self.groups.iter().flat_map(ThreadGroup::touches).any(writes_early)
     }
 
-    /// Whether a touch can be beyond the end of a file.
+    /// True if a touch can be beyond the end of a file.
     pub fn may_sigbus(&self) -> bool {
         self.changes().any(|change| matches!(change.action, Action::Truncate { .. }))
     }
 
-    /// Whether a fault may wait for a page of a file.
+    /// True if a fault may wait for a page of a file.
     pub fn may_wait(&self) -> bool {
         let waits =
             |file: &WorkloadFile| file.cached < 1.0 || file.locked > 0.0 || file.not_uptodate > 0.0;

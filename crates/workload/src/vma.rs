@@ -19,10 +19,10 @@ pub struct WorkloadVma {
     /// The mapped memory.
     #[serde(rename = "file", default)]
     pub backing: Backing,
-    /// Whether the protection allows writes when a round starts.
+    /// True if the protection allows writes when a round starts.
     #[serde(rename = "prot", with = "prot")]
     pub writable: bool,
-    /// Whether it is mapped when a round starts; if not, an [`Action::Mmap`](crate::Action::Mmap)
+    /// True if it is mapped when a round starts; if not, an [`Action::Mmap`](crate::Action::Mmap)
     /// maps it.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub mapped: bool,

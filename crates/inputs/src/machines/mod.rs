@@ -226,7 +226,7 @@ mod tests {
             assert!(page == fresh, "stale: UPDATE_SCHEMAS=1 cargo test -p faultstorm-inputs fresh");
         }
 
-        /// What the schema refuses in a text.
+        /// Returns the schema's mistakes of a text.
         fn refused(text: &str) -> Vec<String> {
             let table: toml::Table = text.parse().unwrap();
             let value = serde_json::to_value(table).unwrap();

@@ -41,7 +41,7 @@ pub fn of_cpu(slug: &str) -> Vec<&'static str> {
     SHIPPED.iter().filter(is_it).map(|(name, _)| *name).collect()
 }
 
-/// Whether a word names a CPU model: four letters or more, with a digit, and no frequency.
+/// True if a word names a CPU model: four letters or more, with a digit, and no frequency.
 fn is_model(word: &str) -> bool {
     word.len() >= 4 && word.contains(|c: char| c.is_ascii_digit()) && !word.ends_with("ghz")
 }

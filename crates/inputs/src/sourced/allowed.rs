@@ -21,7 +21,7 @@ pub enum AllowedValues {
 }
 
 impl AllowedValues {
-    /// Whether `value` is one of them.
+    /// True if `value` is one of them.
     pub fn contains(self, value: f64) -> bool {
         match self {
             Self::Count(low, high) => {

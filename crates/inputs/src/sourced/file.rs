@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 pub struct SourcedFile<T: FileKind> {
     /// The file's stem.
     pub name: String,
-    /// What the file describes, in one line.
+    /// Its subject, in one line.
     pub summary: String,
     /// The numbers for the program.
     pub parameters: T,

@@ -15,19 +15,19 @@ pub struct Section<T: 'static> {
 pub struct FileKey<T> {
     /// Its name in its section.
     pub name: &'static str,
-    /// What it is, in words.
+    /// Its meaning, in words.
     pub about: &'static str,
     /// The values that it may have.
     pub allowed: AllowedValues,
-    /// Whether a file must have the number.
+    /// Need of a file to have the number.
     pub need: Presence<T>,
-    /// How its value is stored.
+    /// Way to store its value.
     pub set: Set<T>,
     /// Its names for `--vary`, if that takes it.
     pub varied: Option<Varied>,
 }
 
-/// Whether a file must have a number.
+/// Need of a file to have a number.
 pub enum Presence<T> {
     /// Required.
     Always,
@@ -39,7 +39,7 @@ pub enum Presence<T> {
     Optional,
 }
 
-/// How the value of a number is stored.
+/// Way to store the value of a number.
 pub enum Set<T> {
     /// In a field of picoseconds; the file has nanoseconds.
     Ns(fn(&mut T) -> &mut u64),

@@ -49,7 +49,7 @@ impl<T> Clone for SourcedNumber<T> {
 }
 
 impl<T> SourcedNumber<T> {
-    /// Whether it is the number `key` of `section`.
+    /// True if it is the number `key` of `section`.
     pub fn is(&self, section: &str, key: &str) -> bool {
         (self.section, self.key.name) == (section, key)
     }

@@ -138,7 +138,7 @@ fn take_key(table: &mut DeTable<'_>, place: &Range<usize>, section: &str) -> Opt
     Some(Taken { name, innermost, section: section.to_owned() })
 }
 
-/// Whether `place` is in a value or in one of its parts. Parts count because the span of a table
+/// True if `place` is in a value or in one of its parts. Parts count because the span of a table
 /// with a header is only its header.
 fn around(value: &Spanned<DeValue<'_>>, place: &Range<usize>) -> bool {
     let under = match value.get_ref() {

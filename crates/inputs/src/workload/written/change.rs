@@ -113,7 +113,7 @@ pub(in crate::workload) enum PieceOrder {
 
 /// The table of an operation of writers.
 pub(super) trait ChangeTable {
-    /// What it becomes if it has no mistake.
+    /// Result of [`ChangeTable::lower`].
     type Lowered;
 
     /// The VMA or the file that it names.

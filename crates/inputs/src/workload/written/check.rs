@@ -38,7 +38,7 @@ impl Check<'_> {
         self.mistakes.push(mistake);
     }
 
-    /// Whether an operation `key` on the VMA or file `target` fits `like`. An operation with a key
+    /// True if an operation `key` on the VMA or file `target` fits `like`. An operation with a key
     /// that could not be read may be such a one.
     pub fn has_op(&self, key: &str, target: &str, like: impl Fn(&WrittenOp<'_>) -> bool) -> bool {
         let names = |op: &WrittenOp<'_>| {

@@ -96,7 +96,7 @@ operations! {
 /// The operations of a file that have no mistake.
 pub(super) struct Ops<'d> {
     pub list: Vec<Lowered<'d>>,
-    /// Whether it is known of every operation who does what.
+    /// True if no operation has a mistake in its group or its target.
     pub complete: bool,
 }
 

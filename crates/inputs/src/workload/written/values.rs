@@ -16,8 +16,7 @@ pub(in crate::workload) struct Size(pub u64);
 #[derive(Debug, Clone, Copy)]
 pub(in crate::workload) struct Time(pub u64);
 
-/// How long a read that misses the page cache sleeps: a time, or a table with
-/// one distribution.
+/// Time that a read which misses the page cache sleeps: a time, or a table with one distribution.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::workload) enum WrittenLatency {
     Fixed(Time),
@@ -25,7 +24,7 @@ pub(in crate::workload) enum WrittenLatency {
     Exponential(Time),
 }
 
-/// How many threads a group has: `"all"`, a number, or `{ weight = 0.5 }`.
+/// Threads of a group: `"all"`, a number, or `{ weight = 0.5 }`.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::workload) enum WrittenThreads {
     All,
