@@ -1,6 +1,6 @@
 //! Races about what an attempt has taken when it ends before the fault does.
 
-use crate::script::{ANON, END, FILE, Maps, Script, Shape, Step, TABLE};
+use crate::script::{ANON, END, FILE, NEWEST, TABLE, Maps, Script, Shape, Step};
 use crate::shipped::all_stand;
 use crate::twins::file::{self, FileRead};
 use crate::twins::refcnt::{self, Refcnt};
@@ -40,7 +40,10 @@ fn reasons() -> Vec<(Fallback, Script)> {
         (F::Pmd, touch(ANON, &[Step::Write(TABLE)])),
         (F::AnonVma, Script { before: &[Step::Read(1)], ..touch(ANON, &[Step::Write(0)]) }),
         (F::PteMapLockSeq1, write(point::AFTER_PAGE_ALLOC, protect)),
-        (F::PteMapLockPmd, write(point::BEFORE_PTL, &[Step::Dontneed(0, TABLE)])),
+        (
+            F::PteMapLockPmd,
+            Script { space: NEWEST, ..write(point::BEFORE_PTL, &[Step::Dontneed(0, TABLE)]) },
+        ),
         (F::PteMapLockPtl, busy),
         (F::PteMapLockSeq2, write(point::BEFORE_PTL, protect)),
         (F::Fault, touch(ABSENT, &[Step::Read(0)])),

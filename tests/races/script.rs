@@ -5,6 +5,7 @@ use faultstorm::machine::Machine;
 use faultstorm::mm::addr::{PAGE_BYTES, Vaddr};
 use faultstorm::mm::fault::{Access, End, Request};
 use faultstorm::mm::frames::Arena;
+use faultstorm::mm::kernel::{Kernel, LINUX_7_2};
 use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::page_cache::{File, PageState};
 use faultstorm::mm::vma::{Mapping, flag};
@@ -77,6 +78,8 @@ pub struct Shape {
     pub frames: usize,
     /// VMAs that there are memory for.
     pub vmas: u32,
+    /// The kernel; `None`: the one in which a scheme stands.
+    pub kernel: Option<&'static Kernel>,
 }
 
 /// What a mapping maps.
@@ -99,8 +102,17 @@ impl Maps {
 }
 
 /// Anonymous memory.
-pub const ANON: Shape =
-    Shape { mapped: (0, PAGES), maps: Maps::Anon, around: 0, io_ns: 1000, frames: 256, vmas: 80 };
+pub const ANON: Shape = Shape {
+    mapped: (0, PAGES),
+    maps: Maps::Anon,
+    around: 0,
+    io_ns: 1000,
+    frames: 256,
+    vmas: 80,
+    kernel: None,
+};
+/// The same in the newest kernel, whose madvise frees tables that it has emptied.
+pub const NEWEST: Shape = Shape { kernel: Some(&LINUX_7_2), ..ANON };
 /// A private mapping of a file that is cached.
 pub const FILE: Shape =
     Shape { maps: Maps::File(PageState::Cached), frames: FILE_PAGES as usize + 256, ..ANON };
@@ -158,7 +170,7 @@ pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M
         tables: 24,
         vmas: shape.vmas,
         entry_prefetch: false,
-        kernel: None,
+        kernel: shape.kernel,
         real_body: true,
         source_may_change: true,
         pages_move: true,

@@ -1,6 +1,6 @@
 //! Races about page tables and what is in them.
 
-use crate::script::{ANON, END, FILE, Script, Shape, Step, TABLE};
+use crate::script::{ANON, END, FILE, NEWEST, TABLE, Script, Shape, Step};
 use crate::shipped::all_stand;
 use crate::twins::machines::Deaf;
 use crate::twins::refcnt::{self, Refcnt};
@@ -155,6 +155,7 @@ pub fn r17_a_stack_does_not_grow_beside_a_munmap(twins: &mut Twins) {
 /// R18: madvise frees an empty table, of which no count tells.
 pub fn r18_no_pte_is_stored_in_a_table_that_is_gone(twins: &mut Twins) {
     let script = write(point::BEFORE_PTL, &[Step::Dontneed(0, TABLE)]);
+    let script = Script { space: NEWEST, ..script };
     all_stand(&script);
     stands::<Twin<{ speculative::SOUND }>>(&script);
     twins.caught::<Twin<{ speculative::NO_PMD_CHECK }>>(

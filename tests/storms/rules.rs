@@ -67,6 +67,28 @@ fn mprotect_gives_no_right_to_what_a_child_shares() {
     assert_eq!(counts(&alone("vm-refcnt", "7.2", &forked)), [1 + 16, 32, 16]);
 }
 
+/// Stores to the line of mmap_lock of a thread that gives back 50 pages one by one.
+fn stores_to_mmap_lock(release: &str) -> u64 {
+    let workload = parse(
+        "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"64KiB\"\nscope = \"per-thread\"\n\
+         [[group]]\nname = \"g\"\nloops = 50\n[[op]]\n\
+         touch = { vma = \"v\", access = \"write\", touches = 1 }\n[[op]]\n\
+         madvise_dontneed = { vma = \"v\" }\n",
+    );
+    let entry = find("vm-refcnt").expect("it is in the table");
+    let ask = Ask::new(&workload, 2, Until::Rounds(1));
+    let storm = Ask { kernel: Some(linux(release)), ..ask }.in_model(entry, &xeon());
+    assert_eq!(storm.storm.counts.faults, 100);
+    let named = |line: &&(&LineName, _)| line.0.name == "mm.mmap_lock";
+    storm.accounts.0.iter().find(named).map_or(0, |(_, account)| account.writes)
+}
+
+#[test]
+fn dontneed_leaves_mmap_lock_alone_where_the_lock_of_the_vma_is_enough() {
+    assert!(stores_to_mmap_lock("6.15") > 2 * 100, "as kernels before 6.17");
+    assert!(stores_to_mmap_lock("7.2") < 20);
+}
+
 /// Step 5 of the outline is not asked whether the mapping maps pages around.
 #[test]
 fn rcu_map_pages_needs_no_reference_for_a_cached_page() {

@@ -29,8 +29,16 @@ pub trait Hooks<M: Machine> {
     /// This VMA is about to leave the tree; [`start_write`](Hooks::start_write) has been
     /// called.
     fn detach(&self, _mm: &Mm<M>, _vma: VmaRef<'_, M>) {}
-    /// Pages of this VMA are about to be zapped. mmap_lock is held at least for reading or,
-    /// by truncate, the `i_mmap_rwsem` of its file: two writers may zap at once.
+    /// Locks a VMA that was found under RCU as a fault does, for a writer that zaps and changes
+    /// nothing; false where the scheme has no such lock, or somebody else has it.
+    fn lock_to_zap(&self, _mm: &Mm<M>, _vma: VmaRef<'_, M>) -> bool {
+        false
+    }
+    /// Lets go of a VMA that [`lock_to_zap`](Hooks::lock_to_zap) has locked.
+    fn unlock_zapped(&self, _mm: &Mm<M>, _vma: VmaRef<'_, M>) {}
+    /// Pages of this VMA are about to be zapped. mmap_lock is held at least for reading, or the
+    /// VMA is [locked](Hooks::lock_to_zap), or by truncate the `i_mmap_rwsem` of its file: two
+    /// writers may zap at once.
     fn begin_zap(&self, _mm: &Mm<M>, _vma: VmaRef<'_, M>) {}
     /// Pages of this VMA have been zapped.
     fn end_zap(&self, _mm: &Mm<M>, _vma: VmaRef<'_, M>) {}

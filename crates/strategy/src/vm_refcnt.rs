@@ -17,7 +17,7 @@
 //! the VMA is another's (in the kernel the space too; here spaces are not freed while cores
 //! fault).
 
-use super::{Found, Reference, Scheme, Space, Strategy, Traits, Words};
+use super::{Reference, Scheme, Space, Strategy, Traits, Words};
 use machine::{Machine, Ordering, Word};
 use mm::fault::{self, End, Fallback, Outcome, Request, Stop};
 use mm::hooks::Hooks;
@@ -50,17 +50,18 @@ fn mm_lock_seq<'a, M: Machine>(mm: &'a Mm<M>, kernel: &Kernel) -> Word<'a, M::Li
 
 /// `vma_start_read`.
 #[inline(always)]
-fn lock<'a, M: Machine>(
-    space: &'a Space<M, VmRefcnt>,
-    vma: Found<'a, M, VmRefcnt>,
+fn lock<'a, M: Machine, L: Layout>(
+    mm: &'a Mm<M>,
+    kernel: &Kernel,
+    vma: VmaRef<'a, M, L>,
 ) -> Result<Reference<RefLock<'a, M>>, Fallback> {
-    let (mm_seq, seq) = (mm_lock_seq(space, space.kernel()), vma.vm_lock_seq());
+    let (mm_seq, seq) = (mm_lock_seq(mm, kernel), vma.vm_lock_seq());
     // A hint alone: a wrong answer is found below, or costs a fallback.
     if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Relaxed) {
         return Err(Fallback::VmaLockAbort);
     }
     M::point(point::BEFORE_VMA_LOCK);
-    let count = count(space, space.kernel(), vma);
+    let count = count(mm, kernel, vma);
     count.get().map_err(|refused| match refused {
         Refused::Detached => Fallback::VmaLockMiss,
         Refused::Closed => Fallback::VmaLockAbort,
@@ -127,6 +128,14 @@ impl<M: Machine> Hooks<M> for VmRefcntWords {
         SeqCount::<M>::new(mm_lock_seq(mm, mm.kernel())).write_end();
     }
 
+    fn lock_to_zap(&self, mm: &Mm<M>, vma: VmaRef<'_, M>) -> bool {
+        lock(mm, mm.kernel(), vma).map(std::mem::forget).is_ok()
+    }
+
+    fn unlock_zapped(&self, mm: &Mm<M>, vma: VmaRef<'_, M>) {
+        count(mm, mm.kernel(), vma).put();
+    }
+
     /// At once: a fault that still finds the VMA gets no reference, or one of the VMA that is
     /// there then.
     fn free(&self, mm: &Mm<M>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
@@ -148,7 +157,7 @@ impl<M: Machine> Strategy<M> for VmRefcnt {
         let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
         M::mark(stage::LOOKUP);
         locked::may_lock(vma)?;
-        let reference = lock(space, vma)?;
+        let reference = lock(space, space.kernel(), vma)?;
         // Bounds last: only now is the VMA one that does not change.
         if !vma.contains(request.addr) {
             return Err(Fallback::VmaLockAbort.into());

@@ -34,6 +34,11 @@ pub struct Rules {
     /// Whether a reader that leaves a rwsem loads the owner, and takes its name out of it where it
     /// is still there (`rwsem_clear_reader_owned`, since 6.17).
     pub reader_clears_owner: bool,
+    /// Whether madvise(MADV_DONTNEED) locks the VMA where the range is within one, and mmap_lock
+    /// only where it cannot (6.17 and later).
+    pub dontneed_locks_vma: bool,
+    /// Whether it frees page tables that it has emptied (6.14 and later, x86).
+    pub frees_empty_tables: bool,
 }
 
 impl Rules {

@@ -2,33 +2,65 @@
 //! go, the mapping stays. Under mmap_lock for reading, so beside faults and others of its
 //! kind, and no field of a VMA is written.
 //!
-//! Since 6.14 a table that is wholly inside and empty is freed too, under the locks of its
-//! parent and its own (`mm/pt_reclaim.c`, `try_to_free_pte`).
+//! Since 6.17 the lock of the VMA is enough where the range is within one (`try_vma_read_lock`,
+//! commit a6fde7add78d); it is dropped before translations are shot down and pages freed. Since
+//! 6.14 a table that is wholly inside and empty is freed too, under the locks of its parent and
+//! its own (`mm/pt_reclaim.c`, `try_to_free_pte`).
 
 use super::Writer;
 use crate::addr::{Level, TABLE_SPAN, Vaddr};
 use crate::page_table::TableId;
-use crate::vma::VmaFields;
+use crate::point;
+use crate::vma::{VmaFields, VmaRef};
 use machine::{Machine, Ordering};
 use std::ops::Range;
 
 impl<M: Machine> Writer<'_, M> {
     /// Zaps the pages of what is mapped in a range; false where nothing is.
     pub fn madvise_dontneed(&mut self, range: &Range<Vaddr>) -> bool {
+        if self.mm.kernel.rules.dontneed_locks_vma && self.dontneed_under_vma_lock(range) {
+            return true;
+        }
         let lock = self.mm.mmap_lock().read();
         let vmas = self.vmas_in(range);
-        for id in &vmas {
-            let vma = self.mm.vma(*id);
-            let (from, to) = vma.range();
-            let part = from.max(range.start)..to.min(range.end);
-            self.hooks.begin_zap(self.mm, vma);
-            self.mm.zap_range(self.core, &part);
-            self.free_empty_tables(&part);
-            self.hooks.end_zap(self.mm, vma);
-        }
+        vmas.iter().for_each(|id| self.zap_part(self.mm.vma(*id), range));
         self.mm.finish_zap(self.core);
         drop(lock);
         !vmas.is_empty()
+    }
+
+    /// Does so under the lock of the one VMA that has the range; false where it has not, or
+    /// the lock is not to be had.
+    fn dontneed_under_vma_lock(&mut self, range: &Range<Vaddr>) -> bool {
+        let (mm, hooks) = (self.mm, self.hooks);
+        let locked = {
+            let _section = self.core.read_section();
+            mm.find_vma(range.start).filter(|vma| hooks.lock_to_zap(mm, *vma))
+        };
+        let Some(vma) = locked else { return false };
+        M::point(point::VMA_LOCKED);
+        // Only now is the VMA one that does not change.
+        let has_all = vma.contains(range.start) && range.end <= vma.range().1;
+        if has_all {
+            self.zap_part(vma, range);
+        }
+        hooks.unlock_zapped(mm, vma);
+        if has_all {
+            mm.finish_zap(self.core);
+        }
+        has_all
+    }
+
+    /// Zaps what a VMA has of a range.
+    fn zap_part(&mut self, vma: VmaRef<'_, M>, range: &Range<Vaddr>) {
+        let (from, to) = vma.range();
+        let part = from.max(range.start)..to.min(range.end);
+        self.hooks.begin_zap(self.mm, vma);
+        self.mm.zap_range(self.core, &part);
+        if self.mm.kernel.rules.frees_empty_tables {
+            self.free_empty_tables(&part);
+        }
+        self.hooks.end_zap(self.mm, vma);
     }
 
     /// Frees the tables that are wholly inside a range and have stayed empty.
