@@ -52,7 +52,7 @@ impl Machine for Loom {
     }
     fn unpark(_: usize) {}
     /// A millisecond later at every look: no spin lasts, and a handoff comes soon.
-    fn shootdown() {
+    fn shootdown(_: bool) {
         unreachable!("no primitive changes page tables");
     }
 

@@ -1,13 +1,16 @@
 //! Who gets a lock before whom, and who answers a shootdown meanwhile, on the cores of the
 //! model: each does its part at a time of its own.
 
-use faultstorm::machine::model::{Model, ModelLine, Place, World};
+use faultstorm::machine::model::{Model, ModelLine, Parameters, Place, World};
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Word, Work};
+use faultstorm::machines::MachineFile;
+use faultstorm::strategy::find;
 use faultstorm::sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
 use faultstorm::sync::spinlock::{LockWords, SpinLock, Waiters};
+use faultstorm::workload::Until;
 use std::rc::Rc;
 
-use crate::ask::xeon;
+use crate::ask::{Ask, parse, xeon};
 
 static LOCK: LineName = LineName { name: "test.rwsem", words: [""; LINE_WORDS] };
 
@@ -122,8 +125,7 @@ fn who_has_queued_for_long_is_handed_the_lock() {
 }
 
 /// Core 0 has a spinlock for 50 us; how long a shootdown takes that core 1 asks for after 10.
-fn shootdown_us(interrupts_off: bool) -> f64 {
-    let machine = xeon();
+fn shootdown_us(machine: Parameters, kernel_broadcasts: bool, interrupts_off: bool) -> f64 {
     let places = [0, 1].map(|agent| Place { agent, socket: 0 });
     let world = World::new(&machine, &places);
     let _here = world.enter();
@@ -134,7 +136,7 @@ fn shootdown_us(interrupts_off: bool) -> f64 {
         if core == 1 {
             Model::sleep_ns(10_000);
             let from_ns = Model::now_ns();
-            Model::shootdown();
+            Model::shootdown(kernel_broadcasts);
             return (Model::now_ns() - from_ns) as f64 / 1000.0;
         }
         let held = Work::ThinkNs(50_000);
@@ -153,6 +155,36 @@ fn shootdown_us(interrupts_off: bool) -> f64 {
 /// Linux takes the locks of zones, of LRU lists and of the page cache with interrupts off.
 #[test]
 fn who_has_a_lock_with_interrupts_off_answers_after() {
-    assert!(shootdown_us(false) < 5.0);
-    assert!(shootdown_us(true) > 40.0);
+    assert!(shootdown_us(xeon(), true, false) < 5.0);
+    assert!(shootdown_us(xeon(), true, true) > 40.0);
+}
+
+#[test]
+fn a_broadcast_interrupts_nobody() {
+    let machine = |name| MachineFile::find(name).unwrap_or_else(|_| panic!("it is shipped"));
+    let [arm, amd] = ["graviton3", "epyc-milan-2s"].map(|name| machine(name).parameters);
+    for (machine, kernel_broadcasts) in [(arm, false), (amd, true)] {
+        let took_us = shootdown_us(machine, kernel_broadcasts, true);
+        assert_eq!(took_us, machine.shootdown.broadcast_ps as f64 / 1e6);
+    }
+    assert!(shootdown_us(amd, false, true) > 40.0, "a kernel before 6.15");
+}
+
+/// Cores of the machine forget all the same, and a space of few cores is not worth it.
+#[test]
+fn four_threads_are_worth_a_broadcast() {
+    let workload = parse(
+        "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"64KiB\"\nscope = \"per-thread\"\n\
+         [[op]]\ntouch = { vma = \"v\", access = \"write\" }\n[[op]]\n\
+         madvise_dontneed = { vma = \"v\" }\n",
+    );
+    let entry = find("vm-refcnt").expect("it is in the table");
+    let amd = MachineFile::find("epyc-milan-2s").unwrap_or_else(|_| panic!("it is shipped"));
+    let mean_ns = |threads| {
+        let ask = Ask::new(&workload, threads, Until::Rounds(1));
+        let shootdowns = ask.in_model(entry, &amd.parameters).storm.shootdowns;
+        shootdowns.ns / shootdowns.count
+    };
+    assert!(mean_ns(3) > 2000, "{} ns", mean_ns(3));
+    assert!(mean_ns(4) < 1200, "{} ns", mean_ns(4));
 }

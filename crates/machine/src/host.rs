@@ -241,7 +241,7 @@ impl<A: Record> Machine for Host<A> {
         });
     }
 
-    fn shootdown() {
+    fn shootdown(_: bool) {
         barrier_everywhere();
         CORES.with_borrow(|now| {
             let cores = now.as_ref().expect("only a core shoots down");

@@ -24,6 +24,10 @@ pub struct Attempts {
     pub fallbacks: [u64; Fallback::ALL.len()],
 }
 
+/// CPUs on which a space must run before INVLPGB is used for it (Linux 6.15
+/// `arch/x86/mm/tlb.c`, `consider_global_asid`: more than three).
+const BROADCAST_CORES: usize = 4;
+
 /// A core's free lists, counters and place in RCU.
 ///
 /// Made on the thread that uses it, and [retired](Core::retire) there.
@@ -60,6 +64,8 @@ pub struct Core<M: Machine> {
     pub(super) tlb: Tlb<M>,
     /// The first translation that was used although its page had been freed.
     pub(super) stale_use: Option<StaleUse>,
+    /// Whether the kernel shoots down by a broadcast where the processor leaves it the choice.
+    broadcasts: bool,
     /// Shootdowns that this core has asked for.
     pub shootdowns: Shootdowns,
     /// What this core has had to do with grace periods of SRCU.
@@ -107,6 +113,7 @@ impl<M: Machine> Core<M> {
             child: Vec::new(),
             tlb: Tlb::new(),
             stale_use: None,
+            broadcasts: mm.kernel.rules.invlpgb && mm.cores() >= BROADCAST_CORES,
             shootdowns: Shootdowns::default(),
             grace_periods: GraceCosts::default(),
         }
@@ -166,7 +173,7 @@ impl<M: Machine> Core<M> {
     /// Makes all cores, this one too, forget the translations that they have cached.
     pub fn shoot_down(&mut self) {
         let from_ns = M::now_ns();
-        M::shootdown();
+        M::shootdown(self.broadcasts);
         self.tlb.flush();
         self.shootdowns.count += 1;
         self.shootdowns.ns += M::now_ns() - from_ns;

@@ -39,8 +39,8 @@ macro_rules! model_but {
             fn now_ns() -> u64 {
                 Model::now_ns()
             }
-            fn shootdown() {
-                $shootdown()
+            fn shootdown(kernel_broadcasts: bool) {
+                $shootdown(kernel_broadcasts)
             }
             fn shootdowns_taken() -> u64 {
                 Model::shootdowns_taken()
@@ -62,7 +62,7 @@ macro_rules! model_but {
 /// A shootdown reaches nobody.
 pub struct Deaf;
 
-model_but!(Deaf, || (), Model::point);
+model_but!(Deaf, |_| (), Model::point);
 
 /// Memory may be short: who takes a table or a frame waits then until some is reclaimed.
 pub struct Short;

@@ -3,7 +3,7 @@
 use crate::sourced::AllowedValues::{Count, Number, Word};
 use crate::sourced::Varied::{ByKey, BySection};
 use crate::sourced::{FileKey, Presence, Section};
-use machine::model::{Arbitration, FarAtomics, Latencies, Parameters};
+use machine::model::{Arbitration, Broadcast, FarAtomics, Latencies, Parameters};
 use machine::model::{Shape, ShootdownTimes, WorkTimes};
 
 /// The parameters before any number is set.
@@ -38,7 +38,13 @@ pub(super) const UNSET: Parameters = Parameters {
     merge_own_requests: true,
     adjacent_pairs: false,
     memory_bytes_per_us: 0,
-    shootdown: ShootdownTimes { round_trip_ps: 0, each_ps: 0, interrupted_ps: 0 },
+    shootdown: ShootdownTimes {
+        round_trip_ps: 0,
+        each_ps: 0,
+        interrupted_ps: 0,
+        broadcast: Broadcast::None,
+        broadcast_ps: 0,
+    },
     work: WorkTimes {
         trap_ps: 0,
         read_section_ps: 0,
@@ -60,6 +66,10 @@ const GROUPS: Presence<Parameters> = Presence::If(
     |p| (1..p.shape.sockets).contains(&p.shape.sockets_per_group),
     "required with several groups of sockets",
 );
+
+/// A machine with an instruction for shootdowns must have the number.
+const BROADCASTS: Presence<Parameters> =
+    Presence::If(|p| p.shootdown.broadcast != Broadcast::None, "required with a broadcast");
 
 /// The keys of a latency at four distances.
 macro_rules! by_distance {
@@ -155,6 +165,12 @@ pub(super) static SECTIONS: &[Section<Parameters>] = &[
             .from_0_to(1e6).varied(ByKey("ipi1")),
         Key::ns("interrupted-ns", |p| &mut p.shootdown.interrupted_ps,
             "what a core loses that is interrupted").from_0_to(1e6).varied(ByKey("ipi_lost")),
+        Key::new("broadcast", Word(&["none", "tlbi", "invlpgb"]), |p, n| p.shootdown.broadcast =
+            [Broadcast::None, Broadcast::Tlbi, Broadcast::Invlpgb][n as usize],
+            "an instruction in place of interrupts: \"tlbi\" (Arm) always, \"invlpgb\" (AMD) \
+             where the kernel uses it, or \"none\"").need(Presence::Else(0.0)),
+        Key::ns("broadcast-ns", |p| &mut p.shootdown.broadcast_ps,
+            "how long a shootdown by that instruction takes").need(BROADCASTS),
     ] },
     Section { name: "work", keys: &[
         Key::ns("trap-ns", |p| &mut p.work.trap_ps,

@@ -1,7 +1,8 @@
-//! Shootdowns: an interrupt makes all other cores drop their translations, and each answers.
+//! Shootdowns: an interrupt makes all other cores drop their translations, and each answers; or an
+//! instruction does, and no core notices.
 
 use super::engine::Status;
-use super::parameters::Ps;
+use super::parameters::{Broadcast, Ps};
 use super::world::World;
 
 /// Interrupt state of a core.
@@ -19,15 +20,26 @@ pub(super) struct Interrupts {
 
 impl World {
     /// Makes all other cores drop their translations; waits for cores whose interrupts are off.
-    pub(super) fn shootdown(&self) {
+    pub(super) fn shootdown(&self, kernel_broadcasts: bool) {
         let me = self.core();
-        if self.is_direct() {
+        let all_forget = || {
             self.engine.borrow_mut().cores.iter_mut().for_each(|core| core.interrupts.taken += 1);
-            return;
+        };
+        if self.is_direct() {
+            return all_forget();
         }
         self.drain();
         self.take_exact_turn();
         let price = self.parameters().shootdown;
+        let broadcasts = match price.broadcast {
+            Broadcast::None => false,
+            Broadcast::Tlbi => true,
+            Broadcast::Invlpgb => kernel_broadcasts,
+        };
+        if broadcasts {
+            all_forget();
+            return self.advance(price.broadcast_ps);
+        }
         let others = self.engine.borrow().cores.len();
         let mut silent = Vec::new();
         for victim in (0..others).filter(|victim| *victim != me) {

@@ -40,7 +40,8 @@ pub use self::engine::CoreTimes;
 pub use self::ledger::{Accounts, LineAccount};
 pub use self::line::ModelLine;
 pub use self::parameters::{
-    Arbitration, Distance, FarAtomics, Latencies, Parameters, Ps, Shape, ShootdownTimes, WorkTimes,
+    Arbitration, Broadcast, Distance, FarAtomics, Latencies, Parameters, Ps, Shape, ShootdownTimes,
+    WorkTimes,
 };
 pub use self::run::Halt;
 pub use self::trace::{Step, Traced};
@@ -163,8 +164,8 @@ impl Machine for Model {
         current().for_nothing(what)
     }
 
-    fn shootdown() {
-        current().shootdown();
+    fn shootdown(kernel_broadcasts: bool) {
+        current().shootdown(kernel_broadcasts);
     }
 
     #[inline]
@@ -243,6 +244,8 @@ mod tests {
             round_trip_ps: 2_000_000,
             each_ps: 200_000,
             interrupted_ps: 600_000,
+            broadcast: Broadcast::None,
+            broadcast_ps: 0,
         },
         work: WorkTimes {
             trap_ps: 0,
@@ -354,7 +357,7 @@ mod tests {
         let _here = world.enter();
         let ran = world.run(|core| {
             if core == 0 {
-                Model::shootdown();
+                Model::shootdown(false);
             }
             current().clock()
         });

@@ -154,6 +154,17 @@ pub struct WorkTimes {
     pub wake_ps: Ps,
 }
 
+/// How a core makes others drop their translations without interrupts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broadcast {
+    /// It cannot.
+    None,
+    /// It always does (Arm: TLBI of the inner-shareable domain, and DSB).
+    Tlbi,
+    /// It does if the kernel knows how (AMD: INVLPGB and TLBSYNC).
+    Invlpgb,
+}
+
 /// Costs of making all other cores drop their translations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShootdownTimes {
@@ -163,6 +174,10 @@ pub struct ShootdownTimes {
     pub each_ps: Ps,
     /// Time that an interrupted core loses.
     pub interrupted_ps: Ps,
+    /// The instruction that does it without interrupts.
+    pub broadcast: Broadcast,
+    /// Time of a shootdown by that instruction.
+    pub broadcast_ps: Ps,
 }
 
 /// A machine of the model. Each number has its source in `machines/`.

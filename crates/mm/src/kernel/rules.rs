@@ -39,6 +39,8 @@ pub struct Rules {
     pub dontneed_locks_vma: bool,
     /// Whether it frees page tables that it has emptied (6.14 and later, x86).
     pub frees_empty_tables: bool,
+    /// Whether translations are shot down by INVLPGB where the processor has it (6.15 and later).
+    pub invlpgb: bool,
 }
 
 impl Rules {
