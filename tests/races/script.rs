@@ -169,6 +169,8 @@ pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M
         frames: shape.frames,
         tables: 24,
         vmas: shape.vmas,
+        // One slab: what is freed is taken next.
+        mapped_vmas: shape.vmas,
         entry_prefetch: false,
         kernel: shape.kernel,
         real_body: true,

@@ -89,6 +89,22 @@ fn dontneed_leaves_mmap_lock_alone_where_the_lock_of_the_vma_is_enough() {
     assert!(stores_to_mmap_lock("7.2") < 20);
 }
 
+/// Threads that map for themselves have VMAs, and their locks, from slabs of their own.
+#[test]
+fn locks_of_threads_that_map_for_themselves_share_no_line() {
+    let workload = parse(
+        "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"256KiB\"\nscope = \"per-thread\"\n\
+         mapped = false\n[[group]]\nname = \"g\"\nloops = 4\n[[op]]\nmmap = { vma = \"v\" }\n\
+         [[op]]\ntouch = { vma = \"v\", access = \"write\" }\n[[op]]\nmunmap = { vma = \"v\" }\n",
+    );
+    let entry = find("per-vma-lock").expect("it is in the table");
+    let storm = Ask::new(&workload, 8, Until::Rounds(1)).in_model(entry, &xeon());
+    let named = |line: &&(&LineName, _)| line.0.name == "vma_lock";
+    let account = &storm.accounts.0.iter().find(named).expect("VMAs are locked").1;
+    let faults = storm.storm.counts.faults;
+    assert!(account.transfers < faults / 20, "{} in {faults} faults", account.transfers);
+}
+
 /// Step 5 of the outline is not asked whether the mapping maps pages around.
 #[test]
 fn rcu_map_pages_needs_no_reference_for_a_cached_page() {

@@ -48,6 +48,7 @@ fn space<S: Strategy<Host>>(tables: u32, vmas: u32) -> Space<Host, S> {
         frames: 64,
         tables,
         vmas,
+        mapped_vmas: 0,
         entry_prefetch: false,
         kernel: None,
         real_body: false,

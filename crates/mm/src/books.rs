@@ -82,7 +82,7 @@ impl<M: Machine> Mm<M> {
         // Looked at here and not where they are given back: a look is an access like any other.
         let written = self.tables.all().iter().filter(|table| !table.is_empty()).count();
         equal(format_args!("free tables with an entry"), written, "expected", 0)?;
-        equal(format_args!("free VMAs"), self.vmas.pool.free(), "VMAs", self.vmas.pool.slots())?;
+        equal(format_args!("free VMAs"), self.vmas.free_count(), "VMAs", self.vmas.count())?;
         equal(format_args!("folios on LRU lists"), self.lru.size(), "expected", 0)?;
         self.check_charges()?;
         if self.frames.zones.stat.is_on() {

@@ -99,6 +99,8 @@ pub struct Config {
     pub tables: u32,
     /// VMAs.
     pub vmas: u32,
+    /// VMAs that are mapped when a storm begins.
+    pub mapped_vmas: u32,
     /// Whether the fault entry asks for mmap_lock's line (x86 before Linux 6.16).
     pub entry_prefetch: bool,
     /// The kernel that it is in; `None`: the one of its scheme.
@@ -157,7 +159,7 @@ impl<M: Machine> Mm<M> {
             rcu: Rcu::new(),
             queue: WaitQueue::new(config.cores),
             waiters,
-            vmas: Arc::new(Vmas::new(config.vmas, kernel, Arc::clone(&backlog))),
+            vmas: Arc::new(Vmas::new(&config, kernel, Arc::clone(&backlog))),
             backlog,
             tree: VmaTree::new(config.vmas),
             tables: Arc::new(tables),

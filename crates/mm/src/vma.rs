@@ -1,6 +1,7 @@
 //! Virtual memory areas.
 
 use super::addr::{PAGE_SHIFT, Vaddr};
+use super::Config;
 use super::backlog::Backlog;
 use super::kernel::{Field, Kernel, Layout, Loaded, Rules, VMA_LINES, VmaLayout};
 use super::point;
@@ -344,19 +345,55 @@ pub fn bytes_each<M: Machine>() -> u64 {
     (size_of::<Vma<M>>() + size_of::<VmaId>()) as u64
 }
 
+/// VMAs of which each core has whole multiples: their locks, of 40 bytes, fill five lines.
+const SLAB_VMAS: u32 = 8;
+
 /// All VMAs of a space, free ones included.
+///
+/// Each core has slabs of its own (Linux 6.12 `mm/slub.c`, `___slab_alloc`): it takes VMAs, and
+/// the locks that belong to them, from these, and whoever frees one gives it back to where it
+/// came from. The first core has those too that are mapped when a storm begins, since one
+/// thread maps them all.
 pub struct Vmas<M: Machine> {
     slots: Box<[Vma<M>]>,
-    /// The free ones.
-    pub pool: Pool<M>,
+    /// The free ones, by core.
+    slabs: Box<[Pool<M>]>,
+    /// The first VMA behind those of each core.
+    ends: Box<[u32]>,
     backlog: Arc<Backlog>,
 }
 
 impl<M: Machine> Vmas<M> {
-    /// `count` VMAs.
-    pub fn new(count: u32, kernel: &'static Kernel, backlog: Arc<Backlog>) -> Self {
-        let slots = slots(count as usize, |_| Vma::new(kernel));
-        Self { slots, pool: Pool::new(&SLAB, 0, count, true), backlog }
+    /// The VMAs of a space.
+    pub fn new(config: &Config, kernel: &'static Kernel, backlog: Arc<Backlog>) -> Self {
+        let slots = slots(config.vmas as usize, |_| Vma::new(kernel));
+        let cores = config.cores.max(1) as u64;
+        let rest = u64::from(config.vmas - config.mapped_vmas);
+        let end = |core: u64| match core {
+            core if core == cores => config.vmas,
+            core => config.mapped_vmas + (rest * core / cores) as u32 / SLAB_VMAS * SLAB_VMAS,
+        };
+        let ends: Box<[u32]> = (1..=cores).map(end).collect();
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let slab = |(start, end): (u32, &u32)| Pool::new(&SLAB, start, *end, true);
+        let slabs = starts.zip(&ends).map(slab).collect();
+        Self { slots, slabs, ends, backlog }
+    }
+
+    /// Takes a VMA of a core, or of another where it has none.
+    pub fn take(&self, waiters: &Waiters<M>, core: usize) -> Option<u32> {
+        let others = (core..self.slabs.len()).chain(0..core);
+        others.map(|core| &self.slabs[core]).find_map(|slab| slab.take(waiters))
+    }
+
+    /// VMAs that are free.
+    pub fn free_count(&self) -> usize {
+        self.slabs.iter().map(Pool::free).sum()
+    }
+
+    /// VMAs that there are.
+    pub fn count(&self) -> usize {
+        self.slots.len()
     }
 
     /// Makes a VMA a free one that waited for readers to leave.
@@ -369,7 +406,8 @@ impl<M: Machine> Vmas<M> {
     pub fn free(&self, waiters: &Waiters<M>, id: VmaId) {
         let vma: VmaRef<'_, M> = VmaRef::new(id, self);
         vma.field(vma.at().vm_mm).store(POISON, Ordering::Relaxed);
-        self.pool.give(waiters, id.0);
+        let core = self.ends.partition_point(|end| *end <= id.0);
+        self.slabs[core].give(waiters, id.0);
     }
 
     /// One of them.

@@ -69,6 +69,7 @@ pub(super) fn space<W: Simulated>(
         frames: plan.frames as usize,
         tables: plan.tables as u32,
         vmas: plan.vmas as u32,
+        mapped_vmas: plan.mappings.len() as u32,
         entry_prefetch: options.entry_prefetch,
         kernel: options.kernel,
         real_body: options.real_body,

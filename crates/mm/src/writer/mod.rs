@@ -66,7 +66,7 @@ impl<'a, M: Machine> Writer<'a, M> {
     /// Takes a VMA. No fault waits in a read section for what a writer holds here.
     fn take_vma(&mut self) -> VmaId {
         let taken = grace::until::<M, _>("VMA", || {
-            let free = self.mm.vmas.pool.take(&self.mm.waiters);
+            let free = self.mm.vmas.take(&self.mm.waiters, M::core());
             if free.is_none() {
                 self.hooks.reclaim(self.mm, self.core);
                 self.core.flush_deferred();
