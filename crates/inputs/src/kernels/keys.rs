@@ -117,7 +117,7 @@ static VM_AREA_STRUCT: [Key; 12] = [
     ),
 ];
 
-static RULES: [Key; 11] = [
+static RULES: [Key; 14] = [
     rule(
         "entry-prefetch",
         |r, n| r.rules.entry_prefetch = n != 0.0,
@@ -174,5 +174,20 @@ static RULES: [Key; 11] = [
         "reader-clears-owner",
         |r, n| r.rules.reader_clears_owner = n != 0.0,
         "a reader that leaves a rwsem loads the owner and takes its name out",
+    ),
+    rule(
+        "dontneed-locks-vma",
+        |r, n| r.rules.dontneed_locks_vma = n != 0.0,
+        "madvise(MADV_DONTNEED) locks the VMA if the range is within one, not mmap_lock",
+    ),
+    rule(
+        "frees-empty-tables",
+        |r, n| r.rules.frees_empty_tables = n != 0.0,
+        "madvise(MADV_DONTNEED) frees page tables that it has emptied",
+    ),
+    rule(
+        "invlpgb",
+        |r, n| r.rules.invlpgb = n != 0.0,
+        "translations are shot down by INVLPGB if the processor has it",
     ),
 ];

@@ -57,5 +57,8 @@ impl Rules {
         mprotect_flushes_unchanged: false,
         anon_exclusive: false,
         reader_clears_owner: false,
+        dontneed_locks_vma: false,
+        frees_empty_tables: false,
+        invlpgb: false,
     };
 }
