@@ -10,7 +10,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use faultstorm::host::clock::Clock;
 use faultstorm::mm::frames::Arena;
 use faultstorm::storm::plan::total_threads;
-use faultstorm::storm::{Recording, Spec};
+use faultstorm::storm::{Executor, Recording, StormRequest, ThreadExecutor};
 use faultstorm::strategy::{Entry, STRATEGIES};
 use faultstorm::workload::{self, Until, Workload};
 use std::time::Duration;
@@ -53,20 +53,22 @@ fn storm(
     clock: Clock,
 ) -> Duration {
     let cpus = common::cpus(total_threads(workload, threads));
-    let storm = (entry.run)(&Spec {
+    let storm = (entry.run)(&StormRequest {
         workload,
-        threads,
-        cpus: &cpus,
+        weighted_threads: threads,
         real_body: false,
         entry_prefetch: false,
         kernel: None,
         seed: 1,
         warmup_ns: 0,
         until: Until::Faults(faults.div_ceil(threads as u64).max(FAULTS_MIN)),
-        recording: Recording::Throughput,
-        sample_period: 0,
-        clock,
-        arena: &Arena::new(1).expect("there is memory for a page"),
+        executor: Executor::Threads(ThreadExecutor {
+            cpus: &cpus,
+            recording: Recording::Throughput,
+            sample_period: 0,
+            clock,
+            arena: &Arena::new(1).expect("there is memory for a page"),
+        }),
     })
     .unwrap_or_else(|error| panic!("{} at {threads}: {error}", entry.name));
     let done: u64 = storm.threads.iter().map(|thread| thread.faults).sum();

@@ -6,7 +6,7 @@
 
 use faultstorm::machine::model::Place;
 use faultstorm::machines::MachineFile;
-use faultstorm::storm::ModelSpec;
+use faultstorm::storm::{Executor, ModelExecutor, StormRequest};
 use faultstorm::strategy::{Entry, STRATEGIES};
 use faultstorm::workload::{self, Until, Workload};
 use std::time::Instant;
@@ -59,22 +59,25 @@ fn rate(entry: &Entry, workload: &Workload, cores: usize, faults: u64) -> f64 {
         Place { agent, socket: machine.shape.socket(agent) }
     };
     let places: Vec<Place> = (0..cores).map(place).collect();
-    let spec = ModelSpec {
+    let spec = StormRequest {
         workload,
-        threads: cores,
-        machine: &machine,
-        places: &places,
+        weighted_threads: cores,
         real_body: false,
         entry_prefetch: false,
         kernel: None,
         seed: 1,
         warmup_ns: 0,
         until: Until::Faults(faults / cores as u64),
-        trace: None,
+        executor: Executor::Model(ModelExecutor {
+            machine: &machine,
+            places: &places,
+            trace: None,
+        }),
     };
     let from = Instant::now();
-    let storm = (entry.model)(&spec).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
-    storm.accesses as f64 / from.elapsed().as_secs_f64() / 1e6
+    let storm = (entry.run)(&spec).unwrap_or_else(|error| panic!("{}: {error}", entry.name));
+    let accesses = storm.model.expect("the model ran it").accesses;
+    accesses as f64 / from.elapsed().as_secs_f64() / 1e6
 }
 
 /// KiB of resident memory that a core costs: 1000 cores that wait for each other, against 8.

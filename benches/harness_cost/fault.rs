@@ -4,7 +4,7 @@ use super::{Effort, HandLine, common, interleaved};
 use faultstorm::host::clock::Clock;
 use faultstorm::mm::frames::Arena;
 use faultstorm::stats;
-use faultstorm::storm::{Recording, Spec};
+use faultstorm::storm::{Executor, Recording, StormRequest, ThreadExecutor};
 use faultstorm::strategy::{self, STRATEGIES};
 use faultstorm::workload::{self, Until, Workload};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
@@ -172,10 +172,9 @@ impl Drop for HandSpace {
 /// Mean time of a fault of `unlocked`, in nanoseconds.
 fn unlocked(workload: &Workload, rounds: u64, clock: Clock, sample_period: u64) -> f64 {
     let entry = strategy::find("unlocked").expect("it is in the table");
-    let storm = (entry.run)(&Spec {
+    let storm = (entry.run)(&StormRequest {
         workload,
-        threads: 1,
-        cpus: &common::cpus(1),
+        weighted_threads: 1,
         real_body: false,
         entry_prefetch: false,
         kernel: None,
@@ -183,10 +182,13 @@ fn unlocked(workload: &Workload, rounds: u64, clock: Clock, sample_period: u64) 
         // Several rounds, so that no memory is touched for the first time.
         warmup_ns: 10_000_000,
         until: Until::Rounds(rounds),
-        recording: Recording::Throughput,
-        sample_period,
-        clock,
-        arena: &Arena::new(1).expect("there is memory for a page"),
+        executor: Executor::Threads(ThreadExecutor {
+            cpus: &common::cpus(1),
+            recording: Recording::Throughput,
+            sample_period,
+            clock,
+            arena: &Arena::new(1).expect("there is memory for a page"),
+        }),
     })
     .expect("a storm of one thread");
     assert_eq!(storm.counts.faults, rounds * PAGES);

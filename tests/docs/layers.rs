@@ -158,7 +158,7 @@ fn looks_down_only(source: &Source) -> Vec<String> {
 }
 
 /// Modules of `strategy` that hold no strategy.
-const COMMON: [&str; 4] = ["attached", "reference", "space", "words"];
+const COMMON: [&str; 5] = ["attached", "reference", "scheme", "space", "words"];
 
 /// Strategies by the module that holds each.
 fn strategy_modules() -> Vec<String> {

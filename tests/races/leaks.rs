@@ -1,6 +1,6 @@
 //! Races about what an attempt has taken when it ends before the fault does.
 
-use crate::script::{ANON, END, FILE, NEWEST, TABLE, Maps, Script, Shape, Step};
+use crate::script::{ANON, END, FILE, Maps, NEWEST, Script, Shape, Step, TABLE};
 use crate::shipped::all_stand;
 use crate::twins::file::{self, FileRead};
 use crate::twins::refcnt::{self, Refcnt};

@@ -7,8 +7,8 @@ use faultstorm::machine::Machine;
 use faultstorm::machine::model::{Model, ModelLine};
 use faultstorm::mm::kernel::{Linux5_12, Linux6_2};
 use faultstorm::strategy::{
-    Apart, Embedded, Hazard, MmapLock, PerVmaLock, RcuMapPages, STRATEGIES, Scheme, Speculative,
-    SpeculativeVma, SrcuFaults, Strategy, VmRefcnt, VmaRefcount,
+    HazardPointers, LockApart, LockEmbedded, MmapLock, PerVmaLock, RcuMapPages, STRATEGIES, Scheme,
+    Speculative, SpeculativeVma, SrcuFaults, Strategy, VmRefcnt, VmaRefcount,
 };
 
 /// How a race went under a strategy.
@@ -29,12 +29,12 @@ pub fn all<M: Machine<Line = ModelLine>>(script: &Script) -> Vec<Row> {
         one::<M, Speculative<0, false>>(script),
         one::<M, SpeculativeVma<false>>(script),
         one::<M, SpeculativeVma<true>>(script),
-        one::<M, Hazard>(script),
+        one::<M, HazardPointers>(script),
         one::<M, SrcuFaults<false>>(script),
         one::<M, SrcuFaults<true>>(script),
         one::<M, RcuMapPages>(script),
-        one::<M, PerVmaLock<Apart>>(script),
-        one::<M, PerVmaLock<Embedded>>(script),
+        one::<M, PerVmaLock<LockApart>>(script),
+        one::<M, PerVmaLock<LockEmbedded>>(script),
         one::<M, VmRefcnt>(script),
         one::<M, Bravo>(script),
     ]

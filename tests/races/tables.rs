@@ -1,6 +1,6 @@
 //! Races about page tables and what is in them.
 
-use crate::script::{ANON, END, FILE, NEWEST, TABLE, Script, Shape, Step};
+use crate::script::{ANON, END, FILE, NEWEST, Script, Shape, Step, TABLE};
 use crate::shipped::all_stand;
 use crate::twins::machines::Deaf;
 use crate::twins::refcnt::{self, Refcnt};

@@ -6,7 +6,10 @@ use faultstorm::machine::model::{Parameters, Place};
 use faultstorm::machines::MachineFile;
 use faultstorm::mm::frames::Arena;
 use faultstorm::mm::kernel::{self, Kernel};
-use faultstorm::storm::{ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, needs, plan};
+use faultstorm::storm::{
+    Executor, ModelExecutor, ModelStorm, Recording, Storm, StormError, StormRequest,
+    ThreadExecutor, needs, plan,
+};
 use faultstorm::strategy::{Entry, STRATEGIES};
 use faultstorm::workload::{self, Until, Workload};
 
@@ -41,12 +44,17 @@ pub fn linux(release: &str) -> &'static Kernel {
 }
 
 /// What a storm found, in full.
-pub fn all_of(storm: &ModelStorm) -> String {
-    let ModelStorm { storm, accounts, times, accesses, .. } = storm;
+pub fn all_of(storm: &Storm) -> String {
+    let ModelStorm { accounts, times, accesses, .. } = of_model(storm);
     format!(
         "{:?} {:?} {} {accounts:?} {times:?} {accesses}",
         storm.counts, storm.threads, storm.window_ns
     )
+}
+
+/// What the model tells of a storm.
+pub fn of_model(storm: &Storm) -> &ModelStorm {
+    storm.model.as_ref().expect("the model ran it")
 }
 
 /// A storm that a test asks for.
@@ -91,30 +99,32 @@ impl<'a> Ask<'a> {
     /// Storms with a thread on each core that it asks for, in turn those of this machine.
     pub fn with_cores<F>(&self, frames: usize, run: &F) -> Result<Storm, StormError>
     where
-        F: Fn(&Spec) -> Result<Storm, StormError> + ?Sized,
+        F: Fn(&StormRequest) -> Result<Storm, StormError> + ?Sized,
     {
         let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
         let total = plan::total_threads(self.workload, self.threads);
         let cpus: Vec<usize> = allowed.iter().copied().cycle().take(total).collect();
-        run(&Spec {
+        run(&StormRequest {
             workload: self.workload,
-            threads: self.threads,
-            cpus: &cpus,
+            weighted_threads: self.threads,
             real_body: self.real_body,
             entry_prefetch: self.entry_prefetch,
             kernel: None,
             seed: self.seed,
             warmup_ns: self.warmup_ns,
             until: self.until,
-            recording: self.recording,
-            sample_period: 16,
-            clock: Clock::new(),
-            arena: &Arena::new(frames).expect("there is memory"),
+            executor: Executor::Threads(ThreadExecutor {
+                cpus: &cpus,
+                recording: self.recording,
+                sample_period: 16,
+                clock: Clock::new(),
+                arena: &Arena::new(frames).expect("there is memory"),
+            }),
         })
     }
 
     /// Storms a machine of the model, in turn on both of its sockets where it has two.
-    pub fn in_model(&self, entry: &Entry, machine: &Parameters) -> ModelStorm {
+    pub fn in_model(&self, entry: &Entry, machine: &Parameters) -> Storm {
         let shape = &machine.shape;
         let total = plan::total_threads(self.workload, self.threads);
         let sockets = usize::from(shape.sockets);
@@ -124,20 +134,18 @@ impl<'a> Ask<'a> {
             Place { agent, socket: shape.socket(agent) }
         };
         let places: Vec<Place> = (0..total).map(place).collect();
-        let spec = ModelSpec {
+        let spec = StormRequest {
             workload: self.workload,
-            threads: self.threads,
-            machine,
-            places: &places,
+            weighted_threads: self.threads,
             real_body: self.real_body,
             entry_prefetch: self.entry_prefetch,
             kernel: self.kernel,
             seed: self.seed,
             warmup_ns: self.warmup_ns,
             until: self.until,
-            trace: None,
+            executor: Executor::Model(ModelExecutor { machine, places: &places, trace: None }),
         };
-        let storm = (entry.model)(&spec);
+        let storm = (entry.run)(&spec);
         storm.unwrap_or_else(|error| panic!("{} in the model: {error}", entry.name))
     }
 }

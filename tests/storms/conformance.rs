@@ -3,7 +3,7 @@
 
 use faultstorm::host::affinity;
 use faultstorm::mm::fault::{Fallback, Kind};
-use faultstorm::storm::{Counts, Recording, Storm};
+use faultstorm::storm::{Recording, Storm, StormCounts};
 use faultstorm::strategy::{Entry, STRATEGIES};
 use faultstorm::workload::{Until, Workload};
 
@@ -54,11 +54,11 @@ fault_around_order = 0
 touch = { vma = "map", access = "read", order = "random", slices = "shared" }
 "#;
 
-fn kind(counts: &Counts, kind: Kind) -> u64 {
+fn kind(counts: &StormCounts, kind: Kind) -> u64 {
     counts.by_kind[kind as usize]
 }
 
-fn fallbacks(counts: &Counts, reason: Fallback) -> u64 {
+fn fallbacks(counts: &StormCounts, reason: Fallback) -> u64 {
     counts.fallbacks[reason as usize]
 }
 

@@ -182,7 +182,7 @@ fn four_threads_are_worth_a_broadcast() {
     let amd = MachineFile::find("epyc-milan-2s").unwrap_or_else(|_| panic!("it is shipped"));
     let mean_ns = |threads| {
         let ask = Ask::new(&workload, threads, Until::Rounds(1));
-        let shootdowns = ask.in_model(entry, &amd.parameters).storm.shootdowns;
+        let shootdowns = ask.in_model(entry, &amd.parameters).shootdowns;
         shootdowns.ns / shootdowns.count
     };
     assert!(mean_ns(3) > 2000, "{} ns", mean_ns(3));

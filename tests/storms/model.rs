@@ -4,13 +4,13 @@
 use faultstorm::machine::LineName;
 use faultstorm::machine::model::Parameters;
 use faultstorm::machines::{MachineFile, shipped};
-use faultstorm::storm::ModelStorm;
+use faultstorm::storm::Storm;
 use faultstorm::strategy::{Entry, STRATEGIES, find};
 use faultstorm::workload::{KernelParts, Until, Workload};
 
-use crate::ask::{Ask, all_of, linux, parse, shipped as workload, xeon};
+use crate::ask::{Ask, all_of, linux, of_model, parse, shipped as workload, xeon};
 
-fn storm(entry: &Entry, workload: &Workload, threads: usize, faults: u64, seed: u64) -> ModelStorm {
+fn storm(entry: &Entry, workload: &Workload, threads: usize, faults: u64, seed: u64) -> Storm {
     let ask = Ask::new(workload, threads, Until::Faults(faults));
     Ask { seed, ..ask }.in_model(entry, &xeon())
 }
@@ -41,7 +41,7 @@ touch = { vma = "heap", access = "write" }
 "#;
     let workload = parse(text);
     let entry = find("mmap-lock").expect("it is in the table");
-    let storm = Ask::new(&workload, 2, Until::Rounds(1)).in_model(entry, &xeon()).storm;
+    let storm = Ask::new(&workload, 2, Until::Rounds(1)).in_model(entry, &xeon());
     assert_eq!(storm.counts.faults, 256 + 1);
     assert!(storm.counts.touches > 1000, "the others are waited for: {:?}", storm.counts);
 }
@@ -55,7 +55,7 @@ fn who_thinks_for_long_looks_at_the_clock_after_each_touch() {
         ));
         let entry = find("mmap-lock").expect("it is in the table");
         let ask = Ask::new(&workload, 2, Until::Duration(1_000_000));
-        ask.in_model(entry, &xeon()).storm.counts.touches
+        ask.in_model(entry, &xeon()).counts.touches
     };
     assert_eq!(["10ms", "400ms", "1s"].map(touches), [2 * 64, 2 * 2, 2]);
 }
@@ -65,9 +65,9 @@ fn writes_a_fault(kernel: KernelParts, entry: &str) -> impl Fn(&str) -> f64 {
     let workload = Workload { kernel, ..workload("huge-anon") };
     let entry = find(entry).expect("it is in the table");
     let storm = storm(entry, &workload, 4, 2048, 1);
-    let faults = storm.storm.counts.faults as f64;
+    let faults = storm.counts.faults as f64;
     move |name| {
-        let lines = storm.accounts.0.iter().filter(|(line, _)| line.name == name);
+        let lines = of_model(&storm).accounts.0.iter().filter(|(line, _)| line.name == name);
         lines.map(|(_, line)| line.writes).sum::<u64>() as f64 / faults
     }
 }
@@ -137,7 +137,7 @@ fn each_node_has_its_zone_and_lruvec() {
         let entry = find("per-vma-lock").expect("it is in the table");
         let storm = storm(entry, &workload, 2, 2048, 1);
         let own = |line: &&LineName| line.name.starts_with("zone.l") || line.name.contains("lru");
-        let lines = storm.accounts.0.iter().filter(|(line, _)| own(line));
+        let lines = of_model(&storm).accounts.0.iter().filter(|(line, _)| own(line));
         lines.map(|(_, line)| line.transfers).sum::<u64>()
     };
     assert_eq!(moved(KernelParts::default()), 0, "two cores on two sockets share none");
@@ -154,7 +154,7 @@ fn a_count_disturbs_its_neighbour_where_lines_come_in_pairs() {
         let workload = workload("vma-per-thread");
         let storm = Ask::new(&workload, 8, Until::Faults(500)).in_model(entry, &machine);
         let of = |line: &&(&LineName, _)| line.0.name == name;
-        storm.accounts.0.iter().find(of).map_or(0, |(_, account)| account.transfers)
+        of_model(&storm).accounts.0.iter().find(of).map_or(0, |(_, account)| account.transfers)
     };
     assert!(transfers(false, "vma.vm_start") < 100, "each thread gets it once");
     assert!(transfers(true, "vma.vm_start") > 1000, "in half of the 4000 faults");
@@ -165,17 +165,17 @@ fn a_storm_ends_whose_rounds_leave_less_than_a_nanosecond() {
     let entry = find("unlocked").expect("it is shipped");
     let workload = workload("huge-anon-read");
     let storm = |until| Ask::new(&workload, 1, until).in_model(entry, &xeon());
-    let round_ns = storm(Until::Rounds(1)).storm.window_ns;
+    let round_ns = storm(Until::Rounds(1)).window_ns;
     assert!(round_ns.fract() > 0.0, "{round_ns}");
     let storm = storm(Until::Duration(round_ns.ceil() as u64));
-    assert!(storm.storm.window_ns >= round_ns.ceil(), "{}", storm.storm.window_ns);
+    assert!(storm.window_ns >= round_ns.ceil(), "{}", storm.window_ns);
 }
 
 #[test]
 fn one_core_moves_nothing() {
     for entry in STRATEGIES.iter() {
         let storm = storm(entry, &workload("huge-anon-read"), 1, 2000, 1);
-        let moved: u64 = storm.accounts.0.iter().map(|(_, line)| line.transfers).sum();
+        let moved: u64 = of_model(&storm).accounts.0.iter().map(|(_, line)| line.transfers).sum();
         assert_eq!(moved, 0, "{}", entry.name);
     }
 }
@@ -199,7 +199,7 @@ fn the_lock_does_not_scale_and_speculation_does() {
         let entry = find(name).expect("it is in the table");
         let ask = Ask::new(&workload, threads, Until::Faults(1000));
         // A kernel that asks for no line of the space at fault entry.
-        let storm = Ask { kernel: Some(linux("7.2")), ..ask }.in_model(entry, &xeon()).storm;
+        let storm = Ask { kernel: Some(linux("7.2")), ..ask }.in_model(entry, &xeon());
         storm.threads.iter().map(|t| t.faults).sum::<u64>() as f64 / storm.window_ns
     };
     let scaling = |name| rate(name, 32) / rate(name, 1);
@@ -218,7 +218,7 @@ fn locks_of_vmas_beat_mmap_lock_where_each_stands_in_its_own_kernel() {
     let workload = workload("huge-anon");
     let rate = |name: &str, threads| {
         let entry = find(name).expect("it is in the table");
-        let storm = storm(entry, &workload, threads, 512, 1).storm;
+        let storm = storm(entry, &workload, threads, 512, 1);
         storm.threads.iter().map(|t| t.faults).sum::<u64>() as f64 / storm.window_ns
     };
     for threads in [8, 32, 64] {

@@ -6,13 +6,13 @@ use faultstorm::mm::Config;
 use faultstorm::mm::fault::Kind;
 use faultstorm::mm::frames::{Arena, Frames};
 use faultstorm::mm::zones::{FRAME_BATCH, PageLists};
-use faultstorm::storm::{ModelStorm, Storm};
+use faultstorm::storm::Storm;
 use faultstorm::strategy::find;
 use faultstorm::sync::spinlock::Waiters;
 use faultstorm::workload::{KernelParts, Until, Workload};
 use std::rc::Rc;
 
-use crate::ask::{Ask, linux, parse, shipped, xeon};
+use crate::ask::{Ask, linux, of_model, parse, shipped, xeon};
 
 /// A storm of one thread that has a mapping of 16 pages for itself.
 fn alone(strategy: &str, release: &str, ops: &[&str]) -> Storm {
@@ -22,7 +22,7 @@ fn alone(strategy: &str, release: &str, ops: &[&str]) -> Storm {
     ));
     let entry = find(strategy).expect("it is in the table");
     let ask = Ask::new(&workload, 1, Until::Rounds(1));
-    Ask { kernel: Some(linux(release)), ..ask }.in_model(entry, &xeon()).storm
+    Ask { kernel: Some(linux(release)), ..ask }.in_model(entry, &xeon())
 }
 
 const READ: &str = "touch = { vma = \"v\", access = \"read\" }";
@@ -78,9 +78,9 @@ fn stores_to_mmap_lock(release: &str) -> u64 {
     let entry = find("vm-refcnt").expect("it is in the table");
     let ask = Ask::new(&workload, 2, Until::Rounds(1));
     let storm = Ask { kernel: Some(linux(release)), ..ask }.in_model(entry, &xeon());
-    assert_eq!(storm.storm.counts.faults, 100);
+    assert_eq!(storm.counts.faults, 100);
     let named = |line: &&(&LineName, _)| line.0.name == "mm.mmap_lock";
-    storm.accounts.0.iter().find(named).map_or(0, |(_, account)| account.writes)
+    of_model(&storm).accounts.0.iter().find(named).map_or(0, |(_, account)| account.writes)
 }
 
 #[test]
@@ -100,8 +100,8 @@ fn locks_of_threads_that_map_for_themselves_share_no_line() {
     let entry = find("per-vma-lock").expect("it is in the table");
     let storm = Ask::new(&workload, 8, Until::Rounds(1)).in_model(entry, &xeon());
     let named = |line: &&(&LineName, _)| line.0.name == "vma_lock";
-    let account = &storm.accounts.0.iter().find(named).expect("VMAs are locked").1;
-    let faults = storm.storm.counts.faults;
+    let account = &of_model(&storm).accounts.0.iter().find(named).expect("VMAs are locked").1;
+    let faults = storm.counts.faults;
     assert!(account.transfers < faults / 20, "{} in {faults} faults", account.transfers);
 }
 
@@ -117,13 +117,14 @@ fn rcu_map_pages_needs_no_reference_for_a_cached_page() {
         let entry = find(strategy).expect("it is in the table");
         Ask::new(&workload, 4, Until::Rounds(1)).in_model(entry, &xeon())
     };
-    let references = |storm: &ModelStorm| {
-        let lines = storm.accounts.0.iter().filter(|(line, _)| line.name == "vma.vm_refcnt");
+    let references = |storm: &Storm| {
+        let lines =
+            of_model(storm).accounts.0.iter().filter(|(line, _)| line.name == "vma.vm_refcnt");
         lines.map(|(_, line)| line.writes).sum::<u64>()
     };
     let found = storm("rcu-map-pages");
     assert_eq!(references(&found), 0);
-    assert_eq!(found.storm.counts.by_kind[Kind::FileRead as usize], 256);
+    assert_eq!(found.counts.by_kind[Kind::FileRead as usize], 256);
     assert!(references(&storm("vma-refcount")) >= 2 * 256);
 }
 
@@ -137,8 +138,8 @@ fn a_reader_loads_the_owner_that_it_stores() {
         let ask = Ask::new(&workload, 1, Until::Faults(500));
         let storm = Ask { kernel: Some(linux(release)), ..ask }.in_model(entry, &xeon());
         let named = |line: &&(&LineName, _)| line.0.name == "mm.mmap_lock";
-        let account = &storm.accounts.0.iter().find(named).expect("the lock is taken").1;
-        let faults = storm.storm.counts.faults;
+        let account = &of_model(&storm).accounts.0.iter().find(named).expect("the lock is taken").1;
+        let faults = storm.counts.faults;
         (account.reads / faults, account.writes / faults)
     };
     // The count is loaded, raised and lowered, and the owner is on its line.
@@ -154,8 +155,8 @@ fn a_fault_has_the_line_of_a_vma_count_twice() {
     let entry = find("vma-refcount").expect("it is in the table");
     let storm = Ask::new(&workload, 16, Until::Faults(200)).in_model(entry, &xeon());
     let named = |line: &&(&LineName, _)| line.0.name == "vma.vm_refcnt";
-    let account = &storm.accounts.0.iter().find(named).expect("it is taken").1;
-    assert_eq!(account.reads, storm.storm.counts.faults, "once, before it is raised");
+    let account = &of_model(&storm).accounts.0.iter().find(named).expect("it is taken").1;
+    assert_eq!(account.reads, storm.counts.faults, "once, before it is raised");
 }
 
 /// A frame is taken from a core's own list, and still its zone is looked at.
@@ -167,7 +168,7 @@ fn an_allocation_looks_at_its_zone() {
         let entry = find("unlocked").expect("it is in the table");
         let storm = Ask::new(&workload, 1, Until::Faults(2048)).in_model(entry, &xeon());
         ["zone.lock", "zone.vm_stat"].map(|name| {
-            let lines = storm.accounts.0.iter().filter(|(line, _)| line.name == name);
+            let lines = of_model(&storm).accounts.0.iter().filter(|(line, _)| line.name == name);
             lines.map(|(_, line)| line.reads).sum::<u64>() as f64 / 2048.0
         })
     };

@@ -9,8 +9,8 @@ use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::vma::{Mapping, flag};
 use faultstorm::mm::{Config, Core};
 use faultstorm::strategy::{
-    Apart, Hazard, MmapLock, PerVmaLock, RcuMapPages, Space, Speculative, SpeculativeVma,
-    SrcuFaults, Strategy, VmRefcnt, VmaRefcount,
+    HazardPointers, LockApart, MmapLock, PerVmaLock, RcuMapPages, Space, Speculative,
+    SpeculativeVma, SrcuFaults, Strategy, VmRefcnt, VmaRefcount,
 };
 use std::ops::Range;
 
@@ -92,7 +92,7 @@ fn an_operation_waits_for_the_vmas_that_it_needs() {
     operations_on_all_pieces::<MmapLock<Linux7_2>>();
     operations_on_all_pieces::<VmaRefcount>();
     operations_on_all_pieces::<SpeculativeVma<false>>();
-    operations_on_all_pieces::<Hazard>();
+    operations_on_all_pieces::<HazardPointers>();
     operations_on_all_pieces::<SrcuFaults<false>>();
     operations_on_all_pieces::<VmRefcnt>();
 }
@@ -129,8 +129,8 @@ fn a_fault_waits_for_the_tables_that_were_freed_and_for_no_others() {
     faults_on_freed_tables::<SpeculativeVma<false>>();
     faults_on_freed_tables::<SrcuFaults<false>>();
     faults_on_freed_tables::<SrcuFaults<true>>();
-    faults_on_freed_tables::<Hazard>();
+    faults_on_freed_tables::<HazardPointers>();
     faults_on_freed_tables::<RcuMapPages>();
-    faults_on_freed_tables::<PerVmaLock<Apart>>();
+    faults_on_freed_tables::<PerVmaLock<LockApart>>();
     faults_on_freed_tables::<VmRefcnt>();
 }

@@ -20,12 +20,12 @@ fn everywhere_until(text: &str, threads: usize, until: Until, mut check: impl Fn
     for entry in entries(&workload) {
         let ask = Ask::new(&workload, threads, until);
         ask.on_host(entry);
-        check(entry.name, &ask.in_model(entry, &xeon()).storm);
+        check(entry.name, &ask.in_model(entry, &xeon()));
     }
 }
 
 fn in_both_worlds(entry: &Entry, ask: Ask<'_>) -> [Storm; 2] {
-    [ask.on_host(entry), ask.in_model(entry, &xeon()).storm]
+    [ask.on_host(entry), ask.in_model(entry, &xeon())]
 }
 
 fn done(storm: &Storm, name: &str) -> u64 {
@@ -99,7 +99,7 @@ fn a_zero_page_that_is_zapped_is_forgotten() {
     let text = text.replace("\"write\", order = \"random\"", "\"read\", slices = \"shared\"");
     let workload = parse(&text);
     for entry in entries(&workload) {
-        let storm = Ask::new(&workload, 3, Until::Rounds(1)).in_model(entry, &xeon()).storm;
+        let storm = Ask::new(&workload, 3, Until::Rounds(1)).in_model(entry, &xeon());
         assert!(done(&storm, "madvise_dontneed") > 0, "{}", entry.name);
         assert_eq!(storm.counts.by_kind[Kind::AnonRead as usize], storm.counts.faults);
     }

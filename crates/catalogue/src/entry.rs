@@ -4,14 +4,12 @@ use machine::Machine;
 use machine::host::{Bare, Counted, Host, Staged};
 use machine::model::Model;
 use mm::kernel::{Kernel, Layout};
-use storm::{MakeSpace, ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, make};
+use storm::{Executor, MakeSpace, Recording, Storm, StormError, StormRequest, make};
 use strategy::{Scheme, Strategy, Traits, Words};
 use workload::Workload;
 
-/// Runs a storm on this machine's own cores.
-pub type RunOnHost = dyn Fn(&Spec) -> Result<Storm, StormError> + Send + Sync;
-/// Runs a storm in the model.
-pub type RunInModel = dyn Fn(&ModelSpec) -> Result<ModelStorm, StormError> + Send + Sync;
+/// Runs a storm by the executor that the request names.
+pub type Runner = dyn Fn(&StormRequest) -> Result<Storm, StormError> + Send + Sync;
 
 /// A scheme as users meet it.
 pub struct Entry {
@@ -29,10 +27,8 @@ pub struct Entry {
     pub compiled: &'static Kernel,
     /// [`Scheme::refuses`].
     pub refuses: fn(&Workload) -> Option<String>,
-    /// Runs a storm on this machine's own cores.
-    pub run: &'static RunOnHost,
-    /// Runs a storm in the model.
-    pub model: &'static RunInModel,
+    /// Runs a storm under it.
+    pub run: &'static Runner,
 }
 
 /// A strategy in every world: any type that implements [`Strategy<M>`] for every machine.
@@ -95,23 +91,32 @@ impl Makers {
         }
     }
 
-    fn on_host(&self, spec: &Spec) -> Result<Storm, StormError> {
-        if let Some(kernel) = spec.kernel.filter(|kernel| kernel.name != self.own.name) {
-            let own = self.own.name;
-            let why =
-                format!("it is compiled for Linux {own}, and does not run in {}", kernel.name);
-            return Err(StormError::Machine(why));
-        }
+    fn run(&self, request: &StormRequest) -> Result<Storm, StormError> {
         let bytes = self.bytes_per_vma;
-        match spec.recording {
-            Recording::Throughput => world_bare::run(self.bare, spec, bytes),
-            Recording::Lines | Recording::Audit => world_counted::run(self.counted, spec, bytes),
-            Recording::Stages => world_staged::run(self.staged, spec, bytes),
+        match &request.executor {
+            Executor::Model(_) => world_model::run(self.model, request, bytes),
+            Executor::Threads(threads) => {
+                self.is_compiled_for(request.kernel)?;
+                match threads.recording {
+                    Recording::Throughput => world_bare::run(self.bare, request, bytes),
+                    Recording::Lines | Recording::Audit => {
+                        world_counted::run(self.counted, request, bytes)
+                    }
+                    Recording::Stages => world_staged::run(self.staged, request, bytes),
+                }
+            }
         }
     }
 
-    fn in_the_model(&self, spec: &ModelSpec) -> Result<ModelStorm, StormError> {
-        world_model::run(self.model, spec, self.bytes_per_vma)
+    /// Refuses another kernel than the scheme's own in worlds whose code is timed.
+    fn is_compiled_for(&self, kernel: Option<&Kernel>) -> Result<(), StormError> {
+        match kernel.filter(|kernel| kernel.name != self.own.name) {
+            None => Ok(()),
+            Some(kernel) => Err(StormError::Machine(format!(
+                "it is compiled for Linux {}, and does not run in {}",
+                self.own.name, kernel.name
+            ))),
+        }
     }
 }
 
@@ -119,33 +124,24 @@ impl Entry {
     /// Makes the entry of a scheme of the caller's own, which is instantiated in the caller's
     /// crate.
     pub const fn of<S: Scheme + Everywhere>() -> Self {
-        Self {
-            run: &|spec| Makers::of::<S>().on_host(spec),
-            model: &|spec| Makers::of::<S>().in_the_model(spec),
-            ..Self::without_worlds::<S>()
-        }
+        Self { run: &|request| Makers::of::<S>().run(request), ..Self::without_worlds::<S>() }
     }
 
     /// Returns the same scheme in a fixed kernel, whichever kernel a run is in: `NAME:KERNEL`.
     pub(crate) fn within(&'static self, kernel: &'static Kernel) -> Self {
         let name = Box::leak(format!("{}:{}", self.name, kernel.name).into_boxed_str());
-        let run = move |spec: &Spec| (self.run)(&Spec { kernel: Some(kernel), ..spec.clone() });
-        let model = move |spec: &ModelSpec| {
-            (self.model)(&ModelSpec { kernel: Some(kernel), ..spec.clone() })
+        let run = move |request: &StormRequest| {
+            (self.run)(&StormRequest { kernel: Some(kernel), ..*request })
         };
-        let (run, model) = (Box::leak(Box::new(run)), Box::leak(Box::new(model)));
-        Self { name, kernel, run, model, ..*self }
+        Self { name, kernel, run: Box::leak(Box::new(run)), ..*self }
     }
 
     /// Makes the entry of a shipped scheme, whose instances are in the crates of the worlds.
     pub(crate) fn shipped<S: Scheme + Strategy<Host<Bare>>>(row: usize) -> Self {
         let makers = Makers::shipped::<S>(row);
         // Leaked on purpose: one for each scheme of the table, which is made once.
-        Self {
-            run: Box::leak(Box::new(move |spec: &Spec| makers.on_host(spec))),
-            model: Box::leak(Box::new(move |spec: &ModelSpec| makers.in_the_model(spec))),
-            ..Self::without_worlds::<S>()
-        }
+        let run = Box::leak(Box::new(move |request: &StormRequest| makers.run(request)));
+        Self { run, ..Self::without_worlds::<S>() }
     }
 
     const fn without_worlds<S: Scheme + Strategy<Host<Bare>>>() -> Self {
@@ -159,7 +155,6 @@ impl Entry {
             compiled: kernel,
             refuses: S::refuses,
             run: &|_| unreachable!("it is replaced"),
-            model: &|_| unreachable!("it is replaced"),
         }
     }
 

@@ -7,7 +7,7 @@
 mod entry;
 mod known;
 
-pub use entry::{Entry, Everywhere, RunInModel, RunOnHost};
+pub use entry::{Entry, Everywhere, Runner};
 pub use known::Known;
 pub use strategy::*;
 

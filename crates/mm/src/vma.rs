@@ -1,7 +1,7 @@
 //! Virtual memory areas.
 
-use super::addr::{PAGE_SHIFT, Vaddr};
 use super::Config;
+use super::addr::{PAGE_SHIFT, Vaddr};
 use super::backlog::Backlog;
 use super::kernel::{Field, Kernel, Layout, Loaded, Rules, VMA_LINES, VmaLayout};
 use super::point;

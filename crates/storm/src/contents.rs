@@ -1,4 +1,4 @@
-//! What the files of a storm hold when a round starts.
+//! Contents of a storm's files at the start of a round.
 
 use super::plan::Plan;
 use machine::Machine;

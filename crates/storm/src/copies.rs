@@ -3,16 +3,16 @@
 use super::extent::Extent;
 use workload::{Backing, Scope, Workload, WorkloadFile, WorkloadVma};
 
-/// All files of a storm: those of the workload, whose first thread has them itself, and behind
+/// All files of a storm: those of the workload, which the first thread has itself, and after
 /// them the copies of the other threads.
 pub(super) struct Copies {
     pub files: Vec<WorkloadFile>,
-    /// For each file of the workload the first of its copies; none where threads share it.
+    /// First copy of each file of the workload; none if threads share the file.
     first: Vec<Option<usize>>,
 }
 
 impl Copies {
-    /// `extents`: for each VMA its places, one for each thread where it is per thread.
+    /// `extents`: the places of each VMA, one for each thread if the VMA is per thread.
     pub fn new(workload: &Workload, extents: &[Vec<Extent>]) -> Self {
         let mut files = workload.files.clone();
         let mut first = Vec::new();
@@ -47,7 +47,7 @@ impl Copies {
 #[cfg(test)]
 mod tests {
     use super::super::plan::Plan;
-    use super::super::steps::{Edit, Step};
+    use super::super::steps::{ThreadStep, WriterOp};
     use inputs::workload::parse;
     use workload::Until;
 
@@ -71,8 +71,8 @@ mod tests {
         let pages: Vec<u64> = plan.file_pages.iter().flatten().map(|r| r.end - r.start).collect();
         assert_eq!(pages, [256; 4]);
         let again = plan.threads.iter().map(|thread| match thread.phases[0].last() {
-            Some(Step::Change(change)) => match &change.turns[0] {
-                Edit::Mmap(mapping) => mapping.file.unwrap(),
+            Some(ThreadStep::Change(change)) => match &change.turns[0] {
+                WriterOp::Mmap(mapping) => mapping.file.unwrap(),
                 other => panic!("{other:?}"),
             },
             other => panic!("{other:?}"),

@@ -1,4 +1,4 @@
-//! Where mappings stand, and which part of them is whose.
+//! Addresses of mappings, and the part of them that each thread works on.
 
 use mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
 use std::ops::Range;
@@ -32,7 +32,7 @@ impl Extent {
     }
 
     /// Mappings as large as a table or larger start at its boundary; smaller ones are
-    /// packed. A page stays free between neighbours. None where addresses have too few bits.
+    /// packed. A page stays free between neighbours. None if addresses have too few bits.
     pub(super) fn place(vma: &WorkloadVma, after: u64) -> Option<Self> {
         let large = vma.pages >= PAGES_PER_TABLE;
         let align = if large { TABLE_SPAN } else { PAGE_BYTES };
@@ -43,7 +43,7 @@ impl Extent {
         Some(Self { base, each: vma.pages, count: vma.count, stride })
     }
 
-    /// Part `part` of `parts`: whole mappings where there are enough, else whole
+    /// Part `part` of `parts`: whole mappings if there are enough, else whole
     /// tables, else pages.
     pub(super) fn slice(&self, part: u64, parts: u64) -> Range<u64> {
         let unit = match () {

@@ -1,32 +1,82 @@
-//! Where the threads of a storm meet.
+//! The meeting point of a storm's threads.
 
 use crossbeam_utils::CachePadded;
+use machine::Machine;
+use machine::model::{self, Model};
+use rand_core::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// A barrier that a panicking thread can break, so that nobody waits for it.
-pub struct Gate {
+/// Cores of the model begin a phase apart by up to this much, since no two threads ever start
+/// at once, and cores in step would hand lines to each other in the order of their numbers.
+const STAGGER_MAX_PS: u64 = 1_000_000;
+
+/// A thread of the storm panicked.
+#[derive(Debug)]
+pub struct GateBroken;
+
+/// A meeting point of all threads of a storm.
+pub enum Gate {
+    /// Threads of this machine.
+    Threads(Barrier),
+    /// Cores of the model: by how much each goes on later than the others, in picoseconds.
+    Cores(Box<[u64]>),
+}
+
+impl Gate {
+    /// A gate for threads of this machine.
+    pub fn of_threads(threads: usize) -> Self {
+        Self::Threads(Barrier::new(threads))
+    }
+
+    /// A gate for cores of the model, each with its own draw.
+    pub fn of_cores(cores: usize, seed: u64) -> Self {
+        let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0x7374_6167);
+        Self::Cores((0..cores).map(|_| random.next_u64() % STAGGER_MAX_PS).collect())
+    }
+
+    /// Waits for all threads. Each sees afterwards what all did before.
+    ///
+    /// # Errors
+    /// If one of them will not come.
+    pub fn wait(&self) -> Result<(), GateBroken> {
+        match self {
+            Self::Threads(barrier) => barrier.wait(),
+            Self::Cores(stagger_ps) => {
+                model::meet(stagger_ps[Model::core()]);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether one of the threads will not come. A panic of a core ends the whole model.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Threads(barrier) if barrier.is_broken())
+    }
+
+    /// Lets every thread that waits, now or later, go with an error.
+    pub fn break_up(&self) {
+        if let Self::Threads(barrier) = self {
+            barrier.break_up();
+        }
+    }
+}
+
+/// A barrier that a panicking thread can break, so that no thread waits for it.
+pub struct Barrier {
     threads: usize,
     arrived: CachePadded<AtomicUsize>,
     turn: CachePadded<AtomicUsize>,
     broken: AtomicBool,
 }
 
-/// A thread of the storm panicked.
-#[derive(Debug)]
-pub struct Broken;
-
-impl Gate {
-    /// A gate for `threads` threads.
-    pub fn new(threads: usize) -> Self {
+impl Barrier {
+    fn new(threads: usize) -> Self {
         let (arrived, turn) = (AtomicUsize::new(0).into(), AtomicUsize::new(0).into());
         Self { threads, arrived, turn, broken: AtomicBool::new(false) }
     }
 
-    /// Waits for all threads. What they did before, all see afterwards.
-    ///
-    /// # Errors
-    /// Where one of them will not come.
-    pub fn wait(&self) -> Result<(), Broken> {
+    fn wait(&self) -> Result<(), GateBroken> {
         // AcqRel: the last to arrive has seen what all others did; they see it through
         // its Release of the turn.
         let turn = self.turn.load(Ordering::Acquire);
@@ -37,7 +87,7 @@ impl Gate {
         let mut spins = 0u32;
         while self.turn.load(Ordering::Acquire) == turn {
             if self.broken.load(Ordering::Acquire) {
-                return Err(Broken);
+                return Err(GateBroken);
             }
             spins += 1;
             if spins.is_multiple_of(4096) {
@@ -48,13 +98,11 @@ impl Gate {
         Ok(())
     }
 
-    /// Whether it holds nobody any more.
-    pub fn is_broken(&self) -> bool {
+    fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
     }
 
-    /// Lets everybody who waits, now or later, go with an error.
-    pub fn break_up(&self) {
+    fn break_up(&self) {
         self.broken.store(true, Ordering::Release);
     }
 }
@@ -66,7 +114,7 @@ mod tests {
 
     #[test]
     fn nobody_passes_before_all_have_come() {
-        let gate = Arc::new((Gate::new(3), AtomicUsize::new(0)));
+        let gate = Arc::new((Gate::of_threads(3), AtomicUsize::new(0)));
         let threads: Vec<_> = (0..3)
             .map(|_| {
                 let gate = gate.clone();
@@ -85,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_broken_gate_holds_nobody() {
-        let gate = Gate::new(2);
+        let gate = Gate::of_threads(2);
         gate.break_up();
         assert!(gate.wait().is_err());
     }

@@ -3,6 +3,7 @@
 
 mod contents;
 mod copies;
+mod error;
 mod extent;
 mod gate;
 pub mod host;
@@ -14,23 +15,28 @@ pub mod needs;
 mod notes;
 pub mod order;
 pub mod plan;
-mod reach;
+mod platform;
+mod reached;
+mod request;
+mod result;
 mod round;
 mod samples;
 mod setup;
-mod spec;
+mod simulated;
+mod simulated_space;
 pub mod steps;
-mod stormed;
 mod tally;
+mod target;
 mod threads;
-mod touch;
+mod toucher;
+mod touches_max;
 mod worker;
-mod world;
 
+pub use error::{StormError, TooLarge};
 pub use kernel::KernelStorm;
-pub use model::{ModelSpec, ModelStorm};
-pub use spec::{Counts, Io, OpTimes, Recording, Spec, Storm, StormError, ThreadStorm};
-pub use stormed::{MakeSpace, Stormed, make};
+pub use request::{Executor, ModelExecutor, Recording, StormRequest, ThreadExecutor};
+pub use result::{IoWaits, ModelStorm, OpTimes, Storm, StormCounts, ThreadStorm};
+pub use simulated_space::{MakeSpace, SimulatedSpace, make};
 
 #[doc(hidden)]
 pub use strategy;
@@ -44,7 +50,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Calls from other crates are not inlined: they would instantiate the storm anew.
 #[macro_export]
 macro_rules! world {
-    ($world:ty, $run:path, $spec:ident, $storm:ident) => {
+    ($world:ty, $run:path) => {
         macro_rules! make {
             ($scheme:ty) => {
                 $crate::make::<$world, $scheme>
@@ -63,15 +69,15 @@ macro_rules! world {
         /// Runs a storm in the space that `make` makes, and checks its books.
         ///
         /// # Errors
-        /// Where a thread panics or is stuck, the books do not balance, or the machine does
+        /// If a thread panics or is stuck, the books do not balance, or the machine does
         /// not give what is needed.
         #[inline(never)]
         pub fn run(
             make: $crate::MakeSpace<$world>,
-            spec: &$spec,
+            request: &$crate::StormRequest,
             bytes_per_vma: u64,
-        ) -> Result<$storm, $crate::StormError> {
-            $run(make, spec, bytes_per_vma)
+        ) -> Result<$crate::Storm, $crate::StormError> {
+            $run(make, request, bytes_per_vma)
         }
     };
 }
@@ -85,7 +91,7 @@ fn guarded<T>(storm: impl FnOnce() -> Result<T, StormError>) -> Result<T, StormE
     })
 }
 
-/// What a thread said when it panicked.
+/// The message of a panic.
 fn panic_message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let message = text.or_else(|| payload.downcast_ref::<String>().cloned());

@@ -1,18 +1,33 @@
 //! Threads' results, put together.
 
-use super::round::Window;
 use super::samples::{Samples, histogram};
-use super::{Counts, Io, Storm, StormError, ThreadStorm};
+use super::{Storm, StormCounts, StormError, ThreadStorm};
 use host::perf;
 use machine::host::{Recorded, Tally};
 use mm::fault::Kind;
 use mm::{GraceCosts, Shootdowns, stage};
 use workload::Action;
 
-/// What one thread measured.
+/// Time of a storm, the sum over its legs.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Window {
+    pub rounds: u64,
+    /// From the last start to the first end.
+    pub window_ns: f64,
+    /// From the first start to the last end.
+    pub whole_ns: f64,
+    pub reset_ns: f64,
+    pub skew_ns_max: f64,
+    /// This thread's faults inside the window.
+    pub faults: f64,
+    /// From this thread's start to its end.
+    pub own_ns: f64,
+}
+
+/// Measurements of one thread.
 pub(super) struct ThreadResult {
     pub thread: ThreadStorm,
-    pub counts: Counts,
+    pub counts: StormCounts,
     pub latency: [Samples; Kind::ALL.len()],
     pub recorded: Recorded,
     pub io: Samples,
@@ -24,16 +39,16 @@ pub(super) struct ThreadResult {
     pub ops: [Samples; Action::NAMES.len()],
     /// Shootdowns that it asked for.
     pub shootdowns: Shootdowns,
-    /// What it had to do with grace periods of SRCU, where the strategy has such.
+    /// Its work for grace periods of SRCU, if the scheme has any.
     pub grace_periods: Option<GraceCosts>,
-    /// Whether what it had cached was true.
+    /// Whether the translations that it had cached were true.
     pub translations: Result<(), String>,
 }
 
-/// What a storm may bring about, so that it is no error.
+/// Ends of touches that are no error in this storm.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowed {
-    /// Touches where nothing is mapped, or not for that access.
+    /// Touches of unmapped or protected pages.
     pub segv: bool,
 }
 
@@ -50,23 +65,14 @@ pub(super) fn merge(
         reset_ns: window.reset_ns,
         overlap_share: if window.whole_ns > 0.0 { window.window_ns / window.whole_ns } else { 0.0 },
         start_skew_ns: window.skew_ns_max,
-        threads_ns: 0.0,
+        whole_ns: window.whole_ns,
         rounds: window.rounds,
-        threads: Vec::with_capacity(results.len()),
-        counts: Counts::default(),
-        latency: first.latency.iter().map(|_| histogram()).collect(),
         lines: first.recorded.lines.as_ref().map(|_| Tally::default()),
         directory: first.recorded.directory.as_ref().map(|_| Tally::default()),
         stages_ns: first.recorded.stages_ns.map(|_| [0.0; stage::NAMES.len()]),
-        io: Io { achieved_ns: histogram(), asked_ns: 0 },
         bytes_per_vma,
-        deferred_free_peak: None,
-        whole_ns: window.whole_ns,
-        ops: Default::default(),
-        shootdowns: Shootdowns::default(),
-        grace_periods: None,
         perf: first.perf.clone(),
-        kernel: None,
+        ..Storm::default()
     };
     for (index, mut result) in results.into_iter().enumerate() {
         std::mem::replace(&mut result.translations, Ok(())).map_err(StormError::Books)?;
@@ -120,8 +126,8 @@ fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
     storm.threads.push(result.thread);
 }
 
-impl Counts {
-    fn add(&mut self, other: &Counts) {
+impl StormCounts {
+    fn add(&mut self, other: &StormCounts) {
         self.touches += other.touches;
         self.major += other.major;
         self.faults += other.faults;

@@ -34,7 +34,7 @@ impl Meter {
         }
     }
 
-    /// What was counted.
+    /// Returns the counts.
     pub fn read(self) -> Result<Counts, String> {
         let counts = self.0?.read().map_err(|e| format!("the hardware counters failed: {e}"))?;
         counts.ok_or_else(|| "others use the hardware counters: they never ran".to_owned())

@@ -1,7 +1,8 @@
-//! What a storm needs of a machine, told before anything of it is allocated.
+//! Memory and frames that a storm needs, computed before anything is allocated.
 //!
 //! Orders of touches are drawn, so what is needed follows from the seed as well.
 
+use super::error::TooLarge;
 use super::plan::{Outline, Plan};
 use machine::Machine;
 use machine::host::{Counted, DIRECTORY_BYTES, Host};
@@ -13,26 +14,10 @@ use workload::{Until, Workload};
 /// Lines that a strategy adds to a VMA, at the most.
 const OWN_LINES: u64 = 1;
 
-/// A storm that no space can hold, or whose plan alone is more than memory holds.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{workload}' at {threads} thread{} {why}", if *threads == 1 { "" } else { "s" })]
-pub struct TooLarge {
-    workload: String,
-    threads: usize,
-    why: String,
-}
-
-impl TooLarge {
-    /// `why` goes on from "the workload with so many threads".
-    pub(super) fn new(workload: &Workload, threads: usize, why: String) -> Self {
-        Self { workload: workload.name.clone(), threads, why }
-    }
-}
-
-/// What a storm needs of a machine.
+/// Needs of a storm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
-    /// Frames, the zero page included. They have content where pages are cleared and copied.
+    /// Frames, the zero page included. They have content if pages are cleared and copied.
     pub frames: usize,
     tables: u64,
     vmas: u64,
@@ -57,7 +42,7 @@ impl Needs {
             + vma_tree::bytes_for::<M>(self.vmas)
     }
 
-    /// The same on this machine's cores where the counting of transfers is audited: nearly all
+    /// The same on this machine's cores if the counting of transfers is audited: nearly all
     /// of it is lines, and each has a directory of its own.
     pub fn audited_bytes(&self) -> u64 {
         let line = size_of::<<Host<Counted> as Machine>::Line>() as u64;
@@ -65,13 +50,13 @@ impl Needs {
     }
 }
 
-/// Refuses a storm that takes `bytes` where only `usable_bytes` can be had.
+/// Refuses a storm that takes `bytes` if only `usable_bytes` can be had.
 ///
 /// # Errors
 /// Both numbers, and `advice`.
 pub fn fits(
     workload: &Workload,
-    threads: usize,
+    weighted_threads: usize,
     bytes: u64,
     usable_bytes: u64,
     advice: &str,
@@ -81,30 +66,30 @@ pub fn fits(
     }
     let (needed, usable) = (approximate_size(bytes), approximate_size(usable_bytes));
     let why = format!("needs {needed} of memory and {usable} can be had: {advice}");
-    Err(TooLarge::new(workload, threads, why))
+    Err(TooLarge::new(workload, weighted_threads, why))
 }
 
-/// What a storm of `workload` needs with `threads` threads and this seed, on a machine where
+/// Computes the needs of a storm of `workload` with this seed, on a machine where
 /// `usable_bytes` can be had.
 ///
 /// # Errors
-/// Where no space can hold it, or the orders and pieces that its plan lists take more memory
+/// If no space can hold it, or the orders and pieces that its plan lists take more memory
 /// than that.
 pub fn needs(
     workload: &Workload,
-    threads: usize,
+    weighted_threads: usize,
     seed: u64,
     until: Until,
     usable_bytes: u64,
 ) -> Result<Needs, TooLarge> {
-    let outline = Outline::new(workload, threads)?;
+    let outline = Outline::new(workload, weighted_threads)?;
     let listed_bytes = outline.listed_bytes;
     let vmas_bytes = outline.mappings * vma::bytes_each::<Host>();
     let least_bytes = listed_bytes.saturating_add(vmas_bytes);
     let advice = "that is its mappings, pieces and orders alone: make them fewer, or the orders \
                   sequential";
-    fits(workload, threads, least_bytes, usable_bytes, advice)?;
-    let plan = Plan::of(workload, threads, seed, until, outline)?;
+    fits(workload, weighted_threads, least_bytes, usable_bytes, advice)?;
+    let plan = Plan::of(workload, weighted_threads, seed, until, outline)?;
     let file_nodes = (plan.files.iter().zip(&plan.file_pages))
         .map(|(file, pages)| page_cache::nodes(file.pages, pages))
         .sum();
@@ -120,7 +105,7 @@ pub fn needs(
 #[cfg(test)]
 mod tests {
     use super::super::order::Pages;
-    use super::super::steps::{Step, TouchPlan};
+    use super::super::steps::{ThreadStep, TouchPlan};
     use super::*;
     use inputs::workload::parse;
     use machine::model::Model;
@@ -163,7 +148,7 @@ mod tests {
         for (mapping, touch, needed) in [
             ("size = \"1TiB\"", ", order = \"random\"", "1.1GiB"),
             ("size = \"1GiB\"", ", order = { zipf = 1.0 }, touches = 1000000000", "7.5GiB"),
-            ("size = \"4KiB\"\ncount = 300000000", "", "52"),
+            ("size = \"4KiB\"\ncount = 300000000", "", "106"),
         ] {
             let said = refused(mapping, touch, 2);
             assert!(said.contains(&format!("needs {needed}")), "{said}");
@@ -192,10 +177,12 @@ mod tests {
 
     /// Bytes that a plan really lists.
     fn listed(plan: &Plan) -> usize {
-        let of_step = |step: &Step| match step {
-            Step::Touch(TouchPlan { pages: Pages::Listed(pages), .. }) => size_of_val(&**pages),
-            Step::Touch(_) => 0,
-            Step::Change(change) => size_of_val(&*change.turns),
+        let of_step = |step: &ThreadStep| match step {
+            ThreadStep::Touch(TouchPlan { pages: Pages::Listed(pages), .. }) => {
+                size_of_val(&**pages)
+            }
+            ThreadStep::Touch(_) => 0,
+            ThreadStep::Change(change) => size_of_val(&*change.turns),
         };
         let steps = plan.threads.iter().flat_map(|thread| thread.steps());
         steps.map(of_step).sum::<usize>() + size_of_val(&*plan.mappings)
@@ -226,7 +213,7 @@ mod tests {
                 prop_assert!(listed(&plan) as u64 <= told, "{} > {told}", listed(&plan));
                 let cached = &plan.file_pages[0];
                 let steps = plan.threads.iter().flat_map(|thread| thread.steps());
-                for touch in steps.filter_map(Step::touch) {
+                for touch in steps.filter_map(ThreadStep::touch) {
                     let mut reached = touch.pages.iter().take(touch.reach as usize);
                     let has_frame = |page: u64| cached.iter().any(|pages| pages.contains(&page));
                     prop_assert!(reached.all(has_frame), "{touch:?}");

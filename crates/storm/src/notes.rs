@@ -1,14 +1,14 @@
-//! How far a thread had come, and when: what the window of a leg is reckoned from.
+//! Progress of a thread over time, from which the window of a leg is computed.
 
 /// Notes that are kept of a leg, at the most.
 const MOST: usize = 1 << 16;
 
-/// Time and faults at looks at the clock, in order. Where a thread looks more often than can be
+/// Time and faults at looks at the clock, in order. If a thread looks more often than can be
 /// kept, every second note goes, and from then on half as many are taken.
 pub(super) struct Notes {
     kept: Vec<(u64, u64)>,
     most: usize,
-    /// Of how many looks one is kept.
+    /// Looks for each one that is kept.
     every: u64,
     /// Looks since the last that was kept.
     looks: u64,

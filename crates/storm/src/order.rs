@@ -14,7 +14,7 @@ pub enum Pages {
     Steps {
         /// First page.
         from: u64,
-        /// Page behind the last.
+        /// Page after the last.
         to: u64,
         /// Distance of neighbours.
         step: u64,
@@ -27,7 +27,7 @@ impl Pages {
     /// The order of a pass over `slice` of an extent of mappings of `each` pages.
     ///
     /// # Panics
-    /// Where the slice is empty, or its pages are listed and their numbers have more than 32
+    /// If the slice is empty, or its pages are listed and their numbers have more than 32
     /// bits.
     pub fn new(
         order: Order,
@@ -115,7 +115,7 @@ impl Iterator for PagesIter<'_> {
 }
 
 impl PagesIter<'_> {
-    /// The next pages, at most so many, as far as they are neighbours: a loop over them has
+    /// Returns the next pages, at most `most`, while they are neighbours: a loop over them has
     /// nothing else to do.
     #[inline(always)]
     pub fn neighbours(&mut self, most: u64) -> Range<u64> {

@@ -1,11 +1,12 @@
-//! A workload, laid out: which mappings stand where, which pages each thread touches,
+//! A workload, laid out: addresses of mappings, the pages that each thread touches,
 //! and what the space needs.
 
 use super::copies::Copies;
+use super::error::TooLarge;
 use super::extent::Extent;
-use super::needs::TooLarge;
-use super::reach;
-use super::steps::{Place, SECOND_PLACE, Step, listed_bytes, mapping, plan_step};
+use super::reached;
+use super::steps::{SECOND_PLACE, ThreadPlan, ThreadStep, listed_bytes, mapping, plan_step};
+use super::touches_max::GroupMember;
 use machine::CORES_MAX;
 use mm::addr::{ADDRESS_END, PAGE_BYTES, TABLE_SPAN, Vaddr};
 use mm::fault::Access;
@@ -52,30 +53,19 @@ pub struct Plan {
     pub tables: u64,
 }
 
-/// One thread's work in a round.
-#[derive(Debug)]
-pub struct ThreadPlan {
-    /// Number of its group.
-    pub group: usize,
-    /// How often it does the steps of a phase.
-    pub loops: Loops,
-    /// What it does in each phase.
-    pub phases: Vec<Vec<Step>>,
-}
-
 /// Threads of a storm, those of groups with a fixed number included.
-pub fn total_threads(workload: &Workload, threads: usize) -> usize {
-    group_sizes(workload, threads).iter().sum()
+pub fn total_threads(workload: &Workload, weighted_threads: usize) -> usize {
+    group_sizes(workload, weighted_threads).iter().sum()
 }
 
 /// Threads of each group: fixed numbers, and the rest by weight (largest remainder).
-fn group_sizes(workload: &Workload, threads: usize) -> Vec<usize> {
+fn group_sizes(workload: &Workload, weighted_threads: usize) -> Vec<usize> {
     let weight = |group: &ThreadGroup| match group.threads {
         Threads::Weight(weight) => weight,
         Threads::Fixed(_) => 0.0,
     };
     let total: f64 = workload.groups.iter().map(weight).sum();
-    let share = |group: &ThreadGroup| threads as f64 * weight(group) / total;
+    let share = |group: &ThreadGroup| weighted_threads as f64 * weight(group) / total;
     let mut sizes: Vec<usize> = (workload.groups.iter())
         .map(|group| match group.threads {
             Threads::Fixed(count) => count,
@@ -92,7 +82,7 @@ fn group_sizes(workload: &Workload, threads: usize) -> Vec<usize> {
         remainder(b).total_cmp(&remainder(a)).then(a.cmp(b))
     });
     for index in by_remainder.into_iter().cycle() {
-        if sizes.iter().sum::<usize>() >= threads + fixed {
+        if sizes.iter().sum::<usize>() >= weighted_threads + fixed {
             break;
         }
         sizes[index] += 1;
@@ -100,14 +90,7 @@ fn group_sizes(workload: &Workload, threads: usize) -> Vec<usize> {
     sizes
 }
 
-impl ThreadPlan {
-    /// All steps, phase after phase.
-    pub(super) fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.phases.iter().flatten()
-    }
-}
-
-/// What of a plan takes little memory, however large the storm is.
+/// The part of a plan that takes little memory, however large the storm is.
 pub(super) struct Outline {
     /// Threads of each group.
     sizes: Vec<usize>,
@@ -123,10 +106,10 @@ impl Outline {
     /// Lays out the addresses of a storm.
     ///
     /// # Errors
-    /// Where a space has not so many cores, addresses, or pages that can be numbered.
-    pub fn new(workload: &Workload, threads: usize) -> Result<Self, TooLarge> {
-        let too_large = |why: String| TooLarge::new(workload, threads, why);
-        let sizes = group_sizes(workload, threads);
+    /// If the storm needs more cores, addresses or numbered pages than a space has.
+    pub fn new(workload: &Workload, weighted_threads: usize) -> Result<Self, TooLarge> {
+        let too_large = |why: String| TooLarge::new(workload, weighted_threads, why);
+        let sizes = group_sizes(workload, weighted_threads);
         let total = sizes.iter().sum::<usize>();
         if total > THREADS_MAX {
             let why = format!("has {total} threads in all, and a storm has at most {THREADS_MAX}");
@@ -153,27 +136,28 @@ impl Outline {
 }
 
 impl Plan {
-    /// Lays a workload out for `threads` threads (of groups with a weight).
-    /// What it needs shrinks where `until` lets a thread touch only part of its slice.
+    /// Lays a workload out for this many threads of groups with a weight.
+    /// Its needs shrink if `until` lets a thread touch only part of its slice.
     ///
     /// # Errors
-    /// Where no space can hold it.
+    /// If no space can hold it.
     pub fn new(
         workload: &Workload,
-        threads: usize,
+        weighted_threads: usize,
         seed: u64,
         until: Until,
     ) -> Result<Self, TooLarge> {
-        Self::of(workload, threads, seed, until, Outline::new(workload, threads)?)
+        let outline = Outline::new(workload, weighted_threads)?;
+        Self::of(workload, weighted_threads, seed, until, outline)
     }
 
     /// Fills an outline in.
     ///
     /// # Errors
-    /// Where frames, tables or VMAs are more than can be numbered.
+    /// If there are more frames, tables or VMAs than can be numbered.
     pub(super) fn of(
         workload: &Workload,
-        threads: usize,
+        weighted_threads: usize,
         seed: u64,
         until: Until,
         outline: Outline,
@@ -183,12 +167,12 @@ impl Plan {
         let copies = Copies::new(workload, &extents);
         let plans = thread_plans(workload, &sizes, &extents, &copies, (seed, until));
         let mappings = mappings(workload, &extents, &copies);
-        let file_pages = reach::file_pages(workload, &copies, &plans);
+        let file_pages = reached::file_pages(workload, &copies, &plans);
         let frames = frames(workload, &plans, &extents, &file_pages, most_touches(until));
-        let (changers, takers) = (changers(&plans), reach::takers(&plans));
+        let (changers, takers) = (changers(&plans), reached::takers(&plans));
         let places = if moves(workload) { 2 } else { 1 };
-        let leaves = reach::leaf_tables(&plans);
-        let kept = if reach::frees_nothing(&plans) { TABLE_BATCH as u64 } else { TABLES_KEPT };
+        let leaves = reached::leaf_tables(&plans);
+        let kept = if reached::frees_nothing(&plans) { TABLE_BATCH as u64 } else { TABLES_KEPT };
         let tables = places * tables(&extents, leaves)
             + plans.len() as u64 * kept
             + takers * (TABLES_DEFERRED + tables_of_pieces(&plans));
@@ -196,7 +180,7 @@ impl Plan {
         for (count, what) in [(frames, "frames"), (tables, "page tables"), (vmas, "VMAs")] {
             if u32::try_from(count).is_err() {
                 let why = format!("needs {count} {what}, and a space has at most {}", u32::MAX);
-                return Err(TooLarge::new(workload, threads, why));
+                return Err(TooLarge::new(workload, weighted_threads, why));
             }
         }
         let places = BASE..end;
@@ -204,14 +188,14 @@ impl Plan {
         Ok(Self { threads: plans, places, mappings, vmas, files, file_pages, frames, tables })
     }
 
-    /// Touches that a thread makes in a round, where its loops are counted.
+    /// Touches that a thread makes in a round; one loop if its loops are not counted.
     pub fn touches(&self, thread: usize) -> u64 {
         let plan = &self.threads[thread];
         let loops = match plan.loops {
             Loops::Times(times) => times,
             Loops::UntilDone => 1,
         };
-        let touches = plan.phases.iter().flatten().filter_map(Step::touch);
+        let touches = plan.phases.iter().flatten().filter_map(ThreadStep::touch);
         let once = touches.map(|touch| touch.touches).fold(0, u64::saturating_add);
         once.saturating_mul(loops)
     }
@@ -225,7 +209,7 @@ impl Plan {
     }
 }
 
-/// What each thread does.
+/// Plans the work of each thread.
 fn thread_plans(
     workload: &Workload,
     sizes: &[usize],
@@ -238,10 +222,10 @@ fn thread_plans(
         for index in 0..*size {
             let seed = seed ^ ((plans.len() as u64 + 1) << 32);
             let (index, of, loops) = (index as u64, *size as u64, group.loops);
-            let place = Place { index, of, seed, loops, until };
+            let member = GroupMember { index, of, seed, loops, until };
             let steps = |phase: &Phase| {
                 let ops = phase.ops.iter().enumerate();
-                ops.map(|(op, what)| plan_step(workload, what, extents, copies, place, op))
+                ops.map(|(op, what)| plan_step(workload, what, extents, copies, member, op))
                     .filter(|step| !step.is_empty())
                     .collect()
             };
@@ -252,7 +236,7 @@ fn thread_plans(
     plans
 }
 
-/// For each VMA of the workload its extents: one, or one for each thread. None where they go
+/// Places each VMA of the workload: one extent, or one for each thread. None if they go
 /// beyond `end`.
 fn place_vmas(workload: &Workload, sizes: &[usize], end: u64) -> Option<Vec<Vec<Extent>>> {
     let mut after = BASE;
@@ -287,7 +271,7 @@ fn mappings(workload: &Workload, extents: &[Vec<Extent>], copies: &Copies) -> Ve
     mappings
 }
 
-/// What is mapped of a mapping when a round starts.
+/// The part of a mapping that is mapped at the start of a round.
 fn at_start(vma: &WorkloadVma, whole: Mapping) -> Mapping {
     let Some(pages) = vma.grows_down_from_pages else { return whole };
     let start = Vaddr(whole.end.0 - pages * PAGE_BYTES);
@@ -307,13 +291,13 @@ fn changers(threads: &[ThreadPlan]) -> u64 {
 /// Pieces of all operations of all writers.
 fn pieces(threads: &[ThreadPlan]) -> u64 {
     let steps = threads.iter().flat_map(ThreadPlan::steps);
-    steps.filter_map(Step::change).map(|change| change.turns.len() as u64).sum()
+    steps.filter_map(ThreadStep::change).map(|change| change.turns.len() as u64).sum()
 }
 
 /// Tables that the operations of one writer free at most at a time.
 fn tables_of_pieces(threads: &[ThreadPlan]) -> u64 {
     let steps = threads.iter().flat_map(ThreadPlan::steps);
-    let most = steps.filter_map(Step::change).map(|change| change.pages_max()).max();
+    let most = steps.filter_map(ThreadStep::change).map(|change| change.pages_max()).max();
     2 * (most.unwrap_or(0) / PAGES_PER_TABLE + 2)
 }
 
@@ -328,11 +312,11 @@ fn frames(
     file_pages: &[Vec<Range<u64>>],
     touches_max: u64,
 ) -> u64 {
-    // What a thread writes gets a frame for each page, at the most.
+    // At most one frame for each page that a thread writes.
     let mut written = 0;
     for extents in extents {
         for extent in extents {
-            let touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(Step::touch);
+            let touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(ThreadStep::touch);
             let writes = touches.filter(|t| t.extent == *extent && t.access == Access::Write);
             let touched: u64 = writes.map(|t| t.of_round.min(touches_max)).sum();
             written += touched.min(extent.pages());
@@ -341,7 +325,7 @@ fn frames(
     let cached: u64 = file_pages.iter().flatten().map(|range| range.end - range.start).sum();
     // The children of fork hold what was there when they were made.
     let forks = workload.changes().filter(|change| change.action == Action::Fork).count() as u64;
-    let gathered = reach::takers(threads) * FRAMES_GATHERED;
+    let gathered = reached::takers(threads) * FRAMES_GATHERED;
     let kept = (threads.len() as u64 + 1) * FRAMES_KEPT + gathered;
     1 + written * (1 + forks.min(1) * changers(threads)) + cached + kept
 }
@@ -349,13 +333,13 @@ fn frames(
 /// Touches of a thread between two resets, at the most, as far as `until` says.
 fn most_touches(until: Until) -> u64 {
     match until {
-        // What faults is touched again only where somebody else raced.
+        // A touch that faults is made again only if another thread raced.
         Until::Touches(most) | Until::Faults(most) => most,
         Until::Duration(_) | Until::Rounds(_) => u64::MAX,
     }
 }
 
-/// Tables of all extents; `leaves`: of those of the lowest level threads come to so many.
+/// Tables of all extents. `leaves`: tables of the lowest level that threads reach.
 fn tables(extents: &[Vec<Extent>], leaves: Option<u64>) -> u64 {
     let of_span = |span: u64| {
         let of_extent = |extent: &Extent| {

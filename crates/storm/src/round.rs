@@ -1,107 +1,25 @@
 //! Rounds: all threads start a phase together, meet at its end, and undo it.
 //!
 //! Every thread sees when every other began and ended, and so computes the same
-//! windows and takes the same decisions: nobody leads.
+//! windows and takes the same decisions: no thread leads.
 
-use super::contents::Contents;
-use super::gate::Broken;
+use super::gate::GateBroken;
+use super::merge::Window;
 use super::meter::Meter;
-use super::plan::Plan;
+use super::platform::TickClock;
+use super::target::StormTarget;
 use super::worker::Worker;
-use super::world::{Clock, Counting, Ground, Meeting};
-use crossbeam_utils::CachePadded;
 use machine::Ordering;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use workload::{Loops, Reset, Until, Workload};
+use workload::{Loops, Until};
 
-/// What the threads of a storm share.
-pub struct Shared<W: Ground> {
-    pub(super) space: Box<W::Space>,
-    pub(super) plan: Plan,
-    pub(super) gate: W::Gate,
-    pub(super) spans: Box<[CachePadded<Span>]>,
-    /// Looks at the clock by thread, so that a stuck thread is noticed.
-    pub(super) progress: Box<[CachePadded<AtomicU64>]>,
-    /// Threads that have work in this leg, and have not ended it, of those whose end ends
-    /// it for the others.
-    pub(super) foreground: CachePadded<AtomicUsize>,
-    pub(super) cpus: Box<[usize]>,
-    pub(super) reset: Reset,
-    /// There are writers, so that a reset makes all mappings anew.
-    pub(super) has_changes: bool,
-    /// What the files hold when a round starts.
-    pub(super) contents: Contents,
-    pub(super) clock: W::Clock,
-    pub(super) sample_period: u64,
-    pub(super) seed: u64,
-}
-
-/// What [`Shared`] is made of, beside the space.
-pub(super) struct Parts<'a, W: Ground> {
-    pub workload: &'a Workload,
-    pub plan: Plan,
-    pub contents: Contents,
-    pub gate: W::Gate,
-    pub cpus: Box<[usize]>,
-    pub clock: W::Clock,
-    pub sample_period: u64,
-    pub seed: u64,
-}
-
-impl<W: Ground> Shared<W> {
-    pub(super) fn new(space: Box<W::Space>, parts: Parts<'_, W>) -> Self {
-        let threads = parts.plan.threads.len();
-        Self {
-            space,
-            foreground: Default::default(),
-            has_changes: parts.workload.has_changes(),
-            contents: parts.contents,
-            plan: parts.plan,
-            gate: parts.gate,
-            spans: (0..threads).map(|_| Default::default()).collect(),
-            progress: (0..threads).map(|_| Default::default()).collect(),
-            cpus: parts.cpus,
-            reset: parts.workload.reset,
-            clock: parts.clock,
-            sample_period: parts.sample_period,
-            seed: parts.seed,
-        }
-    }
-}
-
-/// When a thread began and ended a leg, in ticks; both 0 where it had nothing to do.
-#[derive(Default)]
-pub(super) struct Span {
-    start: AtomicU64,
-    end: AtomicU64,
-    /// It has had all the touches or faults that it may.
-    done: AtomicBool,
-}
-
-/// Time of a storm, the sum over its legs.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Window {
-    pub rounds: u64,
-    /// From the last start to the first end.
-    pub window_ns: f64,
-    /// From the first start to the last end.
-    pub whole_ns: f64,
-    pub reset_ns: f64,
-    pub skew_ns_max: f64,
-    /// This thread's faults inside the window.
-    pub faults: f64,
-    /// From this thread's start to its end.
-    pub own_ns: f64,
-}
-
-impl<W: Ground> Worker<'_, W> {
+impl<T: StormTarget> Worker<'_, T> {
     /// Storms until `until`; what the last round mapped stays.
-    pub(super) fn rounds(&mut self, until: Until, meter: &mut Meter) -> Result<Window, Broken> {
+    pub(super) fn rounds(&mut self, until: Until, meter: &mut Meter) -> Result<Window, GateBroken> {
         let mut window = Window::default();
         (self.touches_left, self.faults_end) = match until {
             _ if self.loops() == Loops::UntilDone => (u64::MAX, u64::MAX),
             Until::Touches(touches) => (touches, u64::MAX),
-            Until::Faults(faults) => (u64::MAX, self.hands.tally().counts.faults + faults),
+            Until::Faults(faults) => (u64::MAX, self.toucher.tally.counts.faults + faults),
             Until::Duration(_) | Until::Rounds(_) => (u64::MAX, u64::MAX),
         };
         let phases = self.shared.plan.threads.iter().map(|t| t.phases.len()).max().unwrap_or(0);
@@ -139,7 +57,7 @@ impl<W: Ground> Worker<'_, W> {
         left_ns: f64,
         window: &mut Window,
         meter: &mut Meter,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), GateBroken> {
         let shared = self.shared;
         let work = shared.plan.threads[self.thread].phases.get(phase).map_or(&[][..], |ops| ops);
         meter.on();
@@ -160,11 +78,11 @@ impl<W: Ground> Worker<'_, W> {
             work => self.storm(work, deadline),
         };
         let background = self.loops() == Loops::UntilDone;
-        // What goes on until the others are done does not say when they are.
+        // A thread that goes on until the others are done does not count for their end.
         let (from, to) = if background { (0, 0) } else { (start, end) };
         span.start.store(from, Ordering::Relaxed);
         span.end.store(to, Ordering::Relaxed);
-        // Who has no touches to make in any phase has made them all.
+        // A thread without touches in any phase has made them all.
         let done = self.is_done() || background || shared.plan.touches(self.thread) == 0;
         span.done.store(done, Ordering::Relaxed);
         meter.off();
@@ -198,10 +116,10 @@ impl<W: Ground> Worker<'_, W> {
     }
 
     /// Undoes a round, all threads together.
-    pub(super) fn reset(&mut self) -> Result<(), Broken> {
-        W::pause(true);
-        W::put_back(self.shared, &mut self.hands, self.thread)?;
-        W::pause(false);
+    pub(super) fn reset(&mut self) -> Result<(), GateBroken> {
+        T::pause(true);
+        T::put_back(self.shared, &mut self.toucher.core, self.thread)?;
+        T::pause(false);
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! Latencies that a thread takes while it storms.
 
-use super::world::World;
+use super::platform::Platform;
 use hdrhistogram::Histogram;
 
-/// Longest latency that is told from longer ones.
+/// Longest latency that is kept exactly; longer ones count as this.
 const LATENCY_MAX_NS: u64 = 60_000_000_000;
 /// Digits that are kept of a latency.
 const DIGITS: u8 = 3;
@@ -18,10 +18,10 @@ pub(super) fn histogram() -> Histogram<u64> {
 pub struct Samples(Option<Histogram<u64>>);
 
 impl Samples {
-    /// With room for all that may come, where a storm must not allocate; a model of a
+    /// Makes room for all samples if a storm must not allocate; a model of a
     /// thousand cores has no memory for that (200 KiB each), and pays nothing for allocating.
-    pub fn new<W: World>() -> Samples {
-        Samples((!W::ALLOCATES_FREELY).then(histogram))
+    pub fn new<P: Platform>() -> Samples {
+        Samples((!P::ALLOCATES_FREELY).then(histogram))
     }
 
     /// Takes a latency.
@@ -39,7 +39,7 @@ impl Samples {
         }
     }
 
-    /// What was taken, if anything was.
+    /// The samples, if any were taken.
     pub fn taken(&self) -> Option<&Histogram<u64>> {
         self.0.as_ref().filter(|taken| !taken.is_empty())
     }

@@ -2,8 +2,9 @@
 
 use super::contents::Contents;
 use super::plan::Plan;
-use super::stormed::{MakeSpace, Stormed};
-use super::world::Simulated;
+use super::platform::Platform;
+use super::simulated_space::{MakeSpace, SimulatedSpace};
+use machine::Machine;
 use mm::Config;
 use mm::Core;
 use mm::frames::Arena;
@@ -18,34 +19,34 @@ use workload::{Action, Backing, IoLatency, Workload};
 /// Latencies that are drawn for each file; a page has the same one in every round.
 const IO_DRAWS: usize = 4096;
 
-/// How a space behaves.
-pub(super) struct Options<'a> {
-    /// See [`Spec::entry_prefetch`](super::Spec).
+/// Options of a space.
+pub(super) struct SpaceOptions<'a> {
+    /// See [`StormRequest::entry_prefetch`](super::StormRequest).
     pub entry_prefetch: bool,
-    /// See [`Spec::kernel`](super::Spec).
+    /// See [`StormRequest::kernel`](super::StormRequest).
     pub kernel: Option<&'static Kernel>,
-    /// See [`Spec::real_body`](super::Spec).
+    /// See [`StormRequest::real_body`](super::StormRequest).
     pub real_body: bool,
-    /// Of every random draw.
+    /// Seed of every random draw.
     pub seed: u64,
     /// The NUMA node of each core.
     pub nodes: Vec<usize>,
     /// CPUs of the machine.
     pub cpus: usize,
-    /// Pages that a core counts for itself before it tells its zone or node.
+    /// Pages that a core counts for itself before it adds them to its zone or node.
     pub stat_threshold: u64,
     /// Memory of frames.
     pub arena: &'a Arc<Arena>,
 }
 
 /// Makes the space that `plan` lays out. The caller is a core.
-pub(super) fn space<W: Simulated>(
+pub(super) fn space<W: Platform + Machine>(
     make: MakeSpace<W>,
     workload: &Workload,
     plan: &Plan,
     contents: &Contents,
-    options: &Options,
-) -> Box<dyn Stormed<W>> {
+    options: &SpaceOptions,
+) -> Box<dyn SimulatedSpace<W>> {
     let cores = plan.threads.len();
     let kernel = workload.kernel;
     let files = (plan.files.iter().zip(&plan.file_pages).enumerate())

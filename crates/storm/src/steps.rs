@@ -1,27 +1,45 @@
-//! What a thread does, step by step: touches, and what writers do.
+//! The work of a thread, step by step: touches and operations of writers.
 
 use super::copies::Copies;
 use super::extent::Extent;
 use super::order::{Pages, PagesIter, permutation};
-use super::reach;
+use super::touches_max::{GroupMember, touches_max};
 use mm::addr::{PAGE_BYTES, Vaddr};
 use mm::fault::Access;
 use mm::vma::{Mapping, flag};
 use std::ops::Range;
 use workload::{
-    self, Action, Backing, Change, IoLatency, Loops, Op, Order, Pieces, Slices, Touch, Until,
-    Workload, WorkloadFile, WorkloadVma,
+    self, Action, Backing, Change, IoLatency, Loops, Op, Order, Pieces, Slices, Touch, Workload,
+    WorkloadFile, WorkloadVma,
 };
 
-/// How far the second place of what `mremap` moves is from the first.
+/// Distance from the first to the second place of a mapping that `mremap` moves.
 pub const SECOND_PLACE: u64 = 1 << 46;
 
 /// Pages or pieces that can be listed: their numbers have 32 bits.
 const LISTED_MAX: u64 = 1 << 32;
 
+/// One thread's work in a round.
+#[derive(Debug)]
+pub struct ThreadPlan {
+    /// Number of its group.
+    pub group: usize,
+    /// Repetitions of the steps of a phase.
+    pub loops: Loops,
+    /// Its steps in each phase.
+    pub phases: Vec<Vec<ThreadStep>>,
+}
+
+impl ThreadPlan {
+    /// All steps, phase after phase.
+    pub(super) fn steps(&self) -> impl Iterator<Item = &ThreadStep> {
+        self.phases.iter().flatten()
+    }
+}
+
 /// One step of a thread.
 #[derive(Debug)]
-pub enum Step {
+pub enum ThreadStep {
     /// Accesses.
     Touch(TouchPlan),
     /// An operation of a writer.
@@ -31,13 +49,13 @@ pub enum Step {
 /// Accesses of a thread.
 #[derive(Debug)]
 pub struct TouchPlan {
-    /// Where the pages are.
+    /// Addresses of the pages.
     pub extent: Extent,
     /// Which, in order.
     pub pages: Pages,
     /// Touches in a loop.
     pub touches: u64,
-    /// Each loop goes on where the last one stopped.
+    /// Each loop starts at the page where the last one stopped.
     pub walks: bool,
     /// Touches from the start of a pass to which the loops of a round come.
     pub of_round: u64,
@@ -47,7 +65,7 @@ pub struct TouchPlan {
     pub leaps: bool,
     /// Number of the VMA.
     pub vma: usize,
-    /// Which of it, where each thread has its own.
+    /// Number of the thread's own copy of it, if each thread has one.
     pub copy: usize,
     /// How.
     pub access: Access,
@@ -62,15 +80,15 @@ pub struct TouchPlan {
 pub struct ChangePlan {
     /// Number of the action.
     pub action: usize,
-    /// What is done at each turn, over and over.
-    pub turns: Box<[Edit]>,
+    /// The operation of each turn; after the last, the first again.
+    pub turns: Box<[WriterOp]>,
     /// From the start of one to the start of the next, in nanoseconds.
     pub every_ns: u64,
 }
 
 /// One operation of a writer on one piece.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Edit {
+pub enum WriterOp {
     /// Makes this mapping.
     Mmap(Mapping),
     /// Unmaps this range.
@@ -79,7 +97,7 @@ pub enum Edit {
     Mprotect(Range<Vaddr>, bool),
     /// Zaps this range.
     MadviseDontneed(Range<Vaddr>),
-    /// Moves this range to this address, or back where it is there.
+    /// Moves this range to this address, or back if it is there.
     Mremap(Range<Vaddr>, Vaddr),
     /// Lets the VMA that ends at the first address begin at the second.
     ExpandStack(Vaddr, Vaddr),
@@ -109,30 +127,21 @@ impl TouchPlan {
 impl ChangePlan {
     /// Pages of its largest piece.
     pub(super) fn pages_max(&self) -> u64 {
-        let pages = |edit: &Edit| match edit {
-            Edit::Mmap(_) | Edit::Truncate(..) | Edit::Fork | Edit::ExpandStack(..) => 0,
-            Edit::Munmap(range)
-            | Edit::Mprotect(range, _)
-            | Edit::MadviseDontneed(range)
-            | Edit::Mremap(range, _) => (range.end.0 - range.start.0) / PAGE_BYTES,
+        let pages = |edit: &WriterOp| match edit {
+            WriterOp::Mmap(_)
+            | WriterOp::Truncate(..)
+            | WriterOp::Fork
+            | WriterOp::ExpandStack(..) => 0,
+            WriterOp::Munmap(range)
+            | WriterOp::Mprotect(range, _)
+            | WriterOp::MadviseDontneed(range)
+            | WriterOp::Mremap(range, _) => (range.end.0 - range.start.0) / PAGE_BYTES,
         };
         self.turns.iter().map(pages).max().unwrap_or(0)
     }
 }
 
-/// A thread's place in its group.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub index: u64,
-    pub of: u64,
-    pub seed: u64,
-    /// How often it does its steps.
-    pub loops: Loops,
-    /// When it stops.
-    pub until: Until,
-}
-
-impl Step {
+impl ThreadStep {
     /// Whether there is nothing to do.
     pub(super) fn is_empty(&self) -> bool {
         match self {
@@ -141,7 +150,7 @@ impl Step {
         }
     }
 
-    /// The accesses, where it is some.
+    /// The accesses, if the step is accesses.
     pub(super) fn touch(&self) -> Option<&TouchPlan> {
         match self {
             Self::Touch(touch) => Some(touch),
@@ -149,7 +158,7 @@ impl Step {
         }
     }
 
-    /// The operation of a writer, where it is one.
+    /// The operation, if the step is one of a writer.
     pub(super) fn change(&self) -> Option<&ChangePlan> {
         match self {
             Self::Touch(_) => None,
@@ -158,37 +167,39 @@ impl Step {
     }
 }
 
-/// What operation `op` of its group is for the thread at `place`.
+/// Plans operation `op` of a group for one of its threads.
 pub(super) fn plan_step(
     workload: &Workload,
     what: &Op,
     extents: &[Vec<Extent>],
     copies: &Copies,
-    place: Place,
+    member: GroupMember,
     op: usize,
-) -> Step {
-    let place = Place { seed: place.seed ^ ((op as u64) << 16), ..place };
+) -> ThreadStep {
+    let member = GroupMember { seed: member.seed ^ ((op as u64) << 16), ..member };
     match what {
-        Op::Touch(touch) => Step::Touch(plan_touch(workload, touch, extents, place)),
-        Op::Change(change) => Step::Change(plan_change(workload, change, extents, copies, place)),
+        Op::Touch(touch) => ThreadStep::Touch(plan_touch(workload, touch, extents, member)),
+        Op::Change(change) => {
+            ThreadStep::Change(plan_change(workload, change, extents, copies, member))
+        }
     }
 }
 
-/// What a plan lists for an operation on a whole mapping.
+/// Entries that a plan lists for an operation on a whole mapping.
 struct Listed {
-    /// Of the mapping, however many threads share it out.
+    /// Entries of the mapping, however many threads share it out.
     entries: u64,
-    /// Of each thread beside them.
+    /// Further entries of each thread.
     own: u64,
     bytes_each: usize,
-    /// Pages or pieces that are told apart by their numbers.
+    /// Pages or pieces that are numbered.
     numbers: u64,
 }
 
 /// Bytes of what the plans of the `of` threads of a group list for an operation.
 ///
 /// # Errors
-/// Why it cannot be listed.
+/// The reason why it cannot be listed.
 pub(super) fn listed_bytes(
     workload: &Workload,
     what: &Op,
@@ -198,7 +209,7 @@ pub(super) fn listed_bytes(
     let (vma, slices, listed) = match what {
         Op::Touch(touch) => (touch.vma, touch.slices, listed_pages(workload, touch)),
         Op::Change(change) => match &change.action {
-            Action::Truncate { .. } | Action::Fork => return Ok(of * size_of::<Edit>() as u64),
+            Action::Truncate { .. } | Action::Fork => return Ok(of * size_of::<WriterOp>() as u64),
             action => {
                 let vma = action.vma().expect("all other actions have a VMA");
                 let slices = action.pieces().map_or(Slices::Shared, |pieces| pieces.slices);
@@ -237,7 +248,7 @@ fn listed_pages(workload: &Workload, touch: &Touch) -> Listed {
 }
 
 fn listed_pieces(workload: &Workload, action: &Action) -> Listed {
-    let edit = size_of::<Edit>();
+    let edit = size_of::<WriterOp>();
     let (pieces, bytes_each) = match action {
         Action::ExpandStack { vma, pages } => (workload.vmas[*vma].pages.div_ceil(*pages), edit),
         action => {
@@ -255,12 +266,12 @@ fn slice(
     extents: &[Vec<Extent>],
     vma: usize,
     slices: Slices,
-    place: Place,
+    member: GroupMember,
 ) -> (Extent, Range<u64>) {
     let own = extents[vma].len() > 1;
-    let extent = extents[vma][if own { place.index as usize } else { 0 }];
+    let extent = extents[vma][if own { member.index as usize } else { 0 }];
     match slices {
-        Slices::Disjoint if !own => (extent, extent.slice(place.index, place.of)),
+        Slices::Disjoint if !own => (extent, extent.slice(member.index, member.of)),
         _ => (extent, 0..extent.pages()),
     }
 }
@@ -269,19 +280,19 @@ fn plan_touch(
     workload: &Workload,
     touch: &Touch,
     extents: &[Vec<Extent>],
-    place: Place,
+    member: GroupMember,
 ) -> TouchPlan {
-    let (extent, slice) = slice(extents, touch.vma, touch.slices, place);
+    let (extent, slice) = slice(extents, touch.vma, touch.slices, member);
     let pages = if slice.is_empty() {
         Pages::Listed(Box::default())
     } else {
-        // A walk goes through a whole pass, also where pages are drawn with replacement.
+        // A walk goes through a whole pass, even if pages are drawn with replacement.
         let draws =
             touch.touches.map(|n| if touch.walks { n.max(slice.end - slice.start) } else { n });
-        Pages::new(touch.order, slice, extent.each, draws, place.seed)
+        Pages::new(touch.order, slice, extent.each, draws, member.seed)
     };
     let touches = touch.touches.unwrap_or(pages.len());
-    let of_round = match place.loops {
+    let of_round = match member.loops {
         _ if !touch.walks => touches,
         Loops::Times(times) => touches.saturating_mul(times),
         Loops::UntilDone => u64::MAX,
@@ -291,9 +302,9 @@ fn plan_touch(
         workload::LoadOrStore::Read => Access::Read,
         workload::LoadOrStore::Write => Access::Write,
     };
-    let reach = reach::bound(workload, touch, &place).unwrap_or(u64::MAX).min(pages.len());
+    let reach = touches_max(workload, touch, &member).unwrap_or(u64::MAX).min(pages.len());
     let (leaps, vma) = (touch.order == Order::OnePerTable, touch.vma);
-    let copy = if extents[vma].len() > 1 { place.index as usize } else { 0 };
+    let copy = if extents[vma].len() > 1 { member.index as usize } else { 0 };
     let (walks, think_ns) = (touch.walks, touch.think_ns);
     let longest_ns = think_ns.saturating_add(longest_io_ns(workload, touch));
     TouchPlan {
@@ -312,7 +323,8 @@ fn plan_touch(
     }
 }
 
-/// How long a touch may wait for I/O; one draw of an exponential latency in 3000 is longer.
+/// The longest wait of a touch for I/O, in nanoseconds; one draw of an exponential latency
+/// in 3000 is longer.
 fn longest_io_ns(workload: &Workload, touch: &Touch) -> u64 {
     let Backing::File { file, .. } = workload.vmas[touch.vma].backing else { return 0 };
     match workload.files[file].io {
@@ -326,42 +338,42 @@ fn plan_change(
     change: &Change,
     extents: &[Vec<Extent>],
     copies: &Copies,
-    place: Place,
+    member: GroupMember,
 ) -> ChangePlan {
     let (action, every_ns) = (change.action.number(), change.every_ns);
     let turns = match &change.action {
         Action::ExpandStack { vma, pages } => {
-            let (extent, _) = slice(extents, *vma, Slices::Shared, place);
+            let (extent, _) = slice(extents, *vma, Slices::Shared, member);
             let grown = workload.vmas[*vma].grows_down_from_pages.unwrap_or(extent.each);
             stack_turns(extent, grown, *pages)
         }
-        Action::Truncate { file, pages } => vec![Edit::Truncate(*file, *pages)],
-        Action::Fork => vec![Edit::Fork],
+        Action::Truncate { file, pages } => vec![WriterOp::Truncate(*file, *pages)],
+        Action::Fork => vec![WriterOp::Fork],
         action => {
             let pieces = action.pieces().expect("all other actions have pieces");
-            let vma = copies.vma(&workload.vmas[pieces.vma], place.index as usize);
-            let ranges = piece_ranges(pieces, extents, place).into_iter();
+            let vma = copies.vma(&workload.vmas[pieces.vma], member.index as usize);
+            let ranges = piece_ranges(pieces, extents, member).into_iter();
             ranges.map(|(range, start)| edit(copies, action, &vma, range, start)).collect()
         }
     };
     ChangePlan { action, turns: turns.into(), every_ns }
 }
 
-fn stack_turns(extent: Extent, grown: u64, pages: u64) -> Vec<Edit> {
+fn stack_turns(extent: Extent, grown: u64, pages: u64) -> Vec<WriterOp> {
     let end = Vaddr(extent.end());
     let start = |pages: u64| Vaddr(extent.end() - pages * PAGE_BYTES);
     let steps = (extent.each - grown).div_ceil(pages);
     let sizes = (1..=steps).map(|step| (grown + step * pages).min(extent.each));
-    sizes.map(|pages| Edit::ExpandStack(end, start(pages))).collect()
+    sizes.map(|pages| WriterOp::ExpandStack(end, start(pages))).collect()
 }
 
 /// The pieces of a thread in order, each with the start of the mapping that it is part of.
 fn piece_ranges(
     pieces: &Pieces,
     extents: &[Vec<Extent>],
-    place: Place,
+    member: GroupMember,
 ) -> Vec<(Range<Vaddr>, u64)> {
-    let (extent, slice) = slice(extents, pieces.vma, pieces.slices, place);
+    let (extent, slice) = slice(extents, pieces.vma, pieces.slices, member);
     let mut ranges = Vec::new();
     let mut page = slice.start;
     while page < slice.end {
@@ -373,7 +385,7 @@ fn piece_ranges(
         page = end;
     }
     if pieces.order == Order::Random {
-        let order = permutation(0..ranges.len() as u64, place.seed);
+        let order = permutation(0..ranges.len() as u64, member.seed);
         ranges = order.iter().map(|index| ranges[*index as usize].clone()).collect();
     }
     ranges
@@ -385,19 +397,19 @@ fn edit(
     vma: &WorkloadVma,
     range: Range<Vaddr>,
     mapping_start: u64,
-) -> Edit {
+) -> WriterOp {
     match action {
         Action::Mmap(_) => {
             let whole = mapping(&copies.files, vma, mapping_start);
             let pgoff = whole.pgoff + (range.start.0 - mapping_start) / PAGE_BYTES;
-            Edit::Mmap(Mapping { start: range.start, end: range.end, pgoff, ..whole })
+            WriterOp::Mmap(Mapping { start: range.start, end: range.end, pgoff, ..whole })
         }
-        Action::Munmap(_) => Edit::Munmap(range),
-        Action::Mprotect { writable, .. } => Edit::Mprotect(range, *writable),
-        Action::MadviseDontneed(_) => Edit::MadviseDontneed(range),
+        Action::Munmap(_) => WriterOp::Munmap(range),
+        Action::Mprotect { writable, .. } => WriterOp::Mprotect(range, *writable),
+        Action::MadviseDontneed(_) => WriterOp::MadviseDontneed(range),
         Action::Mremap(_) => {
             let second = Vaddr(range.start.0 + SECOND_PLACE);
-            Edit::Mremap(range, second)
+            WriterOp::Mremap(range, second)
         }
         Action::ExpandStack { .. } | Action::Truncate { .. } | Action::Fork => {
             unreachable!("these have no pieces")

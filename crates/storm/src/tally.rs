@@ -1,28 +1,28 @@
-//! What a thread of a storm counts, and the latencies that it samples.
+//! Counts and latency samples of a thread.
 
-use super::Counts;
+use super::StormCounts;
+use super::platform::Platform;
 use super::samples::Samples;
-use super::world::World;
 use mm::fault::Kind;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 /// Counts and samples of a thread.
-pub struct Tally {
-    pub(super) counts: Counts,
+pub struct TouchTally {
+    pub(super) counts: StormCounts,
     /// By [`Kind`].
     pub(super) latency: [Samples; Kind::ALL.len()],
-    /// How many go by before the next is sampled.
+    /// Faults before the next sample.
     pub(super) until_sample: u64,
     sample_period: u64,
     random: Pcg64Mcg,
 }
 
-impl Tally {
-    pub(super) fn new<W: World>(sample_period: u64, seed: u64, thread: usize) -> Self {
+impl TouchTally {
+    pub(super) fn new<P: Platform>(sample_period: u64, seed: u64, thread: usize) -> Self {
         let mut tally = Self {
-            counts: Counts::default(),
-            latency: Kind::ALL.map(|_| Samples::new::<W>()),
+            counts: StormCounts::default(),
+            latency: Kind::ALL.map(|_| Samples::new::<P>()),
             until_sample: 0,
             sample_period,
             random: Pcg64Mcg::seed_from_u64(seed ^ thread as u64 ^ 0x73_616d),
@@ -33,7 +33,7 @@ impl Tally {
 
     /// Forgets what was counted in the warm-up.
     pub(super) fn forget(&mut self) {
-        self.counts = Counts::default();
+        self.counts = StormCounts::default();
         self.latency.iter_mut().for_each(Samples::forget);
     }
 

@@ -1,11 +1,9 @@
 //! Real threads of a storm: started, pinned, watched, and their results collected.
 
-use super::gate::{Broken, Gate};
+use super::gate::GateBroken;
 use super::merge::ThreadResult;
-use super::meter::Meter;
-use super::round::{Shared, Window};
-use super::worker::Worker;
-use super::world::{self, Ground, Meeting};
+use super::platform::TickClock;
+use super::target::{Shared, StormTarget};
 use super::{StormError, panic_message};
 use host::affinity;
 use host::clock::Clock;
@@ -16,13 +14,13 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
-use workload::{Until, Workload};
+use workload::Until;
 
-/// How long a thread may make no progress. The longest single step of a storm, the
+/// Longest time without progress of a thread. The longest single step of a storm, the
 /// reset of a thread's share, takes well under a second for each GiB.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 
-/// What is left of a wait when it spins: the timer slack and a wake-up.
+/// The last part of a wait, which is spent spinning: the timer slack and a wake-up.
 const SLEEP_TAIL: Duration = Duration::from_micros(120);
 /// The longest sleep before a waiting writer looks whether the others are done.
 const SLEEP_MAX: Duration = Duration::from_millis(1);
@@ -38,7 +36,7 @@ pub(super) fn wait_until(clock: &Clock, at: u64) {
     }
 }
 
-impl world::Clock for Clock {
+impl TickClock for Clock {
     #[inline(always)]
     fn start(&self) -> u64 {
         self.start()
@@ -64,19 +62,9 @@ impl world::Clock for Clock {
     }
 }
 
-impl Meeting for Gate {
-    fn wait(&self) -> Result<(), Broken> {
-        self.wait()
-    }
-
-    fn is_broken(&self) -> bool {
-        self.is_broken()
-    }
-}
-
 type Answer = (usize, thread::Result<Result<ThreadResult, Failed>>);
 
-/// Why a thread has no result.
+/// Reason why a thread has no result.
 pub(super) enum Failed {
     /// Another panicked.
     Broken,
@@ -84,8 +72,8 @@ pub(super) enum Failed {
     Machine(String),
 }
 
-impl From<Broken> for Failed {
-    fn from(_: Broken) -> Self {
+impl From<GateBroken> for Failed {
+    fn from(_: GateBroken) -> Self {
         Self::Broken
     }
 }
@@ -94,13 +82,13 @@ impl From<Broken> for Failed {
 /// them, and what they shared.
 ///
 /// # Errors
-/// Where a thread panics, is stuck or cannot be placed.
-pub(super) fn run<W: Ground<Gate = Gate>>(
-    shared: Shared<W>,
-    on_thread: impl Fn(&Shared<W>, usize) -> Result<ThreadResult, Failed> + Clone + Send + 'static,
-) -> Result<(Vec<ThreadResult>, Shared<W>), StormError>
+/// If a thread panics, is stuck or cannot be placed.
+pub(super) fn run<T: StormTarget>(
+    shared: Shared<T>,
+    on_thread: impl Fn(&Shared<T>, usize) -> Result<ThreadResult, Failed> + Clone + Send + 'static,
+) -> Result<(Vec<ThreadResult>, Shared<T>), StormError>
 where
-    Shared<W>: Send + Sync,
+    Shared<T>: Send + Sync,
 {
     let shared = Arc::new(shared);
     let threads = shared.plan.threads.len();
@@ -116,7 +104,7 @@ where
                 shared.gate.break_up();
             }
             drop(shared);
-            // The receiver is gone only where the run has given up on this storm.
+            // The receiver is gone only if the run has given up on this storm.
             let _ = sender.send((number, result));
         };
         let thread = thread::Builder::new().name(name(number)).spawn(storm);
@@ -133,10 +121,10 @@ where
     Ok((results, Arc::into_inner(shared).expect("all threads have ended")))
 }
 
-fn pinned<W: Ground>(
-    shared: &Shared<W>,
+fn pinned<T: StormTarget>(
+    shared: &Shared<T>,
     number: usize,
-    on_thread: impl FnOnce(&Shared<W>, usize) -> Result<ThreadResult, Failed>,
+    on_thread: impl FnOnce(&Shared<T>, usize) -> Result<ThreadResult, Failed>,
 ) -> Result<ThreadResult, Failed> {
     let cpu = shared.cpus[number];
     affinity::pin(cpu)
@@ -144,36 +132,14 @@ fn pinned<W: Ground>(
     on_thread(shared, number)
 }
 
-/// Storms, unmeasured and then measured; between the two `forget` is called.
-pub(super) fn measure<W: Ground>(
-    worker: &mut Worker<W>,
-    warmup_ns: u64,
-    until: Until,
-    forget: impl FnOnce(),
-) -> Result<(Window, Meter), Broken> {
-    if warmup_ns > 0 {
-        worker.rounds(warmup(until, warmup_ns), &mut Meter::closed())?;
-        worker.reset()?;
-    }
-    worker.forget();
-    forget();
-    let mut meter = Meter::open();
-    let window = worker.rounds(until, &mut meter)?;
-    Ok((window, meter))
-}
-
-/// What is stormed unmeasured. A storm of a fixed size has a space made for that size,
-/// so another like it warms it up.
-fn warmup(until: Until, warmup_ns: u64) -> Until {
-    match until {
+/// The warm-up, if there is one. A storm of a fixed size has a space made for that
+/// size, so another of the same size warms it up.
+pub(super) fn warmup(until: Until, warmup_ns: u64) -> Option<Until> {
+    let warmup = match until {
         Until::Duration(_) | Until::Rounds(_) => Until::Duration(warmup_ns),
         Until::Touches(_) | Until::Faults(_) => until,
-    }
-}
-
-/// The names of all groups.
-pub(super) fn group_names(workload: &Workload) -> Vec<String> {
-    workload.groups.iter().map(|group| group.name.clone()).collect()
+    };
+    (warmup_ns > 0).then_some(warmup)
 }
 
 /// Name of a thread, as a debugger and messages show it.
@@ -182,9 +148,9 @@ fn name(number: usize) -> String {
 }
 
 /// Waits for all threads to end, whatever comes of them.
-fn collect<W: Ground>(
+fn collect<T: StormTarget>(
     answers: &Receiver<Answer>,
-    shared: &Shared<W>,
+    shared: &Shared<T>,
     threads: usize,
 ) -> Result<Vec<ThreadResult>, StormError> {
     let mut results: Vec<Option<ThreadResult>> = (0..threads).map(|_| None).collect();
@@ -220,9 +186,9 @@ fn collect<W: Ground>(
     }
 }
 
-/// The thread that has gone longest without looking at the clock, where no thread has
+/// Finds the thread that has gone longest without looking at the clock, if no thread has
 /// looked at it of late: others may be waiting for it.
-fn find_stuck<W: Ground>(shared: &Shared<W>, seen: &mut [(u64, Instant)]) -> Option<usize> {
+fn find_stuck<T: StormTarget>(shared: &Shared<T>, seen: &mut [(u64, Instant)]) -> Option<usize> {
     for (progress, seen) in shared.progress.iter().zip(&mut *seen) {
         let checks = progress.load(Ordering::Relaxed);
         if checks != seen.0 {

@@ -1,26 +1,35 @@
 //! One thread of a storm: its operations, its looks at the clock.
 //!
-//! The one thing that it publishes while it storms, its progress, stands on a line that
+//! The only word that it publishes while it storms, its progress, is on a line that
 //! no other storming thread reads.
 
+use super::gate::GateBroken;
+use super::merge::{ThreadResult, Window};
+use super::meter::Meter;
 use super::notes::Notes;
-use super::round::Shared;
+use super::platform::{Platform, TickClock};
 use super::samples::Samples;
-use super::steps::{ChangePlan, Step, TouchPlan};
-use super::world::{Clock, Counting, Ground, Meeting, World};
+use super::steps::{ChangePlan, ThreadStep, TouchPlan};
+use super::target::{Shared, StormTarget, Toucher};
+use super::{StormCounts, ThreadStorm};
+use ::host::perf;
 use machine::Ordering;
-use workload::{Action, Loops};
+use machine::host::Recorded;
+use workload::{Action, Loops, Until};
 
 /// Looks at the clock between two looks at the CPU that the thread is on.
 const CHECKS_PER_PLACEMENT: u64 = 64;
 
-/// Time within which a thread looks at the clock, where no single touch takes longer.
+/// Time within which a thread looks at the clock, unless a single touch takes longer.
 const CHECK_WITHIN_NS: u64 = 1_000_000_000;
 /// Turns in a row that may take no time, before a thread that goes on until others are done
 /// lets some pass.
 const TURNS_AT_ONCE: u32 = 1 << 12;
-/// How much.
+/// Time that it lets pass, in nanoseconds.
 const LET_PASS_NS: u64 = 1_000;
+
+/// Hardware counters of a thread, or why there are none.
+pub(super) type PerfCounts = Result<perf::Counts, String>;
 
 /// A phase that is under way, in ticks of the clock.
 struct Leg {
@@ -28,17 +37,17 @@ struct Leg {
     deadline: u64,
     /// The last look at the clock.
     now: u64,
-    /// How often the steps have been done.
+    /// Repetitions of the steps so far.
     turn: u64,
-    /// How often in a row that took no time.
+    /// Repetitions in a row that took no time.
     at_once: u32,
 }
 
 /// A thread's own state.
-pub(super) struct Worker<'a, W: Ground> {
-    pub shared: &'a Shared<W>,
+pub(super) struct Worker<'a, T: StormTarget> {
+    pub shared: &'a Shared<T>,
     pub thread: usize,
-    pub hands: W::Hands,
+    pub toucher: Toucher<T>,
     /// Sleeps that stood for I/O.
     pub io: Samples,
     /// Nanoseconds of sleep that were asked for.
@@ -54,13 +63,13 @@ pub(super) struct Worker<'a, W: Ground> {
     pub ops: [Samples; Action::NAMES.len()],
 }
 
-impl<'a, W: Ground> Worker<'a, W> {
-    pub fn new(shared: &'a Shared<W>, thread: usize) -> Self {
+impl<'a, T: StormTarget> Worker<'a, T> {
+    pub fn new(shared: &'a Shared<T>, thread: usize) -> Self {
         let touches = shared.plan.touches(thread);
         let phases = &shared.plan.threads[thread].phases;
         let ops = phases.iter().map(Vec::len).max().unwrap_or(0) as u64;
-        let steps = phases.iter().flatten().filter_map(Step::touch);
-        let per_check = steps.map(touches_per_check::<W>).min().unwrap_or(1);
+        let steps = phases.iter().flatten().filter_map(ThreadStep::touch);
+        let per_check = steps.map(touches_per_check::<T>).min().unwrap_or(1);
         // Each operation ends with a batch that may be short.
         let looks = match shared.plan.threads[thread].loops {
             Loops::Times(times) => ops.saturating_mul(times).saturating_add(touches / per_check),
@@ -69,20 +78,71 @@ impl<'a, W: Ground> Worker<'a, W> {
         Self {
             shared,
             thread,
-            hands: W::hands(shared, thread),
-            io: Samples::new::<W>(),
+            toucher: Toucher::new(shared, thread),
+            io: Samples::new::<T>(),
             io_asked_ns: 0,
             strayed: 0,
             touches_left: u64::MAX,
             faults_end: u64::MAX,
             notes: Notes::new(looks),
-            ops: samples_of_ops::<W>(phases),
+            ops: samples_of_ops::<T>(phases),
+        }
+    }
+
+    /// Storms until `until`, after a warm-up if there is one; `forget` is called between the
+    /// two, and `open` opens the counters of the measurement.
+    pub fn measure(
+        &mut self,
+        warmup: Option<Until>,
+        until: Until,
+        forget: impl FnOnce(),
+        open: impl FnOnce() -> Meter,
+    ) -> Result<(Window, Meter), GateBroken> {
+        if let Some(warmup) = warmup {
+            self.rounds(warmup, &mut Meter::closed())?;
+            self.reset()?;
+        }
+        self.forget();
+        forget();
+        let mut meter = open();
+        let window = self.rounds(until, &mut meter)?;
+        Ok((window, meter))
+    }
+
+    /// Gives back all that the thread has, and returns what it measured.
+    pub fn finish(self, window: Window, recorded: Recorded, perf: PerfCounts) -> ThreadResult {
+        let (shared, toucher) = (self.shared, self.toucher);
+        let end = T::retire(&*shared.space, toucher.core);
+        let (counts, attempts) = (toucher.tally.counts, end.attempts);
+        ThreadResult {
+            thread: ThreadStorm {
+                group: shared.group_names[shared.plan.threads[self.thread].group].clone(),
+                cpu: shared.cpus[self.thread],
+                strayed: self.strayed,
+                yields: 0,
+                faults: window.faults.round() as u64,
+            },
+            counts: StormCounts {
+                attempts: attempts.attempts,
+                fallbacks: attempts.fallbacks,
+                ..counts
+            },
+            latency: toucher.tally.latency,
+            recorded,
+            io: self.io,
+            io_asked_ns: self.io_asked_ns,
+            perf,
+            window,
+            ops: self.ops,
+            shootdowns: end.shootdowns,
+            grace_periods: end.grace_periods,
+            translations: end.translations,
         }
     }
 
     /// Forgets what was counted in the warm-up.
-    pub fn forget(&mut self) {
-        self.hands.forget();
+    fn forget(&mut self) {
+        self.toucher.forget();
         self.io.forget();
         self.io_asked_ns = 0;
         self.ops.iter_mut().for_each(Samples::forget);
@@ -91,7 +151,7 @@ impl<'a, W: Ground> Worker<'a, W> {
 
     /// Does the steps of a phase until they are done or `deadline` has passed.
     /// Returns when it began and ended, in ticks.
-    pub fn storm(&mut self, phase: &[Step], deadline: u64) -> (u64, u64) {
+    pub fn storm(&mut self, phase: &[ThreadStep], deadline: u64) -> (u64, u64) {
         let clock = self.shared.clock;
         let start = clock.start();
         self.notes.begin(start, self.faults());
@@ -100,8 +160,8 @@ impl<'a, W: Ground> Worker<'a, W> {
             let began = leg.now;
             for step in phase {
                 match step {
-                    Step::Touch(touch) => self.touch(touch, &mut leg),
-                    Step::Change(change) => self.change(change, &mut leg),
+                    ThreadStep::Touch(touch) => self.touch(touch, &mut leg),
+                    ThreadStep::Change(change) => self.change(change, &mut leg),
                 }
             }
             leg.turn += 1;
@@ -115,7 +175,7 @@ impl<'a, W: Ground> Worker<'a, W> {
         (start, end)
     }
 
-    /// How often this thread does the steps of a phase.
+    /// Repetitions of the steps of a phase by this thread.
     pub fn loops(&self) -> Loops {
         self.shared.plan.threads[self.thread].loops
     }
@@ -124,7 +184,7 @@ impl<'a, W: Ground> Worker<'a, W> {
         let over = match self.loops() {
             Loops::Times(times) => leg.turn >= times,
             Loops::UntilDone => {
-                // Those who panicked do not come to their end.
+                // A thread that panicked does not reach its end.
                 let shared = self.shared;
                 shared.foreground.load(Ordering::Relaxed) == 0 || shared.gate.is_broken()
             }
@@ -142,8 +202,8 @@ impl<'a, W: Ground> Worker<'a, W> {
         leg.at_once += 1;
         if leg.at_once == TURNS_AT_ONCE {
             let clock = self.shared.clock;
-            W::wait_until(&clock, leg.now + clock.ticks(LET_PASS_NS));
-            W::give_way();
+            T::wait_until(&clock, leg.now + clock.ticks(LET_PASS_NS));
+            T::give_way();
             leg.now = clock.unordered();
             leg.at_once = 0;
         }
@@ -152,15 +212,15 @@ impl<'a, W: Ground> Worker<'a, W> {
     fn touch(&mut self, touch: &TouchPlan, leg: &mut Leg) {
         let (mut pages, touches) = touch.of_loop(leg.turn);
         let mut left = touches.min(self.touches_left);
-        let per_check = touches_per_check::<W>(touch);
+        let per_check = touches_per_check::<T>(touch);
         self.touches_left -= left;
         while left > 0 && leg.now < leg.deadline && self.faults() < self.faults_end {
             // A touch faults once, so that no batch goes far past the end.
             let faults_left = self.faults_end - self.faults();
             let batch = left.min(per_check).min(faults_left);
-            W::touch(&*self.shared.space, &mut self.hands, touch, &mut pages, batch);
+            T::touch(&*self.shared.space, &mut self.toucher, touch, &mut pages, batch);
             left -= batch;
-            self.hands.tally_mut().counts.touches += batch;
+            self.toucher.tally.counts.touches += batch;
             leg.now = self.shared.clock.unordered();
             self.check();
             // Close to the last fault batches are short, and would fill the notes.
@@ -171,13 +231,13 @@ impl<'a, W: Ground> Worker<'a, W> {
         self.touches_left = self.touches_left.saturating_add(left);
     }
 
-    /// One operation of a writer, at its time, where it is not too late for it.
+    /// Does one operation of a writer at its time, unless it is too late for it.
     fn change(&mut self, change: &ChangePlan, leg: &mut Leg) {
         let clock = self.shared.clock;
         if change.every_ns > 0 {
             let at = leg.start + leg.turn * clock.ticks(change.every_ns);
             while clock.unordered() < at.min(leg.deadline) && !self.is_over(leg) {
-                W::wait_until(&clock, at.min(leg.deadline));
+                T::wait_until(&clock, at.min(leg.deadline));
                 leg.now = clock.unordered();
             }
         }
@@ -186,7 +246,7 @@ impl<'a, W: Ground> Worker<'a, W> {
         }
         let edit = &change.turns[(leg.turn % change.turns.len() as u64) as usize];
         let start = clock.start();
-        let done = W::edit(&*self.shared.space, &mut self.hands, edit);
+        let done = T::edit(&*self.shared.space, &mut self.toucher.core, edit);
         let end = clock.end();
         if done {
             let ns = clock.delta_ns(start, end) as u64;
@@ -198,42 +258,42 @@ impl<'a, W: Ground> Worker<'a, W> {
 
     /// Takes over the sleeps of a round.
     pub fn take_io(&mut self) {
-        self.io_asked_ns += W::take_io(&mut self.hands, &mut self.io);
+        self.io_asked_ns += T::take_io(&mut self.toucher.core, &mut self.io);
     }
 
     /// Faults so far.
     fn faults(&self) -> u64 {
-        self.hands.tally().counts.faults
+        self.toucher.tally.counts.faults
     }
 
-    /// Whether it has had all that it may.
+    /// Whether it has made all touches or faults that it may.
     pub fn is_done(&self) -> bool {
         self.touches_left == 0 || self.faults() >= self.faults_end
     }
 
-    /// Shows that the thread goes on, and looks from time to time where it is.
+    /// Publishes progress, and looks at times at the CPU that the thread is on.
     fn check(&mut self) {
         let progress = &self.shared.progress[self.thread];
         let checks = progress.load(Ordering::Relaxed) + 1;
         progress.store(checks, Ordering::Relaxed);
         if checks.is_multiple_of(CHECKS_PER_PLACEMENT) {
-            self.strayed += u64::from(!W::is_on(self.shared.cpus[self.thread]));
+            self.strayed += u64::from(!T::is_on(self.shared.cpus[self.thread]));
         }
     }
 }
 
-/// Touches between two looks at the clock: so few that nobody takes the thread for stuck, or
+/// Touches between two looks at the clock: few enough that no thread is taken for stuck, or
 /// waits long for the end of its storm.
-fn touches_per_check<W: Ground>(touch: &TouchPlan) -> u64 {
-    W::TOUCHES_PER_CHECK.min(CHECK_WITHIN_NS / touch.longest_ns.max(1)).max(1)
+fn touches_per_check<T: StormTarget>(touch: &TouchPlan) -> u64 {
+    T::TOUCHES_PER_CHECK.min(CHECK_WITHIN_NS / touch.longest_ns.max(1)).max(1)
 }
 
 /// Ready for the operations that these phases have, so that none allocates.
-fn samples_of_ops<W: World>(phases: &[Vec<Step>]) -> [Samples; Action::NAMES.len()] {
+fn samples_of_ops<T: Platform>(phases: &[Vec<ThreadStep>]) -> [Samples; Action::NAMES.len()] {
     let mut ops: [Samples; Action::NAMES.len()] = Default::default();
     for step in phases.iter().flatten() {
-        if let Step::Change(change) = step {
-            ops[change.action] = Samples::new::<W>();
+        if let ThreadStep::Change(change) = step {
+            ops[change.action] = Samples::new::<T>();
         }
     }
     ops

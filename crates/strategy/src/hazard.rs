@@ -1,18 +1,19 @@
 //! A pointer of each core to the VMA in use, which munmap looks for: a hazard pointer
 //! (Zijlstra, linux-mm, January 2010).
 //!
-//! *Fault:* the VMA is found under RCU, its address is stored where only this core writes,
-//! and a sequence count of the tree says that it was still there: the store is seen by
-//! whoever frees the VMA, or the change of the tree by the fault (both behind a full fence).
+//! *Fault:* the VMA is found under RCU, its address is stored in a pointer that only this core
+//! writes, and a sequence count of the tree says that the VMA was still there. Either the writer
+//! that frees the VMA sees the pointer, or the fault sees the change of the tree: each looks
+//! after a full fence.
 //! Then as in a fault that speculates: the VMA's own sequence count is sampled, fields are
 //! copied, the count is checked before ptl is tried and under it, and the pointer is
 //! cleared. No line that others write is written. *Writers* make the count of a VMA odd
-//! while they change it or zap its pages; who frees a VMA looks at the pointers of all cores
-//! and waits for those that hold it: a munmap costs more the more cores there are.
+//! while they change it or zap its pages; the one that frees a VMA looks at the pointers of all
+//! cores and waits for those that hold it: a munmap costs more the more cores there are.
 //! *Collision:* the fault is done again under mmap_lock, as it is without a page table or an
 //! `anon_vma`, for pages that are not cached, and for shared writes.
 
-use super::{Found, PerVma, Scheme, Space, Strategy, Traits, Words};
+use super::{FoundVma, PerVma, Scheme, Space, Strategy, Traits, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use mm::fault::{self, Access, Fallback, Outcome, Request, Stop};
 use mm::hooks::Hooks;
@@ -34,7 +35,7 @@ static VM_SEQUENCE: LineName =
     LineName { name: "vma.vm_sequence", words: ["vm_sequence", "", "", "", "", "", "", ""] };
 
 /// See the module.
-pub struct Hazard;
+pub struct HazardPointers;
 
 /// Sequence counts of the tree and of each VMA, and the pointers of cores.
 pub struct HazardWords<M: Machine> {
@@ -54,13 +55,13 @@ impl<M: Machine> HazardWords<M> {
     }
 }
 
-/// The fault in a VMA that this core's pointer keeps.
+/// Handles the fault in a VMA that this core's pointer keeps.
 #[inline(always)]
 fn fault_in<M: Machine>(
-    space: &Space<M, Hazard>,
+    space: &Space<M, HazardPointers>,
     core: &mut Core<M>,
     request: Request,
-    vma: Found<'_, M, Hazard>,
+    vma: FoundVma<'_, M, HazardPointers>,
 ) -> Result<Outcome, Stop> {
     let sequenced = Sequenced::copy(&vma, space.words.sequence(vma.id))?;
     let fields = sequenced.fields();
@@ -77,7 +78,7 @@ fn fault_in<M: Machine>(
     fault::handle(space, core, request, &sequenced)
 }
 
-impl Scheme for Hazard {
+impl Scheme for HazardPointers {
     const NAME: &'static str = "hazard";
     const SUMMARY: &'static str =
         "sequence count, and a pointer of each core that munmap looks for";
@@ -140,7 +141,7 @@ impl<M: Machine> Hooks<M> for HazardWords<M> {
     }
 }
 
-impl<M: Machine> Strategy<M> for Hazard {
+impl<M: Machine> Strategy<M> for HazardPointers {
     type Layout = Linux5_12;
     type Words = HazardWords<M>;
 
@@ -158,7 +159,7 @@ impl<M: Machine> Strategy<M> for Hazard {
         let mine = Word::new(&space.words.pointers[M::core()], 0);
         let pointer = hazard::Hazard::<M>::set(mine, u64::from(vma.id.0));
         M::point(point::VMA_LOCKED);
-        // Still in the tree: whoever takes it out now sees the pointer.
+        // Still in the tree: a writer that takes it out from now on sees the pointer.
         if !seq.is_current(at) {
             return Err(Fallback::VmaLockMiss.into());
         }

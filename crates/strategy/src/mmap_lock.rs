@@ -3,8 +3,8 @@
 //! *Fault:* the rwsem of the space is taken for read (count, then owner: two writes
 //! of lines that every core writes), the VMA is looked up and the fault done under
 //! it, the count is written again. For I/O the file is pinned, the lock dropped, and
-//! the fault done again. *Writers* take the rwsem for write. *Collision:* whoever
-//! comes second sleeps.
+//! the fault done again. *Writers* take the rwsem for write. *Collision:* the
+//! second to come sleeps.
 //!
 //! It stands in 6.2, the last but one without locks of VMAs. `mmap-lock:blind-cas` stands in
 //! 5.12, and takes the rwsem as kernels before November 2021 did: by a compare-exchange that

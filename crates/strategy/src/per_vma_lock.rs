@@ -1,20 +1,20 @@
 //! A reader-writer semaphore in each VMA: Linux 6.4 to 6.14, as of 6.12.
 //!
-//! *Fault:* the VMA is found under RCU; it is taken by a writer where its `vm_lock_seq`
-//! equals `mm_lock_seq` of the space, else its semaphore is tried for reading (count, then
-//! owner), and asked again: sequence, `detached`, bounds. Then it is stable, and the fault
-//! may sleep for a table or a frame. *Writers* hold mmap_lock; they take the semaphore for
+//! *Fault:* the VMA is found under RCU; a writer has it if its `vm_lock_seq` equals
+//! `mm_lock_seq` of the space. Else its semaphore is tried for reading (count, then owner), and
+//! sequence, `detached` and bounds are checked. Then the VMA is stable, and the fault may sleep
+//! for a table or a frame. *Writers* hold mmap_lock; they take the semaphore for
 //! writing only to set `vm_lock_seq`, and let go of all VMAs at once by raising
 //! `mm_lock_seq`. *Collision:* a fault that does not get the semaphore at once is done again
 //! under mmap_lock. So is one that had to wait for a page, after the wait; one that finds
 //! its VMA detached walks the tree again. For a missing `anon_vma` mmap_lock is tried too.
 //!
 //! The semaphores are objects of 40 bytes in a slab of their own (`vma_lock_cache`), so
-//! those of different VMAs share lines: count and owner stand at the exact offsets.
-//! `osq`, `wait_lock` and the list of waiters, which no fault writes, stand elsewhere. A
-//! fault reads where the semaphore is from the VMA. Here object and VMA have the same
-//! number, as if both slabs had been handed out in step. One read section lasts as long as
-//! the attempt, where the kernel's ends when the lock is held; nothing in it sleeps.
+//! those of different VMAs share lines: count and owner are at the exact offsets.
+//! `osq`, `wait_lock` and the list of waiters, which no fault writes, are elsewhere. A fault
+//! reads the address of the semaphore from the VMA. Here object and VMA have the same number,
+//! as if both slabs had been handed out in step. One read section lasts as long as the attempt;
+//! the kernel's ends when the lock is held. Nothing in it sleeps.
 //!
 //! `per-vma-lock:embedded` has count and owner beside what a lookup reads, as the first
 //! form of the patches, until "mm: separate vma->lock from vm_area_struct" (February 2023).
@@ -37,7 +37,7 @@ use sync::spinlock::{LockWords, Waiters};
 pub struct PerVmaLock<F>(PhantomData<F>);
 
 /// A form of the scheme.
-pub trait Form: Send + Sync + 'static {
+pub trait LockForm: Send + Sync + 'static {
     /// The kernel in whose layout `mm_struct` is.
     type Layout: Layout;
     /// The semaphore is in the VMA.
@@ -45,16 +45,16 @@ pub trait Form: Send + Sync + 'static {
 }
 
 /// The semaphore is an object of its own.
-pub struct Apart;
+pub struct LockApart;
 
-impl Form for Apart {
+impl LockForm for LockApart {
     type Layout = Linux6_12;
 }
 
 /// It is in the VMA, beside what a lookup reads.
-pub struct Embedded;
+pub struct LockEmbedded;
 
-impl Form for Embedded {
+impl LockForm for LockEmbedded {
     type Layout = Linux6_2;
     const IS_EMBEDDED: bool = true;
 }
@@ -81,9 +81,9 @@ static SLAB_LINES: [LineName; OBJECT_WORDS] = {
 };
 
 /// The semaphores of all VMAs.
-pub struct Slab<M: Machine>(Box<[M::Line]>);
+pub struct LockSlab<M: Machine>(Box<[M::Line]>);
 
-impl<M: Machine> Slab<M> {
+impl<M: Machine> LockSlab<M> {
     fn new(objects: usize) -> Self {
         let lines_a_page = PAGE_WORDS / LINE_WORDS;
         let lines = objects.div_ceil(PAGE_OBJECTS) * lines_a_page;
@@ -107,20 +107,20 @@ static QUEUE: LineName = LineName {
     words: ["osq", "osq.tail", "wait_lock", "wait_lock.tail", "", "", "", ""],
 };
 
-/// Who waits for the semaphore of a VMA.
-pub struct Queue<M: Machine> {
+/// Waiters for the semaphore of a VMA.
+pub struct LockQueue<M: Machine> {
     line: M::Line,
     queue: WaitQueue,
 }
 
 /// The semaphore of each VMA.
-pub struct VmaLocks<M: Machine, F: Form> {
-    slab: Slab<M>,
-    queues: PerVma<Queue<M>>,
+pub struct VmaLocks<M: Machine, F: LockForm> {
+    slab: LockSlab<M>,
+    queues: PerVma<LockQueue<M>>,
     form: PhantomData<F>,
 }
 
-impl<M: Machine, F: Form> VmaLocks<M, F> {
+impl<M: Machine, F: LockForm> VmaLocks<M, F> {
     #[inline(always)]
     fn lock<'a, L: Layout>(&'a self, mm: &'a Mm<M>, vma: VmaRef<'a, M, L>) -> VmaLock<'a, M> {
         let (count, owner) = if F::IS_EMBEDDED {
@@ -136,7 +136,7 @@ impl<M: Machine, F: Form> VmaLocks<M, F> {
 /// The semaphore of a VMA.
 struct VmaLock<'a, M: Machine> {
     mm: &'a Mm<M>,
-    queue: &'a Queue<M>,
+    queue: &'a LockQueue<M>,
     count: Word<'a, M::Line>,
     owner: Word<'a, M::Line>,
 }
@@ -188,35 +188,35 @@ const TRAITS: Traits = Traits {
     writers_pay: "a write lock of each VMA that changes",
 };
 
-impl Scheme for PerVmaLock<Apart> {
+impl Scheme for PerVmaLock<LockApart> {
     const NAME: &'static str = "per-vma-lock";
     const SUMMARY: &'static str = "RCU lookup, then the VMA's own rwsem for read, if free";
     const WHO: &'static str = "Linux 6.4 to 6.14";
     const TRAITS: Traits = TRAITS;
 }
 
-impl Scheme for PerVmaLock<Embedded> {
+impl Scheme for PerVmaLock<LockEmbedded> {
     const NAME: &'static str = "per-vma-lock:embedded";
     const SUMMARY: &'static str = "the same with the rwsem among the fields that faults read";
     const WHO: &'static str = "Baghdasaryan 2023, before it was merged";
     const TRAITS: Traits = TRAITS;
 }
 
-impl<M: Machine, F: Form> Words<M> for VmaLocks<M, F> {
+impl<M: Machine, F: LockForm> Words<M> for VmaLocks<M, F> {
     /// One object of the slab, or as much in the VMA.
     const VMA_BYTES: usize = OBJECT_WORDS * 8;
 
     fn new(config: &Config) -> Self {
-        let slab = Slab::new(if F::IS_EMBEDDED { 0 } else { config.vmas as usize });
+        let slab = LockSlab::new(if F::IS_EMBEDDED { 0 } else { config.vmas as usize });
         let queues = PerVma::new(config, || {
             let line = M::Line::new(&QUEUE, [0; LINE_WORDS]);
-            Queue { line, queue: WaitQueue::new(config.cores) }
+            LockQueue { line, queue: WaitQueue::new(config.cores) }
         });
         Self { slab, queues, form: PhantomData }
     }
 }
 
-impl<M: Machine, F: Form> Hooks<M> for VmaLocks<M, F> {
+impl<M: Machine, F: LockForm> Hooks<M> for VmaLocks<M, F> {
     fn start_write(&self, mm: &Mm<M>, vma: VmaRef<'_, M>) {
         let seq = mm_lock_seq(mm, mm.kernel()).load(Ordering::Relaxed);
         if vma.vm_lock_seq().load(Ordering::Relaxed) != seq {
@@ -245,7 +245,7 @@ impl<M: Machine, F: Form> Hooks<M> for VmaLocks<M, F> {
     }
 }
 
-impl<M: Machine, F: Form> Strategy<M> for PerVmaLock<F> {
+impl<M: Machine, F: LockForm> Strategy<M> for PerVmaLock<F> {
     type Layout = F::Layout;
     type Words = VmaLocks<M, F>;
 
@@ -268,8 +268,8 @@ impl<M: Machine, F: Form> Strategy<M> for PerVmaLock<F> {
         let lock = space.words.lock(space, vma);
         let guard = RwSem::new(&lock).try_read().ok_or(Fallback::VmaLockAbort)?;
         M::point(point::VMA_LOCKED);
-        // Acquire: pairs with the Release of `end`. Who sees the new count sees all that
-        // the writer has done to the VMA.
+        // Acquire: pairs with the Release of `end`. A fault that sees the new count sees all
+        // that the writer has done to the VMA.
         if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Acquire) {
             return Err(Fallback::VmaLockAbort.into());
         }

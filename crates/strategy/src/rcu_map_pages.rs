@@ -1,5 +1,5 @@
-//! RCU alone where nothing sleeps, a reference on the VMA where something may: the scheme
-//! that Wilcox outlined in twelve steps (linux-mm, 2021-04-08) and nobody built.
+//! RCU alone if nothing sleeps, a reference on the VMA if something may: the scheme that
+//! Wilcox outlined in twelve steps (linux-mm, 2021-04-08). It was never built.
 //!
 //! *Fault:* the VMA is found under RCU; anonymous pages, and the cached pages around a read
 //! of a file (`->map_pages`), are mapped under RCU too, tables included. Where the mapping
@@ -7,9 +7,9 @@
 //! (`should_fault_around` in `mm/memory.c` is a rule of the kernel as it is). Nothing that
 //! other cores read is written before the pte. All else takes a reference on the VMA first
 //! and calls `->fault`, as does what the fast path could not do: a page that is not there at
-//! once, a first `anon_vma`, a copy of a mapped page. *Writers* never change a VMA but put a new one in
-//! its place, and free tables under the lock of the parent. *Collision:* the fault falls
-//! back to mmap_lock.
+//! once, a first `anon_vma`, a copy of a mapped page. *Writers* never change a VMA but put a
+//! new one in its place, and free tables under the lock of the parent. *Collision:* the fault
+//! falls back to mmap_lock.
 //!
 //! What the outline leaves open, and how it is filled here:
 //!
@@ -21,11 +21,11 @@
 //!   under the lock of the parent table, which is also taken to free a table.
 //! - *Order*: tables are allocated before the VMA is looked up, so also for addresses
 //!   without one. Here the lookup comes first.
-//! - *GFP flags* ("handwave"): those that do not sleep, for tables and for frames; where
-//!   there is none, the fault goes on with a reference. So an anonymous write need not drop
+//! - *GFP flags* ("handwave"): those that do not sleep, for tables and for frames; if
+//!   none is free, the fault goes on with a reference. So an anonymous write need not drop
 //!   RCU, allocate and retry, as the author suggests for it.
-//! - *ptl* is waited for: RCU is preemptible, and a spinlock may be taken under it. Nobody
-//!   who holds ptl waits for readers of RCU or, with interrupts on, for this core.
+//! - *ptl* is waited for: RCU is preemptible, and a spinlock may be taken under it. No
+//!   holder of ptl waits for readers of RCU or, with interrupts on, for this core.
 //! - *`->fault` with a reference held* through the I/O: here the reference is dropped, the
 //!   file pinned, and the fault done again, as everywhere since 5.1. So a writer need not
 //!   wait for the I/O, and two mappings of one file do meet on its count.
@@ -33,10 +33,9 @@
 //!   are taken by their own reference and checked under their lock, and files and inodes
 //!   are freed after a grace period.
 //!
-//! One read section spans the attempt, also where a reference would do: nothing in it
-//! sleeps.
+//! One read section spans the attempt, even if a reference would do: nothing in it sleeps.
 
-use super::{AfterRcu, Attached, ByRcu, CountedVmas, Found, Scheme, Space, Strategy, Traits};
+use super::{AfterRcu, Attached, ByRcu, CountedVmas, FoundVma, Scheme, Space, Strategy, Traits};
 use machine::Machine;
 use mm::fault::{self, Access, Fallback, Outcome, Request, Stop};
 use mm::kernel::Linux5_12;
@@ -46,19 +45,20 @@ use mm::{Core, point, stage};
 /// See the module.
 pub struct RcuMapPages;
 
-/// Whether a fault is tried under RCU alone: kinds A, B and C.
+/// Whether a fault is tried under RCU alone: anonymous memory, and a read of a file with the
+/// cached pages around it.
 #[inline(always)]
 fn is_fast(vma: &impl VmaFields, access: Access) -> bool {
     vma.file().is_none() || access == Access::Read
 }
 
-/// Steps 9 to 12. Out of line: the fast path is to stay small.
+/// Steps 9 to 12 of the outline. Out of line, to keep the fast path small.
 #[inline(never)]
 fn with_reference<M: Machine>(
     space: &Space<M, RcuMapPages>,
     core: &mut Core<M>,
     request: Request,
-    vma: Found<'_, M, RcuMapPages>,
+    vma: FoundVma<'_, M, RcuMapPages>,
 ) -> Result<Outcome, Stop> {
     let _reference = space.words.get(vma.id).ok_or(Fallback::VmaLockMiss)?;
     M::mark(stage::LOCK);

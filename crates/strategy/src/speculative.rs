@@ -12,15 +12,15 @@
 //! is not in the page cache, or when the file system forbids it. At `mm_users` 1 there
 //! is no speculation at all.
 //!
-//! Here one read section spans the attempt, where the series enters one for each part:
-//! what must not sleep does not, and on the host an epoch pin has a price.
+//! Here one read section spans the attempt; the series enters one for each part. Nothing in it
+//! sleeps, and on the host each section would cost an epoch pin.
 //!
 //! The variant `refcount` takes one reference on the VMA around the copy: the
 //! experiment with which its author showed what a reference costs. The variant `fields`
-//! makes no copy: each field is read from the VMA where it is wanted. Fields that are read
-//! apart may not belong together, so nothing that follows from them has an effect before
-//! the count is checked again: a pte under ptl, as ever; the end of the file, which needs
-//! no ptl, before it is reported. File and kind of a mapping never change.
+//! makes no copy: each field is read from the VMA when it is needed. Fields that are read one by
+//! one may not belong together, so nothing that follows from them has an effect before the
+//! count is checked again: a pte under ptl, as always; the end of the file, which needs no ptl,
+//! before it is reported. File and kind of a mapping never change.
 
 use super::{PerVma, Scheme, Space, Strategy, Traits, Words, retry};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
@@ -143,8 +143,8 @@ impl<const R: usize, const C: bool> Speculative<R, C> {
     }
 }
 
-/// `vma_can_speculate` of the series: the file system may be called, and would not have to
-/// be told of a write.
+/// `vma_can_speculate` of the series: the file system may be called, and need not be notified
+/// of a write.
 #[inline(always)]
 fn can_speculate(vma: &impl VmaFields, access: Access) -> bool {
     let flags = vma.flags();

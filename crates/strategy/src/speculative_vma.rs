@@ -4,9 +4,9 @@
 //! *Fault:* the VMA is found under RCU, a reference of it is taken, and a sequence count of
 //! the tree says that it was the right one (`rwlock`: the walk and the reference under a
 //! reader-writer lock of the space, two writes of its line). Its own sequence count is
-//! sampled and its fields are copied. With interrupts off the count is looked at before ptl
-//! is tried and under it; where ptl is busy interrupts are let in and it is tried again,
-//! without end. *Writers* make the count of a VMA odd while they change it or zap its pages,
+//! sampled and its fields are copied. With interrupts off the count is checked before ptl is
+//! tried and under it; if ptl is busy, interrupts are let in and it is tried again, without
+//! end. *Writers* make the count of a VMA odd while they change it or zap its pages,
 //! so a writer elsewhere is not noticed. *Collision:* the fault is done again under
 //! mmap_lock, as it is for every file, without a page table, and without an `anon_vma`, even
 //! for a read. At `mm_users` 1 there is no speculation.
@@ -14,7 +14,7 @@
 //! As published, two writers of one count can make it even while both write (`madvise` under
 //! mmap_lock held for reading beside truncate): here it counts its writers.
 
-use super::{Found, PerVma, Reference, Scheme, Space, Strategy, Traits, Words, retry};
+use super::{FoundVma, PerVma, Reference, Scheme, Space, Strategy, Traits, Words, retry};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use mm::fault::{self, Fallback, Outcome, Request, Stop};
 use mm::hooks::Hooks;
@@ -68,7 +68,7 @@ impl<const RWLOCK: bool> SpeculativeVma<RWLOCK> {
     fn get<'a, M: Machine>(
         space: &'a Space<M, Self>,
         request: Request,
-    ) -> Result<(Found<'a, M, Self>, Reference<RefCount<'a, M>>), Fallback> {
+    ) -> Result<(FoundVma<'a, M, Self>, Reference<RefCount<'a, M>>), Fallback> {
         let words = &space.words;
         if RWLOCK {
             let _reading = words.tree_lock().read();

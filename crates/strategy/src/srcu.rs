@@ -7,25 +7,25 @@
 //! with interrupts off the count is looked at before ptl is tried and under it. No word that
 //! others write is written before the pte: what the section costs is two full fences and two
 //! counts on a line of the core. *Writers* make the count of a VMA odd while they change it
-//! or zap its pages; a VMA is freed behind a grace period of SRCU. That is work which the
-//! kernel leaves to its work queue, and here the writer who queues it, or the next, goes on
-//! with it as far as readers let it: its time is theirs, and what it would have been of
-//! wake-ups and scheduling is counted. *Collision:* the fault is done again
+//! or zap its pages; a VMA is freed after a grace period of SRCU. The kernel
+//! leaves that work to its work queue. Here the writer that queues it, or the next writer,
+//! does as much of it as readers allow, in its own time; the wake-ups and scheduling that the
+//! kernel would need are counted. *Collision:* the fault is done again
 //! under mmap_lock, as it is for writes to shared mappings, and without a page table.
 //!
 //! The file of a VMA is put in the callback, when the VMA is freed, as published: after
 //! munmap has returned the file may still be open, and a fault may be reading it.
-//! Here tables are kept by one RCU read section for each attempt, where the patches turn
-//! interrupts off for the walk; the file is pinned for I/O, as in the common body, though the
-//! section would keep it; and ptl is tried in a loop that lets interrupts in, where the
-//! patches of 2014 spun for it with interrupts off, and deadlocked with a shootdown.
+//! Here one RCU read section for each attempt keeps the tables; the patches turn interrupts off
+//! for the walk instead. The file is pinned for I/O, as in the common body, though the section
+//! would keep it. ptl is tried in a loop that lets interrupts in; the patches of 2014 spun for
+//! it with interrupts off, and deadlocked with a shootdown.
 //! Two writers of one VMA are counted, as its sequence count of 2014 did not.
 //!
 //! `srcu:tables` allocates tables, which SRCU allows since it lets the fault sleep (Wilcox,
 //! 2021). Before one is published the count is looked at under the lock of the parent table,
 //! under which writers free tables then.
 
-use super::{Found, PerVma, Scheme, Space, Strategy, Traits, Words};
+use super::{FoundVma, PerVma, Scheme, Space, Strategy, Traits, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use mm::fault::{self, Access, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
 use mm::hooks::Hooks;
@@ -111,8 +111,8 @@ impl<M: Machine, const TABLES: bool> Protection<M> for Kept<'_, M, TABLES> {
         self.sequenced.check(Fallback::Fault)
     }
 
-    /// mmap_lock is tried just for this, since another VMA's `anon_vma` may be shared; then
-    /// nobody changes or takes out a VMA that is current.
+    /// Tries mmap_lock just for this, since another VMA's `anon_vma` may be shared. With it held
+    /// no writer changes or takes out a VMA that is current.
     #[cold]
     fn prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback> {
         let _lock = mm.mmap_lock().try_read().ok_or(Fallback::AnonVma)?;
@@ -132,12 +132,12 @@ impl<M: Machine, const TABLES: bool> Protection<M> for Kept<'_, M, TABLES> {
 }
 
 impl<const TABLES: bool> SrcuFaults<TABLES> {
-    /// The VMA of a fault, found while nobody changed the tree.
+    /// Finds the VMA of a fault, while no writer changes the tree.
     #[inline(always)]
     fn find<'a, M: Machine>(
         space: &'a Space<M, Self>,
         request: Request,
-    ) -> Result<Found<'a, M, Self>, Fallback> {
+    ) -> Result<FoundVma<'a, M, Self>, Fallback> {
         let seq = space.words.tree_seq();
         loop {
             Word::new(&space.words.tree, 0).spin_until(|count| count.is_multiple_of(2));
@@ -292,7 +292,8 @@ impl<M: Machine, const TABLES: bool> Strategy<M> for SrcuFaults<TABLES> {
                     Err(stop) => break stop,
                 }
             };
-            // Whoever sleeps for mmap_lock would hold up the grace period of who holds it.
+            // Else a fault that sleeps for mmap_lock would hold up the grace period that the
+            // holder of mmap_lock waits for.
             drop(section);
             M::mark(stage::UNLOCK);
             match locked::after(space, core, request, stop) {

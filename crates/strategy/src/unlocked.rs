@@ -4,7 +4,7 @@
 //! every scheme has those. *Writers* are not allowed, which is why nothing can go
 //! wrong: a workload with writers is refused.
 
-use super::{Found, Scheme, Space, Strategy, Traits};
+use super::{FoundVma, Scheme, Space, Strategy, Traits};
 use machine::Machine;
 use mm::fault::{self, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
 use mm::kernel::Linux7_2;
@@ -14,11 +14,11 @@ use workload::Workload;
 /// See the module.
 pub struct Unlocked;
 
-/// A VMA that stays as it is, since nobody changes any.
-struct Bare<'a, M: Machine>(Found<'a, M, Unlocked>);
+/// A VMA that never changes, since there are no writers.
+struct Bare<'a, M: Machine>(FoundVma<'a, M, Unlocked>);
 
 impl<'v, M: Machine> Protection<M> for Bare<'v, M> {
-    type Vma = Found<'v, M, Unlocked>;
+    type Vma = FoundVma<'v, M, Unlocked>;
 
     #[inline(always)]
     fn allocates_tables(&self) -> bool {
@@ -31,7 +31,7 @@ impl<'v, M: Machine> Protection<M> for Bare<'v, M> {
     }
 
     #[inline(always)]
-    fn vma(&self) -> &Found<'v, M, Unlocked> {
+    fn vma(&self) -> &FoundVma<'v, M, Unlocked> {
         &self.0
     }
 

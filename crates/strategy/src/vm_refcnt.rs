@@ -1,21 +1,22 @@
 //! A reference count with a writer's bit in each VMA: Linux 6.15 and later, as of 7.2.
 //!
-//! *Fault:* the VMA is found under RCU; it is taken by a writer where its `vm_lock_seq`
-//! equals `mm_lock_seq` of the space. A reference is taken, unless the count is 0 or has the
-//! writer's bit; then space, sequence and bounds are asked again, since a VMA is freed
-//! without a grace period and may be another one by now. Then it is stable until the
-//! reference is dropped, and the fault may sleep for a table or a frame. *Writers* make
+//! *Fault:* the VMA is found under RCU; a writer has it if its `vm_lock_seq` equals
+//! `mm_lock_seq` of the space. A reference is taken, unless the count is 0 or has the writer's
+//! bit; then space, sequence and bounds are checked, since a VMA is freed without a grace
+//! period and may be another one by now. Then the VMA is stable until the reference is dropped,
+//! and the fault may sleep for a table or a frame. *Writers* make
 //! `mm_lock_seq` odd; they set the bit, sleep until no reader is left, set `vm_lock_seq`,
 //! and clear the bit; at the end `mm_lock_seq` is made even, which lets go of all VMAs.
-//! Who detaches a VMA waits for readers that are about to find that they came too late.
+//! A writer that detaches a VMA waits for readers that are about to find that they came too
+//! late.
 //! *Collision:* as with a semaphore in each VMA: the fault is done again under mmap_lock,
-//! or the tree walked again where the VMA is detached.
+//! or the tree is walked again if the VMA is detached.
 //!
-//! The count is on a line of its own behind what a fault reads; two writes of it for each
-//! fault, so what costs is what a plain reference costs. Whose count falls to the writer's
-//! bit wakes the writer: the space is known before the count is lowered, since behind that
-//! the VMA is another's (in the kernel the space too; here spaces are not freed while cores
-//! fault).
+//! The count is on a line of its own after the fields that a fault reads. A fault writes it
+//! twice, so it costs what a plain reference costs. The reader that lowers the count to the
+//! writer's bit wakes the writer. It must know the space before it lowers the count, since
+//! after that the VMA may be another's (in the kernel the space too; here spaces are not freed
+//! while cores fault).
 
 use super::{Reference, Scheme, Space, Strategy, Traits, Words};
 use machine::{Machine, Ordering, Word};
@@ -68,8 +69,8 @@ fn lock<'a, M: Machine, L: Layout>(
     })?;
     let reference = Reference::new(count);
     M::point(point::VMA_LOCKED);
-    // `vm_mm`: freed, or another's. Acquire: pairs with the Release of `end`. Who sees the
-    // new count sees all that the writer has done to the VMA.
+    // `vm_mm`: freed, or another's. Acquire: pairs with the Release of `end`. A fault that sees
+    // the new count sees all that the writer has done to the VMA.
     if !vma.is_alive() || seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Acquire) {
         return Err(Fallback::VmaLockAbort);
     }
@@ -158,7 +159,7 @@ impl<M: Machine> Strategy<M> for VmRefcnt {
         M::mark(stage::LOOKUP);
         locked::may_lock(vma)?;
         let reference = lock(space, space.kernel(), vma)?;
-        // Bounds last: only now is the VMA one that does not change.
+        // Bounds last: only now the VMA does not change.
         if !vma.contains(request.addr) {
             return Err(Fallback::VmaLockAbort.into());
         }

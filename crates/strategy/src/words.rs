@@ -6,8 +6,8 @@ use mm::hooks::Hooks;
 use mm::vma::VmaId;
 use std::ops::Index;
 
-/// The words of a scheme in one space, with what writers do to them: a
-/// [`Line`](machine::Line) where threads share a word.
+/// The words of a scheme in one space, with what writers do to them. Words that threads share
+/// are on a [`Line`](machine::Line).
 pub trait Words<M: Machine>: Hooks<M> + Send + Sync {
     /// Bytes that it adds to a `vm_area_struct`, and to what belongs to one, beside the lines
     /// of [`Vma`](mm::vma::Vma).
@@ -16,8 +16,8 @@ pub trait Words<M: Machine>: Hooks<M> + Send + Sync {
     /// Makes the words of a space.
     fn new(config: &Config) -> Self;
 
-    /// The words of a VMA that are the third line of a `vm_area_struct`, where Linux has
-    /// `vm_refcnt` since 6.15.
+    /// The words of a VMA that are the third line of its `vm_area_struct`: the line of
+    /// `vm_refcnt` since Linux 6.15.
     fn third_line(&self, _vma: VmaId) -> Option<&M::Line> {
         None
     }

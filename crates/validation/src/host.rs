@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use stats::median;
 use std::sync::Arc;
 use storm::plan::total_threads;
-use storm::{Recording, Spec, StormError};
+use storm::{Executor, Recording, StormError, StormRequest, ThreadExecutor};
 
 /// Storms of each strategy on the host; strategies take turns.
 const REPEATS: usize = 3;
@@ -115,20 +115,22 @@ impl HostStorms {
         let total = total_threads(workload, threads);
         let cpus = place(&self.topology, &Placement::Scatter, total)
             .map_err(|error| StormError::Machine(error.to_string()))?;
-        let storm = (entry.run)(&Spec {
+        let storm = (entry.run)(&StormRequest {
             workload,
-            threads,
-            cpus: &cpus,
+            weighted_threads: threads,
             real_body: false,
             entry_prefetch: false,
             kernel: None,
             seed: SEED,
             warmup_ns: WARMUP_NS,
             until: Until::Duration(STORM_NS),
-            recording: Recording::Throughput,
-            sample_period: 0,
-            clock: self.clock,
-            arena: &self.arena,
+            executor: Executor::Threads(ThreadExecutor {
+                cpus: &cpus,
+                recording: Recording::Throughput,
+                sample_period: 0,
+                clock: self.clock,
+                arena: &self.arena,
+            }),
         })?;
         Ok(rate(&storm))
     }

@@ -5,7 +5,7 @@ use host::placement::Placement;
 use inputs::machines::MachineFile;
 use inputs::workload::{Until, Workload};
 use storm::plan::total_threads;
-use storm::{ModelSpec, Storm, StormError};
+use storm::{Executor, ModelExecutor, Storm, StormError, StormRequest};
 
 /// Faults of each thread: enough to refill per-core batches several times.
 const FAULTS: u64 = 2048;
@@ -40,20 +40,22 @@ impl ModelStorm<'_> {
         let places = machine
             .places(&self.placement, total_threads(self.workload, self.threads))
             .map_err(|error| StormError::Machine(error.to_string()))?;
-        let spec = ModelSpec {
+        let spec = StormRequest {
             workload: self.workload,
-            threads: self.threads,
-            machine: &machine.parameters,
-            places: &places,
+            weighted_threads: self.threads,
             real_body: self.real_body,
             entry_prefetch: self.entry_prefetch,
             kernel: None,
             seed: self.seed,
             warmup_ns: self.warmup_ns,
             until: Until::Faults(FAULTS),
-            trace: None,
+            executor: Executor::Model(ModelExecutor {
+                machine: &machine.parameters,
+                places: &places,
+                trace: None,
+            }),
         };
-        Ok(rate(&(self.entry.model)(&spec)?.storm))
+        Ok(rate(&(self.entry.run)(&spec)?))
     }
 
     /// Returns the machine with the trap time at which this storm makes `measured` faults per

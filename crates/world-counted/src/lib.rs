@@ -1,6 +1,4 @@
 //! Storms of real threads, transfers of lines counted. The one place where the simulated kernel
 //! is instantiated for this world.
 
-use storm::{Spec, Storm};
-
-storm::world!(machine::host::Host<machine::host::Counted>, storm::host::run, Spec, Storm);
+storm::world!(machine::host::Host<machine::host::Counted>, storm::host::run);

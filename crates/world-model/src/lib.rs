@@ -1,6 +1,4 @@
 //! Storms in the deterministic model. The one place where the simulated kernel is instantiated
 //! for it.
 
-use storm::{ModelSpec, ModelStorm};
-
-storm::world!(machine::model::Model, storm::model::run, ModelSpec, ModelStorm);
+storm::world!(machine::model::Model, storm::model::run);

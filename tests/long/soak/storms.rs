@@ -8,7 +8,10 @@ use faultstorm::host::placement::Placement;
 use faultstorm::machine::model::Place;
 use faultstorm::machines::{MachineFile, shipped};
 use faultstorm::mm::frames::Arena;
-use faultstorm::storm::{ModelSpec, ModelStorm, Recording, Spec, Storm, StormError, needs, plan};
+use faultstorm::storm::{
+    Executor, ModelExecutor, Recording, Storm, StormError, StormRequest, ThreadExecutor, needs,
+    plan,
+};
 use faultstorm::strategy::Entry;
 use faultstorm::workload::Workload;
 use std::sync::Arc;
@@ -162,20 +165,22 @@ impl<'a> Host<'a> {
     }
 
     fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
-        let spec = Spec {
+        let spec = StormRequest {
             workload: self.workload,
-            threads: self.threads,
-            cpus: &self.cpus,
+            weighted_threads: self.threads,
             real_body: self.real_body,
             entry_prefetch: self.entry_prefetch,
             kernel: None,
             seed: self.seed,
             warmup_ns: self.workload.warmup_ns,
             until: self.workload.until,
-            recording: self.recording,
-            sample_period: 16,
-            clock: Clock::new(),
-            arena: &self.arena,
+            executor: Executor::Threads(ThreadExecutor {
+                cpus: &self.cpus,
+                recording: self.recording,
+                sample_period: 16,
+                clock: Clock::new(),
+                arena: &self.arena,
+            }),
         };
         let storm = (entry.run)(&spec).map_err(|error| error.to_string())?;
         totals.add(&storm)
@@ -235,23 +240,25 @@ impl<'a> Modelled<'a> {
         if all_of(&once) != all_of(&again) {
             return Err("the same storm twice is not the same".to_owned());
         }
-        totals.add(&once.storm)
+        totals.add(&once)
     }
 
-    fn run(&self, entry: &Entry) -> Result<ModelStorm, StormError> {
-        let spec = ModelSpec {
+    fn run(&self, entry: &Entry) -> Result<Storm, StormError> {
+        let spec = StormRequest {
             workload: self.workload,
-            threads: self.threads,
-            machine: &self.machine.parameters,
-            places: &self.places,
+            weighted_threads: self.threads,
             real_body: self.real_body,
             entry_prefetch: self.entry_prefetch,
             kernel: None,
             seed: self.seed,
             warmup_ns: self.workload.warmup_ns,
             until: self.workload.until,
-            trace: None,
+            executor: Executor::Model(ModelExecutor {
+                machine: &self.machine.parameters,
+                places: &self.places,
+                trace: None,
+            }),
         };
-        (entry.model)(&spec)
+        (entry.run)(&spec)
     }
 }

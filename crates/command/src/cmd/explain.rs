@@ -18,7 +18,7 @@ use inputs::workload::Until;
 use machine::Work;
 use machine::model::{Distance, Found, Step, Traced};
 use storm::plan::total_threads;
-use storm::{ModelSpec, ModelStorm};
+use storm::{Executor, ModelExecutor, StormRequest};
 
 /// Faults of each core: enough that one of the wanted kind comes after the first hundred.
 const FAULTS: u64 = 1000;
@@ -47,22 +47,25 @@ pub fn explain(args: &ExplainArgs, known: Known) -> Result<Exit, CommandError> {
     let total = total_threads(workload, threads);
     let until = Until::Faults(FAULTS);
     memory(workload, threads, args.seed, until, Facts::here().usable_bytes())?;
-    let spec = ModelSpec {
+    let spec = StormRequest {
         workload,
-        threads,
-        machine: &machine.parameters,
-        places: &places(&machine, &Placement::Scatter, total)?,
+        weighted_threads: threads,
         real_body: true,
         entry_prefetch: false,
         kernel: None,
         seed: args.seed,
         warmup_ns: 0,
         until,
-        trace: Some(args.kind),
+        executor: Executor::Model(ModelExecutor {
+            machine: &machine.parameters,
+            places: &places(&machine, &Placement::Scatter, total)?,
+            trace: Some(args.kind),
+        }),
     };
-    let storm = (entry.model)(&spec)
+    let storm = (entry.run)(&spec)
         .map_err(|error| CommandError { exit: Exit::Storm, error: anyhow!(error) })?;
-    if storm.traced.is_empty() {
+    let traced = storm.model.map_or_else(Vec::new, |model| model.traced);
+    if traced.is_empty() {
         return Err(CommandError::usage(anyhow!(
             "'{}' has no such fault after the first hundred of a thread",
             workload.name
@@ -72,17 +75,17 @@ pub fn explain(args: &ExplainArgs, known: Known) -> Result<Exit, CommandError> {
         "One fault of {} under {}: core 0 of {total}, {}, seed {}",
         workload.name, entry.name, machine.name, args.seed
     );
-    print(text(&title, &storm).as_bytes())?;
+    print(text(&title, &traced).as_bytes())?;
     Ok(Exit::Done)
 }
 
-fn text(title: &str, storm: &ModelStorm) -> String {
-    let start = storm.traced.first().map_or(0, |step| step.from_ps);
+fn text(title: &str, traced: &[Traced]) -> String {
+    let start = traced.first().map_or(0, |step| step.from_ps);
     let ns = |ps: u64| ps as f64 / 1000.0;
     let mut out = format!("{title}\n\n");
     let _ =
         writeln!(out, "{:>8} {:>8}  {:<9}{:<19}{:<16}found", "at ns", "ns", "", "line", "field");
-    for step in &storm.traced {
+    for step in traced {
         let (line, field) = match step.at {
             // A whole line is asked for.
             Some((name, _)) if step.step == Step::Prefetch => (name.name, ""),
@@ -106,7 +109,7 @@ fn text(title: &str, storm: &ModelStorm) -> String {
     }
     out += "\nfound: what the core had to ask for, and how far away; nothing where it hit its\n\
             own cache or store buffer. upgrade: it had a copy and needed the only one.\n\n";
-    out += &totals(&storm.traced);
+    out += &totals(traced);
     out
 }
 
@@ -183,27 +186,30 @@ mod tests {
         let machine = MachineFile::find("xeon-skylake-8s").unwrap();
         let names = ["huge-anon".to_owned()];
         let workload = names::workloads(&names, Known::SHIPPED).unwrap().remove(0);
-        let spec = ModelSpec {
+        let spec = StormRequest {
             workload: &workload,
-            threads: 9,
-            machine: &machine.parameters,
-            places: &places(&machine, &Placement::Scatter, 9).unwrap(),
+            weighted_threads: 9,
             real_body: true,
             entry_prefetch: true,
             kernel: None,
             seed: 1,
             warmup_ns: 0,
             until: Until::Faults(200),
-            trace: Some(None),
+            executor: Executor::Model(ModelExecutor {
+                machine: &machine.parameters,
+                places: &places(&machine, &Placement::Scatter, 9).unwrap(),
+                trace: Some(None),
+            }),
         };
-        let storm = (find("mmap-lock").unwrap().model)(&spec).unwrap();
-        let text = text("A fault", &storm);
+        let storm = (find("mmap-lock").unwrap().run)(&spec).unwrap();
+        let traced = storm.model.unwrap().traced;
+        let text = text("A fault", &traced);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         for said in ["prefetch mm.mmap_lock", "clearing the page", "ptdesc.ptl", "modified, "] {
             assert!(text.contains(said), "{said}: {text}");
         }
         // Each access begins where the one before ended, but for what is no access.
-        let steps = storm.traced.windows(2);
+        let steps = traced.windows(2);
         assert!(steps.clone().all(|pair| pair[0].from_ps + pair[0].ps <= pair[1].from_ps));
         assert!(steps.len() > 20);
     }

@@ -8,7 +8,7 @@ use super::signal::{self, Missed};
 /// mm/memory.c, since Linux 5.9): one that was done again under `mmap_lock` is one. Those
 /// that failed it does not count; our own handler of the signal does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Faults {
+pub(super) struct ThreadFaults {
     /// Without I/O.
     pub minor: u64,
     /// With I/O, or done again after a wait for it.
@@ -17,7 +17,7 @@ pub(super) struct Faults {
     pub missed: Missed,
 }
 
-impl Faults {
+impl ThreadFaults {
     /// Faults so far.
     #[inline(always)]
     pub fn now() -> Self {
@@ -33,7 +33,7 @@ impl Faults {
         }
     }
 
-    /// What there was in between.
+    /// Faults since `before`.
     pub fn since(&self, before: &Self) -> Self {
         Self {
             minor: self.minor - before.minor,
@@ -69,20 +69,20 @@ mod tests {
             let at = at.expect("there is memory").cast::<u8>();
             // SAFETY: all of it is ours; without huge pages each page faults by itself.
             unsafe { madvise(at.cast(), bytes, Advice::LinuxNoHugepage) }.expect("it is mapped");
-            let before = Faults::now();
+            let before = ThreadFaults::now();
             for page in 0..PAGES as usize {
                 // SAFETY: the page is mapped for writing, and nobody else knows of it.
                 unsafe { at.add(page * 4096).write_volatile(1) };
             }
-            let found = Faults::now().since(&before);
+            let found = ThreadFaults::now().since(&before);
             // SAFETY: it was made above, and nobody refers to it.
             unsafe { munmap(at.cast(), bytes) }.expect("it is mapped");
             found
         });
         // A thread that waits has none of its own.
         let idle = std::thread::spawn(|| {
-            let before = Faults::now();
-            Faults::now().since(&before).total()
+            let before = ThreadFaults::now();
+            ThreadFaults::now().since(&before).total()
         });
         assert!((PAGES..=PAGES + 4).contains(&found[1].minor), "{found:?}");
         assert_eq!((found[1].major, found[1].missed), (0, Missed::default()));

@@ -1,21 +1,21 @@
-//! The kernel's events of a storm, where they are recorded.
+//! The kernel's events of a storm, if they are recorded.
 
 use super::super::Recording;
 use host::Roots;
 use host::events::{EventCounts, Events};
 use std::sync::{Mutex, PoisonError};
 
-/// What was counted, or why not; none where it was not to be.
-pub type Recorded = Option<Result<EventCounts, String>>;
+/// Counts of events, or why there are none; `None` if none were asked for.
+pub type RecordedEvents = Option<Result<EventCounts, String>>;
 
 /// Events of a thread.
-pub(super) struct OfThread(Option<Result<Events, String>>);
+pub(super) struct ThreadEvents(Option<Result<Events, String>>);
 
 /// Events of all threads together.
 #[derive(Default)]
-pub(super) struct Sum(Mutex<Recorded>);
+pub(super) struct EventsSum(Mutex<RecordedEvents>);
 
-impl OfThread {
+impl ThreadEvents {
     /// Those of the calling thread, off.
     pub fn open(recording: Recording) -> Self {
         Self((recording == Recording::Lines).then(|| Events::open(&Roots::default())))
@@ -30,15 +30,15 @@ impl OfThread {
         }
     }
 
-    /// What was counted.
-    pub fn read(self) -> Recorded {
+    /// Returns the counts.
+    pub fn read(self) -> RecordedEvents {
         Some(self.0?.and_then(|mut events| events.read().map_err(|error| failed(&error))))
     }
 }
 
-impl Sum {
+impl EventsSum {
     /// Adds a thread's: what one lacks all lack.
-    pub fn add(&self, own: Recorded) {
+    pub fn add(&self, own: RecordedEvents) {
         let mut sum = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *sum = match (sum.take(), own) {
             (Some(Ok(others)), Some(Ok(own))) => Some(Ok(others.plus(&own))),
@@ -47,8 +47,8 @@ impl Sum {
         };
     }
 
-    /// What there is so far.
-    pub fn get(&self) -> Recorded {
+    /// Returns the sum so far.
+    pub fn get(&self) -> RecordedEvents {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

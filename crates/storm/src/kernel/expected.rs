@@ -1,6 +1,6 @@
-//! How many faults so many touches can be.
+//! Bounds of the number of faults that a number of touches can cause.
 
-use super::super::Counts;
+use super::super::StormCounts;
 use mm::addr::{PAGE_BYTES, TABLE_SPAN};
 use std::ops::RangeInclusive;
 use workload::{
@@ -9,10 +9,10 @@ use workload::{
 };
 
 /// Bounds of the faults of a storm with these touches. None is above the touches; how many
-/// there are at least is known where every touch is the first of its page.
+/// there are at least is known if every touch is the first of its page.
 pub(super) fn expected(
     workload: &Workload,
-    counts: &Counts,
+    counts: &StormCounts,
     threads: usize,
     around_bytes: u64,
 ) -> RangeInclusive<u64> {
@@ -34,7 +34,7 @@ fn pages_mapped(workload: &Workload, touch: &Touch, around_bytes: u64) -> u64 {
         (Backing::Anonymous, _) | (Backing::File { shared: false, .. }, LoadOrStore::Write) => 1,
         // A window of fault-around lies within a table, and so does what is mapped of a large
         // folio (`finish_fault` in mm/memory.c).
-        // What is not cached is mapped as what is written is.
+        // A page that is not cached is mapped as a written page is.
         (Backing::File { file, .. }, LoadOrStore::Read) if workload.files[file].cached < 1.0 => {
             table
         }
@@ -54,7 +54,7 @@ fn is_fresh(workload: &Workload, group: &ThreadGroup, threads: usize) -> bool {
         let touches = all.filter(|other| other.vma == touch.vma).count();
         !matches!(touch.order, Order::Zipf(_)) && touches == 1
     };
-    // What each loop drops is fresh in the next.
+    // Pages that each loop drops are fresh in the next.
     let dropped = |touch: &Touch| {
         let whole = |pieces: &Pieces| {
             pieces.vma == touch.vma && pieces.pages == workload.vmas[touch.vma].pages
@@ -84,7 +84,7 @@ mod tests {
     use inputs::workload::{parse, resolve};
 
     fn of(workload: &Workload, touches: u64) -> RangeInclusive<u64> {
-        let counts = Counts { touches, ..Counts::default() };
+        let counts = StormCounts { touches, ..StormCounts::default() };
         expected(workload, &counts, 2, 65536)
     }
 

@@ -1,4 +1,4 @@
-//! How much a read fault of a file maps: one number of the whole system, in debugfs.
+//! Bytes that a read fault of a file maps: one number of the whole system, in debugfs.
 
 use super::super::StormError;
 use host::Roots;
@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use workload::{self, Backing, Workload};
 
-/// What the kernel begins with (`fault_around_pages` in mm/memory.c), and what is taken for
-/// granted where debugfs is not to be seen.
+/// The kernel's default (`fault_around_pages` in mm/memory.c), which is assumed if debugfs
+/// cannot be read.
 const DEFAULT_BYTES: u64 = 65536;
 
 /// The system's number, and what it was before the storm.
@@ -34,12 +34,12 @@ impl FaultAround {
         }
     }
 
-    /// Bytes that a read fault maps; none where debugfs does not tell.
+    /// Bytes that a read fault maps; none if debugfs cannot be read.
     pub fn told(&self) -> Option<u64> {
         self.bytes
     }
 
-    /// The same, taken for granted where debugfs does not tell. If that is wrong the counts
+    /// The same, or the default if debugfs cannot be read. If that is wrong the counts
     /// of a storm of reads show it.
     pub fn bytes(&self) -> u64 {
         self.bytes.unwrap_or(DEFAULT_BYTES)
@@ -55,7 +55,7 @@ impl Drop for FaultAround {
     }
 }
 
-/// Why a workload's fault-around cannot be had on this machine.
+/// Returns why this machine cannot have a workload's fault-around.
 pub(super) fn refusal(workload: &Workload, roots: &Roots) -> Option<String> {
     let path = path(roots);
     let wanted = match wanted(workload) {
@@ -84,7 +84,7 @@ fn read(path: &Path) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// Bytes that the read faults of a workload map; none where it has none of files.
+/// Bytes that the read faults of a workload map; none if it reads no files.
 fn wanted(workload: &Workload) -> Result<Option<u64>, String> {
     let touches = workload.groups.iter().flat_map(workload::ThreadGroup::touches);
     let reads = touches.filter(|touch| touch.access == workload::LoadOrStore::Read);

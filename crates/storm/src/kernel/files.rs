@@ -98,7 +98,7 @@ impl OpenFile {
         unsafe { munmap(start, bytes) }
     }
 
-    /// Takes pages out of the page cache. What is dirty stays there, so it is written first.
+    /// Takes pages out of the page cache. Dirty pages would stay there, so they are written first.
     fn drop_absent(&self) -> Result<(), Errno> {
         if !self.is_read_in() {
             return Ok(());
@@ -111,7 +111,7 @@ impl OpenFile {
         Ok(())
     }
 
-    /// Where it is, and how much of it is cached now.
+    /// Its file system, and the share of it that is cached now.
     pub fn facts(&self) -> Result<FileFacts, StormError> {
         Ok(FileFacts { system: self.file_system()?, cached_share: self.cached_share()? })
     }
@@ -128,7 +128,7 @@ impl OpenFile {
         Ok(if found.1 == 0 { 1.0 } else { found.0 as f64 / found.1 as f64 })
     }
 
-    /// How many of these pages are in the page cache.
+    /// Counts the pages of these that are in the page cache.
     fn resident(&self, pages: &Range<u64>) -> Result<u64, Errno> {
         let count = (pages.end - pages.start) as usize;
         let (bytes, offset) = (count * PAGE_BYTES as usize, pages.start * PAGE_BYTES);
@@ -147,7 +147,7 @@ impl OpenFile {
         }
     }
 
-    /// Which file system it is on.
+    /// The file system that it is on.
     fn file_system(&self) -> Result<FileSystem, StormError> {
         let stat = fstatfs(&self.fd)
             .map_err(|error| wrong(&self.name, "has no file system", &error.into()))?;
@@ -171,10 +171,10 @@ fn joined(pages: impl Iterator<Item = u64>) -> Vec<Range<u64>> {
     ranges
 }
 
-/// What is true of a file when a storm begins.
+/// State of a file at the start of a storm.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FileFacts {
-    /// Where it is.
+    /// Its file system.
     pub system: FileSystem,
     /// Share of the pages that faults may ask for that is in the page cache, 0 to 1.
     pub cached_share: f64,

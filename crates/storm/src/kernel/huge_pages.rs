@@ -1,17 +1,17 @@
-//! What has to be said of huge pages, which a storm has only where its workload asks for them.
+//! Advice on huge pages, which a storm has only if its workload asks for them.
 
 use host::Roots;
 use rustix::mm::Advice;
 use std::fs;
 use std::path::Path;
 
-/// Settings under which mappings get large pages that nobody has asked for (Linux
+/// Settings under which mappings get large pages without asking for them (Linux
 /// `Documentation/admin-guide/mm/transhuge.rst`).
 const UNASKED: [&str; 3] = ["[always]", "[within_size]", "[force]"];
 
-/// What the mappings of a storm are advised. Nothing where the system gives huge pages to those
-/// alone who ask: `MADV_NOHUGEPAGE` has a price of its own in file mappings, and the programs
-/// that a storm is compared with do not give it.
+/// The advice for the mappings of a storm; none if the system gives huge pages only on request:
+/// `MADV_NOHUGEPAGE` has a price of its own in file mappings, and the programs that a storm is
+/// compared with do not give it.
 pub(super) fn advice(asked: bool, roots: &Roots) -> Option<Advice> {
     if asked {
         return Some(Advice::LinuxHugepage);
@@ -20,7 +20,7 @@ pub(super) fn advice(asked: bool, roots: &Roots) -> Option<Advice> {
     gives_unasked(&directory).then_some(Advice::LinuxNoHugepage)
 }
 
-/// Whether the setting, or that of one size, gives them to everybody.
+/// Whether the setting, or that of one size, gives huge pages to all mappings.
 fn gives_unasked(directory: &Path) -> bool {
     let sizes = fs::read_dir(directory).into_iter().flatten().flatten().map(|size| size.path());
     [directory.to_owned()].into_iter().chain(sizes).any(|of| {

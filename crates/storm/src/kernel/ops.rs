@@ -1,33 +1,33 @@
-//! What writers do: system calls.
+//! Operations of writers: system calls.
 
-use super::super::steps::{Edit, SECOND_PLACE};
-use super::space::{Space, raw, unmap, zap};
+use super::super::steps::{SECOND_PLACE, WriterOp};
+use super::space::{ProcessSpace, raw, unmap, zap};
 use mm::addr::Vaddr;
 use rustix::io::Errno;
 use rustix::mm::{MprotectFlags, MremapFlags, mprotect, mremap_fixed};
 use std::ops::Range;
 
-impl Space {
-    /// Does an operation of a writer; false where there was nothing to do.
+impl ProcessSpace {
+    /// Does an operation of a writer; false if there was nothing to do.
     ///
     /// # Panics
-    /// Where the kernel refuses for another reason.
-    pub(super) fn edit(&self, edit: &Edit) -> bool {
-        // What the kernel says where the operation does not fit what is there.
+    /// If the kernel refuses for another reason.
+    pub(super) fn edit(&self, edit: &WriterOp) -> bool {
+        // The kernel's error if the operation does not fit the mappings that are there.
         let (done, nothing_to_do) = match edit {
-            Edit::Mmap(mapping) => (self.map(mapping), Some(Errno::EXIST)),
-            Edit::Munmap(range) => (unmap(&plain(range)), None),
-            Edit::Mprotect(range, writable) => {
+            WriterOp::Mmap(mapping) => (self.map(mapping), Some(Errno::EXIST)),
+            WriterOp::Munmap(range) => (unmap(&plain(range)), None),
+            WriterOp::Mprotect(range, writable) => {
                 (protect(&plain(range), *writable), Some(Errno::NOMEM))
             }
-            Edit::MadviseDontneed(range) => (zap(&plain(range)), Some(Errno::NOMEM)),
-            Edit::Mremap(range, second) => {
+            WriterOp::MadviseDontneed(range) => (zap(&plain(range)), Some(Errno::NOMEM)),
+            WriterOp::Mremap(range, second) => {
                 let back = range.start.0 + SECOND_PLACE..range.end.0 + SECOND_PLACE;
                 let there = remap(&plain(range), second.0);
                 (there.or_else(|_| remap(&back, range.start.0)), Some(Errno::FAULT))
             }
-            Edit::Truncate(file, pages) => (self.files[*file].set_pages(*pages), None),
-            Edit::ExpandStack(..) | Edit::Fork => {
+            WriterOp::Truncate(file, pages) => (self.files[*file].set_pages(*pages), None),
+            WriterOp::ExpandStack(..) | WriterOp::Fork => {
                 unreachable!("a workload with these is refused")
             }
         };

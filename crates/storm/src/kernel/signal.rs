@@ -2,7 +2,7 @@
 //! steps over the instruction and counts.
 //!
 //! So a touch is always the same instruction, known by its bytes and its register. A signal
-//! from anywhere else goes to whoever had it before.
+//! from anywhere else goes to its former handler.
 
 use super::super::StormError;
 use std::cell::Cell;
@@ -22,7 +22,7 @@ thread_local! {
     static MISSED: Cell<Missed> = const { Cell::new(Missed { segv: 0, sigbus: 0 }) };
 }
 
-/// What the calling thread has missed so far.
+/// Touches of the calling thread that have ended in a signal so far.
 #[inline(always)]
 pub(super) fn missed() -> Missed {
     MISSED.get()
@@ -119,7 +119,7 @@ mod x86_64 {
     /// `mov byte ptr [rdi], 0`.
     const STORE: &[u8] = &[0xc6, 0x07, 0x00];
 
-    /// Who had SIGSEGV and SIGBUS.
+    /// The former handlers of SIGSEGV and SIGBUS.
     static BEFORE: OnceLock<[sigaction; 2]> = OnceLock::new();
 
     pub(super) fn take_over() -> Result<(), String> {
@@ -175,7 +175,7 @@ mod x86_64 {
                 return;
             }
         }
-        // The instruction is done again, and its signal goes to who had it.
+        // The instruction is done again, and its signal goes to the former handler.
         if let Some(before) = BEFORE.get() {
             let old = &before[usize::from(signal == SIGBUS)];
             // SAFETY: it was the action before.

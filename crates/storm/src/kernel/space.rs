@@ -1,4 +1,4 @@
-//! The part of this process's address space that a storm has: made where the plan says,
+//! The part of this process's address space that a storm has: made at the addresses of the plan,
 //! gone when dropped.
 
 use super::super::StormError;
@@ -19,19 +19,19 @@ use std::ops::Range;
 use workload::{Action, Backing, Workload};
 
 /// Mappings of a storm.
-pub struct Space {
+pub struct ProcessSpace {
     pub(super) files: Vec<OpenFile>,
     /// For each VMA what a fault of a read and of a write does.
     kinds: Vec<[Kind; 2]>,
-    /// What is said of huge pages.
+    /// Advice on huge pages.
     huge_pages: Option<Advice>,
     /// A writer changes the length of files.
     truncates: bool,
-    /// What may be mapped: the places of all VMAs, and the second places of what moves.
+    /// Ranges that may be mapped: the places of all VMAs, and the second places of what moves.
     places: Vec<Range<u64>>,
 }
 
-impl Space {
+impl ProcessSpace {
     /// Makes files and mappings. `around_bytes`: what a read fault of a file maps.
     pub(super) fn new(
         workload: &Workload,
@@ -61,7 +61,7 @@ impl Space {
         Ok(space)
     }
 
-    /// What a fault of these touches does.
+    /// The kind of a fault of these touches.
     pub(super) fn kind(&self, touch: &TouchPlan) -> Kind {
         self.kinds[touch.vma][usize::from(touch.access == Access::Write)]
     }
@@ -76,7 +76,7 @@ impl Space {
         })
     }
 
-    /// Makes a mapping where nothing is mapped.
+    /// Makes a mapping; fails if something is mapped there.
     pub(super) fn map(&self, mapping: &Mapping) -> Result<(), Errno> {
         let range = mapping.start.0..mapping.end.0;
         let (at, bytes) = raw(&range);
@@ -143,19 +143,19 @@ impl Space {
         self.files.iter().filter(changed).try_for_each(OpenFile::restore)
     }
 
-    /// Where the files are, and how much of each is cached.
+    /// File system and cached share of each file.
     pub(super) fn file_facts(&self) -> Result<BTreeMap<String, FileFacts>, StormError> {
         self.files.iter().map(|file| Ok((file.name.clone(), file.facts()?))).collect()
     }
 }
 
-impl Drop for Space {
+impl Drop for ProcessSpace {
     fn drop(&mut self) {
         self.unmap();
     }
 }
 
-/// What a fault of a read and of a write of this mapping does, as far as it is known before
+/// The kinds of faults of a read and of a write of this mapping, as far as known before
 /// it is taken.
 fn kinds(backing: Backing, around_bytes: u64) -> [Kind; 2] {
     let around = around_bytes > PAGE_BYTES;
@@ -186,7 +186,7 @@ pub(super) fn zap(range: &Range<u64>) -> Result<(), Errno> {
     unsafe { madvise(at, bytes, Advice::LinuxDontNeed) }
 }
 
-/// Fails where anything is mapped in a range.
+/// Fails if anything is mapped in a range.
 fn is_free(place: &Range<u64>) -> Result<(), StormError> {
     let (at, bytes) = raw(place);
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE;

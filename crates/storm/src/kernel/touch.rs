@@ -1,71 +1,50 @@
-//! What a thread does for each touch: one instruction, in a loop with nothing else in it.
+//! Touches of this process's memory: one instruction each, in a loop with nothing else in it.
 
 use super::super::order::PagesIter;
 use super::super::steps::TouchPlan;
-use super::super::tally::Tally;
-use super::super::world::Counting;
-use super::counts::Faults;
+use super::super::target::Toucher;
+use super::RunningKernel;
+use super::counts::ThreadFaults;
 use super::signal::{load, store};
-use host::clock::Clock;
 use machine::host::{Bare, Host};
 use machine::{Machine, Work};
 use mm::fault::{Access, Kind};
 
-/// What a thread touches with, and counts by.
-pub struct Hands {
-    pub(super) tally: Tally,
-    clock: Clock,
-}
-
-impl Counting for Hands {
-    fn tally(&self) -> &Tally {
-        &self.tally
-    }
-
-    fn tally_mut(&mut self) -> &mut Tally {
-        &mut self.tally
-    }
-}
-
-impl Hands {
-    pub(super) fn new(tally: Tally, clock: Clock) -> Self {
-        Self { tally, clock }
-    }
-
+impl Toucher<RunningKernel> {
     /// Touches the next `count` pages; `kind` is what their faults do.
-    pub(super) fn touch(
+    pub(super) fn touch_kernel(
         &mut self,
         kind: Kind,
         touch: &TouchPlan,
         pages: &mut PagesIter,
         mut count: u64,
     ) {
-        let before = Faults::now();
+        let before = ThreadFaults::now();
         while self.tally.until_sample < count {
             each(touch, pages, self.tally.until_sample);
             count -= self.tally.until_sample + 1;
-            self.sample(kind, touch, pages);
+            self.sample_kernel(kind, touch, pages);
         }
         each(touch, pages, count);
         self.tally.until_sample -= count;
-        self.count(kind, Faults::now().since(&before));
+        self.count_kernel(kind, ThreadFaults::now().since(&before));
     }
 
     /// One touch, timed, and taken over if it faulted. The exception and the return from it
     /// are in its time.
-    fn sample(&mut self, kind: Kind, touch: &TouchPlan, pages: &mut PagesIter) {
-        let before = Faults::now();
+    fn sample_kernel(&mut self, kind: Kind, touch: &TouchPlan, pages: &mut PagesIter) {
+        let before = ThreadFaults::now();
         let start = self.clock.start();
         each(touch, pages, 1);
         let ns = self.clock.delta_ns(start, self.clock.end());
-        let found = Faults::now().since(&before);
+        let found = ThreadFaults::now().since(&before);
         if found.minor + found.major > 0 {
             self.tally.record(kind_of(kind, found.major > 0), ns);
         }
         self.tally.draw_sample();
     }
 
-    fn count(&mut self, kind: Kind, found: Faults) {
+    fn count_kernel(&mut self, kind: Kind, found: ThreadFaults) {
         let counts = &mut self.tally.counts;
         counts.faults += found.total();
         counts.major += found.major;

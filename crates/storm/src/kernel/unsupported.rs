@@ -1,12 +1,12 @@
-//! What of a workload the running kernel cannot do: a cell is skipped where faults would be
-//! others, and a remark is made where they are not quite as the file says.
+//! Parts of a workload that the running kernel cannot do: a cell is skipped if its faults would
+//! differ, and gets a remark if they are not quite as the file says.
 
 use super::fault_around;
 use super::signal::CAN_STEP_OVER;
 use host::Roots;
 use workload::{Action, Change, IoLatency, KernelParts, Workload, WorkloadFile};
 
-/// Why this workload cannot run on the running kernel: every reason, in one sentence.
+/// Returns why this workload cannot run on the running kernel: every reason, in one sentence.
 pub fn refuses(workload: &Workload) -> Option<String> {
     let has = |action: fn(&Action) -> bool| workload.changes().any(|c| action(&c.action));
     let marked = |file: &WorkloadFile| file.locked + file.not_uptodate + file.readahead > 0.0;
@@ -41,7 +41,7 @@ pub fn refuses(workload: &Workload) -> Option<String> {
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
-/// What runs, but not quite as the file says.
+/// Returns remarks on what runs, but not quite as the file says.
 pub fn remarks(workload: &Workload) -> Vec<String> {
     let mut remarks = Vec::new();
     let mut remark = |is: bool, text: &str| {

@@ -90,49 +90,27 @@ impl fmt::Display for Broken<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hdrhistogram::Histogram;
     use machine::LineName;
     use machine::host::{LineTally, Tally};
-    use storm::{Counts, Io};
+    use storm::StormCounts;
 
     static HOT: LineName = LineName { name: "mm.hot", words: [""; 8] };
     static COLD: LineName = LineName { name: "mm.cold", words: [""; 8] };
 
     fn storm() -> Storm {
-        let mut counts = Counts {
+        let mut counts = StormCounts {
             touches: 1600,
             faults: 100,
             raced: 10,
             pages_mapped: 1550,
             attempts: 104,
-            ..Counts::default()
+            ..StormCounts::default()
         };
         counts.fallbacks[Fallback::Pmd as usize] = 3;
         counts.fallbacks[Fallback::Pud as usize] = 1;
         let line = |transfers| LineTally { reads: 0, writes: 0, transfers };
-        Storm {
-            window_ns: 1.0,
-            reset_ns: 0.0,
-            overlap_share: 1.0,
-            start_skew_ns: 0.0,
-            threads_ns: 1.0,
-            rounds: 1,
-            threads: Vec::new(),
-            counts,
-            latency: Vec::new(),
-            lines: Some(Tally(vec![(&HOT, line(40)), (&COLD, line(10))])),
-            directory: None,
-            stages_ns: None,
-            io: Io { achieved_ns: Histogram::new(3).unwrap(), asked_ns: 0 },
-            deferred_free_peak: None,
-            whole_ns: 0.0,
-            ops: Default::default(),
-            shootdowns: Default::default(),
-            grace_periods: None,
-            bytes_per_vma: Some(192),
-            kernel: None,
-            perf: Err(String::new()),
-        }
+        let lines = Some(Tally(vec![(&HOT, line(40)), (&COLD, line(10))]));
+        Storm { rounds: 1, counts, lines, ..Storm::default() }
     }
 
     fn expect(metric: Metric, min: Option<f64>, max: Option<f64>) -> Expect {
@@ -167,7 +145,7 @@ mod tests {
             say(Metric::FallbacksPerFault(Some("PMD".into())), Some(0.0), Some(0.02)).unwrap(),
             "fallbacks-per-fault of 'PMD' is 0.03, expected 0 to 0.02"
         );
-        let nothing = Storm { counts: Counts::default(), ..storm() };
+        let nothing = Storm { counts: StormCounts::default(), ..storm() };
         let expect = expect(Metric::RacedPerFault, None, Some(0.0));
         let text = broken(&expect, &nothing).unwrap().to_string();
         assert_eq!(text, "raced-per-fault has no value, since nothing faulted, expected 0 or less");

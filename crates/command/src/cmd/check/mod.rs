@@ -27,7 +27,7 @@ use machine::host::Tally;
 use mm::frames::Arena;
 use storm::needs::{fits, needs};
 use storm::plan::total_threads;
-use storm::{Recording, Spec, Storm, StormError};
+use storm::{Executor, Recording, Storm, StormError, StormRequest, ThreadExecutor};
 
 /// Any number would do: expectations hold for all.
 const SEED: u64 = 1;
@@ -149,10 +149,9 @@ impl Tiny {
         let total = total_threads(workload, threads);
         let cpus = place(&self.topology, &Placement::Scatter, total);
         let cpus = cpus.map_err(CommandError::machine)?;
-        Ok((entry.run)(&Spec {
+        Ok((entry.run)(&StormRequest {
             workload,
-            threads,
-            cpus: &cpus,
+            weighted_threads: threads,
             // With contents, so that the books cover those too.
             real_body: true,
             entry_prefetch: false,
@@ -160,15 +159,18 @@ impl Tiny {
             seed: SEED,
             warmup_ns: 0,
             until: until(workload),
-            // With company the counting of transfers is checked too.
-            recording: match threads {
-                1 if lines => Recording::Lines,
-                1 => Recording::Throughput,
-                _ => Recording::Audit,
-            },
-            sample_period: 0,
-            clock: self.clock,
-            arena: &self.arena,
+            executor: Executor::Threads(ThreadExecutor {
+                cpus: &cpus,
+                // With company the counting of transfers is checked too.
+                recording: match threads {
+                    1 if lines => Recording::Lines,
+                    1 => Recording::Throughput,
+                    _ => Recording::Audit,
+                },
+                sample_period: 0,
+                clock: self.clock,
+                arena: &self.arena,
+            }),
         }))
     }
 }

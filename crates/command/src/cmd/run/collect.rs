@@ -15,20 +15,20 @@ use machine::host::Tally;
 use mm::fault::{Fallback, Kind};
 use mm::{self, stage};
 use stats;
-use storm::{self, ModelStorm, OpTimes, Storm, ThreadStorm};
+use storm::{self, OpTimes, Storm, ThreadStorm};
 
 mod kernel;
 mod model;
 mod ops;
 
-/// What the storms of one cell have measured so far.
+/// Measurements of the storms of one cell so far.
 #[derive(Default)]
 pub(super) struct Collected {
     repeats: Vec<Repeat>,
     counts: EventCounts,
     fallbacks: BTreeMap<String, u64>,
     latency: BTreeMap<FaultKind, Histogram<u64>>,
-    io: Option<storm::Io>,
+    io: Option<storm::IoWaits>,
     lines: Option<Lines>,
     stages_ns: Option<BTreeMap<String, f64>>,
     time_split_ns: Option<TimeSplit>,
@@ -37,7 +37,7 @@ pub(super) struct Collected {
     perf: Option<Perf>,
     ops: OpTimes,
     /// Operations a second of each repeat.
-    op_rates: Vec<ops::Rates>,
+    op_rates: Vec<ops::OpRates>,
     shootdowns: mm::Shootdowns,
     grace_periods: Option<mm::GraceCosts>,
     deferred_free_peak: Option<u64>,
@@ -52,6 +52,7 @@ impl Collected {
     /// Adds a storm that measured throughput; `order` is its place in the run, `turn` that of
     /// its turn in the group.
     pub fn repeat(&mut self, mut storm: Storm, order: u32, turn: Option<u32>) {
+        self.set_model(&storm);
         self.add_ops(&mut storm);
         add_counts(&mut self.counts, &storm);
         if let Some(found) = &storm.kernel {
@@ -103,11 +104,12 @@ impl Collected {
     }
 
     /// Takes over what the model alone can tell; of several storms the last.
-    pub fn model(&mut self, storm: &ModelStorm) {
-        let moved = model::moved(&storm.accounts);
-        let split = |events| Some(model::time_split(storm, events));
+    fn set_model(&mut self, storm: &Storm) {
+        let Some(model) = &storm.model else { return };
+        let moved = model::moved(&model.accounts);
+        let split = |events| Some(model::time_split(storm, &model.times, events));
         (self.lines, self.time_split_ns, self.per_op) = (None, None, None);
-        match (storm.storm.counts.faults, ops::done(&storm.storm)) {
+        match (storm.counts.faults, ops::done(storm)) {
             (0, 0) => {}
             (0, ops) => {
                 let (lines, time_split_ns) = (Some(moved.per_op(ops)), split(ops));
@@ -128,7 +130,7 @@ impl Collected {
         self.stages_ns = Some(each.collect());
     }
 
-    /// How many repeats are in.
+    /// Repeats so far.
     pub fn repeats(&self) -> usize {
         self.repeats.len()
     }
@@ -248,13 +250,13 @@ fn add_perf(sum: Option<Perf>, storm: Option<&perf::Counts>, first: bool) -> Opt
     })
 }
 
-fn io(io: &storm::Io) -> Option<IoSleeps> {
+fn io(io: &storm::IoWaits) -> Option<IoSleeps> {
     let achieved_ns = LatencyDistribution::of(&io.achieved_ns, 1)?;
     let asked_ns = io.asked_ns as f64 / achieved_ns.count as f64;
     Some(IoSleeps { asked_ns, achieved_ns })
 }
 
-/// Lines that moved in a storm, before that is told for each fault or operation.
+/// Lines that moved in a storm, in total.
 struct Moved {
     counted: &'static str,
     transfers: u64,
@@ -318,7 +320,8 @@ mod tests {
 
     pub(super) fn storm(faults: u64) -> Storm {
         let histogram = || Histogram::new(3).unwrap();
-        let mut counts = storm::Counts { touches: faults, faults, ..storm::Counts::default() };
+        let mut counts =
+            storm::StormCounts { touches: faults, faults, ..storm::StormCounts::default() };
         counts.by_kind[Kind::FileRead as usize] = faults;
         counts.fallbacks[Fallback::Pmd as usize] = 2;
         let mut latency = vec![histogram(); Kind::ALL.len()];
@@ -341,18 +344,11 @@ mod tests {
             }],
             counts,
             latency,
-            lines: None,
-            directory: None,
             stages_ns: Some([9.0, 50.0, 0.0, 0.0, 0.0, 0.0, 100.0]),
-            io: storm::Io { achieved_ns, asked_ns: 100 },
-            deferred_free_peak: None,
-            whole_ns: 0.0,
-            ops: Default::default(),
-            shootdowns: Default::default(),
-            grace_periods: None,
+            io: storm::IoWaits { achieved_ns, asked_ns: 100 },
             bytes_per_vma: Some(192),
-            kernel: None,
             perf: Err("none here".to_owned()),
+            ..Storm::default()
         }
     }
 

@@ -12,29 +12,29 @@ use document::run::{Run, WriteError, default_path, to_json, write_atomically};
 /// A storm that is over is on disk after so long, at the latest.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
-/// Where the document of a run goes.
-pub(super) struct Document {
+/// The destination of a run's document.
+pub(super) struct DocumentFile {
     target: Target,
     started: SystemTime,
     saved: Option<Instant>,
     warned: bool,
 }
 
-/// Where the document is.
-pub(super) struct Written {
-    /// Its file; `None` where it went to standard output, or nowhere.
+/// The place of the document after the run.
+pub(super) struct WrittenDocument {
+    /// Its file; `None` if it went to standard output, or nowhere.
     pub path: Option<PathBuf>,
-    /// Whether it is where it was asked for.
+    /// Whether it is in the place that was asked for.
     pub as_asked: bool,
 }
 
-impl Document {
+impl DocumentFile {
     /// Chooses the file, unless `asked` says it.
-    pub fn new(asked: Option<&Target>, started: SystemTime, workloads: &[&str]) -> Document {
+    pub fn new(asked: Option<&Target>, started: SystemTime, workloads: &[&str]) -> DocumentFile {
         let target = asked.cloned().unwrap_or_else(|| {
             Target::File(relative(default_path(started, workloads, Path::new("."))))
         });
-        Document { target, started, saved: None, warned: false }
+        DocumentFile { target, started, saved: None, warned: false }
     }
 
     /// Whether standard output belongs to the document.
@@ -50,8 +50,8 @@ impl Document {
         }
     }
 
-    /// Writes what there is so far. Where that fails the run goes on, and the first
-    /// failure is told.
+    /// Writes the results so far. If that fails the run goes on, and the first failure is
+    /// reported.
     pub fn save(&mut self, run: &Run) {
         let Target::File(path) = &self.target else { return };
         if let Err(error) = write_atomically(path, run)
@@ -64,27 +64,27 @@ impl Document {
         self.saved = Some(Instant::now());
     }
 
-    /// Writes the document for the last time: to the temporary directory where it
-    /// cannot be where it was asked for. Says on standard error what went wrong.
-    pub fn finish(&self, run: &Run) -> Written {
+    /// Writes the document for the last time: to the temporary directory if the place that was
+    /// asked for cannot be written. Reports on standard error what went wrong.
+    pub fn finish(&self, run: &Run) -> WrittenDocument {
         let path = match &self.target {
             Target::Stdout => {
                 let printed =
                     to_json(run).map_err(anyhow::Error::from).and_then(|json| print(&json));
                 return match printed {
-                    Ok(()) => Written { path: None, as_asked: true },
+                    Ok(()) => WrittenDocument { path: None, as_asked: true },
                     Err(error) => self.rescue(run, &error),
                 };
             }
             Target::File(path) => path,
         };
         match write_atomically(path, run) {
-            Ok(()) => Written { path: Some(path.clone()), as_asked: true },
+            Ok(()) => WrittenDocument { path: Some(path.clone()), as_asked: true },
             Err(error) => self.rescue(run, &error.into()),
         }
     }
 
-    fn rescue(&self, run: &Run, error: &anyhow::Error) -> Written {
+    fn rescue(&self, run: &Run, error: &anyhow::Error) -> WrittenDocument {
         let path = default_path(self.started, &[], &std::env::temp_dir());
         let path = match write_atomically(&path, run) {
             Ok(()) => {
@@ -96,7 +96,7 @@ impl Document {
                 None
             }
         };
-        Written { path, as_asked: false }
+        WrittenDocument { path, as_asked: false }
     }
 }
 
@@ -109,7 +109,7 @@ fn relative(path: PathBuf) -> PathBuf {
 ///
 /// # Errors
 ///
-/// Where `path` cannot be written.
+/// If `path` cannot be written.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), WriteError> {
     std::fs::write(path, text)
         .map_err(|source| WriteError::Io { path: path.display().to_string(), source })

@@ -3,13 +3,12 @@
 mod collect;
 mod document;
 mod kernels;
-mod matrix;
 mod models;
+mod plan;
 mod progress;
 mod provenance;
+mod standing;
 mod storms;
-mod sweep;
-mod turns;
 mod variations;
 mod warnings;
 
@@ -18,13 +17,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use std::time::SystemTime;
 
-use self::document::{Document, write};
+use self::document::{DocumentFile, write};
 use self::kernels::Kernels;
-use self::matrix::{Matrix, Passes};
+use self::plan::{Competitors, ModelPlanner, Passes, RunPlan};
+pub(super) use self::plan::{memory, places};
 use self::progress::{Expected, Progress};
 use self::storms::{Ending, Storms};
-use self::sweep::Point;
-pub(super) use self::sweep::{memory, places};
 use super::console::{print, style};
 use super::error::CommandError;
 use super::names;
@@ -45,9 +43,9 @@ use inputs::workload::{SEED, Workload, resolved, shipped};
 use mm::frames::Arena;
 use storm::Recording;
 
-/// How long a run takes that is given nothing, from its start to its last line.
+/// Time of a run without arguments, from its start to its last line.
 const MINUTE: Duration = Duration::from_secs(60);
-/// What is left of it when the last turn begins: for that turn, warnings and the document.
+/// Rest of that time when the last turn begins: for that turn, warnings and the document.
 const MINUTE_END: Duration = Duration::from_millis(2500);
 
 /// Runs the storms that were asked for, prints the tables and writes the document.
@@ -72,48 +70,54 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     variations::check(&workloads, args)?;
     let names: Vec<String> = workloads.iter().map(|workload| workload.name.clone()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let of_model = sweep::workloads(model_args, workloads.clone());
     let usable_bytes = facts.usable_bytes();
     let kernels = Kernels::new(args, &strategies)?;
-    let points =
-        sweep::points(model_args, &of_model, &strategies, &machines, &kernels, usable_bytes)?;
-    let matrix = match hosted {
+    let competitors = Competitors { strategies: &strategies, kernels: &kernels };
+    let planner = ModelPlanner { args: model_args, competitors, machines: &machines, usable_bytes };
+    let model = planner.groups(workloads.clone())?;
+    let here = match hosted {
         true => {
-            let machine = provenance::machine(&facts);
-            let of = (strategies.as_slice(), &kernels);
-            Matrix::new(host_args, workloads, of, &topology, &machine, usable_bytes)?
+            let slug = provenance::machine(&facts);
+            RunPlan::of_this_machine(
+                host_args,
+                workloads,
+                competitors,
+                &topology,
+                &slug,
+                usable_bytes,
+            )?
         }
-        false => Matrix::default(),
+        false => RunPlan::default(),
     };
-    let matrix = if plain_model.is_some() { matrix.of_a_minute() } else { matrix };
+    let here = if plain_model.is_some() { here.of_a_minute() } else { here };
+    let plan = RunPlan { model, ..here };
     let clock = Clock::new();
 
     let by = provenance::provenance(started, args.seed, &topology, &facts, &clock);
     let mut run = Run::new(by);
     if hosted {
-        judge_machine(&mut run, &matrix, &topology, &facts);
+        judge_machine(&mut run, &plan, &topology, &facts);
     }
     if args.trap_cost {
-        measure_trap(&mut run, &clock, matrix.cpus());
+        measure_trap(&mut run, &clock, plan.cpus());
     }
-    describe(&mut run, &matrix, &points, &machines);
+    describe(&mut run, &plan, &machines);
     run.kernels.extend(kernels.described());
-    let document = Document::new(args.json.as_ref(), started, &names);
+    let document = DocumentFile::new(args.json.as_ref(), started, &names);
     let head = Head::print(&run, args.quiet || document.takes_stdout());
 
-    let arena = Arena::new(matrix.frames)
+    let arena = Arena::new(plan.room.frames)
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
     let passes = passes(args, &mut run.provenance);
-    let points_run = points.iter().filter(|point| point.refused.is_none()).count() as u64;
     let expected = match &plain_model {
         Some(_) => Expected::Minute(from + MINUTE),
-        None => Expected::Storms(matrix.storms(&passes) + points_run),
+        None => Expected::Storms(plan.storms(&passes)),
     };
     let mut storms = Storms {
         progress: Progress::new(expected, args.quiet),
         document,
         args,
-        matrix: &matrix,
+        plan: &plan,
         passes: &passes,
         clock,
         arena: &arena,
@@ -125,7 +129,7 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
         worst: Exit::Done,
         run,
     };
-    let ending = all(&mut storms, hosted, &points, usable_bytes)?;
+    let ending = all(&mut storms, hosted, usable_bytes)?;
     close(&mut storms, &ending, head)
 }
 
@@ -162,7 +166,7 @@ fn has_its_world(
     Ok(())
 }
 
-/// Notes what an empty exception costs, or why nobody knows.
+/// Notes the cost of an empty exception, or why it is not known.
 fn measure_trap(run: &mut Run, clock: &Clock, cpus: &[usize]) {
     match provenance::trap_cost_ns(clock, cpus) {
         Ok(cost) => run.provenance.host.trap_cost_ns = Some(cost),
@@ -171,13 +175,13 @@ fn measure_trap(run: &mut Run, clock: &Clock, cpus: &[usize]) {
 }
 
 /// Puts cells into the document, and workloads and machines by digest.
-fn describe(run: &mut Run, matrix: &Matrix, points: &[Point], machines: &[MachineFile]) {
-    for (key, workload) in matrix.keys().chain(points.iter().map(Point::workload)) {
+fn describe(run: &mut Run, plan: &RunPlan, machines: &[MachineFile]) {
+    for (key, workload) in plan.keys() {
         let digest = key.workload_digest.clone();
         run.workloads.entry(digest).or_insert_with(|| resolved(workload));
     }
     run.machines.extend(machines.iter().map(|machine| (machine.digest(), machine.resolved())));
-    run.cells = matrix.cells().chain(points.iter().map(Point::before)).collect();
+    run.cells = plan.cells().collect();
 }
 
 /// Whether anything runs on this machine's own cores.
@@ -186,25 +190,20 @@ fn is_here(args: &RunArgs) -> bool {
 }
 
 /// Notes what is suspicious about this machine before the first storm.
-fn judge_machine(run: &mut Run, matrix: &Matrix, topology: &Topology, facts: &Facts) {
+fn judge_machine(run: &mut Run, plan: &RunPlan, topology: &Topology, facts: &Facts) {
     let own = code_pages::make_private();
     let by = &mut run.provenance;
     by.warnings.extend(own.err().as_ref().map(warnings::of_code_pages));
-    by.body_cache = provenance::body_cache(matrix.frames, topology.llc_bytes);
-    let found = findings(facts, topology, matrix.cpus());
+    by.body_cache = provenance::body_cache(plan.room.frames, topology.llc_bytes);
+    let found = findings(facts, topology, plan.cpus());
     by.warnings.extend(found.iter().map(warnings::of_machine));
     by.warnings.extend(warnings::of_profile(&by.profile));
-    by.looked = matrix.groups.iter().any(|group| group.turns.looks);
+    by.looked = plan.here.iter().any(|group| group.turns.looks);
 }
 
 /// Runs what is on this machine, then what is in the model. In a minute the model comes first:
 /// this machine has what is left of it.
-fn all(
-    storms: &mut Storms,
-    hosted: bool,
-    points: &[Point],
-    usable_bytes: u64,
-) -> Result<Ending, CommandError> {
+fn all(storms: &mut Storms, hosted: bool, usable_bytes: u64) -> Result<Ending, CommandError> {
     let is_model_first = storms.deadline.is_some();
     let mut ending = Ending::Done;
     for is_model in [is_model_first, !is_model_first] {
@@ -212,7 +211,7 @@ fn all(
             break;
         }
         match is_model {
-            true if !points.is_empty() => ending = storms.model(points, usable_bytes)?,
+            true if !storms.plan.model.is_empty() => ending = storms.model(usable_bytes)?,
             false if hosted => ending = on_this_machine(storms),
             _ => {}
         }
@@ -223,7 +222,7 @@ fn all(
 
 /// Runs what is on this machine, and notes what its hypervisor took meanwhile.
 fn on_this_machine(storms: &mut Storms) -> Ending {
-    let steal = StealMeter::start(&Roots::default(), storms.matrix.cpus());
+    let steal = StealMeter::start(&Roots::default(), storms.plan.cpus());
     let ending = storms.all();
     let by = &mut storms.run.provenance;
     by.host.steal_share = steal.finish();
@@ -256,7 +255,7 @@ fn workloads(args: &RunArgs, known: Known) -> Result<Vec<Workload>, CommandError
     names::workloads(&chosen, known)
 }
 
-/// What is recorded in storms of its own. Of the kernel its events, where they may be counted;
+/// Recordings that need storms of their own. For the kernel its events, if they may be counted;
 /// the document says which, or why not.
 fn passes(args: &RunArgs, by: &mut Provenance) -> Passes {
     let mut passes = Passes::default();
@@ -278,7 +277,7 @@ fn passes(args: &RunArgs, by: &mut Provenance) -> Passes {
     passes
 }
 
-/// The part of the screen that was printed before the first storm; `None` where nothing is to
+/// The part of the screen that was printed before the first storm; `None` if nothing is to
 /// be printed.
 struct Head(Option<String>);
 
@@ -286,13 +285,13 @@ impl Head {
     fn print(run: &Run, quiet: bool) -> Head {
         let head = (!quiet).then(|| report::asked(run));
         if let Some(head) = &head {
-            // Where nothing can be written, that is said when all of it is to be.
+            // If nothing can be written, that is reported with the rest of the screen.
             let _ = print(head.as_bytes());
         }
         Head(head)
     }
 
-    /// Prints the rest of the screen, and the tables where they are asked for.
+    /// Prints the rest of the screen, and the tables if they are asked for.
     fn complete(&self, run: &Run, path: Option<&str>, details: bool) -> anyhow::Result<()> {
         let Some(head) = &self.0 else { return Ok(()) };
         let screen = report::screen(run, style(), path);

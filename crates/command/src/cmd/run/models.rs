@@ -1,24 +1,51 @@
-//! The part of a run that is in the model.
+//! The part of a run that is in the model: its cells in parallel, in an order that does not
+//! matter.
 
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use rayon::prelude::*;
+
+use super::collect::Collected;
+use super::plan::{CellGroup, ModelSite, PlannedCell, Site};
 use super::storms::{Ending, Storms, worst_of};
-use super::sweep::{self, Outcome, Point};
 use super::warnings;
 use crate::cmd::error::CommandError;
 use base::digest::digest;
-use document::run::{Run, Status, World};
+use document::run::{Cell, CellCost, Run, Status, World};
+use host::interrupt::Interrupt;
+use storm::{Executor, ModelExecutor, StormError, StormRequest};
+
+/// A cell of the model that is to be run.
+struct ModelCell<'a> {
+    /// Its place among the cells of the model.
+    index: usize,
+    group: &'a CellGroup,
+    site: &'a ModelSite,
+    cell: &'a PlannedCell,
+}
+
+/// A cell after its storms.
+struct Finished {
+    cell: Cell,
+    cost: Option<CellCost>,
+    error: Option<StormError>,
+}
 
 impl Storms<'_> {
-    /// Runs `points`, whose cells are the last of the run, as many at a time as fit in
+    /// Runs the cells of the model, which are the last of the run, as many at a time as fit in
     /// `usable_bytes`.
-    pub fn model(&mut self, points: &[Point], usable_bytes: u64) -> Result<Ending, CommandError> {
-        let Self { run, document, progress, worst, .. } = self;
-        let first = run.cells.len() - points.len();
+    pub fn model(&mut self, usable_bytes: u64) -> Result<Ending, CommandError> {
+        let Self { run, document, progress, worst, plan, .. } = self;
+        let cells = cells(&plan.model);
+        let first = run.cells.len() - plan.model.iter().map(|it| it.cells.len()).sum::<usize>();
         run.complete = false;
         let jobs = self.args.jobs.map_or_else(available, |jobs| jobs as usize);
-        let jobs = sweep::fitting(points, jobs, usable_bytes);
+        let jobs = fitting(&cells, jobs, usable_bytes);
         progress.show(&run.cells, first);
-        let interrupted = sweep::run(points, jobs, self.interrupt, |outcome| {
-            if let Some((index, Outcome { cell, cost, error })) = outcome {
+        let interrupted = run_all(&cells, jobs, self.interrupt, |finished| {
+            if let Some((of, Finished { cell, cost, error })) = finished {
                 if let Some(error) = error {
                     *worst = worst_of(*worst, &error);
                     progress.failed(&cell);
@@ -26,9 +53,9 @@ impl Storms<'_> {
                 run.provenance.cells.extend(cost.map(|cost| (cell.id.clone(), cost)));
                 run.provenance
                     .warnings
-                    .extend(warnings::of_model(&cell, points[index].siblings_not_slowed()));
-                run.cells[first + index] = cell;
-                progress.show(&run.cells, first + index);
+                    .extend(warnings::of_model(&cell, of.site.siblings_not_slowed()));
+                run.cells[first + of.index] = cell;
+                progress.show(&run.cells, first + of.index);
                 progress.done();
             }
             document.save_now_and_then(run);
@@ -36,6 +63,100 @@ impl Storms<'_> {
         finish(run, interrupted);
         Ok(if interrupted { Ending::Interrupted } else { Ending::Done })
     }
+}
+
+/// The cells that run. The index counts those that are refused too.
+fn cells(groups: &[CellGroup]) -> Vec<ModelCell<'_>> {
+    let all = groups.iter().flat_map(|group| group.cells.iter().map(move |cell| (group, cell)));
+    let running = all.enumerate().filter(|(_, (_, cell))| cell.refused.is_none());
+    running
+        .filter_map(|(index, (group, cell))| match &group.site {
+            Site::Model(site) => Some(ModelCell { index, group, site, cell }),
+            Site::Cpus(_) => None,
+        })
+        .collect()
+}
+
+/// Of `jobs` storms at a time as many as memory holds.
+fn fitting(cells: &[ModelCell], jobs: usize, usable_bytes: u64) -> usize {
+    let largest = cells.iter().map(|cell| cell.site.memory_bytes).max().unwrap_or(0);
+    let fit = usable_bytes.checked_div(largest).unwrap_or(u64::MAX);
+    jobs.min(usize::try_from(fit).unwrap_or(usize::MAX)).max(1)
+}
+
+impl ModelCell<'_> {
+    fn run(&self) -> Finished {
+        let from = Instant::now();
+        let key = || self.cell.key.clone();
+        let mut collected = Collected::default();
+        let mut accesses = 0;
+        for repeat in 0..self.group.turns.most {
+            match (self.cell.run)(&self.request(repeat)) {
+                Ok(storm) => {
+                    accesses += storm.model.as_ref().map_or(0, |model| model.accesses);
+                    collected.repeat(storm, repeat, None);
+                }
+                Err(error) => {
+                    let cell = Cell::failed(key(), error.to_string());
+                    return Finished { cell, cost: None, error: Some(error) };
+                }
+            }
+        }
+        let cell = match collected.measured(self.cell.key.seed, 1) {
+            Some(measured) => Cell::ok(key(), measured),
+            None => {
+                let why = "at no time did all threads storm: give a longer --time";
+                Cell::partial(key(), why, None)
+            }
+        };
+        let wall_s = from.elapsed().as_secs_f64();
+        let cost = Some(CellCost { wall_s, tracked_accesses: Some(accesses) });
+        Finished { cell, cost, error: None }
+    }
+
+    /// Repeats differ by their seed alone.
+    fn request(&self, repeat: u32) -> StormRequest<'_> {
+        let ModelSite { machine, places, .. } = self.site;
+        let executor = Executor::Model(ModelExecutor { machine, places, trace: None });
+        let request = self.group.request(self.cell, executor);
+        StormRequest { seed: request.seed + u64::from(repeat), ..request }
+    }
+}
+
+/// Runs all cells, `jobs` at a time, and hands over what came of each as it comes; also
+/// `None`, from time to time, so that the document can be saved. True if the user asked for
+/// an end before.
+fn run_all<'a>(
+    cells: &'a [ModelCell<'a>],
+    jobs: usize,
+    interrupt: &Interrupt,
+    mut take: impl FnMut(Option<(&'a ModelCell<'a>, Finished)>),
+) -> Result<bool, CommandError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
+    let pool = pool.map_err(|error| CommandError::machine(anyhow!(error)))?;
+    let (sender, outcomes) = channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let sender = sender;
+            pool.install(|| {
+                // One by one: a cell may take a thousand times as long as its neighbour.
+                cells.par_iter().with_max_len(1).for_each_with(sender, |sender, cell| {
+                    if !interrupt.requested() {
+                        // The receiver is gone only if the program ends.
+                        let _ = sender.send((cell, cell.run()));
+                    }
+                });
+            });
+        });
+        loop {
+            match outcomes.recv_timeout(Duration::from_millis(500)) {
+                Ok(outcome) => take(Some(outcome)),
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => take(None),
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+        }
+    });
+    Ok(interrupt.requested())
 }
 
 fn available() -> usize {

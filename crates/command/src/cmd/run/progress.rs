@@ -1,4 +1,4 @@
-//! What a person sees while storms run. Drawn between storms of this machine only: nothing of
+//! The view of a run while storms run. Drawn between storms of this machine only: nothing of
 //! it runs while something is measured.
 
 use std::io::{self, IsTerminal};
@@ -15,7 +15,7 @@ const ROWS: usize = 24;
 /// Lines that are left: one for the bar, one free.
 const ROWS_LEFT: usize = 2;
 
-/// How long a run is expected to be.
+/// Expected length of a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Expected {
     /// So many storms, at the most.
@@ -45,7 +45,7 @@ impl Progress {
             let style = ProgressStyle::with_template(&template).expect("it is well-formed");
             ProgressBar::new(length).with_style(style.progress_chars("#> "))
         });
-        // It is hidden where no cursor moves: in a pipe, and on a dumb terminal.
+        // It is hidden if no cursor moves: in a pipe, and on a dumb terminal.
         let bar = bar.filter(|bar| !bar.is_hidden());
         let lines = !quiet && bar.is_none() && io::stderr().is_terminal();
         Progress { lines, bar, expected }

@@ -1,4 +1,4 @@
-//! Where a run comes from: this program, this machine, and what measuring costs here.
+//! The origin of a run: this program, this machine, and the costs of measuring here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
@@ -72,8 +72,8 @@ pub(super) fn machine(facts: &Facts) -> String {
     words.collect::<Vec<_>>().join("-")
 }
 
-/// Whether an arena of so many frames stays in the last-level cache; `None` without
-/// frames, or where the cache is not known.
+/// Whether an arena of `frames` frames stays in the last-level cache; `None` without
+/// frames, or if the cache is not known.
 pub(super) fn body_cache(frames: usize, llc_bytes: Option<u64>) -> Option<BodyCache> {
     let bytes = Some(frames as u64 * PAGE_BYTES).filter(|&bytes| bytes > 0)?;
     let hot = bytes < llc_bytes?.saturating_mul(2);
@@ -81,7 +81,7 @@ pub(super) fn body_cache(frames: usize, llc_bytes: Option<u64>) -> Option<BodyCa
 }
 
 /// Returns what entering and leaving a read section costs, in nanoseconds: the median
-/// over batches. Every strategy with RCU pays it, where the kernel pays nothing.
+/// over batches. Every strategy with RCU pays it; the kernel pays nothing.
 fn epoch_pin_ns(clock: &Clock) -> f64 {
     let reader = Rcu::new().reader();
     let batches = [(); BATCHES].map(|()| {
@@ -98,9 +98,9 @@ fn epoch_pin_ns(clock: &Clock) -> f64 {
 ///
 /// # Errors
 ///
-/// Where nothing here is an empty exception.
+/// If no instruction here is an empty exception.
 pub(super) fn trap_cost_ns(clock: &Clock, cpus: &[usize]) -> Result<Interval, NoTrap> {
-    // Of a run with more threads than CPUs some are there several times.
+    // If there are more threads than CPUs, some CPUs are in the list several times.
     let each: BTreeSet<usize> = cpus.iter().copied().collect();
     let mut batches = trap::costs_ns(*clock, &Vec::from_iter(each))?;
     let median = stats::median(&batches).expect("there are batches, and times are numbers");
@@ -115,7 +115,7 @@ fn host_info(topology: &Topology, facts: &Facts) -> HostInfo {
         socket: cpu.package_id as u32,
         node: cpu.node as u32,
     });
-    // What sysfs does not say was filled in for the placement: it is no fact.
+    // Values that sysfs lacks were filled in for the placement: they are no facts.
     let known = |count: usize| topology.complete.then_some(count as u32);
     let fewer = topology.allowed_count() < topology.cpus.len();
     HostInfo {

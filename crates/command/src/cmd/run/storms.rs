@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::collect::Collected;
-use super::document::Document;
-use super::matrix::{Group, Matrix, Passes, Planned};
+use super::document::DocumentFile;
+use super::plan::{CellGroup, Passes, PlannedCell, RunPlan};
 use super::progress::Progress;
 use super::provenance::{KERNEL_SAMPLE_PERIOD, SAMPLE_PERIOD};
-use super::turns::Standing;
+use super::standing::Standing;
 use super::warnings;
 use crate::cli::RunArgs;
 use base::exit::Exit;
@@ -17,8 +17,7 @@ use host::clock::Clock;
 use host::interrupt::Interrupt;
 use inputs::workload::Until;
 use mm::frames::Arena;
-use mm::kernel::Kernel;
-use storm::{Recording, Spec, Storm, StormError};
+use storm::{Executor, Recording, Storm, StormError, StormRequest, ThreadExecutor};
 
 /// Turns that each group has before those go on whose verdicts matter most: a difference of a
 /// tenth is mostly seen in so many.
@@ -27,19 +26,19 @@ const FAIR_TURNS: u32 = 6;
 /// A run under way.
 pub(super) struct Storms<'a> {
     pub args: &'a RunArgs,
-    pub matrix: &'a Matrix,
-    /// What is recorded in storms of its own.
+    pub plan: &'a RunPlan,
+    /// Recordings that need storms of their own.
     pub passes: &'a Passes,
     pub clock: Clock,
     pub arena: &'a Arc<Arena>,
     pub interrupt: &'a Interrupt,
-    pub document: Document,
+    pub document: DocumentFile,
     pub progress: Progress,
-    /// When this machine is to be done; `None` where that takes as long as it takes.
+    /// Time at which this machine must be done; `None`: no limit.
     pub deadline: Option<Instant>,
-    /// What each cell of this machine has measured.
+    /// Measurements of each cell of this machine.
     pub cells: Vec<Collected>,
-    /// How far each group has come.
+    /// Progress of each group.
     pub standing: Vec<Standing>,
     /// Throughput storms so far.
     pub order: u32,
@@ -49,7 +48,7 @@ pub(super) struct Storms<'a> {
     pub run: Run,
 }
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Debug)]
 pub(super) enum Ending {
     /// Every storm was run, though some may have failed.
@@ -63,10 +62,10 @@ pub(super) enum Ending {
 impl Storms<'_> {
     /// Runs all storms, and leaves a document that is complete or says why not.
     pub fn all(&mut self) -> Ending {
-        let matrix = self.matrix;
-        let cells = matrix.groups.iter().flat_map(|group| &group.cells);
+        let groups = &self.plan.here;
+        let cells = groups.iter().flat_map(|group| &group.cells);
         self.cells = cells.map(|_| Collected::default()).collect();
-        self.standing = matrix.groups.iter().map(Standing::of).collect();
+        self.standing = groups.iter().map(Standing::of).collect();
         let mut ending = Ending::Done;
         while let Some(at) = self.next() {
             if let Err(end) = self.turn(at) {
@@ -77,8 +76,8 @@ impl Storms<'_> {
                 self.close(at);
             }
         }
-        // What is still open: time is up, or the run has ended early.
-        for at in 0..matrix.groups.len() {
+        // Groups that are still open: time is up, or the run has ended early.
+        for at in 0..groups.len() {
             match ending {
                 Ending::Done if !self.standing[at].closed => self.close(at),
                 _ if !self.standing[at].closed && self.standing[at].turns > 0 => self.warn(at),
@@ -100,7 +99,7 @@ impl Storms<'_> {
         let mut going = (0..self.standing.len()).filter(|&at| self.goes_on(at));
         let Some(deadline) = self.deadline else { return going.next() };
         let next = going.min_by_key(|&at| {
-            let (turns, rank) = (self.standing[at].turns, self.matrix.groups[at].rank);
+            let (turns, rank) = (self.standing[at].turns, self.plan.here[at].rank);
             (turns > 0, turns >= FAIR_TURNS, rank, turns)
         })?;
         (self.standing[next].turns == 0 || Instant::now() < deadline).then_some(next)
@@ -108,13 +107,13 @@ impl Storms<'_> {
 
     fn goes_on(&self, at: usize) -> bool {
         let standing = &self.standing[at];
-        !standing.closed && standing.goes_on(&self.matrix.groups[at], self.deadline.is_none())
+        !standing.closed && standing.goes_on(&self.plan.here[at], self.deadline.is_none())
     }
 
     /// Lets the cells of a group storm once each, then makes its passes if that was the first.
     fn turn(&mut self, at: usize) -> Result<(), Ending> {
-        let (matrix, first) = (self.matrix, self.matrix.first_cell(at));
-        let group = &matrix.groups[at];
+        let (plan, first) = (self.plan, self.plan.first_cell(at));
+        let group = &plan.here[at];
         for cell in self.standing[at].order(group) {
             self.storm(at, first, cell, Recording::Throughput)?;
         }
@@ -124,7 +123,7 @@ impl Storms<'_> {
         if self.standing.iter().all(|standing| standing.turns == 0) {
             self.progress.rows(found);
         }
-        self.standing[at].end_turn(&matrix.groups, at, found);
+        self.standing[at].end_turn(&plan.here, at, found);
         if self.standing[at].turns > 1 {
             return Ok(());
         }
@@ -140,8 +139,8 @@ impl Storms<'_> {
     /// Ends a group that takes no more turns.
     fn close(&mut self, at: usize) {
         self.standing[at].closed = true;
-        let (matrix, first) = (self.matrix, self.matrix.first_cell(at));
-        let group = &matrix.groups[at];
+        let (plan, first) = (self.plan, self.plan.first_cell(at));
+        let group = &plan.here[at];
         for (cell, planned) in group.cells.iter().enumerate() {
             if self.run.cells[first + cell].status == Status::Partial {
                 self.run.cells[first + cell] = self.cell(at, planned, first + cell);
@@ -164,7 +163,7 @@ impl Storms<'_> {
         if self.interrupt.requested() {
             return Err(Ending::Interrupted);
         }
-        let group = &self.matrix.groups[at];
+        let group = &self.plan.here[at];
         let (planned, cell) = (&group.cells[cell], first + cell);
         if self.run.cells[cell].status == Status::Failed {
             self.progress.done();
@@ -172,7 +171,7 @@ impl Storms<'_> {
         }
         self.progress.show(&self.run.cells, cell);
         let from = Instant::now();
-        let result = (planned.run)(&self.spec(group, planned.kernel, recording));
+        let result = (planned.run)(&self.request(group, planned, recording));
         self.cells[cell].wall += from.elapsed();
         self.progress.done();
         let outcome = match result {
@@ -183,7 +182,7 @@ impl Storms<'_> {
             }
             Err(error) => {
                 self.run.cells[cell] = Cell::failed(planned.key.clone(), error.to_string());
-                // What ends the run is told with its end.
+                // An error that ends the run is reported with its end.
                 let judged = self.judge(&planned.key.id(), &error);
                 judged.inspect(|()| self.progress.failed(&self.run.cells[cell]))
             }
@@ -195,7 +194,10 @@ impl Storms<'_> {
         outcome
     }
 
-    /// Whether a run can go on after an error, and what it exits with then.
+    /// Notes an error for the exit code of the run.
+    ///
+    /// # Errors
+    /// If the run cannot go on.
     fn judge(&mut self, cell: &str, error: &StormError) -> Result<(), Ending> {
         if let StormError::Stuck { .. } = error {
             return Err(Ending::Stuck(format!("{cell}: {error}")));
@@ -204,33 +206,27 @@ impl Storms<'_> {
         Ok(())
     }
 
-    fn spec<'s>(
+    fn request<'s>(
         &'s self,
-        group: &'s Group,
-        kernel: Option<&'static Kernel>,
+        group: &'s CellGroup,
+        cell: &PlannedCell,
         recording: Recording,
-    ) -> Spec<'s> {
+    ) -> StormRequest<'s> {
         let throughput = recording == Recording::Throughput;
-        Spec {
-            workload: &group.workload,
-            threads: group.threads,
-            cpus: &group.cpus,
-            real_body: group.real_body,
-            entry_prefetch: self.args.entry_prefetch,
-            kernel,
-            seed: self.args.seed,
-            // Each storm sets up a space of its own, and other strategies ran in
-            // between: its memory and branches are cold in every repeat.
-            warmup_ns: group.workload.warmup_ns,
-            until: match group.workload.until {
-                // A mean over a hundred thousand faults needs less time than a rate.
-                Until::Duration(ns) if !throughput => Until::Duration(ns.div_ceil(2)),
-                until => until,
-            },
+        let executor = Executor::Threads(ThreadExecutor {
+            cpus: group.cpus(),
             recording,
             sample_period: if throughput { sample_period(group.world) } else { 0 },
             clock: self.clock,
             arena: self.arena,
+        });
+        let request = group.request(cell, executor);
+        match request.until {
+            // A mean over a hundred thousand faults needs less time than a rate.
+            Until::Duration(ns) if !throughput => {
+                StormRequest { until: Until::Duration(ns.div_ceil(2)), ..request }
+            }
+            _ => request,
         }
     }
 
@@ -261,11 +257,11 @@ impl Storms<'_> {
         }
     }
 
-    /// Returns a cell as it stands: partial until all its repeats are in.
-    fn cell(&self, at: usize, planned: &Planned, cell: usize) -> Cell {
+    /// Returns a cell with its results so far: partial until all its repeats are in.
+    fn cell(&self, at: usize, planned: &PlannedCell, cell: usize) -> Cell {
         let collected = &self.cells[cell];
         let measured = collected.measured(self.args.seed, sample_period(planned.key.world));
-        let (key, turns) = (planned.key.clone(), self.matrix.groups[at].turns);
+        let (key, turns) = (planned.key.clone(), self.plan.here[at].turns);
         let repeats = collected.repeats();
         let is_all = self.standing[at].closed || !turns.looks && repeats == turns.most as usize;
         match measured {
@@ -283,7 +279,7 @@ impl Storms<'_> {
     }
 
     fn warn(&mut self, at: usize) {
-        let (group, first) = (&self.matrix.groups[at], self.matrix.first_cell(at));
+        let (group, first) = (&self.plan.here[at], self.plan.first_cell(at));
         let cells = &mut self.run.cells[first..first + group.cells.len()];
         for cell in cells.iter_mut().filter(|cell| cell.status != Status::Skipped) {
             cell.is_oversubscribed = group.oversubscribed();
@@ -310,7 +306,7 @@ impl Storms<'_> {
     }
 }
 
-/// How a run exits after an error, where `worst` was the worst before.
+/// Returns the exit code after an error, if `worst` was the worst before.
 pub(super) fn worst_of(worst: Exit, error: &StormError) -> Exit {
     match error {
         StormError::Machine(_) if worst != Exit::Storm => Exit::Machine,
@@ -319,7 +315,7 @@ pub(super) fn worst_of(worst: Exit, error: &StormError) -> Exit {
     }
 }
 
-/// Of how many one is sampled, on average.
+/// Touches, on average, for each one whose latency is sampled.
 fn sample_period(world: World) -> u64 {
     if world == World::Kernel { KERNEL_SAMPLE_PERIOD } else { SAMPLE_PERIOD }
 }
@@ -327,17 +323,16 @@ fn sample_period(world: World) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::super::kernels::Kernels;
+    use super::super::plan::Competitors;
     use super::super::progress::Expected;
     use super::*;
     use crate::cli::{Cli, Command};
     use catalogue::{Entry, Traits};
     use clap::Parser;
-    use hdrhistogram::Histogram;
     use host::topology::Topology;
     use inputs::workload::parse;
-    use mm::fault::Kind;
     use mm::stage;
-    use storm::{Counts, Io, ThreadStorm};
+    use storm::{StormCounts, ThreadStorm};
 
     const FINE: Entry = Entry {
         name: "fine",
@@ -353,8 +348,7 @@ mod tests {
         kernel: &mm::kernel::LINUX_7_2,
         compiled: &mm::kernel::LINUX_7_2,
         refuses: |_| None,
-        run: &|spec| Ok(storm(spec)),
-        model: &|_| Err(StormError::Machine("this test has no model".into())),
+        run: &|request| Ok(storm(request)),
     };
     static REFUSES: Entry =
         Entry { name: "refuses", refuses: |_| Some("not this one".into()), ..FINE };
@@ -377,8 +371,8 @@ mod tests {
         StormError::Stuck { thread: "storm-0".into(), waited_s: 9, after: None }
     }
 
-    fn storm(spec: &Spec) -> Storm {
-        let histogram = || Histogram::new(3).unwrap();
+    fn storm(request: &StormRequest) -> Storm {
+        let threads = request.executor.threads();
         let thread = |&cpu| ThreadStorm {
             group: "faulters".into(),
             cpu,
@@ -388,26 +382,16 @@ mod tests {
         };
         Storm {
             window_ns: 1e6,
-            reset_ns: 0.0,
             overlap_share: 0.5,
-            start_skew_ns: 0.0,
             threads_ns: 1e6,
             rounds: 1,
-            threads: spec.cpus.iter().map(thread).collect(),
-            counts: Counts { touches: 100, faults: 100, ..Counts::default() },
-            latency: vec![histogram(); Kind::ALL.len()],
-            lines: None,
-            directory: None,
-            stages_ns: (spec.recording == Recording::Stages).then_some([100.0; stage::NAMES.len()]),
-            io: Io { achieved_ns: histogram(), asked_ns: 0 },
-            deferred_free_peak: None,
-            whole_ns: 0.0,
-            ops: Default::default(),
-            shootdowns: Default::default(),
-            grace_periods: None,
+            threads: threads.cpus.iter().map(thread).collect(),
+            counts: StormCounts { touches: 100, faults: 100, ..StormCounts::default() },
+            stages_ns: (threads.recording == Recording::Stages)
+                .then_some([100.0; stage::NAMES.len()]),
             bytes_per_vma: Some(192),
-            kernel: None,
             perf: Err("no counters here".into()),
+            ..Storm::default()
         }
     }
 
@@ -435,27 +419,29 @@ mod tests {
         let workload = parse("x", "x.toml", text, &[]).unwrap();
         let topology = Topology::read(std::path::Path::new("/nonexistent"), &[0]);
         let kernels = Kernels::new(&args, strategies).unwrap();
-        let of = (strategies, &kernels);
-        let matrix = Matrix::new(&args, vec![workload], of, &topology, "cpu", u64::MAX)
-            .unwrap_or_else(|error| panic!("{error}"));
+        let competitors = Competitors { strategies, kernels: &kernels };
+        let workloads = vec![workload];
+        let plan =
+            RunPlan::of_this_machine(&args, workloads, competitors, &topology, "cpu", u64::MAX)
+                .unwrap_or_else(|error| panic!("{error}"));
         let facts = host::preflight::Facts::default();
         let (clock, started) = (Clock::new(), std::time::SystemTime::UNIX_EPOCH);
         let from = super::super::provenance::provenance(started, 1, &topology, &facts, &clock);
         let mut storms = Storms {
             args: &args,
-            matrix: &matrix,
+            plan: &plan,
             passes: &Passes { host: vec![Recording::Stages], kernel: Vec::new() },
             clock,
             arena: &Arena::new(1).unwrap(),
             interrupt: &Interrupt::default(),
-            document: Document::new(args.json.as_ref(), started, &["x"]),
+            document: DocumentFile::new(args.json.as_ref(), started, &["x"]),
             progress: Progress::new(Expected::Storms(0), true),
             deadline,
             cells: Vec::new(),
             standing: Vec::new(),
             order: 0,
             worst: Exit::Done,
-            run: Run { cells: matrix.cells().collect(), ..Run::new(from) },
+            run: Run { cells: plan.cells().collect(), ..Run::new(from) },
         };
         let ending = storms.all();
         let (worst, run) = (storms.worst, storms.run);
@@ -466,15 +452,15 @@ mod tests {
     static UNLOCKED: Entry = Entry { name: "unlocked", ..FINE };
     static SLOW: Entry = Entry {
         name: "slow",
-        run: &|spec| {
-            let mut slow = storm(spec);
+        run: &|request| {
+            let mut slow = storm(request);
             slow.threads.iter_mut().for_each(|thread| thread.faults /= 2);
             Ok(slow)
         },
         ..FINE
     };
 
-    /// How often each cell stormed, and in which turn last.
+    /// Storms of each cell, and the last turn in which it stormed.
     fn repeats(run: &Run) -> Vec<(usize, u32)> {
         let repeats = |cell: &Cell| {
             let repeats = &cell.measured.as_ref().unwrap().repeats;
@@ -489,7 +475,7 @@ mod tests {
         assert!(matches!(ending, Ending::Done) && run.complete);
         assert_eq!(statuses(&run), [Status::Ok; 4]);
         // Of 24 storms, 5 a turn: `slow` leaves after its fourth; one turn of 4 storms is left.
-        // What others are compared with storms twice, its twin stays to the end.
+        // The base of the comparisons storms twice, its twin stays to the end.
         assert_eq!(repeats(&run), [(10, 4), (5, 4), (4, 3), (5, 4)]);
         let (_, _, none) = run_as("--body none", &[&GOOD, &SLOW], None);
         assert_eq!(repeats(&none), [(5, 4); 3], "nothing is compared");

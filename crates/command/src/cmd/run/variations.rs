@@ -27,7 +27,7 @@ pub(super) fn variations(
     })
 }
 
-/// Refuses a pace where no workload has a writer that keeps one.
+/// Refuses a pace if no workload has a writer that keeps one.
 ///
 /// # Errors
 ///
@@ -52,7 +52,7 @@ fn set_times(workload: &mut Workload, think_ns: Option<u64>, every_ns: Option<u6
     for op in phases.flat_map(|phase| &mut phase.ops) {
         match op {
             Op::Touch(touch) => touch.think_ns = think_ns.unwrap_or(touch.think_ns),
-            // What follows at once is the other half of an operation, and stays so.
+            // An operation that follows at once is the other half of one, and stays so.
             Op::Change(Change { every_ns: 0, .. }) => {}
             Op::Change(change) => change.every_ns = every_ns.unwrap_or(change.every_ns),
         }

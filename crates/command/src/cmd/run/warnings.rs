@@ -1,4 +1,4 @@
-//! What makes numbers of a run doubtful, in words.
+//! Reasons to doubt the numbers of a run, in words.
 //!
 //! A warning about cells has one text for all of them, so that the report can say it
 //! once: the numbers stand in the cells.
@@ -16,7 +16,7 @@ const OVERLAP_SHARE_MIN: f64 = 0.9;
 /// Half width of an interval at one thread, as a share of the median, that a quiet
 /// machine stays below.
 const SPREAD_MAX: f64 = 0.03;
-/// How much longer than asked sleeps for I/O may take on average.
+/// Share by which sleeps for I/O may take longer than asked on average.
 const IO_EXCESS_MAX: f64 = 0.1;
 
 /// Returns the warning for something found about the machine.
@@ -114,7 +114,7 @@ pub(super) fn of_kernel(cell: &Cell, workload: &Workload) -> Vec<Warning> {
     mismatch.chain(remarks).map(warning).collect()
 }
 
-/// How far the cached share of a file may be from what was asked for.
+/// Largest difference of a file's cached share from the share that was asked for.
 const CACHED_APART_MAX: f64 = 0.05;
 
 /// Says which files were not cached as the workload asks.

@@ -1,9 +1,9 @@
-//! What the running kernel tells.
+//! Findings of the running kernel.
 
 use document::run::{KernelEvents, KernelFaults, KernelFile};
 use storm::KernelStorm;
 
-/// What the events of a storm of their own say; `None` where there were none.
+/// Returns the events of their own storm; `None` if there were none.
 pub(super) fn events(storm: &KernelStorm) -> Option<KernelEvents> {
     let found = storm.events.as_ref()?.as_ref().ok()?;
     let rusage_faults = storm.minor + storm.major;

@@ -1,11 +1,11 @@
-//! What the model tells beyond the host: every access, and where the time went.
+//! Findings of the model alone: every access, and the time of each core by use.
 
 use super::Moved;
 use document::run::{LineCount, TimeSplit, WordPair};
 use machine::LINE_WORDS;
 use machine::LineName;
-use machine::model::{Accounts, LineAccount};
-use storm::ModelStorm;
+use machine::model::{Accounts, CoreTimes, LineAccount};
+use storm::Storm;
 
 /// Returns the lines by name.
 pub(super) fn moved(accounts: &Accounts) -> Moved {
@@ -29,7 +29,7 @@ pub(super) fn moved(accounts: &Accounts) -> Moved {
     Moved { counted: COUNTED, transfers, by_name }
 }
 
-/// Which word a line was fetched for, and which had been used where it came from.
+/// Pairs of the word that a line was fetched for and the word that its last holder had used.
 fn word_pairs(name: &LineName, line: &LineAccount) -> Vec<WordPair> {
     let word = |word: usize| match name.words[word] {
         "" => format!("word {word}"),
@@ -45,14 +45,14 @@ fn word_pairs(name: &LineName, line: &LineAccount) -> Vec<WordPair> {
     pairs
 }
 
-/// Splits the time of each of so many faults, or operations.
-pub(super) fn time_split(storm: &ModelStorm, events: u64) -> TimeSplit {
+/// Splits the mean time of `events` faults or operations.
+pub(super) fn time_split(storm: &Storm, times: &[CoreTimes], events: u64) -> TimeSplit {
     let events = events as f64;
     let ns = |ps: u64| ps as f64 / 1000.0;
-    let coherence: f64 = storm.times.iter().map(|core| ns(core.coherence_ps)).sum();
-    let lock: f64 = storm.times.iter().map(|core| ns(core.lock_ps)).sum();
-    let io = storm.storm.io.asked_ns as f64;
-    let private = storm.storm.threads_ns - coherence - lock - io;
+    let coherence: f64 = times.iter().map(|core| ns(core.coherence_ps)).sum();
+    let lock: f64 = times.iter().map(|core| ns(core.lock_ps)).sum();
+    let io = storm.io.asked_ns as f64;
+    let private = storm.threads_ns - coherence - lock - io;
     TimeSplit {
         private_work: private / events,
         coherence: coherence / events,

@@ -1,4 +1,4 @@
-//! What writers did.
+//! Operations of writers.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use mm::GraceCosts;
 use storm::Storm;
 
 /// Operations a second, as [`Action::NAMES`].
-pub(super) type Rates = [f64; Action::NAMES.len()];
+pub(super) type OpRates = [f64; Action::NAMES.len()];
 
 /// EventCounts the operations of a storm.
 pub(super) fn done(storm: &Storm) -> u64 {
@@ -57,7 +57,7 @@ impl Collected {
         .collect()
     }
 
-    /// ShootdownCosts, where there were writers.
+    /// Costs of shootdowns, if there were writers.
     pub(super) fn shootdown_stats(&self) -> Option<ShootdownCosts> {
         self.deferred_free_peak?;
         let count = self.shootdowns.count;
@@ -66,7 +66,7 @@ impl Collected {
     }
 }
 
-/// What grace periods of SRCU cost.
+/// Costs of grace periods of SRCU.
 pub(super) fn grace_periods(costs: GraceCosts) -> GracePeriods {
     let GraceCosts { ended, wakeups, looks, put_off } = costs;
     GracePeriods { ended, wakeups, looks, put_off }

@@ -1,66 +1,13 @@
-//! How far a thread comes in its pass before it stops, and what the space needs for that:
-//! set-up is as large as what a storm touches, and not as what it could.
+//! What the space needs for the pages that threads reach before they stop: set-up is as large
+//! as what a storm touches, not as what it could touch.
 
 use super::copies::Copies;
 use super::extent::Extent;
-use super::plan::ThreadPlan;
-use super::steps::{Edit, Place, Step, TouchPlan};
+use super::steps::{ThreadPlan, ThreadStep, TouchPlan, WriterOp};
 use mm::addr::{PAGE_BYTES, TABLE_SPAN};
 use mm::fault::Access;
 use std::ops::Range;
-use workload::{
-    self, Action, Backing, Loops, Order, Scope, Slices, ThreadGroup, Touch, Until, Workload,
-};
-
-/// Touches from the start of a pass that a thread makes between two resets, at the most;
-/// `None` where nothing but the pass itself bounds them.
-pub(super) fn bound(workload: &Workload, touch: &Touch, place: &Place) -> Option<u64> {
-    if place.loops == Loops::UntilDone || !is_left_alone(workload, touch) {
-        return None;
-    }
-    match place.until {
-        Until::Touches(touches) => Some(touches),
-        // A fault maps so many pages of the pass at the most, and neighbours as many at either
-        // end of the slice: all others fault.
-        Until::Faults(faults) if is_alone(workload, touch, place) => {
-            Some(faults.saturating_add(2).saturating_mul(around(workload, touch)))
-        }
-        Until::Faults(_) | Until::Duration(_) | Until::Rounds(_) => None,
-    }
-}
-
-/// Whether nobody changes what is mapped, or each thread only maps and unmaps all of what is
-/// its own: whatever it comes to faults then.
-fn is_left_alone(workload: &Workload, touch: &Touch) -> bool {
-    let own = workload.vmas[touch.vma].scope == Scope::PerThread;
-    workload.changes().all(|change| {
-        let (Action::Mmap(pieces) | Action::Munmap(pieces)) = &change.action else { return false };
-        own && pieces.pages == workload.vmas[pieces.vma].pages
-    })
-}
-
-/// Whether nobody else maps pages of the slice, nor this thread in another step, and no page
-/// is touched twice in a pass.
-fn is_alone(workload: &Workload, touch: &Touch, place: &Place) -> bool {
-    let touches = workload.groups.iter().flat_map(ThreadGroup::touches);
-    let own = workload.vmas[touch.vma].scope == Scope::PerThread
-        || touch.slices == Slices::Disjoint
-        || place.of == 1;
-    let once = !matches!(touch.order, Order::Zipf(_));
-    own && once && touches.filter(|other| other.vma == touch.vma).count() == 1
-}
-
-/// Pages of the pass that a fault of this touch maps, at the most.
-fn around(workload: &Workload, touch: &Touch) -> u64 {
-    let reads = touch.access == workload::LoadOrStore::Read;
-    match workload.vmas[touch.vma].backing {
-        // Those around are of the same table.
-        Backing::File { fault_around_order, .. } if reads && touch.order != Order::OnePerTable => {
-            1 << fault_around_order
-        }
-        _ => 1,
-    }
-}
+use workload::{Backing, Workload};
 
 /// Pages of each file that faults may ask for, those around them included.
 pub(super) fn file_pages(
@@ -69,7 +16,7 @@ pub(super) fn file_pages(
     threads: &[ThreadPlan],
 ) -> Vec<Vec<Range<u64>>> {
     let mut pages = vec![Vec::new(); copies.files.len()];
-    for touch in threads.iter().flat_map(ThreadPlan::steps).filter_map(Step::touch) {
+    for touch in threads.iter().flat_map(ThreadPlan::steps).filter_map(ThreadStep::touch) {
         let vma = copies.vma(&workload.vmas[touch.vma], touch.copy);
         let Backing::File { file, offset_pages, fault_around_order, .. } = vma.backing else {
             continue;
@@ -119,34 +66,36 @@ fn merge(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
 }
 
 /// The step of a round at which a thread stops for good, or, before that, the first that takes
-/// something away; `None` where it comes to the end of a round without.
-fn first_to_matter(plan: &ThreadPlan) -> Option<&Step> {
+/// something away; `None` if it reaches the end of a round without.
+fn first_to_matter(plan: &ThreadPlan) -> Option<&ThreadStep> {
     plan.steps().find(|step| match step {
-        Step::Touch(touch) => touch.reach < touch.touches.min(touch.pages.len()),
-        Step::Change(change) => change.turns.iter().any(|edit| !matches!(edit, Edit::Mmap(_))),
+        ThreadStep::Touch(touch) => touch.reach < touch.touches.min(touch.pages.len()),
+        ThreadStep::Change(change) => {
+            change.turns.iter().any(|edit| !matches!(edit, WriterOp::Mmap(_)))
+        }
     })
 }
 
-/// Threads that come to an operation which takes something away, before they stop.
+/// Threads that reach an operation which takes something away, before they stop.
 pub(super) fn takers(threads: &[ThreadPlan]) -> u64 {
-    let takes = |plan: &&ThreadPlan| matches!(first_to_matter(plan), Some(Step::Change(_)));
+    let takes = |plan: &&ThreadPlan| matches!(first_to_matter(plan), Some(ThreadStep::Change(_)));
     threads.iter().filter(takes).count() as u64
 }
 
 /// Whether all threads stop before the end of the first round, and none takes anything away:
 /// no table is freed then.
 pub(super) fn frees_nothing(threads: &[ThreadPlan]) -> bool {
-    threads.iter().all(|plan| matches!(first_to_matter(plan), Some(Step::Touch(_))))
+    threads.iter().all(|plan| matches!(first_to_matter(plan), Some(ThreadStep::Touch(_))))
 }
 
-/// Page tables of the lowest level that threads come to, or more; `None` where some thread
-/// comes to all of its pass.
+/// An upper bound of the page tables of the lowest level that threads reach; `None` if some
+/// thread reaches all of its pass.
 pub(super) fn leaf_tables(threads: &[ThreadPlan]) -> Option<u64> {
-    let touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(Step::touch);
+    let touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(ThreadStep::touch);
     touches.map(|touch| touch.stops_before_its_end().then(|| tables_of(touch))).sum()
 }
 
-/// How often a pass comes from one table to another, and once more.
+/// Tables that the reached part of a pass enters, each entry counted.
 fn tables_of(touch: &TouchPlan) -> u64 {
     let table = |page| touch.extent.address(page).0 / TABLE_SPAN;
     let tables = touch.pages.iter().take(touch.reach as usize).map(table);
@@ -162,6 +111,7 @@ mod tests {
     use super::super::plan::Plan;
     use super::*;
     use inputs::workload::parse;
+    use workload::Until;
 
     fn plan(touch: &str, until: Until) -> Plan {
         let text = format!(
@@ -215,18 +165,18 @@ mod tests {
         assert_eq!((takers, all.2), (0, 2), "who is done before does not unmap");
         assert!(tables < 100 && all.0 > 400, "{tables}, {}", all.0);
         assert!(frames < 4_000 && all.1 > 50_000, "{frames}, {}", all.1);
-        // A touch behind a piece that is gone may be anywhere.
+        // A touch after a piece that is gone may be anywhere.
         assert_eq!(needs(plan(", length = \"2MiB\"", 600)).2, 2);
     }
 
     #[test]
     fn as_many_tables_are_made_as_threads_come_to() {
         let tables = |until| plan("order = \"sequential\"", until).tables;
-        // 32 of the mapping, of which each thread comes to two; and 32 that each may keep of
+        // 32 of the mapping, of which each thread reaches two; and 32 that each may keep of
         // what is freed, of which nothing is.
         let fewer = tables(Until::Duration(1)) - tables(Until::Touches(600));
         assert_eq!(fewer, 33 - 4 + 2 * (32 - 4));
-        // Who begins a round again frees those of the last.
+        // A thread that begins another round frees the tables of the last.
         let with = |more| plan(&format!("order = \"sequential\"{more}"), Until::Faults(100)).tables;
         assert_eq!(with(", touches = 100") - with(""), 2 * (32 - 4));
     }

@@ -1,71 +1,62 @@
-//! What a thread does for each touch: the access, the fault, its count, its sample.
+//! A touch of a simulated space: the access, the fault, its count, its sample.
 //!
 //! Between the gates a thread writes only what is its own.
 
-use super::Counts;
-use super::gate::Broken;
+use super::gate::GateBroken;
 use super::order::PagesIter;
-use super::round::Shared;
+use super::platform::{Platform, TickClock};
 use super::samples::Samples;
-use super::steps::{Edit, TouchPlan};
-use super::stormed::{Faults, Stormed};
-use super::tally::Tally;
-use super::world::{Clock, Counting, Ground, Meeting, Simulated};
-use machine::{Ordering, Work};
+use super::simulated_space::SimulatedSpace;
+use super::steps::{TouchPlan, WriterOp};
+use super::target::{CoreEnd, Shared, StormTarget, Toucher};
+use machine::{Machine, Ordering, Work};
 use mm::addr::{Pfn, Vaddr};
 use mm::books::touched_word;
 use mm::fault::{Access, End, Outcome, Request};
 use mm::{Core, Mm, Trap, stage};
 use workload::Reset;
 
-/// What a thread touches with, and counts by.
-pub struct Hands<W: Simulated> {
-    pub(super) core: Core<W>,
-    pub(super) tally: Tally,
-    clock: W::Clock,
-    /// Pages may go while they are accessed.
-    guards: bool,
-}
-
-impl<W: Simulated> Ground for W {
-    type Space = dyn Stormed<W>;
-    type Hands = Hands<W>;
+impl<W: Platform + Machine> StormTarget for W {
+    type Space = dyn SimulatedSpace<W>;
+    type Core = Core<W>;
     const TOUCHES_PER_CHECK: u64 = 64;
 
-    fn hands(shared: &Shared<W>, thread: usize) -> Hands<W> {
+    fn core(shared: &Shared<W>, thread: usize) -> Core<W> {
         // A read misses at most once for each page, and for each touch.
         let reads_max = shared.plan.file_pages.iter().flatten().map(|r| r.end - r.start).sum();
-        let core =
-            Core::new(shared.space.mm(), shared.plan.touches(thread).min(reads_max) as usize);
-        let tally = Tally::new::<W>(shared.sample_period, shared.seed, thread);
-        Hands { core, tally, clock: shared.clock, guards: shared.has_changes }
+        Core::new(shared.space.mm(), shared.plan.touches(thread).min(reads_max) as usize)
     }
 
     #[inline(always)]
     fn touch(
-        space: &dyn Stormed<W>,
-        hands: &mut Hands<W>,
+        space: &dyn SimulatedSpace<W>,
+        toucher: &mut Toucher<W>,
         touch: &TouchPlan,
         pages: &mut PagesIter,
         count: u64,
     ) {
-        space.touch(hands, touch, pages, count);
+        space.touch(toucher, touch, pages, count);
     }
 
-    fn edit(space: &dyn Stormed<W>, hands: &mut Hands<W>, edit: &Edit) -> bool {
-        space.edit(&mut hands.core, edit)
+    fn edit(space: &dyn SimulatedSpace<W>, core: &mut Core<W>, edit: &WriterOp) -> bool {
+        space.edit(core, edit)
+    }
+
+    fn forget(core: &mut Core<W>) {
+        core.attempts = Default::default();
+        core.shootdowns = Default::default();
+        core.grace_periods = Default::default();
     }
 
     /// For the sleeps of a round alone the core has room.
-    fn take_io(hands: &mut Hands<W>, achieved_ns: &mut Samples) -> u64 {
-        let slept = &mut hands.core.io;
-        slept.achieved_ns.drain(..).for_each(|ns| achieved_ns.record(ns));
-        std::mem::take(&mut slept.asked_ns)
+    fn take_io(core: &mut Core<W>, achieved_ns: &mut Samples) -> u64 {
+        core.io.achieved_ns.drain(..).for_each(|ns| achieved_ns.record(ns));
+        std::mem::take(&mut core.io.asked_ns)
     }
 
-    fn put_back(shared: &Shared<W>, hands: &mut Hands<W>, thread: usize) -> Result<(), Broken> {
+    fn put_back(shared: &Shared<W>, core: &mut Core<W>, thread: usize) -> Result<(), GateBroken> {
         let threads = shared.plan.threads.len();
-        let (mm, core) = (shared.space.mm(), &mut hands.core);
+        let mm = shared.space.mm();
         core.rest(mm);
         if shared.has_changes {
             core.flush_deferred();
@@ -88,35 +79,26 @@ impl<W: Simulated> Ground for W {
         }
         shared.gate.wait()
     }
-}
 
-impl<W: Simulated> Counting for Hands<W> {
-    fn tally(&self) -> &Tally {
-        &self.tally
-    }
-
-    fn tally_mut(&mut self) -> &mut Tally {
-        &mut self.tally
-    }
-
-    fn forget(&mut self) {
-        self.tally.forget();
-        self.core.attempts = Default::default();
-        self.core.shootdowns = Default::default();
-        self.core.grace_periods = Default::default();
+    /// The other threads have reached the end of the storm: no table changes any more.
+    fn retire(space: &dyn SimulatedSpace<W>, mut core: Core<W>) -> CoreEnd {
+        let mm = space.mm();
+        let translations = mm.check_translations(&mut core);
+        core.rest(mm);
+        core.retire(mm);
+        CoreEnd {
+            attempts: core.attempts,
+            shootdowns: core.shootdowns,
+            grace_periods: space.waits_by_srcu().then_some(core.grace_periods),
+            translations,
+        }
     }
 }
 
-impl<W: Simulated> Hands<W> {
-    /// What it counted, the passes through handlers included.
-    pub(super) fn counts(&self) -> Counts {
-        let attempts = &self.core.attempts;
-        Counts { attempts: attempts.attempts, fallbacks: attempts.fallbacks, ..self.tally.counts }
-    }
-
+impl<W: Platform + Machine> Toucher<W> {
     /// Touches the next `count` pages.
     #[inline(always)]
-    pub(super) fn touch_all<F: Faults<W> + ?Sized>(
+    pub(super) fn touch_all<F: SimulatedSpace<W> + ?Sized>(
         &mut self,
         space: &F,
         touch: &TouchPlan,
@@ -133,7 +115,7 @@ impl<W: Simulated> Hands<W> {
 
     /// One access, executed again as long as it traps.
     #[inline(always)]
-    fn touch<F: Faults<W> + ?Sized>(&mut self, space: &F, addr: Vaddr, access: Access) {
+    fn touch<F: SimulatedSpace<W> + ?Sized>(&mut self, space: &F, addr: Vaddr, access: Access) {
         if self.execute(space, addr, access) {
             self.touch_again(space, addr, access);
         }
@@ -141,19 +123,29 @@ impl<W: Simulated> Hands<W> {
 
     /// Apart from the first time, whose walk is the better for being alone.
     #[inline(never)]
-    fn touch_again<F: Faults<W> + ?Sized>(&mut self, space: &F, addr: Vaddr, access: Access) {
+    fn touch_again<F: SimulatedSpace<W> + ?Sized>(
+        &mut self,
+        space: &F,
+        addr: Vaddr,
+        access: Access,
+    ) {
         while self.execute(space, addr, access) {}
     }
 
-    /// What the processor does, and where it traps what the kernel does; true where the
+    /// Executes an access as the processor does and, if it traps, as the kernel does; true if the
     /// instruction is to be executed again.
     #[inline(always)]
-    fn execute<F: Faults<W> + ?Sized>(&mut self, space: &F, addr: Vaddr, access: Access) -> bool {
+    fn execute<F: SimulatedSpace<W> + ?Sized>(
+        &mut self,
+        space: &F,
+        addr: Vaddr,
+        access: Access,
+    ) -> bool {
         let mm = space.mm();
-        let guard = self.guards.then(W::begin_access);
+        let guard = self.pages_may_go.then(W::begin_access);
         let translated = mm.translate(&mut self.core, addr, access);
         if let Ok(frame) = translated {
-            reach(mm, frame, addr, access);
+            access_page(mm, frame, addr, access);
         }
         guard.inspect(|()| W::end_access());
         match translated {
@@ -172,7 +164,7 @@ impl<W: Simulated> Hands<W> {
     }
 
     #[inline(always)]
-    fn fault<F: Faults<W> + ?Sized>(&mut self, space: &F, request: Request) -> Outcome {
+    fn fault<F: SimulatedSpace<W> + ?Sized>(&mut self, space: &F, request: Request) -> Outcome {
         W::mark(stage::OUTSIDE);
         W::begin_fault();
         W::work(Work::Trap);
@@ -184,7 +176,11 @@ impl<W: Simulated> Hands<W> {
     }
 
     #[inline(never)]
-    fn sampled_fault<F: Faults<W> + ?Sized>(&mut self, space: &F, request: Request) -> Outcome {
+    fn sampled_fault<F: SimulatedSpace<W> + ?Sized>(
+        &mut self,
+        space: &F,
+        request: Request,
+    ) -> Outcome {
         let clock = self.clock;
         let start = clock.start();
         let outcome = space.fault(&mut self.core, request);
@@ -216,9 +212,9 @@ impl<W: Simulated> Hands<W> {
     }
 }
 
-/// What an access does to the page that it reaches.
+/// Reads or writes the page that an access reaches.
 #[inline(always)]
-fn reach<W: Simulated>(mm: &Mm<W>, frame: Option<Pfn>, addr: Vaddr, access: Access) {
+fn access_page<W: Machine>(mm: &Mm<W>, frame: Option<Pfn>, addr: Vaddr, access: Access) {
     let frames = mm.frames();
     let Some(frame) = frame.filter(|_| frames.has_content()) else { return };
     match access {

@@ -1,0 +1,41 @@
+//! What a storm asks of the machine that its threads run on.
+
+use mm::fault::Kind;
+
+/// A machine that the threads of a storm run on: its time, and where a thread is.
+pub trait Platform: Sized + 'static {
+    /// What time is read from.
+    type Clock: TickClock;
+    /// Whether to allocate costs a storming thread nothing.
+    const ALLOCATES_FREELY: bool = false;
+
+    /// Stops or resumes recording and, in the model, charging: a reset is no part of a
+    /// storm.
+    fn pause(_paused: bool) {}
+    /// A fault begins: the exception.
+    #[inline(always)]
+    fn begin_fault() {}
+    /// Ends the `number`-th fault of its thread, which was of this kind.
+    #[inline(always)]
+    fn end_fault(_kind: Kind, _number: u64) {}
+    /// Waits until `at` or for a shorter time: callers look again.
+    fn wait_until(clock: &Self::Clock, at: u64);
+    /// Lets threads go on whose time is behind that of the caller.
+    fn give_way() {}
+    /// Whether the calling thread is on this CPU.
+    fn is_on(cpu: usize) -> bool;
+}
+
+/// Time, in ticks of a platform.
+pub trait TickClock: Copy {
+    /// Reads the time: what precedes is done, what follows has not begun.
+    fn start(&self) -> u64;
+    /// Reads the time: what precedes is done.
+    fn end(&self) -> u64;
+    /// Reads the time, for deadlines.
+    fn unordered(&self) -> u64;
+    /// Nanoseconds between two readings.
+    fn delta_ns(&self, from: u64, to: u64) -> f64;
+    /// Ticks that last `ns`, rounded up.
+    fn ticks(&self, ns: u64) -> u64;
+}

@@ -1,0 +1,174 @@
+//! The target of a storm, each thread's own part of it, and the state that all threads share.
+
+use super::contents::Contents;
+use super::gate::{Gate, GateBroken};
+use super::order::PagesIter;
+use super::plan::Plan;
+use super::platform::Platform;
+use super::samples::Samples;
+use super::steps::{TouchPlan, WriterOp};
+use super::tally::TouchTally;
+use crossbeam_utils::CachePadded;
+use mm::{Attempts, GraceCosts, Shootdowns};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use workload::{Reset, Workload};
+
+/// The target of a storm on a platform: a simulated space under a scheme, or the space of this
+/// process. A call covers a batch of touches or more.
+pub trait StormTarget: Platform {
+    /// An address space.
+    type Space: ?Sized + Send + Sync;
+    /// A thread's own part of the space.
+    type Core;
+    /// Touches between two looks at the clock.
+    const TOUCHES_PER_CHECK: u64;
+
+    /// Makes a thread's own part, before the storm.
+    fn core(shared: &Shared<Self>, thread: usize) -> Self::Core;
+    /// Touches the next `count` pages.
+    fn touch(
+        space: &Self::Space,
+        toucher: &mut Toucher<Self>,
+        touch: &TouchPlan,
+        pages: &mut PagesIter,
+        count: u64,
+    );
+    /// Does an operation of a writer; false if there was nothing to do.
+    fn edit(space: &Self::Space, core: &mut Self::Core, edit: &WriterOp) -> bool;
+    /// Forgets what `core` counted in the warm-up.
+    fn forget(_core: &mut Self::Core) {}
+    /// Takes over the sleeps of a round that stood for I/O; returns how many nanoseconds
+    /// were asked for.
+    fn take_io(_core: &mut Self::Core, _achieved_ns: &mut Samples) -> u64 {
+        0
+    }
+    /// A thread's part in undoing a round; no thread touches anything.
+    ///
+    /// # Errors
+    /// If another thread will not do its part.
+    fn put_back(
+        shared: &Shared<Self>,
+        core: &mut Self::Core,
+        thread: usize,
+    ) -> Result<(), GateBroken>;
+    /// Gives back a thread's own part of the space.
+    fn retire(_space: &Self::Space, _core: Self::Core) -> CoreEnd {
+        CoreEnd::default()
+    }
+}
+
+/// A thread's own part of the target, with its counts and samples.
+pub struct Toucher<T: StormTarget> {
+    /// Its own part of the space.
+    pub(super) core: T::Core,
+    pub(super) tally: TouchTally,
+    pub(super) clock: T::Clock,
+    /// Whether pages may go while they are accessed.
+    pub(super) pages_may_go: bool,
+}
+
+impl<T: StormTarget> Toucher<T> {
+    pub(super) fn new(shared: &Shared<T>, thread: usize) -> Self {
+        Self {
+            core: T::core(shared, thread),
+            tally: TouchTally::new::<T>(shared.sample_period, shared.seed, thread),
+            clock: shared.clock,
+            pages_may_go: shared.has_changes,
+        }
+    }
+
+    /// Forgets what was counted in the warm-up.
+    pub(super) fn forget(&mut self) {
+        self.tally.forget();
+        T::forget(&mut self.core);
+    }
+}
+
+/// Counts of a thread's own part of the space, at its end.
+pub struct CoreEnd {
+    /// Passes through the handler and fallbacks.
+    pub attempts: Attempts,
+    /// Shootdowns that it asked for.
+    pub shootdowns: Shootdowns,
+    /// Its work for grace periods of SRCU, if the scheme has any.
+    pub grace_periods: Option<GraceCosts>,
+    /// Whether the translations that it had cached were true.
+    pub translations: Result<(), String>,
+}
+
+impl Default for CoreEnd {
+    fn default() -> Self {
+        Self {
+            attempts: Attempts::default(),
+            shootdowns: Shootdowns::default(),
+            grace_periods: None,
+            translations: Ok(()),
+        }
+    }
+}
+
+/// State that the threads of a storm share.
+pub struct Shared<T: StormTarget> {
+    pub(super) space: Box<T::Space>,
+    pub(super) plan: Plan,
+    /// Names of the groups of threads.
+    pub(super) group_names: Vec<String>,
+    pub(super) gate: Gate,
+    pub(super) spans: Box<[CachePadded<Span>]>,
+    /// Looks at the clock by thread, so that a stuck thread is noticed.
+    pub(super) progress: Box<[CachePadded<AtomicU64>]>,
+    /// Threads that still work in this leg, of those whose end ends it for the others.
+    pub(super) foreground: CachePadded<AtomicUsize>,
+    pub(super) cpus: Box<[usize]>,
+    pub(super) reset: Reset,
+    /// There are writers, so that a reset makes all mappings anew.
+    pub(super) has_changes: bool,
+    /// Contents of the files at the start of a round.
+    pub(super) contents: Contents,
+    pub(super) clock: T::Clock,
+    pub(super) sample_period: u64,
+    pub(super) seed: u64,
+}
+
+/// Parts of [`Shared`] beside the space.
+pub(super) struct SharedParts<'a, T: StormTarget> {
+    pub workload: &'a Workload,
+    pub plan: Plan,
+    pub contents: Contents,
+    pub gate: Gate,
+    pub cpus: Box<[usize]>,
+    pub clock: T::Clock,
+    pub sample_period: u64,
+    pub seed: u64,
+}
+
+impl<T: StormTarget> Shared<T> {
+    pub(super) fn new(space: Box<T::Space>, parts: SharedParts<'_, T>) -> Self {
+        let threads = parts.plan.threads.len();
+        Self {
+            space,
+            foreground: Default::default(),
+            has_changes: parts.workload.has_changes(),
+            contents: parts.contents,
+            plan: parts.plan,
+            group_names: parts.workload.groups.iter().map(|group| group.name.clone()).collect(),
+            gate: parts.gate,
+            spans: (0..threads).map(|_| Default::default()).collect(),
+            progress: (0..threads).map(|_| Default::default()).collect(),
+            cpus: parts.cpus,
+            reset: parts.workload.reset,
+            clock: parts.clock,
+            sample_period: parts.sample_period,
+            seed: parts.seed,
+        }
+    }
+}
+
+/// Start and end of a thread's leg, in ticks; both 0 if it had nothing to do.
+#[derive(Default)]
+pub(super) struct Span {
+    pub(super) start: AtomicU64,
+    pub(super) end: AtomicU64,
+    /// It has had all the touches or faults that it may.
+    pub(super) done: AtomicBool,
+}
