@@ -22,7 +22,7 @@ const NEVER: [(&str, &str); 10] = [
     // Valid by type, whoever has read it.
     ("workload", "toml machine host"),
     ("storm", "toml inputs document"),
-    ("inputs", "sync mm strategy storm"),
+    ("inputs", "sync strategy storm"),
     // So that a report from a file equals one from memory.
     ("document", "machine host workload storm"),
     ("report", "machine host workload storm"),
@@ -151,7 +151,7 @@ fn reaches_the_world_through_machine(source: &Source) -> Vec<String> {
 /// Layers within a crate.
 fn looks_down_only(source: &Source) -> Vec<String> {
     let mut found = forbidden(source, "crates/document/src/run/", &["crate::compare"], &[]);
-    let machines = ["machine::", "crate::machines"];
+    let machines = ["machine::", "mm::", "crate::machines", "crate::kernels"];
     found.extend(forbidden(source, "crates/inputs/src/workload/", &machines, &[]));
     found.extend(forbidden(source, "crates/command/src/cli/", &["crate::cmd"], &[]));
     found
