@@ -10,4 +10,4 @@ pub use ::base::{digest, exit, numbers};
 pub use ::catalogue as strategy;
 pub use ::command::{cli, cmd};
 pub use ::document::{compare, run};
-pub use ::inputs::{diag, machines, workload};
+pub use ::inputs::{diag, kernels, machines, sourced, workload};

@@ -223,7 +223,7 @@ fn small(lines: &[&str]) -> String {
 /// A directory for the commands of a page, with the files that it has written.
 pub fn directory(page: &Page, written: fn(&[&str]) -> String) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
-    for name in ["machines", "workloads"] {
+    for name in ["machines", "workloads", "kernels"] {
         symlink(Path::new(ROOT).join(name), directory.path().join(name)).unwrap();
     }
     for fence in page.fences() {

@@ -73,7 +73,12 @@ impl Page {
 pub fn pages() -> Vec<Page> {
     let mut paths: Vec<String> = ["README.md", "METHODOLOGY.md", "ARCHITECTURE.md"]
         .into_iter()
-        .chain(["CONTRIBUTING.md", "workloads/README.md", "machines/README.md"])
+        .chain([
+            "CONTRIBUTING.md",
+            "workloads/README.md",
+            "machines/README.md",
+            "kernels/README.md",
+        ])
         .map(str::to_owned)
         .collect();
     for directory in ["docs", "docs/how-to", "docs/internals", "docs/reference"] {

@@ -10,7 +10,7 @@ use faultstorm::mm::fault::{Fallback, Kind};
 use faultstorm::mm::stage;
 use faultstorm::strategy::{Entry, STRATEGIES};
 use faultstorm::workload;
-use faultstorm::{compare, machines, run};
+use faultstorm::{compare, kernels, machines, run, sourced};
 
 use crate::page::{ROOT, files};
 use crate::schema;
@@ -23,9 +23,10 @@ const COLUMNS: usize = 80;
 type Generate = fn() -> String;
 
 /// Every page, by its name.
-const PAGES: [(&str, Generate); 8] = [
+const PAGES: [(&str, Generate); 9] = [
     ("commands.md", commands),
     ("compare-document.md", compare_document),
+    ("kernels.md", shipped_kernels),
     ("machines.md", shipped_machines),
     ("run-document.md", run_document),
     ("strategies.md", strategies),
@@ -101,8 +102,8 @@ fn strategies() -> String {
     text += "\nA fault's writes of lines that other cores use too; if it may sleep and go on, and \
              allocate page tables; what makes it fall back to `mmap_lock`; and what a writer pays \
              beside that lock:\n\n\
-             | under | shared writes a fault | sleeps | allocates tables | falls back | writers \
-             pay |\n|---|---|---|---|---|---|\n";
+             | under | kernel | shared writes a fault | sleeps | allocates tables | falls back | \
+             writers pay |\n|---|---|---|---|---|---|---|\n";
     STRATEGIES.iter().for_each(|entry| text += &traits(entry));
     for entry in STRATEGIES.iter().filter(|entry| !entry.is_variant()) {
         let module = format!("crates/strategy/src/{}.rs", entry.name.replace('-', "_"));
@@ -128,7 +129,8 @@ pub fn about(entry: &Entry) -> String {
 fn traits(entry: &Entry) -> String {
     let all = &entry.traits;
     let cells = [all.shared_writes, all.sleeps, all.allocates_tables, all.falls_back];
-    format!("| `{}` | {} | {} |\n", entry.name, cells.join(" | "), all.writers_pay)
+    let (name, kernel) = (entry.name, entry.kernel.name);
+    format!("| `{name}` | {kernel} | {} | {} |\n", cells.join(" | "), all.writers_pay)
 }
 
 fn shipped_workloads() -> String {
@@ -172,6 +174,39 @@ fn shipped_machines() -> String {
         );
     }
     text
+}
+
+fn shipped_kernels() -> String {
+    let mut text = "# Kernels\n\nThose that are part of the program: `--kernel NAME` puts all \
+                    schemes into one, `STRATEGY:NAME` one scheme. Each file says where each of its \
+                    numbers is from; [kernels/README.md](../../kernels/README.md) is the format. \
+                    The line of a field is its offset by 64.\n\n\
+                    | kernel | what it is | schemes that stand in it |\n|---|---|---|\n"
+        .to_owned();
+    let files =
+        || kernels::shipped().iter().map(|(name, _)| kernels::KernelFile::find(name).unwrap());
+    for file in files() {
+        let own = STRATEGIES.iter().filter(|entry| entry.kernel.name == file.name);
+        let own: Vec<String> = own.map(|entry| format!("`{}`", entry.name)).collect();
+        let (name, summary) = (&file.name, &file.summary);
+        let own = own.join(", ");
+        let _ = writeln!(text, "| [`{name}`](../../kernels/{name}.toml) | {summary} | {own} |");
+    }
+    let names: Vec<String> = files().map(|file| file.name).collect();
+    let _ =
+        write!(text, "\n| key | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    for (section, key) in sourced::keys::<faultstorm::mm::kernel::Release>() {
+        let value = |file: kernels::KernelFile| {
+            let number = file.inputs.iter().find(|number| number.is(section, key.name));
+            number.map_or("-".to_owned(), |number| match section {
+                "rules" => key.allowed.toml(number.value),
+                _ => format!("{}: {}", number.value, (number.value / 64.0).floor()),
+            })
+        };
+        let row: Vec<String> = files().map(value).collect();
+        let _ = writeln!(text, "| `{}` | {} |", key.name, row.join(" | "));
+    }
+    text + "\nOf a field its offset in bytes, and the line that it is on.\n"
 }
 
 /// Words of results, with what the code says of each.

@@ -71,7 +71,7 @@ impl AllowedValues {
     }
 
     /// Returns the value as files have it, to three decimals.
-    pub(super) fn toml(self, value: f64) -> String {
+    pub fn toml(self, value: f64) -> String {
         match self {
             Self::Word(words) => format!("\"{}\"", words[value as usize]),
             Self::Switch => format!("{}", value != 0.0),
