@@ -4,6 +4,7 @@ use document::run::{Body, RatedEvent, Run, World};
 use stats::Verdict;
 
 use super::ascii::ascii;
+use super::one_kernel;
 use super::panel::{Column, Panel};
 use crate::about::estimated;
 use crate::block::{self, Align, Block, BlockRow, Value};
@@ -217,6 +218,7 @@ impl Sheet<'_> {
             let base = panel.bases()[0];
             said.push(format!("a release: its own kernel; {base} is in {}", ascii(kernel)));
         }
+        said.extend(one_kernel::sentence(self.run, panel));
         let mut text = String::new();
         if !said.is_empty() {
             wrap(&mut text, self.style, "  ", &said.join(";  "));
@@ -246,7 +248,10 @@ fn base_row(shown: &[Column<'_>], base: &str) -> BlockRow {
 
 /// Returns the columns of workloads, and of the line to blame, which has `rest` columns of text.
 fn columns(shown: &[Column<'_>], width: usize, rest: usize) -> Vec<block::Column> {
-    let heads: Vec<Vec<String>> = shown.iter().map(|column| head(column, width - 1)).collect();
+    let kernel = |column: &Column<'_>| column.table.key().one_kernel().map(str::to_owned);
+    let differ = shown.iter().any(|column| kernel(column) != kernel(&shown[0]));
+    let heads: Vec<Vec<String>> =
+        shown.iter().map(|column| head(column, width - 1, differ)).collect();
     let levels = heads.iter().map(Vec::len).max().unwrap_or(0).max(1);
     // The last lines of all headings stand side by side.
     let lowered = |head: Vec<String>| {
@@ -265,7 +270,7 @@ fn columns(shown: &[Column<'_>], width: usize, rest: usize) -> Vec<block::Column
 
 /// Returns the name of a workload in lines of at most `width` columns, broken after hyphens, then
 /// what is varied of it.
-fn head(column: &Column<'_>, width: usize) -> Vec<String> {
+fn head(column: &Column<'_>, width: usize, kernels_differ: bool) -> Vec<String> {
     let key = column.table.key();
     let mut lines = broken(&ascii(&key.workload), width);
     if lines.len() > HEADS {
@@ -273,8 +278,8 @@ fn head(column: &Column<'_>, width: usize) -> Vec<String> {
         lines.push(rest);
     }
     let varied = key.vary.iter().map(|(name, value)| ascii(&setting(name, *value)));
-    let kernel = key.one_kernel().map(|kernel| format!("kernel={}", ascii(kernel)));
-    let settings = varied.chain(kernel);
+    let kernel = key.one_kernel().filter(|_| kernels_differ);
+    let settings = varied.chain(kernel.map(|kernel| format!("kernel={}", ascii(kernel))));
     lines.extend(settings.flat_map(|setting| broken(&setting, width)).take(SETTINGS));
     lines.iter().map(|line| cut(line, width)).collect()
 }

@@ -4,6 +4,7 @@
 mod ascii;
 mod asked;
 mod matrix;
+mod one_kernel;
 mod panel;
 
 pub use asked::asked;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use document::run::{Body, Cell, KeyPart, Run, Status};
 use stats::{JudgedRatio, Verdict};
 
+use super::one_kernel;
 use crate::blame::blame;
 use crate::ratios::{BASES, Ratios};
 use crate::table::{Table, tables};
@@ -38,7 +39,8 @@ pub(super) struct Sure {
 /// Returns the worlds of a run in the order of its cells.
 pub(super) fn panels<'a>(run: &'a Run, ratios: &Ratios) -> Vec<Panel<'a>> {
     let mut panels: Vec<Panel<'a>> = Vec::new();
-    for column in tables(run).into_iter().map(|table| Column::of(table, ratios)) {
+    let columns = tables(run).into_iter().map(|table| Column::of(table, ratios));
+    for column in columns.filter(|column| !one_kernel::repeats(run, column)) {
         let world = column.table.key().world_name();
         match panels.iter_mut().find(|panel| panel.first().key.world_name() == world) {
             Some(panel) => panel.columns.push(column),

@@ -9,7 +9,7 @@ use crate::cmd::error::CommandError;
 use crate::cmd::names;
 use catalogue::Entry;
 use document::run::Key;
-use inputs::kernels::KernelFile;
+use inputs::kernels::{self, KernelFile};
 use mm::kernel::Kernel;
 use serde_json::Value;
 
@@ -23,6 +23,8 @@ pub(super) struct OneKernel {
 pub(super) struct Kernels {
     /// Those that are asked for; none: each strategy stands in its own.
     asked: Vec<OneKernel>,
+    /// The one that strategies are put into once more, if each stands in its own.
+    again: Option<OneKernel>,
     /// Digests of the strategies' own, by name.
     own: BTreeMap<&'static str, String>,
     /// All as documents have them, by digest.
@@ -37,7 +39,7 @@ impl Kernels {
     /// Every mistake of a file; two kernels of one name, since results are told apart by it.
     pub fn new(args: &RunArgs, strategies: &[&'static Entry]) -> Result<Kernels, CommandError> {
         let (asked, own, described) = Default::default();
-        let mut kernels = Kernels { asked, own, described };
+        let mut kernels = Kernels { asked, again: None, own, described };
         for name in args.kernels() {
             let file = names::kernel(&name)?;
             if kernels.asked.iter().any(|other| other.kernel.name == file.name) {
@@ -59,6 +61,20 @@ impl Kernels {
         Ok(kernels)
     }
 
+    /// The same, and all strategies once more in the newest shipped kernel: ratios across
+    /// kernels that turn there are said to.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn and_in_one(mut self) -> Result<Kernels, CommandError> {
+        let (name, _) = kernels::shipped().last().expect("some kernels are shipped");
+        let file = names::kernel(name)?;
+        let digest = self.describe(&file);
+        self.again = Some(OneKernel { kernel: file.kernel(), digest });
+        Ok(self)
+    }
+
     fn describe(&mut self, file: &KernelFile) -> String {
         let digest = file.digest();
         self.described.insert(digest.clone(), file.resolved());
@@ -73,9 +89,16 @@ impl Kernels {
     /// Each kernel that all strategies are put into; one `None` where each stands in its own.
     pub fn each(&self) -> Vec<Option<&OneKernel>> {
         match self.asked.as_slice() {
-            [] => vec![None],
+            [] => [None].into_iter().chain(self.again.as_ref().map(Some)).collect(),
             asked => asked.iter().map(Some).collect(),
         }
+    }
+
+    /// Whether a strategy has to run in `one`: where it is for comparing, not if its own kernel is
+    /// that one.
+    pub fn has_to_run(&self, entry: &Entry, one: Option<&OneKernel>) -> bool {
+        let is_own = |one: &OneKernel| one.kernel.name == entry.kernel.name;
+        self.again.is_none() || !one.is_some_and(is_own)
     }
 
     /// The kernel that a strategy stands in where all are put into `one`, or none is, and its

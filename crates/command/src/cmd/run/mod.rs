@@ -73,7 +73,16 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     let usable_bytes = facts.usable_bytes();
     let kernels = Kernels::new(args, &strategies)?;
     let competitors = Competitors { strategies: &strategies, kernels: &kernels };
-    let planner = ModelPlanner { args: model_args, competitors, machines: &machines, usable_bytes };
+    let of_model = match plain_model.is_some() {
+        true => &Kernels::new(args, &strategies)?.and_in_one()?,
+        false => &kernels,
+    };
+    let planner = ModelPlanner {
+        args: model_args,
+        competitors: Competitors { kernels: of_model, ..competitors },
+        machines: &machines,
+        usable_bytes,
+    };
     let model = planner.groups(workloads.clone())?;
     let here = match hosted {
         true => {
@@ -102,7 +111,7 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
         measure_trap(&mut run, &clock, plan.cpus());
     }
     describe(&mut run, &plan, &machines);
-    run.kernels.extend(kernels.described());
+    run.kernels.extend(of_model.described());
     let document = DocumentFile::new(args.json.as_ref(), started, &names);
     let head = Head::print(&run, args.quiet || document.takes_stdout());
 

@@ -60,7 +60,8 @@ impl Competitors<'_> {
             let refused = refused(entry, kernel);
             PlannedCell { run: entry.run, kernel: Some(kernel), key, refused }
         };
-        self.strategies.iter().map(cell).collect()
+        let runs = |entry: &&&'static Entry| self.kernels.has_to_run(entry, one);
+        self.strategies.iter().filter(runs).map(cell).collect()
     }
 }
 
