@@ -100,6 +100,38 @@ fn a_run_in_which_much_goes_wrong() {
 }
 
 #[test]
+fn ratios_across_kernels_are_marked_and_those_that_turn_in_one_are_said() {
+    let mut run = Run::new(common::provenance());
+    run.complete = true;
+    for (strategy, kernel, own, rate) in [
+        ("unlocked", "7.2", true, 10e6),
+        ("mmap-lock", "6.2", true, 2e6),
+        ("per-vma-lock", "6.12", true, 3e6),
+        ("speculative", "5.12", true, 5e6),
+        ("mmap-lock", "7.2", false, 4e6),
+        ("per-vma-lock", "7.2", false, 3e6),
+        ("speculative", "7.2", false, 9e6),
+    ] {
+        let mut key = common::key("huge-anon", strategy, 64, Body::None);
+        key.world = World::Model;
+        key.kernel = Some(kernel.to_owned());
+        key.is_own_kernel = own;
+        run.cells.push(Cell::ok(key.clone(), common::measured(&key, rate, 0.0, 1)));
+    }
+    let text = report::screen(&run, PLAIN, None);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(text.matches("lock alone").count(), 1, "{text}");
+    for said in [
+        "speculative 5.12 0.50",
+        "a release: its own kernel; unlocked is in 7.2",
+        "! over mmap-lock, all in 7.2: per-vma-lock 0.75, here 1.50 (huge-anon)",
+    ] {
+        assert!(words.contains(said), "{said}: {text}");
+    }
+    assert!(!words.contains("speculative 2.25"), "it beats the lock in both: {text}");
+}
+
+#[test]
 fn colour_adds_nothing_but_colour() {
     let run = default_run();
     let coloured = report::screen(&run, COLOURED, None);

@@ -166,7 +166,7 @@ impl Entry {
         })
     }
 
-    /// True if it stays in its kernel, whatever the others are put into.
+    /// True if its name says the kernel that it stands in.
     pub fn is_pinned(&self) -> bool {
         self.split().1.is_some_and(|variant| variant.ends_with(self.kernel.name))
     }

@@ -41,7 +41,7 @@ impl Known {
         self.iter().find(|entry| entry.name == name).or_else(|| self.within(name))
     }
 
-    /// Makes the entry of `NAME:KERNEL`, once for each name.
+    /// Makes the entry of `NAME:KERNEL`, which stays in memory.
     fn within(self, name: &str) -> Option<&'static Entry> {
         let (scheme, release) = name.rsplit_once(':')?;
         let kernel = kernel::SHIPPED.iter().find(|kernel| kernel.name == release)?;
@@ -66,6 +66,20 @@ mod tests {
         assert_eq!(known.names().len(), STRATEGIES.len() + 1);
         assert_eq!(known.names().last(), Some(&"mine"));
         assert!(known.find("mine").is_some() && Known::SHIPPED.find("mine").is_none());
+    }
+
+    #[test]
+    fn a_scheme_is_found_in_any_shipped_kernel() {
+        let known = Known::SHIPPED;
+        let found = |name: &str| known.find(name).map(|entry| (entry.name, entry.kernel.name));
+        assert_eq!(found("vm-refcnt"), Some(("vm-refcnt", "7.2")));
+        assert_eq!(found("vm-refcnt:6.18"), Some(("vm-refcnt:6.18", "6.18")));
+        let variant = "speculative:refcount:7.2";
+        assert_eq!(found(variant), Some((variant, "7.2")));
+        assert!(known.find("vm-refcnt:6.99").is_none() && known.find("lock:6.18").is_none());
+        let pinned = known.find("mmap-lock:6.12").unwrap();
+        assert!(pinned.is_pinned() && !known.find("mmap-lock").unwrap().is_pinned());
+        assert!(pinned.not_compiled_for(pinned.kernel).is_some(), "it is compiled for 6.2");
     }
 
     #[test]

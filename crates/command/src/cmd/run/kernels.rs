@@ -36,7 +36,8 @@ impl Kernels {
     ///
     /// # Errors
     ///
-    /// Every mistake of a file; two kernels of one name, since results are told apart by it.
+    /// Every mistake of a file; two kernels of one name, since results are told apart by it;
+    /// a strategy that names its kernel beside one for all.
     pub fn new(args: &RunArgs, strategies: &[&'static Entry]) -> Result<Kernels, CommandError> {
         let (asked, own, described) = Default::default();
         let mut kernels = Kernels { asked, again: None, own, described };
@@ -52,11 +53,19 @@ impl Kernels {
             let digest = kernels.describe(&file);
             kernels.asked.push(OneKernel { kernel: file.kernel(), digest });
         }
+        if !kernels.asked.is_empty() {
+            return match strategies.iter().find(|entry| entry.is_pinned()) {
+                Some(entry) => Err(CommandError::usage(anyhow!(
+                    "'{}' stands in {}, and --kernel puts all into another: give one of the two",
+                    entry.name,
+                    entry.kernel.name
+                ))),
+                None => Ok(kernels),
+            };
+        }
         for entry in strategies {
-            if kernels.asked.is_empty() || entry.is_pinned() {
-                let digest = kernels.describe(&names::kernel(entry.kernel.name)?);
-                kernels.own.insert(entry.kernel.name, digest);
-            }
+            let digest = kernels.describe(&names::kernel(entry.kernel.name)?);
+            kernels.own.insert(entry.kernel.name, digest);
         }
         Ok(kernels)
     }
@@ -104,12 +113,92 @@ impl Kernels {
     /// The kernel that a strategy stands in where all are put into `one`, or none is, and its
     /// key.
     pub fn of(&self, entry: &Entry, one: Option<&OneKernel>, key: Key) -> (&'static Kernel, Key) {
-        let (kernel, digest, is_own_kernel) = match one.filter(|_| !entry.is_pinned()) {
-            Some(one) => (one.kernel, one.digest.clone(), false),
-            None => (entry.kernel, self.own[entry.kernel.name].clone(), one.is_none()),
+        let (kernel, digest) = match one {
+            Some(one) => (one.kernel, one.digest.clone()),
+            None => (entry.kernel, self.own[entry.kernel.name].clone()),
         };
+        let is_own_kernel = one.is_none();
         let name = kernel.name.to_owned();
         let (kernel_name, kernel_digest) = (Some(name), Some(digest));
         (kernel, Key { kernel: kernel_name, kernel_digest, is_own_kernel, ..key })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use catalogue::Known;
+    use clap::Parser;
+
+    fn args(line: &str) -> RunArgs {
+        match Cli::try_parse_from(format!("faultstorm run {line}").split(' ')) {
+            Ok(Cli { command: Command::Run(args) }) => *args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn key() -> Key {
+        serde_json::from_value(serde_json::json!({
+            "workload": "w", "workload_digest": "d", "strategy": "s", "variant": null,
+            "world": "model", "machine": "m", "machine_digest": "e", "threads": 2,
+            "placement": "scatter", "entry_prefetch": false, "body": "real", "seed": 1,
+        }))
+        .unwrap()
+    }
+
+    fn found(line: &str, names: [&str; 2]) -> Vec<(String, Option<String>, bool)> {
+        let strategies = names::strategies(&names.map(str::to_owned), Known::SHIPPED).unwrap();
+        let kernels = Kernels::new(&args(line), &strategies).unwrap();
+        let of = |one| strategies.iter().map(move |entry| (*entry, one));
+        let cells = kernels.each().into_iter().flat_map(of);
+        let cells = cells.map(|(entry, one)| {
+            let (kernel, key) = kernels.of(entry, one, key());
+            assert_eq!(key.kernel.as_deref(), Some(kernel.name));
+            assert!(kernels.described().any(|(digest, _)| Some(digest) == key.kernel_digest));
+            (entry.name.to_owned(), key.kernel, key.is_own_kernel)
+        });
+        cells.collect()
+    }
+
+    #[test]
+    fn each_scheme_stands_in_its_own_kernel_or_all_in_one() {
+        let cell = |name: &str, kernel: &str, own| (name.to_owned(), Some(kernel.to_owned()), own);
+        let (lock, count, pinned) = ("mmap-lock", "vm-refcnt", "vm-refcnt:6.18");
+        let own = found("huge-anon", [lock, pinned]);
+        assert_eq!(own, [cell(lock, "6.2", true), cell(pinned, "6.18", true)]);
+        let varied = found("huge-anon --vary kernel=7.2,6.12", [lock, count]);
+        let all = |kernel| [cell(lock, kernel, false), cell(count, kernel, false)];
+        assert_eq!(varied, [all("7.2"), all("6.12")].concat());
+        assert_eq!(found("huge-anon --kernel 6.4", [lock, count]), all("6.4"));
+    }
+
+    #[test]
+    fn a_scheme_does_not_stand_in_two_kernels() {
+        let names = ["vm-refcnt:6.18".to_owned()];
+        let strategies = names::strategies(&names, Known::SHIPPED).unwrap();
+        let error = Kernels::new(&args("huge-anon --kernel 7.2"), &strategies).err();
+        let error = error.expect("it is refused").to_string();
+        assert!(error.contains("'vm-refcnt:6.18' stands in 6.18"), "{error}");
+    }
+
+    #[test]
+    fn a_run_without_arguments_repeats_what_stood_elsewhere() {
+        let strategies = names::strategies(&[], Known::SHIPPED).unwrap();
+        let kernels = Kernels::new(&args("huge-anon"), &strategies).unwrap().and_in_one().unwrap();
+        let each = kernels.each();
+        let runs = |name: &str| -> Vec<bool> {
+            let entry = Known::SHIPPED.find(name).unwrap();
+            each.iter().map(|one| kernels.has_to_run(entry, *one)).collect()
+        };
+        assert_eq!(runs("speculative"), [true, true]);
+        assert_eq!(runs("vm-refcnt"), [true, false], "7.2 is its own");
+    }
+
+    #[test]
+    fn two_kernels_of_one_name_are_refused() {
+        let args = args("huge-anon --kernel 7.2 --vary kernel=7.2");
+        let error = Kernels::new(&args, &[]).err().expect("it is refused");
+        assert!(error.to_string().contains("two kernels have the name '7.2'"), "{error}");
     }
 }
