@@ -380,7 +380,7 @@ mod tests {
             ("run --entry-prefetch yes", "[possible values: on, off]"),
             ("run --repeats 0", "0 is not in 1.."),
             ("run --time 1s --faults 5", "cannot be used with"),
-            ("list locks", "[possible values: strategies, workloads, machines]"),
+            ("list locks", "[possible values: strategies, workloads, machines, kernels]"),
             ("chek", "'check'"),
         ] {
             let error = error(line);
