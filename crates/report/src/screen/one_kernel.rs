@@ -58,7 +58,7 @@ pub(super) fn sentence(run: &Run, panel: &Panel<'_>) -> Option<String> {
 }
 
 fn of_column(run: &Run, column: &Column<'_>, kernel: &str) -> Vec<Turned> {
-    let rate = |cell: &Cell| cell.rate(&column.event).map(|rate| rate.median);
+    let rate = |cell: &Cell| cell.rate(&column.table.event).map(|rate| rate.median);
     let put = |scheme: &str| {
         let own = column.cell(scheme)?;
         let is_it = |cell: &&Cell| {
