@@ -504,7 +504,7 @@ fn exit_codes_say_what_was_found_and_what_was_wrong() {
         ("old.json few.json --fail-above 5%", "no ratio has a verdict"),
         ("old.json gone.json", "cannot read 'gone.json': No such file"),
         ("old.json", "say by which of them to compare, as --by strategy"),
-        ("old.json new.json --by colour", "strategy, world, machine, revision, threads"),
+        ("old.json new.json --by colour", "strategy, world, machine, kernel, revision, threads"),
         ("old.json new.json --fail-above 5", "write '5%'"),
         ("old.json new.json --by strategy", "the base has more than one strategy"),
         ("", "BASE"),

@@ -57,7 +57,7 @@ pub(crate) fn name(key: &Key) -> String {
         World::Model => format!("on the model {}", key.machine),
     };
     let mut name = format!("{} {world}", key.workload);
-    for (parameter, value) in &key.vary {
+    for (parameter, value) in key.settings() {
         let _ = write!(name, ", {parameter} = {value}");
     }
     // Last, since a list of CPUs may be longer than the line.

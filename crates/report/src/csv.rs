@@ -52,6 +52,7 @@ const COLUMNS: &[Column] = &[
     ("fairness", |cell, _| of(cell, |m| m.fairness)),
     ("counted", |cell, _| of(cell, |_| Some(RatedEvent::of([cell]).name().to_owned()))),
     ("per_s", |cell, repeat| show(repeat.and_then(|repeat| per_s(cell, repeat)))),
+    ("kernel", |cell, _| show(cell.key.kernel.as_ref())),
 ];
 
 type RunColumn = (&'static str, fn(&Run) -> String);

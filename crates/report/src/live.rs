@@ -67,7 +67,7 @@ fn strategies(group: &[&Cell], marked: usize, columns: usize) -> Vec<String> {
 fn heading(cell: &Cell) -> String {
     let key = &cell.key;
     let mut heading = format!("{} on {}, {}", key.workload, key.world_name(), place(cell));
-    for (name, value) in &key.vary {
+    for (name, value) in key.settings() {
         heading += &format!(", {name} = {value}");
     }
     heading

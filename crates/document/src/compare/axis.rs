@@ -93,11 +93,10 @@ impl Axis {
             };
             place += &format!("/{part}");
         }
-        for (name, value) in &key.vary {
-            place += &format!("/{name}={value}");
-        }
-        if let Some(kernel) = key.one_kernel().filter(|_| self != Axis::Kernel) {
-            place += &format!("/kernel={kernel}");
+        for (name, value) in key.settings() {
+            if self != Axis::Kernel || name != Axis::Kernel.name() {
+                place += &format!("/{name}={value}");
+            }
         }
         place
     }

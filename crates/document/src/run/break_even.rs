@@ -33,6 +33,9 @@ pub struct BreakEven {
     pub threads: u32,
     /// Other varied parameters.
     pub vary: BTreeMap<String, f64>,
+    /// Name of the kernel that all strategies were put into; left out if each is in its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<String>,
     /// Share of the throughput of `unlocked` that is lost at this rate.
     pub lost_share: f64,
     /// Faults per second of each thread, as they would be without any lock, at which this share
@@ -89,9 +92,9 @@ pub(super) fn break_even(cells: &[Cell]) -> Vec<BreakEven> {
 }
 
 fn point(cells: &[Cell], cell: &Cell) -> Option<Point> {
-    let key = Key { strategy: BASE.to_owned(), variant: None, ..cell.key.clone() };
     let rate = |cell: &Cell| Some(cell.rate(&RatedEvent::Faults)?.median);
-    let base = cells.iter().find(|other| other.key == key)?;
+    let is_base = |key: &Key| key.strategy_name() == BASE && key.competes_with(&cell.key);
+    let base = cells.iter().find(|other| is_base(&other.key))?;
     let (own, free) = (rate(cell)?, rate(base)?);
     Some((free / f64::from(cell.key.threads), 1.0 - own / free))
 }
@@ -112,6 +115,7 @@ fn of_curve(key: &Key, points: &[Point]) -> BreakEven {
         body: key.body,
         threads: key.threads,
         vary: without_think(key),
+        kernel: key.one_kernel().map(str::to_owned),
         lost_share: LOST_SHARE,
         faults_per_thread_s,
         place,
@@ -127,6 +131,7 @@ impl BreakEven {
         own && key.vary.contains_key(THINK)
             && self.strategy == key.strategy_name()
             && self.vary == without_think(key)
+            && self.kernel.as_deref() == key.one_kernel()
     }
 }
 

@@ -251,6 +251,14 @@ impl Key {
         id
     }
 
+    /// Returns what is varied by name: the parameters, then the kernel that all strategies were
+    /// put into.
+    pub fn settings(&self) -> impl Iterator<Item = (String, String)> {
+        let varied = self.vary.iter().map(|(name, value)| (name.clone(), value.to_string()));
+        let kernel = self.one_kernel().map(|kernel| ("kernel".to_owned(), kernel.to_owned()));
+        varied.chain(kernel)
+    }
+
     /// Returns `vary` as the document has it: with the mark of an A/A twin.
     pub fn varied(&self) -> BTreeMap<String, f64> {
         let mark = self.is_aa_twin.then(|| (AA.to_owned(), 1.0));

@@ -30,6 +30,9 @@ pub struct Scaling {
     /// Varied parameters other than threads.
     #[serde(default)]
     pub vary: BTreeMap<String, f64>,
+    /// Name of the kernel that all strategies were put into; left out if each is in its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<String>,
     /// The operation of writers whose rate is fitted; left out for faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub op: Option<String>,
@@ -110,6 +113,7 @@ fn of_curve(cells: &[&Cell]) -> Option<Scaling> {
         machine: key.machine.clone(),
         body: key.body,
         vary: key.vary.clone(),
+        kernel: key.one_kernel().map(str::to_owned),
         op: match &event {
             RatedEvent::Faults => None,
             RatedEvent::Op(name) => Some(name.clone()),
@@ -125,6 +129,7 @@ impl Scaling {
         (&self.workload, self.world, &self.machine) == (&key.workload, key.world, &key.machine)
             && (self.body, &self.vary) == (key.body, &key.vary)
             && self.strategy == key.strategy_name()
+            && self.kernel.as_deref() == key.one_kernel()
     }
 }
 

@@ -68,7 +68,9 @@ fn title(key: &Key, variations: usize, body: Body) -> String {
     let time = |(name, of)| {
         key.vary.get(of).map(|ns| format!(", {name} {}", nanoseconds(*ns))).unwrap_or_default()
     };
-    let times = [("think", THINK), ("every", EVERY)].map(time).concat();
+    let kernel = key.one_kernel().map(|kernel| format!(", kernel {kernel}"));
+    let times =
+        [("think", THINK), ("every", EVERY)].map(time).concat() + &kernel.unwrap_or_default();
     let Key { workload, machine, .. } = key;
     let body = body_name(body);
     format!("Band over {variations} variations: {workload}, {machine}, {body}{times}")

@@ -54,6 +54,9 @@ fn title(found: &BreakEven) -> String {
     for (parameter, value) in &found.vary {
         let _ = write!(title, ", {parameter} = {value}");
     }
+    if let Some(kernel) = &found.kernel {
+        let _ = write!(title, ", kernel = {kernel}");
+    }
     title
 }
 

@@ -113,7 +113,10 @@ impl<'a> Cells<'a> {
         let mut values = vec![
             Value::plain(match cell.key.world {
                 World::Kernel => String::new(),
-                _ => cell.key.strategy_name(),
+                _ => match cell.key.one_kernel() {
+                    Some(kernel) => format!("{} {kernel}", cell.key.strategy_name()),
+                    None => cell.key.strategy_name(),
+                },
             }),
             outcome.value(),
         ];

@@ -153,7 +153,7 @@ fn rounded(value: f64) -> f64 {
 }
 
 fn variation(key: &Key) -> String {
-    let varied = key.vary.iter().map(|(name, value)| format!("{name} = {value}"));
+    let varied = key.settings().map(|(name, value)| format!("{name} = {value}"));
     varied.collect::<Vec<_>>().join(", ")
 }
 
