@@ -1,4 +1,4 @@
-//! The command line: its words, its defaults and its help.
+//! The command line: its commands, defaults and help.
 
 mod compare;
 mod report;
@@ -19,25 +19,24 @@ pub use run::{Body, RunArgs, Target};
 pub use vary::Vary;
 pub use world::{World, WorldError};
 
-/// The machine of the model that stands in for what cannot be measured here.
+/// Machine of the model that gives the numbers which cannot be measured here.
 const BASE: &str = "xeon-icelake-2s";
-/// Columns that help is wrapped to.
+/// Width of help, in columns.
 const HELP_COLUMNS: usize = 80;
 
 const EXAMPLES: &str = "\
 Examples:
   faultstorm run                  compare all strategies on the seed workloads
   faultstorm run huge-anon        one workload
-  faultstorm list                 what there is to run
+  faultstorm list                 all strategies, workloads and machines
   faultstorm run --help           every flag, with its default and unit";
 
-/// Which page-fault locking scheme scales, and which cache line is to blame when
-/// it does not.
+/// Shows which page-fault locking scheme scales, and which cache line is to blame if it does not.
 ///
-/// faultstorm lets many threads of one process take page faults in a simulated
-/// address space, under every locking scheme that the Linux memory-management list
-/// argued over (mmap_lock, references on VMAs, speculation), and compares
-/// throughput, latency and cache-line transfers.
+/// faultstorm lets many threads of one process take page faults in a simulated address space. It
+/// does so under every locking scheme that was discussed on the Linux memory-management list
+/// (mmap_lock, references on VMAs, speculation), and compares throughput, latency and cache-line
+/// transfers.
 #[derive(Debug, Clone, PartialEq, Parser)]
 #[command(
     name = "faultstorm",
@@ -48,37 +47,36 @@ Examples:
     arg_required_else_help = true
 )]
 pub struct Cli {
-    /// What to do.
+    /// Command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the command can do.
+/// The commands.
 #[derive(Debug, Clone, PartialEq, Subcommand)]
 pub enum Command {
     /// Storms workloads and compares strategies
     ///
-    /// Every workload runs under every strategy at every number of threads. Strategies
-    /// take turns within each repeat, so that a drift of the machine hits all alike,
-    /// and the first runs twice, so that the noise of the run is known. Tables go to
-    /// standard output, progress and warnings to standard error, and every number to a
-    /// JSON document.
+    /// Every workload runs under every strategy at every number of threads. Strategies take turns
+    /// within each repeat, so that a drift of the machine affects all of them equally. The first
+    /// strategy runs twice, which shows the noise of the run. Tables go to standard output,
+    /// progress and warnings to standard error, and all numbers to a JSON document.
     Run(Box<RunArgs>),
-    /// Checks workload files: their words, then their expectations in a tiny storm
+    /// Checks workload files: first their keys, then their expectations in a tiny storm
     Check(CheckArgs),
     /// Compares runs cell by cell: revisions, strategies, machines, worlds
     ///
-    /// Cells are compared that are alike in all but one thing. Each ratio has an interval
-    /// over repeats, launches first, corrected for the number of ratios; what else differs
-    /// between the runs, and what is suspicious about them, is listed.
+    /// Compares cells that are equal in all but one property. Each ratio has an interval over
+    /// launches and repeats, corrected for the number of ratios. Other differences between the
+    /// runs, and anything suspicious about them, are listed.
     Compare(CompareArgs),
-    /// Lists what there is to run
+    /// Lists strategies, workloads and machines
     List(ListArgs),
-    /// Measures this machine for the model, and writes a machine file
+    /// Measures this machine for the model and writes a machine file
     Calibrate(CalibrateArgs),
     /// Walks through one fault in the model, access by access
     Explain(ExplainArgs),
-    /// Compares the model with published figures, with this machine, and with other runs
+    /// Compares the model with published figures, with this machine, or with a run of another
     Validate(ValidateArgs),
     /// Writes runs as one page that opens offline, as Markdown, CSV, or a log of latencies
     Report(ReportArgs),
@@ -89,40 +87,40 @@ pub enum Command {
     Man,
 }
 
-/// What `faultstorm check` takes.
+/// Arguments of `faultstorm check`.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(after_help = "\
 Examples:
   faultstorm check                the workloads that come with faultstorm
-  faultstorm check my.toml        every mistake in a file of yours at once
+  faultstorm check my.toml        a file of yours: reports all mistakes at once
 
-Expectations are about counts and transfers, never about time: what holds on one
-machine holds on all. Exit codes: 0 all is well, 2 a file has mistakes, 4 an
-expectation does not hold.")]
+Expectations are about counts and transfers, never about time: if they are met on
+one machine, they are met on all. Exit codes: 0 all is well, 2 a file has mistakes,
+4 an expectation is not met.")]
 pub struct CheckArgs {
     /// Workload files [default: those that come with faultstorm]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
 
-/// What `faultstorm list` takes.
+/// Arguments of `faultstorm list`.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(after_help = "\
 Examples:
   faultstorm list                 everything
-  faultstorm list strategies      the locking schemes, and what each can do
+  faultstorm list strategies      the locking schemes and their properties
   faultstorm list workloads --json
                                   for scripts")]
 pub struct ListArgs {
-    /// What to list [default: everything]
+    /// Part to list [default: everything]
     #[arg(value_name = "WHAT")]
     pub subject: Option<Subject>,
-    /// As JSON rather than as a table
+    /// Print JSON instead of tables
     #[arg(long)]
     pub json: bool,
 }
 
-/// What can be listed.
+/// Part that can be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Subject {
     /// Locking schemes
@@ -131,11 +129,11 @@ pub enum Subject {
     Workloads,
     /// Machines of the model that come with faultstorm
     Machines,
-    /// Kernels that schemes stand in
+    /// Kernels that schemes run in
     Kernels,
 }
 
-/// What `faultstorm calibrate` takes.
+/// Arguments of `faultstorm calibrate`.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(after_help = "\
 Examples:
@@ -144,22 +142,22 @@ Examples:
   faultstorm run huge-anon --on model:./mine.toml
   faultstorm calibrate --kernel   writes this-kernel.toml, for 'run --kernel'
 
-What the cores here cannot see (other sockets, many copies, many waiters) is taken
-from the base and marked as an estimate.")]
+Numbers that the cores here cannot show (other sockets, many copies, many waiters)
+are taken from the base and marked as estimates.")]
 pub struct CalibrateArgs {
-    /// A machine for what cannot be measured here, by name or path
+    /// Machine that gives the numbers which cannot be measured here, by name or path
     #[arg(long, value_name = "MACHINE", default_value = BASE)]
     pub base: String,
     /// Write the layout of the running kernel instead, from its BTF
     #[arg(long, conflicts_with_all = ["base", "repeats"])]
     pub kernel: bool,
-    /// Where the file goes [default: ./this-machine.toml, or ./this-kernel.toml]
+    /// File to write [default: ./this-machine.toml, or ./this-kernel.toml]
     #[arg(long, value_name = "PATH")]
     pub output: Option<PathBuf>,
-    /// Replace a file that exists
+    /// Replace an existing file
     #[arg(long)]
     pub force: bool,
-    /// How often everything is measured
+    /// Repeats of each measurement
     #[arg(
         long,
         value_name = "N",
@@ -169,7 +167,7 @@ pub struct CalibrateArgs {
     pub repeats: u32,
 }
 
-/// What `faultstorm explain` takes.
+/// Arguments of `faultstorm explain`.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(after_help = "\
 Examples:
@@ -179,16 +177,16 @@ Examples:
   faultstorm explain vma-refcount --on model:epyc-genoa-2s --kind anon-read \\
       --workload huge-anon-read")]
 pub struct ExplainArgs {
-    /// The strategy, as NAME or NAME:VARIANT
+    /// Strategy, as NAME or NAME:VARIANT
     #[arg(value_name = "STRATEGY")]
     pub strategy: String,
-    /// A workload, by name or path
+    /// Workload, by name or path
     #[arg(long, value_name = "W", default_value = "huge-anon")]
     pub workload: String,
-    /// A kind of fault, as 'anon-write' or 'private-write' [default: the first]
+    /// Kind of fault, such as 'anon-write' or 'private-write' [default: the first]
     #[arg(long, value_name = "KIND", value_parser = fault_kind)]
     pub kind: Option<Kind>,
-    /// The machine, as 'model:NAME'
+    /// Machine, as 'model:NAME'
     #[arg(long, value_name = "WORLD", default_value = "model:xeon-icelake-2s")]
     pub on: World,
     /// Cores that fault at the same time
@@ -213,44 +211,43 @@ fn fault_kind(text: &str) -> Result<Kind, String> {
     })
 }
 
-/// What `faultstorm validate` takes.
+/// Arguments of `faultstorm validate`.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(after_help = "\
 Examples:
   faultstorm validate --published
-      target, model, error and verdict of each figure, and how T6 moves
+      target, model, error and verdict of each figure, and variations of T6
   faultstorm validate --host --base epyc-genoa-2s
-      this machine, calibrated: what storms measure, and what its model predicts
+      this machine, calibrated: measured storms and the model's predictions
   faultstorm validate --with their.json --machine epyc-genoa-2s
-      a run of another machine (see scripts/pack) beside the model of it
+      a run of another machine (see scripts/pack) next to the model of it
 
 T1 to T3 are tight loops on one line of an 8-socket Skylake and of a client part. T6
 is page faults of Linux 6.2 on one huge anonymous VMA, on 2-socket Ice Lake. Exit
-codes: 0 all published figures hold, 4 one is missed. Machines get no verdict.")]
+codes: 0 all published figures are met, 4 one is missed. Machines get no verdict.")]
 pub struct ValidateArgs {
-    /// Only the published figures
+    /// Compare only with the published figures
     #[arg(long)]
     pub published: bool,
-    /// Only this machine
+    /// Compare only with this machine
     #[arg(long, conflicts_with = "published")]
     pub host: bool,
-    /// Only the run of this document, cell by cell in the model: those of the kernel under
-    /// the strategy that takes the same lock, and those of the host
+    /// Compare only with the run in this document, cell by cell in the model: cells of the kernel
+    /// under the strategy with the same lock, and cells of the host
     #[arg(long, value_name = "RUN.json", conflicts_with_all = ["published", "host"])]
     pub with: Option<PathBuf>,
-    /// The machine of that run, by name or path [default: the shipped one that names its
-    /// CPU]
+    /// Machine of that run, by name or path [default: the shipped machine with its CPU]
     #[arg(long, value_name = "MACHINE", requires = "with")]
     pub machine: Option<String>,
-    /// A machine for what cannot be measured here, by name or path
+    /// Machine that gives the numbers which cannot be measured here, by name or path
     #[arg(long, value_name = "MACHINE", default_value = BASE)]
     pub base: String,
-    /// As JSON rather than as a table
+    /// Print JSON instead of tables
     #[arg(long)]
     pub json: bool,
 }
 
-/// What `faultstorm completions` takes.
+/// Arguments of `faultstorm completions`.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(after_help = "\
 Examples:

@@ -1,4 +1,4 @@
-//! What `faultstorm report` takes.
+//! Arguments of `faultstorm report`.
 
 use std::path::PathBuf;
 
@@ -11,20 +11,20 @@ Examples:
   faultstorm report results/run.json
       writes report.html
   faultstorm report host.json model.json -o both.html
-      two runs side by side, as worlds of one run are
+      two runs side by side, like the worlds of one run
   faultstorm report run.json --format text
       the screen that a run ends with, and all its tables
   faultstorm report run.json --format markdown -o -
       tables for an issue or a wiki
   faultstorm report *.json -o all.csv
-      a row for each cell and repeat of all runs
+      one row per cell and repeat of all runs
   faultstorm report run.json -o run.hlog
       all latencies, for HdrHistogram's own tools
 
-The page is one file, and asks nothing of any network. 'run --html PATH' writes the
+The page is one file and needs no network. 'run --html PATH' writes the
 same page at the end of a run, and 'run --csv PATH' the same rows.";
 
-/// What `faultstorm report` takes.
+/// Arguments of `faultstorm report`.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ReportArgs {
@@ -32,28 +32,28 @@ pub struct ReportArgs {
     #[arg(value_name = "RUN.json", required = true)]
     pub runs: Vec<PathBuf>,
 
-    /// What is written [default: what the ending of --output says, else html]
+    /// Format of the report [default: by the file name of --output, else html]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<ReportFormat>,
 
-    /// Where it goes; '-' is standard output [default: report.html, or .md, .csv, .hlog;
-    /// standard output for text]
+    /// File to write; '-' is standard output [default: report.html, or .md, .csv, .hlog; standard
+    /// output for text]
     #[arg(long, short, value_name = "PATH|-")]
     pub output: Option<Target>,
 }
 
-/// The forms of a report.
+/// Formats of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
     /// One page with charts and tables, which opens offline
     Html,
-    /// One screen, then tables, as 'run --details' prints them
+    /// The screen, then all tables, as 'run --details' prints them
     Text,
-    /// Tables, one row a cell
+    /// Tables, one row per cell
     Markdown,
-    /// One row a cell and repeat, columns named as the document's keys
+    /// One row per cell and repeat; columns are named like the document's keys
     Csv,
-    /// Latencies, as a log of HdrHistogram: an interval for each cell and kind of fault
+    /// Latencies as an HdrHistogram log: one interval per cell and kind of fault
     HdrLog,
 }
 
@@ -70,7 +70,7 @@ impl ReportFormat {
 }
 
 impl ReportArgs {
-    /// What is written: as asked, else as the output's name says.
+    /// Returns the format: the requested one, else by the output's file name.
     pub fn format(&self) -> ReportFormat {
         let ending = match &self.output {
             Some(Target::File(path)) => path.extension(),
@@ -81,7 +81,7 @@ impl ReportArgs {
         self.format.or(by_name).unwrap_or(ReportFormat::Html)
     }
 
-    /// Where it goes.
+    /// Returns the output: the requested one, else the default of the format.
     pub fn output(&self) -> Target {
         let default = || match self.format() {
             ReportFormat::Text => Target::Stdout,

@@ -1,4 +1,4 @@
-//! What `faultstorm run` takes.
+//! Arguments of `faultstorm run`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -22,69 +22,67 @@ Examples:
   faultstorm run huge-anon --threads 1..=64x2
       one workload at 1, 2, 4, ... 64 threads
   faultstorm run my.toml --strategy mmap-lock,speculative --body none
-      a workload of your own, the price of the lock alone
+      a workload of your own, with the cost of the lock alone
   faultstorm run huge-anon-read --time 1s --repeats 20 --json run.json
-      long enough to quote, the document where you want it
+      long enough to quote, with a file name for the document
   faultstorm run huge-anon --threads 4 --placement 0,2,4,6 --json - --quiet
       on chosen CPUs, the document to a pipe
   faultstorm run huge-anon --on model:xeon-icelake-2s --threads 1..=128x2
-      on a machine that is not here: the same strategies in the model
+      on a machine that you do not have: the same strategies in the model
   faultstorm run huge-anon --on kernel --on host --on model:xeon-icelake-2s
-      the running kernel beside both simulations, in one table; --trap-cost says
-      how much of a real fault is the exception alone
+      the running kernel next to both simulations, in one table; --trap-cost adds
+      the cost of the exception alone
   faultstorm run huge-anon --vary think=0ns,300ns,1us,3us,10us,30us,100us
-      how often a program may fault before a strategy costs it anything
+      the fault rate from which on the strategy matters to a program
 
-Exit codes: 0 done, 2 bad input or usage, 4 a storm failed, 5 interrupted (what
-was measured is on disk), 6 the machine cannot do what was asked.";
+Exit codes: 0 done, 2 bad input or usage, 4 a storm failed, 5 interrupted (all
+measurements so far are on disk), 6 the machine cannot do the work asked for.";
 
-/// This machine where nothing is asked for. Storms scatter no more than with the usual 50 ms of
-/// each, and two and a half times as many take place.
+/// Arguments of the part on this machine if no flags are given. The storms scatter no more than the
+/// usual ones of 50 ms, and there is time for two and a half times as many.
 const PLAIN_HOST: &str = "--warmup 10ms --time 30ms";
 
-/// The model where nothing is asked for: so many faults (two page tables of each thread) that two
-/// cores need a third of a minute for the seed workloads under all strategies, each in its own
-/// kernel and all in one.
+/// Arguments of the part in the model if no flags are given. With this number of faults (two page
+/// tables per thread) two cores need a third of a minute for the seed workloads under all
+/// strategies, each in its own kernel and all in one.
 const PLAIN_MODEL: &str = "--on model:xeon-icelake-2s --threads 64 --body none --faults 1024";
 
-/// What `faultstorm run` takes. A flag beats the workload file; `None` leaves it to the
-/// file or to the run.
+/// Arguments of `faultstorm run`. A flag overrides the workload file; `None` leaves the choice to
+/// the file or to the run.
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RunArgs {
-    /// Names from 'faultstorm list workloads', or paths of TOML files [default: the
-    /// seed workloads]
+    /// Names from 'faultstorm list workloads', or paths of TOML files [default: the seed workloads]
     #[arg(value_name = "WORKLOAD")]
     pub workloads: Vec<String>,
 
-    /// World to run in: 'host', real threads on this machine; 'kernel', the page faults of
-    /// the running kernel; or 'model:MACHINE', a deterministic multicore (see 'list
-    /// machines', or a path). May be repeated [default: host]
+    /// World to run in: 'host', real threads on this machine; 'kernel', page faults of the running
+    /// kernel; or 'model:MACHINE', a deterministic multicore (MACHINE: see 'list machines', or a
+    /// path). May be repeated [default: host]
     #[arg(long, value_name = "WORLD", help_heading = "What")]
     pub on: Vec<World>,
 
-    /// Strategies, as NAME or NAME:VARIANT, separated by commas [default: all, without
-    /// variants]
+    /// Strategies, as NAME or NAME:VARIANT, separated by commas [default: all, without variants]
     #[arg(long, value_name = "S,..", value_delimiter = ',', help_heading = "What")]
     pub strategy: Vec<String>,
 
-    /// Numbers of threads: '1,2,4', '1..=8', or by doubling '1..=128x2' [default: 1
-    /// and as many as there are CPUs; in the model doublings up to 128]
+    /// Numbers of threads: '1,2,4', '1..=8', or doublings '1..=128x2' [default: 1 and the number of
+    /// CPUs; in the model doublings up to 128]
     #[arg(long, value_name = "N..", value_parser = thread_counts, help_heading = "What")]
     pub threads: Option<NumberList>,
 
-    /// Whether frames are really cleared and copied: 'none' leaves it out and shows
-    /// the lock alone, 'real' shows what a program would see [default: none,real]
+    /// Clear and copy frames or not: 'none' does neither and shows the lock alone, 'real' shows
+    /// what a program would see [default: none,real]
     #[arg(long, value_name = "B,..", value_delimiter = ',', help_heading = "What")]
     pub body: Vec<Body>,
 
-    /// CPUs for threads: 'scatter' (cores before siblings, sockets in turn), 'compact'
-    /// (socket after socket), 'smt' (siblings together), or a list as '0,2,4..=7'
+    /// CPUs for threads: 'scatter' (cores before siblings, sockets in turn), 'compact' (one socket
+    /// after the other), 'smt' (siblings together), or a list such as '0,2,4..=7'
     #[arg(long, value_name = "P", default_value = "scatter", help_heading = "What")]
     pub placement: Placement,
 
-    /// Prefetch mmap_lock for writing on entry to a fault, as x86 kernels before 6.16
-    /// do: one setting for all strategies
+    /// Prefetch mmap_lock for writing when a fault begins, as x86 kernels before 6.16 do: one
+    /// setting for all strategies
     #[arg(
         long,
         value_name = "on|off",
@@ -96,16 +94,16 @@ pub struct RunArgs {
     )]
     pub entry_prefetch: bool,
 
-    /// Kernel that all strategies are put into, to see what the schemes alone are worth: a
-    /// name from 'list kernels' or a path [default: each stands in its own]
+    /// Kernel that all strategies run in, which shows the differences of the schemes alone: a
+    /// name from 'list kernels' or a path [default: each runs in its own]
     #[arg(long, value_name = "KERNEL", help_heading = "What")]
     pub kernel: Option<String>,
 
-    /// Vary a poorly known number of the model's machine, by its key in machine files:
-    /// 'upgrade-ns=0.7,1,1.3' (a factor) or 'reuse-k=1,2,4' (itself; see machines/README.md);
-    /// or the work between touches, as 'think=0ns,1us,10us', to see at which fault rate a
-    /// strategy starts to matter, or the pace of writers that have one, as
-    /// 'every=20us,200us'. May be repeated: all combinations
+    /// Vary a poorly known machine parameter of the model, by its key in machine files:
+    /// 'upgrade-ns=0.7,1,1.3' (factors) or 'reuse-k=1,2,4' (values; see machines/README.md). Or
+    /// vary the work between touches: 'think=0ns,1us,10us' shows at which fault rate a strategy
+    /// starts to matter. Or vary the period of writers that have one: 'every=20us,200us'. May be
+    /// repeated: all combinations run
     #[arg(long, value_name = "NAME=VALUES", help_heading = "What")]
     pub vary: Vec<Vary>,
 
@@ -113,8 +111,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "What")]
     pub seed: u64,
 
-    /// Length of a storm, as '100ms': a number with ns, us, ms or s [default: the
-    /// workload's; in the model, where it is virtual, 2048 faults a thread]
+    /// Length of a storm, such as '100ms': a number with ns, us, ms or s [default: the workload's;
+    /// in the model, whose time is virtual, 2048 faults per thread]
     #[arg(
         long = "time",
         value_name = "TIME",
@@ -123,7 +121,7 @@ pub struct RunArgs {
     )]
     pub time_ns: Option<u64>,
 
-    /// Unmeasured storming at the start of each storm, as '50ms'; '0s' for none
+    /// Time at the start of each storm that is not measured, such as '50ms'; '0s' for none
     /// [default: the workload's; in the model none]
     #[arg(
         long = "warmup",
@@ -133,7 +131,7 @@ pub struct RunArgs {
     )]
     pub warmup_ns: Option<u64>,
 
-    /// End a storm after N faults of each thread, rather than after a time
+    /// End a storm after N faults of each thread, not after a time
     #[arg(
         long,
         value_name = "N",
@@ -143,9 +141,9 @@ pub struct RunArgs {
     )]
     pub faults: Option<u64>,
 
-    /// Measured storms of each cell; the interval of a result is over them. In the model
-    /// they differ by their seed [default: 4 to 12, until the verdict on the cell is sure; 5
-    /// where nothing is compared; in the model 1]
+    /// Measured storms of each cell; a result's interval is over these. In the model they differ by
+    /// their seed [default: 4 to 12, until the verdict on the cell is certain; 5 if nothing is
+    /// compared; in the model 1]
     #[arg(
         long,
         value_name = "N",
@@ -154,8 +152,8 @@ pub struct RunArgs {
     )]
     pub repeats: Option<u32>,
 
-    /// Cells of the model that run at the same time, or fewer where memory is short [default:
-    /// as many as there are CPUs]
+    /// Cells of the model that run at the same time; fewer if memory is short [default: the number
+    /// of CPUs]
     #[arg(
         long,
         value_name = "N",
@@ -168,28 +166,27 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Output")]
     pub no_lines: bool,
 
-    /// Add a pass that measures time in lookup, lock, allocate, clear, install and
+    /// Add a pass that times the stages of a fault: lookup, lock, allocate, clear, install and
     /// unlock
     #[arg(long, help_heading = "Output")]
     pub stages: bool,
 
-    /// Before the storms, measure what an empty page-fault exception costs here, so that
-    /// faults of the kernel and simulated ones can be compared without it. On x86-64
+    /// Measure the cost of an empty page-fault exception before the storms, so that faults of the
+    /// kernel and simulated faults can be compared without it. Only on x86-64
     #[arg(long, help_heading = "Output")]
     pub trap_cost: bool,
 
-    /// All tables behind the one screen: rates, ratios, lines, latencies, fallbacks. A
-    /// document has them too: 'faultstorm report DOCUMENT --format text'
+    /// Print all tables after the screen: rates, ratios, lines, latencies, fallbacks. A document
+    /// has them too: 'faultstorm report DOCUMENT --format text'
     #[arg(long, help_heading = "Output")]
     pub details: bool,
 
-    /// Where the document goes; '-' is standard output, without the screen [default:
-    /// results/UTC-WORKLOADS.json where there is a results/, else
-    /// ./faultstorm-UTC.json]
+    /// File of the document; '-' is standard output, without the screen [default:
+    /// results/UTC-WORKLOADS.json if results/ exists, else ./faultstorm-UTC.json]
     #[arg(long, value_name = "PATH|-", help_heading = "Output")]
     pub json: Option<Target>,
 
-    /// Also write a row per cell to a CSV file
+    /// Also write a CSV file with one row per cell
     #[arg(long, value_name = "PATH", help_heading = "Output")]
     pub csv: Option<PathBuf>,
 
@@ -197,12 +194,12 @@ pub struct RunArgs {
     #[arg(long, value_name = "PATH", help_heading = "Output")]
     pub html: Option<PathBuf>,
 
-    /// No progress, no screen and no tables; warnings and errors only
+    /// Print only warnings and errors: no progress, no screen, no tables
     #[arg(long, short, help_heading = "Output")]
     pub quiet: bool,
 }
 
-/// Whether the memory of frames is really written.
+/// Writes to the memory of frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Body {
     /// Frames are allocated, but neither cleared nor copied.
@@ -211,7 +208,7 @@ pub enum Body {
     Real,
 }
 
-/// Where a document goes.
+/// Destination of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// Standard output: `-`.
@@ -221,7 +218,7 @@ pub enum Target {
 }
 
 impl RunArgs {
-    /// Whether nothing is asked for but where the results go: then a run has a minute.
+    /// True if no flag is given except for the files of the results: such a run takes a minute.
     pub fn is_plain(&self) -> bool {
         let asked = RunArgs {
             json: None,
@@ -234,42 +231,42 @@ impl RunArgs {
         asked == RunArgs::plain()
     }
 
-    /// What a run takes that is given nothing.
+    /// Returns the arguments of a run without flags.
     fn plain() -> RunArgs {
         RunArgs::parsed("")
     }
 
-    /// The part of a run of a minute that is on this machine: many short storms say more than
-    /// few long ones.
+    /// Returns the arguments of the part on this machine of a run without flags. Many short storms
+    /// tell more than a few long ones.
     pub fn plain_host(&self) -> RunArgs {
         let RunArgs { time_ns, warmup_ns, .. } = RunArgs::parsed(PLAIN_HOST);
         RunArgs { time_ns, warmup_ns, ..self.clone() }
     }
 
-    /// The part of a run of a minute that is in the model.
+    /// Returns the arguments of the part in the model of a run without flags.
     pub fn plain_model() -> RunArgs {
         RunArgs::parsed(PLAIN_MODEL)
     }
 
-    /// What a run takes that is given `words`, which are right.
+    /// Returns the arguments in `words`, which must be valid.
     fn parsed(words: &str) -> RunArgs {
         let run = RunArgs::augment_args(clap::Command::new("run").no_binary_name(true));
         let found = run.get_matches_from(words.split_whitespace());
         RunArgs::from_arg_matches(&found).expect("the words are right")
     }
 
-    /// The worlds to run in.
+    /// Returns the worlds to run in.
     pub fn worlds(&self) -> &[World] {
         if self.on.is_empty() { &[World::Host] } else { &self.on }
     }
 
-    /// Whether pages are cleared and copied: each way that is asked for, once.
+    /// Returns the requested bodies, each once: true if pages are cleared and copied.
     pub fn real_bodies(&self) -> BTreeSet<bool> {
         let asked = self.body.iter().map(|body| *body == Body::Real);
         if self.body.is_empty() { [false, true].into() } else { asked.collect() }
     }
 
-    /// What is varied of the model's machine.
+    /// Returns the varied parameters of the model's machine.
     pub fn machine_vary(&self) -> Vec<MachineVary> {
         let of_machine = |vary: &Vary| match vary {
             Vary::Machine(vary) => Some(vary.clone()),
@@ -278,7 +275,7 @@ impl RunArgs {
         self.vary.iter().filter_map(of_machine).collect()
     }
 
-    /// The kernels that all strategies are put into, one after the other.
+    /// Returns the kernels that all strategies run in, one after the other.
     pub fn kernels(&self) -> Vec<String> {
         let varied = |vary: &Vary| match vary {
             Vary::Kernels(kernels) => kernels.clone(),
@@ -287,7 +284,7 @@ impl RunArgs {
         self.kernel.iter().cloned().chain(self.vary.iter().flat_map(varied)).collect()
     }
 
-    /// The times between two touches, in nanoseconds; `None` as the workload has it.
+    /// Returns the times between two touches, in nanoseconds; `None`: the workload's own.
     pub fn think_ns(&self) -> Vec<Option<u64>> {
         let think = |vary: &Vary| match vary {
             Vary::ThinkNs(times) => times.clone(),
@@ -296,7 +293,7 @@ impl RunArgs {
         all_or_as_written(self.vary.iter().flat_map(think).collect())
     }
 
-    /// The paces of writers' operations, in nanoseconds; `None` as the workload has them.
+    /// Returns the periods of writers' operations, in nanoseconds; `None`: the workload's own.
     pub fn every_ns(&self) -> Vec<Option<u64>> {
         let every = |vary: &Vary| match vary {
             Vary::EveryNs(times) => times.clone(),
@@ -321,7 +318,7 @@ impl FromStr for Target {
     }
 }
 
-/// Parses a list of numbers of threads.
+/// Parses a list of thread counts.
 fn thread_counts(text: &str) -> Result<NumberList, String> {
     let threads: NumberList = text.parse().map_err(|error| format!("{error}"))?;
     match threads.as_slice().iter().find(|count| !(1..=THREADS_MAX).contains(*count)) {

@@ -1,4 +1,4 @@
-//! What `--vary` varies: a number of the model's machine, a time of the workload, or the kernel.
+//! Subjects of `--vary`: a parameter of the model's machine, a time of the workload, or the kernel.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -10,13 +10,13 @@ use inputs::workload::units::{parse_time, print_time};
 /// One `--vary`: a name and its values.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Vary {
-    /// A number of the model's machine.
+    /// A parameter of the model's machine.
     Machine(MachineVary),
     /// Private work between two touches, in nanoseconds.
     ThinkNs(BTreeSet<u64>),
-    /// Time from start to start of a writer's operation, in nanoseconds.
+    /// Time from start to start of a writer's operations, in nanoseconds.
     EveryNs(BTreeSet<u64>),
-    /// Kernels that all strategies are put into.
+    /// Kernels that all strategies run in.
     Kernels(Vec<String>),
 }
 
@@ -44,7 +44,7 @@ impl FromStr for Vary {
     }
 }
 
-/// Times that a touch may take.
+/// Checks that no time is too long for one touch.
 fn pauses(times: BTreeSet<u64>) -> Result<BTreeSet<u64>, String> {
     match times.last() {
         Some(longest) if *longest > PAUSE_MAX_NS => {

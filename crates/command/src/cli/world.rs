@@ -14,13 +14,13 @@ pub enum World {
     Model(String),
 }
 
-/// Why `--on` is refused.
+/// Reason why `--on` is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WorldError {
-    /// No world at all.
+    /// The text is not a world.
     #[error("'{0}' is not a world: 'host', 'kernel' and 'model:MACHINE' are")]
     Unknown(String),
-    /// The model without a machine.
+    /// The model has no machine.
     #[error("'model' needs a machine: 'model:NAME' or 'model:./FILE.toml'; see 'list machines'")]
     NoMachine,
 }

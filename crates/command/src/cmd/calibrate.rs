@@ -19,12 +19,12 @@ use inputs::machines::MachineFile;
 use inputs::sourced;
 use mm::kernel::Release;
 
-/// Measures, prints what was measured, and writes the file.
+/// Measures, prints the measurements, and writes the file.
 ///
 /// # Errors
 ///
-/// A base that is no machine; a file that exists or cannot be written; threads that cannot
-/// be had.
+/// If the base is not a machine, the file exists or cannot be written, or threads cannot be
+/// started.
 pub fn calibrate(args: &CalibrateArgs) -> Result<Exit, CommandError> {
     let default = if args.kernel { "./this-kernel.toml" } else { "./this-machine.toml" };
     let output = args.output.clone().unwrap_or_else(|| default.into());
@@ -109,13 +109,13 @@ fn table(measured: &[Measurement], path: &Path, cpus: usize) -> String {
         let _ = writeln!(out, "{what:<28}{ns:>10.1}{:>8.0}%", spread * 100.0);
     }
     if cpus == 1 {
-        out += "\nOne CPU: nothing could be handed over.\n";
+        out += "\nOne CPU: no transfer between CPUs could be measured.\n";
     }
     let path = path.display();
     let _ = write!(
         out,
-        "\n{path} is written. What was not measured here is of the base, marked as an\n\
-         estimate. Use it as:\n  faultstorm run huge-anon --on model:{path}\n"
+        "\n{path} is written. Numbers not measured here are the base's, marked as\n\
+         estimates. Use it as:\n  faultstorm run huge-anon --on model:{path}\n"
     );
     out
 }

@@ -13,14 +13,14 @@ use document::run::Run;
 use report::{self, Style};
 use stats::MIN_REPEATS;
 
-/// Columns of a line in a mail.
+/// Width of a line in a mail, in columns.
 const MAIL_COLUMNS: usize = 72;
 
 /// Compares runs and prints the result.
 ///
 /// # Errors
 ///
-/// A file that is no run; runs whose sides are not clear; standard output that cannot be
+/// If a file is not a run, the sides of the comparison are not clear, or standard output cannot be
 /// written.
 pub fn compare(args: &CompareArgs) -> Result<Exit, CommandError> {
     let base = documents(std::iter::once(&args.base).chain(&args.launches))?;
@@ -41,7 +41,7 @@ pub fn compare(args: &CompareArgs) -> Result<Exit, CommandError> {
     }
     if fail_above.is_some() && !is_found && !compared.is_sure() {
         return Err(CommandError::usage(anyhow!(
-            "--fail-above has nothing to judge by: no ratio has a verdict; storm each side with \
+            "--fail-above cannot judge: no ratio has a verdict; storm each side with \
              --repeats {MIN_REPEATS} or more"
         )));
     }

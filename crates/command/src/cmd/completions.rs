@@ -1,4 +1,4 @@
-//! `faultstorm completions`: what a shell needs to complete the command line.
+//! `faultstorm completions`: command-line completions for a shell.
 
 use std::io::{self, Write};
 
@@ -11,11 +11,11 @@ use crate::cli::Cli;
 ///
 /// # Errors
 ///
-/// Where `out` cannot be written.
+/// If `out` cannot be written.
 pub fn completions(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
     let mut cli = Cli::command();
     let name = cli.get_name().to_string();
-    // clap_complete panics where its writer fails, as a closed pipe does.
+    // clap_complete panics if its writer fails, as a closed pipe does.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut cli, name, &mut script);
     out.write_all(&script)

@@ -1,4 +1,4 @@
-//! Writing to people and pipes.
+//! Output to terminals, pipes and files.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -6,14 +6,14 @@ use anyhow::Context;
 
 use report::Style;
 
-/// Columns that text is laid out for.
+/// Width of text, in columns.
 pub(super) const COLUMNS: usize = 80;
 
-/// Writes to standard output. A reader that has seen enough, as `head`, is no error.
+/// Writes to standard output. A reader that stops early, such as `head`, is not an error.
 ///
 /// # Errors
 ///
-/// Where standard output cannot be written, as on a full disk.
+/// If standard output cannot be written, as on a full disk.
 pub fn print(text: &[u8]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text).and_then(|()| out.flush()) {
@@ -22,7 +22,7 @@ pub fn print(text: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// Whether a stream gets colours: a terminal that knows some, and no `NO_COLOR`
+/// True if a stream gets colours: it is a terminal that supports them, and `NO_COLOR` is not set
 /// (https://no-color.org).
 pub(super) fn color(stream: &impl IsTerminal) -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -30,12 +30,12 @@ pub(super) fn color(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && !refused && !is_dumb
 }
 
-/// How text on standard output looks.
+/// Returns the style of text on standard output.
 pub(super) fn style() -> Style {
     Style { color: color(&io::stdout()), width: COLUMNS }
 }
 
-/// How text in a file looks.
+/// Returns the style of text in a file.
 pub(super) fn plain() -> Style {
     Style { color: false, width: COLUMNS }
 }

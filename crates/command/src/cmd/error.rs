@@ -1,4 +1,4 @@
-//! Why a command ended early, and the code that it exits with.
+//! Errors that end a command, with exit codes.
 
 use base::exit::Exit;
 
@@ -6,19 +6,19 @@ use base::exit::Exit;
 #[derive(Debug, thiserror::Error)]
 #[error("{error:#}")]
 pub struct CommandError {
-    /// How the process exits.
+    /// Exit code of the process.
     pub exit: Exit,
-    /// What is wrong.
+    /// The error.
     pub error: anyhow::Error,
 }
 
 impl CommandError {
-    /// Bad input or usage.
+    /// Makes an error of bad input or usage.
     pub fn usage(error: impl Into<anyhow::Error>) -> CommandError {
         CommandError { exit: Exit::Usage, error: error.into() }
     }
 
-    /// The machine cannot do what was asked.
+    /// Makes an error for a request that the machine cannot fulfil.
     pub fn machine(error: impl Into<anyhow::Error>) -> CommandError {
         CommandError { exit: Exit::Machine, error: error.into() }
     }

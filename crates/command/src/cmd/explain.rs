@@ -20,14 +20,14 @@ use machine::model::{Distance, Found, Step, Traced};
 use storm::plan::total_threads;
 use storm::{Executor, ModelExecutor, StormRequest};
 
-/// Faults of each core: enough that one of the wanted kind comes after the first hundred.
+/// Faults of each core: enough to have one of the wanted kind after the first hundred.
 const FAULTS: u64 = 1000;
 
 /// Runs a storm in the model and prints one fault of its first core.
 ///
 /// # Errors
 ///
-/// Bad input; a fault of the wanted kind that never comes; a storm that fails.
+/// If the input is bad, no fault of the wanted kind occurs, or the storm fails.
 pub fn explain(args: &ExplainArgs, known: Known) -> Result<Exit, CommandError> {
     let World::Model(machine) = &args.on else {
         return Err(CommandError::usage(anyhow!(
@@ -87,7 +87,7 @@ fn text(title: &str, traced: &[Traced]) -> String {
         writeln!(out, "{:>8} {:>8}  {:<9}{:<19}{:<16}found", "at ns", "ns", "", "line", "field");
     for step in traced {
         let (line, field) = match step.at {
-            // A whole line is asked for.
+            // A prefetch is for the whole line.
             Some((name, _)) if step.step == Step::Prefetch => (name.name, ""),
             Some((name, word)) => (name.name, name.words[word]),
             None => ("", ""),
@@ -107,13 +107,13 @@ fn text(title: &str, traced: &[Traced]) -> String {
         );
         let _ = writeln!(out, "{}", row.trim_end());
     }
-    out += "\nfound: what the core had to ask for, and how far away; nothing where it hit its\n\
-            own cache or store buffer. upgrade: it had a copy and needed the only one.\n\n";
+    out += "\nfound: state and distance of a line that the core had to request; empty if it hit\n\
+            its own cache or store buffer. upgrade: it had a copy and needed the only one.\n\n";
     out += &totals(traced);
     out
 }
 
-/// A field without what does not fit: the structure, which the line's name tells.
+/// Returns the end of a field that fits. The cut part, the structure, is also in the line's name.
 fn cut(field: &str) -> &str {
     field.get(field.len().saturating_sub(15)..).unwrap_or(field)
 }
@@ -148,7 +148,7 @@ fn found(step: &Traced) -> String {
 
 fn work_done(work: Work) -> &'static str {
     match work {
-        Work::Trap => "exception, return, what is left out",
+        Work::Trap => "exception, return, omitted parts",
         Work::ReadSection => "RCU read section",
         Work::ClearPage => "clearing the page",
         Work::CopyPage => "copying the page",
@@ -157,7 +157,7 @@ fn work_done(work: Work) -> &'static str {
 }
 
 fn totals(traced: &[Traced]) -> String {
-    // Summed as whole numbers: the sum of no floats is -0.0.
+    // Summed as integers: the sum of no floats is -0.0.
     let ns = |steps: &dyn Fn(&&Traced) -> bool| {
         traced.iter().filter(steps).map(|step| step.ps).sum::<u64>() as f64 / 1000.0
     };
@@ -166,7 +166,7 @@ fn totals(traced: &[Traced]) -> String {
     let is_asked = |step: &&Traced| step.found.is_some() && !is_work(step);
     let is_hit = |step: &&Traced| step.found.is_none() && !is_work(step);
     format!(
-        "{:>10.1} ns private work\n{:>10.1} ns {} accesses that had to ask for the line\n\
+        "{:>10.1} ns private work\n{:>10.1} ns {} accesses that had to request the line\n\
          {:>10.1} ns {} accesses in the own cache or store buffer, and waits for stores\n",
         ns(&is_work),
         ns(&is_asked),

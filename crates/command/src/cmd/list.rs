@@ -1,4 +1,4 @@
-//! `faultstorm list`: what there is to run.
+//! `faultstorm list`: strategies, workloads and machines.
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ pub fn list(args: &ListArgs, known: Known) -> String {
     sections.map(|(_, _, list)| list.1(known)).collect::<Vec<_>>().join("\n")
 }
 
-/// Each subject: its key in JSON, and its list as JSON and as text.
+/// A subject, its key in JSON, and the functions for its list as JSON and as text.
 type List = (Subject, &'static str, (fn(Known) -> Value, fn(Known) -> String));
 
 const LISTS: [List; 4] = [
@@ -123,14 +123,14 @@ fn strategies_text(known: Known) -> String {
         let about = format!("{} ({})", entry.summary, entry.who);
         [format!("{}{mark}", entry.name), entry.kernel.name.to_owned(), about]
     });
-    let about = columns("Strategies, and the kernel of each (+: only where named)", rows);
+    let about = columns("Strategies, and the kernel of each (+: runs only if named)", rows);
     let header = ["", "shared writes", "sleeps", "tables", "falls back", "writers pay"];
     let traits = known.iter().map(|entry| {
         let all = &entry.traits;
         let rest = [all.shared_writes, all.sleeps, all.allocates_tables, all.falls_back];
         [entry.name, rest[0], rest[1], rest[2], rest[3], all.writers_pay]
     });
-    let title = "What a fault and a writer pay, and what makes a fault fall back to mmap_lock";
+    let title = "Costs of a fault and of a writer, and reasons to fall back to mmap_lock";
     format!("{about}\n{}", columns(title, std::iter::once(header).chain(traits)))
 }
 
@@ -142,7 +142,7 @@ fn workloads_text(known: Known) -> String {
     columns("Workloads (*: run by default)", rows)
 }
 
-/// Every shipped workload, and whether it is a seed workload.
+/// Returns every shipped workload, with true if it is a seed workload.
 fn workloads(known: Known) -> impl Iterator<Item = (Workload, bool)> {
     let strategies = known.names();
     shipped().iter().map(move |(name, _)| {

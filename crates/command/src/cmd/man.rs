@@ -12,7 +12,7 @@ use crate::cli::Cli;
 ///
 /// # Errors
 ///
-/// Where `out` cannot be written.
+/// If `out` cannot be written.
 pub fn man(out: &mut dyn Write) -> io::Result<()> {
     let mut cli = Cli::command();
     cli.build();

@@ -1,4 +1,4 @@
-//! What each subcommand does.
+//! The commands, one module each.
 
 pub mod calibrate;
 pub mod check;
@@ -25,11 +25,11 @@ use crate::cli::{Cli, Command};
 use base::exit::Exit;
 use catalogue::{Entry, Known};
 
-/// The whole command, from the arguments of the process to its exit code, with strategies of
-/// the caller's own beside those that are shipped.
+/// Runs the command, from the arguments of the process to its exit code, with the caller's own
+/// strategies in addition to the shipped ones.
 ///
 /// # Panics
-/// Where two strategies have the same name.
+/// If two strategies have the same name.
 pub fn main(own: &'static [Entry]) -> ExitCode {
     let exit = dispatch(Cli::parse(), Known::with(own));
     let exit = exit.unwrap_or_else(|CommandError { exit, error }| {

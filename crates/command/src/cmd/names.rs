@@ -1,4 +1,4 @@
-//! From names on the command line to workloads, strategies and machines.
+//! Finds workloads, strategies and machines by their names on the command line.
 
 use std::io;
 
@@ -11,12 +11,12 @@ use inputs::kernels::KernelFile;
 use inputs::machines::MachineFile;
 use inputs::workload::{Diagnostics, Source, Workload, nearest, resolve};
 
-/// Finds and parses workloads by name or path. What is given twice counts once.
+/// Finds and parses workloads by name or path. A workload given twice counts once.
 ///
 /// # Errors
 ///
-/// All mistakes of all files at once; two files of one name, since results are told
-/// apart by it.
+/// If files have mistakes (all mistakes of all files at once), or two have the same name, by which
+/// results are identified.
 pub(super) fn workloads(
     names: &[String],
     strategies: Known,
@@ -32,7 +32,7 @@ pub(super) fn workloads(
     for (index, workload) in workloads.iter().enumerate() {
         if let Some(first) = workloads[..index].iter().position(|w| w.name == workload.name) {
             return Err(CommandError::usage(anyhow!(
-                "'{}' and '{}' are both named '{}', which results are told apart by: rename one",
+                "'{}' and '{}' are both named '{}', which identifies their results: rename one",
                 known[first],
                 known[index],
                 workload.name
@@ -42,11 +42,11 @@ pub(super) fn workloads(
     Ok(workloads)
 }
 
-/// Parses workloads where these strategies are known.
+/// Parses workloads that may name these strategies.
 ///
 /// # Errors
 ///
-/// All mistakes of all files at once.
+/// If files have mistakes: all mistakes of all files at once.
 pub(super) fn parsed(
     sources: Vec<Result<Source, Diagnostics>>,
     strategies: Known,
@@ -70,11 +70,11 @@ pub(super) fn parsed(
     }
 }
 
-/// Finds a machine of the model by name or path; `undone` is what does not come about without.
+/// Finds a machine of the model by name or path; `undone` begins the message if there is none.
 ///
 /// # Errors
 ///
-/// Every mistake of a file, or that there is no such machine.
+/// If the file has mistakes (all of them), or there is no such machine.
 pub(super) fn machine(name: &str, undone: &str) -> Result<MachineFile, CommandError> {
     MachineFile::find(name).map_err(|wrong| {
         eprint!("{}", wrong.render(color(&io::stderr())));
@@ -86,7 +86,7 @@ pub(super) fn machine(name: &str, undone: &str) -> Result<MachineFile, CommandEr
 ///
 /// # Errors
 ///
-/// Every mistake of a file, or that there is no such kernel.
+/// If the file has mistakes (all of them), or there is no such kernel.
 pub(super) fn kernel(name: &str) -> Result<KernelFile, CommandError> {
     KernelFile::find(name).map_err(|wrong| {
         eprint!("{}", wrong.render(color(&io::stderr())));
@@ -94,12 +94,12 @@ pub(super) fn kernel(name: &str) -> Result<KernelFile, CommandError> {
     })
 }
 
-/// Finds strategies by name: all without variants where none is named. What is given
-/// twice counts once.
+/// Finds strategies by name; without names, returns all except variants. A strategy given twice
+/// counts once.
 ///
 /// # Errors
 ///
-/// Every name that is not known.
+/// If names are unknown: all of them.
 pub(super) fn strategies(
     names: &[String],
     known: Known,

@@ -1,4 +1,4 @@
-//! `faultstorm report`: documents as a page, as text, or in forms that other programs read.
+//! `faultstorm report`: writes documents as a page, as text, or in a format for other programs.
 
 use std::path::PathBuf;
 
@@ -10,11 +10,12 @@ use crate::cli::{ReportArgs, ReportFormat, Target};
 use base::exit::Exit;
 use document::run::Run;
 
-/// Reads documents and writes them in the requested form.
+/// Reads documents and writes them in the requested format.
 ///
 /// # Errors
 ///
-/// A document that cannot be read, or lacks what the form needs; output that cannot be written.
+/// If a document cannot be read or lacks the data that the format needs, or the output cannot be
+/// written.
 pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
     let read = |path| Run::read(path).map_err(|error| CommandError::usage(anyhow!(error)));
     let runs = args.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
@@ -37,7 +38,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// Returns the screen and the tables of each run, with colours only on a terminal.
+/// Returns the screen and the tables of each run. Only a terminal gets colours.
 fn text(args: &ReportArgs, runs: &[Run]) -> String {
     let style = if args.output() == Target::Stdout { style() } else { plain() };
     let one = |(path, run): (&PathBuf, &Run)| {

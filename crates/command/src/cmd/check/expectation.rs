@@ -1,4 +1,4 @@
-//! Whether an expectation of a workload file holds in a storm.
+//! Checks an expectation of a workload file against a storm.
 
 use std::fmt;
 
@@ -6,25 +6,25 @@ use inputs::workload::{Expect, Metric};
 use mm::fault::Fallback;
 use storm::Storm;
 
-/// An expectation that does not hold.
+/// An expectation that is not met.
 pub(super) struct Broken<'a> {
     expect: &'a Expect,
-    /// `None` where nothing was there to divide by.
+    /// Value found; `None` if there was nothing to divide by.
     found: Option<f64>,
 }
 
-/// Whether an expectation is about a strategy at a number of threads.
+/// True if an expectation applies to a strategy at a number of threads.
 pub(super) fn concerns(expect: &Expect, strategy: &str, threads: usize) -> bool {
     expect.strategy.as_deref().is_none_or(|name| name == strategy)
         && expect.threads.is_none_or(|count| count == threads)
 }
 
-/// Whether transfers must be counted to judge an expectation.
+/// True if transfers must be counted to judge an expectation.
 pub(super) fn needs_lines(expect: &Expect) -> bool {
     matches!(expect.metric, Metric::TransfersPerFault(_))
 }
 
-/// Judges a storm; `None` where the expectation holds.
+/// Judges a storm; `None` if the expectation is met.
 pub(super) fn broken<'a>(expect: &'a Expect, storm: &Storm) -> Option<Broken<'a>> {
     let found = value(&expect.metric, storm);
     let holds = found.is_some_and(|value| {
@@ -58,7 +58,7 @@ fn value(metric: &Metric, storm: &Storm) -> Option<f64> {
     }
 }
 
-/// For instance `pages-per-fault is 15.5, expected 16 or more`.
+/// Prints, for instance, `pages-per-fault is 15.5, expected 16 or more`.
 impl fmt::Display for Broken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, part) = match &self.expect.metric {

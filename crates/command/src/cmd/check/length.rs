@@ -1,22 +1,22 @@
-//! The length of tiny storms: what happens once per table is seen at its share, and nobody waits
-//! for long.
+//! Length of tiny storms: long enough for events that happen once per table, and short enough to
+//! wait for.
 
 use inputs::workload::units::print_time;
 use inputs::workload::{Backing, IoLatency, Loops, Op, ThreadGroup, Touch, Until, Workload};
 
-/// Touches of each thread: 32 page tables' worth, so that what happens once per table,
-/// or once for all of them, is seen at its share.
+/// Touches of each thread: those of 32 page tables, so that events that happen once per table, or
+/// once for all tables, have about their usual share.
 const TOUCHES: u64 = 1 << 14;
-/// Touches of each thread where some of them sleep for I/O.
+/// Touches of each thread if some of them sleep for I/O.
 const TOUCHES_WITH_IO: u64 = 1 << 10;
-/// Fewer touches say little of a share.
+/// Fewest touches that say anything about a share.
 const TOUCHES_MIN: u64 = 1 << 8;
-/// Time that the touches of a storm may wait, unless that leaves too few of them.
+/// Time that the touches of a storm may wait, unless too few touches fit in it.
 const WAITS_NS: u64 = 2_000_000_000;
-/// Time that a storm may wait at the most, its writers included.
+/// Longest time that a storm may wait, its writers included.
 const WAITS_NS_MAX: u64 = 10_000_000_000;
 
-/// When a tiny storm ends. A workload whose storms are smaller is checked in its own.
+/// Returns the end of a tiny storm. A workload with smaller storms is checked with its own end.
 pub(super) fn until(workload: &Workload) -> Until {
     let most = if workload.may_wait() { TOUCHES_WITH_IO } else { TOUCHES };
     let quick = WAITS_NS.checked_div(touch_ns(workload)).unwrap_or(u64::MAX).max(TOUCHES_MIN);
@@ -26,7 +26,7 @@ pub(super) fn until(workload: &Workload) -> Until {
     }
 }
 
-/// Why nobody wants to wait for `storms` tiny storms of a workload.
+/// Returns the reason to refuse `storms` tiny storms of a workload that take too long.
 pub(super) fn takes_too_long(workload: &Workload, storms: usize) -> Option<String> {
     let Until::Touches(touches) = until(workload) else { return None };
     let touching_ns = touches.saturating_mul(touch_ns(workload));
@@ -43,14 +43,14 @@ pub(super) fn takes_too_long(workload: &Workload, storms: usize) -> Option<Strin
     })
 }
 
-/// Time that the slowest touch waits on average, in nanoseconds.
+/// Returns the mean waiting time of the slowest touch, in nanoseconds.
 fn touch_ns(workload: &Workload) -> u64 {
     let touches = workload.groups.iter().flat_map(ThreadGroup::touches);
     let waits = |touch: &Touch| touch.think_ns.saturating_add(io_ns(workload, touch));
     touches.map(waits).max().unwrap_or(0)
 }
 
-/// Time that a touch waits for I/O on average, in nanoseconds.
+/// Returns the mean time that a touch waits for I/O, in nanoseconds.
 fn io_ns(workload: &Workload, touch: &Touch) -> u64 {
     let Backing::File { file, .. } = workload.vmas[touch.vma].backing else { return 0 };
     let file = &workload.files[file];
@@ -58,12 +58,12 @@ fn io_ns(workload: &Workload, touch: &Touch) -> u64 {
         IoLatency::Fixed(ns) | IoLatency::Exponential(ns) => ns as f64,
         IoLatency::Uniform(low, high) => (low as f64 + high as f64) / 2.0,
     };
-    // What is cut off and comes back is read as well.
+    // Pages that are truncated and come back are read again.
     let at_hand = if workload.may_sigbus() { 0.0 } else { file.cached };
     (mean * (1.0 - at_hand * (1.0 - file.locked - file.not_uptodate))) as u64
 }
 
-/// Time that the paced operations of a group take at least, in nanoseconds.
+/// Returns the shortest time of a group's paced operations, in nanoseconds.
 fn paced_ns(group: &ThreadGroup) -> u64 {
     let Loops::Times(times) = group.loops else { return 0 };
     let every = group.phases.iter().map(|phase| {

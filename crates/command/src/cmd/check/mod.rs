@@ -1,5 +1,5 @@
-//! `faultstorm check`: validates workload files, storms each for a moment, and verifies
-//! what it expects.
+//! `faultstorm check`: validates workload files, runs a tiny storm of each, and checks its
+//! expectations.
 
 mod expectation;
 mod length;
@@ -29,14 +29,15 @@ use storm::needs::{fits, needs};
 use storm::plan::total_threads;
 use storm::{Executor, Recording, Storm, StormError, StormRequest, ThreadExecutor};
 
-/// Any number would do: expectations hold for all.
+/// Seed of the storms. Any number is fine: expectations hold for all seeds.
 const SEED: u64 = 1;
 
-/// Checks workload files, and prints a line for each, with what does not hold below it.
+/// Checks workload files, and prints a line for each, followed by the expectations that are not
+/// met.
 ///
 /// # Errors
 ///
-/// A file with mistakes (all of all files at once), or more than the machine has.
+/// If files have mistakes (all mistakes of all files at once), or need more than the machine has.
 pub fn check(args: &CheckArgs, known: Known) -> Result<Exit, CommandError> {
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let sources = match args.files.as_slice() {
@@ -64,7 +65,7 @@ pub fn check(args: &CheckArgs, known: Known) -> Result<Exit, CommandError> {
     Ok(if all_hold { Exit::Done } else { Exit::Storm })
 }
 
-/// Frames of the largest storm.
+/// Returns the number of frames of the largest storm.
 fn frames(workloads: &[Workload], usable_bytes: u64) -> Result<usize, CommandError> {
     let of_storm = |workload: &Workload, threads: usize| {
         let needs = needs(workload, threads, SEED, until(workload), usable_bytes)?;
@@ -89,7 +90,7 @@ fn frames(workloads: &[Workload], usable_bytes: u64) -> Result<usize, CommandErr
     }
 }
 
-/// What tiny storms run on.
+/// Resources of tiny storms.
 struct Tiny {
     topology: Topology,
     clock: Clock,
@@ -98,8 +99,8 @@ struct Tiny {
 }
 
 impl Tiny {
-    /// Storms a workload under every strategy; returns what is to be said, and whether
-    /// everything holds.
+    /// Storms a workload under every strategy; returns the text to print, and true if all
+    /// expectations are met.
     fn check(&self, workload: &Workload) -> Result<(String, bool), CommandError> {
         let (mut storms, mut judged) = (0, 0);
         let mut audit = Audit::default();
@@ -123,7 +124,7 @@ impl Tiny {
                     }
                     Err(stuck @ StormError::Stuck { .. }) => {
                         eprintln!("error: {}:{place} {stuck}", workload.name);
-                        // A thread that is stuck cannot be joined.
+                        // A stuck thread cannot be joined.
                         std::process::exit(i32::from(Exit::Storm.code()));
                     }
                     Err(error) => {
@@ -152,7 +153,7 @@ impl Tiny {
         Ok((entry.run)(&StormRequest {
             workload,
             weighted_threads: threads,
-            // With contents, so that the books cover those too.
+            // With page contents, so that the books cover those too.
             real_body: true,
             entry_prefetch: false,
             kernel: None,
@@ -161,7 +162,7 @@ impl Tiny {
             until: until(workload),
             executor: Executor::Threads(ThreadExecutor {
                 cpus: &cpus,
-                // With company the counting of transfers is checked too.
+                // With several threads the counting of transfers is checked too.
                 recording: match threads {
                     1 if lines => Recording::Lines,
                     1 => Recording::Throughput,
@@ -175,8 +176,7 @@ impl Tiny {
     }
 }
 
-/// Transfers of all audited storms of a workload: as counted, and as a directory saw
-/// them.
+/// Transfers of all audited storms of a workload: by the stamps, and by the directories.
 #[derive(Default)]
 struct Audit {
     counted: u64,
@@ -193,7 +193,8 @@ impl Audit {
     }
 }
 
-/// For instance `transfers off by 0.2 %`: what the stamps missed or counted twice.
+/// Prints, for instance, `transfers off by 0.2 %`: transfers that the stamps missed or counted
+/// twice.
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.directory {
@@ -206,12 +207,12 @@ impl fmt::Display for Audit {
     }
 }
 
-/// Strategies that run a workload.
+/// Returns the strategies that run a workload.
 fn entries(known: Known, workload: &Workload) -> impl Iterator<Item = &'static Entry> {
     known.iter().filter(|entry| (entry.refuses)(workload).is_none())
 }
 
-/// One thread, two, and every number that an expectation names.
+/// Returns one thread, two, and every number that an expectation names.
 fn thread_counts(workload: &Workload) -> BTreeSet<usize> {
     workload.expect.iter().filter_map(|expect| expect.threads).chain([1, 2]).collect()
 }

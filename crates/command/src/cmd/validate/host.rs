@@ -1,4 +1,4 @@
-//! This machine against the model of it.
+//! This machine compared with its model.
 
 use std::fmt::Write;
 
@@ -18,31 +18,31 @@ use inputs::machines::MachineFile;
 use inputs::workload::SEED;
 use validation::{HostStorms, OrderedPair, Prediction, orders, predictions};
 
-/// How often each number of this machine is measured.
+/// Repeats of each measurement of this machine.
 const REPEATS: u32 = 7;
-/// Inversions that are listed.
+/// Largest number of inversions that are listed.
 const LISTED_MAX: usize = 10;
 
-/// What came of it.
+/// Result of the comparison.
 pub(super) struct Compared {
     machine: MachineFile,
     predictions: Vec<Prediction>,
     orders: Vec<OrderedPair>,
 }
 
-/// Calibrates this machine, and storms the seed workloads on it and in the model of it.
-/// What a few cores cannot see is of the machine `base`.
+/// Calibrates this machine, and storms the seed workloads on it and in its model. Numbers that a
+/// few cores cannot show come from the machine `base`.
 ///
 /// # Errors
 ///
-/// A base that is no machine, or not enough of one; threads and memory that cannot be had;
-/// a storm that fails.
+/// If the base is not a machine or not complete enough, threads or memory cannot be had, or a storm
+/// fails.
 pub(super) fn compare(base: &str) -> Result<Compared, CommandError> {
     let base = names::machine(base, "nothing was measured")?;
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
     if let Err(error) = code_pages::make_private() {
-        eprintln!("faultstorm: code runs where the page cache has it: {error}");
+        eprintln!("faultstorm: code runs from the page cache, not from a private copy: {error}");
     }
     let workloads = names::workloads(&SEED.map(str::to_owned), Known::SHIPPED)?;
     let measured = measure(&topology, REPEATS)
@@ -59,7 +59,7 @@ pub(super) fn compare(base: &str) -> Result<Compared, CommandError> {
 }
 
 impl Compared {
-    /// The table, and how the order of strategies came out.
+    /// Returns the table, and a comparison of the order of strategies.
     pub fn as_text(&self) -> String {
         let mut out = format!(
             "{:<21}{:<16}{:>8}{:>10}{:>5}{:>10}{:>6}\n",
@@ -85,8 +85,8 @@ impl Compared {
         let _ = writeln!(
             out,
             "\nThe lock alone. The machine was calibrated just now; {share:.0} % of its numbers\n\
-             are estimates. f: to this one the private work of a fault was fitted, not below\n\
-             nothing. No verdict: a few short storms, on a machine that may not be quiet."
+             are estimates. f: the private work of a fault (0 or more) was fitted to this row.\n\
+             No verdict: a few short storms, on a machine that may not be quiet."
         );
         out
     }
@@ -95,8 +95,8 @@ impl Compared {
         let inverted: Vec<&OrderedPair> =
             self.orders.iter().filter(|order| !order.holds()).collect();
         let mut out = format!(
-            "\nOf {} pairs of strategies that are at least 5 % apart here the model has {} in\nthe \
-             same order.\n",
+            "\n{} pairs of strategies are at least 5 % apart here; the model has {} of\nthem in \
+             the same order.\n",
             self.orders.len(),
             self.orders.len() - inverted.len()
         );
@@ -118,7 +118,7 @@ impl Compared {
         out
     }
 
-    /// The same for scripts.
+    /// Returns the same for scripts.
     pub fn as_json(&self) -> Value {
         let prediction = |found: &Prediction| {
             json!({

@@ -1,5 +1,5 @@
-//! `faultstorm validate`: the model against published figures, against this machine, and
-//! against a run of another.
+//! `faultstorm validate`: compares the model with published figures, with this machine, and with a
+//! run of another machine.
 
 mod host;
 mod published;
@@ -15,13 +15,13 @@ use crate::cli::ValidateArgs;
 use base::exit::Exit;
 use storm::StormError;
 
-/// Runs what was asked for and prints it: of published figures target, model, error and
-/// verdict; of this machine, or of a run of another, what was measured and what was predicted.
+/// Runs the requested comparisons and prints them: target, model, error and verdict of published
+/// figures; measurements and predictions of this machine or of another machine's run.
 ///
 /// # Errors
 ///
-/// A base that is no machine, or not enough of one; a document that is no run, or whose
-/// machine is not known; a storm that fails; standard output that cannot be written.
+/// If the base is not a machine or not complete enough, a document is not a run or its machine is
+/// unknown, a storm fails, or standard output cannot be written.
 pub fn validate(args: &ValidateArgs) -> Result<Exit, CommandError> {
     if let Some(path) = &args.with {
         let compared = with::compare(path, args.machine.as_deref())?;
@@ -32,7 +32,7 @@ pub fn validate(args: &ValidateArgs) -> Result<Exit, CommandError> {
     }
     let published = (!args.host).then(Published::run).transpose().map_err(failed)?;
     if let Some(published) = published.as_ref().filter(|_| !args.json) {
-        // The rest takes a while.
+        // The other comparisons take a while.
         print(published.as_text().as_bytes())?;
     }
     let host = (!args.published).then(|| host::compare(&args.base)).transpose()?;

@@ -1,4 +1,4 @@
-//! The model against published figures.
+//! The model compared with published figures.
 
 use std::fmt::Write;
 
@@ -9,17 +9,17 @@ use inputs::machines::vary::Settings;
 use storm::StormError;
 use validation::{Figure, t1, t2, t3, t6, t7};
 
-/// All targets, and how T6 moves.
+/// Results of all targets, and variations of T6.
 pub(super) struct Published {
     figures: Vec<Figure>,
     variations: Vec<Variation>,
 }
 
-/// T6 with some of the machine's numbers set.
+/// T6 with some of the machine's parameters changed.
 struct Variation {
     settings: Settings,
     figures: Vec<Figure>,
-    /// Whether the verdict on T6 is another than with the machine's own numbers.
+    /// True if the verdict on T6 differs from that with the machine's own parameters.
     flips: bool,
 }
 
@@ -27,7 +27,7 @@ impl Published {
     /// Runs all targets.
     ///
     /// # Errors
-    /// Where a storm fails.
+    /// If a storm fails.
     pub fn run() -> Result<Self, StormError> {
         let faults = t6(&Settings::new())?;
         let own_misses = missed(&faults);
@@ -42,17 +42,17 @@ impl Published {
         Ok(Self { figures: [t1(), t2(), t3(), faults, ratios].concat(), variations })
     }
 
-    /// Whether all figures hold.
+    /// True if all figures are met.
     pub fn holds(&self) -> bool {
         missed(&self.figures) == 0
     }
 
-    /// Target, model, error and verdict of each figure, and how T6 moves.
+    /// Returns target, model, error and verdict of each figure, and the variations of T6.
     pub fn as_text(&self) -> String {
         figures_as_text(&self.figures) + &variations_as_text(&self.variations)
     }
 
-    /// The figures and the variations of T6, for scripts.
+    /// Returns the figures and the variations of T6, for scripts.
     pub fn as_json(&self) -> (Value, Value) {
         let figure = |figure: &Figure| {
             json!({
@@ -74,11 +74,12 @@ impl Published {
     }
 }
 
-/// What T6 is varied by, in columns; the width of each.
+/// Parameters that are varied for T6, with the width of each column.
 const VARIED: [(&str, usize); 4] = [("reuse_k", 7), ("hoist", 6), ("merge", 6), ("smt", 6)];
 
-/// What T6 is tried with beside the machine's own numbers: all of `reuse_k` 1 to 4, with
-/// loads hoisted or not, with requests merged or not; and what hyperthreads may cost.
+/// Returns the settings that T6 is tried with besides the machine's own: `reuse_k` 1 to 4, each
+/// with loads hoisted or not and with requests merged or not; and the two slowdowns of
+/// hyperthreads.
 fn settings() -> Vec<Settings> {
     let set = |settings: &[(&str, f64)]| -> Settings {
         settings.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
@@ -124,13 +125,14 @@ fn figures_as_text(figures: &[Figure]) -> String {
             verdict(figure)
         );
     }
-    out += "\nT1 to T3 are what the machines' numbers were calibrated on too. Of T6 and T7\n\
-            only the private work of a fault was fitted, at one thread, just now.\n";
+    out += "\nThe machines' numbers were calibrated on T1 to T3 too. For T6 and T7 only the\n\
+            private work of a fault was fitted, at one thread, in this run.\n";
     out
 }
 
 fn variations_as_text(variations: &[Variation]) -> String {
-    let mut out = "\nHow T6 moves: error in % by threads, and how many points miss\n".to_owned();
+    let mut out =
+        "\nVariations of T6: error in % by threads, and number of missed points\n".to_owned();
     let threads = variations.first().map_or(&[][..], |variation| &variation.figures);
     let names: String = VARIED.iter().map(|(name, width)| format!("{name:>width$}")).collect();
     let heads: String = threads.iter().map(|figure| format!("{:>5}", figure.threads)).collect();
@@ -150,8 +152,8 @@ fn variations_as_text(variations: &[Variation]) -> String {
     let flipped = variations.iter().filter(|variation| variation.flips).count();
     let _ = write!(
         out,
-        "A dash: as the machine has it. The verdict on T6 flips in {flipped} of {}, where a !\n\
-         stands.\n",
+        "A dash: the machine's own value. In {flipped} of {} lines, marked with a !, the\n\
+         verdict on T6 is another one.\n",
         variations.len()
     );
     out

@@ -1,4 +1,4 @@
-//! A run of another machine against the model of that machine.
+//! A run of another machine compared with that machine's model.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -14,21 +14,21 @@ use inputs::machines::{MachineFile, of_cpu};
 use stats::median;
 use validation::{ComparedDocument, Curve, CurvePoint, LeftOut, compare_document};
 
-/// What came of a document.
+/// Result of the comparison with a document.
 pub(super) struct With {
-    /// The document, its CPU, its kernel and its time.
+    /// Name of the document, with its CPU, kernel and time.
     of: String,
     machine: MachineFile,
     compared: ComparedDocument,
 }
 
-/// Reads the document at `path` and runs its cells in the model of `named`, else of the
-/// machine that its CPU tells.
+/// Reads the document at `path` and runs its cells in the model of the machine `named`, or else of
+/// the shipped machine with its CPU.
 ///
 /// # Errors
 ///
-/// A file that is no run, or one without anything real; a machine that there is not, or that
-/// nothing tells; a storm of the model that fails.
+/// If the file is not a run or has no cells of a host or kernel, the machine does not exist or
+/// cannot be found by the CPU, or a storm of the model fails.
 pub(super) fn compare(path: &Path, named: Option<&str>) -> Result<With, CommandError> {
     let run = Run::read(path).map_err(CommandError::usage)?;
     let path = path.display();
@@ -51,13 +51,13 @@ pub(super) fn compare(path: &Path, named: Option<&str>) -> Result<With, CommandE
     Ok(With { of, compared: compare_document(&run, &machine).map_err(failed)?, machine })
 }
 
-/// The shipped machine with the CPU of this slug.
+/// Returns the shipped machine with the CPU of this slug.
 fn machine_of(slug: &str) -> Result<&'static str, CommandError> {
     let found = of_cpu(slug);
     let what = match found.as_slice() {
         [one] => return Ok(one),
-        [] => format!("no machine of the model is known to have the CPU '{slug}'"),
-        several => format!("'{}' all may have the CPU '{slug}'", several.join("', '")),
+        [] => format!("no machine of the model has the CPU '{slug}'"),
+        several => format!("'{}' may all have the CPU '{slug}'", several.join("', '")),
     };
     Err(CommandError::usage(anyhow!(
         "{what}: name one with --machine, a name from 'faultstorm list machines' or the path of a \
@@ -66,11 +66,11 @@ fn machine_of(slug: &str) -> Result<&'static str, CommandError> {
 }
 
 impl With {
-    /// A table for each curve, how scaling came out, and what was left out.
+    /// Returns a table for each curve, the error of scaling, and the cells that were left out.
     pub fn as_text(&self) -> String {
         let share = self.machine.estimated_share() * 100.0;
         let mut out = format!(
-            "{}\nbeside the model {} ({};\n{share:.0} % of its numbers are estimates)\n\n",
+            "{}\nnext to the model {} ({};\n{share:.0} % of its numbers are estimates)\n\n",
             self.of, self.machine.name, self.machine.summary
         );
         if !self.compared.curves.is_empty() {
@@ -90,14 +90,15 @@ impl With {
         self.compared.curves.iter().for_each(|curve| rows(&mut out, curve));
         if !self.compared.curves.is_empty() {
             out += &scaling(&self.compared.curves);
-            out += "f: to this one the private work of a fault was fitted, for each workload, \
-                    world\nand body, not below nothing. No verdict: scaling is what travels.\n";
+            out += "f: the private work of a fault (0 or more) was fitted to this row, for each \
+                    workload,\nworld and body. No verdict: only scaling carries over to other \
+                    machines.\n";
         }
         left_out(&mut out, &self.compared.left_out);
         out
     }
 
-    /// The same for scripts.
+    /// Returns the same for scripts.
     pub fn as_json(&self) -> Value {
         let curve = |curve: &Curve| {
             let point = |point: &CurvePoint| {
@@ -135,7 +136,7 @@ impl With {
     }
 }
 
-/// Which curve it is, in words.
+/// Returns the name of a curve.
 fn name(key: &Key) -> String {
     let world = match key.world {
         World::Kernel => "the kernel".to_owned(),
@@ -184,7 +185,7 @@ fn percent(share: f64) -> String {
     format!("{:+.0}%", share * 100.0)
 }
 
-/// How far predicted scaling is from what was measured, over all curves.
+/// Returns the error of predicted scaling, over all curves.
 fn scaling(curves: &[Curve]) -> String {
     let later = |curve: &Curve| -> Vec<f64> {
         let first = curve.points[0].threads;
@@ -197,7 +198,7 @@ fn scaling(curves: &[Curve]) -> String {
         .collect();
     let worst = all.iter().max_by(|a, b| a.0.total_cmp(&b.0));
     let Some((worst, of)) = worst else {
-        return "\nNo curve has two numbers of threads, so nothing is known of scaling.\n"
+        return "\nNo curve has two numbers of threads, so nothing is known about scaling.\n"
             .to_owned();
     };
     let errors: Vec<f64> = all.iter().map(|(error, _)| *error).collect();
