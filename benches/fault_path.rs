@@ -1,8 +1,8 @@
 //! Time of a fault: strategy x workload x threads, the lock alone.
 //!
-//! `cargo bench --bench fault_path -- --save-baseline before`, a change, then
-//! `... -- --baseline before`. An element is a fault; with several threads its time is
-//! that between two faults of the whole storm.
+//! `cargo bench --bench fault_path -- --save-baseline before`, a change, then `... -- --baseline
+//! before`. An element is a fault. With several threads its time is the time between two faults of
+//! the whole storm.
 
 mod common;
 
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 const WORKLOADS: [&str; 5] =
     ["huge-anon-read", "huge-anon", "file-fault-around", "file-no-fault-around", "private-write"];
-/// Faults below which a storm is over before its threads have all begun.
+/// Fewest faults of a storm. A shorter storm is over before all its threads have begun.
 const FAULTS_MIN: u64 = 1 << 14;
 
 fn fault_path(criterion: &mut Criterion) {
@@ -44,7 +44,7 @@ fn shipped(name: &str) -> Workload {
     workload::parse(name, name, text, &strategies).expect("a shipped workload is right")
 }
 
-/// Time of `faults` faults, in a storm of at least as many.
+/// Returns the time of `faults` faults, from a storm of at least that many.
 fn storm(
     entry: &Entry,
     workload: &Workload,

@@ -1,8 +1,8 @@
-//! How fast the model is: tracked accesses a second on one core of the machine that runs it,
-//! for each strategy at 64, 256 and 1024 modelled cores, with their geometric mean; and the
-//! memory that a modelled core keeps resident.
+//! Speed of the model: tracked accesses per second on one core of the machine that runs it, for
+//! each strategy at 64, 256 and 1024 modelled cores, with their geometric mean; and resident memory
+//! per modelled core.
 //!
-//! Whole cells are timed, set-up, teardown and books included, as a sweep runs them.
+//! Whole cells are timed, with set-up, teardown and books, as in a sweep.
 
 use faultstorm::machine::model::Place;
 use faultstorm::machines::MachineFile;
@@ -11,12 +11,12 @@ use faultstorm::strategy::{Entry, STRATEGIES};
 use faultstorm::workload::{self, Until, Workload};
 use std::time::Instant;
 
-/// 8 sockets of 128 cores: the largest machine that the model has.
+/// The model's largest machine: 8 sockets with 128 cores each.
 const MACHINE: &str = "xeon-skylake-8s";
 const CORES: [usize; 3] = [64, 256, 1024];
 
 fn main() {
-    // As criterion has it: small, but under `cargo bench` without `--test`.
+    // As in criterion: little work, except under `cargo bench` without `--test`.
     let said = |flag| std::env::args().any(|word| word == flag);
     let test = !said("--bench") || said("--test");
     let counts = if test { &CORES[..1] } else { &CORES[..] };
@@ -49,7 +49,7 @@ fn huge_anon() -> Workload {
     workload::parse("huge-anon", "huge-anon.toml", text, &names).expect("it is right")
 }
 
-/// Millions of accesses a second in a storm of `faults` faults.
+/// Returns the millions of accesses per second in a storm of `faults` faults.
 fn rate(entry: &Entry, workload: &Workload, cores: usize, faults: u64) -> f64 {
     let mut machine = MachineFile::find(MACHINE).expect("it is shipped").parameters;
     machine.shape.cores_per_socket = 128;
@@ -80,7 +80,7 @@ fn rate(entry: &Entry, workload: &Workload, cores: usize, faults: u64) -> f64 {
     accesses as f64 / from.elapsed().as_secs_f64() / 1e6
 }
 
-/// KiB of resident memory that a core costs: 1000 cores that wait for each other, against 8.
+/// Returns the resident memory of a core in KiB: 1000 cores that wait for each other, against 8.
 fn resident() -> f64 {
     use faultstorm::machine::model::{World, meet};
     let machine = MachineFile::find(MACHINE).expect("it is shipped").parameters;

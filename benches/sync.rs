@@ -1,8 +1,8 @@
-//! The read side of each primitive at 1 to n threads, all on one object: what
-//! `kernel/rcu/refscale.c` asks of the kernel's.
+//! The read side of each primitive at 1 to n threads, all on one object: the same question that
+//! `kernel/rcu/refscale.c` asks about the kernel's primitives.
 //!
-//! An element is one entry and exit of one thread; its time is that of the slowest
-//! thread, so that a primitive which scales takes as long at n threads as at 1.
+//! An element is one entry and exit of one thread. Its time is that of the slowest thread, so that
+//! a primitive that scales takes as long with n threads as with 1.
 
 mod common;
 
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 static NAME: LineName = LineName { name: "bench", words: [""; LINE_WORDS] };
 
-/// One object of each primitive, each on lines of its own.
+/// One object of each primitive, each on separate lines.
 struct Objects {
     word: BareLine,
     refs: BareLine,
@@ -37,7 +37,7 @@ impl Objects {
     fn new(threads: usize) -> Self {
         Self {
             word: BareLine::new(&NAME, [0; LINE_WORDS]),
-            // The reference of whoever made it.
+            // The owner's reference.
             refs: BareLine::new(&NAME, [1; LINE_WORDS]),
             count: BareLine::new(&NAME, [0; LINE_WORDS]),
             owner: BareLine::new(&NAME, [0; LINE_WORDS]),
@@ -52,7 +52,7 @@ impl Objects {
     }
 }
 
-/// Count and owner on two lines, as mmap_lock's are.
+/// Count and owner are on two lines, as in mmap_lock.
 impl Home for Objects {
     type Machine = Host;
 
@@ -80,7 +80,7 @@ impl Home for Objects {
     }
 }
 
-/// Enters and leaves so many times.
+/// Enters and leaves a read side a given number of times.
 type Reader = fn(&Objects, u64);
 
 const READERS: [(&str, Reader); 7] = [
@@ -140,7 +140,7 @@ fn read_side(criterion: &mut Criterion) {
     }
 }
 
-/// Time of the slowest of `threads` that each read so many times.
+/// Returns the time of the slowest of `threads` threads that each read `times` times.
 fn slowest(reader: Reader, threads: usize, times: u64) -> Duration {
     let objects = Objects::new(threads);
     let (cpus, cores, start) = (common::cpus(threads), Cores::new(threads), Barrier::new(threads));

@@ -1,16 +1,16 @@
-//! A strategy of one's own, in one file outside of the crate: a biased mmap_lock, after BRAVO
-//! (Dice and Kogan, "BRAVO: Biased Locking for Reader-Writer Locks", USENIX ATC 2019).
+//! A user's own strategy in one file outside the crate: a biased mmap_lock, after BRAVO (Dice and
+//! Kogan, "BRAVO: Biased Locking for Reader-Writer Locks", USENIX ATC 2019).
 //!
-//! *Fault:* as long as mmap_lock is biased towards readers, a fault does not take it, but says
-//! in a slot of its own core that it reads. It looks at the bias again behind a full fence;
-//! then no writer can be at work until the slot is clear, and the fault is done as if
-//! mmap_lock were held. No line that other cores write is written. *Writers* take mmap_lock
-//! and, where there is a bias, revoke it: they wait until all slots are clear. *Collision:*
-//! without a bias the fault is done under mmap_lock. The first that finds no writer there
-//! brings the bias back, but not before nine times as long as revoking it took: so writers lose
-//! at most a tenth of their time to it.
+//! *Fault:* while mmap_lock is biased towards readers, a fault does not take it. Instead it
+//! announces itself in its own core's slot, and checks the bias again after a full fence. If the
+//! bias is still there, no writer can work until the slot is clear, and the fault is done as if it
+//! held mmap_lock. It writes no line that other cores write. *Writers* take mmap_lock; if there is
+//! a bias they revoke it, and wait until all slots are clear. *Collision:* without a bias the fault
+//! is done under mmap_lock. The first fault that finds no writer there restores the bias, but only
+//! after nine times as long as the revocation took: so revocations cost writers at most a tenth of
+//! their time.
 //!
-//! Here slots belong to cores; those of the paper are one table for the whole system, in which
+//! Here each core has a slot. In the paper the slots are one table for the whole system, in which
 //! threads find theirs by a hash.
 //!
 //! ```sh
@@ -27,42 +27,43 @@ use faultstorm::strategy::{Entry, Scheme, Space, Strategy, Traits, Words};
 use faultstorm::sync::hazard::{Hazard, wait_until_unused};
 use std::process::ExitCode;
 
-/// The strategies that this program has beside those of the crate.
+/// This program's own strategies, in addition to those of the crate.
 static OWN: [Entry; 1] = [Entry::of::<Bravo>()];
 
 fn main() -> ExitCode {
     faultstorm::cmd::main(&OWN)
 }
 
-/// Names of lines and of their words are what results show.
+/// Names of lines and of their words, as results show them.
 static BIAS: LineName =
     LineName { name: "mm.bias", words: ["bias", "inhibited_until", "", "", "", "", "", ""] };
 
 static SLOT: LineName =
     LineName { name: "percpu.slot", words: ["slot", "", "", "", "", "", "", ""] };
 
-/// What a slot says: this core reads the space. There is nothing else that it could say.
+/// Content of a slot while its core reads the space; there is only one possible value.
 const THE_SPACE: u64 = 0;
-/// For so many times as long as it takes to revoke a bias there is none afterwards: N of the
+/// After a revocation there is no bias for this many times as long as the revocation took: N of the
 /// paper.
 const INHIBIT: u64 = 9;
 
-/// See the module.
+/// The scheme; see the module.
 pub struct Bravo;
 
-/// What it adds to a space. Each line stands alone, so that no two cores' slots share one.
+/// Words that the scheme adds to a space. Each line is separate, so that no two cores' slots share
+/// one.
 pub struct BravoWords<M: Machine> {
     bias: M::Line,
     slots: Box<[M::Line]>,
 }
 
 impl<M: Machine> BravoWords<M> {
-    /// 1: readers need not take mmap_lock.
+    /// Returns the bias; 1: readers need not take mmap_lock.
     fn bias(&self) -> Word<'_, M::Line> {
         Word::new(&self.bias, 0)
     }
 
-    /// When the bias may come back, in nanoseconds of the machine's clock.
+    /// Returns the time when the bias may return, in nanoseconds of the machine's clock.
     fn inhibited_until(&self) -> Word<'_, M::Line> {
         Word::new(&self.bias, 1)
     }
@@ -72,30 +73,30 @@ impl<M: Machine> BravoWords<M> {
     }
 }
 
-/// Says in this core's slot that it reads; `None` where there is no bias.
+/// Announces a reader in this core's slot; `None` if there is no bias.
 #[inline(always)]
 fn read<'a, M: Machine>(space: &'a Space<M, Bravo>) -> Option<Hazard<'a, M>> {
     let words = &space.words;
     if words.bias().load(Ordering::Relaxed) == 0 && !bring_back(space) {
         return None;
     }
-    // A full fence stands behind the store, and behind the store of who revokes the bias. So
-    // either that one sees the slot, or the bias is seen to be gone here.
+    // A full fence follows this store; another follows the store with which a writer revokes the
+    // bias. So either the writer sees the slot, or this core sees that the bias is gone.
     let reading = Hazard::set(Word::new(&words.slots[M::core()], 0), THE_SPACE);
     M::point(point::VMA_LOCKED);
-    // Acquire: pairs with the Release of `bring_back`. Who sees the bias sees what was written
-    // before there was one.
+    // Acquire: pairs with the Release of `bring_back`. A core that sees the bias sees all writes
+    // from before the bias.
     (words.bias().load(Ordering::Acquire) != 0).then_some(reading)
 }
 
-/// Brings the bias back, where it is time and nobody writes.
+/// Restores the bias, if its time has come and nobody writes.
 #[cold]
 fn bring_back<M: Machine>(space: &Space<M, Bravo>) -> bool {
     let words = &space.words;
     if M::now_ns() < words.inhibited_until().load(Ordering::Relaxed) {
         return false;
     }
-    // Held while the bias is set, so that no writer has begun who did not see it.
+    // Held while the bias is set, so that no writer can begin without seeing it.
     let Some(_lock) = space.mmap_lock().try_read() else { return false };
     words.bias().store(1, Ordering::Release);
     true
@@ -128,13 +129,13 @@ impl<M: Machine> Words<M> for BravoWords<M> {
 impl<M: Machine> Hooks<M> for BravoWords<M> {
     /// Revokes the bias.
     fn begin(&self, _: &Mm<M>) {
-        // Only who holds mmap_lock writes it, and this writer holds it now.
+        // Only the holder of mmap_lock writes it, and this writer holds it now.
         if self.bias().load(Ordering::Relaxed) == 0 {
             return;
         }
         let from_ns = M::now_ns();
         self.bias().store(0, Ordering::Relaxed);
-        // Begins with the other full fence.
+        // The wait begins with the other full fence.
         wait_until_unused::<M>(self.slots(), THE_SPACE);
         let now_ns = M::now_ns();
         let until_ns = now_ns + INHIBIT * (now_ns - from_ns);
@@ -158,7 +159,7 @@ impl<M: Machine> Strategy<M> for Bravo {
         M::mark(stage::LOOKUP);
         M::point(point::AFTER_LOOKUP);
         let result = match vma {
-            // No writer can change the VMA, which is what a lock of its own would be for.
+            // No writer can change the VMA; a lock of the VMA would only ensure the same.
             Some(vma) if fault::allows(&vma, request.access()) => {
                 fault::handle(space, core, request, &Held::by_its_lock(vma))
             }

@@ -1,12 +1,12 @@
-//! How often runs tell equal code apart, and how often they miss a tenth: the A/A twins of many
-//! runs, as they are and as if one copy were 10 % faster.
+//! Measures how often runs find a difference between equal code, and how often they miss a tenth:
+//! uses the A/A twins of many runs, as they are and as if one copy were 10 % faster.
 //!
 //! ```sh
 //! cargo run --release --example verdicts -- before/ after/
 //! ```
 //!
-//! Of each directory all documents are read. Two rules are asked: that of this program, and
-//! whether two sets of five repeats, all there were once, do not overlap.
+//! Reads all documents in each directory. Two rules are applied: that of this program, and the rule
+//! that two sets of five repeats, then the only ones, do not overlap.
 
 use std::error::Error;
 use std::path::Path;
@@ -14,17 +14,17 @@ use std::path::Path;
 use faultstorm::run::{Cell, Run};
 use faultstorm::stats::{MIN_REPEATS, Verdict, at_the_end, compare};
 
-/// By how much one copy is made faster.
+/// Factor by which one copy is made faster.
 const DIFFERENCE: f64 = 1.1;
 
-/// The copies of one strategy in one group, and in how many ratios the error is shared.
+/// The copies of one strategy in one group, and their chance of a false verdict.
 struct Pair {
     twin: Vec<f64>,
     first: Vec<f64>,
     chance: f64,
 }
 
-/// How the pairs of a directory came out.
+/// Results for the pairs of a directory.
 #[derive(Default)]
 struct Found {
     pairs: usize,
@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The documents of a directory, in the order of their names.
+/// Reads the documents in a directory, in the order of their names.
 fn runs(directory: &Path) -> Result<Vec<Run>, Box<dyn Error>> {
     let entries = std::fs::read_dir(directory)?.collect::<Result<Vec<_>, _>>()?;
     let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
@@ -62,15 +62,15 @@ fn runs(directory: &Path) -> Result<Vec<Run>, Box<dyn Error>> {
     Ok(paths.iter().map(|path| Run::read(path)).collect::<Result<Vec<_>, _>>()?)
 }
 
-/// The twins at the most threads that have enough repeats, with the chance that a strategy
-/// beside them has: it is compared in as many ratios as the run has to one base.
+/// Returns the twins at the largest number of threads with enough repeats. Each gets the chance of
+/// a strategy next to them, which is compared in as many ratios as the run has to one base.
 fn pairs(run: &Run) -> Vec<Pair> {
     let rates = |cell: &Cell| cell.measured.as_ref().map(|found| found.rates());
     let judged = |cell: &Cell| rates(cell).is_some_and(|rates| rates.len() >= MIN_REPEATS);
     let most = run.cells.iter().filter(|cell| judged(cell)).map(|cell| cell.key.threads).max();
     let (twins, others): (Vec<&Cell>, Vec<&Cell>) =
         run.cells.iter().filter(|cell| judged(cell)).partition(|cell| cell.key.is_aa_twin);
-    // In each group one is what the others are compared with.
+    // In each group one is the base of the others.
     let ratios = others.len().saturating_sub(twins.len());
     let chance = at_the_end(ratios, run.provenance.looked);
     let pair = |twin: &Cell| {
@@ -80,7 +80,7 @@ fn pairs(run: &Run) -> Vec<Pair> {
     twins.into_iter().filter(|twin| Some(twin.key.threads) == most).filter_map(pair).collect()
 }
 
-/// Whether two sides differ, by some rule.
+/// A rule that decides if two sides differ.
 type Rule = fn(&[f64], &[f64], f64) -> bool;
 
 const RULES: [(&str, Rule); 2] = [("this program", by_verdict), ("no overlap", without_overlap)];
@@ -90,7 +90,7 @@ fn by_verdict(new: &[f64], base: &[f64], chance: f64) -> bool {
     verdict.is_some_and(|verdict| verdict != Verdict::NoDifferenceSeen)
 }
 
-/// What a bootstrap of medians comes to with five repeats and more than a dozen ratios.
+/// Gives the same as a bootstrap of medians with five repeats and more than a dozen ratios.
 fn without_overlap(new: &[f64], base: &[f64], _: f64) -> bool {
     let ends = |rates: &[f64]| {
         let fold = |by: fn(f64, f64) -> f64| rates.iter().copied().reduce(by);

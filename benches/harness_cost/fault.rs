@@ -1,4 +1,4 @@
-//! A fault of `unlocked` on the zero page, and the same by hand.
+//! A fault of `unlocked` on the zero page, compared with a hand-written loop.
 
 use super::{Effort, HandLine, common, interleaved};
 use faultstorm::host::clock::Clock;
@@ -16,11 +16,11 @@ const PAGES: u64 = 1 << 16;
 const PAGE_SHIFT: u32 = 12;
 const PRESENT: u64 = 1;
 const ZERO_PAGE: u64 = 1 << 2 | PRESENT;
-/// Where the VMA begins: 2 MiB aligned, as every VMA of a storm is.
+/// Start of the VMA: 2 MiB aligned, as every VMA of a storm is.
 const START: u64 = 1 << 30;
 const LEAF: u64 = 1 << 8;
 
-/// One VMA of so many pages, read once each round by every thread.
+/// Workload of one VMA, whose pages every thread reads once per round.
 const WORKLOAD: &str = r#"
 summary = "the zero page, one VMA"
 reset = "zap"
@@ -31,16 +31,16 @@ size = "256MiB"
 touch = { vma = "heap", access = "read" }
 "#;
 
-/// A table of 512 entries, and its lock on a line behind them.
+/// A table of 512 entries, followed by its lock on a separate line.
 #[repr(C, align(64))]
 struct HandTable {
     entries: [AtomicU64; 512],
     lock: HandLine,
 }
 
-/// What the fault of `unlocked` reads and writes, laid out alike.
+/// Memory that a fault of `unlocked` reads and writes, with the same layout.
 struct HandSpace {
-    /// Root of the tree, top table.
+    /// Root of the tree, and top table.
     mm: HandLine,
     /// A tree of one leaf: header, pivots, slots.
     node: [HandLine; 4],
@@ -54,7 +54,7 @@ fn index(addr: u64, level: u32) -> usize {
 }
 
 impl HandSpace {
-    /// Tables on huge pages, as a storm's are.
+    /// Allocates tables on huge pages, as a storm does.
     fn new() -> Self {
         let count = 3 + PAGES as usize / 512;
         let bytes = (count * size_of::<HandTable>()).next_multiple_of(2 << 20);
@@ -91,8 +91,8 @@ impl HandSpace {
 
     #[inline(always)]
     fn table(&self, number: u64) -> &HandTable {
-        // SAFETY: the mapping lives as long as `self`, is zeroed, which is a valid
-        // `HandTable` of atomics, and is indexed with a check of its bounds.
+        // SAFETY: the mapping lives as long as `self`; it is zeroed, which is a valid `HandTable` of
+        // atomics; and the index is checked against its length.
         unsafe { &(&*self.tables)[number as usize] }
     }
 
@@ -103,14 +103,14 @@ impl HandSpace {
         entry >> PAGE_SHIFT
     }
 
-    /// From the top table to the last but one.
+    /// Walks from the top table to the pmd table.
     #[inline(always)]
     fn to_pmd(&self, addr: u64) -> u64 {
         let pud = self.child(self.mm.load(1) >> PAGE_SHIFT, index(addr, 3));
         self.child(pud, index(addr, 2))
     }
 
-    /// The processor's walk; then, in the order in which `unlocked` does it: tree, VMA,
+    /// Walks as the processor does; then does the same as `unlocked`, in the same order: tree, VMA,
     /// tables, lock, pte, unlock.
     #[inline(always)]
     fn touch<R>(&self, addr: u64, read_section: impl Fn() -> R) {
@@ -127,7 +127,7 @@ impl HandSpace {
         assert!(lookup.load(0) <= addr && addr < lookup.load(1), "it is inside");
         assert!(file.load(2) == 0, "it is anonymous");
         let pmd = self.to_pmd(addr);
-        // Once to see whether the table is missing, once to lock it.
+        // Once to check that the table exists, once to lock it.
         self.child(pmd, index(addr, 1));
         let table = self.table(self.child(pmd, index(addr, 1)));
         let lock = &table.lock.0[0];
@@ -145,7 +145,7 @@ impl HandSpace {
         }
     }
 
-    /// Mean time of a fault over so many rounds, in nanoseconds.
+    /// Returns the mean time of a fault over `rounds` rounds, in nanoseconds.
     #[inline(always)]
     fn rounds<R>(&self, rounds: u64, clock: Clock, read_section: impl Fn() -> R) -> f64 {
         let mut ns = 0.0;
@@ -164,12 +164,12 @@ impl HandSpace {
 impl Drop for HandSpace {
     fn drop(&mut self) {
         let bytes = (self.tables.len() * size_of::<HandTable>()).next_multiple_of(2 << 20);
-        // SAFETY: the mapping made in `new`, to which no reference outlives `self`.
+        // SAFETY: the mapping was made in `new`, and no reference to it outlives `self`.
         let _ = unsafe { munmap(self.tables.cast_mut().cast(), bytes) };
     }
 }
 
-/// Mean time of a fault of `unlocked`, in nanoseconds.
+/// Returns the mean time of a fault of `unlocked`, in nanoseconds.
 fn unlocked(workload: &Workload, rounds: u64, clock: Clock, sample_period: u64) -> f64 {
     let entry = strategy::find("unlocked").expect("it is in the table");
     let storm = (entry.run)(&StormRequest {
@@ -179,7 +179,7 @@ fn unlocked(workload: &Workload, rounds: u64, clock: Clock, sample_period: u64) 
         entry_prefetch: false,
         kernel: None,
         seed: 1,
-        // Several rounds, so that no memory is touched for the first time.
+        // Several rounds before the measurement, so that all memory has been touched.
         warmup_ns: 10_000_000,
         until: Until::Rounds(rounds),
         executor: Executor::Threads(ThreadExecutor {
@@ -195,7 +195,7 @@ fn unlocked(workload: &Workload, rounds: u64, clock: Clock, sample_period: u64) 
     storm.window_ns / storm.counts.faults as f64
 }
 
-/// Prints what `unlocked` costs beyond the hand-written loop.
+/// Prints the cost of `unlocked` beyond the hand-written loop.
 pub fn compare(effort: Effort) {
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
     let workload = workload::parse("zero", "zero.toml", WORKLOAD, &names)

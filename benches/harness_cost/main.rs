@@ -1,13 +1,13 @@
-//! What the harness costs beside what it measures, in one interleaved run.
+//! Cost of the harness in addition to the measured code, in one interleaved run.
 //!
-//! *Generic against hand-written:* the read sides of the primitives through
-//! [`Machine`](faultstorm::machine::Machine), against the same written with bare
-//! atomics. `scripts/disassembly` compares their locked instructions.
+//! *Generic against hand-written:* the read sides of the primitives, once through
+//! [`Machine`](faultstorm::machine::Machine) and once with plain atomics. `scripts/disassembly`
+//! compares their locked instructions.
 //!
-//! *A fault of `unlocked` against a hand-written loop* with the same loads, lock,
-//! store and unlock over the same tables: what the harness adds to each fault.
+//! *A fault of `unlocked` against a hand-written loop* with the same loads, lock, store and unlock
+//! over the same tables: the harness's cost per fault.
 //!
-//! `cargo bench --bench harness_cost`. With `--test` each part runs once, on little.
+//! `cargo bench --bench harness_cost`. With `--test` each part runs once, with little work.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -18,17 +18,17 @@ use faultstorm::host::affinity;
 use faultstorm::stats;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How much is measured.
+/// Amount of work to measure.
 #[derive(Clone, Copy)]
 struct Effort {
     repeats: usize,
-    /// Operations in a repeat of a primitive.
+    /// Operations per repeat of a primitive.
     operations: u64,
-    /// Rounds over the VMA in a repeat of a fault.
+    /// Rounds over the VMA per repeat of a fault.
     rounds: u64,
 }
 
-/// What a variant costs: one mean for each repeat, in nanoseconds.
+/// Cost of a variant: one mean per repeat, in nanoseconds.
 struct Cost {
     name: &'static str,
     ns: Vec<f64>,
@@ -40,8 +40,8 @@ impl Cost {
     }
 }
 
-/// Measures each variant once in every repeat, in turn, and each time from another one
-/// on, so that none is always the one that comes after a certain other.
+/// Measures each variant once per repeat, in turn. Each repeat starts with another variant, so that
+/// none is always measured after the same other one.
 fn interleaved(
     repeats: usize,
     names: &[&'static str],
@@ -58,7 +58,7 @@ fn interleaved(
     costs
 }
 
-/// Words on lines of their own, as a hand-written program has them.
+/// Eight words on a separate line, as in a hand-written program.
 #[repr(C, align(64))]
 struct HandLine([AtomicU64; 8]);
 
@@ -74,7 +74,7 @@ impl HandLine {
 }
 
 fn main() {
-    // As criterion has it: small, but under `cargo bench` without `--test`.
+    // As in criterion: little work, except under `cargo bench` without `--test`.
     let said = |flag| std::env::args().any(|arg| arg == flag);
     let effort = match !said("--bench") || said("--test") {
         true => Effort { repeats: 2, operations: 1000, rounds: 1 },

@@ -1,8 +1,7 @@
-//! The read sides of the primitives, generic and by hand.
+//! The read sides of the primitives, generic and hand-written.
 //!
-//! Each is a function of its own whose name the linker keeps, so that a disassembler
-//! finds it. The hand-written ones have no slow path: they panic where one is needed,
-//! which never happens here.
+//! Each is a separate function whose name the linker keeps, so that a disassembler finds it. The
+//! hand-written ones have no slow path: they panic if one is needed, which never happens here.
 
 use super::{Effort, HandLine, interleaved};
 use faultstorm::machine::host::{BareLine, Cores, Host, enter};
@@ -21,7 +20,7 @@ use std::time::Instant;
 static NAME: LineName = LineName { name: "bench", words: [""; LINE_WORDS] };
 const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
 const READER: u64 = 1 << 8;
-/// What keeps a reader of the semaphore from its fast path.
+/// Bits of the count with which a reader of the semaphore cannot take its fast path.
 const EXCLUDED: u64 = 0b111;
 
 struct Generic {
@@ -172,7 +171,7 @@ fn slow_path() -> ! {
     panic!("one thread alone never waits")
 }
 
-/// A primitive's name, and what measures it: generic, then by hand.
+/// A primitive's name, with its generic and its hand-written measurement.
 type Pair = (&'static str, fn(&Generic, u64) -> f64, fn(&Hand, u64) -> f64);
 
 macro_rules! pair {
