@@ -7,7 +7,7 @@ use faultstorm::machines::MachineFile;
 use faultstorm::mm::frames::Arena;
 use faultstorm::mm::kernel::{self, Kernel};
 use faultstorm::storm::{
-    Executor, ModelExecutor, ModelStorm, Recording, Storm, StormError, StormRequest,
+    Executor, ModelExecutor, ModelFindings, Recording, Storm, StormError, StormRequest,
     ThreadExecutor, needs, plan,
 };
 use faultstorm::strategy::{Entry, STRATEGIES};
@@ -45,7 +45,7 @@ pub fn linux(release: &str) -> &'static Kernel {
 
 /// What a storm found, in full.
 pub fn all_of(storm: &Storm) -> String {
-    let ModelStorm { accounts, times, accesses, .. } = of_model(storm);
+    let ModelFindings { accounts, times, accesses, .. } = of_model(storm);
     format!(
         "{:?} {:?} {} {accounts:?} {times:?} {accesses}",
         storm.counts, storm.threads, storm.window_ns
@@ -53,7 +53,7 @@ pub fn all_of(storm: &Storm) -> String {
 }
 
 /// What the model tells of a storm.
-pub fn of_model(storm: &Storm) -> &ModelStorm {
+pub fn of_model(storm: &Storm) -> &ModelFindings {
     storm.model.as_ref().expect("the model ran it")
 }
 

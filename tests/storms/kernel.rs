@@ -4,7 +4,7 @@
 use faultstorm::host::Roots;
 use faultstorm::host::events::Events;
 use faultstorm::mm::fault::Kind;
-use faultstorm::storm::{KernelStorm, Recording, Storm, StormError, kernel};
+use faultstorm::storm::{KernelFindings, Recording, Storm, StormError, kernel};
 use faultstorm::workload::{Until, Workload};
 
 use crate::ask::{Ask, parse};
@@ -16,7 +16,7 @@ fn try_storm(workload: &Workload, threads: usize, until: Until) -> Result<Storm,
     Ask::new(workload, threads, until).with_cores(1, &kernel::run)
 }
 
-fn storm(workload: &Workload, threads: usize, until: Until) -> (Storm, KernelStorm) {
+fn storm(workload: &Workload, threads: usize, until: Until) -> (Storm, KernelFindings) {
     let storm = try_storm(workload, threads, until).unwrap_or_else(|error| panic!("{error}"));
     let told = storm.kernel.clone().expect("the kernel tells");
     (storm, told)

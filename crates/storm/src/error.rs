@@ -1,4 +1,4 @@
-//! Why a storm has no result.
+//! Reasons why a storm has no result.
 
 use workload::Workload;
 
@@ -18,7 +18,7 @@ impl TooLarge {
     }
 }
 
-/// Why a storm has no result.
+/// Reason why a storm has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum StormError {
     /// A thread panicked.

@@ -5,9 +5,10 @@ use super::merge::ThreadResult;
 use super::meter::Meter;
 use super::plan::Plan;
 use super::platform::Platform;
-use super::simulated::{self, PlatformParts};
+use super::setup::SpaceMachine;
+use super::simulated;
 use super::simulated_space::MakeSpace;
-use super::target::Shared;
+use super::target::{Shared, ThreadSetup};
 use super::threads::{self, Failed};
 use super::worker::Worker;
 use super::{Recording, Storm, StormError, StormRequest, guarded};
@@ -81,21 +82,19 @@ fn share<A: Record>(
     request: &StormRequest,
     plan: Plan,
 ) -> Shared<Host<A>> {
-    let threads = request.executor.threads();
-    let (machine_cpus, stat_threshold) = cpus_and_threshold();
-    let given = PlatformParts {
+    let executor = request.executor.threads();
+    let threads = ThreadSetup {
         gate: Gate::of_threads(plan.threads.len()),
-        clock: threads.clock,
-        cpus: threads.cpus.into(),
-        nodes: topology::nodes_of(threads.cpus),
-        machine_cpus,
-        stat_threshold,
-        sample_period: threads.sample_period,
-        arena: threads.arena,
+        clock: executor.clock,
+        cpus: executor.cpus.into(),
+        sample_period: executor.sample_period,
     };
+    let (cpus, stat_threshold) = cpus_and_threshold();
+    let nodes = topology::nodes_of(executor.cpus);
+    let machine = SpaceMachine { nodes, cpus, stat_threshold, arena: executor.arena };
     let cores = cores(request, 1);
     let _core = host::enter(&cores, 0);
-    simulated::share(make, request, plan, given)
+    simulated::share(make, request, plan, threads, &machine)
 }
 
 /// CPUs of this machine, and pages that a core counts before it adds them to its zone.

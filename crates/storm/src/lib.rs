@@ -33,9 +33,9 @@ mod touches_max;
 mod worker;
 
 pub use error::{StormError, TooLarge};
-pub use kernel::KernelStorm;
+pub use kernel::KernelFindings;
 pub use request::{Executor, ModelExecutor, Recording, StormRequest, ThreadExecutor};
-pub use result::{IoWaits, ModelStorm, OpTimes, Storm, StormCounts, ThreadStorm};
+pub use result::{IoWaits, ModelFindings, OpTimes, Storm, StormCounts, ThreadStorm};
 pub use simulated_space::{MakeSpace, SimulatedSpace, make};
 
 #[doc(hidden)]

@@ -45,18 +45,11 @@ pub(super) struct ThreadResult {
     pub translations: Result<(), String>,
 }
 
-/// Ends of touches that are no error in this storm.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Allowed {
-    /// Touches of unmapped or protected pages.
-    pub segv: bool,
-}
-
-/// Adds threads up.
+/// Adds threads up. `may_segv`: touches of unmapped or protected pages are no error.
 pub(super) fn merge(
     results: Vec<ThreadResult>,
     bytes_per_vma: Option<u64>,
-    allowed: Allowed,
+    may_segv: bool,
 ) -> Result<Storm, StormError> {
     let first = results.first().expect("a storm has a thread");
     let window = first.window;
@@ -78,7 +71,7 @@ pub(super) fn merge(
         std::mem::replace(&mut result.translations, Ok(())).map_err(StormError::Books)?;
         add(&mut storm, result, index == 0);
     }
-    let segv = if allowed.segv { 0 } else { storm.counts.segv };
+    let segv = if may_segv { 0 } else { storm.counts.segv };
     let failed = [segv, storm.counts.oom];
     match failed {
         [0, 0] => Ok(storm),

@@ -5,11 +5,12 @@ use super::merge::ThreadResult;
 use super::meter::Meter;
 use super::plan::Plan;
 use super::platform::{Platform, TickClock};
-use super::simulated::{self, PlatformParts};
+use super::setup::SpaceMachine;
+use super::simulated;
 use super::simulated_space::MakeSpace;
-use super::target::Shared;
+use super::target::{Shared, ThreadSetup};
 use super::worker::Worker;
-use super::{ModelStorm, Storm, StormError, StormRequest, guarded, panic_message};
+use super::{ModelFindings, Storm, StormError, StormRequest, guarded, panic_message};
 use machine::Machine;
 use machine::host::Recorded;
 use machine::model::{self, Halt, Model, Parameters};
@@ -139,7 +140,7 @@ fn storm(
     let (accounts, times, accesses) = (world.accounts(), world.times(), world.accesses());
     let shared = Rc::into_inner(shared).expect("all cores have ended");
     let mut storm = simulated::close(request, results, shared, bytes_per_vma)?;
-    storm.model = Some(ModelStorm { accounts, times, accesses, traced: world.traced_fault() });
+    storm.model = Some(ModelFindings { accounts, times, accesses, traced: world.traced_fault() });
     Ok(storm)
 }
 
@@ -151,17 +152,19 @@ fn share(
     let on = request.executor.model();
     // Pages have no content here: what it costs to clear them is charged.
     let arena = Arena::new(1).map_err(|error| StormError::Machine(error.to_string()))?;
-    let given = PlatformParts {
+    let threads = ThreadSetup {
         gate: Gate::of_cores(plan.threads.len(), request.seed),
         clock: VirtualClock,
         cpus: on.places.iter().map(|place| usize::from(place.agent)).collect(),
-        nodes: on.places.iter().map(|place| usize::from(place.socket)).collect(),
-        machine_cpus: on.machine.shape.hardware_threads(),
-        stat_threshold: stat_threshold(on.machine),
         sample_period: 1,
+    };
+    let machine = SpaceMachine {
+        nodes: on.places.iter().map(|place| usize::from(place.socket)).collect(),
+        cpus: on.machine.shape.hardware_threads(),
+        stat_threshold: stat_threshold(on.machine),
         arena: &arena,
     };
-    Ok(simulated::share(make, request, plan, given))
+    Ok(simulated::share(make, request, plan, threads, &machine))
 }
 
 /// Pages that a core of this machine counts before it adds them to its zone.

@@ -69,7 +69,7 @@ pub fn fits(
     Err(TooLarge::new(workload, weighted_threads, why))
 }
 
-/// Computes the needs of a storm of `workload` with this seed, on a machine where
+/// Computes the needs of a storm of `workload` with this seed, on a machine of which
 /// `usable_bytes` can be had.
 ///
 /// # Errors

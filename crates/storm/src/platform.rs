@@ -1,10 +1,10 @@
-//! What a storm asks of the machine that its threads run on.
+//! The machine that the threads of a storm run on.
 
 use mm::fault::Kind;
 
-/// A machine that the threads of a storm run on: its time, and where a thread is.
+/// A machine that the threads of a storm run on: its time, and the CPU of a thread.
 pub trait Platform: Sized + 'static {
-    /// What time is read from.
+    /// Clock of the platform.
     type Clock: TickClock;
     /// Whether to allocate costs a storming thread nothing.
     const ALLOCATES_FREELY: bool = false;
@@ -20,7 +20,7 @@ pub trait Platform: Sized + 'static {
     fn end_fault(_kind: Kind, _number: u64) {}
     /// Waits until `at` or for a shorter time: callers look again.
     fn wait_until(clock: &Self::Clock, at: u64);
-    /// Lets threads go on whose time is behind that of the caller.
+    /// Lets threads go on whose clocks are before that of the caller.
     fn give_way() {}
     /// Whether the calling thread is on this CPU.
     fn is_on(cpu: usize) -> bool;

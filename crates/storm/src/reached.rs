@@ -1,4 +1,4 @@
-//! What the space needs for the pages that threads reach before they stop: set-up is as large
+//! Needs of the space for the pages that threads reach before they stop: set-up is as large
 //! as what a storm touches, not as what it could touch.
 
 use super::copies::Copies;

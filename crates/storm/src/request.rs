@@ -46,7 +46,7 @@ pub enum Executor<'a> {
 pub struct ThreadExecutor<'a> {
     /// The CPU of each thread, those of fixed groups included.
     pub cpus: &'a [usize],
-    /// What is recorded beside counts.
+    /// Recording beside counts.
     pub recording: Recording,
     /// Faults, on average, for each one whose latency is sampled; 0: none is.
     pub sample_period: u64,

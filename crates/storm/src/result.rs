@@ -1,6 +1,6 @@
 //! The result of a storm.
 
-use super::kernel::found::KernelStorm;
+use super::kernel::found::KernelFindings;
 use super::samples::histogram;
 use hdrhistogram::Histogram;
 use host::perf;
@@ -55,9 +55,9 @@ pub struct Storm {
     /// Hardware counters summed over threads, or why there are none.
     pub perf: Result<perf::Counts, String>,
     /// Found by the running kernel alone.
-    pub kernel: Option<KernelStorm>,
+    pub kernel: Option<KernelFindings>,
     /// Found by the model alone.
-    pub model: Option<ModelStorm>,
+    pub model: Option<ModelFindings>,
 }
 
 /// A storm that has measured nothing.
@@ -90,9 +90,9 @@ impl Default for Storm {
     }
 }
 
-/// What the model alone can find.
+/// Findings of the model alone.
 #[derive(Debug, Clone)]
-pub struct ModelStorm {
+pub struct ModelFindings {
     /// Each line by name.
     pub accounts: Accounts,
     /// Time of each core by use.

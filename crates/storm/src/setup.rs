@@ -3,12 +3,12 @@
 use super::contents::Contents;
 use super::plan::Plan;
 use super::platform::Platform;
+use super::request::StormRequest;
 use super::simulated_space::{MakeSpace, SimulatedSpace};
 use machine::Machine;
 use mm::Config;
 use mm::Core;
 use mm::frames::Arena;
-use mm::kernel::Kernel;
 use mm::page_cache::File;
 use rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, Exp};
@@ -19,16 +19,8 @@ use workload::{Action, Backing, IoLatency, Workload};
 /// Latencies that are drawn for each file; a page has the same one in every round.
 const IO_DRAWS: usize = 4096;
 
-/// Options of a space.
-pub(super) struct SpaceOptions<'a> {
-    /// See [`StormRequest::entry_prefetch`](super::StormRequest).
-    pub entry_prefetch: bool,
-    /// See [`StormRequest::kernel`](super::StormRequest).
-    pub kernel: Option<&'static Kernel>,
-    /// See [`StormRequest::real_body`](super::StormRequest).
-    pub real_body: bool,
-    /// Seed of every random draw.
-    pub seed: u64,
+/// The machine that a space is on.
+pub(super) struct SpaceMachine<'a> {
     /// The NUMA node of each core.
     pub nodes: Vec<usize>,
     /// CPUs of the machine.
@@ -42,28 +34,29 @@ pub(super) struct SpaceOptions<'a> {
 /// Makes the space that `plan` lays out. The caller is a core.
 pub(super) fn space<W: Platform + Machine>(
     make: MakeSpace<W>,
-    workload: &Workload,
+    request: &StormRequest,
     plan: &Plan,
     contents: &Contents,
-    options: &SpaceOptions,
+    machine: &SpaceMachine,
 ) -> Box<dyn SimulatedSpace<W>> {
+    let workload = request.workload;
     let cores = plan.threads.len();
     let kernel = workload.kernel;
     let files = (plan.files.iter().zip(&plan.file_pages).enumerate())
         .map(|(number, (file, pages))| {
-            let io_ns = draw_io(file.io, options.seed ^ number as u64);
+            let io_ns = draw_io(file.io, request.seed ^ number as u64);
             File::new(number, file.pages, pages, cores, io_ns)
         })
         .collect();
     let config = Config {
         cores,
-        cpus: options.cpus,
-        nodes: if kernel.numa { dense(&options.nodes) } else { vec![0; cores].into() },
+        cpus: machine.cpus,
+        nodes: if kernel.numa { dense(&machine.nodes) } else { vec![0; cores].into() },
         lru: kernel.lru,
         memcg_depth: kernel.memcg_depth,
         rss: kernel.rss,
         pgtables_bytes: kernel.pgtables_bytes,
-        stat_threshold: kernel.vm_stat.then_some(options.stat_threshold),
+        stat_threshold: kernel.vm_stat.then_some(machine.stat_threshold),
         no_zone_lock: !kernel.zone_lock,
         no_pmd_lock: !kernel.pmd_lock,
         split_pmd_locks: kernel.split_pmd_locks,
@@ -71,9 +64,9 @@ pub(super) fn space<W: Platform + Machine>(
         tables: plan.tables as u32,
         vmas: plan.vmas as u32,
         mapped_vmas: plan.mappings.len() as u32,
-        entry_prefetch: options.entry_prefetch,
-        kernel: options.kernel,
-        real_body: options.real_body,
+        entry_prefetch: request.entry_prefetch,
+        kernel: request.kernel,
+        real_body: request.real_body,
         // A core that has translated an address may still write when the pte is protected;
         // in the host's world a shootdown waits for it, but only after the pte is changed.
         source_may_change: workload.has_changes() || writes_shared(workload),
@@ -82,7 +75,7 @@ pub(super) fn space<W: Platform + Machine>(
             .changes()
             .any(|change| matches!(change.action, Action::Mprotect { .. })),
     };
-    let space = make(config, options.arena.clone(), files);
+    let space = make(config, machine.arena.clone(), files);
     let mm = space.mm();
     let mut core = Core::new(mm, 0);
     contents.fill(mm, &mut core);

@@ -17,7 +17,7 @@ use mm::{Config, Mm};
 use std::sync::Arc;
 use strategy::{Space, Strategy};
 
-/// What a storm asks of a space. A call covers a batch of touches or more, so that the
+/// A simulated address space under storm. A call covers a batch of touches or more, so that the
 /// loops of a storm are compiled once for each platform and not for each scheme.
 pub trait SimulatedSpace<W: Platform + Machine>: Send + Sync {
     /// The space, without its scheme.

@@ -55,7 +55,7 @@ pub struct TouchPlan {
     pub pages: Pages,
     /// Touches in a loop.
     pub touches: u64,
-    /// Each loop starts at the page where the last one stopped.
+    /// Each loop starts at the page after the last of the one before.
     pub walks: bool,
     /// Touches from the start of a pass to which the loops of a round come.
     pub of_round: u64,
@@ -118,7 +118,7 @@ impl TouchPlan {
         (self.pages.iter_from(from), self.touches.min(self.pages.len() - from))
     }
 
-    /// Whether the thread never comes to the end of a pass.
+    /// Whether the thread never reaches the end of a pass.
     pub(super) fn stops_before_its_end(&self) -> bool {
         self.reach < self.pages.len()
     }

@@ -5,13 +5,14 @@ use super::gate::{Gate, GateBroken};
 use super::order::PagesIter;
 use super::plan::Plan;
 use super::platform::Platform;
+use super::request::StormRequest;
 use super::samples::Samples;
 use super::steps::{TouchPlan, WriterOp};
 use super::tally::TouchTally;
 use crossbeam_utils::CachePadded;
 use mm::{Attempts, GraceCosts, Shootdowns};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use workload::{Reset, Workload};
+use workload::Reset;
 
 /// The target of a storm on a platform: a simulated space under a scheme, or the space of this
 /// process. A call covers a batch of touches or more.
@@ -130,36 +131,39 @@ pub struct Shared<T: StormTarget> {
     pub(super) seed: u64,
 }
 
-/// Parts of [`Shared`] beside the space.
-pub(super) struct SharedParts<'a, T: StormTarget> {
-    pub workload: &'a Workload,
-    pub plan: Plan,
-    pub contents: Contents,
+/// The meeting point of a storm's threads, with their clock and CPUs.
+pub(super) struct ThreadSetup<T: StormTarget> {
     pub gate: Gate,
-    pub cpus: Box<[usize]>,
     pub clock: T::Clock,
+    /// The CPU or core of each thread.
+    pub cpus: Box<[usize]>,
     pub sample_period: u64,
-    pub seed: u64,
 }
 
 impl<T: StormTarget> Shared<T> {
-    pub(super) fn new(space: Box<T::Space>, parts: SharedParts<'_, T>) -> Self {
-        let threads = parts.plan.threads.len();
+    pub(super) fn new(
+        request: &StormRequest,
+        plan: Plan,
+        contents: Contents,
+        space: Box<T::Space>,
+        threads: ThreadSetup<T>,
+    ) -> Self {
+        let (workload, count) = (request.workload, plan.threads.len());
         Self {
             space,
+            plan,
+            group_names: workload.groups.iter().map(|group| group.name.clone()).collect(),
+            gate: threads.gate,
+            spans: (0..count).map(|_| Default::default()).collect(),
+            progress: (0..count).map(|_| Default::default()).collect(),
             foreground: Default::default(),
-            has_changes: parts.workload.has_changes(),
-            contents: parts.contents,
-            plan: parts.plan,
-            group_names: parts.workload.groups.iter().map(|group| group.name.clone()).collect(),
-            gate: parts.gate,
-            spans: (0..threads).map(|_| Default::default()).collect(),
-            progress: (0..threads).map(|_| Default::default()).collect(),
-            cpus: parts.cpus,
-            reset: parts.workload.reset,
-            clock: parts.clock,
-            sample_period: parts.sample_period,
-            seed: parts.seed,
+            cpus: threads.cpus,
+            reset: workload.reset,
+            has_changes: workload.has_changes(),
+            contents,
+            clock: threads.clock,
+            sample_period: threads.sample_period,
+            seed: request.seed,
         }
     }
 }

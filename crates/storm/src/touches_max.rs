@@ -24,7 +24,7 @@ pub(super) fn touches_max(workload: &Workload, touch: &Touch, member: &GroupMemb
     }
     match member.until {
         Until::Touches(touches) => Some(touches),
-        // A fault maps so many pages of the pass at the most, and neighbours as many at either
+        // A fault maps at most `around` pages of the pass, and neighbours as many at either
         // end of the slice: all others fault.
         Until::Faults(faults) if is_alone(workload, touch, member) => {
             Some(faults.saturating_add(2).saturating_mul(around(workload, touch)))

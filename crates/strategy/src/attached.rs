@@ -1,9 +1,9 @@
-//! What schemes with a reference count and `detached` in the VMA share: the line of the
+//! The common part of schemes with a reference count and `detached` in the VMA: the line of the
 //! count, what writers do to the two words, and a fault's protection by them.
 //!
-//! `detached` stands among what a lookup reads, as in Linux 6.4 to 6.14 (offset 40 in 6.12):
-//! beside the count, a fault that loads it again would have the line once more from whoever
-//! wrote the count last.
+//! `detached` is among the fields that a lookup reads, as in Linux 6.4 to 6.14 (offset 40 in
+//! 6.12). Beside the count, a fault that loads it again would have to fetch the line once more
+//! from the last writer of the count.
 //!
 //! Neither word excludes a writer. VMAs are never changed but replaced, so that the fields
 //! of a VMA belong together for as long as it is in memory. `detached` is set from when a
@@ -87,7 +87,7 @@ impl<M: Machine> Hooks<M> for CountedVmas<M> {
     }
 }
 
-/// What keeps the VMA of a fault in memory.
+/// The means that keeps the VMA of a fault in memory.
 pub(super) trait Kept {
     /// It is a reference, so that the fault may do what could sleep.
     const IS_REFERENCE: bool;

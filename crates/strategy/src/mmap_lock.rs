@@ -6,9 +6,9 @@
 //! the fault done again. *Writers* take the rwsem for write. *Collision:* the
 //! second to come sleeps.
 //!
-//! It stands in 6.2, the last but one without locks of VMAs. `mmap-lock:blind-cas` stands in
-//! 5.12, and takes the rwsem as kernels before November 2021 did: by a compare-exchange that
-//! guesses that it is free, without a look at it first.
+//! Its kernel is 6.2, the last but one without locks of VMAs. The kernel of
+//! `mmap-lock:blind-cas` is 5.12; it takes the rwsem as kernels before November 2021 did: by a
+//! compare-exchange that guesses that it is free, without a look at it first.
 
 use super::{Scheme, Space, Strategy, Traits};
 use machine::Machine;

@@ -18,8 +18,8 @@
 //!
 //! `per-vma-lock:embedded` has count and owner beside what a lookup reads, as the first
 //! form of the patches, until "mm: separate vma->lock from vm_area_struct" (February 2023).
-//! It stands in 6.2, on which they were. What may be locked is a rule of the kernel: in 6.4
-//! anonymous VMAs that have an `anon_vma`, nothing else.
+//! Its kernel is 6.2, on which the patches were based. Which VMAs may be locked is a rule of the
+//! kernel: in 6.4 anonymous VMAs that have an `anon_vma`, nothing else.
 
 use super::{PerVma, Scheme, Space, Strategy, Traits, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, pair_up};

@@ -2,7 +2,7 @@
 //! Wilcox outlined in twelve steps (linux-mm, 2021-04-08). It was never built.
 //!
 //! *Fault:* the VMA is found under RCU; anonymous pages, and the cached pages around a read
-//! of a file (`->map_pages`), are mapped under RCU too, tables included. Where the mapping
+//! of a file (`->map_pages`), are mapped under RCU too, tables included. If the mapping
 //! asks for no pages around, the window is one page: step 5 of the outline is unconditional
 //! (`should_fault_around` in `mm/memory.c` is a rule of the kernel as it is). Nothing that
 //! other cores read is written before the pte. All else takes a reference on the VMA first
@@ -11,7 +11,7 @@
 //! new one in its place, and free tables under the lock of the parent. *Collision:* the fault
 //! falls back to mmap_lock.
 //!
-//! What the outline leaves open, and how it is filled here:
+//! Gaps of the outline, and how they are filled here:
 //!
 //! - *What a fault checks before it publishes*: nothing is said but that VMAs are
 //!   immutable. Here `detached`, a word of the VMA, which its writer sets before it takes

@@ -14,7 +14,8 @@ pub(super) trait Count {
     fn put(&self);
 }
 
-/// The VMA is freed after a grace period, whoever drops the last reference.
+/// The thread that drops the last reference need do nothing: the VMA is freed after a grace
+/// period.
 impl<M: Machine> Count for RefCount<'_, M> {
     type Machine = M;
 

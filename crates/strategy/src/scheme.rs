@@ -12,7 +12,7 @@ use workload::Workload;
 /// fault. If that part does not end a fault, the fault is done under mmap_lock
 /// ([`mm::locked`]).
 pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
-    /// The kernel that the scheme stood in when it was proposed or shipped.
+    /// The kernel for which the scheme was proposed, or in which it was shipped.
     type Layout: Layout;
     /// The words that it adds to `mm_struct` and `vm_area_struct`; `()`: none.
     type Words: Words<M>;
@@ -21,7 +21,7 @@ pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
     /// [`fault::handle`](mm::fault::handle).
     ///
     /// # Errors
-    /// Why the attempt did not end the fault. Nothing is held or published then.
+    /// The reason why the attempt did not end the fault. Nothing is held or published then.
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
@@ -65,7 +65,7 @@ pub(super) fn retry<M: Machine, S: Strategy<M>>(
     )
 }
 
-/// A VMA as a fault under a scheme finds it: where the scheme's kernel has its fields.
+/// A VMA that a fault under a scheme has found, with its fields as in the scheme's kernel.
 pub type FoundVma<'a, M, S> = VmaRef<'a, M, <S as Strategy<M>>::Layout>;
 
 /// A scheme as its users see it, and the workloads that it refuses.

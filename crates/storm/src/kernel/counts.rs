@@ -71,11 +71,11 @@ mod tests {
             unsafe { madvise(at.cast(), bytes, Advice::LinuxNoHugepage) }.expect("it is mapped");
             let before = ThreadFaults::now();
             for page in 0..PAGES as usize {
-                // SAFETY: the page is mapped for writing, and nobody else knows of it.
+                // SAFETY: the page is mapped for writing, and no other reference to it exists.
                 unsafe { at.add(page * 4096).write_volatile(1) };
             }
             let found = ThreadFaults::now().since(&before);
-            // SAFETY: it was made above, and nobody refers to it.
+            // SAFETY: it was made above, and no reference to it is left.
             unsafe { munmap(at.cast(), bytes) }.expect("it is mapped");
             found
         });

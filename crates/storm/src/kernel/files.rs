@@ -91,10 +91,10 @@ impl OpenFile {
         let start =
             unsafe { mmap(std::ptr::null_mut(), bytes, prot, MapFlags::SHARED, &self.fd, offset)? };
         for at in (0..bytes).step_by(PAGE_BYTES as usize) {
-            // SAFETY: it lies in the mapping, and in the file, which nobody changes now.
+            // SAFETY: it lies in the mapping, and in the file, which no thread changes now.
             std::hint::black_box(unsafe { start.cast::<u8>().add(at).read_volatile() });
         }
-        // SAFETY: it was made here, and nobody else knows of it.
+        // SAFETY: it was made here, and no other reference to it exists.
         unsafe { munmap(start, bytes) }
     }
 
@@ -139,7 +139,7 @@ impl OpenFile {
         // SAFETY: the range is mapped, and there is a byte for each of its pages.
         let failed = unsafe { libc::mincore(start, bytes, each.as_mut_ptr()) } != 0;
         let error = std::io::Error::last_os_error();
-        // SAFETY: it was made here, and nobody else knows of it.
+        // SAFETY: it was made here, and no other reference to it exists.
         unsafe { munmap(start, bytes)? };
         match Errno::from_io_error(&error) {
             Some(error) if failed => Err(error),

@@ -5,9 +5,9 @@ use super::files::FileFacts;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// What the running kernel alone can find.
+/// Findings of the running kernel alone.
 #[derive(Debug, Clone)]
-pub struct KernelStorm {
+pub struct KernelFindings {
     /// Faults that it counts as minor (`ru_minflt` of the storming threads).
     pub minor: u64,
     /// Faults that it counts as major: they waited for I/O (`ru_majflt`).

@@ -17,7 +17,7 @@ mod space;
 mod touch;
 mod unsupported;
 
-pub use self::found::KernelStorm;
+pub use self::found::KernelFindings;
 pub use self::unsupported::{refuses, remarks};
 
 use self::expected::expected;
@@ -25,13 +25,13 @@ use self::fault_around::FaultAround;
 use self::space::ProcessSpace;
 use super::contents::Contents;
 use super::gate::{Gate, GateBroken};
-use super::merge::{Allowed, ThreadResult, merge};
+use super::merge::{ThreadResult, merge};
 use super::meter::Meter;
 use super::order::PagesIter;
 use super::plan::Plan;
 use super::platform::Platform;
 use super::steps::{TouchPlan, WriterOp};
-use super::target::{Shared, SharedParts, StormTarget, Toucher};
+use super::target::{Shared, StormTarget, ThreadSetup, Toucher};
 use super::threads::{self, Failed};
 use super::worker::Worker;
 use super::{Storm, StormError, StormRequest, guarded};
@@ -118,17 +118,13 @@ fn storm(request: &StormRequest) -> Result<Storm, StormError> {
     let contents = Contents::new(&plan, request.seed);
     let space = ProcessSpace::new(workload, &plan, &contents, around.bytes())?;
     let files = space.file_facts()?;
-    let parts = SharedParts {
-        workload,
+    let setup = ThreadSetup {
         gate: Gate::of_threads(threads),
-        plan,
-        contents,
-        cpus: executor.cpus.into(),
         clock: executor.clock,
+        cpus: executor.cpus.into(),
         sample_period: executor.sample_period,
-        seed: request.seed,
     };
-    let shared = Shared::<RunningKernel>::new(Box::new(space), parts);
+    let shared = Shared::<RunningKernel>::new(request, plan, contents, Box::new(space), setup);
     let vmstat = kernel_locks::events(&Roots::default());
     let (warmup, until) = (threads::warmup(request.until, request.warmup_ns), request.until);
     let recording = executor.recording;
@@ -141,9 +137,9 @@ fn storm(request: &StormRequest) -> Result<Storm, StormError> {
         Ok(result)
     })?;
     drop(shared);
-    let mut storm = merge(results, None, Allowed { segv: workload.may_segv() })?;
+    let mut storm = merge(results, None, workload.may_segv())?;
     let counts = &storm.counts;
-    storm.kernel = Some(KernelStorm {
+    storm.kernel = Some(KernelFindings {
         minor: counts.faults - counts.major - counts.segv - counts.sigbus,
         major: counts.major,
         expected: expected(workload, counts, threads, around.bytes()),

@@ -38,7 +38,7 @@ pub(super) const CAN_STEP_OVER: bool = cfg!(target_arch = "x86_64");
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(super) unsafe fn load(address: u64) {
-    // SAFETY: it reads a byte that no Rust object is in; where it cannot, the handler
+    // SAFETY: it reads a byte that no Rust object is in; if it cannot, the handler
     // steps over it.
     unsafe {
         std::arch::asm!(
@@ -55,7 +55,7 @@ pub(super) unsafe fn load(address: u64) {
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(super) unsafe fn store(address: u64) {
-    // SAFETY: it writes a byte that no Rust object is in; where it cannot, the handler
+    // SAFETY: it writes a byte that no Rust object is in; if it cannot, the handler
     // steps over it.
     unsafe {
         std::arch::asm!(
@@ -68,7 +68,7 @@ pub(super) unsafe fn store(address: u64) {
 /// Loads a byte.
 ///
 /// # Safety
-/// It is mapped, and nobody holds a reference to it.
+/// It is mapped, and no Rust reference to it exists.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
 pub(super) unsafe fn load(address: u64) {
@@ -159,7 +159,7 @@ mod x86_64 {
         if address >= BASE && address == register(REG_RDI) {
             let at = std::ptr::with_exposed_provenance::<u8>(register(REG_RIP) as usize);
             // SAFETY: the instruction was being executed, so its bytes can be read; the next
-            // page is looked at only where the first two are those of a longer one.
+            // page is read only if the first two are those of a longer one.
             let is =
                 |bytes: &[u8]| bytes.iter().enumerate().all(|(n, b)| unsafe { *at.add(n) == *b });
             let known = [LOAD, STORE].into_iter().find(|bytes| is(bytes));

@@ -96,7 +96,7 @@ impl ProcessSpace {
         };
         if found != at {
             // Before Linux 4.17 the address is a wish.
-            // SAFETY: it was made just now, and nobody knows of it.
+            // SAFETY: it was made just now, and no reference to it exists.
             unsafe { munmap(found, bytes)? };
             return Err(Errno::EXIST);
         }
@@ -193,7 +193,7 @@ fn is_free(place: &Range<u64>) -> Result<(), StormError> {
     // SAFETY: nothing is replaced.
     let found = unsafe { mmap_anonymous(at, bytes, ProtFlags::empty(), flags) };
     let free = found.is_ok_and(|found| {
-        // SAFETY: it was made just now, and nobody knows of it.
+        // SAFETY: it was made just now, and no reference to it exists.
         unsafe { munmap(found, bytes) }.expect("what was mapped can be unmapped");
         found == at
     });
@@ -214,7 +214,7 @@ pub(super) fn touch_before(pages: u64) -> Result<(), StormError> {
     let prot = ProtFlags::READ | ProtFlags::WRITE;
     // SAFETY: a new mapping, at a place of the kernel's choice.
     let found = unsafe { mmap_anonymous(std::ptr::null_mut(), bytes, prot, flags) };
-    // SAFETY: it was made just now, and nobody knows of it.
+    // SAFETY: it was made just now, and no reference to it exists.
     found.and_then(|found| unsafe { munmap(found, bytes) }).map_err(|error| {
         StormError::Machine(format!("{bytes} bytes of memory cannot be had: {error}"))
     })

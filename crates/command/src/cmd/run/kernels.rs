@@ -1,4 +1,4 @@
-//! The kernels that the cells of a run stand in.
+//! The kernels of a run's cells.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) struct OneKernel {
 
 /// The kernels of a run.
 pub(super) struct Kernels {
-    /// Those that are asked for; none: each strategy stands in its own.
+    /// Kernels that are asked for; none: each strategy has its own.
     asked: Vec<OneKernel>,
     /// The one that strategies are put into once more, if each stands in its own.
     again: Option<OneKernel>,
@@ -36,7 +36,7 @@ impl Kernels {
     ///
     /// # Errors
     ///
-    /// Every mistake of a file; two kernels of one name, since results are told apart by it;
+    /// Every mistake of a file; two kernels of one name, by which results are distinguished;
     /// a strategy that names its kernel beside one for all.
     pub fn new(args: &RunArgs, strategies: &[&'static Entry]) -> Result<Kernels, CommandError> {
         let (asked, own, described) = Default::default();
@@ -95,7 +95,7 @@ impl Kernels {
         self.described.clone().into_iter()
     }
 
-    /// Each kernel that all strategies are put into; one `None` where each stands in its own.
+    /// Each kernel that all strategies are put into; one `None` if each has its own.
     pub fn each(&self) -> Vec<Option<&OneKernel>> {
         match self.asked.as_slice() {
             [] => [None].into_iter().chain(self.again.as_ref().map(Some)).collect(),
@@ -110,8 +110,8 @@ impl Kernels {
         self.again.is_none() || !one.is_some_and(is_own)
     }
 
-    /// The kernel that a strategy stands in where all are put into `one`, or none is, and its
-    /// key.
+    /// The kernel of a strategy and its key. `one`: the kernel that all strategies are put into, if
+    /// they are.
     pub fn of(&self, entry: &Entry, one: Option<&OneKernel>, key: Key) -> (&'static Kernel, Key) {
         let (kernel, digest) = match one {
             Some(one) => (one.kernel, one.digest.clone()),

@@ -20,7 +20,7 @@ use mm::frames::Arena;
 use storm::{Executor, Recording, Storm, StormError, StormRequest, ThreadExecutor};
 
 /// Turns that each group has before those go on whose verdicts matter most: a difference of a
-/// tenth is mostly seen in so many.
+/// tenth is mostly seen after this many.
 const FAIR_TURNS: u32 = 6;
 
 /// A run under way.

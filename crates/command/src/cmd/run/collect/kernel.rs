@@ -1,10 +1,10 @@
 //! Findings of the running kernel.
 
 use document::run::{KernelEvents, KernelFaults, KernelFile};
-use storm::KernelStorm;
+use storm::KernelFindings;
 
 /// Returns the events of their own storm; `None` if there were none.
-pub(super) fn events(storm: &KernelStorm) -> Option<KernelEvents> {
+pub(super) fn events(storm: &KernelFindings) -> Option<KernelEvents> {
     let found = storm.events.as_ref()?.as_ref().ok()?;
     let rusage_faults = storm.minor + storm.major;
     let per_fault = |waits: u64| waits as f64 / rusage_faults as f64;
@@ -17,7 +17,7 @@ pub(super) fn events(storm: &KernelStorm) -> Option<KernelEvents> {
 }
 
 /// Adds one more storm.
-pub(super) fn added(sum: Option<KernelFaults>, storm: &KernelStorm) -> KernelFaults {
+pub(super) fn added(sum: Option<KernelFaults>, storm: &KernelFindings) -> KernelFaults {
     let files = storm.files.iter().map(|(name, facts)| {
         let (file_system, cached_share) = (facts.system.to_string(), facts.cached_share);
         (name.clone(), KernelFile { file_system, cached_share })

@@ -11,7 +11,7 @@ use mm::kernel::Kernel;
 /// A cell that is to be run.
 pub(in super::super) struct PlannedCell {
     pub run: &'static Runner,
-    /// The kernel that it stands in; none on the running one.
+    /// The kernel of its strategy; none on the running kernel.
     pub kernel: Option<&'static Kernel>,
     pub key: Key,
     /// The reason why it may not run this workload.
@@ -36,7 +36,7 @@ impl PlannedCell {
     }
 }
 
-/// The strategies of a run, and the kernels that they stand in.
+/// The strategies of a run, and their kernels.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Competitors<'a> {
     pub strategies: &'a [&'static Entry],
