@@ -192,6 +192,9 @@ mod tests {
     mod schema {
         use super::*;
 
+        const STALE: &str =
+            "stale: UPDATE_SCHEMAS=1 cargo test -p faultstorm-inputs --features schema fresh";
+
         #[test]
         fn the_published_schema_is_fresh() {
             let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/machine.schema.json");
@@ -200,10 +203,7 @@ mod tests {
                 fs::write(path, &schema).unwrap();
             }
             let published = fs::read_to_string(path).unwrap_or_default();
-            assert!(
-                published == schema,
-                "stale: UPDATE_SCHEMAS=1 cargo test -p faultstorm-inputs fresh"
-            );
+            assert!(published == schema, "{STALE}");
         }
 
         /// Two parts of the page are made of tables: the numbers, and what `--vary` takes.
@@ -223,7 +223,7 @@ mod tests {
             if std::env::var_os("UPDATE_SCHEMAS").is_some() {
                 return fs::write(path, &fresh).unwrap();
             }
-            assert!(page == fresh, "stale: UPDATE_SCHEMAS=1 cargo test -p faultstorm-inputs fresh");
+            assert!(page == fresh, "{STALE}");
         }
 
         /// Returns the schema's mistakes of a text.
