@@ -1,8 +1,8 @@
-//! Every way in which a workload file can be wrong, and what is said about it.
+//! Mistakes in workload files, and the messages about them.
 //!
-//! Each file of `tests/bad/` is wrong in another way; what is printed is in
-//! `tests/command/snapshots/`. After a change, look at the new text with
-//! `INSTA_UPDATE=always cargo test --test command bad_workloads` and `git diff`.
+//! Each file in `tests/bad/` has a different mistake; the messages are in
+//! `tests/command/snapshots/`. After a change, read the new text with `INSTA_UPDATE=always cargo
+//! test --test command bad_workloads` and `git diff`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ fn every_bad_file_says_what_is_wrong() {
     assert!(files.len() >= 28, "only {} bad files", files.len());
     let snapshots = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/snapshots");
     let snapshots = fs::read_dir(snapshots).unwrap().map(|entry| entry.unwrap().path());
-    // Snapshots of other tests carry the name of their module.
+    // Snapshots of other tests begin with their module's name.
     let own =
         |path: &PathBuf| path.to_str().is_some_and(|p| p.ends_with(".snap") && !p.contains("__"));
     let snapshots = snapshots.filter(own);
@@ -61,7 +61,7 @@ fn color_is_only_where_it_is_asked_for() {
     assert!(!mistakes.to_string().contains('\x1b'));
 }
 
-/// Parses and renders: what is wrong must be said without a panic.
+/// Parses and renders: a mistake must be reported without a panic.
 fn say(text: &str) {
     if let Err(mistakes) = parse("x.toml", text) {
         assert!(mistakes.len() >= 1);
@@ -69,7 +69,7 @@ fn say(text: &str) {
     }
 }
 
-/// A shipped or a bad file, by any index.
+/// Returns a shipped or a bad file, for any index.
 fn written(index: usize) -> String {
     let bad = bad_files();
     let shipped = workload::shipped();
@@ -79,7 +79,7 @@ fn written(index: usize) -> String {
     }
 }
 
-/// Lines of keys and table headers, as a regular expression.
+/// Lines with keys and table headers, as a regular expression.
 const TOML_LIKE: &str = concat!(
     r#"([a-z]{1,6} ?= ?("[a-zé0-9]*"|[0-9.]{1,4}|\{\}|\[\])\r?\n"#,
     r"|\[\[(vma|op|file|expect|group)\]\]\n|(touch|munmap|fork)\.[a-z]+=1\n){0,12}",

@@ -10,16 +10,17 @@ use serde_json::Value;
 use crate::place::{Place, SMALL, code, err, out};
 
 const SHORT: [&str; 6] = ["--time", "5ms", "--repeats", "2", "--warmup", "0s"];
-/// More threads than a storm has, since some come beside those of a run.
+/// Workload with more threads than a storm can have: its own threads come in addition to those of a
+/// run.
 const CROWD: &str = "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"4MiB\"\n\
                      [[group]]\nname = \"g\"\n[[group]]\nname = \"h\"\nthreads = 1024\n\
                      [[op]]\ngroup = \"g\"\ntouch = { vma = \"v\", access = \"write\" }\n\
                      [[op]]\ngroup = \"h\"\ntouch = { vma = \"v\", access = \"read\" }\n";
-/// For a run whose storms must all have a time at which both threads ran, on a machine
-/// that does more than this test.
+/// Arguments for a run in which both threads must run at the same time in every storm, even on a
+/// machine that is busy with other work.
 const LONG_ENOUGH: [&str; 6] = ["--time", "60ms", "--repeats", "2", "--warmup", "0s"];
 
-/// Runs the small workload for a moment.
+/// Runs the small workload for a short time.
 fn run_small(place: &Place, more: &[&str]) -> Output {
     place.faultstorm(&[&["run", "small.toml"], &SHORT[..], more].concat())
 }
@@ -83,7 +84,7 @@ fn a_run_stands_beside_the_model_of_its_machine() {
         let curve = curves.find(|curve| curve["world"] == world).unwrap();
         assert_eq!(&curve["modelled_as"], strategy);
         let point = &curve["points"][0];
-        // Only a model that is too slow with no private work at all stays away.
+        // A point is not fitted only if the model is too slow even without private work.
         assert!(point["fitted"] == true && point["error"].as_f64().unwrap() < 0.05, "{point}");
     }
     assert!(found["left_out"][0]["reason"].as_str().unwrap().contains("second copies"));
@@ -92,7 +93,7 @@ fn a_run_stands_beside_the_model_of_its_machine() {
     let tables = text.split("Left out").next().unwrap();
     assert!(tables.lines().skip(2).all(|line| line.len() <= 80), "{text}");
 
-    // What is wrong, and what would be right.
+    // Messages: the mistake, and the right way.
     let (code, _, said) = validate(&["--machine", "no-such"]);
     assert!(code == Some(2) && said.contains("'no-such' is no machine"), "{said}");
     of_cpu(&mut run, "unknown-cpu");
@@ -253,7 +254,7 @@ fn bad_input_is_told_at_once_and_nothing_runs() {
     assert_eq!(place.files(), ["bad.toml"]);
 }
 
-/// A workload of one mapping and one touch, with what else they say.
+/// A workload of one mapping and one touch, with additional keys for each.
 fn one_touch(mapping: &str, touch: &str) -> String {
     format!(
         "summary = \"x\"\n[[vma]]\nname = \"v\"\n{mapping}\n\
@@ -333,7 +334,7 @@ fn an_interrupted_run_leaves_a_valid_partial_document() {
     let args = ["run", "small.toml", "--threads", "1", "--time", "50ms", "--repeats", "999"];
     let mut command = place.command(&[&args[..], &["--json", "run.json"]].concat());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // The first storm is over, and many more are to come.
+    // The first storm is over, and many more follow.
     while !place.path("run.json").exists() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
@@ -391,7 +392,7 @@ fn an_expectation_that_does_not_hold_is_said_with_what_was_found() {
     assert!(out(&bad).contains(said), "{}", out(&bad));
 }
 
-/// A document made elsewhere, as by the storm at the end of `.ci/run`.
+/// Checks a document from another program, such as that of the storm at the end of `.ci/run`.
 #[test]
 fn a_document_from_elsewhere_validates() {
     let place = Place::new();

@@ -1,7 +1,7 @@
-//! The colours of strategies can be told apart, by colour-blind readers too.
+//! Checks that the colours of strategies can be distinguished, also by colour-blind readers.
 
 const STYLE: &str = include_str!("../../crates/report/src/html/style.css");
-/// CIE76: 2.3 is just noticed side by side; marks of a chart lie apart, and are small.
+/// CIE76: 2.3 is just noticeable side by side, but the marks of a chart are apart and small.
 const DISTANCE_MIN: f64 = 20.0;
 /// WCAG 2.2, 1.4.11, for graphics.
 const CONTRAST_MIN: f64 = 3.0;
@@ -9,8 +9,8 @@ const CONTRAST_MIN: f64 = 3.0;
 type Rgb = [f64; 3];
 type Matrix = [[f64; 3]; 3];
 
-/// Whole sight, then deutan, protan and tritan at full severity: Machado, Oliveira and
-/// Fernandes, "A physiologically-based model for simulation of color vision deficiency", 2009.
+/// Normal vision, then deutan, protan and tritan at full severity: Machado, Oliveira and Fernandes,
+/// "A physiologically-based model for simulation of color vision deficiency", 2009.
 const SIGHTS: [Matrix; 4] = [
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
     [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
@@ -24,7 +24,7 @@ fn times(matrix: &Matrix, v: Rgb) -> Rgb {
     matrix.map(|row| row[0] * v[0] + row[1] * v[1] + row[2] * v[2])
 }
 
-/// A variable's colour, linear, 0 to 1.
+/// Returns a variable's colour, linear, 0 to 1.
 fn linear(css: &str, variable: &str) -> Rgb {
     let (_, value) = css.split_once(&format!("{variable}: #")).expect("the colour is there");
     [0, 2, 4].map(|at| {
@@ -41,7 +41,7 @@ fn contrast(a: Rgb, b: Rgb) -> f64 {
     a.max(b) / a.min(b)
 }
 
-/// CIE L*a*b* as it is seen.
+/// Returns the CIE L*a*b* colour that is seen with this vision.
 fn lab(color: Rgb, sight: &Matrix) -> Rgb {
     let seen = times(sight, color).map(|part| part.clamp(0.0, 1.0));
     let [x, y, z] = times(&XYZ, seen);

@@ -1,4 +1,4 @@
-//! Comparisons: of runs made by hand, with a known effect, and of the model's.
+//! Comparisons of runs made by hand, with a known effect, and of runs of the model.
 
 use std::process::Output;
 
@@ -26,8 +26,8 @@ fn of_revision(run: Run, revision: &str) -> Run {
     run
 }
 
-/// The run of `common`, every repeat slower by its own up to 1 %, and those of cells that
-/// `is_slow` holds of by 10 % more.
+/// Returns the run of `common` with noise: each repeat is slower by its own share of up to 1 %, and
+/// cells for which `is_slow` is true by 10 % more.
 fn noisy(seed: u64, is_slow: impl Fn(&Cell) -> bool) -> Run {
     let mut rng = Pcg64Mcg::seed_from_u64(seed);
     let mut run = common::run();
@@ -53,7 +53,7 @@ fn compared(base: Vec<Run>, new: Vec<Run>, options: &Options) -> Result<Comparis
     compare(&documents("base", base), &documents("new", new), options)
 }
 
-/// Cells whose verdict is this.
+/// Returns the cells with this verdict.
 fn cells_that_are(verdict: &str, compared: &Comparison) -> Vec<String> {
     let are = compared.cells.iter().filter(|pair| pair.judged.verdict.as_deref() == Some(verdict));
     are.map(|pair| pair.cell.clone()).collect()
@@ -94,7 +94,7 @@ fn ten_percent_are_seen_where_they_are() {
 
 #[test]
 fn launches_are_drawn_before_their_repeats() {
-    // Each launch has its own luck: 4 % between them, and none between their repeats.
+    // Launches differ by up to 4 %, and their repeats do not differ at all.
     let launch = |luck: f64| {
         let mut run = noisy(1, |_| false);
         for repeat in run.cells.iter_mut().flat_map(|c| &mut c.measured.as_mut().unwrap().repeats) {
@@ -133,7 +133,7 @@ fn strategies_of_one_run_are_compared_with_its_first() {
     let names: Vec<&str> = by_strategy.new.iter().map(|side| side.name.as_str()).collect();
     assert_eq!(names, ["mmap-lock", "vma-refcount", "speculative", "speculative:refcount"]);
     assert_eq!(by_strategy.cells.len(), 4 * 4);
-    // At 2 threads the locks are far behind: that comes first.
+    // At 2 threads the locks are much slower: that comes first.
     assert_eq!(by_strategy.cells[0].cell, "huge-anon/host/2/none");
     let slower = Some("slower");
     assert!(by_strategy.cells[..4].iter().all(|pair| pair.judged.verdict.as_deref() == slower));
@@ -183,8 +183,8 @@ fn what_else_differs_is_listed() {
     assert_eq!((&found.differences[0].base[0][..], &found.differences[0].new[0][..]), ("42", "7"));
 }
 
-/// A run of writers alone at this rate of `munmap`, of one that also faults, and of touches
-/// that never do.
+/// Returns a run with a cell of writers alone at this rate of `munmap`, one that also faults, and
+/// one whose touches never fault.
 fn of_writers(munmaps_per_s: f64) -> Run {
     let mut run = Run::new(common::provenance());
     let ops = [("mmap", 1e6), ("munmap", munmaps_per_s)];
@@ -206,7 +206,7 @@ fn operations_are_compared_alone_and_beside_faults() {
     let found = compared(vec![of_writers(2e6)], vec![of_writers(1.5e6)], &options).unwrap();
     let pair =
         |workload: &str| found.cells.iter().find(|pair| pair.cell.starts_with(workload)).unwrap();
-    // By what was done most often.
+    // By the operation that was done most often.
     let alone = pair("alone");
     assert_eq!(
         (alone.counted.as_str(), alone.judged.verdict.as_deref()),
@@ -247,7 +247,7 @@ fn operations_are_compared_alone_and_beside_faults() {
     assert!(markdown.contains("| beside/mmap-lock/host/2/none munmap **!** | 2.00 M/s |"));
 }
 
-/// Documents of before tell of several repeats how many operations a second there were in all.
+/// Older documents with several repeats have only the total number of operations per second.
 #[test]
 fn operations_of_old_documents_have_a_rate_and_no_interval() {
     let old = |per_s: f64| {
@@ -263,7 +263,7 @@ fn operations_of_old_documents_have_a_rate_and_no_interval() {
     assert_eq!((alone.base.per_s, alone.base.repeats), (Some(2e6), 1));
 }
 
-/// An operation that is missing may have been cut off by the end of the storm.
+/// A missing operation may have been cut off by the end of the storm.
 #[test]
 fn one_operation_less_is_no_regression_of_the_model() {
     let model = |per_s: f64, count: u64| {
@@ -346,7 +346,7 @@ fn cells_without_a_counterpart_are_listed() {
     assert_eq!((alone.len(), found.comparisons), (5, 16));
     assert_eq!(alone[0], ("0123456789ab (dirty)", "huge-anon/vma-refcount/host/1/none"));
     assert_eq!(alone[4], ("aaaa (dirty)", "another"));
-    // By threads: 1 is the base; 2 has its counterparts, 8 one.
+    // By threads: 1 is the base; 2 has all its counterparts, 8 only one.
     let mut run = noisy(1, |_| false);
     let mut more = run.cells[0].clone();
     more.key.threads = 8;
@@ -461,7 +461,7 @@ fn writers_alone_are_judged_by_what_they_do() {
         let (per_op, mmap) = (found.per_op.as_ref().unwrap(), &found.ops["mmap"]);
         assert_eq!((&found.lines, &found.time_split_ns), (&None, &None), "nothing is per fault");
         let split = per_op.time_split_ns.as_ref().unwrap();
-        // All of the time of all threads, by operations: each does one of both.
+        // All time of all threads, per operation: each thread does one of each.
         let all = split.private_work + split.coherence + split.lock_wait;
         let alike = 1e9 * f64::from(cell.key.threads) / (2.0 * mmap.per_s);
         assert!(all > 0.4 * alike && all < 1.01 * alike, "{all} of {alike}");

@@ -1,4 +1,4 @@
-//! What `faultstorm report` writes for other programs, read back as they read it.
+//! Exports of `faultstorm report`, read as other programs read them.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -11,7 +11,7 @@ use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use crate::common;
 use crate::place::{Place, code, err};
 
-/// A directory with `run.json` and `run.csv` of a real run, on the host and in the model.
+/// Makes a directory with `run.json` and `run.csv` of a real run, on the host and in the model.
 fn real_run() -> Place {
     let place = Place::new();
     place.out_of(
@@ -25,7 +25,7 @@ fn real_run() -> Place {
 /// An interval of a log: tag, start and length in seconds, largest value in ms, histogram.
 type Interval = (String, f64, f64, f64, Histogram<u64>);
 
-/// Reads a log as programs do that know nothing of this one.
+/// Reads a log as a program does that knows nothing about this one.
 fn intervals(log: &str) -> Vec<Interval> {
     let mut found = Vec::new();
     for entry in IntervalLogIterator::new(log.as_bytes()) {
@@ -42,7 +42,7 @@ fn intervals(log: &str) -> Vec<Interval> {
     found
 }
 
-/// Whether the log has exactly these latencies, under these tags.
+/// Asserts that the log has exactly these latencies, with these tags.
 fn assert_holds<'a>(log: &str, latencies: impl Iterator<Item = (String, &'a LatencyDistribution)>) {
     let mut intervals = intervals(log).into_iter();
     for (tag, latency) in latencies {
@@ -56,7 +56,7 @@ fn assert_holds<'a>(log: &str, latencies: impl Iterator<Item = (String, &'a Late
     assert!(intervals.next().is_none());
 }
 
-/// The latencies of faults, by the tags that they should have.
+/// Returns the latencies of faults, with the tags that they should have.
 fn of_faults(run: &Run) -> Vec<(String, &LatencyDistribution)> {
     let measured = run.cells.iter().filter_map(|cell| Some((cell, cell.measured.as_ref()?)));
     let tagged = measured.flat_map(|(cell, found)| {

@@ -1,4 +1,4 @@
-//! The command, and what it reads and writes: workloads, documents, tables, pages.
+//! The command, and the documents, tables and pages that it reads and writes.
 
 #[path = "../common/mod.rs"]
 mod common;

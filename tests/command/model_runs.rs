@@ -1,4 +1,4 @@
-//! The command, storms in the model: documents, refusals, variations.
+//! The command with storms in the model: documents, refusals, variations.
 
 use serde_json::Value;
 
@@ -61,7 +61,7 @@ fn threads_that_a_workload_adds_past_the_machine_skip_its_cells() {
     assert!(all.iter().all(|(_, cell)| cell["status"] == "ok"));
 }
 
-/// Runs in the model and returns the document and the tables.
+/// Runs in the model, and returns the document and the tables.
 fn tables(line: &str) -> (Value, String) {
     let place = Place::new();
     let out = place.out_of(&format!("run {line} --details --json run.json"));

@@ -1,4 +1,4 @@
-//! The page of a report, by its bytes. In a browser: `tests/programs/report_page/`.
+//! The page of a report, byte by byte. For tests in a browser see `tests/programs/report_page/`.
 
 use faultstorm::report;
 

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Small enough that a run of it takes a moment.
+/// A workload small enough to run in a moment.
 pub const SMALL: &str = "summary = \"small\"\n[[vma]]\nname = \"heap\"\nsize = \"8MiB\"\n\
                      [[op]]\ntouch = { vma = \"heap\", access = \"write\" }\n";
 
-/// A directory with a small workload in it, `small.toml`, which goes with this value.
+/// A directory with a small workload, `small.toml`; it is removed on drop.
 pub struct Place {
     directory: tempfile::TempDir,
 }
@@ -35,7 +35,7 @@ impl Place {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// Files in the directory, the workload aside, sorted.
+    /// Returns the files in the directory except the workload, sorted.
     pub fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.directory.path()).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -54,8 +54,8 @@ impl Place {
         self.command(args).output().unwrap()
     }
 
-    /// Runs the command as on a machine with little memory: what is refused too late does not
-    /// take this one's.
+    /// Runs the command as on a machine with little memory, so that a request which is refused too
+    /// late cannot use up this machine's memory.
     pub fn poor(&self, args: &[&str]) -> Output {
         let program = env!("CARGO_BIN_EXE_faultstorm");
         let mut command = Command::new("sh");
@@ -63,12 +63,12 @@ impl Place {
         command.current_dir(self.directory.path()).output().unwrap()
     }
 
-    /// Runs the command with the words of a line.
+    /// Runs the command with the arguments in a line.
     pub fn line(&self, line: &str) -> Output {
         self.faultstorm(&line.split_whitespace().collect::<Vec<_>>())
     }
 
-    /// Runs the command, which is to succeed, and returns its standard output.
+    /// Runs the command, which must succeed, and returns its standard output.
     pub fn out_of(&self, line: &str) -> String {
         let output = self.line(line);
         assert_eq!(code(&output), Some(0), "{line}: {}", err(&output));

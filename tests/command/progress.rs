@@ -1,4 +1,4 @@
-//! What a run says while it storms: on a terminal, in a pipe, and when it is to be quiet.
+//! Output during a run: on a terminal, in a pipe, and with `--quiet`.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,24 +9,25 @@ use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::place::{Place, code};
 
-/// Its file cannot be made.
+/// Workload whose file cannot be made.
 const NOWHERE: &str = "summary = \"nowhere\"\n[[file]]\nname = \"data\"\nsize = \"1MiB\"\n\
                        directory = \"/nonexistent\"\n[[vma]]\nname = \"map\"\nsize = \"1MiB\"\n\
                        file = \"data\"\nprot = \"read\"\n\
                        [[op]]\ntouch = { vma = \"map\", access = \"read\" }\n";
 
-/// Returns what the command writes to a terminal of so many columns and rows, which its standard
-/// error is. Its standard output goes elsewhere.
+/// Returns the bytes that the command writes to a terminal of this size through its standard error.
+/// Its standard output goes elsewhere.
 fn written_to_a_terminal(columns: u16, rows: u16, line: &str) -> Vec<u8> {
     written(columns, rows, "xterm", line, |_| Stdio::null())
 }
 
-/// Returns the bytes that a terminal of 80 columns is sent by all that the command writes.
+/// Returns all bytes that the command sends to a terminal of 80 columns.
 fn sent_to_a_terminal(term: &str, line: &str) -> Vec<u8> {
     written(80, 50, term, line, |terminal| terminal.try_clone().unwrap().into())
 }
 
-/// Returns what a terminal of this kind is sent. `output` makes standard output of it.
+/// Returns the bytes sent to a terminal of this kind. With `output`, standard output goes to it
+/// too.
 fn written(
     columns: u16,
     rows: u16,
@@ -45,17 +46,17 @@ fn written(
     let mut command = place.command(&line.split_whitespace().collect::<Vec<_>>());
     command.env("TERM", term).stdin(Stdio::null()).stdout(output(&theirs)).stderr(theirs);
     let mut child = command.spawn().unwrap();
-    // It has the only other end of the terminal.
+    // It holds the only other end of the terminal.
     drop(command);
     let mut written = Vec::new();
-    // Where the other end is closed, the kernel ends a terminal by an error.
+    // After the other end is closed, a read of the terminal ends with an error.
     let _ = File::from(ours).read_to_end(&mut written);
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(0), "{}", String::from_utf8_lossy(&written));
     written
 }
 
-/// What the terminal shows while the command runs, and at its end.
+/// Returns the screens of the terminal while the command runs, and at its end.
 fn screens(columns: u16, rows: u16, line: &str) -> Vec<String> {
     let mut terminal = vt100::Parser::new(rows, columns, 1000);
     let mut screens = Vec::new();
@@ -65,13 +66,13 @@ fn screens(columns: u16, rows: u16, line: &str) -> Vec<String> {
         let lines: Vec<String> = lines.map(|line| line.trim_end().to_owned()).collect();
         screens.push(lines.join("\n").trim_end().to_owned());
     }
-    // Whatever has gone out of sight above it stays for ever.
+    // Lines that have scrolled off the screen stay there for ever.
     terminal.screen_mut().set_scrollback(1000);
     assert_eq!(terminal.screen().scrollback(), 0, "nothing has left the screen");
     screens
 }
 
-/// A run on the host, then in the model, where it is known how the line moves.
+/// A run on the host, then in the model, for which the hottest line is known.
 const BOTH: &str = "run small.toml --on host --on model:laptop-intel --threads 1,2 --faults 200 \
                     --warmup 0s --repeats 1 --strategy mmap-lock --body none --json run.json";
 
@@ -120,7 +121,7 @@ fn a_pipe_and_a_terminal_end_with_the_same_screen() {
     let shown = terminal.screen().rows(0, 80).map(|line| line.trim_end().to_owned());
     let shown: Vec<String> = shown.collect();
     assert_eq!(shown.join("\n").trim_end(), piped.trim_end());
-    // Where no cursor moves each cell is a line, and nothing is painted.
+    // On a terminal that cannot move its cursor each cell is a line, and nothing is redrawn.
     let dumb = String::from_utf8(sent_to_a_terminal("dumb", line)).unwrap().replace('\r', "");
     assert!(!dumb.contains('\x1b'), "{dumb}");
     let (head, rest) = piped.split_at(piped.find("\n\n").unwrap());

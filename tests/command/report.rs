@@ -1,4 +1,4 @@
-//! The report, by its bytes: what a reader sees of a run.
+//! The report, byte by byte.
 
 use faultstorm::report::{self, Style};
 use faultstorm::run::{Body, Cell, Interval, KernelLockInfo, OpLines, PerOp, Run, World};
@@ -145,7 +145,7 @@ fn worlds_stand_beside_each_other_and_the_kernel_has_neighbours() {
     insta::assert_snapshot!(beside);
     assert!(text.contains("takes the lock of 'vm-refcnt': CONFIG_PER_VMA_LOCK is set"));
     assert!(text.lines().all(|line| line.len() <= 80));
-    // With the price of an empty exception, each fault of the kernel without it.
+    // With the cost of an empty exception, each fault of the kernel is also shown without it.
     run.provenance.host.trap_cost_ns =
         Some(Interval { median: 512.0, low: Some(505.0), high: Some(530.0) });
     let numbers = serde_json::json!({ "work": { "trap-ns": { "is": 400.0 } } });
@@ -159,7 +159,7 @@ fn worlds_stand_beside_each_other_and_the_kernel_has_neighbours() {
     assert!(words.contains("takes at most 512 ns (505 ns to 530 ns) here"), "{text}");
     assert!(words.contains("some-machine charges 400 ns for it"), "{text}");
     assert!(text.lines().all(|line| line.len() <= 80));
-    // One world has nothing beside it.
+    // A single world has no comparison with another.
     run.cells.retain(|cell| cell.key.world == World::Host);
     assert!(!report::text(&run, PLAIN, None).contains("world beside world"));
 }
@@ -184,13 +184,13 @@ fn what_is_seen_between_storms() {
     let mut run = common::run();
     let at = |run: &Run, id: &str| run.cells.iter().position(|cell| cell.id == id).unwrap();
     let speculative = at(&run, "huge-anon/speculative/host/2/none");
-    // It is about to be stormed for the first time, and one strategy may not.
+    // The cell is about to be stormed for the first time, and another strategy is skipped.
     let key = run.cells[speculative].key.clone();
     run.cells[speculative] = Cell::partial(key.clone(), "no repeat is in", None);
     let refused = at(&run, "huge-anon/vma-refcount/host/2/none");
     run.cells[refused] = Cell::skipped(run.cells[refused].key.clone(), "may not");
     let mut seen = vec![report::live(&run.cells, speculative, 80, 22)];
-    // The twin is another storm of the first strategy.
+    // The twin is a separate storm of the first strategy.
     let twin = at(&run, "huge-anon/unlocked/host/2/none/aa=1");
     seen.push(report::live(&run.cells, twin, 60, 5));
     seen.push(report::live(&run.cells, speculative, 34, 4));
@@ -206,7 +206,7 @@ fn what_is_seen_between_storms() {
     }
 }
 
-/// Writers alone under two strategies, and touches that never fault.
+/// Returns a run with writers alone under two strategies, and with touches that never fault.
 fn without_faults() -> Run {
     let mut run = Run::new(common::provenance());
     for (strategy, rates) in [("mmap-lock", [508e3, 275e3]), ("per-vma-lock", [480e3, 241e3])] {

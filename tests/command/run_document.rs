@@ -1,4 +1,4 @@
-//! The run document against its published schema, and what its reader accepts.
+//! The run document compared with its published schema, and the documents that its reader accepts.
 
 use std::io::Write;
 use std::path::Path;
@@ -91,7 +91,8 @@ fn a_document_is_read_compressed_too() {
     assert!(text.starts_with("cannot read '"), "{text}");
 }
 
-/// Those that `scripts/reference` made: of today's schema, whole, and described.
+/// Documents made by `scripts/reference`: they have today's schema, are complete, and are
+/// described.
 #[test]
 fn reference_runs_can_be_compared_with() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/reference");

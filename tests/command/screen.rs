@@ -1,4 +1,4 @@
-//! The one screen that a run ends with, by its bytes.
+//! The final screen of a run, byte by byte.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -14,14 +14,14 @@ use crate::common;
 const PLAIN: Style = Style { color: false, width: 80 };
 const COLOURED: Style = Style { color: true, width: 80 };
 
-/// Takes colours away.
+/// Removes colours.
 fn plain(text: &str) -> String {
     let mut parts = text.split("\x1b[");
     let first = parts.next().unwrap().to_owned();
     parts.fold(first, |plain, part| plain + part.split_once('m').unwrap().1)
 }
 
-/// A run of the seed workloads on two CPUs and in the model, as a run without arguments is.
+/// Returns a run of the seed workloads on two CPUs and in the model, as a run without arguments is.
 fn default_run() -> Run {
     let mut run = Run::new(common::provenance());
     run.complete = true;
@@ -33,7 +33,7 @@ fn default_run() -> Run {
     });
     run.machines.insert("m".to_owned(), serde_json::json!({ "estimated_share": 0.65 }));
     let workloads = ["huge-anon", "file-fault-around", "file-no-fault-around", "private-write"];
-    // What each strategy keeps of the rate of the first, and the line that it moves.
+    // For each strategy its rates as shares of the first one's, and the line that it moves.
     let strategies: [(&str, [f64; 4], &str); 5] = [
         ("unlocked", [1.0; 4], "folio"),
         ("speculative", [1.01, 0.99, 1.0, 0.98], "folio"),
@@ -165,13 +165,13 @@ fn a_star_is_a_verdict_and_a_line_is_told_by_its_excess() {
             text.lines().filter(|line| line.get(2..).is_some_and(|line| line.starts_with(name)));
         rows.map(str::to_owned).next().unwrap_or_else(|| panic!("{name}: {text}"))
     };
-    // `folio` moves under `unlocked` too: that is no reason.
+    // `folio` moves under `unlocked` too, so it is not the cause.
     let row_of = row("mmap-lock");
     assert!(row_of.contains("0.59*") && row_of.contains("1.03 "), "{row_of}");
     assert!(row_of.ends_with(" mm.mmap_lock 1.19"), "{row_of}");
     assert!(row("speculative").ends_with("0.99"), "nothing is lost: {}", row("speculative"));
     assert!(text.lines().any(|line| line.starts_with("> vm-refcnt")), "{text}");
-    // Scattered repeats have no star.
+    // Scattered repeats get no star.
     let mut noisy = run;
     for cell in noisy.cells.iter_mut().filter(|cell| cell.key.world == World::Host) {
         let rate = cell.measured.as_ref().unwrap().faults_per_s.median;
@@ -196,7 +196,7 @@ fn noise_is_said_where_there_is_some() {
     assert_eq!(headline(&faster), "TRUST NOTHING: equal code was told apart in 1 of 16 pairs.");
     faster.cells[twin].measured = Some(common::measured(&key, 12e6, 1.5, 7));
     assert!(headline(&faster).starts_with("NOISY: equal code differed by up to "));
-    // Single repeats of twins say nothing.
+    // Single repeats of twins show nothing.
     for cell in run.cells.iter_mut().filter(|cell| cell.key.is_aa_twin) {
         cell.measured = Some(common::measured(&cell.key, 16e6, 0.04, 1));
     }
@@ -234,7 +234,7 @@ fn writers_are_compared_with_mmap_lock_and_the_kernel_with_nobody() {
     assert!(text.contains("skipped: a stack of the kernel grows by the fault"), "{text}");
 }
 
-/// Text as a document may have it: long, empty, not of this terminal.
+/// Texts that a document may have: long, empty, with control characters.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z]{1,9}(-[a-z]{1,9}){0,4}",
@@ -244,7 +244,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// How a cell came out: its rate, spread and repeats.
+/// Outcome of a cell: its rate, spread and repeats.
 fn outcome() -> impl Strategy<Value = (u8, f64, f64, usize)> {
     (0u8..8, prop_oneof![1e-3..1e3f64, 1e5..1e9f64], 0.0..1.5f64, 1usize..9)
 }
@@ -266,7 +266,7 @@ fn drawn_cell(key: Key, (kind, rate, spread, repeats): (u8, f64, f64, usize)) ->
     }
 }
 
-/// What every drawn cell has measured, but for its rates.
+/// Measurements of every drawn cell, except its rates.
 static MEASURED: LazyLock<Measured> = LazyLock::new(|| {
     let key = common::key("w", "s", 1, Body::None);
     let mut found = common::measured(&key, 1e6, 0.0, 9);

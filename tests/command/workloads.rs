@@ -1,4 +1,4 @@
-//! What is shipped beside the code: workloads, their documentation, their schema.
+//! Shipped workloads, their documentation, and their schema.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -79,7 +79,7 @@ fn the_schema_is_fresh() {
     );
 }
 
-/// Keys of all tables of the schema.
+/// Collects the keys of all tables in the schema.
 fn keys(schema: &Value, found: &mut BTreeSet<String>) {
     match schema {
         Value::Object(object) => {
@@ -93,7 +93,7 @@ fn keys(schema: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Words that a key's value may be.
+/// Collects the words that a key can have as its value.
 fn words(schema: &Value, found: &mut BTreeSet<String>) {
     match schema {
         Value::Object(object) => {

@@ -1,4 +1,4 @@
-//! A run built by hand, with every state that a cell can be in.
+//! A run made by hand, with every state that a cell can be in.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use faultstorm::run::{
 use faultstorm::stats;
 use hdrhistogram::Histogram;
 
-/// The digest of a workload that is not digested.
+/// Returns a made-up digest of a workload.
 fn digest(workload: &str) -> String {
     format!("{workload}-digest")
 }
@@ -41,7 +41,7 @@ pub fn key(workload: &str, strategy: &str, threads: u32, body: Body) -> Key {
     }
 }
 
-/// Returns numbers around `faults_per_s`, the repeats `spread` apart as a share.
+/// Returns numbers around `faults_per_s`, with repeats that spread over this share.
 pub fn measured(key: &Key, faults_per_s: f64, spread: f64, repeats: usize) -> Measured {
     let repeats: Vec<Repeat> = (0..repeats)
         .map(|n| {
@@ -152,7 +152,7 @@ pub fn provenance() -> Provenance {
     }
 }
 
-/// Returns a run of two workloads: one in order, one with everything that goes wrong.
+/// Returns a run of two workloads: one without problems, one with every problem.
 pub fn run() -> Run {
     let mut run = Run::new(provenance());
     run.complete = true;
@@ -190,7 +190,7 @@ pub fn run() -> Run {
 }
 
 fn huge_anon(run: &mut Run) {
-    // Million faults per second at 1 and 2 threads, and what contends at 2.
+    // Million faults per second at 1 and 2 threads, and the lines that contend at 2.
     let mmap_lock: &[(&str, u64)] = &[("mm.mmap_lock", 196_000), ("page_table.ptl", 4_000)];
     let refcount: &[(&str, u64)] = &[("vma.vm_refcnt", 198_000), ("page_table.ptl", 2_000)];
     type Moved<'a> = &'a [(&'a str, u64)];

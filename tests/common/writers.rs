@@ -1,4 +1,4 @@
-//! Cells of writers, built by hand.
+//! Cells of writers, made by hand.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use faultstorm::run::{EventCounts, Interval, Key, Measured, OpStats};
 
 use super::common::{latency, measured};
 
-/// Returns numbers of a cell without faults, of operations around these rates.
+/// Returns the numbers of a cell without faults, with operations around these rates.
 pub fn of_writers(key: &Key, ops: &[(&str, f64)], spread: f64, repeats: usize) -> Measured {
     let mut found = measured(key, 1e6, spread, repeats);
     for repeat in &mut found.repeats {

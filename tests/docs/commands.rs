@@ -1,12 +1,12 @@
-//! Every command of the documentation runs.
+//! Runs every command of the documentation.
 //!
-//! Each page has a directory of its own, in which its commands run one after the other, as a
-//! reader would type them, with the program as built for tests. First each is parsed as it is
-//! written. Then it runs, with its lengths made small: `run` a few faults on one or two
-//! threads, once, without the pass for lines; files that a page has written, as "toml NAME",
-//! with mappings of one megabyte. `check` of a file that is right becomes such a run of it: its
-//! storms under every strategy take minutes, unoptimised. What is expected of a command is exit
-//! code 0, or what a comment behind it says: `# exits 3`.
+//! Each page has its own directory, in which its commands run one after the other, as a reader
+//! would type them, with the program as it is built for tests. First each command is parsed as
+//! written. Then it runs with small lengths: `run` with a few faults on one or two threads, once,
+//! without the pass for lines; files that a page has written (as "toml NAME") with mappings of one
+//! megabyte. `check` of a valid file becomes such a run, because its storms under every strategy
+//! take minutes without optimisation. The expected exit code is 0, or that of a comment after the
+//! command: `# exits 3`.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use crate::common;
 use crate::page::{Page, ROOT, pages};
 
-/// What is no command of this program, and is taken as it is.
+/// Commands of other programs, which are accepted as they are.
 const ELSEWHERE: [&str; 10] = [
     "cargo test",
     "cargo test --test races",
@@ -35,14 +35,14 @@ const ELSEWHERE: [&str; 10] = [
     "tar -xzf faultstorm-measure.tar.gz",
     "faultstorm-measure/measure",
 ];
-/// What is parsed and not run: it would take a minute or more, unoptimised.
+/// Commands that are parsed but not run: they would take a minute or more without optimisation.
 const PARSED_ONLY: [&str; 4] = ["calibrate", "check", "validate", "validate --with their.json"];
-/// Pages that show what can be done with documents, and do not make all of them.
+/// Pages that use documents without making all of them.
 const TAKES_DOCUMENTS: [&str; 3] =
     ["README.md", "docs/how-to/another-machine.md", "docs/how-to/numbers.md"];
-/// What a run is told instead of how long it is.
+/// Arguments that replace the length of a run.
 const SHORT: [&str; 6] = ["--faults", "40", "--repeats", "1", "--warmup", "0s"];
-/// The most threads of a storm.
+/// Largest number of threads of a storm.
 const THREADS_MAX: usize = 2;
 
 /// A command of a page.
@@ -54,7 +54,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// The commands of a page: in its shell blocks, and in cells of its tables.
+    /// Returns the commands of a page: those in shell blocks, and those in table cells.
     fn all(page: &Page) -> Vec<Command> {
         let shell = page.fences().into_iter().filter(|fence| fence.info == "sh");
         let mut found: Vec<Command> =
@@ -70,7 +70,8 @@ impl Command {
         found
     }
 
-    /// The commands in lines of a shell, the first of which has this number on the page.
+    /// Returns the commands in lines of a shell block; `first` is the number of the first line on
+    /// the page.
     pub fn read(page: &Page, first: usize, lines: &[&str]) -> Vec<Command> {
         let mut found: Vec<Command> = Vec::new();
         let mut continued = false;
@@ -98,7 +99,7 @@ impl Command {
         found
     }
 
-    /// The program that it starts, and the arguments; `None` for one of [`ELSEWHERE`].
+    /// Returns the program and its arguments; `None` for a command in [`ELSEWHERE`].
     pub fn program(&self) -> Option<(PathBuf, Vec<String>)> {
         let faultstorm = PathBuf::from(env!("CARGO_BIN_EXE_faultstorm"));
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
@@ -135,8 +136,8 @@ impl Command {
         self.output(&program, &args, directory);
     }
 
-    /// Runs a program to its end, and returns what it prints: on standard output or, where it
-    /// should fail, on standard error.
+    /// Runs a program to its end, and returns its standard output; if it should fail, its standard
+    /// error.
     pub fn output(&self, program: &Path, args: &[String], directory: &Path) -> String {
         let output = Process::new(program).args(args).current_dir(directory).output();
         let output = output.expect("it can be started");
@@ -149,7 +150,7 @@ impl Command {
     }
 }
 
-/// An example, which `cargo test` builds before it runs any test.
+/// Returns the path of an example, which `cargo test` builds before it runs any test.
 pub fn example(name: &str) -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_faultstorm"));
     let path = program.with_file_name("examples").join(name);
@@ -158,7 +159,7 @@ pub fn example(name: &str) -> PathBuf {
     path
 }
 
-/// The same command, but a run of it takes a moment.
+/// Returns the same command with arguments that make a run short.
 fn shortened(mut args: Vec<String>, exits: i32) -> Vec<String> {
     match args[0].as_str() {
         "run" => {}
@@ -187,7 +188,7 @@ fn shortened(mut args: Vec<String>, exits: i32) -> Vec<String> {
     short
 }
 
-/// The numbers of a list, none above [`THREADS_MAX`].
+/// Returns the numbers of a list, each limited to [`THREADS_MAX`].
 fn few(list: &str) -> String {
     let list: NumberList = list.parse().expect("it was parsed");
     let mut few: Vec<usize> = list.as_slice().iter().map(|n| (*n).min(THREADS_MAX)).collect();
@@ -195,8 +196,8 @@ fn few(list: &str) -> String {
     few.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// Makes the documents that a command takes, where they are not there yet: of two revisions,
-/// with a few cells, since each ratio is resampled some thousand times.
+/// Makes the documents that a command reads, unless they exist: two revisions with a few cells,
+/// because each ratio is resampled some thousand times.
 fn give_documents(directory: &Path, args: &[String]) {
     let takes = ["compare", "report"].contains(&args[0].as_str());
     for name in args.iter().filter(|arg| takes && arg.ends_with(".json")) {
@@ -211,7 +212,7 @@ fn give_documents(directory: &Path, args: &[String]) {
     }
 }
 
-/// A workload with every size that is some megabytes made one.
+/// Returns a workload in which every size of some megabytes is one megabyte.
 fn small(lines: &[&str]) -> String {
     let one = |line: &&str| match line.starts_with("size = ") && line.ends_with("MiB\"") {
         true => "size = \"1MiB\"\n".to_owned(),
@@ -220,7 +221,7 @@ fn small(lines: &[&str]) -> String {
     lines.iter().map(one).collect()
 }
 
-/// A directory for the commands of a page, with the files that it has written.
+/// Makes a directory for the commands of a page, with the files that the page has written.
 pub fn directory(page: &Page, written: fn(&[&str]) -> String) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     for name in ["machines", "workloads", "kernels"] {
@@ -234,7 +235,7 @@ pub fn directory(page: &Page, written: fn(&[&str]) -> String) -> TempDir {
     directory
 }
 
-/// Runs the commands of a page; returns how many there were.
+/// Runs the commands of a page; returns their number.
 fn run_page(page: &Page) -> usize {
     let directory = directory(page, small);
     let commands = Command::all(page);

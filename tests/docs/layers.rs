@@ -1,4 +1,4 @@
-//! Layers: which crate may name which, and which words some crates may not name.
+//! Layers: the dependencies that a crate may have, and the words that some crates may not use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,23 +7,23 @@ use std::path::Path;
 use crate::page::{Page, ROOT};
 use crate::tidy::{Source, holds};
 
-/// What each crate of the workspace depends on, without what its tests do.
+/// Dependencies of each crate in the workspace, without those of its tests.
 type Edges = BTreeMap<String, BTreeSet<String>>;
 
-/// Edges that no map may ever have. What a crate does not depend on it cannot name.
+/// Edges that the map must never have. A crate cannot name another one without depending on it.
 const NEVER: [(&str, &str); 10] = [
-    // Shared memory, other cores and time are reached through `machine`.
+    // Shared memory, other cores and time are reached only through `machine`.
     ("sync", "host mm strategy storm workload rayon rustix"),
     ("mm", "host strategy storm workload"),
     ("strategy", "host storm rayon rustix"),
-    // Words, lines and cores: no terms of an address space.
+    // It knows words, lines and cores, but no terms of an address space.
     ("machine", "sync mm strategy storm workload"),
     ("host", "machine workload"),
-    // Valid by type, whoever has read it.
+    // Valid by type, whatever the source.
     ("workload", "toml machine host"),
     ("storm", "toml inputs document"),
     ("inputs", "sync strategy storm"),
-    // So that a report from a file equals one from memory.
+    // A report from a file must equal a report from memory.
     ("document", "machine host workload storm"),
     ("report", "machine host workload storm"),
 ];
@@ -62,7 +62,7 @@ fn forbidden_edges(edges: &Edges) -> Vec<String> {
     found
 }
 
-/// Rows of the map in ARCHITECTURE.md: crates, and those that they depend on.
+/// Returns the rows of the map in ARCHITECTURE.md: crates with their dependencies.
 fn map(page: &str) -> Edges {
     let code = |cell: &str| -> Vec<String> {
         cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
@@ -106,7 +106,7 @@ fn the_map_is_that_of_the_manifests() {
     assert_eq!(map.len(), inside.len(), "the map has crates that are not there");
 }
 
-/// Cargo runs the tests of packages in the order of their names.
+/// Cargo runs the tests of packages in the order of the packages' names.
 #[test]
 fn tests_that_say_what_was_not_run_come_last() {
     let package = |directory: &str| manifest(directory)["package"]["name"].to_string();
@@ -116,7 +116,7 @@ fn tests_that_say_what_was_not_run_come_last() {
     }
 }
 
-/// Below `path`, code does not name `words`, except in the files that may.
+/// Returns the places below `path` where code uses `words`, except in the files `except`.
 fn forbidden(source: &Source, path: &str, words: &[&str], except: &[&str]) -> Vec<String> {
     if !source.path.starts_with(path) || except.contains(&source.path.as_str()) {
         return Vec::new();
@@ -126,11 +126,11 @@ fn forbidden(source: &Source, path: &str, words: &[&str], except: &[&str]) -> Ve
     lines.map(|(at, word)| source.at(at, &format!("{path} does not name {word}"))).collect()
 }
 
-/// The world is reached through `Machine` alone. `Arc` owns memory and is written when a
-/// space is made; the content of frames is memory, not a line.
+/// The world is reached only through `Machine`. `Arc` owns memory and is written when a space is
+/// made; frame contents are memory, not lines.
 fn reaches_the_world_through_machine(source: &Source) -> Vec<String> {
     let mut code = source.text.replace("use std::sync::Arc;", "");
-    // The content of pages, and the harness's own bookkeeping, are no kernel's lines.
+    // Page contents and the harness's own books are not lines of the kernel.
     let own = ["crates/mm/src/frames.rs", "crates/mm/src/backlog.rs"];
     if own.contains(&source.path.as_str()) {
         code = code.lines().filter(|l| !l.starts_with("use std::sync::atomic::")).collect();
@@ -142,13 +142,13 @@ fn reaches_the_world_through_machine(source: &Source) -> Vec<String> {
         .iter()
         .flat_map(|layer| forbidden(&source, layer, &words, &[]))
         .collect();
-    // What is done between storms may use all cores.
+    // Work between storms may use all cores.
     let between = ["crates/mm/src/frames.rs", "crates/mm/src/books.rs"];
     found.extend(forbidden(&source, "crates/mm/", &["rayon"], &between));
     found
 }
 
-/// Layers within a crate.
+/// Checks the layers within a crate.
 fn looks_down_only(source: &Source) -> Vec<String> {
     let mut found = forbidden(source, "crates/document/src/run/", &["crate::compare"], &[]);
     let machines = ["machine::", "mm::", "crate::machines", "crate::kernels"];
@@ -157,10 +157,10 @@ fn looks_down_only(source: &Source) -> Vec<String> {
     found
 }
 
-/// Modules of `strategy` that hold no strategy.
+/// Modules of `strategy` that are not strategies.
 const COMMON: [&str; 5] = ["attached", "reference", "scheme", "space", "words"];
 
-/// Strategies by the module that holds each.
+/// Returns the modules of strategies, one for each.
 fn strategy_modules() -> Vec<String> {
     let root = fs::read_to_string(Path::new(ROOT).join("crates/strategy/src/lib.rs"));
     let root = root.expect("it is there");

@@ -1,5 +1,4 @@
-//! The documentation: what is generated of it is fresh, its commands run, its links lead
-//! somewhere.
+//! Checks of the documentation: generated pages are fresh, commands run, links lead somewhere.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,5 +1,5 @@
-//! `examples/own_strategy.rs` keeps its books, with readers alone and beside writers of every
-//! kind, on this machine and in the model.
+//! `examples/own_strategy.rs` keeps its books balanced, with readers alone and with writers of
+//! every kind, on this machine and in the model.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use faultstorm::run::{Cell, Run, Status};
 
 use crate::commands::example;
 
-/// Storms workloads under the example's own strategy, with four threads; returns its cells.
+/// Storms workloads under the example's strategy, with four threads; returns its cells.
 fn storm(worlds: &str, workloads: &[&str], faults: &str) -> Vec<Cell> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("run.json");
@@ -21,7 +21,7 @@ fn storm(worlds: &str, workloads: &[&str], faults: &str) -> Vec<Cell> {
         .arg(&path)
         .output()
         .unwrap();
-    // 4 where a storm's books do not balance.
+    // Exit code 4: a storm's books do not balance.
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     let cells = Run::read(&path).unwrap().cells.into_iter();
@@ -50,12 +50,12 @@ fn its_books_balance_beside_writers_of_every_kind() {
         "stack-growth",
         "io-heavy",
     ];
-    // Threads of the host need not storm together: that the books balance is all that is asked.
+    // Host threads need not storm at the same time, so the test only requires balanced books.
     assert_eq!(storm("--on host", &workloads[..5], "100").len(), 5);
     let cells = storm("--on model:xeon-icelake-2s", &workloads, "200");
     assert_eq!(cells.len(), workloads.len());
     assert!(cells.iter().all(|cell| cell.status == Status::Ok));
-    // The bias goes, and comes back.
+    // The bias is revoked, and returns.
     let stack = cells.iter().find(|cell| cell.key.workload == "stack-growth").unwrap();
     let measured = stack.measured.as_ref().unwrap();
     let fallbacks: u64 = measured.fallbacks.values().sum();

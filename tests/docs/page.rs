@@ -1,4 +1,4 @@
-//! Pages of the documentation, and what is fenced in them.
+//! Pages of the documentation, and their fenced blocks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ pub struct Page {
 
 /// A block between fences.
 pub struct Fence<'a> {
-    /// What stands behind the opening fence: a language, then the name of a file.
+    /// Text after the opening fence: a language, then the name of a file.
     pub info: &'a str,
-    /// The number of the first line inside.
+    /// Number of the first line inside.
     pub line: usize,
     pub text: Vec<&'a str>,
 }
@@ -44,7 +44,7 @@ impl Page {
         fences
     }
 
-    /// Where its links to other files lead: to which, from the root, and to which heading there.
+    /// Returns the targets of its links to other files: path from the root, and heading.
     fn links(&self) -> Vec<(PathBuf, Option<String>)> {
         let prose = self.text.split("```").step_by(2);
         let targets = prose.flat_map(|text| text.split("](").skip(1));
@@ -58,7 +58,7 @@ impl Page {
         local.map(place).collect()
     }
 
-    /// True if it has a heading that links name so.
+    /// True if it has a heading with this link name.
     fn has_heading(&self, name: &str) -> bool {
         let named = |line: &str| -> String {
             let title = line.trim_start_matches('#').trim().to_lowercase();
@@ -69,7 +69,7 @@ impl Page {
     }
 }
 
-/// All pages that people read, from the README on.
+/// Returns all pages for human readers, beginning with the README.
 pub fn pages() -> Vec<Page> {
     let mut paths: Vec<String> = ["README.md", "METHODOLOGY.md", "ARCHITECTURE.md"]
         .into_iter()
@@ -88,7 +88,7 @@ pub fn pages() -> Vec<Page> {
     paths.iter().map(|path| Page::read(path)).collect()
 }
 
-/// Names of the files in a directory, sorted.
+/// Returns the names of the files in a directory, sorted.
 pub fn files(directory: &str) -> Vec<String> {
     let entries = fs::read_dir(Path::new(ROOT).join(directory)).expect("the directory is there");
     let entries = entries.map(|entry| entry.expect("an entry can be read"));
@@ -112,8 +112,7 @@ fn links_lead_somewhere() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// Files of the code that its prose names, as ARCHITECTURE.md says that paths are meant: with
-/// their crate, or from the root.
+/// The prose must name source files as ARCHITECTURE.md says: with their crate, or from the root.
 #[test]
 fn files_of_the_code_are_named_by_where_they_are() {
     let mut missing = Vec::new();

@@ -1,4 +1,4 @@
-//! The picture of the README: faults a second against threads, drawn from a run of the model.
+//! The README's picture: faults per second against threads, drawn from a run of the model.
 
 use std::fmt::Write;
 use std::fs;
@@ -11,7 +11,7 @@ use faultstorm::strategy;
 use crate::page::ROOT;
 
 const FILE: &str = "docs/scaling.svg";
-/// What is run, and stands below the picture.
+/// Command of the run, which is shown below the picture.
 const COMMAND: [&str; 2] = [
     "faultstorm run huge-anon --on model:xeon-icelake-2s --threads 1..=64x2 --faults 512",
     "--body none --strategy unlocked,speculative,vm-refcnt,mmap-lock,per-vma-lock",
@@ -24,12 +24,12 @@ const LEFT: f64 = 40.0;
 const RIGHT: f64 = 500.0;
 const TOP: f64 = 60.0;
 const BOTTOM: f64 = 310.0;
-/// From a line of the grid to the next, in million faults a second.
+/// Distance between grid lines, in million faults per second.
 const RATE_STEP: f64 = 10.0;
-/// The least distance of two labels.
+/// Smallest distance of two labels.
 const LABEL_GAP: f64 = 18.0;
 
-/// It has a background of its own, to be read on any page.
+/// Style with its own background, so that it can be read on any page.
 const STYLE: &str = "\
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .back { fill: #fff }
@@ -59,7 +59,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 }
 ";
 
-/// Rates of a strategy by threads.
+/// Rates of a strategy, by threads.
 struct Curve {
     strategy: String,
     points: Vec<(f64, f64)>,
@@ -81,7 +81,7 @@ fn curves(run: &Run) -> Vec<Curve> {
     curves
 }
 
-/// Moves labels that are wanted at these places until none covers another, nor the axis.
+/// Moves labels from their wanted places until none covers another or the axis.
 fn apart(wanted: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by(|a, b| wanted[*a].total_cmp(&wanted[*b]));

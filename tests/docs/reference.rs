@@ -17,12 +17,12 @@ use crate::schema;
 
 const HEADER: &str =
     "<!-- Generated from the code: UPDATE_REFERENCE=1 cargo test --test docs -->\n\n";
-/// Columns of help.
+/// Width of help, in columns.
 const COLUMNS: usize = 80;
 
 type Generate = fn() -> String;
 
-/// Every page, by its name.
+/// All pages, by name.
 const PAGES: [(&str, Generate); 9] = [
     ("commands.md", commands),
     ("compare-document.md", compare_document),
@@ -121,7 +121,7 @@ fn strategies() -> String {
     text
 }
 
-/// A row of the table of strategies; README.md has those without variants.
+/// Returns a row of the table of strategies; README.md has the rows without variants.
 pub fn about(entry: &Entry) -> String {
     format!("| `{}` | {} | {} |\n", entry.name, entry.summary, entry.who)
 }
@@ -209,7 +209,7 @@ fn shipped_kernels() -> String {
     text + "\nOf a field its offset in bytes, and the line that it is on.\n"
 }
 
-/// Words of results, with what the code says of each.
+/// Returns the words in results, with their meaning from the code.
 fn words() -> String {
     let outcome = Source::read("crates/mm/src/fault/outcome.rs");
     let stages = Source::read("crates/mm/src/stage.rs");
@@ -247,7 +247,7 @@ fn table(title: &str, column: &str, about: &str, rows: &[(&str, String)]) -> Str
     format!("\n## {title}\n\n{about}.\n\n| {column} | what |\n|---|---|\n{rows}")
 }
 
-/// A file of the code, for what it says of its items.
+/// A source file, which is searched for documentation.
 struct Source(String);
 
 impl Source {
@@ -255,7 +255,8 @@ impl Source {
         Source(fs::read_to_string(Path::new(ROOT).join(path)).unwrap())
     }
 
-    /// The documentation of the first item that is declared so: a variant, or a constant.
+    /// Returns the documentation of the first item that is declared with this name: a variant or a
+    /// constant.
     fn said_of(&self, name: &str) -> String {
         let mut said: Vec<&str> = Vec::new();
         for line in self.0.lines().map(str::trim) {

@@ -1,10 +1,10 @@
-//! A JSON schema as tables of Markdown.
+//! Prints a JSON schema as Markdown tables.
 
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// A table for each kind of object, each behind where it is first mentioned; lists of values
-/// for the rest.
+/// Returns a table for each kind of object, each after its first mention, and lists of values for
+/// the rest.
 pub fn markdown(schema: &Value, root: &str) -> String {
     let mut text = definition(root, schema);
     follow(schema, schema, &mut BTreeSet::new(), &mut text);
@@ -22,7 +22,7 @@ fn follow(from: &Value, schema: &Value, told: &mut BTreeSet<String>, text: &mut 
     }
 }
 
-/// Names of the definitions that a schema refers to.
+/// Returns the names of the definitions that a schema refers to.
 fn mentioned(schema: &Value) -> Vec<String> {
     match schema {
         Value::Object(map) => (map.iter().filter(|(key, _)| *key != "$defs"))
@@ -43,7 +43,8 @@ fn target(path: &str) -> &str {
 fn definition(name: &str, schema: &Value) -> String {
     let mut text = format!("\n## {name}\n\n{}\n", described(schema));
     if let Some(properties) = schema["properties"].as_object() {
-        // What is written by hand says which keys it needs; what is read has all.
+        // A schema of hand-written files marks required keys; in documents of the program all are
+        // present.
         let is_closed = schema["additionalProperties"] == false;
         let required = schema["required"].as_array().filter(|_| is_closed);
         let needs = |key: &str| required.is_some_and(|keys| keys.iter().any(|k| k == key));
@@ -65,13 +66,13 @@ fn definition(name: &str, schema: &Value) -> String {
     text
 }
 
-/// Its description, on one line and fit for a table.
+/// Returns its description, on one line and fit for a table.
 fn described(schema: &Value) -> String {
     let text = schema["description"].as_str().unwrap_or_default();
     text.replace('\n', " ").replace('|', "\\|")
 }
 
-/// What a value may be.
+/// Describes the possible values.
 fn kind(schema: &Value) -> String {
     let joined = |all: &[Value], of: fn(&Value) -> String, with: &str| {
         all.iter().map(of).collect::<Vec<_>>().join(with)
@@ -100,7 +101,7 @@ fn kind(schema: &Value) -> String {
     }
 }
 
-/// A value of this type.
+/// Describes a value of this type.
 fn named(name: &str, schema: &Value) -> String {
     match name {
         "array" => format!("list of {}", kind(&schema["items"])),
@@ -124,7 +125,7 @@ fn object(schema: &Value) -> String {
     }
 }
 
-/// Bounds that are worth a word: that a count is not negative is none.
+/// Describes the bounds that are worth a mention: that a count is not negative is not.
 fn range(schema: &Value) -> String {
     match (&schema["minimum"], &schema["maximum"]) {
         (Value::Null, Value::Null) => String::new(),

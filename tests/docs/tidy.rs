@@ -1,7 +1,7 @@
-//! The shape of the source: short files, lines and functions, and nothing unfinished.
+//! The form of the source: short files, lines and functions, and nothing unfinished.
 //!
-//! Each rule is a function from a file to its violations, and is tried on a snippet that
-//! breaks it.
+//! Each rule is a function from a file to its violations, and is also applied to a snippet that
+//! violates it.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,7 +13,7 @@ const FILE_LINES_MAX: usize = 600;
 const FUNCTION_LINES_MAX: usize = 70;
 const COLUMNS_MAX: usize = 100;
 
-/// A file by its path from the root, with `/`.
+/// A file, with its path from the root (separated by `/`).
 pub struct Source {
     pub path: String,
     pub text: String,
@@ -24,7 +24,8 @@ impl Source {
         Self { path: path.to_owned(), text: text.to_owned() }
     }
 
-    /// Without comments and what follows the first test module.
+    /// Returns the lines of code, without comments and without the first test module and all after
+    /// it.
     pub fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self.text.lines().take_while(|line| *line != "#[cfg(test)]");
         let code = lines.map(|line| line.split("//").next().expect("a split has a part"));
@@ -61,7 +62,7 @@ fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Fails with every violation of `rule`, and where it lets `broken` pass.
+/// Fails with every violation of `rule`, and if the rule accepts `broken`.
 pub fn holds(rule: fn(&Source) -> Vec<String>, broken: &Source) {
     assert!(!rule(broken).is_empty(), "the rule catches nothing: {}", broken.text);
     let violations: Vec<String> = sources().iter().flat_map(rule).collect();
@@ -79,10 +80,10 @@ fn has_narrow_lines(source: &Source) -> Vec<String> {
     wide.map(|(index, _)| source.at(index + 1, "a line over 100 columns")).collect()
 }
 
-/// As rustfmt leaves them, a function ends with a brace below its first letter.
+/// In rustfmt's output a function ends with a brace below its first letter.
 fn has_short_functions(source: &Source) -> Vec<String> {
     let mut violations = Vec::new();
-    // Where it began, what its last line is, and whether its body has begun.
+    // Line where it began, its expected last line, and true if its body has begun.
     let mut open: Option<(usize, String, bool)> = None;
     for (index, line) in source.text.lines().enumerate() {
         let code = line.trim_start();
@@ -114,7 +115,7 @@ fn is_finished(source: &Source) -> Vec<String> {
     lines.filter(|_| !here).map(|(i, _)| source.at(i + 1, "not finished")).collect()
 }
 
-/// Cargo does not run them: an example is a program in `examples/`.
+/// Cargo does not run them: an example belongs in `examples/`.
 fn has_no_code_in_comments(source: &Source) -> Vec<String> {
     let opens = |line: &str| {
         let line = line.trim_start();

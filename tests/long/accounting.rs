@@ -1,4 +1,4 @@
-//! The counting of transfers against a directory that saw the same accesses.
+//! The counts of transfers compared with those of a directory that saw the same accesses.
 //!
 //! `cargo test --test long accounting -- --nocapture` prints both.
 
@@ -10,16 +10,16 @@ use faultstorm::workload::{Until, Workload};
 use crate::ask::{Ask, shipped};
 
 const THREADS: usize = 2;
-/// How far apart the two may be, as a share of the directory's count, in unoptimised storms:
-/// the longer a fault takes, the more reads come between two writes.
+/// Largest difference of the two in unoptimised storms, as a share of the directory's count. The
+/// longer a fault takes, the more reads come between two writes.
 const TOLERANCE: f64 = 0.02;
-/// The same in the layout of a published kernel, where lock, owner and pgd are one line: a
-/// write finds a neighbour's write only when that neighbour is read.
+/// The same in the layout of a published kernel, in which lock, owner and pgd are on one line: a
+/// write brings a neighbour's write, which is found only when that neighbour is read.
 const TOLERANCE_CROWDED: f64 = 0.12;
-/// The same where a lock is written among fields that every fault reads, as in
+/// The same if a lock is on a line with fields that every fault reads, as in
 /// `per-vma-lock:embedded`: each read that finds the line gone hides a write.
 const TOLERANCE_EMBEDDED: f64 = 0.2;
-/// Transfers in a storm below which a share of them says nothing.
+/// Fewest transfers of a storm for which a share of them means anything.
 const TRANSFERS_MIN: u64 = 20_000;
 
 fn audit(entry: &Entry, workload: &Workload) -> Storm {
@@ -45,8 +45,8 @@ fn counted_transfers_are_those_of_a_directory() {
             let per_fault = |moves: u64| moves as f64 / storm.counts.faults as f64;
             let (ours, theirs) = (per_fault(counted), per_fault(directory));
             println!("{name:<22} {:<22} {ours:>8.4} {theirs:>9.4}", entry.name);
-            // In old kernels mmap_lock's count and owner share a line, as those of a VMA's
-            // lock do.
+            // In old kernels count and owner of mmap_lock share a line, and so do those of a VMA's
+            // lock.
             let (name_alone, variant) = entry.split();
             let old = variant.is_some_and(|v| v.starts_with(|c: char| c.is_ascii_digit()));
             let crowded = old || name_alone == "per-vma-lock";

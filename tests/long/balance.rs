@@ -1,4 +1,4 @@
-//! The acceptance test of the whole: every shipped workload under every strategy, on this
+//! The acceptance test of the whole program: every shipped workload under every strategy, on this
 //! machine and in the model.
 
 use faultstorm::workload::{self, Until};
@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use crate::ask::{Ask, entries, of_model, parse, shipped, xeon};
 
-/// Faults of each storm on this machine, over all threads, unless `FAULTSTORM_FAULTS` says
-/// otherwise (`scripts/sanitize`: a million).
+/// Faults of each storm on this machine, over all threads, unless `FAULTSTORM_FAULTS` gives another
+/// number (`scripts/sanitize`: a million).
 const MANY_FAULTS: u64 = 2_000;
 
 #[test]
@@ -20,7 +20,7 @@ fn shipped_workloads_balance_on_this_machine() {
         for entry in entries(&workload) {
             let ask = Ask::new(&workload, 2, Until::Faults(faults / 2));
             let counts = Ask { real_body: false, ..ask }.on_host(entry).counts;
-            // Of two threads one may be a writer.
+            // One of two threads may be a writer.
             assert!(counts.faults >= faults / 2, "{name} under {}: {counts:?}", entry.name);
         }
     }
@@ -36,7 +36,7 @@ fn shipped_workloads_balance_in_the_model() {
             let place = format!("{name}, {}", entry.name);
             let ended = counts.mapped + counts.raced + counts.sigbus + counts.segv;
             assert_eq!(ended, counts.faults, "{place}");
-            // All threads but one may be writers.
+            // All threads except one may be writers.
             assert!(counts.faults >= 60, "{place}");
             assert!(storm.window_ns > 0.0 && of_model(&storm).accesses > 1000, "{place}");
         });

@@ -1,9 +1,9 @@
-//! The primitives of `sync` under loom, which tries every interleaving and every stale
-//! value that an ordering allows. Each test has a broken twin that loom must catch.
+//! The primitives of `sync` under loom, which tries every interleaving and every stale value that
+//! an ordering allows. Each test has a broken twin that loom must catch.
 //!
-//! One more [`Machine`], no `cfg` and no flags. What it does not see: `sync::rcu`, since
-//! loom does not know the atomics of crossbeam-epoch; `sync::wait_table`; and wake-ups
-//! that are lost, since parking here returns at once, as it may.
+//! Loom is one more [`Machine`], without `cfg` or flags. It does not cover `sync::rcu`, because
+//! loom does not know the atomics of crossbeam-epoch; `sync::wait_table`; and lost wake-ups,
+//! because parking returns at once here, as it may.
 
 mod taken;
 mod unlock;
@@ -24,7 +24,7 @@ loom::thread_local! {
     static NOW_MS: Cell<u64> = Cell::new(0);
 }
 
-/// Cores that loom runs.
+/// A machine whose cores loom runs.
 struct Loom;
 
 struct LoomLine([AtomicU64; LINE_WORDS]);
@@ -51,11 +51,12 @@ impl Machine for Loom {
         thread::yield_now();
     }
     fn unpark(_: usize) {}
-    /// A millisecond later at every look: no spin lasts, and a handoff comes soon.
     fn shootdown(_: bool) {
         unreachable!("no primitive changes page tables");
     }
 
+    /// Returns a time that is a millisecond later in each call: no spin lasts, and a handoff comes
+    /// soon.
     fn now_ns() -> u64 {
         NOW_MS.with(|now| {
             now.set(now.get() + 1);
@@ -116,7 +117,7 @@ fn line() -> LoomLine {
     LoomLine::new(&NAME, [0; LINE_WORDS])
 }
 
-/// Runs a body on core 0 and another on core 1, in every way that two preemptions allow.
+/// Runs one body on core 0 and another on core 1, in every way that two preemptions allow.
 fn two_cores<T: Send + Sync + 'static>(
     make: fn() -> T,
     first: fn(&T),
@@ -150,7 +151,7 @@ fn on_cores<T: Send + Sync + 'static>(
     });
 }
 
-// A sequence count: a copy that is said to be current is not torn.
+// A sequence count: a copy that was declared current is not torn.
 
 fn write_twice(data: &LoomLine) {
     let seq = SeqCount::<Loom>::new(Word::new(data, 0));
@@ -197,7 +198,7 @@ fn without_its_fence_a_writer_is_not_noticed() {
     two_cores(line, write, read_copy, |_| {});
 }
 
-// A spinlock: what it protects is one core's at a time, and seen by the next.
+// A spinlock: its data belongs to one core at a time, and the next one sees it.
 
 struct Spun {
     line: LoomLine,
@@ -207,8 +208,8 @@ struct Spun {
 
 const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
 
-// SAFETY: loom fails the test where two threads reach the cell at the same time; that
-// is what the tests are about.
+// SAFETY: loom fails the test if two threads reach the cell at the same time; this is what the
+// tests check.
 unsafe impl Sync for Spun {}
 
 impl Spun {
@@ -217,7 +218,7 @@ impl Spun {
     }
 
     fn add(&self) {
-        // SAFETY: as for `Sync`: loom checks that nobody else is here.
+        // SAFETY: as for `Sync`: loom checks that no other core is here.
         self.sum.with_mut(|sum| unsafe { *sum += 1 });
     }
 }
@@ -230,8 +231,8 @@ fn a_spinlock_orders_its_holders() {
     };
     // SAFETY: all cores have ended.
     let after = |spun: &Spun| assert_eq!(spun.sum.with(|sum| unsafe { *sum }), 2);
-    // A third, which would wait behind the second, had not come to its end in four minutes:
-    // handing over in the queue is left to `one_core_at_a_time`, on threads.
+    // With a third core, which would wait behind the second, the test did not end in four minutes:
+    // `one_core_at_a_time` tests the hand-over in the queue, on threads.
     on_cores(Spun::new, add, vec![add], after);
 }
 
@@ -249,7 +250,8 @@ fn a_relaxed_release_orders_nobody() {
     two_cores(Spun::new, add, add, |_| {});
 }
 
-// A reference count: the last to let go frees, after all that others did.
+// A reference count: the core that drops the last reference frees, after all accesses of the
+// others.
 
 struct Counted {
     line: LoomLine,
@@ -260,7 +262,7 @@ struct Counted {
 unsafe impl Sync for Counted {}
 
 impl Counted {
-    /// With a reference of each core.
+    /// Creates an object with one reference per core.
     fn new() -> Self {
         let line = line();
         line.store(0, 2, Ordering::Relaxed);
@@ -272,12 +274,12 @@ impl Counted {
     }
 
     fn use_it(&self) {
-        // SAFETY: loom checks that nobody frees it meanwhile.
+        // SAFETY: loom checks that no core frees it meanwhile.
         assert!(!self.freed.with(|freed| unsafe { *freed }), "used after it was freed");
     }
 
     fn free(&self) {
-        // SAFETY: loom checks that nobody uses it meanwhile.
+        // SAFETY: loom checks that no core uses it meanwhile.
         self.freed.with_mut(|freed| unsafe { *freed = true });
     }
 }
@@ -316,7 +318,7 @@ fn a_relaxed_put_frees_under_a_user() {
     two_cores(Counted::new, leave, leave, |_| {});
 }
 
-// A reader-writer semaphore: a writer is alone, and the next reader sees what it did.
+// A reader-writer semaphore: a writer is alone, and the next reader sees its stores.
 
 struct Shared {
     line: LoomLine,
@@ -362,13 +364,13 @@ impl Shared {
     }
 
     fn read(&self) {
-        // SAFETY: loom checks that nobody writes meanwhile.
+        // SAFETY: loom checks that no core writes meanwhile.
         let _ = self.value.with(|value| unsafe { *value });
     }
 
     fn write(&self) {
         let _guard = RwSem::new(self).write();
-        // SAFETY: loom checks that nobody else is here.
+        // SAFETY: loom checks that no other core is here.
         self.value.with_mut(|value| unsafe { *value += 1 });
     }
 }

@@ -1,6 +1,5 @@
-//! What protects an object that a writer takes away or changes, and readers use: the
-//! protocols that schemes have for VMAs. Readers reach the object only where its protocol
-//! says that they may.
+//! Protection of an object that a writer removes or changes while readers use it: the protocols
+//! that schemes have for VMAs. Readers access the object only if its protocol permits it.
 
 use super::{Loom, LoomLine, line, on_cores, read_copy, two_cores};
 use faultstorm::machine::{Line, Ordering, Word};
@@ -16,7 +15,7 @@ use loom::cell::UnsafeCell;
 use loom::sync::atomic::fence;
 use loom::thread;
 
-/// An object, whether it is to be found, and a reader's own line.
+/// An object, a mark if it can be found, and a reader's own line.
 struct Taken {
     line: LoomLine,
     own: LoomLine,
@@ -26,11 +25,11 @@ struct Taken {
 // SAFETY: as for `Spun`.
 unsafe impl Sync for Taken {}
 
-/// Word of [`Taken::line`]: 1 where the object is to be found.
+/// Word of [`Taken::line`]: 1 if the object can be found.
 const FOUND: usize = 2;
 
 impl Taken {
-    /// An object that is to be found.
+    /// Creates an object that can be found.
     fn new() -> Self {
         let line = line();
         line.store(FOUND, 1, Ordering::Relaxed);
@@ -38,12 +37,12 @@ impl Taken {
     }
 
     fn use_it(&self) {
-        // SAFETY: loom checks that nobody changes it meanwhile.
+        // SAFETY: loom checks that no core changes it meanwhile.
         self.object.with(|object| unsafe { *object });
     }
 
     fn change_it(&self) {
-        // SAFETY: loom checks that nobody else is here.
+        // SAFETY: loom checks that no other core is here.
         self.object.with_mut(|object| unsafe { *object += 1 });
     }
 
@@ -81,7 +80,7 @@ impl Taken {
     }
 }
 
-// A count that a writer can close (`vm_refcnt`): it is alone, and readers see what it did.
+// A count that a writer can close (`vm_refcnt`): the writer is alone, and readers see its stores.
 
 #[test]
 fn who_closes_a_count_is_alone() {
@@ -130,7 +129,8 @@ fn a_relaxed_put_lets_the_writer_in_too_early() {
     two_cores(Taken::attached, write, read, |_| {});
 }
 
-// A hazard pointer: who uses an object has said so before whoever frees it looks.
+// A hazard pointer: a core announces its use of an object before the freeing core reads the
+// pointers.
 
 fn find_and<'a>(taken: &'a Taken, set: fn(Word<'a, LoomLine>), is_current: bool) {
     let Some(at) = taken.seq().begin() else { return };
@@ -169,7 +169,7 @@ fn hazard_without_a_second_look_what_is_said_may_be_gone() {
     two_cores(Taken::new, Taken::free_when_unused, read, |_| {});
 }
 
-// A sequence count of several writers (`vm_sequence`): no copy is torn while any writes.
+// A sequence count of several writers (`vm_sequence`): no copy is torn while one of them writes.
 
 fn write_with<const COUNTED: bool>(data: &LoomLine, store: bool) {
     let seq = SeqWriters::<Loom>::new(Word::new(data, 0));
@@ -232,7 +232,7 @@ fn a_spinning_writer_is_alone() {
     two_cores(Taken::new, write, read, free);
 }
 
-// Sleepable RCU: what a section found is not freed while it lasts.
+// Sleepable RCU: an object that a section has found is not freed until the section ends.
 
 struct Kept {
     taken: Taken,
@@ -271,7 +271,7 @@ fn a_section_keeps_what_it_found() {
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn a_section_that_is_left_without_its_fence_keeps_nothing() {
-    // In word 0 of its line it counts itself in, in word 1 out.
+    // Word 0 of its line counts it in, word 1 counts it out.
     let read = |taken: &Taken| {
         taken.own.store(0, 1, Ordering::Relaxed);
         fence(Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! R15: a writer lets go of all VMAs at once, by raising `mm_lock_seq`. Who finds that a
+//! R15: a writer releases all VMAs at once, by raising `mm_lock_seq`. A reader that finds that a
 //! VMA's `vm_lock_seq` differs sees all that the writer has done to the VMA.
 
 use super::{Loom, LoomLine, line, two_cores};
@@ -9,14 +9,14 @@ use loom::cell::UnsafeCell;
 const MM_LOCK_SEQ: usize = 2;
 const VM_LOCK_SEQ: usize = 3;
 
-/// A VMA with the count of its readers.
+/// A VMA with a count of its readers.
 struct Vma {
     line: LoomLine,
     fields: UnsafeCell<u64>,
 }
 
-// SAFETY: loom fails the test where two threads reach the cell at the same time; that is
-// what the tests are about.
+// SAFETY: loom fails the test if two threads reach the cell at the same time; this is what the
+// tests check.
 unsafe impl Sync for Vma {}
 
 impl Vma {
@@ -35,24 +35,24 @@ impl Vma {
         self.line.load(VM_LOCK_SEQ, Ordering::Relaxed) == self.line.load(MM_LOCK_SEQ, order)
     }
 
-    /// The order of `vma_start_write` and `vma_end_write_all`.
+    /// Does the steps of `vma_start_write` and `vma_end_write_all`, in their order.
     fn write(&self, end: Ordering) {
         self.line.store(MM_LOCK_SEQ, 1, Ordering::Relaxed);
         assert!(self.count().close());
         self.line.store(VM_LOCK_SEQ, 1, Ordering::Relaxed);
         self.count().open();
-        // SAFETY: loom checks that nobody else is here.
+        // SAFETY: loom checks that no other core is here.
         self.fields.with_mut(|fields| unsafe { *fields += 1 });
         self.line.store(MM_LOCK_SEQ, 2, end);
     }
 
-    /// The order of `vma_start_read`.
+    /// Does the steps of `vma_start_read`, in their order.
     fn read(&self, second: Ordering) {
         if self.is_locked(Ordering::Relaxed) || self.count().get().is_err() {
             return;
         }
         if !self.is_locked(second) {
-            // SAFETY: loom checks that nobody changes them meanwhile.
+            // SAFETY: loom checks that no core changes them meanwhile.
             self.fields.with(|fields| unsafe { *fields });
         }
         self.count().put();

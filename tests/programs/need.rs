@@ -1,4 +1,4 @@
-//! Programs that tests need, and what becomes of the tests where one is missing.
+//! Programs that tests need, and the treatment of tests whose program is missing.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
@@ -6,16 +6,16 @@ use std::sync::{Mutex, OnceLock};
 
 use libtest_mimic::{Completion, Failed};
 
-/// Where it is set, nothing may be left out.
+/// Environment variable; if it is set, no test may be left out.
 const ALL: &str = "FAULTSTORM_TEST_ALL";
 
-/// Tests that were not run, by their module and what is missing.
+/// Tests that were not run, by their module and the missing program.
 static NOT_RUN: Mutex<BTreeMap<(&str, String), usize>> = Mutex::new(BTreeMap::new());
 
 /// A program that tests need.
 pub struct Need {
     what: &'static str,
-    /// The packages of Debian that it is in.
+    /// Debian packages that contain it.
     packages: &'static str,
     look: fn() -> Option<&'static str>,
     found: OnceLock<Option<&'static str>>,
@@ -25,7 +25,7 @@ pub static BROWSER: Need = Need::new("chromedriver", "chromium chromium-driver",
     starts("chromedriver", &["--version"]).then_some("chromedriver")
 });
 
-/// The Python of whoever runs the tests, or Debian's, which Debian's package is for.
+/// The user's Python, or Debian's, for which Debian's package is made.
 pub static PANDAS: Need = Need::new("a Python with pandas", "python3-pandas", || {
     let has_pandas = |python: &&str| starts(python, &["-c", "import pandas"]);
     ["python3", "/usr/bin/python3"].into_iter().find(has_pandas)
@@ -40,7 +40,7 @@ impl Need {
         Need { what, packages, look, found: OnceLock::new() }
     }
 
-    /// The command that starts it.
+    /// Returns the command that starts it.
     pub fn command(&self) -> Command {
         Command::new(self.found().expect("tests run where it is there"))
     }
@@ -53,7 +53,7 @@ impl Need {
         format!("{} is missing (Debian: apt-get install {})", self.what, self.packages)
     }
 
-    /// Runs a test if the program is there.
+    /// Runs a test if the program exists.
     pub fn run(&'static self, name: &'static str, test: fn()) -> Result<Completion, Failed> {
         if self.found().is_some() {
             test();
@@ -69,14 +69,14 @@ impl Need {
     }
 }
 
-/// Whether a command can be started, and succeeds.
+/// True if a command can be started and succeeds.
 fn starts(program: &str, args: &[&str]) -> bool {
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Says at the end what `cargo test` did not run, and what would run it.
+/// Prints at the end which tests `cargo test` did not run, and the commands that would run them.
 pub fn say_what_was_not_run() {
     if std::env::var_os(ALL).is_some() {
         return;

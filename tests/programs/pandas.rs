@@ -11,7 +11,7 @@ pub fn the_snippet_of_the_page_loads_a_run() {
     let (_, snippet) = text.split_once("```python\n").unwrap();
     let (snippet, _) = snippet.split_once("```").unwrap();
     let directory = tempfile::tempdir().unwrap();
-    // With every state that a cell can be in, and a variant.
+    // With every state that a cell can have, and a variant.
     let run = common::run();
     std::fs::write(directory.path().join("run.json"), report::json(&run).unwrap()).unwrap();
     let mut command = PANDAS.command();

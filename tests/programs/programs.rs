@@ -1,8 +1,7 @@
-//! Tests that need programs beside Rust and a C compiler.
+//! Tests that need programs other than Rust and a C compiler.
 //!
-//! Where a program is missing, its tests are ignored, and the last lines of `cargo test` say
-//! which those are and what Debian calls it. With `FAULTSTORM_TEST_ALL=1`, as in `.ci/run`, they
-//! fail instead.
+//! If a program is missing, its tests are ignored, and the last lines of `cargo test` name them and
+//! the program's Debian package. With `FAULTSTORM_TEST_ALL=1`, as in `.ci/run`, they fail instead.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -17,11 +16,11 @@ use libtest_mimic::{Arguments, Trial};
 
 use need::{BROWSER, Need, PANDAS};
 
-/// Set in the environment of this program where it is to be `faultstorm`: of another package
-/// Cargo builds no program for tests.
+/// Set in this program's environment to make it behave as `faultstorm`: Cargo does not build the
+/// programs of another package for tests.
 const AS_FAULTSTORM: &str = "FAULTSTORM_TEST_AS_FAULTSTORM";
 
-/// The tests that need a program, by their paths.
+/// Declares the tests that need a program, by their paths.
 macro_rules! tests {
     ($($need:ident { $($test:path,)* })*) => {
         vec![$($(trial(stringify!($test), &$need, $test),)*)*]

@@ -1,4 +1,4 @@
-//! Races about the fields of a VMA and what a fault concludes from them.
+//! Races about the fields of a VMA, and the conclusions of a fault from them.
 
 use crate::script::{ANON, END, FILE, Maps, Script, Shape, Step, TABLE};
 use crate::shipped::all_stand;
@@ -32,9 +32,9 @@ pub fn r6_fields_belong_together(twins: &mut Twins) {
     }
 }
 
-/// R22: two at a time write under one sequence count.
+/// R22: two writers at a time under one sequence count.
 pub fn r22_two_writers_of_a_vma_are_noticed(twins: &mut Twins) {
-    // munmap invalidates the VMA, and zaps it.
+    // munmap invalidates the VMA and zaps it.
     let turns = vec![(0, point::AFTER_LOOKUP), (1, point::TABLE_ZAPPED), (0, END)];
     let alone = Script::turns(turns, ANON, vec![&[Step::Write(0)], &[Step::Munmap(0, 8)]]);
     all_stand(&alone);
@@ -44,7 +44,7 @@ pub fn r22_two_writers_of_a_vma_are_noticed(twins: &mut Twins) {
         &alone,
         "a pte at",
     );
-    // mremap does the same, and writes to the new VMA; truncate zaps beside it.
+    // mremap does the same, and writes to the new VMA; truncate zaps at the same time.
     let turns = vec![
         (0, point::AFTER_LOOKUP),
         (1, point::TABLE_ZAPPED),
@@ -56,7 +56,7 @@ pub fn r22_two_writers_of_a_vma_are_noticed(twins: &mut Twins) {
     all_stand(&both);
     stands::<Sequence<true>>(&both);
     twins.caught::<Sequence<false>>(
-        "an ordinary count, mremap beside truncate: the same",
+        "an ordinary count, mremap during truncate: the same",
         &both,
         "a pte at",
     );
@@ -71,18 +71,18 @@ pub fn r24_fault_around_stops_at_every_end(twins: &mut Twins) {
     all_stand(&ends);
     stands::<Twin<{ speculative::SOUND }>>(&ends);
     twins.caught::<Twin<{ speculative::UNCLAMPED }>>(
-        "end of the VMA not minded: pte without a VMA",
+        "end of the VMA ignored: pte without a VMA",
         &ends,
         "a pte at",
     );
-    // A window that is wider than a table; pages behind its end would come round to its start.
+    // A window that is wider than a table: pages after its end would wrap to its start.
     let wide = Shape { around: 10, mapped: (TABLE / 2, 2 * TABLE), ..FILE };
     let last = &[Step::Read(TABLE - 1)];
     let wide = Script { before: &[], ..Script::at(END, wide, last, &[]) };
     all_stand(&wide);
     stands::<FileRead<{ file::SOUND }>>(&wide);
     twins.caught::<FileRead<{ file::NO_TABLE_END }>>(
-        "end of the table not minded: the same",
+        "end of the table ignored: the same",
         &wide,
         "a pte at",
     );
@@ -101,8 +101,8 @@ pub fn r24_fault_around_stops_at_every_end(twins: &mut Twins) {
     }
 }
 
-/// What was found before the fault slept for I/O is another's when it wakes: the range was
-/// unmapped, and mapped again to other pages of the file.
+/// A fault sleeps for I/O, and its VMA is another one when it wakes: the range was unmapped, and
+/// mapped again to other pages of the file.
 pub fn slept_faults_ask_again(twins: &mut Twins) {
     let io_ns = 3 * crate::play::TURN_NS;
     let absent = Shape { io_ns, maps: Maps::File(PageState::Absent), ..FILE };
@@ -116,7 +116,7 @@ pub fn slept_faults_ask_again(twins: &mut Twins) {
     }
     let script = Script::at(END, absent, &[Step::Read(0)], remap);
     twins.caught::<Referenced<{ reference::NO_CHECK }>>(
-        "`detached` not looked at: wrong page of the file",
+        "`detached` not checked: wrong page of the file",
         &script,
         "page of the file at",
     );

@@ -13,7 +13,7 @@ use faultstorm::mm::page_cache::PageState;
 use faultstorm::mm::point;
 use faultstorm::strategy::MmapLock;
 
-/// A writer that needs more VMAs than there are, if none that it frees comes back.
+/// A writer that needs more VMAs than exist, unless those that it frees come back.
 const REMAPS: &[Step] = &[
     Step::Munmap(0, 2 * TABLE),
     Step::Mmap(0, 2 * TABLE),
@@ -25,7 +25,7 @@ const REMAPS: &[Step] = &[
     Step::Mmap(0, 2 * TABLE),
 ];
 
-/// R8: the file of a VMA is open after munmap has returned. Who defers it is known.
+/// R8: the file of a VMA is open after munmap has returned. The schemes that defer it are known.
 pub fn r8_files_are_put_when_munmap_returns(twins: &mut Twins) {
     for held_at in [point::AFTER_LOOKUP, point::AFTER_COPY, point::FOLIO_GOT_REF] {
         let munmap = &[Step::Munmap(0, 2 * TABLE), Step::FilesArePut];
@@ -35,14 +35,14 @@ pub fn r8_files_are_put_when_munmap_returns(twins: &mut Twins) {
             let said = row.as_ref().expect_err("it is one of those");
             assert!(said.contains("f_ref of file 0: 2, but opener and VMAs: 1"), "{name}: {said}");
         }
-        // As published: the count of the file falls in the callback of SRCU.
+        // As published: the file's count is dropped in the callback of SRCU.
         let names: Vec<_> = violate.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["srcu", "srcu:tables"], "at {held_at}");
     }
     twins.found("`srcu` and `srcu:tables` themselves, as published: count of the file");
 }
 
-/// R11: truncate takes a page away that a fault has found.
+/// R11: truncate removes a page that a fault has found.
 pub fn r11_truncate_leaves_nothing_mapped(twins: &mut Twins) {
     let points = [point::FOLIO_GOT_REF, point::FOLIO_LOCKED, point::BEFORE_PTL, point::PTL_HELD];
     for held_at in points {
@@ -53,11 +53,11 @@ pub fn r11_truncate_leaves_nothing_mapped(twins: &mut Twins) {
     let read = Script::at(point::FOLIO_GOT_REF, FILE, &[Step::Read(0)], &[Step::Truncate(0)]);
     stands::<FileRead<{ file::SOUND }>>(&Script { before: &[], ..read.clone() });
     twins.caught::<FileRead<{ file::NO_RECHECK }>>(
-        "nothing asked under the page's lock: pte after the end of the file",
+        "no check under the page's lock: pte after the end of the file",
         &Script { before: &[], ..read },
         "ends before it",
     );
-    // A private copy is made when the ptes were zapped, and the page not yet removed.
+    // A private copy is made after the ptes were zapped, and before the page is removed.
     let truncate =
         |again: &'static [Step]| Script::at(point::FOLIO_LOCKED, FILE, &[Step::Write(9)], again);
     let twice = truncate(&[Step::Other(Other::Truncate(4, true))]);
@@ -66,8 +66,9 @@ pub fn r11_truncate_leaves_nothing_mapped(twins: &mut Twins) {
     twins.caught::<MmapLock<Linux6_2>>("ptes zapped only once: the same", &once, "ends before it");
 }
 
-/// A page that has gone again while it was waited for is waited for with mmap_lock held:
-/// dropped each time, a fault beside writers that never stop would have no end.
+/// A fault that waits for a page, and finds after the wait that it has gone again, waits for it
+/// with mmap_lock held. If it dropped the lock each time, it might never end with writers that
+/// never stop.
 pub fn a_fault_drops_its_lock_for_a_page_once() {
     let absent = Shape { maps: Maps::File(PageState::Absent), ..FILE };
     let goes_and_comes = &[Step::Truncate(0), Step::Truncate(FILE_PAGES)];
@@ -79,7 +80,7 @@ pub fn a_fault_drops_its_lock_for_a_page_once() {
     assert_eq!(played.attempts.attempts, 4);
 }
 
-/// R25: a writer waits as long as a fault does for a page.
+/// R25: a writer waits as long as a fault waits for a page.
 pub fn r25_writers_do_not_wait_for_io(twins: &mut Twins) {
     let io_ns = 3 * TURN_NS;
     let absent = Shape { io_ns, maps: Maps::File(PageState::Absent), ..FILE };
@@ -97,8 +98,8 @@ pub fn r25_writers_do_not_wait_for_io(twins: &mut Twins) {
     );
 }
 
-/// R25: what a writer has freed comes back as late as a fault has its page, where the fault
-/// sleeps in a section that keeps it: the grace period of SRCU lasts as long.
+/// R25: memory that a writer has freed comes back only after a fault has its page, if the fault
+/// sleeps in a section that protects the memory: the grace period of SRCU lasts as long.
 pub fn r25_grace_periods_of_srcu_last_as_long_as_io(_: &mut Twins) {
     let io_ns = 3 * TURN_NS;
     let absent = Shape { io_ns, maps: Maps::File(PageState::Absent), vmas: 4, ..FILE };

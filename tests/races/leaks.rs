@@ -1,4 +1,4 @@
-//! Races about what an attempt has taken when it ends before the fault does.
+//! Races about resources of an attempt that ends before its fault does.
 
 use crate::script::{ANON, END, FILE, Maps, NEWEST, Script, Shape, Step, TABLE};
 use crate::shipped::all_stand;
@@ -12,7 +12,7 @@ use faultstorm::mm::point;
 const ABSENT: Shape = Shape { maps: Maps::File(PageState::Absent), ..FILE };
 const SHARED: Shape = Shape { maps: Maps::Shared(PageState::Cached), ..FILE };
 
-/// For each reason to fall back a race in which some strategy has it.
+/// Returns, for each reason to fall back, a race in which some strategy has that reason.
 fn reasons() -> Vec<(Fallback, Script)> {
     use Fallback as F;
     let write = |held_at, writer| Script::at(held_at, ANON, &[Step::Write(0)], writer);
@@ -53,7 +53,7 @@ fn reasons() -> Vec<(Fallback, Script)> {
     ]
 }
 
-/// R21: an attempt that falls back keeps something.
+/// R21: an attempt that falls back keeps a resource.
 pub fn r21_who_falls_back_gives_everything_back(twins: &mut Twins) {
     let reasons = reasons();
     let all: Vec<_> = reasons.iter().map(|(reason, _)| *reason).collect();
@@ -74,14 +74,14 @@ pub fn r21_who_falls_back_gives_everything_back(twins: &mut Twins) {
     let busy = Script { before: &[], ..Script::at(point::FOLIO_LOCKED, FILE, read, read) };
     stands::<FileRead<{ file::SOUND }>>(&busy);
     twins.caught::<FileRead<{ file::KEEPS_PAGE }>>(
-        "page kept where it is another's (as in the series of 2021): `_refcount`",
+        "page kept after it has become another one (as in the series of 2021): `_refcount`",
         &busy,
         "_refcount of frame",
     );
 }
 
-/// R23: who ends in one of the ways of a fault holds no lock any more, and has given none
-/// back twice: writers of the whole space go on.
+/// R23: however a fault ends, it holds no lock after that, and has released none twice: writers of
+/// the whole space continue.
 pub fn r23_whichever_way_a_fault_ends_it_holds_nothing(twins: &mut Twins) {
     const WRITERS: &[Step] = &[
         Step::Dontneed(0, 2 * TABLE),
@@ -118,7 +118,7 @@ pub fn r23_whichever_way_a_fault_ends_it_holds_nothing(twins: &mut Twins) {
     let read = &[Step::Read(0)];
     let busy = Script { before: &[], ..Script::at(point::FOLIO_LOCKED, FILE, read, read) };
     twins.caught::<FileRead<{ file::UNLOCKS_TWICE }>>(
-        "mmap_lock dropped twice where a page is waited for: below zero",
+        "mmap_lock dropped twice in a wait for a page: below zero",
         &busy,
         "below zero",
     );

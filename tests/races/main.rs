@@ -1,6 +1,6 @@
-//! Races between faults and writers, one by one, on the cores of the model: cores are held
-//! at points of the code, so the order is the test's. Each race is played under every
-//! strategy, and in broken twins that the books must catch.
+//! Races between faults and writers, one by one, on the cores of the model. Cores are held at
+//! points of the code, so the test decides their order. Each race is played under every strategy,
+//! and in broken twins that the books must catch.
 //!
 //! [`catalogue::RACES`] lists them; each row is a test. docs/internals/races.md shows the same
 //! table, with the twins that were caught.
@@ -9,7 +9,7 @@ mod catalogue;
 mod fields;
 mod files;
 mod leaks;
-// The scheme alone: its `main` is for users.
+// Only the scheme: its `main` is for users.
 #[allow(dead_code)]
 #[path = "../../examples/own_strategy.rs"]
 mod own_strategy;
@@ -34,13 +34,13 @@ use catalogue::{RACES, Race};
 use verdict::Twins;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/internals/races.md");
-/// What stands on the page before and after the tables.
+/// Marks on the page before and after the tables.
 const MARKS: [&str; 2] = [
     "<!-- From tests/races/catalogue.rs: UPDATE_REFERENCE=1 cargo test --test races -->\n\n",
     "\n<!-- -->",
 ];
 
-/// The twins that each race has caught; `None` if it has not been played.
+/// Twins that each race has caught; `None` if it has not been played.
 type Caught = Arc<Mutex<Vec<Option<Vec<&'static str>>>>>;
 
 thread_local! {
@@ -66,7 +66,7 @@ fn plain(name: &str, test: fn()) -> Trial {
 }
 
 fn main() -> ExitCode {
-    // Broken twins panic on purpose: only what fails a test is shown.
+    // Broken twins panic on purpose: only panics that fail a test are shown.
     set_hook(Box::new(|panic| PANIC.set(panic.to_string())));
     let caught: Caught = Arc::new(Mutex::new(vec![None; RACES.len()]));
     let races = RACES.iter().enumerate().map(|(number, race)| trial(number, race, &caught));
@@ -86,7 +86,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether the page shows these tables. With `UPDATE_REFERENCE` it does from now on.
+/// True if the page shows these tables. With `UPDATE_REFERENCE` it writes them first.
 fn is_shown(tables: &str) -> bool {
     let page = std::fs::read_to_string(Path::new(PAGE)).expect("the page can be read");
     let (before, rest) = page.split_once(MARKS[0]).expect("the page has its first mark");

@@ -1,4 +1,4 @@
-//! Playing a script on the cores of the model, in the order that it says.
+//! Plays a script on the cores of the model, in the order of its turns.
 
 use crate::script::{END, Script, Step, perform, space};
 use crate::twins::machines::Short;
@@ -10,24 +10,24 @@ use faultstorm::mm::{Attempts, Core};
 use faultstorm::strategy::{Space, Strategy};
 use std::rc::Rc;
 
-/// How long a turn is: longer than anything takes that nobody stops.
+/// Length of a turn: longer than any action that nobody stops.
 pub const TURN_NS: u64 = 1_000_000;
-/// Cores wait here for their first turn; no point of the code.
+/// Point at which cores wait for their first turn; it is not a point of the code.
 const START: usize = END - 1;
 const MACHINE: &str = "xeon-icelake-2s";
 
-/// How a race went whose books balance.
+/// Result of a race whose books balance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Played {
-    /// Whether each core came to the points of its turns.
+    /// True if each core reached the points of its turns.
     pub held: bool,
     /// Passes through the handler and fallbacks, of all cores.
     pub attempts: Attempts,
-    /// How long each core was at what it does, from its first turn on.
+    /// Time of each core's work, from its first turn on.
     pub ns: Vec<u64>,
 }
 
-/// What core `number` does, by itself; how long it was at it.
+/// Does the work of core `number`; returns the time that it took.
 fn work<M: Machine, S: Strategy<M>>(
     script: &Script,
     space: &Space<M, S>,
@@ -48,7 +48,7 @@ fn work<M: Machine, S: Strategy<M>>(
     M::now_ns() - from_ns
 }
 
-/// Gives the cores their turns; whether they came to their points.
+/// Gives the cores their turns; true if they reached their points.
 fn direct<M: Machine>(script: &Script) -> bool {
     model::meet(0);
     M::sleep_ns(TURN_NS);
@@ -67,7 +67,7 @@ fn direct<M: Machine>(script: &Script) -> bool {
     held
 }
 
-/// What a core ends with.
+/// Result of a core.
 struct Ended {
     held: bool,
     ns: u64,
@@ -111,7 +111,7 @@ pub fn play<M: Machine, S: Strategy<M>>(script: &Script) -> Result<Played, Strin
         world.run(move |core| play_core(&script, &space, core))
     };
     let ends = ran.map_err(|halt| {
-        // Cores that were given up still refer to it.
+        // Abandoned cores still refer to it.
         std::mem::forget(space.clone());
         said(halt)
     })?;

@@ -1,6 +1,6 @@
-//! A fault that holds a page and waits for memory, memory that waits for writeback, and
-//! writeback that waits for the page: why a table comes before a page is locked
-//! (Lespinasse's patch to `__do_fault`, April 2021; comment in `do_fault_around`).
+//! A fault holds a page and waits for memory, memory waits for writeback, and writeback waits for
+//! the page: therefore a table is allocated before a page is locked (Lespinasse's patch to
+//! `__do_fault`, April 2021; comment in `do_fault_around`).
 
 use crate::play::play;
 use crate::script::{END, FILE, Maps, Script, Shape, Step, TABLE};
@@ -11,10 +11,10 @@ use crate::twins::steps::Other;
 use crate::verdict::Twins;
 use faultstorm::mm::page_cache::PageState;
 
-/// All orders in which a fault, reclaim and writeback may begin.
+/// All orders in which a fault, reclaim and writeback can begin.
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
-/// Page `TABLE` is touched, whose page table is wanting; those above it are there.
+/// Touches page `TABLE`, whose page table is missing; the upper tables exist.
 const READ: &[Step] = &[Step::Other(Other::MemoryIsShort), Step::Read(TABLE)];
 const WRITE: &[Step] = &[Step::Other(Other::MemoryIsShort), Step::Write(TABLE)];
 
@@ -44,7 +44,7 @@ pub fn reclaim_waits_for_no_fault_that_waits_for_it(_: &mut Twins) {
 pub fn reclaim_deadlocks_where_the_page_is_locked_first(twins: &mut Twins) {
     let script = race(ORDERS[0], FILE, READ);
     let said = twins.caught_in::<Short, FileRead<{ file::PAGE_FIRST }>>(
-        "page locked before the table is there: deadlock, which names reclaim",
+        "page locked before the table exists: deadlock, which names reclaim",
         &script,
         "deadlock: ",
     );

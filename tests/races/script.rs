@@ -1,4 +1,4 @@
-//! Scripts: what the cores of a race do, in which order, and the space that they do it in.
+//! Scripts: the work of the cores in a race, its order, and the space.
 
 use crate::twins::steps::Other;
 use faultstorm::machine::Machine;
@@ -13,82 +13,82 @@ use faultstorm::mm::{Config, Core};
 use faultstorm::strategy::{Space, Strategy};
 use std::ops::Range;
 
-/// Pages under one page table; the first page of a script begins one.
+/// Pages per page table; the first page of a script begins one.
 pub const TABLE: u64 = 512;
 const BASE: u64 = 1 << 30;
-/// Pages of the mapping at first.
+/// Pages of the mapping at the start.
 const PAGES: u64 = 2 * TABLE;
 /// Pages of the file: it ends inside the mapping.
 pub const FILE_PAGES: u64 = TABLE + 128;
-/// A touch that traps more often never ends.
+/// Largest number of traps of one touch; a touch that traps more often never ends.
 const TRAPS_MAX: usize = 16;
-/// The turn of a core that is held at no point: it goes on as far as it can.
+/// Turn of a core that is held at no point: it continues as far as it can.
 pub const END: usize = usize::MAX;
 
-/// What a core does. Pages are counted from the start of the mapping.
+/// A step of a core. Pages are counted from the start of the mapping.
 #[derive(Clone, Copy)]
 pub enum Step {
     Read(u64),
     Write(u64),
     Mmap(u64, u64),
-    /// The same, of pages of the file that begin so many further on.
+    /// As `Mmap`, with pages of the file that begin this much later.
     MmapShifted(u64, u64, u64),
     Munmap(u64, u64),
     Mprotect(u64, u64, bool),
     Dontneed(u64, u64),
     Mremap(u64, u64, u64),
     Truncate(u64),
-    /// The VMA that ends at the first page begins at the second.
+    /// The VMA that ends at the first page grows down to the second.
     Expand(u64, u64),
     Fork,
-    /// What waits for readers to leave is freed, as far as they have left.
+    /// Frees the objects that wait for readers, as far as these have left.
     Reclaim,
-    /// Folios leave the core's batch for their list.
+    /// Moves folios from the core's batch to their list.
     DrainLru,
-    /// Files have the references of their opener and of VMAs, and no others.
+    /// Checks that files have the references of their opener and of VMAs, and no others.
     FilesArePut,
-    /// What no writer of the crate does.
+    /// A step that no writer of the crate does.
     Other(Other),
 }
 
-/// A race. Core 0 does alone what comes before; then cores have turns, in each of which one
-/// goes on until it comes to a point; then all go on to their end.
+/// A race. First core 0 does its steps in `before` alone. Then cores have turns; in each turn one
+/// core continues until it reaches a point. In the end all continue to their end.
 #[derive(Clone)]
 pub struct Script {
     pub space: Shape,
     pub before: &'static [Step],
-    /// What each core does.
+    /// Steps of each core.
     pub cores: Vec<&'static [Step]>,
-    /// Cores, and the point up to which each goes on.
+    /// Turns: a core, and the point up to which it continues.
     pub turns: Vec<(usize, usize)>,
 }
 
 /// The space of a script.
 #[derive(Clone, Copy)]
 pub struct Shape {
-    /// Pages that are mapped at first.
+    /// Pages that are mapped at the start.
     pub mapped: (u64, u64),
-    /// What is mapped.
+    /// Memory that is mapped.
     pub maps: Maps,
     /// Log2 of the pages that a read fault maps around.
     pub around: u8,
-    /// How long a read of a page takes that is not cached.
+    /// Time of a read of a page that is not cached.
     pub io_ns: u64,
-    /// Frames, those of the page cache among them.
+    /// Frames, including those of the page cache.
     pub frames: usize,
-    /// VMAs that there are memory for.
+    /// Number of VMAs that fit in memory.
     pub vmas: u32,
-    /// The kernel; `None`: the one in which a scheme stands.
+    /// Kernel; `None`: the scheme's own.
     pub kernel: Option<&'static Kernel>,
 }
 
-/// What a mapping maps.
+/// Memory of a mapping.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Maps {
     Anon,
-    /// A file, privately, whose pages are like this.
+    /// A private mapping of a file with pages in this state.
     File(PageState),
-    /// The same, shared.
+    /// A shared mapping of such a file.
     Shared(PageState),
 }
 
@@ -111,15 +111,15 @@ pub const ANON: Shape = Shape {
     vmas: 80,
     kernel: None,
 };
-/// The same in the newest kernel, whose madvise frees tables that it has emptied.
+/// Anonymous memory in the newest kernel, whose madvise frees tables that it has emptied.
 pub const NEWEST: Shape = Shape { kernel: Some(&LINUX_7_2), ..ANON };
-/// A private mapping of a file that is cached.
+/// A private mapping of a cached file.
 pub const FILE: Shape =
     Shape { maps: Maps::File(PageState::Cached), frames: FILE_PAGES as usize + 256, ..ANON };
 
 impl Script {
-    /// A core comes to a point in what it does; then another does something, until it is
-    /// done or has to wait.
+    /// Holds a core at a point in its steps; then another does its own, until it is done or must
+    /// wait.
     pub fn at(
         held_at: usize,
         space: Shape,
@@ -129,7 +129,7 @@ impl Script {
         Self::turns(vec![(0, held_at), (1, END)], space, vec![held, meanwhile])
     }
 
-    /// Cores have these turns, after core 0 has written to page 1.
+    /// Gives cores these turns, after core 0 has written to page 1.
     pub fn turns(turns: Vec<(usize, usize)>, space: Shape, cores: Vec<&'static [Step]>) -> Self {
         Self { space, before: &[Step::Write(1)], cores, turns }
     }
@@ -161,7 +161,7 @@ pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M
         memcg_depth: 1,
         rss: true,
         pgtables_bytes: true,
-        // So low that much is told, which the books look at.
+        // Low, so that many counts are passed on, which the books then check.
         stat_threshold: Some(3),
         no_zone_lock: false,
         no_pmd_lock: false,
@@ -169,7 +169,7 @@ pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M
         frames: shape.frames,
         tables: 24,
         vmas: shape.vmas,
-        // One slab: what is freed is taken next.
+        // One slab: a freed VMA is the next to be taken.
         mapped_vmas: shape.vmas,
         entry_prefetch: false,
         kernel: shape.kernel,

@@ -1,4 +1,4 @@
-//! Every strategy of the table that may run beside writers, and the example of a user's own.
+//! Every strategy of the table that can run with writers, and the example of a user's own.
 
 use crate::own_strategy::Bravo;
 use crate::play::{Played, play};
@@ -11,7 +11,7 @@ use faultstorm::strategy::{
     Speculative, SpeculativeVma, SrcuFaults, Strategy, VmRefcnt, VmaRefcount,
 };
 
-/// How a race went under a strategy.
+/// Result of a race under a strategy.
 pub type Row = (&'static str, Result<Played, String>);
 
 fn one<M: Machine, S: Strategy<M> + Scheme>(script: &Script) -> Row {
@@ -40,15 +40,15 @@ pub fn all<M: Machine<Line = ModelLine>>(script: &Script) -> Vec<Row> {
     ]
 }
 
-/// The books balance under every strategy, and the cores came to their points under one at
-/// least.
+/// Plays a race under every strategy: the books must balance, and under at least one strategy the
+/// cores must reach their points.
 #[track_caller]
 pub fn all_stand(script: &Script) -> Vec<(&'static str, Played)> {
     stand::<Model>(script)
 }
 
-/// The books balance under every strategy, though none comes to all points: some only a
-/// twin comes to.
+/// Plays a race under every strategy: the books must balance. No strategy reaches all points,
+/// because only a twin reaches some of them.
 #[track_caller]
 pub fn all_balance(script: &Script) {
     for (name, row) in all::<Model>(script) {
@@ -56,7 +56,7 @@ pub fn all_balance(script: &Script) {
     }
 }
 
-/// [`all_stand`] in another machine.
+/// As [`all_stand`], in another machine.
 #[track_caller]
 pub fn stand<M: Machine<Line = ModelLine>>(script: &Script) -> Vec<(&'static str, Played)> {
     let rows = all::<M>(script).into_iter();
@@ -68,7 +68,7 @@ pub fn stand<M: Machine<Line = ModelLine>>(script: &Script) -> Vec<(&'static str
     played
 }
 
-/// Under every strategy that may run beside writers.
+/// Checks that every strategy that can run with writers is played.
 pub fn no_strategy_is_left_out() {
     let script = Script::turns(vec![], crate::script::ANON, vec![&[]]);
     let played: Vec<_> = all::<Model>(&script).into_iter().map(|(name, _)| name).collect();

@@ -1,4 +1,4 @@
-//! Races about page tables and what is in them.
+//! Races about page tables and their entries.
 
 use crate::script::{ANON, END, FILE, NEWEST, Script, Shape, Step, TABLE};
 use crate::shipped::all_stand;
@@ -13,7 +13,7 @@ use faultstorm::strategy::MmapLock;
 
 type Locked = MmapLock<faultstorm::mm::kernel::Linux6_2>;
 
-/// A write to page 0, whose table and `anon_vma` are there, against a writer.
+/// A write to page 0, whose table and `anon_vma` exist, against a writer.
 fn write(held_at: usize, writer: &'static [Step]) -> Script {
     Script::at(held_at, ANON, &[Step::Write(0)], writer)
 }
@@ -25,13 +25,13 @@ pub fn r1_no_table_is_left_behind(twins: &mut Twins) {
     all_stand(&script);
     stands::<Twin<{ speculative::TABLE_CHECK }>>(&script);
     twins.caught::<Twin<{ speculative::NO_TABLE_CHECK }>>(
-        "`speculative` with tables, nothing asked: table without a VMA",
+        "`speculative` with tables, no check: table without a VMA",
         &script,
         "a page table",
     );
     stands::<Referenced<{ reference::SOUND }>>(&script);
     twins.caught::<Referenced<{ reference::NO_TABLE_CHECK }>>(
-        "`vma-refcount`, nothing asked: the same",
+        "`vma-refcount`, no check: the same",
         &script,
         "a page table",
     );
@@ -55,17 +55,17 @@ pub fn r3_nothing_is_mapped_behind_a_zap(twins: &mut Twins) {
     all_stand(&script);
     stands::<Twin<{ speculative::SOUND }>>(&script);
     twins.caught::<Twin<{ speculative::NO_SECOND_CHECK }>>(
-        "count not looked at under ptl: pte without a VMA",
+        "count not checked under ptl: pte without a VMA",
         &script,
         "a pte at",
     );
     stands::<Referenced<{ reference::SOUND }>>(&script);
     twins.caught::<Referenced<{ reference::NO_CHECK }>>(
-        "`detached` not looked at under ptl: the same",
+        "`detached` not checked under ptl: the same",
         &script,
         "a pte at",
     );
-    // The check is there, but what it looks at changes too late.
+    // The check is there, but its condition changes too late.
     twins.caught::<Referenced<{ reference::DETACHES_LATE }>>(
         "`detached` set after the zap: the same",
         &during_zap(),
@@ -75,13 +75,13 @@ pub fn r3_nothing_is_mapped_behind_a_zap(twins: &mut Twins) {
     all_stand(&during_zap());
 }
 
-/// The fault comes to its pte when the slot was zapped, but not all is over.
+/// The fault reaches its pte after the slot was zapped, but before the writer is done.
 fn during_zap() -> Script {
     let turns = vec![(0, point::BEFORE_PTL), (1, point::TABLE_ZAPPED), (0, END)];
     Script::turns(turns, ANON, vec![&[Step::Write(0)], &[Step::Munmap(0, 8)]])
 }
 
-/// R4: who spins for ptl with interrupts off does not answer the shootdown of its holder.
+/// R4: a core that spins for ptl with interrupts off does not answer the shootdown of the holder.
 pub fn r4_nobody_spins_for_ptl_with_interrupts_off(twins: &mut Twins) {
     let script = write(point::BEFORE_PTL, &[Step::Mremap(0, 8, 4 * TABLE)]);
     all_stand(&script);
@@ -93,14 +93,14 @@ pub fn r4_nobody_spins_for_ptl_with_interrupts_off(twins: &mut Twins) {
     );
 }
 
-/// R10: a write fault that began before mprotect took the right to write.
+/// R10: a write fault began before mprotect removed the right to write.
 pub fn r10_mprotect_leaves_no_writable_pte(twins: &mut Twins) {
     let script = write(point::BEFORE_PTL, &[Step::Mprotect(0, 8, false)]);
     all_stand(&script);
     all_stand(&write(point::AFTER_PAGE_ALLOC, &[Step::Mprotect(0, 8, false)]));
     stands::<Twin<{ speculative::SOUND }>>(&script);
     twins.caught::<Twin<{ speculative::NO_SECOND_CHECK }>>(
-        "count not looked at under ptl: that pte",
+        "count not checked under ptl: that pte",
         &script,
         "a writable pte",
     );
@@ -111,7 +111,7 @@ pub fn r10_mprotect_leaves_no_writable_pte(twins: &mut Twins) {
         "a writable pte",
     );
     twins.caught::<Referenced<{ reference::NO_CHECK }>>(
-        "`detached` not looked at under ptl: the same",
+        "`detached` not checked under ptl: the same",
         &script,
         "a writable pte",
     );
@@ -120,7 +120,7 @@ pub fn r10_mprotect_leaves_no_writable_pte(twins: &mut Twins) {
 /// R12: a translation is used after its page was freed.
 pub fn r12_no_stale_translation_is_used(twins: &mut Twins) {
     let fault = &[Step::Write(0), Step::Read(1)];
-    // A page in the batch of another core is not freed by who zaps it.
+    // A page in another core's batch is not freed by the core that zaps it.
     let before = &[Step::Write(1), Step::DrainLru];
     let script = Script::at(point::AFTER_PAGE_ALLOC, ANON, fault, &[Step::Dontneed(1, 2)]);
     let script = Script { before, ..script };
@@ -136,7 +136,7 @@ pub fn r12_no_stale_translation_is_used(twins: &mut Twins) {
 
 const STACK: Shape = Shape { mapped: (TABLE, 2 * TABLE), ..ANON };
 
-/// R17: a stack grows while what was below it is unmapped under the lock for reading.
+/// R17: a stack grows while the range below it is unmapped with the lock held for reading.
 pub fn r17_a_stack_does_not_grow_beside_a_munmap(twins: &mut Twins) {
     let turns = vec![(0, point::BEFORE_FREE_TABLES), (1, END)];
     let before = &[Step::Mmap(0, TABLE), Step::Write(1), Step::Write(TABLE + 1)];
@@ -152,21 +152,21 @@ pub fn r17_a_stack_does_not_grow_beside_a_munmap(twins: &mut Twins) {
     );
 }
 
-/// R18: madvise frees an empty table, of which no count tells.
+/// R18: madvise frees an empty table, and no sequence count shows that.
 pub fn r18_no_pte_is_stored_in_a_table_that_is_gone(twins: &mut Twins) {
     let script = write(point::BEFORE_PTL, &[Step::Dontneed(0, TABLE)]);
     let script = Script { space: NEWEST, ..script };
     all_stand(&script);
     stands::<Twin<{ speculative::SOUND }>>(&script);
     twins.caught::<Twin<{ speculative::NO_PMD_CHECK }>>(
-        "pmd not looked at under ptl: rss",
+        "pmd not checked under ptl: rss",
         &script,
         "rss in pages",
     );
 }
 
-/// R19, as far as it can be here: a table is moved beside one who zaps by the file's map, and
-/// beside one who frees empty tables.
+/// R19, as far as it can happen here: a table is moved while another core zaps through the file's
+/// map, or frees empty tables.
 pub fn r19_a_table_that_moves_is_found_in_one_place(twins: &mut Twins) {
     for other in [&[Step::Truncate(4)] as &[_], &[Step::Dontneed(0, 2 * TABLE)]] {
         for held_at in [point::AFTER_TREE_STORE, point::AFTER_DETACH, point::BEFORE_FREE_TABLES] {
@@ -182,10 +182,12 @@ pub fn r19_a_table_that_moves_is_found_in_one_place(twins: &mut Twins) {
         &moved_behind_truncate(false), "ends before it");
 }
 
-/// A table moves where a truncate has been already, and once more when that comes again.
+/// A table moves to a place that a truncate has already passed, and again when the truncate passes
+/// a second time.
 fn moved_behind_truncate(locks: bool) -> Script {
     let (moves, zapped) = ((0, point::AFTER_TREE_STORE), (1, point::TABLE_ZAPPED));
-    // The first time it finds the new VMA, another and the old one; then the newer one first.
+    // First the truncate finds the new VMA, another and the old one; the second time the newer one
+    // first.
     let turns = vec![moves, zapped, moves, zapped, zapped, zapped, (0, END), (1, END)];
     let twice = &[Step::Mremap(0, TABLE, 4 * TABLE), Step::Mremap(4 * TABLE, 5 * TABLE, 8 * TABLE)];
     let truncate: &[_] = match locks {

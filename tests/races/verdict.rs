@@ -1,4 +1,4 @@
-//! How a race under a twin has to end.
+//! Required results of a race under a twin.
 
 use crate::play::play;
 use crate::script::Script;
@@ -6,18 +6,19 @@ use faultstorm::machine::Machine;
 use faultstorm::machine::model::{Model, ModelLine};
 use faultstorm::strategy::Strategy;
 
-/// The broken twins that a race has caught so far: for each what it lacks, and what caught it.
+/// Broken twins that a race has caught so far: the missing step of each, and the check that caught
+/// it.
 #[derive(Default)]
 pub struct Twins(Vec<&'static str>);
 
 impl Twins {
-    /// The twin `S` is caught, and what catches it says `what`.
+    /// Asserts that the twin `S` is caught, with a message that contains `what`.
     #[track_caller]
     pub fn caught<S: Strategy<Model>>(&mut self, twin: &'static str, script: &Script, what: &str) {
         self.caught_in::<Model, S>(twin, script, what);
     }
 
-    /// The same in another machine; returns all that is said.
+    /// As `caught`, in another machine; returns the whole message.
     #[track_caller]
     pub fn caught_in<M: Machine<Line = ModelLine>, S: Strategy<M>>(
         &mut self,
@@ -31,7 +32,8 @@ impl Twins {
         said
     }
 
-    /// The twin `S` balances, but its writer, core 1, waits as long as this at least.
+    /// Asserts that the books of the twin `S` balance, but its writer, core 1, waits at least this
+    /// long.
     #[track_caller]
     pub fn is_late<S: Strategy<Model>>(
         &mut self,
@@ -44,24 +46,25 @@ impl Twins {
         self.found(twin);
     }
 
-    /// A twin was caught by the race itself.
+    /// Records a twin that the race itself has caught.
     pub fn found(&mut self, twin: &'static str) {
         self.0.push(twin);
     }
 
-    /// Returns what was caught.
+    /// Returns the twins that were caught.
     pub fn into_names(self) -> Vec<&'static str> {
         self.0
     }
 }
 
-/// The books of the twin `S` balance, though what it asks again keeps it from some of the points.
+/// Asserts that the books of the twin `S` balance, although its checks keep it from some of the
+/// points.
 #[track_caller]
 pub fn balances<S: Strategy<Model>>(script: &Script) {
     play::<Model, S>(script).unwrap_or_else(|wrong| panic!("{wrong}"));
 }
 
-/// The twin `S` reaches the points of the script, and its books balance.
+/// Asserts that the twin `S` reaches the points of the script, and that its books balance.
 #[track_caller]
 pub fn stands<S: Strategy<Model>>(script: &Script) {
     let played = play::<Model, S>(script).unwrap_or_else(|wrong| panic!("{wrong}"));

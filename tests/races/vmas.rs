@@ -8,7 +8,7 @@ use crate::twins::vma_lock::{self, VmaLocked};
 use crate::verdict::{Twins, balances, stands};
 use faultstorm::mm::point;
 
-/// R5: a VMA is freed and becomes another's between lookup and lock.
+/// R5: a VMA is freed and reused for another range between lookup and lock.
 pub fn r5_a_vma_is_not_taken_for_another(twins: &mut Twins) {
     let writer = &[Step::Munmap(0, 8), Step::Mmap(3 * TABLE, 3 * TABLE + 8), Step::Reclaim];
     let points = [
@@ -25,38 +25,38 @@ pub fn r5_a_vma_is_not_taken_for_another(twins: &mut Twins) {
     let read = Script::at(point::BEFORE_VMA_LOCK, ANON, &[Step::Read(0)], writer);
     stands::<Refcnt<{ refcnt::SOUND }>>(&read);
     twins.caught::<Refcnt<{ refcnt::NO_BOUNDS_CHECK }>>(
-        "bounds not asked after the reference, VMA reused: pte without a VMA",
+        "bounds not checked after the reference, VMA reused: pte without a VMA",
         &read,
         "a pte at",
     );
-    // It is the same VMA, but no longer reaches so far.
+    // It is the same VMA, but with other bounds.
     let split = &[Step::Munmap(8, 2 * TABLE)];
     let script = Script::at(point::BEFORE_VMA_LOCK, ANON, &[Step::Write(9)], split);
     all_stand(&script);
     twins.caught::<Refcnt<{ refcnt::NO_BOUNDS_CHECK }>>(
-        "bounds not asked after the reference, VMA split: the same",
+        "bounds not checked after the reference, VMA split: the same",
         &script,
         "a pte at",
     );
     stands::<VmaLocked<{ vma_lock::SOUND }>>(&script);
     twins.caught::<VmaLocked<{ vma_lock::NO_BOUNDS_CHECK }>>(
-        "bounds not asked after the lock, VMA split: the same",
+        "bounds not checked after the lock, VMA split: the same",
         &script,
         "a pte at",
     );
-    // It is still in memory, but in the tree no more.
+    // It is still in memory, but no longer in the tree.
     let gone = &[Step::Munmap(0, 2 * TABLE)];
     let script = Script::at(point::BEFORE_VMA_LOCK, ANON, &[Step::Write(0)], gone);
     all_stand(&script);
     stands::<VmaLocked<{ vma_lock::SOUND }>>(&script);
     twins.caught::<VmaLocked<{ vma_lock::NO_DETACHED_CHECK }>>(
-        "`detached` not asked after the lock: table without a VMA",
+        "`detached` not checked after the lock: table without a VMA",
         &script,
         "a page table",
     );
 }
 
-/// A VMA is freed, and another's, under a core that has said that it uses it.
+/// A VMA is freed and reused although a core has announced that it uses it.
 pub fn hazard_pointers_keep_a_vma(twins: &mut Twins) {
     let writer = &[Step::Munmap(0, 8), Step::Mmap(3 * TABLE, 3 * TABLE + 8)];
     for held_at in [point::AFTER_COPY, point::AFTER_PAGE_ALLOC, point::BEFORE_PTL] {
@@ -66,7 +66,7 @@ pub fn hazard_pointers_keep_a_vma(twins: &mut Twins) {
     }
     let script = Script::at(point::AFTER_PAGE_ALLOC, ANON, &[Step::Write(0)], writer);
     twins.caught::<Pointer<false>>(
-        "munmap does not look at pointers: pte without a VMA",
+        "munmap does not check pointers: pte without a VMA",
         &script,
         "a pte at",
     );
@@ -88,7 +88,7 @@ pub fn r13_a_fault_waits_for_a_vma_to_be_finished(twins: &mut Twins) {
     all_stand(&Script::turns(turns(), ANON, vec![mmap, fault]));
 }
 
-/// R14: what was seen of a VMA before it was locked is no longer so.
+/// R14: facts about a VMA from before its lock are no longer true.
 pub fn r14_nothing_is_concluded_before_the_lock(twins: &mut Twins) {
     // The same range, but the new VMA has no `anon_vma`.
     let again = &[Step::Munmap(0, 2 * TABLE), Step::Mmap(0, 2 * TABLE)];
@@ -104,7 +104,7 @@ pub fn r14_nothing_is_concluded_before_the_lock(twins: &mut Twins) {
     );
 }
 
-/// R16: VMAs are let go of in the middle of what a writer does.
+/// R16: VMAs are released in the middle of a writer's work.
 pub fn r16_vmas_stay_locked_until_the_writer_is_done(twins: &mut Twins) {
     let fault = &[Step::Write(4 * TABLE + 1)];
     let turns = vec![(0, point::AFTER_TREE_STORE), (1, END)];
@@ -118,7 +118,7 @@ pub fn r16_vmas_stay_locked_until_the_writer_is_done(twins: &mut Twins) {
     );
 }
 
-/// R26: a reader gets a VMA's lock when a writer has the VMA, and has let go of the lock.
+/// R26: a reader gets a VMA's lock after a writer has taken the VMA and released that lock.
 pub fn r26_who_comes_behind_a_writer_finds_that_out(twins: &mut Twins) {
     let turns = vec![
         (0, point::BEFORE_VMA_LOCK),
@@ -132,13 +132,13 @@ pub fn r26_who_comes_behind_a_writer_finds_that_out(twins: &mut Twins) {
     all_balance(&script);
     balances::<VmaLocked<{ vma_lock::SOUND }>>(&script);
     twins.caught::<VmaLocked<{ vma_lock::NO_SEQ_CHECK }>>(
-        "`mm_lock_seq` not looked at after the lock: writable pte",
+        "`mm_lock_seq` not checked after the lock: writable pte",
         &script,
         "a writable pte",
     );
     balances::<Refcnt<{ refcnt::SOUND }>>(&script);
     twins.caught::<Refcnt<{ refcnt::NO_SEQ_CHECK }>>(
-        "`mm_lock_seq` not looked at after the reference: the same",
+        "`mm_lock_seq` not checked after the reference: the same",
         &script,
         "a writable pte",
     );
@@ -150,7 +150,7 @@ pub fn r26_detaching_waits_for_readers(twins: &mut Twins) {
     for held_at in [point::VMA_LOCKED, point::AFTER_LOOKUP, point::BEFORE_EXIT_PUT] {
         all_stand(&Script::at(held_at, ANON, &[Step::Write(0)], munmap));
     }
-    // The reader gets in when the writer has locked the VMA, and has yet to detach it.
+    // The reader enters after the writer has locked the VMA, and before it detaches the VMA.
     let turns = vec![
         (0, point::BEFORE_VMA_LOCK),
         (1, point::AFTER_INVALIDATE),

@@ -1,4 +1,4 @@
-//! Storms as the tests ask for them.
+//! Storms that tests ask for.
 
 use faultstorm::host::affinity;
 use faultstorm::host::clock::Clock;
@@ -13,37 +13,38 @@ use faultstorm::storm::{
 use faultstorm::strategy::{Entry, STRATEGIES};
 use faultstorm::workload::{self, Until, Workload};
 
-/// A workload as a file has it, with all strategies known.
+/// Parses the text of a workload file; all strategies are known.
 pub fn parse(text: &str) -> Workload {
     let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
     workload::parse("test", "test.toml", text, &names)
         .unwrap_or_else(|wrong| panic!("{}", wrong.render(false)))
 }
 
-/// A shipped workload with small page caches: they take longer to fill than the storms.
+/// Returns a shipped workload with small page caches: large ones take longer to fill than the
+/// storms.
 pub fn shipped(name: &str) -> Workload {
     let (_, text) = workload::shipped().iter().find(|(n, _)| *n == name).expect("it is shipped");
     parse(&text.replace("16GiB", "1GiB").replace("256MiB", "32MiB"))
 }
 
-/// All strategies that may run a workload.
+/// Returns all strategies that can run a workload.
 pub fn entries(workload: &Workload) -> impl Iterator<Item = &'static Entry> {
     let runs: Vec<_> = STRATEGIES.iter().filter(|e| (e.refuses)(workload).is_none()).collect();
     assert!(!runs.is_empty());
     runs.into_iter()
 }
 
-/// The machine of the model that most tests storm.
+/// Returns the model's machine that most tests storm on.
 pub fn xeon() -> Parameters {
     MachineFile::find("xeon-icelake-2s").unwrap_or_else(|_| panic!("it is shipped")).parameters
 }
 
-/// A shipped kernel.
+/// Returns a shipped kernel.
 pub fn linux(release: &str) -> &'static Kernel {
     kernel::SHIPPED.iter().find(|kernel| kernel.name == release).expect("it is shipped")
 }
 
-/// What a storm found, in full.
+/// Returns the full results of a storm.
 pub fn all_of(storm: &Storm) -> String {
     let ModelFindings { accounts, times, accesses, .. } = of_model(storm);
     format!(
@@ -52,7 +53,7 @@ pub fn all_of(storm: &Storm) -> String {
     )
 }
 
-/// What the model tells of a storm.
+/// Returns the model's findings of a storm.
 pub fn of_model(storm: &Storm) -> &ModelFindings {
     storm.model.as_ref().expect("the model ran it")
 }
@@ -68,7 +69,7 @@ pub struct Ask<'a> {
     pub recording: Recording,
     pub warmup_ns: u64,
     pub seed: u64,
-    /// The kernel of the model; `None`: the strategy's own.
+    /// Kernel of the model; `None`: the strategy's own.
     pub kernel: Option<&'static Kernel>,
 }
 
@@ -87,7 +88,7 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// Storms this machine's cores.
+    /// Storms on this machine's cores.
     pub fn on_host(&self, entry: &Entry) -> Storm {
         let Self { workload, threads, seed, until, .. } = *self;
         let needs = needs::needs(workload, threads, seed, until, u64::MAX);
@@ -96,7 +97,7 @@ impl<'a> Ask<'a> {
         storm.unwrap_or_else(|error| panic!("{} on the host: {error}", entry.name))
     }
 
-    /// Storms with a thread on each core that it asks for, in turn those of this machine.
+    /// Storms with one thread per requested core; the threads use this machine's CPUs in turn.
     pub fn with_cores<F>(&self, frames: usize, run: &F) -> Result<Storm, StormError>
     where
         F: Fn(&StormRequest) -> Result<Storm, StormError> + ?Sized,
@@ -123,7 +124,7 @@ impl<'a> Ask<'a> {
         })
     }
 
-    /// Storms a machine of the model, in turn on both of its sockets where it has two.
+    /// Storms on a machine of the model; with two sockets, threads use both in turn.
     pub fn in_model(&self, entry: &Entry, machine: &Parameters) -> Storm {
         let shape = &machine.shape;
         let total = plan::total_threads(self.workload, self.threads);

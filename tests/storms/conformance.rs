@@ -1,5 +1,5 @@
-//! The same storms under every strategy: counts are what the workload says, and the
-//! books balance (a storm whose books do not is an error).
+//! The same storms under every strategy: counts are those of the workload, and the books balance (a
+//! storm whose books do not balance is an error).
 
 use faultstorm::host::affinity;
 use faultstorm::mm::fault::{Fallback, Kind};
@@ -73,13 +73,13 @@ fn dense_first_touch_is_one_fault_a_page() {
             assert_eq!((counts.mapped, counts.pages_mapped), (3 * 4096, 3 * 4096));
             assert_eq!(kind(&counts, Kind::AnonWrite), counts.faults);
             assert_eq!(storm.rounds, 3);
-            // Nothing is waited for: what is done again is what fell back.
+            // Nothing is waited for, so every repetition is a fallback.
             let again = counts.fallbacks.iter().sum::<u64>();
             assert_eq!(counts.attempts, counts.faults + again, "{}", entry.name);
             let no_table = fallbacks(&counts, Fallback::Pmd) + fallbacks(&counts, Fallback::Pud);
             let allocates = entry.traits.allocates_tables.starts_with("yes");
             assert!(!allocates || no_table == 0, "{}: {counts:?}", entry.name);
-            // 8 tables a round; alone, some do not try.
+            // 8 tables per round; a single thread does not even try under some strategies.
             assert!(allocates || threads == 1 || again >= 3 * 8, "{}: {counts:?}", entry.name);
         }
     }
@@ -136,10 +136,10 @@ fn misses_are_read_once_by_whoever_comes_first() {
     }
 }
 
-/// Kinds that a strategy ends on its own path where page tables, an `anon_vma` and the
-/// cached pages are there: A, B: read and write of anonymous memory; C, D: read of a file
-/// with and without those around; F: private write; G: shared write; H: write of what was
-/// only read. The others fall back, always.
+/// Kinds of faults that a strategy ends on its own path if page tables, an `anon_vma` and the
+/// cached pages exist. A, B: read and write of anonymous memory; C, D: read of a file with and
+/// without the pages around; F: private write; G: shared write; H: write after a read. The others
+/// always fall back.
 const ENDED: [(&str, &str); 16] = [
     ("unlocked", "ABCDFGH"),
     ("mmap-lock", "ABCDFGH"),
@@ -148,7 +148,7 @@ const ENDED: [(&str, &str); 16] = [
     ("speculative", "ABCDFH"),
     ("speculative:refcount", "ABCDFH"),
     ("speculative:fields", "ABCDFH"),
-    // Reads alone never make the `anon_vma` that they ask for.
+    // Reads alone never make the `anon_vma` that they require.
     ("speculative-vma", "BH"),
     ("speculative-vma:rwlock", "BH"),
     ("hazard", "ABCDFH"),
@@ -160,7 +160,7 @@ const ENDED: [(&str, &str); 16] = [
     ("vm-refcnt", "ABCDFGH"),
 ];
 
-/// A workload for each of those kinds. Tables stay from round to round.
+/// Returns a workload for each of those kinds. Tables stay from round to round.
 fn workloads_by_kind() -> [(char, Kind, Workload); 7] {
     let zap = |text: &str| parse(&format!("reset = \"zap\"\n{text}"));
     let reads = ANON.replace(r#"access = "write""#, r#"access = "read""#);
@@ -202,7 +202,7 @@ fn speculation_falls_back_once_a_table_and_never_alone() {
     for name in ["speculative", "speculative:refcount", "speculative:fields"] {
         let entry = faultstorm::strategy::find(name).expect("it is in the table");
         let counts = storm(entry, &workload, 2, Until::Rounds(4), false).counts;
-        // 8 tables a round; the first of all finds the levels above missing too.
+        // 8 tables per round; the very first fault also finds the upper levels missing.
         let missing = fallbacks(&counts, Fallback::Pmd) + fallbacks(&counts, Fallback::Pud);
         assert!((32..=40).contains(&missing), "{counts:?}");
         assert_eq!(counts.attempts, counts.faults + counts.fallbacks.iter().sum::<u64>());
@@ -243,8 +243,7 @@ fn one_thread_transfers_nothing_and_two_on_one_line_do() {
     }
 }
 
-/// A panic in set-up, as where somebody gives an arena that is too small, is an error of its
-/// storm and nobody else's.
+/// A panic in the set-up, such as with an arena that is too small, is an error of that storm only.
 #[test]
 fn a_panic_outside_of_threads_is_the_error_of_its_storm() {
     let workload = parse(ANON);

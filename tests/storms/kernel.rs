@@ -1,5 +1,5 @@
-//! Storms on the running kernel: what it counts is what was touched, and what it cannot do
-//! is said. Without privileges: no debugfs, no counters.
+//! Storms on the running kernel: its counts match the touches, and it names what it cannot do.
+//! Without privileges: no debugfs, no counters.
 
 use faultstorm::host::Roots;
 use faultstorm::host::events::Events;
@@ -9,7 +9,7 @@ use faultstorm::workload::{Until, Workload};
 
 use crate::ask::{Ask, parse};
 
-/// Faults of threads on code and memory of this program, which a first batch may bring in.
+/// Most faults of threads on this program's own code and memory, which a first batch may bring in.
 const OWN_MAX: u64 = 16;
 
 fn try_storm(workload: &Workload, threads: usize, until: Until) -> Result<Storm, StormError> {
@@ -26,7 +26,7 @@ fn kind(storm: &Storm, kind: Kind) -> u64 {
     storm.counts.by_kind[kind as usize]
 }
 
-/// A workload of one mapping of a megabyte, 256 pages.
+/// Returns a workload of one mapping of a megabyte, 256 pages.
 fn one_mapping(vma: &str, touch: &str) -> Workload {
     parse(&format!(
         "summary = \"x\"\n[[file]]\nname = \"data\"\nsize = \"1MiB\"\n\
@@ -149,7 +149,7 @@ fn pages_that_are_not_cached_are_read_from_the_disk_in_each_round() {
     assert!(told.expected.contains(&found.counts.faults), "{told:?}");
     assert_eq!(kind(&found, Kind::FileReadIo), told.major);
     let file = &told.files["f"];
-    // Other file systems may drop more, or nothing.
+    // Other file systems may drop more pages, or none.
     if file.system.to_string() == "ext4" {
         assert!((file.cached_share - 0.5).abs() < 0.15, "{file:?}");
         assert!(told.major > 2 * 64, "{told:?}");
@@ -197,7 +197,7 @@ fn writers_unmap_and_protect_beside_faults() {
             let times = found.ops[*action].as_ref();
             assert!(times.is_some_and(|times| !times.is_empty()), "{op}");
         }
-        // A page may fault again while somebody changes it, but not often.
+        // A page may fault again while another thread changes it, but not often.
         assert!(*told.expected.start() == 0, "others take pages away");
         assert_eq!(told.minor + told.major + found.counts.segv, found.counts.faults);
     }
@@ -266,7 +266,7 @@ fn what_the_kernel_cannot_do_is_said() {
         let vma = format!("file = \"data\"\nfault_around_order = {order}");
         one_mapping(&vma, "access = \"read\"")
     });
-    // One of the two is not the system's; whether it can be set depends on who runs this.
+    // One of the two differs from the system's value; the user's rights decide if it can be set.
     let refused = [&four, &five].map(|workload| kernel::refuses(workload).is_some());
     assert_ne!(refused, [true, true]);
     for (workload, refused) in [&four, &five].into_iter().zip(refused) {

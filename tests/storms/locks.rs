@@ -1,5 +1,5 @@
-//! Who gets a lock before whom, and who answers a shootdown meanwhile, on the cores of the
-//! model: each does its part at a time of its own.
+//! Order of cores at a lock, and answers to shootdowns meanwhile, on the cores of the model: each
+//! core has its own time for its part.
 
 use faultstorm::machine::model::{Model, ModelLine, Parameters, Place, World};
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Word, Work};
@@ -14,7 +14,7 @@ use crate::ask::{Ask, parse, xeon};
 
 static LOCK: LineName = LineName { name: "test.rwsem", words: [""; LINE_WORDS] };
 
-/// A semaphore on a line of its own.
+/// A semaphore on a separate line.
 struct Fixture {
     line: ModelLine,
     queue: WaitQueue,
@@ -52,10 +52,10 @@ impl Home for Fixture {
     }
 }
 
-/// What a core does: when it asks, whether to write, and how long it keeps the lock, in us.
+/// Part of a core: time of its request, true to write, and time that it keeps the lock, in us.
 type Part = (u64, bool, u64);
 
-/// How long each core waits for the lock, in us.
+/// Returns the time that each core waits for the lock, in us.
 fn waits(parts: &'static [Part]) -> Vec<f64> {
     let machine = xeon();
     let places: Vec<Place> =
@@ -86,8 +86,8 @@ fn waits(parts: &'static [Part]) -> Vec<f64> {
     ran.unwrap_or_else(|_| panic!("all get the lock"))
 }
 
-/// A reader takes the lock that has just been left, though a writer queues, who is being
-/// woken; it queues behind it while other readers have the lock.
+/// A reader takes a lock that has just been released, although a queued writer is being woken; it
+/// queues after the writer if other readers hold the lock.
 #[test]
 fn a_reader_steals_a_lock_that_nobody_has() {
     let waited = waits(&[(0, false, 100), (10, true, 1), (60, false, 1), (101, false, 50)]);
@@ -96,7 +96,7 @@ fn a_reader_steals_a_lock_that_nobody_has() {
     assert!(waited[1] > 135.0, "until the thief has left: {waited:?}");
 }
 
-/// A writer spins for readers for 10 us and a little, the next not at all: it is woken.
+/// A writer spins for readers for a little over 10 us; the next writer does not spin, and is woken.
 #[test]
 fn writers_do_not_spin_for_readers_who_stay() {
     let spun = waits(&[(0, false, 8), (1, true, 1)]);
@@ -106,10 +106,10 @@ fn writers_do_not_spin_for_readers_who_stay() {
     assert!(slept[2] > slept[1] - 12.0, "it waits behind the other: {slept:?}");
 }
 
-/// Who has waited for 4 ms is let in before those who come.
+/// A core that has waited for 4 ms enters before newcomers.
 #[test]
 fn who_has_queued_for_long_is_handed_the_lock() {
-    // Readers that overlap, so that the lock is never free.
+    // Readers overlap, so that the lock is never free.
     const READERS: [Part; 24] = {
         let mut parts = [(0, false, 600); 24];
         let mut at = 0;
@@ -124,7 +124,8 @@ fn who_has_queued_for_long_is_handed_the_lock() {
     assert!(waited[23] < 6000.0, "{waited:?}");
 }
 
-/// Core 0 has a spinlock for 50 us; how long a shootdown takes that core 1 asks for after 10.
+/// Core 0 has a spinlock for 50 us; returns the time of a shootdown that core 1 requests after 10
+/// us.
 fn shootdown_us(machine: Parameters, kernel_broadcasts: bool, interrupts_off: bool) -> f64 {
     let places = [0, 1].map(|agent| Place { agent, socket: 0 });
     let world = World::new(&machine, &places);
@@ -170,7 +171,8 @@ fn a_broadcast_interrupts_nobody() {
     assert!(shootdown_us(amd, false, true) > 40.0, "a kernel before 6.15");
 }
 
-/// Cores of the machine forget all the same, and a space of few cores is not worth it.
+/// A broadcast makes all cores of the machine drop translations, so for a space of fewer than four
+/// cores it is not worth its cost.
 #[test]
 fn four_threads_are_worth_a_broadcast() {
     let workload = parse(

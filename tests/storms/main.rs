@@ -1,5 +1,4 @@
-//! Storms under every strategy, in every world: what is counted is what was done, and books
-//! balance.
+//! Storms under every strategy, in every world: the counts match the work, and the books balance.
 
 mod ask;
 mod conformance;

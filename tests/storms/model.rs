@@ -1,5 +1,5 @@
-//! Storms in the model: every strategy and workload, the same bytes every time, and what
-//! the command line makes of them.
+//! Storms in the model: every strategy and workload, with the same bytes every time, and their use
+//! by the command line.
 
 use faultstorm::machine::LineName;
 use faultstorm::machine::model::Parameters;
@@ -15,7 +15,7 @@ fn storm(entry: &Entry, workload: &Workload, threads: usize, faults: u64, seed: 
     Ask { seed, ..ask }.in_model(entry, &xeon())
 }
 
-/// Touches of what is mapped take no time in the model, and others run only when it passes.
+/// Touches of mapped pages take no time in the model, and other cores run only when time passes.
 #[test]
 fn who_touches_until_others_are_done_ends_with_them() {
     let text = r#"
@@ -60,7 +60,7 @@ fn who_thinks_for_long_looks_at_the_clock_after_each_touch() {
     assert_eq!(["10ms", "400ms", "1s"].map(touches), [2 * 64, 2 * 2, 2]);
 }
 
-/// Stores to each line by name, for each fault of a write of one huge VMA.
+/// Returns the stores to each line by name, per fault of a write of one huge VMA.
 fn writes_a_fault(kernel: KernelParts, entry: &str) -> impl Fn(&str) -> f64 {
     let workload = Workload { kernel, ..workload("huge-anon") };
     let entry = find(entry).expect("it is in the table");
@@ -72,8 +72,8 @@ fn writes_a_fault(kernel: KernelParts, entry: &str) -> impl Fn(&str) -> f64 {
     }
 }
 
-/// Whether a rate is as expected: batches that are open at the ends make it a little less or
-/// more, and so do newcomers that give a lock back.
+/// Asserts a rate. It may be a little lower or higher because of batches that are open at the ends,
+/// and of newcomers that give a lock back.
 #[track_caller]
 fn near(rate: f64, expected: f64) {
     assert!((rate / expected - 1.0).abs() < 0.1, "{rate} instead of {expected}");
@@ -83,14 +83,14 @@ fn near(rate: f64, expected: f64) {
 fn lines_behind_the_locks_are_written_at_the_rate_of_their_batches() {
     let writes = writes_a_fault(KernelParts::default(), "per-vma-lock");
     near(writes("memcg.usage"), 3.0 / 64.0);
-    // Taken, released, and the number of free ones stored.
+    // Taken, released, and a store of the number of free frames.
     near(writes("zone.lock"), 3.0 / 63.0);
     near(writes("lruvec.lru_lock"), 2.0 / 31.0);
     near(writes("lruvec.lru_zone_size"), 1.0);
-    // The machine has 128 hardware threads. Taken, released, and the count stored.
+    // The machine has 128 hardware threads. Taken, released, and a store of the count.
     near(writes("mm.rss_stat"), 3.0 / 256.0);
-    // A core tells what is beyond 125, of free pages two
-    // batches. Zone and machine, node and machine.
+    // A core passes on a count beyond 125; for free pages these are two batches. Zone and machine,
+    // node and machine.
     near(writes("zone.vm_stat"), 2.0 / 126.0);
     near(writes("vm_zone_stat"), 2.0 / 126.0);
     for line in ["node.vm_stat", "vm_node_stat", "node.vm_stat.mapped", "vm_node_stat.mapped"] {
@@ -144,8 +144,8 @@ fn each_node_has_its_zone_and_lruvec() {
     assert!(moved(KernelParts { numa: false, ..KernelParts::default() }) > 100);
 }
 
-/// A VMA is three lines, so that the count of one in two stands beside the fields of the next
-/// VMA, which another thread faults in.
+/// A VMA has three lines, so the count of every second VMA is next to the fields of the following
+/// VMA, in which another thread faults.
 #[test]
 fn a_count_disturbs_its_neighbour_where_lines_come_in_pairs() {
     let transfers = |adjacent_pairs: bool, name: &str| {
@@ -190,15 +190,15 @@ fn the_same_seed_is_the_same_storm_and_another_is_not() {
     }
 }
 
-/// The point of the whole thing: what the lock costs grows with the cores, and the schemes
-/// that write no shared line do not have that cost.
+/// The main result: the cost of the lock grows with the number of cores, and schemes that write no
+/// shared line do not have that cost.
 #[test]
 fn the_lock_does_not_scale_and_speculation_does() {
     let workload = workload("huge-anon-read");
     let rate = |name: &str, threads| {
         let entry = find(name).expect("it is in the table");
         let ask = Ask::new(&workload, threads, Until::Faults(1000));
-        // A kernel that asks for no line of the space at fault entry.
+        // A kernel that prefetches no line of the space at fault entry.
         let storm = Ask { kernel: Some(linux("7.2")), ..ask }.in_model(entry, &xeon());
         storm.threads.iter().map(|t| t.faults).sum::<u64>() as f64 / storm.window_ns
     };
@@ -207,7 +207,7 @@ fn the_lock_does_not_scale_and_speculation_does() {
     assert!(scaling("speculative:7.2") > 25.0);
     assert!(scaling("mmap-lock") < 10.0);
     assert!(scaling("vma-refcount") < 10.0);
-    // Every fault asks for the line of mmap_lock there, on which the sequence count is too.
+    // Every fault prefetches the line of mmap_lock there, on which the sequence count is too.
     assert!(scaling("speculative") < 20.0);
 }
 

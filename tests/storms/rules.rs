@@ -1,4 +1,4 @@
-//! What faults and writers do by the rules of their kernel or outline, counted in the model.
+//! Actions of faults and writers by the rules of their kernel or outline, counted in the model.
 
 use faultstorm::machine::model::{Model, Place, World};
 use faultstorm::machine::{LineName, Machine};
@@ -30,7 +30,7 @@ const WRITE: &str = "touch = { vma = \"v\", access = \"write\" }";
 const PROTECT: &str = "mprotect = { vma = \"v\", prot = \"read\" }";
 const ALLOW: &str = "mprotect = { vma = \"v\", prot = \"read-write\" }";
 
-/// Shootdowns, faults, and copies among them.
+/// Returns shootdowns, faults, and the copies among the faults.
 fn counts(storm: &Storm) -> [u64; 3] {
     let copies = storm.counts.by_kind[Kind::WpCopy as usize];
     [storm.shootdowns.count, storm.counts.faults, copies]
@@ -42,10 +42,10 @@ fn mprotect_shoots_down_where_a_page_has_lost_or_gained_a_right() {
         let of = |ops: &[&str]| counts(&alone(strategy, "7.2", ops));
         assert_eq!(of(&[PROTECT, ALLOW]), [0, 0, 0], "{strategy}: nothing is mapped");
         assert_eq!(of(&[READ, PROTECT, ALLOW]), [0, 16, 0], "{strategy}: the zero page");
-        // A copy of the zero page shoots down by itself.
+        // A copy of the zero page causes a shootdown of its own.
         assert_eq!(of(&[READ, PROTECT, ALLOW, WRITE]), [16, 32, 16], "{strategy}");
         assert_eq!(of(&[WRITE, PROTECT]), [1, 16, 0], "{strategy}");
-        // Pages that nobody shares may be written at once.
+        // Pages that nobody shares can be written at once.
         assert_eq!(of(&[WRITE, PROTECT, ALLOW, WRITE]), [2, 16, 0], "{strategy}");
     }
 }
@@ -59,15 +59,15 @@ fn mprotect_of_5_12_shoots_down_where_a_page_is_mapped() {
     assert_eq!(of(&[WRITE, PROTECT, ALLOW, WRITE]), [2, 32, 16]);
 }
 
-/// A page that a child has is no longer exclusive, until a write finds it alone again.
+/// A page that a child shares is not exclusive, until a write finds that it is no longer shared.
 #[test]
 fn mprotect_gives_no_right_to_what_a_child_shares() {
-    // One shootdown of the fork, one for each copy; the ptes have lost the right already.
+    // One shootdown for the fork, one for each copy; the ptes have lost the right to write already.
     let forked = [WRITE, "fork = {}", PROTECT, ALLOW, WRITE];
     assert_eq!(counts(&alone("vm-refcnt", "7.2", &forked)), [1 + 16, 32, 16]);
 }
 
-/// Stores to the line of mmap_lock of a thread that gives back 50 pages one by one.
+/// Returns the stores to mmap_lock's line by threads that free 50 pages each, one by one.
 fn stores_to_mmap_lock(release: &str) -> u64 {
     let workload = parse(
         "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"64KiB\"\nscope = \"per-thread\"\n\
@@ -89,7 +89,7 @@ fn dontneed_leaves_mmap_lock_alone_where_the_lock_of_the_vma_is_enough() {
     assert!(stores_to_mmap_lock("7.2") < 20);
 }
 
-/// Threads that map for themselves have VMAs, and their locks, from slabs of their own.
+/// Threads that map memory for themselves take VMAs, and their locks, from separate slabs.
 #[test]
 fn locks_of_threads_that_map_for_themselves_share_no_line() {
     let workload = parse(
@@ -105,7 +105,7 @@ fn locks_of_threads_that_map_for_themselves_share_no_line() {
     assert!(account.transfers < faults / 20, "{} in {faults} faults", account.transfers);
 }
 
-/// Step 5 of the outline is not asked whether the mapping maps pages around.
+/// Step 5 of the outline does not depend on whether the mapping maps pages around.
 #[test]
 fn rcu_map_pages_needs_no_reference_for_a_cached_page() {
     let workload = parse(
@@ -128,8 +128,8 @@ fn rcu_map_pages_needs_no_reference_for_a_cached_page() {
     assert!(references(&storm("vma-refcount")) >= 2 * 256);
 }
 
-/// A reader looks at the owner before it stores its name, and in some kernels again when it
-/// leaves, to take it back.
+/// A reader loads the owner before it stores its name; in some kernels it loads the owner again
+/// when it leaves, to remove the name.
 #[test]
 fn a_reader_loads_the_owner_that_it_stores() {
     let workload = shipped("huge-anon-read");
@@ -142,9 +142,9 @@ fn a_reader_loads_the_owner_that_it_stores() {
         let faults = storm.counts.faults;
         (account.reads / faults, account.writes / faults)
     };
-    // The count is loaded, raised and lowered, and the owner is on its line.
+    // The count is loaded, raised and lowered, and the owner is on the same line.
     assert_eq!(lock("7.2"), (1 + 2, 2 + 2));
-    // Here pgd and mm_users are too.
+    // Here pgd and mm_users are on it too.
     assert_eq!(lock("6.12").1, 2 + 1);
 }
 
@@ -159,7 +159,7 @@ fn a_fault_has_the_line_of_a_vma_count_twice() {
     assert_eq!(account.reads, storm.counts.faults, "once, before it is raised");
 }
 
-/// A frame is taken from a core's own list, and still its zone is looked at.
+/// A frame comes from a core's own list, but its zone is still checked.
 #[test]
 fn an_allocation_looks_at_its_zone() {
     let reads = |zone_lock: bool| {
@@ -177,7 +177,7 @@ fn an_allocation_looks_at_its_zone() {
     assert_eq!(reads(false)[0], 0.0);
 }
 
-/// Whoever takes a batch of frames has the line of each `struct page`, under `zone->lock`.
+/// A core that takes a batch of frames loads the line of each `struct page`, under `zone->lock`.
 #[test]
 fn a_batch_of_frames_takes_their_lines_from_memory() {
     let machine = xeon();

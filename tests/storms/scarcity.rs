@@ -1,5 +1,4 @@
-//! Writers and faults that find little left of what they take: what was freed before waits for
-//! readers.
+//! Writers and faults with few objects left: objects freed before wait for readers.
 
 use faultstorm::machine::host::{Cores, Host, enter};
 use faultstorm::mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
@@ -15,11 +14,11 @@ use faultstorm::strategy::{
 use std::ops::Range;
 
 const BASE: u64 = 1 << 30;
-/// More pieces than the tree has nodes to take them out of at once.
+/// More pieces than the tree has nodes to remove them at once.
 const PAGES: u64 = 600;
-/// Less than one operation on all pieces takes.
+/// Less than one operation on all pieces needs.
 const VMAS_SPARE: u32 = 70;
-/// Page tables: fewer than a core defers before it looks whether any can be freed.
+/// Page tables: fewer than a core defers before it checks if any can be freed.
 const TABLES: u32 = 20;
 
 fn addr(page: u64) -> Vaddr {
@@ -30,7 +29,7 @@ fn range(from: u64, to: u64) -> Range<Vaddr> {
     addr(from)..addr(to)
 }
 
-/// A space of one core with so many page tables and VMAs.
+/// Makes a space of one core with these numbers of page tables and VMAs.
 fn space<S: Strategy<Host>>(tables: u32, vmas: u32) -> Space<Host, S> {
     let config = Config {
         cores: 1,
@@ -40,7 +39,7 @@ fn space<S: Strategy<Host>>(tables: u32, vmas: u32) -> Space<Host, S> {
         memcg_depth: 1,
         rss: true,
         pgtables_bytes: true,
-        // So low that much is told, which the books look at.
+        // Low, so that many counts are passed on, which the books then check.
         stat_threshold: Some(3),
         no_zone_lock: false,
         no_pmd_lock: false,
@@ -59,14 +58,14 @@ fn space<S: Strategy<Host>>(tables: u32, vmas: u32) -> Space<Host, S> {
     Space::new(config, Arena::new(1).expect("a page"), Vec::new())
 }
 
-/// Anonymous memory that can be written.
+/// Returns writable anonymous memory.
 fn heap(start: Vaddr, end: Vaddr) -> Mapping {
     let (flags, pgoff) = (flag::WRITE, start.page());
     Mapping { start, end, flags, file: None, pgoff, fault_around_order: 0 }
 }
 
-/// Splits a mapping into pages, moves it and changes it as a whole, again and again, and unmaps
-/// it in one operation.
+/// Splits a mapping into pages, moves it and changes it as a whole, repeatedly, and unmaps it in
+/// one operation.
 fn operations_on_all_pieces<S: Strategy<Host>>() {
     let cores = Cores::new(1);
     let _core = enter(&cores, 0);
@@ -97,8 +96,8 @@ fn an_operation_waits_for_the_vmas_that_it_needs() {
     operations_on_all_pieces::<VmRefcnt>();
 }
 
-/// Writes a page and gives its whole table back, again and again; then writes to more tables
-/// than there are, and gives none back.
+/// Writes a page and frees its whole table, repeatedly; then writes to more tables than exist,
+/// without freeing any.
 fn faults_on_freed_tables<S: Strategy<Host>>() {
     let cores = Cores::new(1);
     let _core = enter(&cores, 0);

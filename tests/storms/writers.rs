@@ -1,5 +1,5 @@
-//! Writers beside faults, under every strategy, in the host's world and in the model: what
-//! they do is counted, and the books balance (a storm whose books do not is an error).
+//! Writers together with faults, under every strategy, in the host's world and in the model: their
+//! operations are counted, and the books balance (a storm whose books do not balance is an error).
 
 use faultstorm::mm::GraceCosts;
 use faultstorm::mm::fault::Kind;
@@ -9,8 +9,8 @@ use faultstorm::workload::{Action, Until};
 
 use crate::ask::{Ask, entries, parse, xeon};
 
-/// Runs a workload under every strategy and in both worlds; the books are checked in both,
-/// counts in the model: on few CPUs the system may not let a writer run in so short a storm.
+/// Runs a workload under every strategy and in both worlds. Books are checked in both; counts only
+/// in the model, because with few CPUs the system may not let a writer run in so short a storm.
 fn everywhere(text: &str, threads: usize, check: impl FnMut(&str, &Storm)) {
     everywhere_until(text, threads, Until::Rounds(2), check);
 }
@@ -62,7 +62,7 @@ fn madvise_zaps_beside_faults() {
     });
 }
 
-/// A table that madvise frees waits for readers: faults that need one wait with it.
+/// A table that madvise frees waits for readers; faults that need a table wait with it.
 #[test]
 fn tables_given_back_over_and_over_come_back() {
     let workload = parse(
@@ -88,8 +88,8 @@ madvise_dontneed = { vma = "heap" }
     }
 }
 
-/// The zero page has no frame to free, but a core that has cached it must forget it too: one
-/// that finds mapped what another has faulted in.
+/// The zero page has no frame to free, but a core that has cached its translation must forget it
+/// too, also a core that found it mapped by another core's fault.
 #[test]
 fn a_zero_page_that_is_zapped_is_forgotten() {
     let text = format!(
@@ -264,7 +264,7 @@ group = "writer"
 madvise_dontneed = { vma = "heap", length = "64KiB" }
 "#;
 
-/// Who does not touch is not waited for, and who touches in the first phase alone is.
+/// Threads that do not touch are not waited for; threads that touch only in the first phase are.
 #[test]
 fn every_thread_that_touches_makes_its_touches() {
     let workload = parse(PHASES);
@@ -293,7 +293,7 @@ mmap = { vma = "late", slices = "shared" }
 touch = { vma = "late", access = "write", slices = "shared", touches = 1 }
 "#;
 
-/// The second round ends before the mapping is made again: its table may not be there.
+/// The second round ends before the mapping is made again, so its table may be missing.
 #[test]
 fn no_table_stays_for_what_is_not_mapped_when_a_round_starts() {
     everywhere_until(MAPPED_LATE, 2, Until::Touches(15), |name, storm| {
@@ -333,7 +333,7 @@ fn loops_walk_from_page_to_page_with_the_pieces_of_writers() {
     }
 }
 
-/// As many as there are pages, in parts of which the last is shorter; memory for all of them.
+/// As many touches as there are pages; the last part is shorter; there is memory for all.
 #[test]
 fn a_touch_that_walks_comes_to_each_page_once_in_a_pass() {
     for order in ["\"sequential\"", "\"random\"", "{ strided = 7 }"] {

@@ -1,17 +1,17 @@
-//! Random workloads, written as the files that anyone can run.
+//! Random workloads, as text of workload files that anyone can run.
 
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-/// Sizes of mappings in pages: less than a table, whole tables, and parts of them.
+/// Sizes of mappings in pages: less than a table, whole tables, and parts of tables.
 const PAGES: [u64; 6] = [1, 7, 30, 100, 300, 520];
 /// Lengths of pieces in pages.
 const PIECES: [u64; 6] = [1, 3, 16, 100, 512, 520];
 const EVERY: [&str; 5] = ["0ns", "0ns", "2us", "20us", "200us"];
-/// Writers' groups at the most.
+/// Largest number of writers' groups.
 const WRITERS_MAX: u64 = 3;
 
-/// Random numbers of a seed.
+/// Random numbers from a seed.
 pub struct Draw(Pcg64Mcg);
 
 impl Draw {
@@ -19,7 +19,7 @@ impl Draw {
         Self(Pcg64Mcg::seed_from_u64(seed))
     }
 
-    /// A number below `end`.
+    /// Draws a number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.0.next_u64() % end
     }
@@ -34,28 +34,28 @@ impl Draw {
     }
 }
 
-/// A mapping that was drawn, as far as operations must know it.
+/// Facts about a drawn mapping that operations need.
 struct Vma {
     name: String,
     pages: u64,
     count: u64,
-    /// It is of each faulter alone, so that no other group may use it.
+    /// True if each faulter has one of its own, which no other group may use.
     own: bool,
     stack: bool,
     unmapped: bool,
     writable: bool,
 }
 
-/// A file of a workload that was drawn.
+/// A drawn file.
 struct File {
     name: String,
     pages: u64,
     truncated: bool,
-    /// Each faulter has one of its own, as it has the mapping.
+    /// True if each faulter has one of its own, as with a mapping.
     own: bool,
 }
 
-/// A workload file that the parser takes, for a storm on this machine or in the model.
+/// Draws a valid workload file, for a storm on this machine or in the model.
 pub fn workload(draw: &mut Draw, on_host: bool) -> String {
     let files: Vec<File> = (0..draw.below(3)).map(|number| file(number, draw)).collect();
     let mapped = files.len() as u64;
@@ -74,8 +74,8 @@ pub fn workload(draw: &mut Draw, on_host: bool) -> String {
 fn head(draw: &mut Draw, on_host: bool) -> String {
     let reset = draw.pick(&["zap", "remap"]);
     let warmup = draw.pick(&["0ns", "0ns", "200us"]);
-    // Rounds of many cores take long in the model; touches that are few in a round take many
-    // rounds, which is what takes long here.
+    // Rounds of many cores take long in the model. Few touches per round need many rounds, which
+    // takes long on this machine.
     let end = match draw.below(3) {
         0 => format!("duration = \"{}us\"", draw.pick(&[100, 300, 1000])),
         _ if on_host => format!("rounds = {}", 1 + draw.below(2)),
@@ -85,8 +85,8 @@ fn head(draw: &mut Draw, on_host: bool) -> String {
     format!("reset = \"{reset}\"\nwarmup = \"{warmup}\"\n{end}\n{kernel}")
 }
 
-/// A workload file whose threads come to a part of a cached file, in an order that is drawn: how
-/// many frames that takes is up to the seed.
+/// Draws a workload file whose threads touch a part of a cached file in random order: the seed
+/// decides the number of frames that they need.
 pub fn reach(draw: &mut Draw) -> String {
     let pages = draw.pick(&[300, 1000, 4000]);
     let offset = 4 * draw.below(pages / 2);
@@ -104,7 +104,7 @@ pub fn reach(draw: &mut Draw) -> String {
     )
 }
 
-/// What the kernel keeps: nearly all of it, nearly always.
+/// Draws the parts of the kernel: nearly all, nearly always.
 fn kernel(draw: &mut Draw) -> String {
     let mut table = format!("\n[kernel]\nmemcg_depth = {}\n", draw.pick(&[0, 2, 5]));
     for key in ["numa", "lru", "rss", "pgtables_bytes", "vm_stat", "split_pmd_locks"] {
@@ -180,8 +180,8 @@ fn vma_table(vma: &Vma, file: Option<&File>, draw: &mut Draw) -> String {
     table
 }
 
-/// Groups and operations: faulters that touch everything, often others that touch beside
-/// them, and groups of writers.
+/// Draws groups and operations: faulters that touch everything, often another group that touches
+/// too, and groups of writers.
 fn work(files: &[File], vmas: &[Vma], draw: &mut Draw) -> (String, String) {
     let weighted = draw.one_in(2);
     let others = weighted && draw.one_in(2) && vmas.iter().any(|vma| !vma.own);
@@ -191,7 +191,8 @@ fn work(files: &[File], vmas: &[Vma], draw: &mut Draw) -> (String, String) {
     let mut groups = group("faulters", share, Some(loops));
     let mut ops = String::new();
     for (number, vma) in vmas.iter().enumerate() {
-        // The first in each phase, so that nobody waits for the end of a phase without touches.
+        // The first group touches in each phase, so that nobody waits for a phase without touches
+        // to end.
         let last = if number == 0 { phases } else { 1 };
         if vma.own {
             ops += &needed(vma, "faulters", draw);
@@ -222,7 +223,7 @@ fn work(files: &[File], vmas: &[Vma], draw: &mut Draw) -> (String, String) {
         } else {
             (1 + draw.below(2)).to_string()
         };
-        // None: until the faulters are done.
+        // Without loops it runs until the faulters are done.
         let loops = draw.one_in(3).then(|| 1 + draw.below(20));
         groups += &group(&name, &threads, loops);
         if number == 0 {
@@ -244,7 +245,7 @@ fn op(group: &str, phase: u64, what: &str) -> String {
     format!("\n[[op]]\ngroup = \"{group}\"\nphase = {phase}\n{what}\n")
 }
 
-/// What somebody must do to a mapping that is not there, or not whole, from the start.
+/// Draws the operation that a mapping needs which is missing or incomplete at the start.
 fn needed(vma: &Vma, group: &str, draw: &mut Draw) -> String {
     let name = &vma.name;
     if vma.stack {
@@ -258,7 +259,7 @@ fn needed(vma: &Vma, group: &str, draw: &mut Draw) -> String {
     }
 }
 
-/// Accesses of a group that loops so often.
+/// Draws the accesses of a group with this number of loops.
 fn touch(vma: &Vma, loops: u64, draw: &mut Draw) -> String {
     let access = if vma.writable && !draw.one_in(3) { "write" } else { "read" };
     let (order, most) = match draw.below(6) {
@@ -288,7 +289,7 @@ fn slices(vma: &Vma, draw: &mut Draw) -> &'static str {
     if vma.own || draw.one_in(2) { "" } else { ", slices = \"shared\"" }
 }
 
-/// An operation on anything that all share.
+/// Draws an operation on any shared mapping or file.
 fn any_change(files: &[File], shared: &[&Vma], draw: &mut Draw) -> String {
     let cut: Vec<&File> = files.iter().filter(|file| file.truncated).collect();
     if shared.is_empty() || draw.one_in(6) {
@@ -307,7 +308,7 @@ fn truncate(file: &File, draw: &mut Draw) -> String {
     format!("truncate = {{ file = \"{name}\", size = \"{kib}KiB\", every = \"{every}\" }}")
 }
 
-/// An operation on the pieces of a mapping.
+/// Draws an operation on the pieces of a mapping.
 fn change(vma: &Vma, draw: &mut Draw) -> String {
     let all = ["madvise_dontneed", "mprotect", "mmap", "munmap", "mremap"];
     match draw.pick(if vma.stack { &all[..2] } else { &all }) {

@@ -1,16 +1,16 @@
-//! A soak: random workloads with writers of every kind, under every strategy, on this machine
-//! with four threads for each CPU and in the model on a random machine. Every storm must end
-//! and its books must balance; a storm of the model, run twice, must be the same.
+//! A soak test: random workloads with writers of every kind, under every strategy, on this machine
+//! with four threads per CPU, and in the model on a random machine. Every storm must end, and its
+//! books must balance; a storm of the model that is run twice must have the same result.
 //!
-//! `scripts/soak` runs it for hours. Here it is two workloads of fixed seeds, one a world.
+//! `scripts/soak` runs it for hours. Here it runs two workloads of fixed seeds, one per world.
 //!
-//! | variable | what |
+//! | variable | meaning |
 //! |---|---|
-//! | `FAULTSTORM_SOAK_S` | seconds that it lasts |
-//! | `FAULTSTORM_SOAK_SEED` | the seed of its first workload; the next has the next |
-//! | `FAULTSTORM_SOAK_WORLD` | `host` or `model`: no other |
-//! | `FAULTSTORM_SOAK_STUCK_S` | seconds after which a storm is taken not to end |
-//! | `FAULTSTORM_SOAK_DIR` | where the workload of a failed storm is written |
+//! | `FAULTSTORM_SOAK_S` | seconds that it runs |
+//! | `FAULTSTORM_SOAK_SEED` | seed of its first workload; each later one adds 1 |
+//! | `FAULTSTORM_SOAK_WORLD` | `host` or `model`: only this one |
+//! | `FAULTSTORM_SOAK_STUCK_S` | seconds after which a storm counts as stuck |
+//! | `FAULTSTORM_SOAK_DIR` | directory for the workload of a failed storm |
 
 mod draw;
 mod storms;
@@ -27,21 +27,21 @@ use std::{env, fs};
 use storms::{Storms, Totals};
 use watch::Watch;
 
-/// Workloads where no time is given.
+/// Number of workloads if no time is given.
 const WORKLOADS: u64 = 2;
 const FIRST_SEED: u64 = 21;
-/// Workloads that reach for a part of what is mapped.
+/// Number of workloads that touch a part of a mapping.
 const DRAWN: u64 = 60;
-/// Storms last milliseconds, and some in the model, where writers work flat out beside faults
-/// that sleep, a minute or two. A thread that does not move is found by the storm itself after
-/// a minute, a deadlock of the model at once.
+/// Time after which a storm counts as stuck. Storms take milliseconds; in the model some take a
+/// minute or two, if writers work without pauses while faults sleep. The storm itself finds a
+/// thread that makes no progress after a minute, and the model finds a deadlock at once.
 const STUCK_AFTER_S: u64 = 900;
 
-/// A workload that has taken so long is left: where writers work flat out a fault can wait
-/// for each of them in turn, and others storm in the meantime.
+/// Time after which a workload is given up, so that others can storm. If writers work without
+/// pauses, a fault can wait for each of them in turn.
 const WORKLOAD_MOST: Duration = Duration::from_secs(60);
 
-/// One storm, as much as is needed to run it again.
+/// A storm, with all that is needed to run it again.
 #[derive(Clone)]
 struct Place {
     seed: u64,
@@ -49,14 +49,14 @@ struct Place {
     /// `host` or `model:MACHINE`.
     world: String,
     threads: usize,
-    /// What else was drawn, as flags of `faultstorm run`.
+    /// Other drawn properties, as flags of `faultstorm run`.
     flags: String,
     text: String,
     directory: PathBuf,
 }
 
 impl Place {
-    /// Prints what went wrong, and writes the workload to a file.
+    /// Prints the failure, and writes the workload to a file.
     fn report(&self, what: &str) {
         let Self { seed, strategy, world, threads, flags, text, directory } = self;
         let name = format!("failed-{seed}-{strategy}-{world}.toml").replace(':', "-");
@@ -80,7 +80,7 @@ impl Place {
 struct Soak {
     first_seed: u64,
     ends: Option<Instant>,
-    /// All storms are on this machine, or in the model.
+    /// True: all storms on this machine; false: all in the model.
     on_host: Option<bool>,
     directory: PathBuf,
     watch: Watch,
@@ -117,10 +117,10 @@ impl Soak {
         }
     }
 
-    /// The storms of the workload of `seed`, under all strategies that take it.
+    /// Runs the storms of the workload of `seed`, under all strategies that accept it.
     fn storms_of(&self, seed: u64, totals: &mut Totals) {
         let mut draw = Draw::new(seed);
-        // In alternation, so that a seed alone says where its workload storms.
+        // Alternating, so that the seed alone determines the world of its workload.
         let on_host = self.on_host.unwrap_or(seed.is_multiple_of(2));
         let text = draw::workload(&mut draw, on_host);
         let workload = parse(&text);
@@ -128,7 +128,7 @@ impl Soak {
         let (world, threads, flags) = (storms.world(), storms.threads(), storms.flags());
         let began = Instant::now();
         let before = totals.storms;
-        // Another strategy first each time, since time may end in between.
+        // Each workload starts with another strategy, because the time may end in between.
         let turn = STRATEGIES.iter().cycle().skip(seed as usize % STRATEGIES.len());
         let takes = |entry: &&Entry| (entry.refuses)(&workload).is_none();
         for entry in turn.take(STRATEGIES.len()).filter(takes) {
@@ -177,7 +177,7 @@ fn random_storms_end_and_their_books_balance() {
     assert!(totals.faults > 0, "the soak does something");
 }
 
-/// What a storm needs is told for its own seed: no frame is wanting then.
+/// A storm's needs are computed for its own seed: so no frame may be missing.
 #[test]
 fn orders_that_are_drawn_have_the_frames_that_they_need() {
     let mut totals = Totals::default();

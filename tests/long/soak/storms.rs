@@ -1,4 +1,4 @@
-//! The storms of a workload in either world.
+//! The storms of a workload, in either world.
 
 use super::draw::Draw;
 use crate::ask::all_of;
@@ -16,28 +16,28 @@ use faultstorm::strategy::Entry;
 use faultstorm::workload::Workload;
 use std::sync::Arc;
 
-/// Threads for each CPU of this machine.
+/// Threads per CPU of this machine.
 const OVERSUBSCRIBED: usize = 4;
-/// Threads in the model: up to a power of two, which is up to 2 to this.
+/// Largest exponent of the random number of threads in the model: up to 2 to this power.
 const MODEL_THREADS_LOG_MAX: u64 = 6;
-/// Above it a workload storms without page bodies.
+/// Largest body memory; a workload that needs more storms without page bodies.
 const BODY_BYTES_MAX: u64 = 1 << 30;
 
-/// What all storms did.
+/// Totals of all storms.
 #[derive(Default)]
 pub struct Totals {
     pub storms: u64,
     pub faults: u64,
     pub operations: u64,
-    /// Storms of the model that a core starved in, as can be where `reuse-k` is 1.
+    /// Storms of the model in which a core starved, which can happen if `reuse-k` is 1.
     pub starved: u64,
 }
 
 impl Totals {
-    /// Counts a storm whose books balance.
+    /// Adds a storm whose books balance.
     ///
     /// # Errors
-    /// Where it had too little memory: what a storm needs is reckoned beforehand.
+    /// If a fault found no memory, which must not happen: a storm's needs are computed beforehand.
     fn add(&mut self, storm: &Storm) -> Result<(), String> {
         self.storms += 1;
         self.faults += storm.counts.faults;
@@ -63,12 +63,12 @@ impl<'a> Storms<'a> {
         }
     }
 
-    /// Those of two threads with page bodies on this machine.
+    /// Returns the storms of two threads with page bodies on this machine.
     pub fn of_two(workload: &'a Workload, seed: u64) -> Self {
         Self::Host(Host::of(workload, seed, 2))
     }
 
-    /// The world, as the command line names it.
+    /// Returns the world, as the command line names it.
     pub fn world(&self) -> String {
         match self {
             Self::Host(_) => "host".to_owned(),
@@ -83,7 +83,7 @@ impl<'a> Storms<'a> {
         }
     }
 
-    /// What was drawn beside the workload, as flags of `faultstorm run`.
+    /// Returns the properties drawn in addition to the workload, as flags of `faultstorm run`.
     pub fn flags(&self) -> String {
         let (seed, real_body, entry_prefetch, more) = match self {
             Self::Host(host) => (host.seed, host.real_body, host.entry_prefetch, host.recorded()),
@@ -97,10 +97,10 @@ impl<'a> Storms<'a> {
         format!("--seed {seed} --body {body} --entry-prefetch {prefetch} {more}")
     }
 
-    /// One storm, whose books balance.
+    /// Runs one storm, whose books must balance.
     ///
     /// # Errors
-    /// Where they do not, or anything else is wrong.
+    /// If they do not balance, or anything else is wrong.
     pub fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
         match self {
             Self::Host(host) => host.storm(entry, totals),
@@ -133,7 +133,7 @@ impl<'a> Host<'a> {
         Self { real_body, entry_prefetch, recording, ..host }
     }
 
-    /// Storms with bodies, unless they are too large for them.
+    /// Returns storms with bodies, unless those are too large.
     fn of(workload: &'a Workload, seed: u64, threads: usize) -> Self {
         let allowed = affinity::allowed_cpus().expect("the kernel says where we may run");
         let total = plan::total_threads(workload, threads);
@@ -153,7 +153,7 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// The passes of a run that record what these storms do; no run has that of the audit.
+    /// Returns the flags of the passes that record the same; no run has an audited pass.
     fn recorded(&self) -> String {
         let flags = match self.recording {
             Recording::Throughput => "--no-lines",
@@ -227,7 +227,7 @@ impl<'a> Modelled<'a> {
         }
     }
 
-    /// Storms twice: the same must come out.
+    /// Storms twice: both results must be equal.
     fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
         let once = match self.run(entry) {
             Err(StormError::Starved(_)) if self.machine.parameters.reuse_k == 1 => {

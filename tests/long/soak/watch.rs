@@ -1,11 +1,11 @@
-//! Storms that do not end: a thread that looks at how long the one that runs has been at it.
+//! A thread that watches for storms that do not end.
 
 use std::process::abort;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A storm that is under way.
+/// A storm in progress.
 pub struct Running {
     pub since: Instant,
     pub failure: Box<dyn Fn(&str) + Send>,
@@ -16,7 +16,7 @@ pub struct Running {
 pub struct Watch(Arc<Mutex<Option<Running>>>);
 
 impl Watch {
-    /// Ends the process when a storm takes longer than `limit`: its threads cannot be stopped.
+    /// Ends the process if a storm takes longer than `limit`: its threads cannot be stopped.
     pub fn new(limit: Duration) -> Self {
         let watch = Self::default();
         let watched = watch.clone();
@@ -35,7 +35,7 @@ impl Watch {
         watch
     }
 
-    /// Runs a storm, with `failure` to report that it does not end.
+    /// Runs a storm; `failure` reports that it does not end.
     pub fn over<R>(&self, failure: Box<dyn Fn(&str) + Send>, storm: impl FnOnce() -> R) -> R {
         self.set(Some(Running { since: Instant::now(), failure }));
         let result = storm();

@@ -1,4 +1,4 @@
-//! A headless Chromium, driven through chromedriver as W3C WebDriver says.
+//! A headless Chromium, driven through chromedriver by W3C WebDriver.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::need::BROWSER;
 
-/// Longest that a page may take to draw everything on a busy machine.
+/// Longest time that a page may take to draw everything on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One browser with a profile of its own, gone with this value.
+/// A browser with its own profile, which is removed on drop.
 pub struct Browser {
     driver: Child,
     session: String,
@@ -31,7 +31,7 @@ impl Browser {
         Browser { driver, session, _profile: profile }
     }
 
-    /// Opens a file and waits until all is drawn.
+    /// Opens a file and waits until everything is drawn.
     pub fn open(&self, page: &Path) {
         self.post("url", &json!({ "url": format!("file://{}", page.display()) }));
         self.wait();
@@ -47,12 +47,12 @@ impl Browser {
         }
     }
 
-    /// Returns what the body of a function returns in the page.
+    /// Runs the body of a function in the page, and returns its result.
     pub fn run(&self, script: &str) -> Value {
         self.post("execute/sync", &json!({ "script": script, "args": [] }))
     }
 
-    /// Opens the next page on a screen of this width, in a light or dark theme.
+    /// Opens later pages on a screen of this width, in a light or dark theme.
     pub fn screen(&self, width: u32, theme: &str) {
         let size =
             json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
@@ -61,7 +61,7 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", &json!({ "features": theme }));
     }
 
-    /// Returns what stands in the console since the last call: errors, refusals, warnings.
+    /// Returns the console's entries since the last call: errors, refusals, warnings.
     pub fn complaints(&self) -> Vec<String> {
         let log = self.post("se/log", &json!({ "type": "browser" }));
         log.as_array().expect("a list").iter().map(|entry| entry["message"].to_string()).collect()
@@ -78,14 +78,14 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Ends Chromium; without an answer it ends with its driver.
+        // This ends Chromium; if there is no answer it ends with its driver.
         let _ = ureq::delete(&self.session).call();
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
 }
 
-/// Reads the port that the driver chose from what it says at its start.
+/// Reads the driver's port from its first output.
 fn port(output: impl BufRead) -> u16 {
     let mut said = String::new();
     for line in output.lines().map_while(Result::ok) {
@@ -99,7 +99,7 @@ fn port(output: impl BufRead) -> u16 {
 
 fn session(server: &str, profile: &Path) -> String {
     let profile = format!("--user-data-dir={}", profile.display());
-    // As root, as in a container, Chromium has no sandbox.
+    // Chromium has no sandbox for root, the usual user in a container.
     let arguments = [
         "--headless",
         "--no-sandbox",
@@ -122,7 +122,7 @@ fn session(server: &str, profile: &Path) -> String {
 }
 
 fn post(url: &str, body: &Value) -> Value {
-    // An answer that says what is wrong is worth more than its status.
+    // An answer with an error message is worth more than its status.
     let config = ureq::config::Config::builder().http_status_as_error(false).build();
     let mut answer = config.new_agent().post(url).send_json(body).expect("chromedriver answers");
     let mut answer: Value = answer.body_mut().read_json().expect("an answer is JSON");

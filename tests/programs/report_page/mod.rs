@@ -14,12 +14,12 @@ use serde_json::json;
 use crate::{AS_FAULTSTORM, common};
 use browser::Browser;
 
-/// Small enough that a run of it takes a moment.
+/// A workload small enough to run in a moment.
 const SMALL: &str = "summary = \"small <b>\"\nanalysis = \"Says </script><script>nothing.\"\n\
                      [[vma]]\nname = \"heap\"\nsize = \"8MiB\"\n\
                      [[op]]\ntouch = { vma = \"heap\", access = \"write\" }\n";
 
-/// The charts that the model has data for, by their ids in the page.
+/// Charts for which the model has data, by their ids in the page.
 const CHARTS: [&str; 9] = [
     "throughput",
     "worlds",
@@ -38,7 +38,7 @@ struct Made {
     page: Vec<u8>,
 }
 
-/// Runs `faultstorm` in a directory and expects it to succeed.
+/// Runs `faultstorm` in a directory; it must succeed.
 fn faultstorm(directory: &Path, args: &str) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.env(AS_FAULTSTORM, "1").args(args.split(' ')).current_dir(directory);
@@ -46,8 +46,8 @@ fn faultstorm(directory: &Path, args: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Runs storms in the model, once for all tests: three strategies at five counts of threads
-/// on two machines.
+/// Runs storms in the model, once for all tests: three strategies at five thread counts on two
+/// machines.
 fn real_run() -> &'static Made {
     static MADE: OnceLock<Made> = OnceLock::new();
     MADE.get_or_init(|| {
@@ -64,7 +64,7 @@ fn real_run() -> &'static Made {
     })
 }
 
-/// A page as a file, which is gone with its directory.
+/// Writes a page to a file, which is removed with its directory.
 fn file(page: impl AsRef<[u8]>) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("page.html");
@@ -78,7 +78,7 @@ pub fn a_real_run_draws_every_chart_and_says_nothing_to_the_console() {
     browser.screen(1440, "light");
     browser.open(&page);
     for chart in CHARTS {
-        // A mark for each record, beside axes and grid.
+        // One mark per record, in addition to axes and grid.
         let script = format!(
             "return document.querySelectorAll('#{chart} svg[role=img] :is(circle, path, rect)')
                 .length"
@@ -237,19 +237,19 @@ pub fn every_tick_of_an_axis_over_decades_has_its_label() {
     assert!(labels.iter().all(|label| !label.is_empty()), "{labels:?}");
 }
 
-/// The one wall time that a test asserts: one of three loads is fast, since others use the
+/// The only wall time that a test asserts: one of three loads must be fast, because others use the
 /// machine too.
 pub fn ten_thousand_cells_open_within_three_seconds() {
     let mut run = Run::from_json(&real_run().document, "run.json").unwrap();
     let cells: Vec<Cell> = run.cells.drain(..).collect();
     for copy in 0..10_000usize.div_ceil(cells.len()) {
         for cell in &cells {
-            // Four machines side by side, and as many workloads as it takes.
+            // Four machines side by side, and as many workloads as are needed.
             let machine = format!("{}-{}", cell.key.machine, copy % 2);
             let workload = format!("workload-{}", copy / 2);
             let key = Key { machine, workload, ..cell.key.clone() };
             let mut cell = Cell { id: key.id(), key, ..cell.clone() };
-            // One repeat, as the model has them: a bootstrap of all ratios takes minutes here.
+            // One repeat, as in the model: a bootstrap of all ratios takes minutes here.
             cell.measured.as_mut().expect("it was measured").repeats.truncate(1);
             run.cells.push(cell);
         }

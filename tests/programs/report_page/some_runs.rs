@@ -1,4 +1,4 @@
-//! Charts of what only some runs have: writers, think times, the running kernel.
+//! Charts of data that only some runs have: writers, think times, the running kernel.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::browser::Browser;
 use super::{SMALL, faultstorm, file, real_run};
 use crate::common;
 
-/// Threads that fault, one that changes a mapping often, and one that makes another anew.
+/// Workload with threads that fault, one that often changes a mapping, and one that remaps another.
 const WRITERS: &str = "summary = \"small\"\nanalysis = \"none\"\nreset = \"remap\"\n\
      [[vma]]\nname = \"heap\"\nsize = \"2MiB\"\n[[vma]]\nname = \"other\"\nsize = \"1MiB\"\n\
      [[vma]]\nname = \"third\"\nsize = \"1MiB\"\n\
@@ -23,7 +23,7 @@ const WRITERS: &str = "summary = \"small\"\nanalysis = \"none\"\nreset = \"remap
      [[op]]\ngroup = \"mapper\"\nmunmap = { vma = \"third\", every = \"20us\" }\n\
      [[op]]\ngroup = \"mapper\"\nmmap = { vma = \"third\" }\n";
 
-/// Runs a workload in the model and returns the document.
+/// Runs a workload in the model, and returns the document.
 fn run(workload: &str, args: &str) -> Run {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("small.toml"), workload).unwrap();
@@ -32,7 +32,7 @@ fn run(workload: &str, args: &str) -> Run {
     Run::read(&directory.path().join("run.json")).unwrap()
 }
 
-/// Opens the table of a chart and returns the texts of its rows, behind world and strategy.
+/// Opens the table of a chart, and returns the cells of its rows after world and strategy.
 fn table(browser: &Browser, chart: &str) -> Vec<Vec<String>> {
     let rows = browser.run(&format!(
         "const table = document.querySelector('#{chart} details');
@@ -48,7 +48,7 @@ fn count(browser: &Browser, selector: &str) -> u64 {
     browser.run(&format!("return document.querySelectorAll('{selector}').length")).as_u64().unwrap()
 }
 
-/// What a key in a drawing tells of its first record.
+/// Returns the text that a key press in a drawing shows for its first record.
 fn told(browser: &Browser, chart: &str) -> String {
     let told = browser.run(&format!(
         "const drawing = document.querySelector('#{chart} .drawing');
@@ -60,7 +60,8 @@ fn told(browser: &Browser, chart: &str) -> String {
     told.as_str().unwrap().to_owned()
 }
 
-/// What is told to a pointer at the right end of a drawing's lowest row; and a tip stays inside.
+/// Returns the text that a pointer at the right end of a drawing's lowest row shows; checks that
+/// the tip stays inside.
 fn pointed_at_the_right(browser: &Browser, chart: &str) -> String {
     let told = browser.run(&format!(
         "const drawing = document.querySelector('#{chart} .drawing');
@@ -81,7 +82,7 @@ fn pointed_at_the_right(browser: &Browser, chart: &str) -> String {
     told["text"].as_str().unwrap().to_owned()
 }
 
-/// A number as a table has it.
+/// Parses a number as a table shows it.
 fn number(text: &str) -> f64 {
     text.replace(',', "").parse().unwrap_or_else(|_| panic!("'{text}' is no number"))
 }
@@ -93,7 +94,7 @@ pub fn what_writers_did_is_drawn_by_operation() {
     for (width, theme) in [(1180, "light"), (390, "dark")] {
         browser.screen(width, theme);
         browser.open(&page);
-        // Two strategies and three operations at the most threads.
+        // Two strategies and three operations at the largest number of threads.
         assert_eq!(count(&browser, "#operations svg [aria-label=bar] rect"), 6, "{width}");
         assert!(count(&browser, "#operation-latency svg [aria-label=dot] path") >= 6, "{width}");
         let fits = "const { scrollWidth, clientWidth } = document.documentElement;
@@ -155,7 +156,7 @@ pub fn break_even_rates_are_drawn_for_every_think_time() {
              select.dispatchEvent(new Event('change'));"
         ));
         browser.wait();
-        // A ring for the pointer is drawn when it is there.
+        // A ring for the pointer is drawn only when the pointer is there.
         assert_eq!(count(&browser, "#break-even svg [aria-label=dot] path"), 4);
         let rows = table(&browser, "break-even");
         assert_eq!(rows.len(), 4);
@@ -190,7 +191,7 @@ pub fn the_running_kernel_has_a_table_of_its_traps_and_events() {
             f64::from(cell.key.threads) * 1e9 / cell.measured.as_ref().unwrap().faults_per_s.median;
         let kernel = cell.measured.as_mut().unwrap().kernel.as_mut().unwrap();
         let events = kernel.events.as_mut().unwrap();
-        // The machine of that run did not let them be counted.
+        // The machine of that run did not permit to count them.
         events.rwsem_contentions_per_fault = Some(0.25);
         let faults = [events.minor_faults, events.major_faults, events.rusage_faults];
         let faults = faults.map(|count| count as f64);

@@ -15,24 +15,24 @@ use faultstorm::sync::rwsem::Home;
 
 /// No step is missing.
 pub const SOUND: u32 = 0;
-/// The table is allocated when the page is locked, not before.
+/// The table is allocated after the page is locked, not before.
 pub const PAGE_FIRST: u32 = 1;
-/// Under the page's lock nothing is asked of the page again.
+/// After the page is locked, it is not checked again.
 pub const NO_RECHECK: u32 = 2;
-/// Where the page is another's, its reference is kept (three places of the series of April
+/// If the page has become another one, its reference is kept (three places in the series of April
 /// 2021, in `filemap_fault`).
 pub const KEEPS_PAGE: u32 = 3;
-/// Who has to wait for a page lets go of mmap_lock, and so does its caller.
+/// A fault that must wait for a page releases mmap_lock, and its caller releases it again.
 pub const UNLOCKS_TWICE: u32 = 4;
-/// Who has waited for a page is taken to have let go of mmap_lock.
+/// A fault that has waited for a page is assumed to have released mmap_lock.
 pub const KEEPS_LOCK: u32 = 5;
-/// Pages around are not mapped by the table of the fault alone.
+/// Pages around are not limited to the table of the fault.
 pub const NO_TABLE_END: u32 = 6;
 
 /// One reader in the count of mmap_lock.
 const READER: u64 = 1 << 8;
 
-/// Reads of a file, with a step that is missing.
+/// Reads of a file, with one step missing.
 pub struct FileRead<const STEP: u32>;
 
 impl<const STEP: u32> FileRead<STEP> {
@@ -87,7 +87,7 @@ impl<const STEP: u32> FileRead<STEP> {
         outcome(End::Mapped(1 + around))
     }
 
-    /// Maps the cached pages around, under ptl; how many.
+    /// Maps the cached pages around, under ptl; returns their number.
     fn map_around<M: Machine>(
         space: &Space<M, Self>,
         core: &mut Core<M>,

@@ -1,4 +1,4 @@
-//! Machines that are the model but for one thing.
+//! Machines that are the model except for one thing.
 
 use faultstorm::machine::model::{Model, ModelLine};
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Work};
@@ -6,7 +6,7 @@ use faultstorm::mm::point;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// A machine in which `$shootdown` and `$point` are done in place of what the model does.
+/// Defines a machine that does `$shootdown` and `$point` instead of the model's.
 macro_rules! model_but {
     ($machine:ty, $shootdown:expr, $point:expr) => {
         impl Machine for $machine {
@@ -59,12 +59,13 @@ macro_rules! model_but {
     };
 }
 
-/// A shootdown reaches nobody.
+/// A machine whose shootdowns reach nobody.
 pub struct Deaf;
 
 model_but!(Deaf, |_| (), Model::point);
 
-/// Memory may be short: who takes a table or a frame waits then until some is reclaimed.
+/// A machine in which memory can be short: a core that takes a table or a frame then waits until
+/// some is reclaimed.
 pub struct Short;
 
 model_but!(Short, Model::shootdown, wait_for_memory);
@@ -74,17 +75,17 @@ static RECLAIM: LineName = LineName {
     words: ["wanted", "reclaimed", "written_back", "", "", "", "", ""],
 };
 
-/// How often memory was wanted.
+/// Number of times that memory was wanted.
 const WANTED: usize = 0;
-/// Whether some was reclaimed.
+/// 1 if memory was reclaimed.
 const RECLAIMED: usize = 1;
-/// Whether the page has been written back that reclaim has chosen.
+/// 1 if the page that reclaim has chosen was written back.
 const WRITTEN_BACK: usize = 2;
 
-/// Where memory is short.
+/// State of the shortage.
 struct State {
     line: ModelLine,
-    /// Whether it is short already.
+    /// True if memory is short already.
     is_short: Cell<bool>,
 }
 
@@ -93,7 +94,7 @@ thread_local! {
 }
 
 impl Short {
-    /// A world begins, which has memory enough so far.
+    /// Begins a world, in which memory is not short yet.
     pub fn set_up() {
         let line = ModelLine::new(&RECLAIM, [0; LINE_WORDS]);
         STATE.replace(Some(Rc::new(State { line, is_short: Cell::new(false) })));
@@ -103,17 +104,17 @@ impl Short {
         STATE.with_borrow(|state| state.clone().expect("a world has begun"))
     }
 
-    /// From here on memory is short.
+    /// Makes memory short from now on.
     pub fn begin() {
         Self::state().is_short.set(true);
     }
 
-    /// Somebody who writes pages back is done with that which reclaim has chosen.
+    /// Reports that the page chosen by reclaim was written back.
     pub fn written_back() {
         Self::state().line.store(WRITTEN_BACK, 1, Ordering::Release);
     }
 
-    /// Waits until memory is wanted, chooses a page, and waits until it is written back.
+    /// Waits until memory is wanted, chooses a page, and waits until that is written back.
     pub fn reclaim() {
         let state = Self::state();
         state.line.spin_until(WANTED, |wanted| wanted > 0);

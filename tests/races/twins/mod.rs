@@ -1,5 +1,5 @@
-//! Broken twins: schemes as shipped, but for one step. Of each family one is sound, and shows
-//! that it is that step which matters.
+//! Broken twins: schemes as shipped, except for one step. One twin of each family is sound, which
+//! shows that the missing step is the cause.
 
 pub mod file;
 pub mod machines;

@@ -1,6 +1,6 @@
-//! A twin of `hazard`: a pointer of each core to the VMA in use, and a munmap that looks for
-//! it. The sequence count of a VMA begins anew whenever the VMA is used again, as that of
-//! new memory does, so nothing but the pointer keeps a VMA from being another one.
+//! A twin of `hazard`: each core has a pointer to the VMA that it uses, and munmap searches for it.
+//! A VMA's sequence count restarts whenever the VMA is reused, as in new memory, so only the
+//! pointer prevents a VMA from becoming another one.
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Request, Stop};
@@ -23,7 +23,7 @@ static POINTER: LineName =
 static VM_SEQUENCE: LineName =
     LineName { name: "twin.vm_sequence", words: ["vm_sequence", "", "", "", "", "", "", ""] };
 
-/// `SCANS`: who frees a VMA looks for pointers to it.
+/// `SCANS`: the core that frees a VMA searches for pointers to it.
 pub struct Pointer<const SCANS: bool>;
 
 /// The count of the tree, the pointers of cores, and the count of each VMA.

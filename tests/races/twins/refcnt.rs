@@ -1,5 +1,5 @@
-//! Twins of `vm-refcnt`: a count of the VMA that writers can close, and VMAs that are reused
-//! at once.
+//! Twins of `vm-refcnt`: a count in the VMA that writers can close, and VMAs that are reused at
+//! once.
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
@@ -16,15 +16,15 @@ static WORDS: LineName =
 
 /// No step is missing.
 pub const SOUND: u32 = 0;
-/// Who has a reference does not ask again whether the VMA reaches so far.
+/// After the reference is taken, the bounds of the VMA are not checked again.
 pub const NO_BOUNDS_CHECK: u32 = 1;
-/// Fields are read before the reference is had, not behind it.
+/// Fields are read before the reference is taken, not after.
 pub const FIELDS_FIRST: u32 = 2;
-/// A VMA that is not yet in the tree is not locked.
+/// A VMA that is not in the tree yet is not locked.
 pub const NEW_UNLOCKED: u32 = 3;
-/// Whoever changes the tree lets go of all VMAs.
+/// All VMAs are released as soon as the tree is changed.
 pub const UNLOCKS_EARLY: u32 = 4;
-/// Who detaches a VMA does not wait for a reader that is about to find that out.
+/// A core that detaches a VMA does not wait for a reader that is about to find that out.
 pub const DETACHES_AT_ONCE: u32 = 5;
 /// A writer does not wait for readers.
 pub const DOES_NOT_WAIT: u32 = 6;
@@ -34,13 +34,13 @@ pub const SLEEPS: u32 = 7;
 pub const LEAKS: u32 = 8;
 /// Such an attempt drops its reference twice.
 pub const PUTS_TWICE: u32 = 9;
-/// Who has a reference does not ask again whether a writer has the VMA.
+/// After the reference is taken, it is not checked again if a writer has the VMA.
 pub const NO_SEQ_CHECK: u32 = 10;
 
-/// References with a step that is missing.
+/// References with one step missing.
 pub struct Refcnt<const STEP: u32>;
 
-/// The fields of a VMA on which the fault has a reference.
+/// Fields of a VMA on which the fault has a reference.
 struct Locked(VmaCopy);
 
 impl<M: Machine> Protection<M> for Locked {

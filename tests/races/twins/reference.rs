@@ -1,6 +1,6 @@
-//! Twins of `vma-refcount`, as Wilcox's twelve steps had it: VMAs that are replaced, never
-//! changed; a reference that excludes no writer and is kept while a page is waited for, after
-//! which the fault goes on in the same VMA.
+//! Twins of `vma-refcount`, as in Wilcox's twelve steps: VMAs that are replaced, never changed; and
+//! a reference that excludes no writer and is kept while a page is waited for, after which the
+//! fault continues in the same VMA.
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
@@ -16,14 +16,14 @@ static WORDS: LineName =
 
 /// No step is missing.
 pub const SOUND: u32 = 0;
-/// `detached` is not looked at under ptl.
+/// `detached` is not checked under ptl.
 pub const NO_CHECK: u32 = 1;
-/// Nor under the lock of the parent table, before a table is published.
+/// Nor is it checked under the lock of the parent table, before a table is published.
 pub const NO_TABLE_CHECK: u32 = 2;
-/// `detached` is set when the VMA is out of the tree and its pages are gone.
+/// `detached` is set only after the VMA is out of the tree and its pages are gone.
 pub const DETACHES_LATE: u32 = 3;
 
-/// References with a step that is missing.
+/// References with one step missing.
 pub struct Referenced<const STEP: u32>;
 
 /// A VMA on which the fault has a reference.

@@ -1,5 +1,5 @@
-//! A twin of `srcu`: a sequence count of the VMA that is an ordinary one, odd or even, though
-//! two may write at a time (as `vm_sequence` of the series of 2017 to 2019).
+//! A twin of `srcu`: an ordinary sequence count of the VMA, odd or even, although two may write at
+//! a time (as `vm_sequence` in the series of 2017 to 2019).
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, Fallback, Outcome, Request, Stop};
@@ -14,11 +14,11 @@ use faultstorm::sync::seq_writers::SeqWriters;
 static WORDS: LineName =
     LineName { name: "twin.vm_sequence", words: ["vm_sequence", "", "", "", "", "", "", ""] };
 
-/// Writers below this bit, generations above it, as [`SeqWriters`] has them.
+/// Writers are below this bit, generations above it, as in [`SeqWriters`].
 const GENERATION: u64 = 1 << 16;
 
-/// `COUNTS`: how many write is counted. Else each that comes or goes makes an odd count even,
-/// and an even one odd.
+/// `COUNTS`: the number of writers is counted. Otherwise each writer that begins or ends makes an
+/// odd count even, or an even one odd.
 pub struct Sequence<const COUNTS: bool>;
 
 /// The count of each VMA.

@@ -14,29 +14,29 @@ static SEQ: LineName = LineName { name: "twin.seq", words: ["seq", "", "", "", "
 
 /// No step is missing.
 pub const SOUND: u32 = 0;
-/// The count is not looked at under ptl.
+/// The count is not checked under ptl.
 pub const NO_SECOND_CHECK: u32 = 1;
-/// The pmd entry is not looked at under ptl.
+/// The pmd entry is not checked under ptl.
 pub const NO_PMD_CHECK: u32 = 2;
-/// The walk is in no read section.
+/// The walk is not in a read section.
 pub const NO_SECTION: u32 = 3;
-/// Interrupts are off from before ptl is tried until it is held; otherwise sound.
+/// Interrupts are off from before the try for ptl until it is held; otherwise sound.
 pub const INTERRUPTS_OFF: u32 = 4;
-/// The same, but ptl is waited for.
+/// As [`INTERRUPTS_OFF`], but the fault waits for ptl.
 pub const SPINS: u32 = 5;
-/// Page tables are allocated, and nothing is asked before they are published.
+/// Page tables are allocated, and nothing is checked before they are published.
 pub const NO_TABLE_CHECK: u32 = 6;
-/// They are, and the count is looked at under the lock of the parent.
+/// Page tables are allocated, and the count is checked under the lock of the parent.
 pub const TABLE_CHECK: u32 = 7;
-/// The count is sampled when the copy is made, not before.
+/// The count is sampled with the copy, not before.
 pub const LATE_SAMPLE: u32 = 8;
 /// Fault-around does not stop at the end of the VMA.
 pub const UNCLAMPED: u32 = 9;
 
-/// Speculation with a step that is missing or added.
+/// Speculation with one step missing or added.
 pub struct Twin<const STEP: u32>;
 
-/// A copy of a VMA; `WIDE`: it says that it ends 16 pages further on.
+/// A copy of a VMA; `WIDE`: with an end that is 16 pages too high.
 struct Copied<const WIDE: bool>(VmaCopy);
 
 impl<const WIDE: bool> VmaFields for Copied<WIDE> {
@@ -61,7 +61,7 @@ impl<const WIDE: bool> VmaFields for Copied<WIDE> {
     }
 }
 
-/// An attempt; `TABLES`: page tables may be allocated. `WIDE`: see [`Copied`].
+/// An attempt; `TABLES`: page tables may be allocated; `WIDE`: see [`Copied`].
 struct Attempt<'a, M: Machine, const STEP: u32, const TABLES: bool, const WIDE: bool> {
     vma: Copied<WIDE>,
     seq: SeqCount<'a, M>,

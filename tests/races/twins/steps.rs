@@ -1,4 +1,4 @@
-//! What no writer of the crate does: twins of writers, and who is no writer at all.
+//! Steps that no writer of the crate does: twins of writers, and cores that are no writers.
 
 use super::machines::Short;
 use crate::script::addr;
@@ -17,19 +17,18 @@ use std::ops::Range;
 
 #[derive(Clone, Copy)]
 pub enum Other {
-    /// From here on whoever wants memory waits for it to be reclaimed.
+    /// From now on, a core that wants memory waits until some is reclaimed.
     MemoryIsShort,
-    /// Reclaims memory, once some is wanted.
+    /// Reclaims memory after some is wanted.
     Reclaim,
-    /// Writes back what reclaim has chosen, in one go with this page of the file.
+    /// Writes back the page chosen by reclaim, together with this page of the file.
     WriteBack(u64),
-    /// The growth of a stack, from the VMA's end to its new start, under mmap_lock held for
-    /// reading.
+    /// Grows a stack from the VMA's end to its new start, with mmap_lock held for reading.
     ExpandUnlocked(u64, u64),
-    /// Truncate to so many pages of the file; whether ptes are zapped again at the end.
+    /// Truncates to this number of pages of the file; if true, ptes are zapped again at the end.
     Truncate(u64, bool),
-    /// Truncate that goes through the VMAs of the file backwards, so that it is not the order
-    /// in which pages move that keeps it from missing one; whether it locks the file's map.
+    /// Truncates, and goes through the VMAs of the file backwards, so that a page is not found just
+    /// because of the order in which pages move; if true, the file's map is locked.
     TruncateBackwards(u64, bool),
 }
 
@@ -51,7 +50,7 @@ impl Other {
     }
 }
 
-/// Takes the lock of a page of the file that is cached, and gives it back.
+/// Takes the lock of a cached page of the file, and releases it.
 fn write_back<M: Machine, S: Strategy<M>>(space: &Space<M, S>, page: u64) {
     let (file, frames) = (&space.files()[0], space.frames());
     let frame = file.lookup(page).expect("it is cached");
@@ -71,7 +70,7 @@ fn expand<M: Machine, S: Strategy<M>>(space: &Space<M, S>, end: u64, start: u64)
     vma.change(&Mapping { start: addr(start), pgoff: old.pgoff - pages, ..old });
 }
 
-/// In the order of the kernel; ptes are zapped by `madvise`.
+/// Truncates in the kernel's order; `madvise` zaps the ptes.
 fn truncate<M: Machine, S: Strategy<M>>(
     space: &Space<M, S>,
     core: &mut Core<M>,
@@ -88,7 +87,7 @@ fn truncate<M: Machine, S: Strategy<M>>(
     }
 }
 
-/// Takes pages out of the page cache.
+/// Removes pages from the page cache.
 fn drop_pages<M: Machine, S: Strategy<M>>(
     space: &Space<M, S>,
     core: &mut Core<M>,
@@ -109,7 +108,7 @@ fn drop_pages<M: Machine, S: Strategy<M>>(
     }
 }
 
-/// Zaps all ptes of the pages of the file from page `first` on.
+/// Zaps all ptes of the file's pages from page `first` on.
 fn zap_backwards<M: Machine, S: Strategy<M>>(
     space: &Space<M, S>,
     core: &mut Core<M>,

@@ -1,5 +1,5 @@
-//! Twins of `per-vma-lock`: a semaphore in each VMA, which writers take only to say that the
-//! VMA is theirs, and what a fault asks again when it has it.
+//! Twins of `per-vma-lock`: a semaphore in each VMA, which writers take only to mark the VMA as
+//! theirs, and the checks of a fault after it has the semaphore.
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{self, End, Fallback, Outcome, Request, Stop};
@@ -19,14 +19,14 @@ static WORDS: LineName = LineName {
 
 /// No step is missing.
 pub const SOUND: u32 = 0;
-/// Who has the semaphore does not ask again whether a writer has the VMA.
+/// After the semaphore is taken, it is not checked again if a writer has the VMA.
 pub const NO_SEQ_CHECK: u32 = 1;
-/// Nor, in this twin, whether it is detached.
+/// Nor, in this twin, if it is detached.
 pub const NO_DETACHED_CHECK: u32 = 2;
-/// Nor, in this twin, whether it still reaches so far.
+/// Nor, in this twin, its bounds.
 pub const NO_BOUNDS_CHECK: u32 = 3;
 
-/// Locks of VMAs with a step that is missing.
+/// Locks of VMAs, with one step missing.
 pub struct VmaLocked<const STEP: u32>;
 
 /// The semaphores of VMAs.
