@@ -16,7 +16,7 @@ fn root() -> &'static Path {
 #[test]
 fn every_shipped_workload_parses() {
     for (name, _) in workload::shipped() {
-        let source = workload::resolve(name).unwrap();
+        let source = workload::find(name).unwrap();
         let parsed = source.parse(&STRATEGIES).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(&parsed.name, name);
         assert!(parsed.analysis.is_some(), "{name} has no analysis");
@@ -43,7 +43,7 @@ fn every_file_in_workloads_is_shipped_and_names_its_schema() {
 #[test]
 fn the_seed_workloads_are_shipped_and_short() {
     for name in SEED {
-        let seed = workload::resolve(name).unwrap().parse(&STRATEGIES).unwrap();
+        let seed = workload::find(name).unwrap().parse(&STRATEGIES).unwrap();
         assert_eq!((seed.until, seed.warmup_ns), (Until::Duration(50_000_000), 20_000_000));
     }
 }
@@ -51,18 +51,18 @@ fn the_seed_workloads_are_shipped_and_short() {
 #[test]
 fn a_file_on_disk_is_the_same_workload_as_the_shipped_one() {
     let path = root().join("workloads/file-cold.toml");
-    let read = workload::Source::read(&path).unwrap().parse(&STRATEGIES).unwrap();
-    let shipped = workload::resolve("file-cold").unwrap().parse(&STRATEGIES).unwrap();
+    let read = workload::open(&path).unwrap().parse(&STRATEGIES).unwrap();
+    let shipped = workload::find("file-cold").unwrap().parse(&STRATEGIES).unwrap();
     assert_eq!(read, shipped);
     assert_eq!(workload::digest(&read), workload::digest(&shipped));
 }
 
 #[test]
 fn unknown_names_and_unreadable_files_are_errors_of_the_same_kind() {
-    let unknown = workload::resolve("huge-annon").unwrap_err().render(false);
+    let unknown = workload::find("huge-annon").unwrap_err().render(false);
     assert!(unknown.contains("there is no workload \"huge-annon\""), "{unknown}");
     assert!(unknown.contains("did you mean \"huge-anon\"?"), "{unknown}");
-    let missing = workload::resolve("no/such.toml").unwrap_err().render(false);
+    let missing = workload::find("no/such.toml").unwrap_err().render(false);
     assert!(missing.contains("\"no/such.toml\" cannot be read"), "{missing}");
 }
 
@@ -151,7 +151,7 @@ fn every_shipped_workload_fits_the_schema() {
 
 #[test]
 fn the_digest_names_the_storm_and_not_its_prose() {
-    let text = workload::resolve("huge-anon").unwrap().text;
+    let text = workload::find("huge-anon").unwrap().text;
     let digest = |text: &str| {
         workload::digest(&workload::parse("huge-anon", "x", text, &STRATEGIES).unwrap())
     };

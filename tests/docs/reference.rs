@@ -139,7 +139,7 @@ fn shipped_workloads() -> String {
                     workloads run where none is named.\n"
         .to_owned();
     for (name, _) in workload::shipped() {
-        let shipped = workload::resolve(name).unwrap().parse(&known).unwrap();
+        let shipped = workload::find(name).unwrap().parse(&known).unwrap();
         let seed = if workload::SEED.contains(name) { " (seed)" } else { "" };
         let about = shipped.analysis.unwrap_or_default();
         let file = format!("[{name}.toml](../../workloads/{name}.toml)");

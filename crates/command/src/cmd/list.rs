@@ -8,7 +8,7 @@ use crate::cli::{ListArgs, Subject};
 use catalogue::Known;
 use inputs::kernels::{self, KernelFile};
 use inputs::machines::{self, MachineFile};
-use inputs::workload::{SEED, Workload, resolve, shipped};
+use inputs::workload::{SEED, Workload, find, shipped};
 
 /// Returns the list as text that ends with a newline.
 pub fn list(args: &ListArgs, known: Known) -> String {
@@ -146,7 +146,7 @@ fn workloads_text(known: Known) -> String {
 fn workloads(known: Known) -> impl Iterator<Item = (Workload, bool)> {
     let strategies = known.names();
     shipped().iter().map(move |(name, _)| {
-        let source = resolve(name).expect("a shipped workload is found by its name");
+        let source = find(name).expect("a shipped workload is found by its name");
         let workload = source.parse(&strategies).expect("shipped workloads are valid");
         (workload, SEED.contains(name))
     })

@@ -9,7 +9,7 @@ use super::error::CommandError;
 use catalogue::{Entry, Known};
 use inputs::kernels::KernelFile;
 use inputs::machines::MachineFile;
-use inputs::workload::{Diagnostics, Source, Workload, nearest, resolve};
+use inputs::workload::{Diagnostics, FileText, Workload, find, nearest};
 
 /// Finds and parses workloads by name or path. A workload given twice counts once.
 ///
@@ -27,7 +27,7 @@ pub(super) fn workloads(
             known.push(name);
         }
     }
-    let sources = known.iter().map(|name| resolve(name)).collect();
+    let sources = known.iter().map(|name| find(name)).collect();
     let workloads = parsed(sources, strategies)?;
     for (index, workload) in workloads.iter().enumerate() {
         if let Some(first) = workloads[..index].iter().position(|w| w.name == workload.name) {
@@ -48,7 +48,7 @@ pub(super) fn workloads(
 ///
 /// If files have mistakes: all mistakes of all files at once.
 pub(super) fn parsed(
-    sources: Vec<Result<Source, Diagnostics>>,
+    sources: Vec<Result<FileText, Diagnostics>>,
     strategies: Known,
 ) -> Result<Vec<Workload>, CommandError> {
     let strategies = strategies.names();

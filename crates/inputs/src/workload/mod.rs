@@ -18,4 +18,4 @@ pub use resolved::{digest, resolved, restored};
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use shipped::{SEED, shipped};
-pub use source::{Source, parse, resolve};
+pub use source::{FileText, find, open, parse};

@@ -5,19 +5,10 @@ use std::path::Path;
 use super::shipped::WORKLOADS;
 use super::{read, written};
 use crate::diag::Diagnostics;
-pub use crate::named::FileText as Source;
+pub use crate::named::FileText;
 use ::workload::Workload;
 
-impl Source {
-    /// Reads the workload file at `path`.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be read.
-    pub fn read(path: &Path) -> Result<Source, Diagnostics> {
-        WORKLOADS.read(path)
-    }
-
+impl FileText {
     /// Parses the text of a workload file: see [`parse`].
     ///
     /// # Errors
@@ -26,6 +17,15 @@ impl Source {
     pub fn parse(&self, known: &[&str]) -> Result<Workload, Diagnostics> {
         parse(&self.name, &self.path_shown, &self.text, known)
     }
+}
+
+/// Reads the workload file at `path`.
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub fn open(path: &Path) -> Result<FileText, Diagnostics> {
+    WORKLOADS.read(path)
 }
 
 /// Returns the workload `name` that `text` describes. Diagnostics show `path_shown`;
@@ -55,7 +55,7 @@ pub fn parse(
 /// # Errors
 ///
 /// No shipped workload has the name, or the file cannot be read.
-pub fn resolve(name_or_path: &str) -> Result<Source, Diagnostics> {
+pub fn find(name_or_path: &str) -> Result<FileText, Diagnostics> {
     WORKLOADS.find(name_or_path)
 }
 

@@ -81,7 +81,7 @@ fn is_fresh(workload: &Workload, group: &ThreadGroup, threads: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use inputs::workload::{parse, resolve};
+    use inputs::workload::{find, parse};
 
     fn of(workload: &Workload, touches: u64) -> RangeInclusive<u64> {
         let counts = StormCounts { touches, ..StormCounts::default() };
@@ -89,7 +89,7 @@ mod tests {
     }
 
     fn shipped(name: &str) -> Workload {
-        resolve(name).unwrap().parse(&["unlocked", "mmap-lock", "speculative"]).unwrap()
+        find(name).unwrap().parse(&["unlocked", "mmap-lock", "speculative"]).unwrap()
     }
 
     #[test]

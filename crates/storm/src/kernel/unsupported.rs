@@ -76,7 +76,7 @@ pub fn remarks(workload: &Workload) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use inputs::workload::resolve;
+    use inputs::workload::find;
 
     macro_rules! name {
         ($scheme:ty) => {
@@ -86,7 +86,7 @@ mod tests {
 
     fn shipped(name: &str) -> Workload {
         let strategies = strategy::for_every_scheme!(name);
-        resolve(name).unwrap().parse(&strategies).unwrap()
+        find(name).unwrap().parse(&strategies).unwrap()
     }
 
     #[test]

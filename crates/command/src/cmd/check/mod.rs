@@ -22,7 +22,7 @@ use host::clock::Clock;
 use host::placement::{Placement, place};
 use host::preflight::Facts;
 use host::topology::Topology;
-use inputs::workload::{Source, Workload, resolve, shipped};
+use inputs::workload::{Workload, find, open, shipped};
 use machine::host::Tally;
 use mm::frames::Arena;
 use storm::needs::{fits, needs};
@@ -41,8 +41,8 @@ const SEED: u64 = 1;
 pub fn check(args: &CheckArgs, known: Known) -> Result<Exit, CommandError> {
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let sources = match args.files.as_slice() {
-        [] => shipped().iter().map(|(name, _)| resolve(name)).collect(),
-        files => files.iter().map(|path| Source::read(path)).collect(),
+        [] => shipped().iter().map(|(name, _)| find(name)).collect(),
+        files => files.iter().map(|path| open(path)).collect(),
     };
     let workloads = names::parsed(sources, known)?;
     let storms =

@@ -65,7 +65,7 @@ mod tests {
     use crate::cli::{Cli, Command};
     use catalogue::STRATEGIES;
     use clap::Parser;
-    use inputs::workload::{digest, resolve};
+    use inputs::workload::{digest, find};
 
     fn args(line: &str) -> RunArgs {
         let words = format!("faultstorm run {line}");
@@ -77,7 +77,7 @@ mod tests {
 
     fn workload(name: &str) -> Workload {
         let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-        resolve(name).expect("it is shipped").parse(&names).expect("it is right")
+        find(name).expect("it is shipped").parse(&names).expect("it is right")
     }
 
     fn varied(name: &str, line: &str) -> Vec<(Workload, Settings)> {

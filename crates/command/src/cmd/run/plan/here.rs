@@ -222,7 +222,7 @@ mod tests {
     use super::*;
     use catalogue::STRATEGIES;
     use clap::Parser;
-    use inputs::workload::{KernelParts, resolve};
+    use inputs::workload::{KernelParts, find};
     use std::path::Path;
     use storm::Recording;
 
@@ -236,7 +236,7 @@ mod tests {
 
     fn plan_in(line: &str, usable_bytes: u64) -> Result<RunPlan, CommandError> {
         let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-        let workload = resolve("huge-anon").unwrap().parse(&names).unwrap();
+        let workload = find("huge-anon").unwrap().parse(&names).unwrap();
         let topology = Topology::read(Path::new("/nonexistent"), &[0, 1, 2]);
         let strategies: Vec<&'static Entry> =
             STRATEGIES.iter().filter(|entry| !entry.is_variant()).collect();
