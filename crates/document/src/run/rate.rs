@@ -137,6 +137,12 @@ impl Measured {
         of_faults.or_else(of_ops).map(|(each, by_name)| Moves { each, by_name })
     }
 
+    /// Returns true if its transfers and times are per fault for faults, or per operation for an
+    /// operation.
+    pub fn is_per(&self, event: &RatedEvent) -> bool {
+        self.per_op.is_none() == (*event == RatedEvent::Faults)
+    }
+
     /// Returns each line that moved, with its transfers per fault, or per operation in a cell
     /// without faults.
     pub fn moving_lines(&self) -> impl Iterator<Item = (&LineCount, f64)> {

@@ -16,11 +16,12 @@ pub(super) const PERCENTILE: usize = 8;
 /// Returns transfers, hottest line and percentiles; without the columns that no cell has.
 pub(super) fn lines(source: &Source<'_>, body: Body) -> Vec<Block> {
     let are_counted = source.table.any(body, |found| found.moves().is_some());
-    if !are_counted && !source.table.any(body, |found| !found.latency_ns.is_empty()) {
+    let has_times = source.table.any(body, |found| !found.latency_ns.is_empty());
+    // Operations have tables of their times.
+    let are_timed = source.table.event == RatedEvent::Faults && (has_times || are_counted);
+    if !are_counted && !are_timed {
         return Vec::new();
     }
-    // Operations have tables of their times.
-    let are_timed = source.table.event == RatedEvent::Faults;
     let mut block = Block::headed("", source.name_width()).of_body(body_name(body));
     if are_counted {
         let each = format!("per {}", source.table.event.each());
@@ -42,7 +43,7 @@ pub(super) fn lines(source: &Source<'_>, body: Body) -> Vec<Block> {
         let found = row.measured(body)?;
         let mut values = Vec::new();
         if are_counted {
-            values.extend(moved(found));
+            values.extend(moved(found, &source.table.event));
         }
         if are_timed {
             let ns = |ns: Option<u64>| Value::or_dash(ns.map(|ns| nanoseconds(ns as f64)));
@@ -53,9 +54,10 @@ pub(super) fn lines(source: &Source<'_>, body: Body) -> Vec<Block> {
     vec![block]
 }
 
-/// Returns transfers, and the line that moved most with its share of them.
-fn moved(found: &Measured) -> [Value; 2] {
-    let Some(moves) = found.moves() else { return [Value::dash(), Value::dash()] };
+/// Returns transfers per event, and the line that moved most with its share of them.
+fn moved(found: &Measured, event: &RatedEvent) -> [Value; 2] {
+    let moves = found.moves().filter(|_| found.is_per(event));
+    let Some(moves) = moves else { return [Value::dash(), Value::dash()] };
     let hottest = found.hottest_line().and_then(|line| Some((line, line.transfer_share?)));
     let line = match hottest {
         Some((line, share)) => Value::plain(&line.name).ending(format!(" {:.0}%", share * 100.0)),

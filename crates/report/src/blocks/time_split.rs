@@ -18,7 +18,7 @@ pub(super) fn time_split(source: &Source<'_>, body: Body) -> Vec<Block> {
     let rest = COLUMNS - block.name_width - 4 * PART - 2;
     block.columns.push(Column::left(rest, "", ["", "waited most for"]).after(2));
     block.rows = source.rows(|row| {
-        let found = row.measured(body)?;
+        let found = row.measured(body).filter(|found| found.is_per(&source.table.event))?;
         let TimeSplit { private_work, coherence, lock_wait, io } = found.time_split()?;
         let parts = [private_work, coherence, lock_wait, io];
         let parts = parts.map(|ns| Value::plain(format!("{ns:.0}")));

@@ -110,16 +110,12 @@ impl<'a> Cells<'a> {
 
     fn row(&self, cell: &Cell, group: &str) -> BlockRow {
         let outcome = CellOutcome::of(cell, &self.0.event);
-        let mut values = vec![
-            Value::plain(match cell.key.world {
-                World::Kernel => String::new(),
-                _ => match cell.key.one_kernel() {
-                    Some(kernel) => format!("{} {kernel}", cell.key.strategy_name()),
-                    None => cell.key.strategy_name(),
-                },
-            }),
-            outcome.value(),
-        ];
+        let kernel = cell.key.one_kernel().map(|kernel| format!(" {kernel}"));
+        let strategy = match cell.key.world {
+            World::Kernel => String::new(),
+            _ => cell.key.strategy_name() + &kernel.unwrap_or_default(),
+        };
+        let mut values = vec![Value::plain(strategy), outcome.value()];
         if let CellOutcome::Rate(found) = outcome {
             values.extend([
                 Value::or_dash(found.spread().map(spread)),

@@ -5,7 +5,7 @@
 const LANE = 9;
 
 function breakEvenRow(cell) {
-  const { faults_per_thread_s: rate, place, position, at } = cell.break_even;
+  const { faults_per_thread_s: rate, at_per_thread_s: at, place, position } = cell.break_even;
   return { cell, strategy: cell.strategy, threads: cell.threads, rate, place, position, at };
 }
 

@@ -190,6 +190,6 @@ fn break_even_part(found: &BreakEven) -> BreakEvenPart {
         BreakEvenPlace::Within => (swept[0], "within what was swept"),
         BreakEvenPlace::AboveAll => (swept[1], "above all swept"),
     };
-    let at = faults_per_thread_s.unwrap_or(end);
-    BreakEvenPart { faults_per_thread_s, at, place, position, swept }
+    let at_per_thread_s = faults_per_thread_s.unwrap_or(end);
+    BreakEvenPart { faults_per_thread_s, at_per_thread_s, place, position, swept }
 }

@@ -98,7 +98,7 @@ pub(super) struct CellPart {
 pub(super) struct BreakEvenPart {
     pub faults_per_thread_s: Option<f64>,
     /// The rate, or the end of the sweep beyond which it is.
-    pub at: f64,
+    pub at_per_thread_s: f64,
     pub place: BreakEvenPlace,
     /// The place in words.
     pub position: &'static str,
@@ -186,7 +186,7 @@ pub(super) struct KernelPart {
 pub(super) struct LatencyPart {
     pub samples: u64,
     /// 50th, 99th and 99.9th percentile, in nanoseconds.
-    pub at: [Option<u64>; 3],
+    pub percentiles_ns: [Option<u64>; 3],
     pub ns: Vec<u64>,
     pub max_ns: u64,
 }

@@ -54,7 +54,7 @@ charts.push({
   missing: UNTIMED,
   rows: (cells) => timed(cells).map((cell) => ({
     cell, strategy: cell.strategy, threads: cell.threads,
-    at: cell.latency.at,
+    at: cell.latency.percentiles_ns,
   })),
   draw(rows, width) {
     const strategies = strategiesOf(rows).map(nameOf);

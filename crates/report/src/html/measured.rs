@@ -126,7 +126,7 @@ fn latency(samples: &Histogram<u64>) -> LatencyPart {
     let value = |quantile: f64| has_samples(quantile).then(|| samples.value_at_quantile(quantile));
     LatencyPart {
         samples: count,
-        at: PERCENTILES.map(value),
+        percentiles_ns: PERCENTILES.map(value),
         ns: QUANTILES.into_iter().map_while(value).collect(),
         max_ns: samples.max(),
     }

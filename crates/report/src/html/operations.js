@@ -19,7 +19,7 @@ function operationRows(cells) {
 /// The records with their percentiles; none if no operation has percentiles.
 function timedOperations(cells) {
   const rows = operationRows(cells).map((row) => ({
-    ...row, at: row.done.latency?.at ?? [null, null, null],
+    ...row, at: row.done.latency?.percentiles_ns ?? [null, null, null],
   }));
   return rows.some((row) => row.at[0] != null) ? rows : [];
 }
