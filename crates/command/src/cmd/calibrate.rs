@@ -88,7 +88,8 @@ fn layouts(running: &KernelFile, shipped: &KernelFile, path: &Path) -> String {
     let (path, name) = (path.display(), &shipped.name);
     let _ = write!(
         out,
-        "\n{path} is written, with the rules of Linux {name}, which BTF does not tell. Use it as:\n  \
+        "\n{path} is written, with the rules of Linux {name}, which BTF does not tell. \
+         Use it as:\n  \
          faultstorm run huge-anon --on model:xeon-icelake-2s --kernel {path}\n"
     );
     out
