@@ -1,10 +1,10 @@
-//! Figures of the model are those that the program prints.
+//! Checks that the model's figures in the documentation are those that the program prints.
 //!
-//! A `console` block of a page holds commands, each behind a `$`, and what each prints: on
-//! standard output or, where it fails, on standard error. They run with their real lengths, in
-//! the order of the page, and print every line of the block, digit for digit; `...` is for lines
-//! that are left out. Figures that need this machine's clock cannot be compared: blocks of
-//! `text` hold them, and what follows says on which machine they were measured.
+//! A `console` block of a page holds commands, each after a `$`, and the output of each: standard
+//! output or, if the command fails, standard error. The commands run with their real lengths, in
+//! the order of the page, and must print every line of the block, digit for digit; `...` replaces
+//! lines that are left out. Figures that depend on this machine's clock cannot be compared: they
+//! are in `text` blocks, followed by the name of the machine on which they were measured.
 //!
 //! `UPDATE_REFERENCE=1 cargo test --test docs` renews the blocks. A line of a block that leaves
 //! lines out is found again by its words before the first figure.
@@ -13,10 +13,10 @@ use crate::commands::{Command, directory};
 use crate::page::{Page, ROOT, pages};
 use std::path::Path;
 
-/// Stands for lines that are left out.
+/// Replaces lines that are left out.
 const LEFT_OUT: &str = "...";
 
-/// A command of a page, and the lines that it should print.
+/// A command of a page, with the lines that it should print.
 struct Example<'a> {
     command: Command,
     /// The number of the first line that it prints, from zero.
@@ -50,12 +50,12 @@ impl<'a> Example<'a> {
     }
 }
 
-/// Without the mark of the lock that the running kernel takes: it is another one elsewhere.
+/// Returns a line without the mark of the running kernel's lock, which differs between machines.
 fn unmarked(line: &str) -> &str {
     line.strip_prefix("> ").or(line.strip_prefix("  ")).unwrap_or(line)
 }
 
-/// True if a page shows what was printed, but for lines that it leaves out.
+/// True if a page shows the printed lines, except for those that it leaves out.
 fn shows(page: &[&str], printed: &[&str]) -> bool {
     match page.split_first() {
         None => printed.is_empty(),
@@ -130,7 +130,7 @@ fn figures_of_a_host_say_of_which() {
     for page in pages().into_iter().filter(|page| read_by_all(page) && is_written(page)) {
         let lines: Vec<&str> = page.text.lines().collect();
         for fence in page.fences().iter().filter(|fence| fence.info == "text") {
-            // The fence's number is that of its first line, from one: this is behind its end.
+            // The fence has the number of its first line, from one; so this is after its end.
             let behind = &lines[fence.line + fence.text.len()..];
             let said = behind.iter().take(5).any(|line| line.contains("easured on"));
             assert!(said, "{}:{}: measured on which machine?", page.path, fence.line);
