@@ -166,7 +166,7 @@ impl Entry {
         })
     }
 
-    /// True if its name says the kernel that it stands in.
+    /// True if its name contains its kernel.
     pub fn is_pinned(&self) -> bool {
         self.split().1.is_some_and(|variant| variant.ends_with(self.kernel.name))
     }

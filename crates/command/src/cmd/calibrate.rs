@@ -55,7 +55,7 @@ fn machine(args: &CalibrateArgs, output: &Path) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// Asks the running kernel for its layout.
+/// Writes the layout of the running kernel.
 fn kernel(args: &CalibrateArgs, output: &Path) -> Result<Exit, CommandError> {
     let facts = Facts::here();
     let release = facts.kernel.as_deref().unwrap_or("unknown");
@@ -66,7 +66,7 @@ fn kernel(args: &CalibrateArgs, output: &Path) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// The offsets of two kernels beside each other, and the line of 64 bytes that each is on.
+/// Returns the offsets of two kernels side by side, with the 64-byte line of each offset.
 fn layouts(running: &KernelFile, shipped: &KernelFile, path: &Path) -> String {
     let mut out = format!("{:<34}{:>12}{:>12}\n", running.summary, "here", shipped.name);
     let mut last = "";

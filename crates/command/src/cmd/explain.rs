@@ -208,7 +208,7 @@ mod tests {
         for said in ["prefetch mm.mmap_lock", "clearing the page", "ptdesc.ptl", "modified, "] {
             assert!(text.contains(said), "{said}: {text}");
         }
-        // Each access begins where the one before ended, but for what is no access.
+        // No access begins before the end of the one before it.
         let steps = traced.windows(2);
         assert!(steps.clone().all(|pair| pair[0].from_ps + pair[0].ps <= pair[1].from_ps));
         assert!(steps.len() > 20);

@@ -154,14 +154,14 @@ pub struct WorkTimes {
     pub wake_ps: Ps,
 }
 
-/// How a core makes others drop their translations without interrupts.
+/// Method of a core to make others drop their translations without interrupts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broadcast {
-    /// It cannot.
+    /// None.
     None,
-    /// It always does (Arm: TLBI of the inner-shareable domain, and DSB).
+    /// Always used (Arm: TLBI of the inner-shareable domain, and DSB).
     Tlbi,
-    /// It does if the kernel knows how (AMD: INVLPGB and TLBSYNC).
+    /// Used if the kernel supports it (AMD: INVLPGB and TLBSYNC).
     Invlpgb,
 }
 
@@ -174,7 +174,7 @@ pub struct ShootdownTimes {
     pub each_ps: Ps,
     /// Time that an interrupted core loses.
     pub interrupted_ps: Ps,
-    /// The instruction that does it without interrupts.
+    /// Shootdown by an instruction, without interrupts.
     pub broadcast: Broadcast,
     /// Time of a shootdown by that instruction.
     pub broadcast_ps: Ps,
