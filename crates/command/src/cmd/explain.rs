@@ -107,8 +107,9 @@ fn text(title: &str, traced: &[Traced]) -> String {
         );
         let _ = writeln!(out, "{}", row.trim_end());
     }
-    out += "\nfound: state and distance of a line that the core had to request; empty if it hit\n\
-            its own cache or store buffer. upgrade: it had a copy and needed the only one.\n\n";
+    out += "\nfound: state and distance of a line that the core had to request; empty after a\n\
+            hit in its own cache or store buffer. upgrade: it had a copy and needed the\n\
+            only one.\n\n";
     out += &totals(traced);
     out
 }

@@ -85,8 +85,8 @@ impl Compared {
         let _ = writeln!(
             out,
             "\nThe lock alone. The machine was calibrated just now; {share:.0} % of its numbers\n\
-             are estimates. f: the private work of a fault (0 or more) was fitted to this row.\n\
-             No verdict: a few short storms, on a machine that may not be quiet."
+             are estimates. f: the private work of a fault (0 or more) was fitted to this\n\
+             row. No verdict: a few short storms, on a machine that may not be quiet."
         );
         out
     }

@@ -90,8 +90,8 @@ impl With {
         self.compared.curves.iter().for_each(|curve| rows(&mut out, curve));
         if !self.compared.curves.is_empty() {
             out += &scaling(&self.compared.curves);
-            out += "f: the private work of a fault (0 or more) was fitted to this row, for each \
-                    workload,\nworld and body. No verdict: only scaling carries over to other \
+            out += "f: the private work of a fault (0 or more) was fitted to this row, for each\n\
+                    workload, world and body. No verdict: only scaling carries over to other\n\
                     machines.\n";
         }
         left_out(&mut out, &self.compared.left_out);
