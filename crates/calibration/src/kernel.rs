@@ -50,7 +50,7 @@ pub fn kernel(path: &Path, release: &str) -> Result<(KernelFile, KernelFile), Ke
             told.map(|rule| SourcedNumber { source, estimate: true, ..rule.clone() })
         } else {
             let (field, source) = (path_of(key.name), format!("BTF of Linux {release}"));
-            let offset = offset(&types, section, &field).map_err(|error| unread(error))?;
+            let offset = offset(&types, section, &field).map_err(&unread)?;
             if offset.is_none() && matches!(key.need, Presence::Always) {
                 return Err(KernelError::Lacks { structure: section, field });
             }

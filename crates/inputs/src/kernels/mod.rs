@@ -14,7 +14,10 @@ impl FileKind for Release {
     const SHIPPED: Shipped = Shipped {
         what: "kernel",
         folder: "kernels",
-        files: shipped!("kernels": "5.12", "6.2", "6.4", "6.6", "6.7", "6.12", "6.15", "6.18", "7.2"),
+        files: shipped![
+            "kernels":
+            "5.12", "6.2", "6.4", "6.6", "6.7", "6.12", "6.15", "6.18", "7.2",
+        ],
     };
     const TITLE: &'static str = "A kernel that schemes stand in";
     const UNSET: Self = keys::UNSET;
