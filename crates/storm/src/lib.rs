@@ -8,6 +8,7 @@ mod extent;
 mod gate;
 pub mod host;
 pub mod kernel;
+mod listed;
 mod merge;
 mod meter;
 pub mod model;

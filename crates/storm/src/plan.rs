@@ -4,8 +4,9 @@
 use super::copies::Copies;
 use super::error::TooLarge;
 use super::extent::Extent;
+use super::listed::listed_bytes;
 use super::reached;
-use super::steps::{SECOND_PLACE, ThreadPlan, ThreadStep, listed_bytes, mapping, plan_step};
+use super::steps::{SECOND_PLACE, ThreadPlan, ThreadStep, mapping, plan_step};
 use super::touches_max::GroupMember;
 use machine::CORES_MAX;
 use mm::addr::{ADDRESS_END, PAGE_BYTES, TABLE_SPAN, Vaddr};
