@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use faultstorm::run::{
-    Body, BodyCache, Cell, CellCost, EventCounts, FaultKind, GracePeriods, HostInfo, Key,
+    Body, BodyCache, Cell, CellCost, CellCounts, FaultKind, GracePeriods, HostInfo, Key,
     LatencyClock, LatencyDistribution, LineCount, Lines, Measured, OVERSUBSCRIBED, Provenance,
     Repeat, Run, ThreadRepeat, Warning, World, fairness,
 };
@@ -57,7 +57,7 @@ pub fn measured(key: &Key, faults_per_s: f64, spread: f64, repeats: usize) -> Me
         faults_per_s: stats::interval(&rates, 42).unwrap(),
         fairness: fairness(&repeats),
         repeats,
-        counts: EventCounts {
+        counts: CellCounts {
             touches: faults,
             faults,
             mapped: Some(faults),
@@ -65,7 +65,7 @@ pub fn measured(key: &Key, faults_per_s: f64, spread: f64, repeats: usize) -> Me
             pages_mapped: Some(faults),
             attempts: Some(faults),
             by_kind: [(FaultKind::AnonWrite, faults)].into(),
-            ..EventCounts::default()
+            ..CellCounts::default()
         },
         latency_ns: [(FaultKind::AnonWrite, latency(mean_ns))].into(),
         ..Measured::default()

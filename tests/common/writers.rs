@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use faultstorm::run::{EventCounts, Interval, Key, Measured, OpStats};
+use faultstorm::run::{CellCounts, Interval, Key, Measured, OpStats};
 
 use super::common::{latency, measured};
 
@@ -16,7 +16,7 @@ pub fn of_writers(key: &Key, ops: &[(&str, f64)], spread: f64, repeats: usize) -
     let ops = ops.iter().map(|&(name, per_s)| (name.to_owned(), op(per_s, spread, repeats)));
     Measured {
         faults_per_s: Interval { median: 0.0, low: None, high: None },
-        counts: EventCounts::default(),
+        counts: CellCounts::default(),
         ops: ops.collect(),
         latency_ns: BTreeMap::new(),
         fairness: None,

@@ -20,7 +20,7 @@ pub struct Measured {
     /// Each storm by itself.
     pub repeats: Vec<Repeat>,
     /// Events, totals over repeats.
-    pub counts: EventCounts,
+    pub counts: CellCounts,
     /// Fallbacks by reason, under the kernel's names; totals over repeats.
     pub fallbacks: BTreeMap<String, u64>,
     /// Operations other than touches, by name, as `munmap`.
@@ -44,7 +44,7 @@ pub struct Measured {
     pub time_split_ns: Option<TimeSplit>,
     /// Cost of the scheme in memory; null if not measured.
     pub memory: Option<SchemeMemory>,
-    /// EventCounts of the running kernel; null in other worlds.
+    /// CellCounts of the running kernel; null in other worlds.
     #[serde(default)]
     pub kernel: Option<KernelFaults>,
     /// Transfers and times per operation, in a cell without faults; left out if there are
@@ -100,7 +100,7 @@ pub struct ThreadRepeat {
 /// Events of a cell, totals over repeats.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct EventCounts {
+pub struct CellCounts {
     /// Accesses of the workload.
     pub touches: u64,
     /// Touches that trapped.
@@ -123,7 +123,7 @@ pub struct EventCounts {
     pub by_kind: BTreeMap<FaultKind, u64>,
 }
 
-/// EventCounts of the running kernel for the faults of a cell.
+/// CellCounts of the running kernel for the faults of a cell.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct KernelFaults {
@@ -142,7 +142,7 @@ pub struct KernelFaults {
     /// (`MADV_NOHUGEPAGE`).
     pub huge_pages: bool,
     /// State of each file before the first storm, by its name.
-    pub files: BTreeMap<String, KernelFile>,
+    pub files: BTreeMap<String, FileState>,
     /// Growth of `vma_lock_success` and the other per-VMA lock counters of the whole system,
     /// totals over repeats; null if the kernel does not count them, which says nothing about its
     /// lock.
@@ -170,7 +170,7 @@ pub struct KernelEvents {
 /// A file on the running kernel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct KernelFile {
+pub struct FileState {
     /// Kind of its file system, as `tmpfs` or `ext4`; a number if the name is not known.
     pub file_system: String,
     /// Share of its pages that faults may need and that was in the page cache, 0 to 1.

@@ -29,7 +29,7 @@ pub use document::{ReadError, Run, SCHEMA, SCHEMA_ID};
 pub use key::{Body, EVERY, Key, KeyPart, KeyWithout, THINK, World};
 pub use latency::LatencyDistribution;
 pub use measured::{
-    EventCounts, FaultKind, GracePeriods, IoSleeps, KernelEvents, KernelFaults, KernelFile,
+    CellCounts, FaultKind, FileState, GracePeriods, IoSleeps, KernelEvents, KernelFaults,
     LineCount, Lines, Measured, OpLines, OpStats, PerOp, Perf, PerfPerFault, Repeat, SchemeMemory,
     ShootdownCosts, ThreadRepeat, TimeSplit, WordPair, fairness,
 };

@@ -6,9 +6,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use document::run::{
-    EventCounts, FaultKind, IoSleeps, KernelFaults, LatencyDistribution, LineCount, Lines,
-    Measured, OpLines, PerOp, Perf, PerfPerFault, Repeat, SchemeMemory, ThreadRepeat, TimeSplit,
-    fairness,
+    CellCounts, FaultKind, IoSleeps, KernelFaults, LatencyDistribution, LineCount, Lines, Measured,
+    OpLines, PerOp, Perf, PerfPerFault, Repeat, SchemeMemory, ThreadRepeat, TimeSplit, fairness,
 };
 use host::perf;
 use machine::host::Tally;
@@ -25,7 +24,7 @@ mod ops;
 #[derive(Default)]
 pub(super) struct Collected {
     repeats: Vec<Repeat>,
-    counts: EventCounts,
+    counts: CellCounts,
     fallbacks: BTreeMap<String, u64>,
     latency: BTreeMap<FaultKind, Histogram<u64>>,
     io: Option<storm::IoWaits>,
@@ -192,7 +191,7 @@ fn fault_kind(kind: Kind) -> FaultKind {
     }
 }
 
-fn add_counts(sum: &mut EventCounts, storm: &Storm) {
+fn add_counts(sum: &mut CellCounts, storm: &Storm) {
     let (told, storm) = (storm.kernel.is_none(), &storm.counts);
     let add = |sum: &mut Option<u64>, more: u64| {
         *sum = told.then(|| sum.unwrap_or(0) + more);

@@ -3,7 +3,7 @@
 //! A warning about cells has one text for all of them, so that the report can say it
 //! once: the numbers stand in the cells.
 
-use document::run::{Cell, KernelFile, Measured, OVERSUBSCRIBED, RatedEvent, Repeat, Warning};
+use document::run::{Cell, FileState, Measured, OVERSUBSCRIBED, RatedEvent, Repeat, Warning};
 use host::finding::Finding;
 use host::trap::NoTrap;
 use inputs::workload::{self, Workload};
@@ -118,7 +118,7 @@ pub(super) fn of_kernel(cell: &Cell, workload: &Workload) -> Vec<Warning> {
 const CACHED_APART_MAX: f64 = 0.05;
 
 /// Says which files were not cached as the workload asks.
-fn not_cached(files: &BTreeMap<String, KernelFile>, workload: &Workload) -> Vec<String> {
+fn not_cached(files: &BTreeMap<String, FileState>, workload: &Workload) -> Vec<String> {
     let of = |file: &workload::WorkloadFile| {
         let found = files.get(&file.name)?;
         let apart = (found.cached_share - file.cached).abs() > CACHED_APART_MAX;

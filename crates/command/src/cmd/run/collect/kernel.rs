@@ -1,6 +1,6 @@
 //! Findings of the running kernel.
 
-use document::run::{KernelEvents, KernelFaults, KernelFile};
+use document::run::{FileState, KernelEvents, KernelFaults};
 use storm::KernelFindings;
 
 /// Returns the events of their own storm; `None` if there were none.
@@ -20,7 +20,7 @@ pub(super) fn events(storm: &KernelFindings) -> Option<KernelEvents> {
 pub(super) fn added(sum: Option<KernelFaults>, storm: &KernelFindings) -> KernelFaults {
     let files = storm.files.iter().map(|(name, facts)| {
         let (file_system, cached_share) = (facts.system.to_string(), facts.cached_share);
-        (name.clone(), KernelFile { file_system, cached_share })
+        (name.clone(), FileState { file_system, cached_share })
     });
     let mut sum = sum.unwrap_or(KernelFaults {
         minor_faults: 0,

@@ -11,7 +11,7 @@ use storm::Storm;
 /// Operations a second, as [`Action::NAMES`].
 pub(super) type OpRates = [f64; Action::NAMES.len()];
 
-/// EventCounts the operations of a storm.
+/// CellCounts the operations of a storm.
 pub(super) fn done(storm: &Storm) -> u64 {
     storm.ops.iter().flatten().map(|times| times.len()).sum()
 }
