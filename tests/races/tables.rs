@@ -139,7 +139,8 @@ const STACK: Shape = Shape { mapped: (TABLE, 2 * TABLE), ..ANON };
 /// R17: a stack grows while the range below it is unmapped with the lock held for reading.
 pub fn r17_a_stack_does_not_grow_beside_a_munmap(twins: &mut Twins) {
     let turns = vec![(0, point::BEFORE_FREE_TABLES), (1, END)];
-    let before = &[Step::Mmap(0, TABLE), Step::Write(1), Step::Write(TABLE + 1)];
+    // Of other pages, so that it is not merged with the stack.
+    let before = &[Step::MmapShifted(0, TABLE, 7), Step::Write(1), Step::Write(TABLE + 1)];
     let race = |grow| {
         let turns = turns.clone();
         Script { before, ..Script::turns(turns, STACK, vec![&[Step::Munmap(0, TABLE)], grow]) }

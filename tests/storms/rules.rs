@@ -105,6 +105,27 @@ fn locks_of_threads_that_map_for_themselves_share_no_line() {
     assert!(account.transfers < faults / 20, "{} in {faults} faults", account.transfers);
 }
 
+/// A piece is protected and unprotected over and over: each time it is split off its neighbours
+/// and merged with them again, under their locks.
+#[test]
+fn a_piece_is_merged_with_its_neighbours_when_it_is_like_them() {
+    let workload = parse(
+        "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"64KiB\"\nscope = \"per-thread\"\n\
+         [[group]]\nname = \"g\"\nloops = 50\n[[op]]\n\
+         mprotect = { vma = \"v\", prot = \"read\", length = \"16KiB\" }\n[[op]]\n\
+         mprotect = { vma = \"v\", prot = \"read-write\", length = \"16KiB\" }\n",
+    );
+    for strategy in ["mmap-lock", "rcu-map-pages", "per-vma-lock", "vm-refcnt"] {
+        let entry = find(strategy).expect("it is in the table");
+        let storm = Ask::new(&workload, 1, Until::Rounds(1)).in_model(entry, &xeon());
+        let named = |line: &&(&LineName, _)| line.0.name == "slab.vm_area";
+        let slab = of_model(&storm).accounts.0.iter().find(named);
+        let slab = slab.map_or(0, |(_, account)| account.writes);
+        // A split each time, and a VMA that is given back.
+        assert!(slab > 100, "{strategy}: {slab}");
+    }
+}
+
 /// Step 5 of the outline does not depend on whether the mapping maps pages around.
 #[test]
 fn rcu_map_pages_needs_no_reference_for_a_cached_page() {

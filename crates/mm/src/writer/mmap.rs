@@ -1,5 +1,5 @@
 //! mmap: a new VMA is filled in, prepared by the strategy, and only then linked into the
-//! tree (Linux 7.2 `mm/vma.c`, `__mmap_region`).
+//! tree (Linux 7.2 `mm/vma.c`, `__mmap_region`). A neighbour that is like it is extended instead.
 
 use super::Writer;
 use crate::point;
@@ -15,8 +15,10 @@ impl<M: Machine> Writer<'_, M> {
             return false;
         }
         self.hooks.begin(self.mm);
-        let vma = self.new_vma(mapping, false);
-        self.edit_tree(|edit| self.mm.tree.store(edit, mapping.range(), vma.id));
+        if self.merge(mapping, None).is_none() {
+            let vma = self.new_vma(mapping, false);
+            self.edit_tree(|edit| self.mm.tree.store(edit, mapping.range(), vma.id));
+        }
         M::point(point::AFTER_TREE_STORE);
         self.hooks.end(self.mm);
         drop(lock);

@@ -1,13 +1,13 @@
 //! Writers: operations that change mappings, one a file, in the order of the kernel.
 //!
 //! All take mmap_lock for writing but `madvise` (for reading) and `truncate` (not at all),
-//! and tell the strategy by its [`Hooks`] what they are about to do. Unlike the kernel they
-//! never merge VMAs.
+//! and tell the strategy by its [`Hooks`] what they are about to do.
 
 mod dontneed;
 mod expand_stack;
 mod fork;
 mod free_tables;
+mod merge;
 mod mmap;
 mod mprotect;
 mod mremap;

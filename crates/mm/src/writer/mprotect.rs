@@ -24,16 +24,20 @@ impl<M: Machine> Writer<'_, M> {
             return false;
         }
         self.hooks.begin(self.mm);
-        let mut stale = false;
+        let (mut stale, mut done) = (false, range.start);
         for id in self.isolate(range) {
             let vma = mm.vma(id);
-            if !differs(vma.flags()) {
+            // It may have been merged with the VMA before it, and be free.
+            if vma.range().0 < done || !differs(vma.flags()) {
                 continue;
             }
             let flags = vma.flags() & !flag::WRITE | if writable { flag::WRITE } else { 0 };
-            let mapping = vma.mapping();
-            let vma = self.change(vma, &Mapping { flags, ..mapping });
-            stale |= self.change_ptes(vma);
+            let part = vma.range();
+            let mapping = Mapping { flags, ..vma.mapping() };
+            let merged = self.merge(&mapping, Some(vma));
+            let vma = merged.unwrap_or_else(|| self.change(vma, &mapping));
+            done = vma.range().1;
+            stale |= self.change_ptes(vma, part.0..part.1);
             if stale && mm.kernel.rules.mprotect_flushes_unchanged {
                 self.core.shoot_down();
                 stale = false;
@@ -49,13 +53,13 @@ impl<M: Machine> Writer<'_, M> {
         true
     }
 
-    /// Fits the ptes of a VMA to its flags, under ptl (`change_pte_range`). Returns whether
-    /// translations have to be shot down.
-    fn change_ptes(&self, vma: VmaRef<'_, M>) -> bool {
-        let (mm, (from, to)) = (self.mm, vma.range());
+    /// Fits the ptes of a part of a VMA to its flags, under ptl (`change_pte_range`). Returns
+    /// true if translations have to be shot down.
+    fn change_ptes(&self, vma: VmaRef<'_, M>, part: Range<Vaddr>) -> bool {
+        let mm = self.mm;
         let writable = vma.flags() & flag::WRITE != 0;
         let mut stale = false;
-        mm.for_each_table_in(&(from..to), |id, entries| {
+        mm.for_each_table_in(&part, |id, entries| {
             let table = mm.tables.get(id);
             let _ptl = table.lock(&mm.waiters);
             for entry in entries.map(|index| table.entry(index)) {
