@@ -40,9 +40,9 @@ impl<M: Machine> Mm<M> {
                     self.files[file].refs().put();
                 }
             }
-            self.field(self.kernel.mm.map_count).fetch_sub(1, Ordering::Relaxed);
             hooks.free(self, core, vma);
         }
+        self.field(self.kernel.mm.map_count).store(0, Ordering::Relaxed);
         drop(lock);
         hooks.drain(self, core);
     }

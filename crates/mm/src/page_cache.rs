@@ -52,7 +52,7 @@ struct Node<M: Machine>([M::Line; SLOTS as usize / LINE_WORDS]);
 
 impl<M: Machine> Node<M> {
     #[inline(always)]
-    fn slot(&self, index: u64) -> Word<'_, M::Line> {
+    pub(super) fn slot(&self, index: u64) -> Word<'_, M::Line> {
         let slot = (index % SLOTS) as usize;
         Word::new(&self.0[slot / LINE_WORDS], slot % LINE_WORDS)
     }
@@ -197,7 +197,7 @@ impl<M: Machine> File<M> {
 
     /// The slot of page `index`, where the index has a node for it.
     #[inline(always)]
-    fn slot(&self, index: u64) -> Option<Word<'_, M::Line>> {
+    pub(super) fn slot(&self, index: u64) -> Option<Word<'_, M::Line>> {
         let mut node = self.mapping.load(0, Ordering::Acquire);
         for level in (1..self.height).rev() {
             let number = node.checked_sub(1)? as usize;
@@ -235,8 +235,13 @@ impl<M: Machine> File<M> {
     /// `Acquire`, paired with the `Release` of [`insert`](Self::insert).
     #[inline(always)]
     pub fn lookup(&self, index: u64) -> Option<Pfn> {
-        let entry = self.slot(index)?.load(Ordering::Acquire);
-        Some(Pfn(entry.checked_sub(1)? as u32))
+        Self::frame_in(self.slot(index)?)
+    }
+
+    /// The frame in a slot; ordering as [`lookup`](Self::lookup).
+    #[inline(always)]
+    pub(super) fn frame_in(slot: Word<'_, M::Line>) -> Option<Pfn> {
+        Some(Pfn(slot.load(Ordering::Acquire).checked_sub(1)? as u32))
     }
 
     /// Puts a folio with one reference, the cache's, in the place of page `index`;

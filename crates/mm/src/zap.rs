@@ -50,11 +50,12 @@ impl<M: Machine> Mm<M> {
         let (mut anon, mut file) = (0, 0);
         let ptl = table.lock(&self.waiters);
         for index in entries {
-            let pte = Pte(table.entry(index).load(Ordering::Relaxed));
-            if pte == Pte::NONE {
+            let entry = table.entry(index);
+            if Pte(entry.load(Ordering::Relaxed)) == Pte::NONE {
                 continue;
             }
-            table.entry(index).store(Pte::NONE.0, Ordering::Release);
+            // Swapped, since a processor may be setting its bits (`ptep_get_and_clear`).
+            let pte = Pte(entry.swap(Pte::NONE.0, Ordering::AcqRel));
             core.cleared_ptes = true;
             let Some(frame) = pte.frame() else { continue };
             let folio = self.frames.folio(frame);

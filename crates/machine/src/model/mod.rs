@@ -120,7 +120,9 @@ impl Machine for Model {
     #[inline]
     fn fence(order: Ordering) {
         if order == Ordering::SeqCst {
+            // Linux makes it a locked operation on the stack (x86, `smp_mb`).
             current().drain();
+            current().advance(current().parameters().rmw_hit_ps);
         }
     }
 

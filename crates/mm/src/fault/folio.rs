@@ -12,10 +12,11 @@ use machine::{Machine, Ordering};
 /// the cache, and have been reused, in between.
 #[inline(always)]
 pub fn get<M: Machine>(mm: &Mm<M>, core: &mut Core<M>, file: &File<M>, index: u64) -> Option<Pfn> {
+    let slot = file.slot(index)?;
     loop {
-        let frame = file.lookup(index)?;
+        let frame = File::<M>::frame_in(slot)?;
         if mm.frames.folio(frame).refs().get_unless_zero() {
-            if file.lookup(index) == Some(frame) {
+            if File::<M>::frame_in(slot) == Some(frame) {
                 return Some(frame);
             }
             core.put_folio(mm, frame);

@@ -51,7 +51,8 @@ impl<'a, M: Machine> Writer<'a, M> {
                 folio.mapcount().fetch_add(1, Ordering::Relaxed);
                 core.child.push(frame);
                 if pte.is_writable() {
-                    entry.store(pte.write_protected().0, Ordering::Release);
+                    // Atomically, since a processor may be setting its bits.
+                    entry.swap(pte.write_protected().0, Ordering::AcqRel);
                 }
             }
         });

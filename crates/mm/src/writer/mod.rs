@@ -99,14 +99,20 @@ impl<'a, M: Machine> Writer<'a, M> {
             let _write = rmap.lock().write();
             rmap.add(vma.id);
         }
-        self.mm.field(self.mm.kernel.mm.map_count).fetch_add(1, Ordering::Relaxed);
+        self.count_vma(1);
         vma
+    }
+
+    /// Counts VMAs: a plain word, which writers alone write.
+    fn count_vma(&self, more: i64) {
+        let count = self.mm.field(self.mm.kernel.mm.map_count);
+        let now = count.load(Ordering::Relaxed) as i64 + more;
+        count.store(now as u64, Ordering::Relaxed);
     }
 
     /// Frees a VMA that is out of the tree, and whose pages are gone or another's.
     fn free_vma(&mut self, vma: VmaRef<'_, M>) {
         M::point(super::point::BEFORE_FREE_VMA);
-        self.mm.field(self.mm.kernel.mm.map_count).fetch_sub(1, Ordering::Relaxed);
         if let Some(file) = vma.file()
             && !self.hooks.defers_fput()
         {
@@ -144,6 +150,7 @@ impl<'a, M: Machine> Writer<'a, M> {
     fn retire(&mut self, vma: VmaRef<'a, M>) {
         self.hooks.detach(self.mm, vma);
         M::point(super::point::AFTER_DETACH);
+        self.count_vma(-1);
         self.unlink_file(vma);
         self.free_vma(vma);
     }

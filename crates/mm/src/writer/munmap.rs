@@ -39,6 +39,7 @@ impl<M: Machine> Writer<'_, M> {
             self.hooks.detach(mm, mm.vma(*id));
             M::point(point::AFTER_DETACH);
         }
+        self.count_vma(-(vmas.len() as i64));
         // Few at a time, so that there are nodes enough: no fault finds any of them usable.
         for some in vmas.chunks(ENTRIES_MAX) {
             self.edit_tree(|edit| {
