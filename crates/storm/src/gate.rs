@@ -18,7 +18,7 @@ pub struct GateBroken;
 /// A meeting point of all threads of a storm.
 pub enum Gate {
     /// Threads of this machine.
-    Threads(Barrier),
+    Threads(Box<Barrier>),
     /// Cores of the model: by how much each goes on later than the others, in picoseconds.
     Cores(Box<[u64]>),
 }
@@ -26,7 +26,7 @@ pub enum Gate {
 impl Gate {
     /// A gate for threads of this machine.
     pub fn of_threads(threads: usize) -> Self {
-        Self::Threads(Barrier::new(threads))
+        Self::Threads(Box::new(Barrier::new(threads)))
     }
 
     /// A gate for cores of the model, each with its own draw.

@@ -62,13 +62,17 @@ impl<M: Machine, const RWLOCK: bool> SpeculativeVmaWords<M, RWLOCK> {
     }
 }
 
+/// The VMA of a fault, with a reference on it.
+type ReferencedVma<'a, M, const RWLOCK: bool> =
+    (FoundVma<'a, M, SpeculativeVma<RWLOCK>>, Reference<RefCount<'a, M>>);
+
 impl<const RWLOCK: bool> SpeculativeVma<RWLOCK> {
-    /// The VMA of a fault, with a reference.
+    /// Finds the VMA of a fault, and takes a reference on it.
     #[inline(always)]
     fn get<'a, M: Machine>(
         space: &'a Space<M, Self>,
         request: Request,
-    ) -> Result<(FoundVma<'a, M, Self>, Reference<RefCount<'a, M>>), Fallback> {
+    ) -> Result<ReferencedVma<'a, M, RWLOCK>, Fallback> {
         let words = &space.words;
         if RWLOCK {
             let _reading = words.tree_lock().read();
