@@ -141,8 +141,8 @@ pub trait Machine: Sized + Send + Sync + 'static {
     fn unpark(core: usize);
     /// Returns nanoseconds since a fixed point in time.
     fn now_ns() -> u64;
-    /// Makes all other cores drop their cached translations, and returns after all have.
-    /// The calling core takes interrupts meanwhile. `kernel_broadcasts`: the kernel shoots down by an
+    /// Makes all other cores drop their cached translations, and returns after all have. The
+    /// calling core takes interrupts meanwhile. `kernel_broadcasts`: the kernel shoots down by an
     /// instruction, without interrupts, if the processor has one and leaves the choice (INVLPGB).
     fn shootdown(kernel_broadcasts: bool);
     /// Returns the number of shootdowns that the calling core has taken. Translations that it

@@ -65,12 +65,7 @@ impl<'a, M: Machine> Writer<'a, M> {
     }
 
     /// Lets a VMA map all of `whole`.
-    fn extend(
-        &self,
-        vma: VmaRef<'a, M>,
-        whole: &Mapping,
-        has_anon_vma: bool,
-    ) -> VmaRef<'a, M> {
+    fn extend(&self, vma: VmaRef<'a, M>, whole: &Mapping, has_anon_vma: bool) -> VmaRef<'a, M> {
         if has_anon_vma && !vma.has_anon_vma() {
             self.mm.prepare_anon_vma(vma);
         }
