@@ -91,8 +91,8 @@ impl HandSpace {
 
     #[inline(always)]
     fn table(&self, number: u64) -> &HandTable {
-        // SAFETY: the mapping lives as long as `self`; it is zeroed, which is a valid `HandTable` of
-        // atomics; and the index is checked against its length.
+        // SAFETY: the mapping lives as long as `self`; it is zeroed, which is a valid `HandTable`
+        // of atomics; and the index is checked against its length.
         unsafe { &(&*self.tables)[number as usize] }
     }
 

@@ -291,7 +291,7 @@ fn more_than_a_machine_or_a_space_has_is_refused_before_anything_is_taken() {
         ("model", "parts", 6, "'parts' at 2 threads needs"),
         ("check", "crowd", 6, "'crowd' at 1 thread has 1025 threads in all"),
         ("run", "crowd", 6, "'crowd' at 2 threads has 1026 threads in all"),
-        ("check", "slow", 2, "'slow': to check it takes 9216s, for 36 storms"),
+        ("check", "slow", 2, "'slow': to check it takes 8192s, for 32 storms"),
     ];
     for (command, name, exit, said) in cases {
         let file = format!("{name}.toml");

@@ -179,8 +179,11 @@ pub fn r19_a_table_that_moves_is_found_in_one_place(twins: &mut Twins) {
     }
     balances::<Locked>(&moved_behind_truncate(true));
     twins.caught::<Locked>(
-        "a truncate that goes through VMAs backwards, the file's map not locked: pte after the end of the file",
-        &moved_behind_truncate(false), "ends before it");
+        "a truncate that goes through VMAs backwards, the file's map not locked: pte after the \
+         end of the file",
+        &moved_behind_truncate(false),
+        "ends before it",
+    );
 }
 
 /// A table moves to a place that a truncate has already passed, and again when the truncate passes

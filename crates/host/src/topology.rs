@@ -1,7 +1,7 @@
 //! The machine's CPUs: cores, sockets, siblings, NUMA nodes, caches.
 //!
-//! Read from sysfs (Documentation/ABI/stable/sysfs-devices-system-cpu of the kernel). [`Cpu::allowed`]
-//! marks the CPUs that the process may use.
+//! Read from sysfs (Documentation/ABI/stable/sysfs-devices-system-cpu of the kernel).
+//! [`Cpu::allowed`] marks the CPUs that the process may use.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -2,8 +2,8 @@
 //!
 //! T1, T2 and T3 are tight loops on one line; machine files were calibrated with them too. T6 and
 //! T7 are page faults of real kernels, with which nothing was calibrated: each run fits the
-//! private work of a fault at one thread, and nothing else. T8 and T9 are ratios of speculative faults,
-//! for which nothing is fitted. The source of a target is in its file.
+//! private work of a fault at one thread, and nothing else. T8 and T9 are ratios of
+//! speculative faults, for which nothing is fitted. The source of a target is in its file.
 //! `host.rs` compares storms on this machine with a model of it, `measured_run.rs` storms in the
 //! document of another machine.
 
