@@ -79,6 +79,7 @@ fn renewed(page: &[&str], printed: &[&str]) -> Vec<String> {
     let mut line = |&shown: &&str| {
         let found = match shown {
             LEFT_OUT => None,
+            _ if words(shown).is_empty() => None,
             _ => rest.clone().position(|printed| words(printed) == words(shown)),
         };
         found.and_then(|at| rest.nth(at)).map_or(shown, |line| line.trim_end()).to_owned()

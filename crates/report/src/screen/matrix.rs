@@ -27,7 +27,7 @@ const MARK: usize = 2;
 const NAME: std::ops::RangeInclusive<usize> = 14..=27;
 const WORKLOAD: std::ops::RangeInclusive<usize> = 7..=11;
 /// Columns that are reserved for the line to blame.
-const BLAMED: usize = 22;
+const BLAMED: usize = 20;
 
 /// A matrix as lines, of which rows can be left out.
 pub(super) struct MatrixLines {
@@ -262,7 +262,7 @@ fn columns(shown: &[Column<'_>], width: usize, rest: usize) -> Vec<block::Column
     let of_faults = shown.iter().all(|column| column.table.event == RatedEvent::Faults);
     let each = if of_faults { "fault" } else { "op" };
     let is_compared = shown.iter().any(|column| column.base.is_some());
-    let blamed = if is_compared { format!("loses to, moves/{each}") } else { String::new() };
+    let blamed = if is_compared { format!("loses to, per {each}") } else { String::new() };
     let blamed = lowered(vec![cut(&blamed, rest)]);
     let blamed = block::Column::new(Align::Left, rest, "", blamed).after(1);
     heads.into_iter().map(workload).chain([blamed]).collect()

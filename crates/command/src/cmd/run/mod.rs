@@ -60,46 +60,9 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     let (started, from) = (SystemTime::now(), Instant::now());
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
-    let plain_model = args.is_plain().then(RunArgs::plain_model);
-    let model_args = plain_model.as_ref().unwrap_or(args);
-    let host_args = if plain_model.is_some() { &args.plain_host() } else { args };
-    let (hosted, machines) = (is_here(args), machines(model_args)?);
-    has_its_world(args, hosted, &machines)?;
-    let strategies = names::strategies(&args.strategy, known)?;
-    let workloads = workloads(args, known)?;
-    variations::check(&workloads, args)?;
-    let names: Vec<String> = workloads.iter().map(|workload| workload.name.clone()).collect();
+    let Planned { plan, names, machines, kernels } = planned(args, known, &topology, &facts)?;
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let usable_bytes = facts.usable_bytes();
-    let kernels = Kernels::new(args, &strategies)?;
-    let competitors = Competitors { strategies: &strategies, kernels: &kernels };
-    let of_model = match plain_model.is_some() {
-        true => &Kernels::new(args, &strategies)?.and_in_one()?,
-        false => &kernels,
-    };
-    let planner = ModelPlanner {
-        args: model_args,
-        competitors: Competitors { kernels: of_model, ..competitors },
-        machines: &machines,
-        usable_bytes,
-    };
-    let model = planner.groups(workloads.clone())?;
-    let here = match hosted {
-        true => {
-            let slug = provenance::machine(&facts);
-            RunPlan::of_this_machine(
-                host_args,
-                workloads,
-                competitors,
-                &topology,
-                &slug,
-                usable_bytes,
-            )?
-        }
-        false => RunPlan::default(),
-    };
-    let here = if plain_model.is_some() { here.of_a_minute() } else { here };
-    let plan = RunPlan { model, ..here };
+    let (hosted, is_plain) = (is_here(args), args.is_plain());
     let clock = Clock::new();
 
     let by = provenance::provenance(started, args.seed, &topology, &facts, &clock);
@@ -111,16 +74,16 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
         measure_trap(&mut run, &clock, plan.cpus());
     }
     describe(&mut run, &plan, &machines);
-    run.kernels.extend(of_model.described());
+    run.kernels.extend(kernels.described());
     let document = DocumentFile::new(args.json.as_ref(), started, &names);
     let head = Head::print(&run, args.quiet || document.takes_stdout());
 
     let arena = Arena::new(plan.room.frames)
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
     let passes = passes(args, &mut run.provenance);
-    let expected = match &plain_model {
-        Some(_) => Expected::Minute(from + MINUTE),
-        None => Expected::Storms(plan.storms(&passes)),
+    let expected = match is_plain {
+        true => Expected::Minute(from + MINUTE),
+        false => Expected::Storms(plan.storms(&passes)),
     };
     let mut storms = Storms {
         progress: Progress::new(expected, args.quiet),
@@ -131,15 +94,71 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
         clock,
         arena: &arena,
         interrupt: &interrupt,
-        deadline: plain_model.is_some().then(|| from + MINUTE - MINUTE_END),
+        deadline: is_plain.then(|| from + MINUTE - MINUTE_END),
         cells: Vec::new(),
         standing: Vec::new(),
         order: 0,
         worst: Exit::Done,
         run,
     };
-    let ending = all(&mut storms, hosted, usable_bytes)?;
+    let ending = all(&mut storms, hosted, facts.usable_bytes())?;
     close(&mut storms, &ending, head)
+}
+
+/// What a run is made of.
+struct Planned {
+    plan: RunPlan,
+    /// Names of the workloads.
+    names: Vec<String>,
+    machines: Vec<MachineFile>,
+    kernels: Kernels,
+}
+
+/// Plans the run that was asked for.
+///
+/// # Errors
+/// If it is bad input, or more than the machine has.
+fn planned(
+    args: &RunArgs,
+    known: Known,
+    topology: &Topology,
+    facts: &Facts,
+) -> Result<Planned, CommandError> {
+    let is_plain = args.is_plain();
+    let (host_args, model_args) = match is_plain {
+        true => (&args.plain_host(), &RunArgs::plain_model()),
+        false => (args, args),
+    };
+    let (hosted, machines) = (is_here(args), machines(model_args)?);
+    has_its_world(args, hosted, &machines)?;
+    let strategies = names::strategies(&args.strategy, known)?;
+    let workloads = workloads(args, known)?;
+    variations::check(&workloads, args)?;
+    let names = workloads.iter().map(|workload| workload.name.clone()).collect();
+    let usable_bytes = facts.usable_bytes();
+    let kernels = Kernels::new(args, &strategies)?;
+    let of_model = match is_plain {
+        true => Kernels::new(args, &strategies)?.and_in_one()?,
+        false => Kernels::new(args, &strategies)?,
+    };
+    let competitors = Competitors { strategies: &strategies, kernels: &kernels };
+    let planner = ModelPlanner {
+        args: model_args,
+        competitors: Competitors { kernels: &of_model, ..competitors },
+        machines: &machines,
+        usable_bytes,
+    };
+    let model = planner.groups(workloads.clone())?;
+    let here = match hosted {
+        true => {
+            let slug = provenance::machine(facts);
+            let of = RunPlan::of_this_machine;
+            of(host_args, workloads, competitors, topology, &slug, usable_bytes)?
+        }
+        false => RunPlan::default(),
+    };
+    let here = if is_plain { here.of_a_minute() } else { here };
+    Ok(Planned { plan: RunPlan { model, ..here }, names, machines, kernels: of_model })
 }
 
 /// Derives what follows from all cells, and publishes the run.
