@@ -452,7 +452,7 @@ fn writers_alone_are_judged_by_what_they_do() {
                --strategy mmap-lock,vm-refcnt --details --json w.json";
     let (code, text, _) = said(&place.line(run));
     assert_eq!(code, Some(0));
-    assert!(text.contains("loses to, moves/op") && text.contains("mmap/s "), "{text}");
+    assert!(text.contains("loses to, per op") && text.contains("mmap/s "), "{text}");
     assert!(text.contains("  mm.mmap_lock"), "the lock is to blame: {text}");
     assert!(!text.contains(" 0 /s"), "{text}");
     let run = Run::read(&place.path("w.json")).unwrap();
