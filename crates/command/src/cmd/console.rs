@@ -23,7 +23,7 @@ pub fn print(text: &[u8]) -> anyhow::Result<()> {
 }
 
 /// True if a stream gets colours: it is a terminal that supports them, and `NO_COLOR` is not set
-/// (https://no-color.org).
+/// (<https://no-color.org>).
 pub(super) fn color(stream: &impl IsTerminal) -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let is_dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
