@@ -48,8 +48,9 @@ fn counted_transfers_are_those_of_a_directory() {
             // In old kernels count and owner of mmap_lock share a line, and so do those of a VMA's
             // lock.
             let (name_alone, variant) = entry.split();
-            let old = variant.is_some_and(|v| v.starts_with(|c: char| c.is_ascii_digit()));
-            let crowded = old || name_alone == "per-vma-lock";
+            let lock = &entry.kernel.mm;
+            let crowded = lock.mmap_count.line == lock.mmap_owner.line;
+            let crowded = crowded || name_alone == "per-vma-lock";
             let tolerance = match variant {
                 Some("embedded") => TOLERANCE_EMBEDDED,
                 _ if crowded => TOLERANCE_CROWDED,

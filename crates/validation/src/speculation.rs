@@ -71,9 +71,10 @@ pub fn t9() -> Result<Vec<Figure>, StormError> {
 impl Ratio {
     fn figure(&self) -> Result<Figure, StormError> {
         let ((of, threads), (to, others)) = (self.of, self.to);
-        let what = match of == to {
-            true => format!("{of}, {threads} threads to {others}"),
-            false => format!("{of} to {to}, {threads}"),
+        let what = match (of == to, self.target) {
+            (true, _) => format!("{of}, {threads} threads to {others}"),
+            (false, "T9") => format!("{of}, {}", self.workload),
+            (false, _) => format!("{of} to {to}, {threads}"),
         };
         Ok(Figure {
             target: self.target,

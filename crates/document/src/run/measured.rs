@@ -32,7 +32,7 @@ pub struct Measured {
     /// strategies that have none.
     #[serde(default)]
     pub grace_periods: Option<GracePeriods>,
-    /// LatencyDistribution of sampled faults by kind, fallbacks and retries included.
+    /// Latencies of sampled faults by kind, fallbacks and retries included.
     pub latency_ns: BTreeMap<FaultKind, LatencyDistribution>,
     /// Sleeps in place of I/O, totals over repeats; null if there were none.
     pub io: Option<IoSleeps>,
@@ -44,7 +44,7 @@ pub struct Measured {
     pub time_split_ns: Option<TimeSplit>,
     /// Cost of the scheme in memory; null if not measured.
     pub memory: Option<SchemeMemory>,
-    /// CellCounts of the running kernel; null in other worlds.
+    /// Counts of the running kernel; null in other worlds.
     #[serde(default)]
     pub kernel: Option<KernelFaults>,
     /// Transfers and times per operation, in a cell without faults; left out if there are
@@ -123,7 +123,7 @@ pub struct CellCounts {
     pub by_kind: BTreeMap<FaultKind, u64>,
 }
 
-/// CellCounts of the running kernel for the faults of a cell.
+/// Counts of the running kernel for the faults of a cell.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct KernelFaults {
@@ -212,7 +212,7 @@ pub struct OpStats {
     /// Operations per second of each repeat; left out for a single repeat, which has `per_s`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repeats_per_s: Vec<f64>,
-    /// LatencyDistribution; null if not timed.
+    /// Latencies; null if not timed.
     pub latency_ns: Option<LatencyDistribution>,
 }
 
