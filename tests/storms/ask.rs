@@ -5,7 +5,7 @@ use faultstorm::host::clock::Clock;
 use faultstorm::machine::model::{Parameters, Place};
 use faultstorm::machines::MachineFile;
 use faultstorm::mm::frames::Arena;
-use faultstorm::mm::kernel::{self, Kernel};
+use faultstorm::mm::kernel::Kernel;
 use faultstorm::storm::{
     Executor, ModelExecutor, ModelFindings, Recording, Storm, StormError, StormRequest,
     ThreadExecutor, needs, plan,
@@ -37,11 +37,6 @@ pub fn entries(workload: &Workload) -> impl Iterator<Item = &'static Entry> {
 /// Returns the model's machine that most tests storm on.
 pub fn xeon() -> Parameters {
     MachineFile::find("xeon-icelake-2s").unwrap_or_else(|_| panic!("it is shipped")).parameters
-}
-
-/// Returns a shipped kernel.
-pub fn linux(release: &str) -> &'static Kernel {
-    kernel::SHIPPED.iter().find(|kernel| kernel.name == release).expect("it is shipped")
 }
 
 /// Returns the full results of a storm.

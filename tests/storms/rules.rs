@@ -5,6 +5,7 @@ use faultstorm::machine::{LineName, Machine};
 use faultstorm::mm::Config;
 use faultstorm::mm::fault::Kind;
 use faultstorm::mm::frames::{Arena, Frames};
+use faultstorm::mm::kernel::{self, Kernel};
 use faultstorm::mm::zones::{FRAME_BATCH, PageLists};
 use faultstorm::storm::Storm;
 use faultstorm::strategy::find;
@@ -12,7 +13,12 @@ use faultstorm::sync::spinlock::Waiters;
 use faultstorm::workload::{KernelParts, Until, Workload};
 use std::rc::Rc;
 
-use crate::ask::{Ask, linux, of_model, parse, shipped, xeon};
+use crate::ask::{Ask, of_model, parse, shipped, xeon};
+
+/// Returns a shipped kernel.
+fn linux(release: &str) -> &'static Kernel {
+    kernel::SHIPPED.iter().find(|kernel| kernel.name == release).expect("it is shipped")
+}
 
 /// A storm of one thread that has a mapping of 16 pages for itself.
 fn alone(strategy: &str, release: &str, ops: &[&str]) -> Storm {

@@ -7,7 +7,7 @@ use std::fmt::Write;
 pub struct Style {
     /// True for ANSI colours: on a terminal, without `NO_COLOR`.
     pub color: bool,
-    /// Columns that prose is wrapped to. Tables are laid out for [`COLUMNS`].
+    /// Columns that prose is wrapped to. Tables are laid out for 80.
     pub width: usize,
 }
 
