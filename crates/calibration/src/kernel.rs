@@ -6,10 +6,10 @@ use inputs::sourced::{FileKind, Presence, SourcedNumber, keys};
 use mm::kernel::Release;
 use std::path::Path;
 
-/// Where a kernel tells of its types.
+/// File in which the running kernel describes its types.
 pub const BTF: &str = "/sys/kernel/btf/vmlinux";
 
-/// Why the layout of a kernel is not known.
+/// The reason why the layout of a kernel is not known.
 #[derive(Debug, thiserror::Error)]
 pub enum KernelError {
     /// The kernel does not tell, or what it tells cannot be read.
@@ -17,7 +17,7 @@ pub enum KernelError {
     Unread {
         /// The file.
         path: String,
-        /// What is wrong.
+        /// The mistake.
         error: String,
     },
     /// It has no such field, and every kernel that schemes stand in has.

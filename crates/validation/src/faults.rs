@@ -1,12 +1,12 @@
 //! Page faults of a real kernel: T6 and T7.
 
 use super::figure::{Figure, around};
-use super::model_storm::ModelStorm;
-use catalogue::{Entry, STRATEGIES};
+use super::model_storm::{ModelStorm, shipped_workload};
+use catalogue::Entry;
 use host::placement::Placement;
 use inputs::machines::MachineFile;
 use inputs::machines::vary::{Settings, varied};
-use inputs::workload::{self, Workload};
+use inputs::workload::Workload;
 use rayon::prelude::*;
 use storm::StormError;
 
@@ -49,7 +49,7 @@ pub fn t6(settings: &Settings) -> Result<Vec<Figure>, StormError> {
 
 fn t6_at(settings: &Settings, published: &[(usize, f64)]) -> Result<Vec<Figure>, StormError> {
     let entry = catalogue::find("mmap-lock:6.2").expect("it is in the table");
-    let workload = huge_anon();
+    let workload = shipped_workload("huge-anon");
     let machine = fitted(settings, entry, &workload)?;
     let figure = |&(threads, published): &(usize, f64)| {
         Ok(Figure {
@@ -74,7 +74,7 @@ fn t6_at(settings: &Settings, published: &[(usize, f64)]) -> Result<Vec<Figure>,
 /// A storm fails.
 pub fn t7(settings: &Settings, t6: &[Figure]) -> Result<Vec<Figure>, StormError> {
     let find = |name| catalogue::find(name).expect("it is in the table");
-    let workload = huge_anon();
+    let workload = shipped_workload("huge-anon");
     let machine = fitted(settings, find("mmap-lock:6.2"), &workload)?;
     let figure = |(published, mmap_lock): (&f64, &Figure)| {
         let (threads, published) = (mmap_lock.threads, *published);
@@ -116,13 +116,6 @@ fn fitted(
     machine.parameters = varied(&machine.parameters, settings);
     let (threads, published) = PUBLISHED[0];
     model_storm(entry, workload, threads).fitted(&machine, published)
-}
-
-fn huge_anon() -> Workload {
-    let (_, text) = workload::shipped().iter().find(|(n, _)| *n == "huge-anon").expect("shipped");
-    let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    workload::parse("huge-anon", "huge-anon.toml", text, &names)
-        .unwrap_or_else(|wrong| unreachable!("shipped workloads are right: {wrong}"))
 }
 
 fn model_storm<'a>(

@@ -1,9 +1,9 @@
 //! One storm of the model: its rate, and the private work that makes it as fast as a measured one.
 
-use catalogue::Entry;
+use catalogue::{Entry, STRATEGIES};
 use host::placement::Placement;
 use inputs::machines::MachineFile;
-use inputs::workload::{Until, Workload};
+use inputs::workload::{self, Until, Workload};
 use storm::plan::total_threads;
 use storm::{Executor, ModelExecutor, Storm, StormError, StormRequest};
 
@@ -71,6 +71,14 @@ impl ModelStorm<'_> {
         work.trap_ps = (work.trap_ps as f64 + lacks_ns * 1000.0).max(0.0) as u64;
         Ok(fitted)
     }
+}
+
+/// Returns a workload of this name that is shipped.
+pub(super) fn shipped_workload(name: &str) -> Workload {
+    let (_, text) = workload::shipped().iter().find(|(n, _)| *n == name).expect("it is shipped");
+    let strategies: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
+    workload::parse(name, &format!("{name}.toml"), text, &strategies)
+        .unwrap_or_else(|wrong| unreachable!("shipped workloads are right: {wrong}"))
 }
 
 /// Returns the faults per second of all threads together within the window.

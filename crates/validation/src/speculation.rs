@@ -4,11 +4,9 @@
 //! is. An error says as much about the kin as about the model.
 
 use super::figure::{Figure, around};
-use super::model_storm::ModelStorm;
-use catalogue::STRATEGIES;
+use super::model_storm::{ModelStorm, shipped_workload};
 use host::placement::Placement;
 use inputs::machines::MachineFile;
-use inputs::workload::{self, Workload};
 use rayon::prelude::*;
 use storm::StormError;
 
@@ -18,6 +16,7 @@ const TOLERANCE: f64 = 0.35;
 /// A ratio of two rates.
 struct Ratio {
     target: &'static str,
+    what: &'static str,
     workload: &'static str,
     machine: &'static str,
     /// Strategy and threads of both rates.
@@ -30,13 +29,19 @@ struct Ratio {
 /// two E5-2690v3 (24 cores, 48 threads). The scheme scales 24-fold, is 3.7 times as fast as
 /// mmap_lock, and loses 62 % with one reference on the VMA around the copy.
 const T8: [Ratio; 3] = [
-    on_one_vma(("speculative", 48), ("speculative", 1), 24.0),
-    on_one_vma(("speculative", 48), ("mmap-lock:5.12", 48), 3.7),
-    on_one_vma(("speculative:refcount", 48), ("speculative", 48), 0.38),
+    on_one_vma("speculative, 48 threads to 1", ("speculative", 48), ("speculative", 1), 24.0),
+    on_one_vma("it to mmap-lock:5.12, 48", ("speculative", 48), ("mmap-lock:5.12", 48), 3.7),
+    on_one_vma("it with a reference, 48", ("speculative:refcount", 48), ("speculative", 48), 0.38),
 ];
 
-const fn on_one_vma(of: (&'static str, usize), to: (&'static str, usize), published: f64) -> Ratio {
-    Ratio { target: "T8", workload: "huge-anon", machine: "xeon-icelake-2s", of, to, published }
+const fn on_one_vma(
+    what: &'static str,
+    of: (&'static str, usize),
+    to: (&'static str, usize),
+    published: f64,
+) -> Ratio {
+    let (workload, machine) = ("huge-anon", "xeon-icelake-2s");
+    Ratio { target: "T8", what, workload, machine, of, to, published }
 }
 
 /// Song, reply to version 12 of Dufour's series, 20 June 2019: will-it-scale as 72 threads on two
@@ -49,7 +54,15 @@ const T9: [Ratio; 2] = [
 
 const fn on_files(workload: &'static str, published: f64) -> Ratio {
     let (of, to) = (("speculative-vma", 72), ("mmap-lock:5.12", 72));
-    Ratio { target: "T9", workload, machine: "xeon-cascadelake-2s", of, to, published }
+    Ratio {
+        target: "T9",
+        what: workload,
+        workload,
+        machine: "xeon-cascadelake-2s",
+        of,
+        to,
+        published,
+    }
 }
 
 /// Runs T8: what speculation gains on one anonymous VMA, and loses by a reference.
@@ -70,19 +83,13 @@ pub fn t9() -> Result<Vec<Figure>, StormError> {
 
 impl Ratio {
     fn figure(&self) -> Result<Figure, StormError> {
-        let ((of, threads), (to, others)) = (self.of, self.to);
-        let what = match (of == to, self.target) {
-            (true, _) => format!("{of}, {threads} threads to {others}"),
-            (false, "T9") => format!("{of}, {}", self.workload),
-            (false, _) => format!("{of} to {to}, {threads}"),
-        };
         Ok(Figure {
             target: self.target,
-            what,
+            what: self.what.to_owned(),
             unit: "x",
             published: self.published,
             model: self.rate(self.of)? / self.rate(self.to)?,
-            threads,
+            threads: self.of.1,
             accepts: around(self.published, TOLERANCE),
             fitted: false,
         })
@@ -94,7 +101,7 @@ impl Ratio {
         let machine = machine.unwrap_or_else(|wrong| unreachable!("it is shipped: {wrong}"));
         let storm = ModelStorm {
             entry: catalogue::find(strategy).expect("it is in the table"),
-            workload: &workload(self.workload),
+            workload: &shipped_workload(self.workload),
             threads,
             placement: Placement::Scatter,
             real_body: true,
@@ -104,13 +111,6 @@ impl Ratio {
         };
         storm.rate(&machine)
     }
-}
-
-fn workload(name: &str) -> Workload {
-    let (_, text) = workload::shipped().iter().find(|(n, _)| *n == name).expect("it is shipped");
-    let strategies: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    workload::parse(name, &format!("{name}.toml"), text, &strategies)
-        .unwrap_or_else(|wrong| unreachable!("shipped workloads are right: {wrong}"))
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(super) struct DocumentFile {
 pub(super) struct WrittenDocument {
     /// Its file; `None` if it went to standard output, or nowhere.
     pub path: Option<PathBuf>,
-    /// Whether it is in the place that was asked for.
+    /// True if it is in the place that was asked for.
     pub as_asked: bool,
 }
 

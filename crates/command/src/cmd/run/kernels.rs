@@ -14,12 +14,14 @@ use mm::kernel::Kernel;
 use serde_json::Value;
 
 /// A kernel that all strategies are put into.
+#[derive(Clone)]
 pub(super) struct OneKernel {
     kernel: &'static Kernel,
     digest: String,
 }
 
 /// The kernels of a run.
+#[derive(Clone)]
 pub(super) struct Kernels {
     /// Kernels that are asked for; none: each strategy has its own.
     asked: Vec<OneKernel>,
@@ -103,8 +105,8 @@ impl Kernels {
         }
     }
 
-    /// Whether a strategy has to run in `one`: where it is for comparing, not if its own kernel is
-    /// that one.
+    /// True if a strategy has to run in `one`. A second run, for comparison alone, is left out if
+    /// `one` is the strategy's own kernel.
     pub fn has_to_run(&self, entry: &Entry, one: Option<&OneKernel>) -> bool {
         let is_own = |one: &OneKernel| one.kernel.name == entry.kernel.name;
         self.again.is_none() || !one.is_some_and(is_own)

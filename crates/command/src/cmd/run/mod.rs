@@ -105,7 +105,7 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     close(&mut storms, &ending, head)
 }
 
-/// What a run is made of.
+/// A run before its first storm.
 struct Planned {
     plan: RunPlan,
     /// Names of the workloads.
@@ -138,8 +138,8 @@ fn planned(
     let usable_bytes = facts.usable_bytes();
     let kernels = Kernels::new(args, &strategies)?;
     let of_model = match is_plain {
-        true => Kernels::new(args, &strategies)?.and_in_one()?,
-        false => Kernels::new(args, &strategies)?,
+        true => kernels.clone().and_in_one()?,
+        false => kernels.clone(),
     };
     let competitors = Competitors { strategies: &strategies, kernels: &kernels };
     let planner = ModelPlanner {

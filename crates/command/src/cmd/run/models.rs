@@ -77,7 +77,7 @@ fn cells(groups: &[CellGroup]) -> Vec<ModelCell<'_>> {
         .collect()
 }
 
-/// Of `jobs` storms at a time as many as memory holds.
+/// Returns the number of storms at a time: at most `jobs`, and as many as memory holds.
 fn fitting(cells: &[ModelCell], jobs: usize, usable_bytes: u64) -> usize {
     let largest = cells.iter().map(|cell| cell.site.memory_bytes).max().unwrap_or(0);
     let fit = usable_bytes.checked_div(largest).unwrap_or(u64::MAX);

@@ -30,7 +30,7 @@ impl PlannedCell {
         }
     }
 
-    /// Whether the cell runs, and is no twin.
+    /// True if the cell runs and is no twin.
     pub fn takes_part(&self) -> bool {
         self.refused.is_none() && !self.key.is_aa_twin
     }
