@@ -82,14 +82,14 @@ fn rate(entry: &Entry, workload: &Workload, cores: usize, faults: u64) -> f64 {
 
 /// Returns the resident memory of a core in KiB: 1000 cores that wait for each other, against 8.
 fn resident() -> f64 {
-    use faultstorm::machine::model::{World, meet};
+    use faultstorm::machine::model::{Multicore, meet};
     let machine = MachineFile::find(MACHINE).expect("it is shipped").parameters;
     let resident_with = |cores: usize| {
         let place = |core: usize| Place { agent: (core % 224) as u16, socket: 0 };
         let places: Vec<Place> = (0..cores).map(place).collect();
-        let world = World::new(&machine, &places);
-        let _here = world.enter();
-        let kib = world.run(move |core| {
+        let multicore = Multicore::new(&machine, &places);
+        let _here = multicore.enter();
+        let kib = multicore.run(move |core| {
             meet(0);
             if core == 0 { resident_kib() } else { 0.0 }
         });

@@ -3,7 +3,7 @@
 use crate::script::{END, Script, Step, perform, space};
 use crate::twins::machines::Short;
 use faultstorm::machine::Machine;
-use faultstorm::machine::model::{self, Halt, Place, World};
+use faultstorm::machine::model::{self, Halt, Multicore, Place};
 use faultstorm::machines;
 use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::{Attempts, Core};
@@ -102,13 +102,13 @@ pub fn play<M: Machine, S: Strategy<M>>(script: &Script) -> Result<Played, Strin
     let place = |agent| Place { agent, socket: shape.socket(agent) };
     let cores = script.cores.len() + 1;
     let places: Vec<Place> = (0..cores as u16).map(place).collect();
-    let world = World::new(&machine.parameters, &places);
-    let _here = world.enter();
+    let multicore = Multicore::new(&machine.parameters, &places);
+    let _here = multicore.enter();
     Short::set_up();
     let space = Rc::new(space::<M, S>(&script.space, cores));
     let ran = {
         let (space, script) = (space.clone(), script.clone());
-        world.run(move |core| play_core(&script, &space, core))
+        multicore.run(move |core| play_core(&script, &space, core))
     };
     let ends = ran.map_err(|halt| {
         // Abandoned cores still refer to it.

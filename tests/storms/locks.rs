@@ -1,7 +1,7 @@
 //! Order of cores at a lock, and answers to shootdowns meanwhile, on the cores of the model: each
 //! core has its own time for its part.
 
-use faultstorm::machine::model::{Model, ModelLine, Parameters, Place, World};
+use faultstorm::machine::model::{Model, ModelLine, Multicore, Parameters, Place};
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Word, Work};
 use faultstorm::machines::MachineFile;
 use faultstorm::strategy::find;
@@ -60,12 +60,12 @@ fn waits(parts: &'static [Part]) -> Vec<f64> {
     let machine = xeon();
     let places: Vec<Place> =
         (0..parts.len() as u16).map(|agent| Place { agent, socket: 0 }).collect();
-    let world = World::new(&machine, &places);
-    let _here = world.enter();
+    let multicore = Multicore::new(&machine, &places);
+    let _here = multicore.enter();
     let line = ModelLine::new(&LOCK, [0; LINE_WORDS]);
     let (queue, waiters) = (WaitQueue::new(parts.len()), Waiters::new(parts.len()));
     let fixture = Rc::new(Fixture { line, queue, waiters });
-    let ran = world.run(move |core| {
+    let ran = multicore.run(move |core| {
         let (at_us, writes, keeps_us) = parts[core];
         Model::sleep_ns(1000 * at_us);
         let asked_ns = Model::now_ns();
@@ -128,10 +128,10 @@ fn who_has_queued_for_long_is_handed_the_lock() {
 /// us.
 fn shootdown_us(machine: Parameters, kernel_broadcasts: bool, interrupts_off: bool) -> f64 {
     let places = [0, 1].map(|agent| Place { agent, socket: 0 });
-    let world = World::new(&machine, &places);
-    let _here = world.enter();
+    let multicore = Multicore::new(&machine, &places);
+    let _here = multicore.enter();
     let fixture = Rc::new((ModelLine::new(&LOCK, [0; LINE_WORDS]), Waiters::<Model>::new(2)));
-    let ran = world.run(move |core| {
+    let ran = multicore.run(move |core| {
         let (line, waiters) = &*fixture;
         let lock = SpinLock::<Model>::new(line, LockWords { locked: 0, tail: 1 });
         if core == 1 {

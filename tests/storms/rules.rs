@@ -1,6 +1,6 @@
 //! Actions of faults and writers by the rules of their kernel or outline, counted in the model.
 
-use faultstorm::machine::model::{Model, Place, World};
+use faultstorm::machine::model::{Model, Multicore, Place};
 use faultstorm::machine::{LineName, Machine};
 use faultstorm::mm::Config;
 use faultstorm::mm::fault::Kind;
@@ -208,12 +208,12 @@ fn an_allocation_looks_at_its_zone() {
 #[test]
 fn a_batch_of_frames_takes_their_lines_from_memory() {
     let machine = xeon();
-    let world = World::new(&machine, &[Place { agent: 0, socket: 0 }]);
-    let _here = world.enter();
+    let multicore = Multicore::new(&machine, &[Place { agent: 0, socket: 0 }]);
+    let _here = multicore.enter();
     let config = Config { frames: 200, nodes: [0].into(), ..Config::default() };
     let frames = Frames::<Model>::new(Arena::new(1).expect("a page"), &config);
     let shared = Rc::new((frames, Waiters::<Model>::new(1)));
-    let ran = world.run(move |core| {
+    let ran = multicore.run(move |core| {
         let (frames, waiters) = &*shared;
         let mut lists = PageLists::new(&frames.zones, core);
         [0, 1].map(|_| {

@@ -6,7 +6,7 @@
 //! directory sees three things that the stamps cannot: neighbouring words, first accesses, and
 //! failed compare-exchanges (which take the line as successful ones do).
 
-use super::counted::{Access, LineTally, Tally, names};
+use super::counted::{LineAccess, LineTally, Tally, names};
 use super::host::core;
 use std::cell::RefCell;
 use std::sync::{Mutex, MutexGuard};
@@ -52,15 +52,15 @@ pub(super) fn finish() -> Tally {
 
 /// The directory of one line.
 #[derive(Default)]
-pub(super) struct Directory(Mutex<Holders>);
+pub(super) struct AuditDirectory(Mutex<Holders>);
 
 /// Bytes of a directory that two cores have used.
-pub const DIRECTORY_BYTES: usize = size_of::<Directory>() + 4 * size_of::<usize>();
+pub const DIRECTORY_BYTES: usize = size_of::<AuditDirectory>() + 4 * size_of::<usize>();
 
-impl Directory {
+impl AuditDirectory {
     /// Records an access of the calling core to a line with this number of name. The caller makes
     /// the access before it drops the guard.
-    pub fn note(&self, name: usize, access: Access) -> MutexGuard<'_, impl Sized> {
+    pub fn note(&self, name: usize, access: LineAccess) -> MutexGuard<'_, impl Sized> {
         let mut holders = self.0.lock().expect("an access does not panic");
         MOVES.with_borrow_mut(|moves| {
             if !moves.recorded {
@@ -68,8 +68,8 @@ impl Directory {
                 return;
             }
             let moved = match access {
-                Access::Read => holders.read(core()),
-                Access::Write => holders.write(core()),
+                LineAccess::Read => holders.read(core()),
+                LineAccess::Write => holders.write(core()),
             };
             if moves.paused {
                 return;

@@ -18,7 +18,7 @@
 //! back with the same stamp. A full directory in addition to the stamps
 //! ([`Cores::audited`](super::host::Cores::audited)) measures the error of all that.
 
-use super::audited::{self, Directory};
+use super::audited::{self, AuditDirectory};
 use super::host::{Record, Recorded, audits, prefetch_w, relax};
 use super::{LINE_WORDS, Line, LineName, Ordering, VALUE_BITS};
 use std::cell::RefCell;
@@ -71,11 +71,11 @@ pub struct LineTally {
 
 impl LineTally {
     /// Adds an access; `moved` if it brought the line here.
-    pub(super) fn add(&mut self, access: Access, moved: bool) {
+    pub(super) fn add(&mut self, access: LineAccess, moved: bool) {
         self.transfers += u64::from(moved);
         match access {
-            Access::Read => self.reads += 1,
-            Access::Write => self.writes += 1,
+            LineAccess::Read => self.reads += 1,
+            LineAccess::Write => self.writes += 1,
         }
     }
 }
@@ -148,7 +148,7 @@ struct Ledger {
 
 /// Kind of access: a load, or an access that takes the line for writing.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum LineAccess {
     Read,
     Write,
 }
@@ -171,7 +171,7 @@ impl Ledger {
         (address, &mut self.memory[(hash >> (u64::BITS - SETS.ilog2())) as usize])
     }
 
-    fn note(&mut self, line: &CountedLine, word: usize, access: Access, found: u64, left: u64) {
+    fn note(&mut self, line: &CountedLine, word: usize, access: LineAccess, found: u64, left: u64) {
         let moved = self.remember(line, word, access, found, left);
         if self.paused {
             return;
@@ -189,7 +189,7 @@ impl Ledger {
         &mut self,
         line: &CountedLine,
         word: usize,
-        access: Access,
+        access: LineAccess,
         found: u64,
         left: u64,
     ) -> bool {
@@ -208,12 +208,12 @@ impl Ledger {
             });
         };
         let moved = place.changed(word, found);
-        if access == Access::Write && moved {
+        if access == LineAccess::Write && moved {
             // The line came once: its other changed words are no second move.
             place.known = 0;
         }
         place.learn(word, left);
-        if access == Access::Write {
+        if access == LineAccess::Write {
             return moved;
         }
         // A read of one word may have brought the write of another. Found later, that write would
@@ -262,7 +262,7 @@ pub struct CountedLine {
     /// Bits of the words that have a name; a read checks these.
     used: u8,
     /// Directory, if the count is audited.
-    directory: Option<Box<Directory>>,
+    directory: Option<Box<AuditDirectory>>,
 }
 
 const VALUE: u64 = (1 << VALUE_BITS) - 1;
@@ -289,11 +289,11 @@ impl CountedLine {
     }
 
     /// Holds the line for one access, if the count is audited.
-    fn audit(&self, access: Access) -> Option<impl Sized> {
+    fn audit(&self, access: LineAccess) -> Option<impl Sized> {
         self.directory.as_ref().map(|directory| directory.note(self.name(), access))
     }
 
-    fn note(&self, word: usize, access: Access, found: u64, left: u64) {
+    fn note(&self, word: usize, access: LineAccess, found: u64, left: u64) {
         with_ledger(|ledger| ledger.note(self, word, access, found, left));
     }
 
@@ -303,13 +303,13 @@ impl CountedLine {
     }
 
     fn update(&self, word: usize, order: Ordering, change: impl Fn(u64) -> u64) -> u64 {
-        let _audit = self.audit(Access::Write);
+        let _audit = self.audit(LineAccess::Write);
         let mut found = self.words[word].load(Ordering::Relaxed);
         loop {
             let left = Self::stamped(change(found & VALUE));
             match self.words[word].compare_exchange(found, left, order, Ordering::Relaxed) {
                 Ok(_) => {
-                    self.note(word, Access::Write, found, left);
+                    self.note(word, LineAccess::Write, found, left);
                     return found & VALUE;
                 }
                 Err(now) => found = now,
@@ -332,9 +332,9 @@ impl Line for CountedLine {
     }
 
     fn load(&self, word: usize, order: Ordering) -> u64 {
-        let _audit = self.audit(Access::Read);
+        let _audit = self.audit(LineAccess::Read);
         let found = self.words[word].load(order);
-        self.note(word, Access::Read, found, found);
+        self.note(word, LineAccess::Read, found, found);
         found & VALUE
     }
 
@@ -346,17 +346,17 @@ impl Line for CountedLine {
     }
 
     fn fetch_add(&self, word: usize, value: u64, order: Ordering) -> u64 {
-        let _audit = self.audit(Access::Write);
+        let _audit = self.audit(LineAccess::Write);
         let found = self.words[word].fetch_add(STAMP.wrapping_add(value), order);
-        self.note(word, Access::Write, found, found.wrapping_add(STAMP).wrapping_add(value));
+        self.note(word, LineAccess::Write, found, found.wrapping_add(STAMP).wrapping_add(value));
         found & VALUE
     }
 
     fn fetch_sub(&self, word: usize, value: u64, order: Ordering) -> u64 {
-        let _audit = self.audit(Access::Write);
+        let _audit = self.audit(LineAccess::Write);
         let found = self.words[word].fetch_add(STAMP.wrapping_sub(value), order);
         assert!(found & VALUE >= value, "a word does not go below zero");
-        self.note(word, Access::Write, found, found.wrapping_add(STAMP).wrapping_sub(value));
+        self.note(word, LineAccess::Write, found, found.wrapping_add(STAMP).wrapping_sub(value));
         found & VALUE
     }
 
@@ -369,10 +369,10 @@ impl Line for CountedLine {
     }
 
     fn swap(&self, word: usize, value: u64, order: Ordering) -> u64 {
-        let _audit = self.audit(Access::Write);
+        let _audit = self.audit(LineAccess::Write);
         let left = Self::stamped(value);
         let found = self.words[word].swap(left, order);
-        self.note(word, Access::Write, found, left);
+        self.note(word, LineAccess::Write, found, left);
         found & VALUE
     }
 
@@ -384,7 +384,7 @@ impl Line for CountedLine {
         success: Ordering,
         failure: Ordering,
     ) -> Result<u64, u64> {
-        let _audit = self.audit(Access::Write);
+        let _audit = self.audit(LineAccess::Write);
         // The stamp is guessed from memory, so that the first try is the one access that the bare
         // line makes. If the guess is stale, the failed exchange has already brought the line here,
         // and the second try stays on this core.
@@ -394,12 +394,12 @@ impl Line for CountedLine {
         loop {
             match self.words[word].compare_exchange(expected, left, success, failure) {
                 Ok(found) => {
-                    self.note(word, Access::Write, found, left);
+                    self.note(word, LineAccess::Write, found, left);
                     return Ok(current);
                 }
                 Err(found) if found & VALUE == current => expected = found,
                 Err(found) => {
-                    self.note(word, Access::Write, found, found);
+                    self.note(word, LineAccess::Write, found, found);
                     return Err(found & VALUE);
                 }
             }

@@ -141,13 +141,13 @@ fn count_access(order: Ordering) {
 }
 
 /// Proof that the calling thread is a core, until it drops.
-pub struct Entered(PhantomData<*const ()>);
+pub struct CoreGuard(PhantomData<*const ()>);
 
 /// Makes the calling thread core `core` of `cores`.
 ///
 /// # Panics
 /// If the core is taken already, or the thread is another core.
-pub fn enter(cores: &Arc<Cores>, core: usize) -> Entered {
+pub fn enter(cores: &Arc<Cores>, core: usize) -> CoreGuard {
     let slot = &cores.slots[core];
     assert!(!slot.entered.swap(true, Ordering::AcqRel), "core {core} is entered once");
     slot.thread.set(thread::current()).expect("a core that was never entered has no thread");
@@ -157,10 +157,10 @@ pub fn enter(cores: &Arc<Cores>, core: usize) -> Entered {
         assert!(now.is_none(), "a thread is one core at a time");
         *now = Some(Arc::clone(cores));
     });
-    Entered(PhantomData)
+    CoreGuard(PhantomData)
 }
 
-impl Drop for Entered {
+impl Drop for CoreGuard {
     fn drop(&mut self) {
         CORES.with_borrow_mut(|now| *now = None);
         CORE.set(0);

@@ -123,24 +123,26 @@ fn storm(
     let planned = planned_until(request.until, request.warmup_ns);
     let plan = Plan::new(request.workload, request.weighted_threads, request.seed, planned)?;
     assert_eq!(on.places.len(), plan.threads.len(), "every core has its place");
-    let world = model::World::new(on.machine, on.places);
-    let _here = world.enter();
+    let multicore = model::Multicore::new(on.machine, on.places);
+    let _here = multicore.enter();
     WANTED.set(on.trace.flatten());
     if on.trace.is_some() {
-        world.trace(0);
+        multicore.trace(0);
     }
     let shared = Rc::new(share(make, request, plan)?);
     let on_core = {
         let (shared, until, warmup_ns) = (shared.clone(), request.until, request.warmup_ns);
         move |core| run_core(&shared, core, warmup_ns, until)
     };
-    let results = world.run(on_core).map_err(|halt| halted(halt, &shared))?;
+    let results = multicore.run(on_core).map_err(|halt| halted(halt, &shared))?;
     let results = results.into_iter().collect::<Result<Vec<_>, GateBroken>>();
     let results = results.expect("no gate of the model breaks");
-    let (accounts, times, accesses) = (world.accounts(), world.times(), world.accesses());
+    let (accounts, times, accesses) =
+        (multicore.accounts(), multicore.times(), multicore.accesses());
     let shared = Rc::into_inner(shared).expect("all cores have ended");
     let mut storm = simulated::close(request, results, shared, bytes_per_vma)?;
-    storm.model = Some(ModelFindings { accounts, times, accesses, traced: world.traced_fault() });
+    storm.model =
+        Some(ModelFindings { accounts, times, accesses, traced: multicore.traced_fault() });
     Ok(storm)
 }
 

@@ -6,7 +6,7 @@
 
 use super::figure::{Figure, around};
 use inputs::machines::MachineFile;
-use machine::model::{self, Model, ModelLine, Parameters, Place, Ps, World};
+use machine::model::{self, Model, ModelLine, Multicore, Parameters, Place, Ps};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Work};
 use std::rc::Rc;
 
@@ -34,10 +34,10 @@ fn storm(parameters: &Parameters, agents: &[u16], operation: Operation) -> f64 {
     let place = |&agent: &u16| Place { agent, socket: parameters.shape.socket(agent) };
     let places: Vec<Place> = agents.iter().map(place).collect();
     let cores = agents.len() as u64;
-    let world = World::new(parameters, &places);
-    let _here = world.enter();
+    let multicore = Multicore::new(parameters, &places);
+    let _here = multicore.enter();
     let line = Rc::new(ModelLine::new(&LINE, [0; LINE_WORDS]));
-    let spans = world.run(move |core| {
+    let spans = multicore.run(move |core| {
         Model::work(Work::ThinkNs(core as u64 * 7919 % APART_NS));
         let mut checks: Vec<Ps> = Vec::with_capacity(EACH as usize + 1);
         checks.push(model::clock_ps());

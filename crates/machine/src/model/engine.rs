@@ -3,12 +3,12 @@
 use super::directory::{Found, Need};
 use super::event::Event;
 use super::interrupts::Interrupts;
-use super::line::{ModelLine, Request, RequestKind, State};
+use super::line::{LineRequest, ModelLine, RequestKind, State};
 use super::lookahead::Lookahead;
+use super::multicore::{Multicore, Place};
 use super::parameters::{Parameters, Ps};
-use super::queue::{Cores as Queue, Events, NEVER};
+use super::queue::{EventQueue, NEVER, ReadyQueue};
 use super::starvation::LOSSES_MAX;
-use super::world::{Place, World};
 use corosensei::Yielder;
 use std::collections::VecDeque;
 use std::ptr;
@@ -26,7 +26,7 @@ pub(super) type LineAt = *const ModelLine;
 
 /// Activity of a core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Status {
+pub(super) enum CoreActivity {
     Ready,
     Fetching {
         line: LineAt,
@@ -82,7 +82,7 @@ pub(super) struct CoreState {
     pub beside_sibling: bool,
     /// Time the core blocked or, if it can run, its earliest start.
     pub clock: Ps,
-    pub status: Status,
+    pub status: CoreActivity,
     pub token: Option<Ps>,
     pub yielder: *const Yielder<(), ()>,
     pub buffer: VecDeque<Store>,
@@ -104,7 +104,7 @@ impl CoreState {
             place,
             beside_sibling,
             clock: 1,
-            status: Status::Ready,
+            status: CoreActivity::Ready,
             token: None,
             yielder: ptr::null(),
             buffer: VecDeque::new(),
@@ -145,8 +145,8 @@ pub(super) struct Engine {
     /// Bounds of how far a core may run ahead.
     pub lookahead: Lookahead,
     pub cores: Vec<CoreState>,
-    pub ready: Queue,
-    pub events: Events<Event>,
+    pub ready: ReadyQueue,
+    pub events: EventQueue<Event>,
     memory_free_at: Vec<Ps>,
     alive: usize,
     meeting: usize,
@@ -160,13 +160,13 @@ impl Engine {
             CoreState::new(*place, !lookahead.siblings(number).is_empty())
         };
         let cores = places.iter().enumerate().map(core).collect();
-        let mut ready = Queue::default();
+        let mut ready = ReadyQueue::default();
         (0..places.len()).for_each(|core| ready.push(core, 1));
         Self {
             lookahead,
             cores,
             ready,
-            events: Events::default(),
+            events: EventQueue::default(),
             memory_free_at: vec![0; usize::from(parameters.shape.sockets)],
             alive: places.len(),
             meeting: 0,
@@ -191,27 +191,27 @@ impl Engine {
     pub fn start(&mut self, core: usize) -> Ps {
         let (first, clock) = self.ready.first().expect("a core that is resumed can run");
         assert_eq!(first, core, "the first core runs");
-        self.cores[core].status = Status::Ready;
+        self.cores[core].status = CoreActivity::Ready;
         clock
     }
 
     /// Stops the running core, which is the first, at `clock`.
     #[inline]
-    pub fn leave(&mut self, core: usize, clock: Ps, status: Status) {
+    pub fn leave(&mut self, core: usize, clock: Ps, status: CoreActivity) {
         let first = self.ready.first().map(|(first, _)| first);
         assert_eq!(first, Some(core), "the core that runs stays the first");
         self.cores[core].clock = clock;
         self.cores[core].status = status;
         match status {
-            Status::Ready => return self.ready.delay_first(core, clock),
-            Status::Meeting => self.meeting += 1,
-            Status::Done => self.alive -= 1,
+            CoreActivity::Ready => return self.ready.delay_first(core, clock),
+            CoreActivity::Meeting => self.meeting += 1,
+            CoreActivity::Done => self.alive -= 1,
             _ => {}
         }
         self.ready.pop_first();
-        if let Status::Starving { .. } = status {
+        if let CoreActivity::Starving { .. } = status {
             // No core runs any more.
-            (self.ready, self.events) = (Queue::default(), Events::default());
+            (self.ready, self.events) = (ReadyQueue::default(), EventQueue::default());
             return;
         }
         if self.meeting > 0 && self.meeting == self.alive {
@@ -221,11 +221,11 @@ impl Engine {
 
     fn release_meeting(&mut self) {
         self.meeting = 0;
-        let meets = |core: &&mut CoreState| core.status == Status::Meeting;
+        let meets = |core: &&mut CoreState| core.status == CoreActivity::Meeting;
         let last = self.cores.iter_mut().filter(meets).map(|core| core.clock).max();
         let last = last.expect("somebody meets");
         for number in 0..self.cores.len() {
-            if self.cores[number].status == Status::Meeting {
+            if self.cores[number].status == CoreActivity::Meeting {
                 self.make_ready(number, last + self.cores[number].stagger_ps);
             }
         }
@@ -233,7 +233,7 @@ impl Engine {
 
     /// Handles the events before the next core's start; returns that core.
     #[inline]
-    pub fn next(&mut self, world: &World) -> Option<usize> {
+    pub fn next(&mut self, multicore: &Multicore) -> Option<usize> {
         loop {
             let due = self.events.first_time();
             match self.ready.first() {
@@ -241,23 +241,25 @@ impl Engine {
                 _ if due == NEVER => return None,
                 _ => {}
             }
-            self.do_event(world);
+            self.do_event(multicore);
         }
     }
 
     #[inline(never)]
-    fn do_event(&mut self, world: &World) {
+    fn do_event(&mut self, multicore: &Multicore) {
         let (now, event) = self.events.pop().expect("an event is due");
         match event {
-            Event::Arrive(line, request) => self.arrive(world, line, request, now),
-            Event::Dispatch(line) => self.dispatch(world, line, now, true),
-            Event::Commit(core) => self.commit(world, usize::from(core), now),
-            Event::Prefetched(core, line) => self.prefetched(world, usize::from(core), line, now),
+            Event::Arrive(line, request) => self.arrive(multicore, line, request, now),
+            Event::Dispatch(line) => self.dispatch(multicore, line, now, true),
+            Event::Commit(core) => self.commit(multicore, usize::from(core), now),
+            Event::Prefetched(core, line) => {
+                self.prefetched(multicore, usize::from(core), line, now)
+            }
         }
     }
 
     /// Ends, at `now`, the wait of a core for an answer if its status is `waits`.
-    pub fn answered(&mut self, core: usize, waits: Status, now: Ps) {
+    pub fn answered(&mut self, core: usize, waits: CoreActivity, now: Ps) {
         if self.cores[core].status == waits {
             let clock = self.cores[core].clock.max(now);
             self.make_ready(core, clock);
@@ -265,7 +267,7 @@ impl Engine {
     }
 
     fn make_ready(&mut self, core: usize, clock: Ps) {
-        self.cores[core].status = Status::Ready;
+        self.cores[core].status = CoreActivity::Ready;
         self.cores[core].clock = clock;
         self.ready.push(core, clock);
     }
@@ -273,7 +275,7 @@ impl Engine {
     /// Sends a request for a line, at `now`.
     pub fn request(
         &mut self,
-        world: &World,
+        multicore: &Multicore,
         core: usize,
         line: &ModelLine,
         word: usize,
@@ -281,8 +283,8 @@ impl Engine {
         now: Ps,
     ) {
         let agent = self.cores[core].place.agent;
-        let parameters = world.machine();
-        let latency_ps = line.state(world, |state| {
+        let parameters = multicore.machine();
+        let latency_ps = line.state(multicore, |state| {
             state.in_flight += 1;
             let wanted = state.is_wanted();
             let found = state.directory.found(parameters, agent, need, wanted);
@@ -294,10 +296,11 @@ impl Engine {
         let arrived_at = now + parameters.request_leg(latency_ps).max(self.lookahead.leg_ps);
         let (core, word) = (core as u16, word as u8);
         let domain = parameters.domain(agent);
-        let request = Request { core, agent, domain, need, kind, word, issued_at: now, arrived_at };
+        let request =
+            LineRequest { core, agent, domain, need, kind, word, issued_at: now, arrived_at };
         self.push(arrived_at, Event::Arrive(line, request));
         if parameters.adjacent_pairs && kind != RequestKind::Prefetch {
-            self.request_pair(world, line, &request);
+            self.request_pair(multicore, line, &request);
         }
     }
 
@@ -305,9 +308,9 @@ impl Engine {
         self.events.push(time, event.rank(), event);
     }
 
-    fn arrive(&mut self, world: &World, line: LineAt, request: Request, now: Ps) {
-        let parameters = world.machine();
-        let (granted, dispatching) = at(line).state(world, |state| {
+    fn arrive(&mut self, multicore: &Multicore, line: LineAt, request: LineRequest, now: Ps) {
+        let parameters = multicore.machine();
+        let (granted, dispatching) = at(line).state(multicore, |state| {
             if state.free_at <= now && !state.is_wanted() {
                 return (Some(state.grant(parameters, request, now)), true);
             }
@@ -316,16 +319,16 @@ impl Engine {
             (None, state.dispatching)
         });
         if let Some(grant) = granted {
-            self.granted(world, line, &grant, now);
+            self.granted(multicore, line, &grant, now);
         } else if !dispatching {
-            self.dispatch(world, line, now, false);
+            self.dispatch(multicore, line, now, false);
         }
     }
 
     /// Grants a line if it is free; otherwise schedules the next try.
-    fn dispatch(&mut self, world: &World, line: LineAt, now: Ps, from_event: bool) {
-        let parameters = world.machine();
-        let (granted, again_at) = at(line).state(world, |state| {
+    fn dispatch(&mut self, multicore: &Multicore, line: LineAt, now: Ps, from_event: bool) {
+        let parameters = multicore.machine();
+        let (granted, again_at) = at(line).state(multicore, |state| {
             if from_event {
                 state.dispatching = false;
             }
@@ -341,13 +344,13 @@ impl Engine {
             self.push(time, Event::Dispatch(line));
         }
         if let Some(grant) = granted {
-            self.granted(world, line, &grant, now);
+            self.granted(multicore, line, &grant, now);
         }
     }
 
-    fn granted(&mut self, world: &World, line: LineAt, grant: &Grant, now: Ps) {
-        let Request { core, kind, issued_at, arrived_at, word, .. } = grant.request;
-        world.ledger.with(at(line).name(), |account| {
+    fn granted(&mut self, multicore: &Multicore, line: LineAt, grant: &Grant, now: Ps) {
+        let LineRequest { core, kind, issued_at, arrived_at, word, .. } = grant.request;
+        multicore.ledger.with(at(line).name(), |account| {
             account.stall_ps += grant.done_at - issued_at;
             account.queued_ps += now - arrived_at;
             account.transfers += u64::from(grant.moved);
@@ -370,44 +373,45 @@ impl Engine {
     }
 
     /// Commits the oldest store of a core, and later ones while the core has their lines.
-    fn commit(&mut self, world: &World, core: usize, mut now: Ps) {
-        let (agent, machine) = (self.cores[core].place.agent, world.machine());
+    fn commit(&mut self, multicore: &Multicore, core: usize, mut now: Ps) {
+        let (agent, machine) = (self.cores[core].place.agent, multicore.machine());
         while let Some(store) = self.cores[core].buffer.pop_front() {
             let line = at(store.line);
             line.word(usize::from(store.word)).store(store.value, Relaxed);
-            line.state(world, |state| {
+            line.state(multicore, |state| {
                 state.in_flight -= 1;
                 state.note_use(now.max(state.free_at), usize::from(store.word));
             });
-            self.wake_spinners(world, line, now);
+            self.wake_spinners(multicore, line, now);
             self.wake_from(core, store.line, now);
             let Some(next) = self.cores[core].buffer.front().copied() else { break };
-            let has = at(next.line).state(world, |state| state.may_reuse(agent, machine.reuse_k));
+            let has =
+                at(next.line).state(multicore, |state| state.may_reuse(agent, machine.reuse_k));
             if !has {
                 // It has counted as in flight since it was put into the buffer.
-                at(next.line).state(world, |state| state.in_flight -= 1);
+                at(next.line).state(multicore, |state| state.in_flight -= 1);
                 let what = (Need::Ownership, RequestKind::Store);
-                self.request(world, core, at(next.line), usize::from(next.word), what, now);
+                self.request(multicore, core, at(next.line), usize::from(next.word), what, now);
                 return;
             }
             now += machine.store_ps;
         }
-        if self.cores[core].status == Status::Draining {
+        if self.cores[core].status == CoreActivity::Draining {
             let clock = self.cores[core].clock;
             self.cores[core].times.coherence_ps += now.saturating_sub(clock);
             self.make_ready(core, clock.max(now));
         }
     }
 
-    fn prefetched(&mut self, world: &World, core: usize, line: LineAt, now: Ps) {
-        at(line).state(world, |state| state.in_flight -= 1);
+    fn prefetched(&mut self, multicore: &Multicore, core: usize, line: LineAt, now: Ps) {
+        at(line).state(multicore, |state| state.in_flight -= 1);
         self.cores[core].prefetches.retain(|asked| !ptr::eq(*asked, line));
         self.wake_from(core, line, now);
     }
 
     /// Wakes a core that waits for its own request for `line`.
     fn wake_from(&mut self, core: usize, line: LineAt, now: Ps) {
-        if self.cores[core].status == (Status::Joining { line }) {
+        if self.cores[core].status == (CoreActivity::Joining { line }) {
             let clock = self.cores[core].clock;
             self.cores[core].times.coherence_ps += now.saturating_sub(clock);
             self.make_ready(core, clock.max(now));
@@ -415,8 +419,8 @@ impl Engine {
     }
 
     /// Wakes the cores that spin on a line, which was written at `now`.
-    pub fn wake_spinners(&mut self, world: &World, line: &ModelLine, now: Ps) {
-        let spinners = line.state(world, |state| match &mut state.queue {
+    pub fn wake_spinners(&mut self, multicore: &Multicore, line: &ModelLine, now: Ps) {
+        let spinners = line.state(multicore, |state| match &mut state.queue {
             Some(queue) if !queue.spinners.is_empty() => {
                 state.waiting -= queue.spinners.len() as u16;
                 std::mem::take(&mut queue.spinners)
@@ -433,7 +437,7 @@ impl Engine {
 
     /// Wakes a parked core at `at`, or ends its next sleep then.
     pub fn unpark(&mut self, core: usize, at: Ps) {
-        if self.cores[core].status == Status::Parked {
+        if self.cores[core].status == CoreActivity::Parked {
             let clock = self.cores[core].clock;
             self.cores[core].times.lock_ps += at.saturating_sub(clock);
             self.make_ready(core, clock.max(at));
@@ -455,10 +459,10 @@ impl Engine {
     }
 
     /// Describes the wait of a starving core.
-    pub fn starved(&self, world: &World) -> Option<String> {
+    pub fn starved(&self, multicore: &Multicore) -> Option<String> {
         let starves =
-            |(_, core): &(usize, &CoreState)| matches!(core.status, Status::Starving { .. });
-        self.cores.iter().enumerate().find(starves).and_then(|core| describe(world, core))
+            |(_, core): &(usize, &CoreState)| matches!(core.status, CoreActivity::Starving { .. });
+        self.cores.iter().enumerate().find(starves).and_then(|core| describe(multicore, core))
     }
 
     /// True if all cores are done.
@@ -472,13 +476,13 @@ fn at<'a>(line: LineAt) -> &'a ModelLine {
     // SAFETY: addresses come from references. A line with a request in flight is not dropped (see
     // `ModelLine::drop`), and not moved: lines are in arrays and boxes that are complete before
     // they are used, and in data on a core's own stack. A core that waits at a line holds a
-    // reference to it. After a world is abandoned or over, its requests are never used again.
+    // reference to it. After a multicore is abandoned or over, its requests are never used again.
     unsafe { &*line }
 }
 
 /// A granted request.
 struct Grant {
-    request: Request,
+    request: LineRequest,
     found: Found,
     moved: bool,
     /// The word last used in the line's previous cache.
@@ -493,7 +497,7 @@ impl State {
     }
 
     /// Grants the line to a request.
-    fn grant(&mut self, parameters: &Parameters, request: Request, now: Ps) -> Grant {
+    fn grant(&mut self, parameters: &Parameters, request: LineRequest, now: Ps) -> Grant {
         self.run = if request.domain == self.last_domain { self.run.saturating_add(1) } else { 1 };
         (self.last_domain, self.last_core) = (request.domain, request.core);
         let waited = self.is_wanted();
@@ -521,10 +525,11 @@ impl State {
 
     /// Takes the oldest request from the last holder's neighbours, at most `local_batch` times in a
     /// row; otherwise the oldest of all.
-    fn next_request(&mut self, parameters: &Parameters) -> Request {
+    fn next_request(&mut self, parameters: &Parameters) -> LineRequest {
         let (last_domain, last_core, run) = (self.last_domain, self.last_core, self.run);
         let queue = self.queue();
-        let near = |request: &Request| request.domain == last_domain && request.core != last_core;
+        let near =
+            |request: &LineRequest| request.domain == last_domain && request.core != last_core;
         let found =
             if run < parameters.local_batch { queue.pending.iter().position(near) } else { None };
         let request = queue.pending.remove(found.unwrap_or(0)).expect("somebody waits");
@@ -535,8 +540,8 @@ impl State {
 
 impl Engine {
     /// Describes the first cores that are not done, and what each waits for.
-    pub fn describe(&self, world: &World) -> Vec<String> {
-        let described = self.cores.iter().enumerate().filter_map(|core| describe(world, core));
+    pub fn describe(&self, multicore: &Multicore) -> Vec<String> {
+        let described = self.cores.iter().enumerate().filter_map(|core| describe(multicore, core));
         let mut waiting: Vec<String> = described.collect();
         let more = waiting.len().saturating_sub(DESCRIBED_MAX);
         waiting.truncate(DESCRIBED_MAX);
@@ -548,27 +553,27 @@ impl Engine {
 }
 
 /// Describes what a core waits for; `None` if it is done.
-fn describe(world: &World, (number, core): (usize, &CoreState)) -> Option<String> {
+fn describe(multicore: &Multicore, (number, core): (usize, &CoreState)) -> Option<String> {
     let place = |line: LineAt, word: u8| {
-        let name = world.ledger.name(at(line).name());
+        let name = multicore.ledger.name(at(line).name());
         format!("{} ({})", name.name, name.words[usize::from(word)])
     };
     let what = match core.status {
-        Status::Done => return None,
-        Status::Ready => "can run".to_owned(),
-        Status::Fetching { line, word } => format!("waits for line {}", place(line, word)),
-        Status::Joining { line } => format!("waits for its request for {}", place(line, 0)),
-        Status::Draining => "waits for its stores".to_owned(),
-        Status::Spinning { line, word } => format!("spins on {}", place(line, word)),
-        Status::Parked => "sleeps until somebody wakes it".to_owned(),
-        Status::Meeting => "waits for all others".to_owned(),
-        Status::Interrupting { victim } => {
+        CoreActivity::Done => return None,
+        CoreActivity::Ready => "can run".to_owned(),
+        CoreActivity::Fetching { line, word } => format!("waits for line {}", place(line, word)),
+        CoreActivity::Joining { line } => format!("waits for its request for {}", place(line, 0)),
+        CoreActivity::Draining => "waits for its stores".to_owned(),
+        CoreActivity::Spinning { line, word } => format!("spins on {}", place(line, word)),
+        CoreActivity::Parked => "sleeps until somebody wakes it".to_owned(),
+        CoreActivity::Meeting => "waits for all others".to_owned(),
+        CoreActivity::Interrupting { victim } => {
             format!("waits for core {victim}, whose interrupts are off, to answer")
         }
-        Status::Starving { line, word } => {
+        CoreActivity::Starving { line, word } => {
             format!("lost {LOSSES_MAX} compare-exchanges in a row, on {}", place(line, word))
         }
-        Status::Held { point } => format!("is held at point {point}"),
+        CoreActivity::Held { point } => format!("is held at point {point}"),
     };
     Some(format!("core {number}, at {} ns: {what}", core.clock / 1000))
 }

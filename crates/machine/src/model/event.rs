@@ -1,13 +1,13 @@
 //! Events at lines, and the order of events at the same time.
 
 use super::engine::LineAt;
-use super::line::Request;
+use super::line::LineRequest;
 use super::queue::{CORES, RANKS};
 
 /// A future event.
 pub(super) enum Event {
     /// A request reaches its line.
-    Arrive(LineAt, Request),
+    Arrive(LineAt, LineRequest),
     /// A line may be free.
     Dispatch(LineAt),
     /// The line of a core's oldest store has arrived.

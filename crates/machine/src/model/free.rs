@@ -1,8 +1,8 @@
 //! Work of cores that is not charged.
 
-use super::world::World;
+use super::multicore::Multicore;
 
-impl World {
+impl Multicore {
     /// Pauses or resumes charging of the running core.
     pub(super) fn pause(&self, paused: bool) {
         if paused {

@@ -1,8 +1,8 @@
 //! Cores that a test holds at points of the code, so that the test decides the order of a race: a
 //! held core continues after another core releases it.
 
-use super::engine::Status;
-use super::world::World;
+use super::engine::CoreActivity;
+use super::multicore::Multicore;
 use std::cell::{Cell, RefCell};
 
 /// Cores to hold.
@@ -14,7 +14,7 @@ pub(super) struct Holds {
     armed: RefCell<Vec<(usize, usize)>>,
 }
 
-impl World {
+impl Multicore {
     /// Stops `core` when it next reaches `point`.
     pub(super) fn hold(&self, core: usize, point: usize) {
         self.holds.armed.borrow_mut().push((core, point));
@@ -39,13 +39,13 @@ impl World {
         // Its earlier stores become visible: the order is that of the code.
         self.drain();
         self.take_exact_turn();
-        self.wait(Status::Held { point });
+        self.wait(CoreActivity::Held { point });
     }
 
     /// True if `core` is held.
     pub(super) fn is_held(&self, core: usize) -> bool {
         self.take_exact_turn();
-        matches!(self.engine.borrow().cores[core].status, Status::Held { .. })
+        matches!(self.engine.borrow().cores[core].status, CoreActivity::Held { .. })
     }
 
     /// Lets `core` continue, or cancels its hold if it has not reached the point.
@@ -54,7 +54,7 @@ impl World {
         self.take_exact_turn();
         self.disarm(core);
         let status = self.engine.borrow().cores[core].status;
-        if matches!(status, Status::Held { .. }) {
+        if matches!(status, CoreActivity::Held { .. }) {
             // Just later than the running core, so that the running core stays the first.
             self.engine.borrow_mut().answered(core, status, self.clock() + 1);
         }
@@ -72,17 +72,17 @@ impl World {
 #[cfg(test)]
 mod tests {
     use crate::Machine;
+    use crate::model::multicore::current;
     use crate::model::run::Halt;
     use crate::model::tests::{MACHINE, places};
-    use crate::model::world::current;
-    use crate::model::{Model, World, hold, is_held, release};
+    use crate::model::{Model, Multicore, hold, is_held, release};
 
     #[test]
     fn a_core_is_held_until_it_is_released_and_a_deadlock_names_its_point() {
         let run = |releases: bool| {
-            let world = World::new(&MACHINE, &places(2));
-            let _here = world.enter();
-            world.run(move |core| match core {
+            let multicore = Multicore::new(&MACHINE, &places(2));
+            let _here = multicore.enter();
+            multicore.run(move |core| match core {
                 0 => {
                     hold(0, 7);
                     Model::point(6);

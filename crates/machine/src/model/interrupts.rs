@@ -1,9 +1,9 @@
 //! Shootdowns: an interrupt makes all other cores drop their translations, and each answers; or an
 //! instruction does, and no core notices.
 
-use super::engine::Status;
+use super::engine::CoreActivity;
+use super::multicore::Multicore;
 use super::parameters::{Broadcast, Ps};
-use super::world::World;
 
 /// Interrupt state of a core.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(super) struct Interrupts {
     senders: Vec<u16>,
 }
 
-impl World {
+impl Multicore {
     /// Makes all other cores drop their translations; waits for cores whose interrupts are off.
     pub(super) fn shootdown(&self, kernel_broadcasts: bool) {
         let me = self.core();
@@ -46,7 +46,7 @@ impl World {
             let mut engine = self.engine.borrow_mut();
             let core = &mut engine.cores[victim];
             match core.status {
-                Status::Done => continue,
+                CoreActivity::Done => continue,
                 _ if core.interrupts.off > 0 => {
                     core.interrupts.senders.push(me as u16);
                     silent.push(victim);
@@ -62,7 +62,7 @@ impl World {
                 engine.cores[victim].interrupts.senders.contains(&(me as u16))
             };
             while waits() {
-                self.wait(Status::Interrupting { victim: victim as u16 });
+                self.wait(CoreActivity::Interrupting { victim: victim as u16 });
             }
         }
         self.look_again();
@@ -95,11 +95,11 @@ impl World {
         }
         let senders = std::mem::take(&mut interrupts.senders);
         let price_ps = self.parameters().shootdown.interrupted_ps;
-        senders.iter().for_each(|_| interrupts.answer(Status::Ready, price_ps));
+        senders.iter().for_each(|_| interrupts.answer(CoreActivity::Ready, price_ps));
         let owed_ps = std::mem::take(&mut interrupts.owed_ps);
         self.advance(owed_ps);
         for sender in senders {
-            let waits = Status::Interrupting { victim: core as u16 };
+            let waits = CoreActivity::Interrupting { victim: core as u16 };
             engine.answered(usize::from(sender), waits, self.clock());
         }
         drop(engine);
@@ -109,10 +109,10 @@ impl World {
 
 impl Interrupts {
     /// Answers one shootdown, which costs the core `price_ps`.
-    fn answer(&mut self, status: Status, price_ps: Ps) {
+    fn answer(&mut self, status: CoreActivity, price_ps: Ps) {
         self.taken += 1;
         // A core that sleeps has nothing to lose.
-        if status != Status::Parked {
+        if status != CoreActivity::Parked {
             self.owed_ps += price_ps;
         }
     }

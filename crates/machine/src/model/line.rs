@@ -1,8 +1,8 @@
 //! A line of the model: eight words, and their holders.
 
 use super::directory::{Directory, Need};
+use super::multicore::{self, Multicore, current};
 use super::parameters::Ps;
-use super::world::{self, World, current};
 use crate::{LINE_WORDS, Line, LineName, Ordering};
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A request for a line.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Request {
+pub(super) struct LineRequest {
     pub core: u16,
     pub agent: u16,
     /// Domain in which it is handed on first.
@@ -37,7 +37,7 @@ pub(super) enum RequestKind {
 /// Requests that have arrived at the line, and cores that spin on it.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    pub pending: VecDeque<Request>,
+    pub pending: VecDeque<LineRequest>,
     pub spinners: Vec<u16>,
 }
 
@@ -65,24 +65,31 @@ pub(super) struct State {
 
 /// Eight words, their holders, and the requests for them.
 ///
-/// A line belongs to the [`World`] in which it was made, and so to one thread.
+/// A line belongs to the [`Multicore`] in which it was made, and so to one thread.
 pub struct ModelLine {
     words: [AtomicU64; LINE_WORDS],
     state: UnsafeCell<State>,
-    world: u32,
+    multicore: u32,
     name: u16,
 }
 
 // SAFETY: the words are atomics. The state is reached only through `state` and the fast paths
-// below. They first check that the calling thread is in the world whose number the line has;
-// numbers are never reused, and a world is on one thread at a time.
+// below. They first check that the calling thread is in the multicore whose number the line has;
+// numbers are never reused, and a multicore is on one thread at a time.
 unsafe impl Sync for ModelLine {}
 
 impl ModelLine {
     /// Calls `change` with the state. `change` must not access this line again.
-    pub(super) fn state<R>(&self, world: &World, change: impl FnOnce(&mut State) -> R) -> R {
-        assert!(self.world == world.id(), "a line is used in the world that it was made in");
-        // SAFETY: this thread is in the line's world, so no other thread reaches the state; and no
+    pub(super) fn state<R>(
+        &self,
+        multicore: &Multicore,
+        change: impl FnOnce(&mut State) -> R,
+    ) -> R {
+        assert!(
+            self.multicore == multicore.id(),
+            "a line is used in the multicore that it was made in"
+        );
+        // SAFETY: this thread is in the line's multicore, so no other thread reaches the state; no
         // reference to the state outlives a call, during which `change` does not access it again.
         change(unsafe { &mut *self.state.get() })
     }
@@ -99,42 +106,43 @@ impl ModelLine {
     /// Charges a read if the line is in the running core's cache and nothing can come before; true
     /// if it did.
     #[inline(always)]
-    fn read_hit(&self, world: &World) -> bool {
-        if !world.may_read_on() || self.world != world.id() {
+    fn read_hit(&self, multicore: &Multicore) -> bool {
+        if !multicore.may_read_on() || self.multicore != multicore.id() {
             return false;
         }
         // SAFETY: as in `state`.
         let state = unsafe { &*self.state.get() };
-        if state.in_flight > 0 || !state.directory.readable(world.agent()) {
+        if state.in_flight > 0 || !state.directory.readable(multicore.agent()) {
             return false;
         }
-        world.note_read_hit(self.name);
+        multicore.note_read_hit(self.name);
         true
     }
 
     /// Charges a write of `ps` under the same conditions, if the running core owns the line.
     #[inline(always)]
-    fn write_hit(&self, world: &World, ps: Ps, word: usize) -> bool {
-        if !world.may_write_on() || self.world != world.id() {
+    fn write_hit(&self, multicore: &Multicore, ps: Ps, word: usize) -> bool {
+        if !multicore.may_write_on() || self.multicore != multicore.id() {
             return false;
         }
         // SAFETY: as in `state`.
         let state = unsafe { &mut *self.state.get() };
-        if !state.directory.writable(world.agent()) || state.in_flight > 0 || state.waiting > 0 {
+        if !state.directory.writable(multicore.agent()) || state.in_flight > 0 || state.waiting > 0
+        {
             return false;
         }
-        world.note_write_hit(self.name, ps);
-        state.note_use(world.clock(), word);
+        multicore.note_write_hit(self.name, ps);
+        state.note_use(multicore.clock(), word);
         true
     }
 
     #[inline(always)]
     fn rmw(&self, word: usize, need: Need, operation: impl FnOnce(&AtomicU64) -> u64) -> u64 {
-        let world = current();
-        if !self.write_hit(world, world.parameters().rmw_hit_ps, word) {
-            world.write(self, word, need);
+        let multicore = current();
+        if !self.write_hit(multicore, multicore.parameters().rmw_hit_ps, word) {
+            multicore.write(self, word, need);
             let found = operation(&self.words[word]);
-            world.after_write(self);
+            multicore.after_write(self);
             return found;
         }
         operation(&self.words[word])
@@ -162,34 +170,34 @@ impl State {
 
 impl Line for ModelLine {
     fn new(name: &'static LineName, words: [u64; LINE_WORDS]) -> Self {
-        let world = current();
+        let multicore = current();
         Self {
             words: words.map(AtomicU64::new),
             state: UnsafeCell::default(),
-            world: world.id(),
-            name: world.name(name),
+            multicore: multicore.id(),
+            name: multicore.name(name),
         }
     }
 
     #[inline(always)]
     fn load(&self, word: usize, _: Ordering) -> u64 {
-        let world = current();
-        if self.read_hit(world) {
+        let multicore = current();
+        if self.read_hit(multicore) {
             return self.words[word].load(Relaxed);
         }
-        world.read(self, word)
+        multicore.read(self, word)
     }
 
     #[inline(always)]
     fn store(&self, word: usize, value: u64, order: Ordering) {
-        let world = current();
+        let multicore = current();
         if order == Ordering::SeqCst {
             // An exchange, on machines with total store order.
             self.swap(word, value, order);
-        } else if self.write_hit(world, world.parameters().store_ps, word) {
+        } else if self.write_hit(multicore, multicore.parameters().store_ps, word) {
             self.words[word].store(value, Relaxed);
         } else {
-            world.store(self, word, value);
+            multicore.store(self, word, value);
         }
     }
 
@@ -235,8 +243,8 @@ impl Line for ModelLine {
             0
         });
         match result {
-            Ok(_) => world::current().forget_losses(),
-            Err(_) => world::current().note_loss(self, word),
+            Ok(_) => multicore::current().forget_losses(),
+            Err(_) => multicore::current().note_loss(self, word),
         }
         result
     }
@@ -269,7 +277,7 @@ impl Line for ModelLine {
 impl Drop for ModelLine {
     fn drop(&mut self) {
         if self.state.get_mut().in_flight > 0 {
-            World::forget_line(self.world, self);
+            Multicore::forget_line(self.multicore, self);
         }
     }
 }

@@ -15,11 +15,11 @@
 //! bounds to a run with none. Interrupts are the exception: a core notices them when it starts
 //! again.
 
-use super::engine::{Engine, Status};
+use super::engine::{CoreActivity, Engine};
 use super::line::State;
+use super::multicore::{Multicore, Place};
 use super::parameters::{Parameters, Ps};
 use super::queue::{NEVER, before_core};
-use super::world::{Place, World};
 use std::cell::Cell;
 
 /// Constants of the lookahead, which do not change while cores run.
@@ -101,8 +101,8 @@ impl Engine {
         let before = |sibling: &u16| {
             let number = usize::from(*sibling);
             match self.cores[number].status {
-                Status::Ready => before_core(core, number, self.cores[number].clock),
-                Status::Done => NEVER,
+                CoreActivity::Ready => before_core(core, number, self.cores[number].clock),
+                CoreActivity::Done => NEVER,
                 _ => self.before_others(core),
             }
         };
@@ -110,7 +110,7 @@ impl Engine {
     }
 }
 
-impl World {
+impl Multicore {
     /// Recomputes the horizon after an event that may precede the running core's next action.
     pub(super) fn look_again(&self) {
         self.look_at(&self.engine.borrow());
@@ -167,23 +167,23 @@ impl World {
     /// Lets the running core continue only when no other core can act before its clock.
     pub(super) fn take_turn(&self) {
         if self.clock() > self.horizon.turn.get() {
-            self.wait(Status::Ready);
+            self.wait(CoreActivity::Ready);
         }
     }
 
     /// The same without lookahead: for state that is shared without a line.
     pub(super) fn take_exact_turn(&self) {
         while self.clock() > self.engine.borrow().before_others(self.core()) {
-            self.wait(Status::Ready);
+            self.wait(CoreActivity::Ready);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::model::multicore::current;
     use crate::model::tests::{MACHINE, places};
-    use crate::model::world::current;
-    use crate::model::{Accounts, ModelLine, Parameters, Place, Shape, World};
+    use crate::model::{Accounts, ModelLine, Multicore, Parameters, Place, Shape};
     use crate::{Line, LineName, Ordering, pair_up};
     use proptest::prelude::*;
 
@@ -219,15 +219,15 @@ mod tests {
         seed: u64,
         ahead: bool,
     ) -> (Vec<(u64, u64)>, Accounts) {
-        let world = World::new(parameters, places);
+        let multicore = Multicore::new(parameters, places);
         if !ahead {
-            world.engine.borrow_mut().lookahead.forbid();
+            multicore.engine.borrow_mut().lookahead.forbid();
         }
-        let _here = world.enter();
+        let _here = multicore.enter();
         let lines: Box<[_]> = (0..SHARED + 12).map(|_| ModelLine::new(&NAME, [0; 8])).collect();
         // SAFETY: they stay in the box, which the cores own until they are done.
         unsafe { pair_up(lines.iter()) };
-        let ends = world.run(move |core| {
+        let ends = multicore.run(move |core| {
             let (mut random, mut seen) = (seed ^ (core as u64 + 1), 0u64);
             for _ in 0..400 {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -241,7 +241,7 @@ mod tests {
             current().drain();
             (current().clock(), seen)
         });
-        (ends.unwrap_or_else(|_| panic!("they end")), world.accounts())
+        (ends.unwrap_or_else(|_| panic!("they end")), multicore.accounts())
     }
 
     proptest! {

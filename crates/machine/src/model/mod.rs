@@ -12,7 +12,7 @@
 //! | `lookahead.rs` | limits of how far the running core may be ahead |
 //! | `interrupts.rs` | shootdowns and their answers |
 //! | `starvation.rs` | cores that lose every compare-exchange |
-//! | `world.rs` | the running core: hits, turns, waits |
+//! | `multicore.rs` | the running core: hits, turns, waits |
 //! | `run.rs`, `stack.rs`, `queue.rs` | coroutines, their stacks, the order of cores and events |
 //! | `ledger.rs`, `trace.rs` | records by name of line; one fault, access by access |
 
@@ -25,6 +25,7 @@ mod interrupts;
 mod ledger;
 mod line;
 mod lookahead;
+mod multicore;
 mod pairs;
 mod parameters;
 mod queue;
@@ -33,27 +34,26 @@ mod sharers;
 mod stack;
 mod starvation;
 mod trace;
-mod world;
 
 pub use self::directory::Found;
 pub use self::engine::CoreTimes;
 pub use self::ledger::{Accounts, LineAccount};
 pub use self::line::ModelLine;
+pub use self::multicore::{Multicore, MulticoreGuard, Place};
 pub use self::parameters::{
     Arbitration, Broadcast, Distance, FarAtomics, Latencies, Parameters, Ps, Shape, ShootdownTimes,
     WorkTimes,
 };
 pub use self::run::Halt;
 pub use self::trace::{Step, Traced};
-pub use self::world::{Entered, Place, World};
 
-use self::world::current;
+use self::multicore::current;
 use super::{Machine, Ordering, Work};
 
 /// Bytes of a page: the memory traffic of clearing one.
 const PAGE_BYTES: u64 = 4096;
 
-/// The machine of the [`World`] that the calling thread is in.
+/// The machine of the [`Multicore`] that the calling thread is in.
 pub struct Model;
 
 /// Pauses or resumes charging of the running core.
@@ -128,26 +128,26 @@ impl Machine for Model {
 
     #[inline]
     fn work(work: Work) {
-        let world = current();
-        let (times, from_ps) = (&world.parameters().work, world.clock());
+        let multicore = current();
+        let (times, from_ps) = (&multicore.parameters().work, multicore.clock());
         match work {
             Work::Trap => {
-                world.forget_losses();
-                world.advance(times.trap_ps);
+                multicore.forget_losses();
+                multicore.advance(times.trap_ps);
             }
-            Work::ReadSection => world.advance(times.read_section_ps),
-            Work::ClearPage => world.stream(PAGE_BYTES, times.clear_page_ps),
-            Work::CopyPage => world.stream(2 * PAGE_BYTES, times.copy_page_ps),
+            Work::ReadSection => multicore.advance(times.read_section_ps),
+            Work::ClearPage => multicore.stream(PAGE_BYTES, times.clear_page_ps),
+            Work::CopyPage => multicore.stream(2 * PAGE_BYTES, times.copy_page_ps),
             // The workload sets this time, so it is the same beside a sibling.
-            Work::ThinkNs(ns) => world.advance(ns * 1000),
+            Work::ThinkNs(ns) => multicore.advance(ns * 1000),
         }
-        world.trace_work(work, from_ps);
+        multicore.trace_work(work, from_ps);
     }
 
     #[inline]
     fn relax() {
-        let world = current();
-        world.advance(world.parameters().work.relax_ps);
+        let multicore = current();
+        multicore.advance(multicore.parameters().work.relax_ps);
     }
 
     fn sleep_ns(ns: u64) {
@@ -278,10 +278,10 @@ mod tests {
         operation: impl Fn(&ModelLine) + 'static,
     ) -> f64 {
         const EACH: u64 = 500;
-        let world = World::new(parameters, &places(cores));
-        let _here = world.enter();
+        let multicore = Multicore::new(parameters, &places(cores));
+        let _here = multicore.enter();
         let line = line();
-        let ends = world.run(move |core| {
+        let ends = multicore.run(move |core| {
             // At different times, or neighbours would be adjacent in the queue.
             current().advance(core as u64 * 7919 % 1000 * 100);
             for _ in 0..EACH {
@@ -355,9 +355,9 @@ mod tests {
 
     #[test]
     fn a_shootdown_costs_what_the_machine_says() {
-        let world = World::new(&MACHINE, &places(3));
-        let _here = world.enter();
-        let ran = world.run(|core| {
+        let multicore = Multicore::new(&MACHINE, &places(3));
+        let _here = multicore.enter();
+        let ran = multicore.run(|core| {
             if core == 0 {
                 Model::shootdown(false);
             }
@@ -372,26 +372,26 @@ mod tests {
 
     #[test]
     fn nothing_moves_where_one_core_is_alone() {
-        let world = World::new(&MACHINE, &places(1));
-        let _here = world.enter();
+        let multicore = Multicore::new(&MACHINE, &places(1));
+        let _here = multicore.enter();
         let line = line();
-        let ran = world.run(move |_| {
+        let ran = multicore.run(move |_| {
             (0..100).for_each(|_| add(&line));
             line.load(0, Ordering::Relaxed)
         });
         assert!(matches!(ran.as_deref(), Ok([100])));
-        let accounts = world.accounts();
+        let accounts = multicore.accounts();
         let [(name, account)] = accounts.0.as_slice() else { panic!("one line: {accounts:?}") };
         assert_eq!((name.name, account.transfers, account.from_memory), ("test.line", 0, 1));
-        assert_eq!((account.reads, account.writes, world.accesses()), (1, 100, 101));
+        assert_eq!((account.reads, account.writes, multicore.accesses()), (1, 100, 101));
     }
 
     #[test]
     fn a_store_is_seen_late_by_others_and_at_once_by_its_core() {
-        let world = World::new(&MACHINE, &places(2));
-        let _here = world.enter();
+        let multicore = Multicore::new(&MACHINE, &places(2));
+        let _here = multicore.enter();
         let line = line();
-        let seen = world.run(move |core| {
+        let seen = multicore.run(move |core| {
             if core == 0 {
                 add(&line);
                 current().advance(1_000_000);
@@ -411,10 +411,10 @@ mod tests {
     fn stores_are_seen_in_order() {
         // Message passing: the flag is never seen before the data that it announces.
         for delay in 0..200 {
-            let world = World::new(&MACHINE, &places(2));
-            let _here = world.enter();
+            let multicore = Multicore::new(&MACHINE, &places(2));
+            let _here = multicore.enter();
             let (data, flag) = (line(), line());
-            let seen = world.run(move |core| {
+            let seen = multicore.run(move |core| {
                 if core == 0 {
                     data.load(0, Ordering::Relaxed);
                     current().advance(delay * 1_000);
@@ -442,9 +442,9 @@ mod tests {
     fn memory_bounds_how_fast_pages_are_cleared() {
         // 4096 bytes at 8192 bytes/us: half a microsecond for each page.
         let machine = Parameters { memory_bytes_per_us: 8192, ..MACHINE };
-        let world = World::new(&machine, &places(4));
-        let _here = world.enter();
-        let ends = world.run(|_| {
+        let multicore = Multicore::new(&machine, &places(4));
+        let _here = multicore.enter();
+        let ends = multicore.run(|_| {
             (0..100).for_each(|_| Model::work(Work::ClearPage));
             current().clock()
         });
@@ -456,10 +456,10 @@ mod tests {
     fn a_core_is_slowed_where_its_sibling_storms_too() {
         // Cores 0 and 1 are siblings, core 2 is alone.
         let places = [0, 0, 1].map(|agent| Place { agent, socket: 0 });
-        let world = World::new(&MACHINE, &places);
-        let _here = world.enter();
+        let multicore = Multicore::new(&MACHINE, &places);
+        let _here = multicore.enter();
         let lines = [line(), line(), line()];
-        let ends = world.run(move |core| {
+        let ends = multicore.run(move |core| {
             add(&lines[core]);
             let from_ps = current().clock();
             (0..100).for_each(|_| add(&lines[core]));
@@ -476,9 +476,9 @@ mod tests {
 
     #[test]
     fn sleepers_are_woken_and_tokens_kept() {
-        let world = World::new(&MACHINE, &places(2));
-        let _here = world.enter();
-        let ends = world.run(|core| {
+        let multicore = Multicore::new(&MACHINE, &places(2));
+        let _here = multicore.enter();
+        let ends = multicore.run(|core| {
             if core == 0 {
                 Model::park();
                 Model::park();
@@ -494,10 +494,10 @@ mod tests {
 
     #[test]
     fn a_deadlock_names_cores_and_lines() {
-        let world = World::new(&MACHINE, &places(2));
-        let _here = world.enter();
+        let multicore = Multicore::new(&MACHINE, &places(2));
+        let _here = multicore.enter();
         let line = line();
-        let halted = world.run(move |core| match core {
+        let halted = multicore.run(move |core| match core {
             0 => Model::park(),
             _ => {
                 line.spin_until(1, |word| word == 1);
@@ -510,9 +510,9 @@ mod tests {
 
     #[test]
     fn a_panic_is_handed_on_and_the_thread_can_enter_another_world() {
-        let world = World::new(&MACHINE, &places(3));
-        let here = world.enter();
-        let halted = world.run(|core| {
+        let multicore = Multicore::new(&MACHINE, &places(3));
+        let here = multicore.enter();
+        let halted = multicore.run(|core| {
             assert!(core != 1, "core 1 has enough");
             Model::park();
         });
@@ -523,27 +523,27 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "a world runs once")]
+    #[should_panic(expected = "a multicore runs once")]
     fn cores_do_not_run_their_own_world() {
-        let world = World::new(&MACHINE, &places(1));
-        let _here = world.enter();
-        assert!(world.run(|_| ()).is_ok());
-        let _ = world.run(|_| ());
+        let multicore = Multicore::new(&MACHINE, &places(1));
+        let _here = multicore.enter();
+        assert!(multicore.run(|_| ()).is_ok());
+        let _ = multicore.run(|_| ());
     }
 
     #[test]
     #[should_panic(expected = "only a core that runs waits")]
     fn who_is_no_core_waits_for_nobody() {
-        let world = World::new(&MACHINE, &places(2));
-        let _here = world.enter();
+        let multicore = Multicore::new(&MACHINE, &places(2));
+        let _here = multicore.enter();
         meet(0);
     }
 
     #[test]
     fn cores_that_meet_go_on_together() {
-        let world = World::new(&MACHINE, &places(3));
-        let _here = world.enter();
-        let clocks = world.run(|core| {
+        let multicore = Multicore::new(&MACHINE, &places(3));
+        let _here = multicore.enter();
+        let clocks = multicore.run(|core| {
             current().advance(core as u64 * 1_000);
             current().meet(core as u64);
             current().clock()

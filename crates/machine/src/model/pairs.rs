@@ -11,8 +11,8 @@
 
 use super::directory::Need;
 use super::engine::Engine;
-use super::line::{ModelLine, Request, RequestKind};
-use super::world::World;
+use super::line::{LineRequest, ModelLine, RequestKind};
+use super::multicore::Multicore;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ use std::collections::HashMap;
 #[derive(Debug, Default)]
 pub(super) struct Pairs(RefCell<HashMap<*const ModelLine, *const ModelLine>>);
 
-impl World {
+impl Multicore {
     /// Records that the two lines are neighbours.
     ///
     /// # Safety
@@ -52,34 +52,39 @@ impl World {
 impl Engine {
     /// Requests the neighbour of the line in `request`.
     #[cold]
-    pub(super) fn request_pair(&mut self, world: &World, line: &ModelLine, request: &Request) {
-        let Request { core, agent, need, issued_at, .. } = *request;
+    pub(super) fn request_pair(
+        &mut self,
+        multicore: &Multicore,
+        line: &ModelLine,
+        request: &LineRequest,
+    ) {
+        let LineRequest { core, agent, need, issued_at, .. } = *request;
         let need = if need == Need::Copy { need } else { Need::Ownership };
-        let Some(beside) = world.beside(line, agent, need) else { return };
+        let Some(beside) = multicore.beside(line, agent, need) else { return };
         if !self.cores[usize::from(core)].is_asking_for(beside, true) {
             let what = (need, RequestKind::Prefetch);
-            self.request(world, usize::from(core), beside, 0, what, issued_at);
+            self.request(multicore, usize::from(core), beside, 0, what, issued_at);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::model::multicore::current;
     use crate::model::tests::{MACHINE, places};
-    use crate::model::world::current;
-    use crate::model::{ModelLine, Parameters, World};
+    use crate::model::{ModelLine, Multicore, Parameters};
     use crate::{Line, LineName, Ordering};
 
     static NAME: LineName = LineName { name: "test.pair", words: ["word"; 8] };
 
     /// Returns when a core is done with one line of a pair, while two others use the other.
     fn done_ps(adjacent_pairs: bool, operation: fn(&ModelLine)) -> u64 {
-        let world = World::new(&Parameters { adjacent_pairs, ..MACHINE }, &places(3));
-        let _here = world.enter();
+        let multicore = Multicore::new(&Parameters { adjacent_pairs, ..MACHINE }, &places(3));
+        let _here = multicore.enter();
         let lines: Box<[ModelLine]> = (0..2).map(|_| ModelLine::new(&NAME, [0; 8])).collect();
         // SAFETY: they stay in the box, which the cores own until they are done.
         unsafe { lines[0].pair(&lines[1]) };
-        let clocks = world.run(move |core| {
+        let clocks = multicore.run(move |core| {
             (0..1000).for_each(|_| operation(&lines[usize::from(core == 0)]));
             current().clock()
         });

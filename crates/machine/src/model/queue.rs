@@ -56,9 +56,9 @@ impl<K: Ord + Copy> Heap<K> {
 /// Cores that can run, by clock, then by number. The first stays in place while it runs, because
 /// most often it is put back.
 #[derive(Debug)]
-pub struct Cores(Heap<u64>);
+pub struct ReadyQueue(Heap<u64>);
 
-impl Default for Cores {
+impl Default for ReadyQueue {
     fn default() -> Self {
         Self(Heap(Vec::new()))
     }
@@ -80,7 +80,7 @@ fn before(other: u64, core: usize) -> Ps {
     other.saturating_sub(core as u64 + 1) >> CORE_BITS
 }
 
-impl Cores {
+impl ReadyQueue {
     /// Returns the first core and its clock.
     #[inline]
     pub fn first(&self) -> Option<(usize, Ps)> {
@@ -116,14 +116,14 @@ impl Cores {
 /// Events by time; those at one time by rank. Events of the same rank must not depend on their
 /// order: it is reproducible, but not the order in which they were pushed.
 #[derive(Debug)]
-pub struct Events<T> {
+pub struct EventQueue<T> {
     /// Time, rank, slot.
     heap: Heap<u128>,
     slots: Vec<Option<T>>,
     free: Vec<u32>,
 }
 
-impl<T> Default for Events<T> {
+impl<T> Default for EventQueue<T> {
     fn default() -> Self {
         Self { heap: Heap(Vec::new()), slots: Vec::new(), free: Vec::new() }
     }
@@ -135,7 +135,7 @@ const SLOT_BITS: u32 = 16;
 /// Upper limit (exclusive) of ranks.
 pub const RANKS: u64 = 1 << (TIE_BITS - SLOT_BITS);
 
-impl<T> Events<T> {
+impl<T> EventQueue<T> {
     /// Returns the time of the first event.
     #[inline]
     pub fn first_time(&self) -> Ps {
@@ -178,7 +178,7 @@ mod tests {
     proptest! {
         #[test]
         fn cores_come_in_order(steps in prop::collection::vec((0usize..1024, 0u64..500), 1..300)) {
-            let (mut cores, mut oracle) = (Cores::default(), BTreeSet::new());
+            let (mut cores, mut oracle) = (ReadyQueue::default(), BTreeSet::new());
             for (core, clock) in steps {
                 match core % 3 {
                     0 if !oracle.is_empty() => {
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn events_of_one_time_come_by_rank() {
-        let mut events = Events::default();
+        let mut events = EventQueue::default();
         for (time, rank, event) in [(5, 8, 'd'), (5, 7, 'c'), (5, 0, 'b'), (1, 9, 'a')] {
             events.push(time, rank, event);
         }

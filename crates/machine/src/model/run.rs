@@ -1,8 +1,8 @@
-//! Runs the cores of a world as coroutines on the calling thread.
+//! Runs the cores of a multicore as coroutines on the calling thread.
 
 use super::engine::CoreTimes;
+use super::multicore::{Multicore, current};
 use super::stack::{ColouredStack, Stacks};
-use super::world::{World, current};
 use corosensei::{Coroutine, CoroutineResult};
 use std::any::Any;
 use std::cell::RefCell;
@@ -28,16 +28,16 @@ pub enum Halt {
 
 type Core = Coroutine<(), (), (), ColouredStack>;
 
-impl World {
-    /// Runs `body` on every core, all from the same time; the caller must be in this world. Returns
-    /// the results, in the order of the cores' numbers.
+impl Multicore {
+    /// Runs `body` on every core, all from the same time, and returns the results in the order of the
+    /// cores' numbers. The caller must be in this multicore.
     ///
     /// # Errors
     /// If a core panics or starves, or none can continue. The other cores are then abandoned: their
-    /// data is leaked, and this world cannot run again.
+    /// data is leaked, and this multicore cannot run again.
     pub fn run<R: 'static>(&self, body: impl Fn(usize) -> R + 'static) -> Result<Vec<R>, Halt> {
-        assert!(std::ptr::eq(self, current()), "the caller is in the world that runs");
-        assert!(!self.has_run.replace(true), "a world runs once");
+        assert!(std::ptr::eq(self, current()), "the caller is in the multicore that runs");
+        assert!(!self.has_run.replace(true), "a multicore runs once");
         let cores = self.engine.borrow().cores.len();
         let body = Rc::new(body);
         let results: Rc<RefCell<Vec<Option<std::thread::Result<R>>>>> =

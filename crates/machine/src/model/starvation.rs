@@ -6,9 +6,9 @@
 //! never stop, in step with them. Such a storm never ends, but would end on the real machine: the
 //! model gives it up and reports that.
 
-use super::engine::Status;
+use super::engine::CoreActivity;
 use super::line::ModelLine;
-use super::world::World;
+use super::multicore::Multicore;
 use std::cell::Cell;
 
 /// Losses in a row after which a core is given up. A loop that waits for others to end wins after
@@ -26,7 +26,7 @@ impl Losses {
     }
 }
 
-impl World {
+impl Multicore {
     /// Resets the losses: the running core has won a compare-exchange, or does something else.
     #[inline(always)]
     pub(super) fn forget_losses(&self) {
@@ -39,17 +39,17 @@ impl World {
         let losses = &self.losses.0[self.core()];
         losses.set(losses.get() + 1);
         if losses.get() == LOSSES_MAX && !self.is_direct() {
-            self.wait(Status::Starving { line, word: word as u8 });
+            self.wait(CoreActivity::Starving { line, word: word as u8 });
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::model::multicore::current;
     use crate::model::run::Halt;
     use crate::model::tests::{MACHINE, places};
-    use crate::model::world::current;
-    use crate::model::{Model, ModelLine, Parameters, World};
+    use crate::model::{Model, ModelLine, Multicore, Parameters};
     use crate::{Line, LineName, Machine, Ordering, Work};
     use std::rc::Rc;
 
@@ -58,10 +58,10 @@ mod tests {
     /// One core adds by a loop of compare-exchanges, while another adds and subtracts until the
     /// first has succeeded.
     fn race(reuse_k: u16) -> Result<Vec<()>, Halt> {
-        let world = World::new(&Parameters { reuse_k, ..MACHINE }, &places(3));
-        let _here = world.enter();
+        let multicore = Multicore::new(&Parameters { reuse_k, ..MACHINE }, &places(3));
+        let _here = multicore.enter();
         let lines = Rc::new([0, 1].map(|_| ModelLine::new(&NAME, [0; 8])));
-        world.run(move |core| {
+        multicore.run(move |core| {
             let [line, done] = &*lines;
             let relaxed = Ordering::Relaxed;
             if core == 0 {
@@ -87,10 +87,10 @@ mod tests {
 
     #[test]
     fn losses_of_many_faults_are_no_starvation() {
-        let world = World::new(&MACHINE, &places(1));
-        let _here = world.enter();
+        let multicore = Multicore::new(&MACHINE, &places(1));
+        let _here = multicore.enter();
         let line = ModelLine::new(&NAME, [0; 8]);
-        let run = world.run(move |_| {
+        let run = multicore.run(move |_| {
             for _ in 0..2 * super::LOSSES_MAX {
                 Model::work(Work::Trap);
                 let relaxed = Ordering::Relaxed;

@@ -1,8 +1,8 @@
 //! A trace of one fault, access by access.
 
 use super::directory::Found;
+use super::multicore::Multicore;
 use super::parameters::Ps;
-use super::world::World;
 use crate::{LineName, Work};
 use std::cell::{Cell, RefCell};
 
@@ -87,7 +87,7 @@ impl Tracer {
     }
 }
 
-impl World {
+impl Multicore {
     /// Marks the beginning of a fault of the running core.
     pub(super) fn begin_fault(&self) {
         self.tracer.begin(self.core());

@@ -4,7 +4,7 @@
 //! `lookahead.rs`.
 
 use super::directory::Need;
-use super::engine::{Engine, Status, Store};
+use super::engine::{CoreActivity, Engine, Store};
 use super::hold::Holds;
 use super::ledger::{Accounts, Ledger};
 use super::line::{ModelLine, RequestKind};
@@ -30,8 +30,8 @@ pub struct Place {
 }
 
 /// A machine with the cores of one storm. Lines are made and used while it is
-/// [entered](World::enter).
-pub struct World {
+/// [entered](Multicore::enter).
+pub struct Multicore {
     id: u32,
     /// True if its cores run or have run.
     pub(super) has_run: Cell<bool>,
@@ -59,34 +59,34 @@ pub struct World {
 }
 
 thread_local! {
-    static WORLD: Cell<*const World> = const { Cell::new(ptr::null()) };
+    static MULTICORE: Cell<*const Multicore> = const { Cell::new(ptr::null()) };
 }
 
-static WORLDS: AtomicU32 = AtomicU32::new(0);
+static MULTICORES: AtomicU32 = AtomicU32::new(0);
 
-/// Returns the world that the calling thread is in.
+/// Returns the multicore that the calling thread is in.
 #[inline(always)]
-pub(super) fn current<'a>() -> &'a World {
-    let world = WORLD.get();
-    assert!(!world.is_null(), "the thread is in a world of the model");
-    // SAFETY: `Entered` holds the world, and clears the pointer before it drops it. If `Entered` is
-    // forgotten, its reference is too, and the world stays. Callers do not keep the reference.
-    unsafe { &*world }
+pub(super) fn current<'a>() -> &'a Multicore {
+    let multicore = MULTICORE.get();
+    assert!(!multicore.is_null(), "the thread is in a multicore of the model");
+    // SAFETY: the guard holds the multicore, and clears the pointer before it drops it. If the guard
+    // is forgotten, so is its reference, and the multicore stays. Callers do not keep the reference.
+    unsafe { &*multicore }
 }
 
-/// Proof that the calling thread is in a world; it leaves the world on drop.
-pub struct Entered {
-    /// Keeps the target of [`WORLD`]; must not be sent to another thread.
-    _world: Rc<World>,
+/// Proof that the calling thread is in a multicore; it leaves the multicore on drop.
+pub struct MulticoreGuard {
+    /// Keeps the target of [`MULTICORE`]; must not be sent to another thread.
+    _world: Rc<Multicore>,
 }
 
-impl Drop for Entered {
+impl Drop for MulticoreGuard {
     fn drop(&mut self) {
-        WORLD.set(ptr::null());
+        MULTICORE.set(ptr::null());
     }
 }
 
-impl World {
+impl Multicore {
     /// Creates a machine with a core at each of `places`.
     ///
     /// # Panics
@@ -95,8 +95,8 @@ impl World {
         let agents = parameters.shape.agents();
         assert!((1..=crate::CORES_MAX).contains(&places.len()), "a storm has cores");
         assert!(places.iter().all(|place| usize::from(place.agent) < agents), "an agent exists");
-        let id = WORLDS.fetch_add(1, Relaxed) + 1;
-        assert!(id != 0, "worlds have numbers of their own");
+        let id = MULTICORES.fetch_add(1, Relaxed) + 1;
+        assert!(id != 0, "multicores have numbers of their own");
         Rc::new(Self {
             id,
             has_run: Cell::new(false),
@@ -118,14 +118,14 @@ impl World {
         })
     }
 
-    /// Puts the calling thread into this world.
+    /// Puts the calling thread into this multicore.
     ///
     /// # Panics
-    /// If the thread is already in a world.
-    pub fn enter(self: &Rc<Self>) -> Entered {
-        assert!(WORLD.get().is_null(), "a thread is in one world at a time");
-        WORLD.set(Rc::as_ptr(self));
-        Entered { _world: Rc::clone(self) }
+    /// If the thread is already in a multicore.
+    pub fn enter(self: &Rc<Self>) -> MulticoreGuard {
+        assert!(MULTICORE.get().is_null(), "a thread is in one multicore at a time");
+        MULTICORE.set(Rc::as_ptr(self));
+        MulticoreGuard { _world: Rc::clone(self) }
     }
 
     /// Returns the accounts of all lines since the last [`forget`](Self::forget).
@@ -415,7 +415,7 @@ impl World {
         let mut engine = self.engine.borrow_mut();
         engine.request(self, core, line, word, (need, RequestKind::Core), self.clock());
         drop(engine);
-        self.wait(Status::Fetching { line, word: word as u8 });
+        self.wait(CoreActivity::Fetching { line, word: word as u8 });
     }
 
     /// Waits for the running core's own request for a line; false if there is none.
@@ -424,7 +424,7 @@ impl World {
             && self.engine.borrow().cores[self.core()]
                 .is_asking_for(line, self.parameters().merge_own_requests);
         if asking {
-            self.wait(Status::Joining { line });
+            self.wait(CoreActivity::Joining { line });
         }
         asking
     }
@@ -433,7 +433,7 @@ impl World {
     pub(super) fn drain(&self) {
         let stores = || !self.engine.borrow().cores[self.core()].buffer.is_empty();
         if self.careful.get() && stores() {
-            self.wait(Status::Draining);
+            self.wait(CoreActivity::Draining);
         }
     }
 
@@ -448,7 +448,7 @@ impl World {
             state.waiting += 1;
             state.queue().spinners.push(self.core() as u16);
         });
-        let spin = || self.wait(Status::Spinning { line, word: word as u8 });
+        let spin = || self.wait(CoreActivity::Spinning { line, word: word as u8 });
         self.traced(Step::Spin, line, word, spin);
     }
 
@@ -464,7 +464,7 @@ impl World {
         let token = self.engine.borrow_mut().cores[self.core()].token.take();
         match token {
             Some(at) => self.clock.set(self.clock().max(at)),
-            None => self.wait(Status::Parked),
+            None => self.wait(CoreActivity::Parked),
         }
     }
 
@@ -493,11 +493,11 @@ impl World {
     pub(super) fn meet(&self, stagger_ps: Ps) {
         self.drain();
         self.engine.borrow_mut().cores[self.core()].stagger_ps = stagger_ps;
-        self.wait(Status::Meeting);
+        self.wait(CoreActivity::Meeting);
     }
 
     /// Stops the running core with `status`, until it runs again.
-    pub(super) fn wait(&self, status: Status) {
+    pub(super) fn wait(&self, status: CoreActivity) {
         let (core, direct) = (self.core(), self.direct.get());
         let (next, yielder) = {
             let mut engine = self.engine.borrow_mut();
@@ -537,7 +537,7 @@ impl World {
     pub(super) fn finish(&self, core: usize) {
         self.drain();
         let mut engine = self.engine.borrow_mut();
-        engine.leave(core, self.clock(), Status::Done);
+        engine.leave(core, self.clock(), CoreActivity::Done);
         engine.cores[core].yielder = ptr::null();
     }
 
@@ -550,9 +550,9 @@ impl World {
     /// Handles the drop of a line that has requests in flight.
     #[cold]
     pub(super) fn forget_line(id: u32, line: &ModelLine) {
-        let world = WORLD.get();
-        if world.is_null() || current().id != id || current().engine.borrow().is_abandoned() {
-            // Its world is over: the requests are never used again.
+        let multicore = MULTICORE.get();
+        if multicore.is_null() || current().id != id || current().engine.borrow().is_abandoned() {
+            // Its multicore is over: the requests are never used again.
             return;
         }
         current().drain();
