@@ -18,7 +18,7 @@
 //! ```
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use faultstorm::mm::fault::{self, End, Fallback, Outcome, Request, Stop};
+use faultstorm::mm::fault::{self, End, Fallback, FaultRequest, Outcome, Stop};
 use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::locked::{self, Held};
@@ -150,7 +150,7 @@ impl<M: Machine> Strategy<M> for Bravo {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         let _section = core.read_section();
         let reading = read(space).ok_or(Fallback::VmaLockAbort)?;

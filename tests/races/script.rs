@@ -3,7 +3,7 @@
 use crate::twins::steps::Other;
 use faultstorm::machine::Machine;
 use faultstorm::mm::addr::{PAGE_BYTES, Vaddr};
-use faultstorm::mm::fault::{Access, End, Request};
+use faultstorm::mm::fault::{Access, End, FaultRequest};
 use faultstorm::mm::frames::Arena;
 use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::{Kernel, LINUX_7_2};
@@ -204,7 +204,7 @@ fn touch<M: Machine, S: Strategy<M>>(
         if space.translate(core, addr(page), access).is_ok() {
             return;
         }
-        let end = S::fault(space, core, Request::new(addr(page), access)).end();
+        let end = S::fault(space, core, FaultRequest::new(addr(page), access)).end();
         if matches!(end, End::Segv | End::Sigbus | End::Oom) {
             return;
         }

@@ -2,7 +2,7 @@
 
 use faultstorm::machine::host::{Cores, Host, enter};
 use faultstorm::mm::addr::{PAGE_BYTES, TABLE_SPAN, Vaddr};
-use faultstorm::mm::fault::{Access, End, Request};
+use faultstorm::mm::fault::{Access, End, FaultRequest};
 use faultstorm::mm::frames::Arena;
 use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::vma::{Mapping, flag};
@@ -106,14 +106,14 @@ fn faults_on_freed_tables<S: Strategy<Host>>() {
     let (start, end) = (Vaddr(BASE), Vaddr(BASE + u64::from(TABLES) * TABLE_SPAN));
     assert!(space.writer(&mut core).mmap(&heap(start, end)));
     for turn in 0..20 * TABLES {
-        let outcome = S::fault(&space, &mut core, Request::new(start, Access::Write));
+        let outcome = S::fault(&space, &mut core, FaultRequest::new(start, Access::Write));
         assert_eq!(outcome.end(), End::Mapped(1), "turn {turn}");
         let table = start..Vaddr(BASE + TABLE_SPAN);
         assert!(space.writer(&mut core).madvise_dontneed(&table));
     }
     let mut ends = (0..u64::from(TABLES)).map(|table| {
         let addr = Vaddr(BASE + table * TABLE_SPAN);
-        S::fault(&space, &mut core, Request::new(addr, Access::Write)).end()
+        S::fault(&space, &mut core, FaultRequest::new(addr, Access::Write)).end()
     });
     assert_eq!(ends.find(|end| *end != End::Mapped(1)), Some(End::Oom));
     core.retire(&*space);

@@ -3,7 +3,7 @@
 
 use super::hooks::Hooks;
 use super::vma::VmaFields;
-use super::vma_tree::Edit;
+use super::vma_tree::TreeWriter;
 use super::vmstat::Item;
 use super::{Core, Mm};
 use machine::{Machine, Ordering};
@@ -26,7 +26,7 @@ impl<M: Machine> Mm<M> {
         self.tree.for_each(root, |vma| vmas.push(vma));
         vmas.iter().for_each(|id| hooks.start_write(self, self.vma(*id)));
         hooks.begin_tree(self);
-        self.tree.clear(&Edit { root, section: &section, waiters: &self.waiters });
+        self.tree.clear(&TreeWriter { root, section: &section, waiters: &self.waiters });
         hooks.end_tree(self);
         drop(section);
         vmas.iter().for_each(|id| hooks.detach(self, self.vma(*id)));

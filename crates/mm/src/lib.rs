@@ -53,7 +53,7 @@ use self::kernel::{Field, Kernel, Layout, Loaded};
 use self::lru::Lru;
 use self::memcg::Memcg;
 use self::page_cache::File;
-use self::page_table::{Table, TableId, Tables};
+use self::page_table::{PageTable, TableId, Tables};
 use self::rmap::Rmap;
 use self::rss::Rss;
 use self::vma::{VmaFields, VmaId, VmaRef, Vmas};
@@ -227,7 +227,7 @@ impl<M: Machine> Mm<M> {
 
     /// The lock of the entries of a table that points to tables: pmd lock in the pmd table
     /// itself where those are split, above it one lock for the space.
-    fn lock_of_entries<'a>(&'a self, table: &'a Table<M>, level: Level) -> SpinGuard<'a, M> {
+    fn lock_of_entries<'a>(&'a self, table: &'a PageTable<M>, level: Level) -> SpinGuard<'a, M> {
         match level {
             Level::Pmd if self.config.split_pmd_locks => table.lock(&self.waiters),
             _ => self.page_table_lock().lock(&self.waiters),

@@ -5,7 +5,7 @@
 //! For I/O it pins the file, drops the lock, waits, and does the fault again.
 
 use super::fault::{
-    self, Access, End, Fallback, Kind, Outcome, Protection, PteSlot, Request, Stop, Walk,
+    self, Access, End, Fallback, FaultRequest, Kind, Outcome, Protection, PteSlot, Stop, Walk,
 };
 use super::vma::{VmaFields, VmaRef};
 use super::{Core, Mm, stage};
@@ -104,7 +104,7 @@ pub fn may_lock<M: Machine, L: Layout>(vma: VmaRef<'_, M, L>) -> Result<(), Fall
 pub fn fault<M: Machine, L: Layout>(
     mm: &LaidOut<M, L>,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
 ) -> Outcome {
     fault::retry(
         core,
@@ -123,7 +123,7 @@ pub fn fault<M: Machine, L: Layout>(
 pub fn attempt<M: Machine, L: Layout, const BLIND: bool>(
     mm: &LaidOut<M, L>,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
 ) -> Result<Outcome, Stop> {
     let lock = if BLIND { mm.mmap_lock().read_blind() } else { mm.mmap_lock().read_carefully() };
     // Not needed under the lock; every strategy pays for a read section alike. Entered
@@ -155,7 +155,7 @@ pub fn attempt<M: Machine, L: Layout, const BLIND: bool>(
 }
 
 /// A fault that maps nothing, under the kind that its access alone tells.
-pub fn failed(request: Request, end: End) -> Outcome {
+pub fn failed(request: FaultRequest, end: End) -> Outcome {
     let kind = match request.access() {
         Access::Read => Kind::AnonRead,
         Access::Write => Kind::AnonWrite,
@@ -171,9 +171,9 @@ pub fn failed(request: Request, end: End) -> Outcome {
 fn wait<M: Machine>(
     mm: &Mm<M>,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     stop: Stop,
-) -> Result<Outcome, Request> {
+) -> Result<Outcome, FaultRequest> {
     let (waited, again) = match stop {
         Stop::Wait => (mm.wait(core).is_ok(), request.after_wait()),
         Stop::NoTable => (mm.wait_for_table(core).is_ok(), request),
@@ -192,9 +192,9 @@ fn wait<M: Machine>(
 pub fn after<M: Machine, L: Layout>(
     mm: &LaidOut<M, L>,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     stop: Stop,
-) -> Result<Outcome, Request> {
+) -> Result<Outcome, FaultRequest> {
     let Stop::Fallback(reason) = stop else { return wait(mm, core, request, stop) };
     core.note_fallback(reason);
     Ok(fault(mm, core, request))
@@ -211,9 +211,9 @@ pub fn after<M: Machine, L: Layout>(
 pub fn after_vma_lock<M: Machine, L: Layout>(
     mm: &LaidOut<M, L>,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     stop: Stop,
-) -> Result<Outcome, Request> {
+) -> Result<Outcome, FaultRequest> {
     if stop == Stop::Fallback(Fallback::VmaLockMiss) {
         core.note_fallback(Fallback::VmaLockMiss);
         return Err(request);

@@ -132,8 +132,8 @@ impl<M: Machine> Lru<M> {
         frames: &'a Frames<M>,
         waiters: &'a Waiters<M>,
         stat: &'a mut Differentials,
-    ) -> Edit<'a, M> {
-        Edit { lru: self, frames, waiters, stat, held: None, moved: 0 }
+    ) -> LruEdit<'a, M> {
+        LruEdit { lru: self, frames, waiters, stat, held: None, moved: 0 }
     }
 
     /// Folios on all lists by their sizes.
@@ -164,7 +164,7 @@ impl<M: Machine> Lru<M> {
 
 /// A change of lists: holds the lock of one lruvec after the other, as folios of their nodes
 /// come, and none when it is dropped.
-pub struct Edit<'a, M: Machine> {
+pub struct LruEdit<'a, M: Machine> {
     lru: &'a Lru<M>,
     frames: &'a Frames<M>,
     waiters: &'a Waiters<M>,
@@ -173,7 +173,7 @@ pub struct Edit<'a, M: Machine> {
     moved: usize,
 }
 
-impl<'a, M: Machine> Edit<'a, M> {
+impl<'a, M: Machine> LruEdit<'a, M> {
     /// The lruvec of a frame, locked (`folio_lruvec_relock_irqsave`).
     fn lock(&mut self, frame: Pfn) -> &'a Lruvec<M> {
         let (lru, node) = (self.lru, self.frames.zones.node_of(frame));

@@ -38,7 +38,7 @@ impl TableId {
 
     /// The table of this number. A walk loads `tables` once, not at every level.
     #[inline(always)]
-    pub fn of<M: Machine>(self, tables: &[Table<M>]) -> &Table<M> {
+    pub fn of<M: Machine>(self, tables: &[PageTable<M>]) -> &PageTable<M> {
         &tables[self.0 as usize]
     }
 
@@ -50,12 +50,12 @@ impl TableId {
 }
 
 /// One table: its entries, and on a line of its own (the kernel's `ptdesc`) its lock.
-pub struct Table<M: Machine> {
+pub struct PageTable<M: Machine> {
     lines: [M::Line; ENTRIES / LINE_WORDS],
     ptdesc: M::Line,
 }
 
-impl<M: Machine> Table<M> {
+impl<M: Machine> PageTable<M> {
     fn new() -> Self {
         Self {
             lines: std::array::from_fn(|_| M::Line::new(&ENTRY_LINE, [0; LINE_WORDS])),
@@ -107,12 +107,12 @@ impl<M: Machine> Table<M> {
 
 /// Bytes of a table.
 pub fn bytes_each<M: Machine>() -> u64 {
-    (size_of::<Table<M>>() + size_of::<TableId>()) as u64
+    (size_of::<PageTable<M>>() + size_of::<TableId>()) as u64
 }
 
 /// All tables of a space, free ones included. A free table is empty.
 pub struct Tables<M: Machine> {
-    slots: Box<[Table<M>]>,
+    slots: Box<[PageTable<M>]>,
     /// The free ones.
     pub pool: Pool<M>,
     backlog: Arc<Backlog>,
@@ -121,7 +121,7 @@ pub struct Tables<M: Machine> {
 impl<M: Machine> Tables<M> {
     /// `count` tables; `is_charged`: see [`Pool::new`].
     pub fn new(count: u32, is_charged: bool, backlog: Arc<Backlog>) -> Self {
-        let slots = slots(count as usize, |_| Table::new());
+        let slots = slots(count as usize, |_| PageTable::new());
         // SAFETY: they are on the heap, and a space outlives the cores that fault in it.
         slots.iter().for_each(|table| unsafe { pair_up(&table.lines) });
         Self { slots, pool: Pool::new(&POOL, 0, count, is_charged), backlog }
@@ -137,13 +137,13 @@ impl<M: Machine> Tables<M> {
 
     /// All of them, by number.
     #[inline(always)]
-    pub fn all(&self) -> &[Table<M>] {
+    pub fn all(&self) -> &[PageTable<M>] {
         &self.slots
     }
 
     /// One of them.
     #[inline(always)]
-    pub fn get(&self, id: TableId) -> &Table<M> {
+    pub fn get(&self, id: TableId) -> &PageTable<M> {
         &self.slots[id.0 as usize]
     }
 }

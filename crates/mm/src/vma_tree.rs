@@ -146,8 +146,8 @@ pub fn bytes_for<M: Machine>(vmas: u64) -> u64 {
     nodes_for(vmas) * (size_of::<Node<M>>() + size_of::<u32>()) as u64
 }
 
-/// What a writer needs beside the tree.
-pub struct Edit<'a, M: Machine> {
+/// What a change of the tree needs beside the tree.
+pub struct TreeWriter<'a, M: Machine> {
     /// Word of the root: 0, or 1 + a node.
     pub root: Word<'a, M::Line>,
     /// Frees old nodes when readers are done.
@@ -191,7 +191,7 @@ impl<M: Machine> VmaTree<M> {
 
     /// Stores a VMA with this range, which overlaps no other but one that ends where it does:
     /// that one it takes the place of.
-    pub fn store(&self, writer: &Edit<'_, M>, range: Range<Vaddr>, vma: VmaId) {
+    pub fn store(&self, writer: &TreeWriter<'_, M>, range: Range<Vaddr>, vma: VmaId) {
         let root = writer.root.load(Ordering::Relaxed);
         let (start, end) = (range.start.0, range.end.0);
         let new = Entry { bound: end, slot: u64::from(vma.0) + 1 };
@@ -212,7 +212,7 @@ impl<M: Machine> VmaTree<M> {
 
     fn store_below(
         &self,
-        writer: &Edit<'_, M>,
+        writer: &TreeWriter<'_, M>,
         at: u64,
         bound: u64,
         (start, new): (u64, Entry),
@@ -251,7 +251,7 @@ impl<M: Machine> VmaTree<M> {
     }
 
     /// Takes out the VMA that ends at `end`.
-    pub fn remove(&self, writer: &Edit<'_, M>, end: Vaddr) {
+    pub fn remove(&self, writer: &TreeWriter<'_, M>, end: Vaddr) {
         let root = writer.root.load(Ordering::Relaxed);
         assert_ne!(root, 0, "what is removed is in the tree");
         match self.remove_below(writer, root, ADDRESS_END, end.0) {
@@ -262,7 +262,7 @@ impl<M: Machine> VmaTree<M> {
         }
     }
 
-    fn remove_below(&self, writer: &Edit<'_, M>, at: u64, bound: u64, end: u64) -> Change {
+    fn remove_below(&self, writer: &TreeWriter<'_, M>, at: u64, bound: u64, end: u64) -> Change {
         let (mut entries, leaf) = self.node(at).entries(bound);
         let index = entries.partition_point(|entry| entry.bound < end);
         if !leaf {
@@ -343,7 +343,7 @@ impl<M: Machine> VmaTree<M> {
     }
 
     /// Takes out every VMA.
-    pub fn clear(&self, writer: &Edit<'_, M>) {
+    pub fn clear(&self, writer: &TreeWriter<'_, M>) {
         let root = writer.root.swap(0, Ordering::AcqRel);
         if root != 0 {
             self.visit(root, &mut |_| {}, &mut |node| self.retire(writer, node));
@@ -362,7 +362,13 @@ impl<M: Machine> VmaTree<M> {
     }
 
     /// Builds one or two nodes of `entries` in place of `old`.
-    fn replace(&self, writer: &Edit<'_, M>, old: u64, entries: &[Entry], leaf: bool) -> Change {
+    fn replace(
+        &self,
+        writer: &TreeWriter<'_, M>,
+        old: u64,
+        entries: &[Entry],
+        leaf: bool,
+    ) -> Change {
         self.retire(writer, old);
         if entries.len() <= capacity(leaf) {
             return Change::One(self.build(writer, entries, leaf));
@@ -372,13 +378,13 @@ impl<M: Machine> VmaTree<M> {
         Change::Two(self.build(writer, left, leaf), bound, self.build(writer, right, leaf))
     }
 
-    fn build(&self, writer: &Edit<'_, M>, entries: &[Entry], leaf: bool) -> u64 {
+    fn build(&self, writer: &TreeWriter<'_, M>, entries: &[Entry], leaf: bool) -> u64 {
         let id = self.shared.pool.take(writer.waiters).expect("the tree was made large enough");
         self.shared.nodes[id as usize].fill(entries, leaf);
         u64::from(id) + 1
     }
 
-    fn retire(&self, writer: &Edit<'_, M>, node: u64) {
+    fn retire(&self, writer: &TreeWriter<'_, M>, node: u64) {
         let (shared, waiters) = (Arc::clone(&self.shared), Arc::clone(writer.waiters));
         writer.section.defer(move || shared.pool.give(&waiters, node as u32 - 1));
     }
@@ -411,7 +417,7 @@ mod tests {
         let mut oracle = BTreeMap::<u64, (u64, VmaId)>::new();
         for (step, &(stores, at, size)) in steps.iter().enumerate() {
             let section = reader.read::<Host>();
-            let writer = Edit { root, section: &section, waiters: &waiters };
+            let writer = TreeWriter { root, section: &section, waiters: &waiters };
             let (start, end, id) = (3 * at, 3 * (at + size), VmaId(step as u32));
             let next = oracle.range(start + 1..).next().map(|(end, (start, _))| (*end, *start));
             let is_free = next.is_none_or(|(_, next)| next >= end);

@@ -7,7 +7,7 @@ use super::target::Toucher;
 use machine::{Machine, Work};
 use mm::Core;
 use mm::addr::Vaddr;
-use mm::fault::{Outcome, Request};
+use mm::fault::{FaultRequest, Outcome};
 use mm::frames::Arena;
 use mm::hooks::Hooks;
 use mm::page_cache::File;
@@ -23,7 +23,7 @@ pub trait SimulatedSpace<W: Platform + Machine>: Send + Sync {
     /// The space, without its scheme.
     fn mm(&self) -> &Mm<W>;
     /// Handles a fault from beginning to end.
-    fn fault(&self, core: &mut Core<W>, request: Request) -> Outcome;
+    fn fault(&self, core: &mut Core<W>, request: FaultRequest) -> Outcome;
     /// Makes a mapping; false if something is mapped there.
     fn mmap(&self, core: &mut Core<W>, mapping: &Mapping) -> bool;
     /// Does an operation of a writer; false if there was nothing to do.
@@ -59,7 +59,7 @@ impl<W: Platform + Machine, S: Strategy<W>> SimulatedSpace<W> for Space<W, S> {
     }
 
     #[inline(always)]
-    fn fault(&self, core: &mut Core<W>, request: Request) -> Outcome {
+    fn fault(&self, core: &mut Core<W>, request: FaultRequest) -> Outcome {
         S::fault(self, core, request)
     }
 

@@ -12,7 +12,7 @@ use super::target::{CoreEnd, Shared, StormTarget, Toucher};
 use machine::{Machine, Ordering, Work};
 use mm::addr::{Pfn, Vaddr};
 use mm::books::touched_word;
-use mm::fault::{Access, End, Outcome, Request};
+use mm::fault::{Access, End, FaultRequest, Outcome};
 use mm::{Core, Mm, Trap, stage};
 use workload::Reset;
 
@@ -151,7 +151,7 @@ impl<W: Platform + Machine> Toucher<W> {
         match translated {
             Ok(_) => false,
             Err(Trap) => {
-                let outcome = self.fault(space, Request::new(addr, access));
+                let outcome = self.fault(space, FaultRequest::new(addr, access));
                 self.count(outcome);
                 match outcome.end() {
                     // Without content it would do nothing.
@@ -164,7 +164,11 @@ impl<W: Platform + Machine> Toucher<W> {
     }
 
     #[inline(always)]
-    fn fault<F: SimulatedSpace<W> + ?Sized>(&mut self, space: &F, request: Request) -> Outcome {
+    fn fault<F: SimulatedSpace<W> + ?Sized>(
+        &mut self,
+        space: &F,
+        request: FaultRequest,
+    ) -> Outcome {
         W::mark(stage::OUTSIDE);
         W::begin_fault();
         W::work(Work::Trap);
@@ -179,7 +183,7 @@ impl<W: Platform + Machine> Toucher<W> {
     fn sampled_fault<F: SimulatedSpace<W> + ?Sized>(
         &mut self,
         space: &F,
-        request: Request,
+        request: FaultRequest,
     ) -> Outcome {
         let clock = self.clock;
         let start = clock.start();

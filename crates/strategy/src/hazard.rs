@@ -15,7 +15,7 @@
 
 use super::{FoundVma, PerVma, Scheme, Space, Strategy, Traits, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Word};
-use mm::fault::{self, Access, Fallback, Outcome, Request, Stop};
+use mm::fault::{self, Access, Fallback, FaultRequest, Outcome, Stop};
 use mm::hooks::Hooks;
 use mm::kernel::Linux5_12;
 use mm::sequenced::Sequenced;
@@ -60,7 +60,7 @@ impl<M: Machine> HazardWords<M> {
 fn fault_in<M: Machine>(
     space: &Space<M, HazardPointers>,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     vma: FoundVma<'_, M, HazardPointers>,
 ) -> Result<Outcome, Stop> {
     let sequenced = Sequenced::copy(&vma, space.words.sequence(vma.id))?;
@@ -149,7 +149,7 @@ impl<M: Machine> Strategy<M> for HazardPointers {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         let _section = core.read_section();
         let seq = space.words.tree_seq();

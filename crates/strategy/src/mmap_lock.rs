@@ -12,7 +12,7 @@
 
 use super::{Scheme, Space, Strategy, Traits};
 use machine::Machine;
-use mm::fault::{Outcome, Request, Stop};
+use mm::fault::{FaultRequest, Outcome, Stop};
 use mm::kernel::{Layout, Linux5_12, Linux6_2};
 use mm::{Core, locked};
 use std::marker::PhantomData;
@@ -50,7 +50,7 @@ impl<M: Machine, L: Layout, const BLIND: bool> Strategy<M> for MmapLock<L, BLIND
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         locked::attempt::<M, L, BLIND>(space, core, request)
     }

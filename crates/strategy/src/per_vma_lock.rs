@@ -23,7 +23,7 @@
 
 use super::{PerVma, Scheme, Space, Strategy, Traits, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, pair_up};
-use mm::fault::{self, End, Fallback, Outcome, Request, Stop};
+use mm::fault::{self, End, Fallback, FaultRequest, Outcome, Stop};
 use mm::hooks::Hooks;
 use mm::kernel::{Kernel, Layout, Linux6_2, Linux6_12};
 use mm::locked::{self, Held};
@@ -253,7 +253,7 @@ impl<M: Machine, F: LockForm> Strategy<M> for PerVmaLock<F> {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         let _section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
@@ -297,9 +297,9 @@ impl<M: Machine, F: LockForm> Strategy<M> for PerVmaLock<F> {
     fn after(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
         stop: Stop,
-    ) -> Result<Outcome, Request> {
+    ) -> Result<Outcome, FaultRequest> {
         locked::after_vma_lock(space, core, request, stop)
     }
 }

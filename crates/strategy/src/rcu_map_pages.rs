@@ -37,7 +37,7 @@
 
 use super::{AfterRcu, Attached, ByRcu, CountedVmas, FoundVma, Scheme, Space, Strategy, Traits};
 use machine::Machine;
-use mm::fault::{self, Access, Fallback, Outcome, Request, Stop};
+use mm::fault::{self, Access, Fallback, FaultRequest, Outcome, Stop};
 use mm::kernel::Linux5_12;
 use mm::vma::VmaFields;
 use mm::{Core, point, stage};
@@ -57,7 +57,7 @@ fn is_fast(vma: &impl VmaFields, access: Access) -> bool {
 fn with_reference<M: Machine>(
     space: &Space<M, RcuMapPages>,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     vma: FoundVma<'_, M, RcuMapPages>,
 ) -> Result<Outcome, Stop> {
     let _reference = space.words.get(vma.id).ok_or(Fallback::VmaLockMiss)?;
@@ -86,7 +86,7 @@ impl<M: Machine> Strategy<M> for RcuMapPages {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         let _section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;

@@ -2,7 +2,7 @@
 
 use super::{Space, Words};
 use machine::Machine;
-use mm::fault::{self, Outcome, Request, Stop};
+use mm::fault::{self, FaultRequest, Outcome, Stop};
 use mm::kernel::Layout;
 use mm::vma::VmaRef;
 use mm::{Core, locked};
@@ -25,7 +25,7 @@ pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop>;
 
     /// Ends a fault that an attempt did not end.
@@ -36,15 +36,15 @@ pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
     fn after(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
         stop: Stop,
-    ) -> Result<Outcome, Request> {
+    ) -> Result<Outcome, FaultRequest> {
         locked::after(space, core, request, stop)
     }
 
     /// Handles a fault from beginning to end.
     #[inline]
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: FaultRequest) -> Outcome {
         space.enter_fault();
         retry(space, core, request)
     }
@@ -55,7 +55,7 @@ pub trait Strategy<M: Machine>: Sized + Send + Sync + 'static {
 pub(super) fn retry<M: Machine, S: Strategy<M>>(
     space: &Space<M, S>,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
 ) -> Outcome {
     fault::retry(
         core,

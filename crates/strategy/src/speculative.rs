@@ -24,7 +24,9 @@
 
 use super::{PerVma, Scheme, Space, Strategy, Traits, Words, retry};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use mm::fault::{self, Access, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use mm::fault::{
+    self, Access, End, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Walk,
+};
 use mm::hooks::Hooks;
 use mm::kernel::{Kernel, Layout, Linux5_12};
 use mm::vma::{VmaCopy, VmaFields, VmaId, VmaRef, flag};
@@ -128,7 +130,7 @@ impl<const R: usize, const C: bool> Speculative<R, C> {
     fn speculate<M: Machine, F: VmaFields>(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
         found: &Speculation<'_, M, F>,
     ) -> Result<Outcome, Stop> {
         M::mark(stage::LOOKUP);
@@ -221,7 +223,7 @@ impl<M: Machine, const R: usize, const C: bool> Strategy<M> for Speculative<R, C
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         let seq = mmap_seq(space, space.kernel());
         let at = seq.begin().ok_or(Fallback::Odd)?;
@@ -243,7 +245,7 @@ impl<M: Machine, const R: usize, const C: bool> Strategy<M> for Speculative<R, C
     }
 
     #[inline]
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: FaultRequest) -> Outcome {
         space.enter_fault();
         let users = space.field(space.kernel().mm.mm_users);
         if users.load(Ordering::Relaxed) == 1 {

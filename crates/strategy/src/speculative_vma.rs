@@ -16,7 +16,7 @@
 
 use super::{FoundVma, PerVma, Reference, Scheme, Space, Strategy, Traits, Words, retry};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use mm::fault::{self, Fallback, Outcome, Request, Stop};
+use mm::fault::{self, Fallback, FaultRequest, Outcome, Stop};
 use mm::hooks::Hooks;
 use mm::kernel::Linux5_12;
 use mm::sequenced::Sequenced;
@@ -71,7 +71,7 @@ impl<const RWLOCK: bool> SpeculativeVma<RWLOCK> {
     #[inline(always)]
     fn get<'a, M: Machine>(
         space: &'a Space<M, Self>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<ReferencedVma<'a, M, RWLOCK>, Fallback> {
         let words = &space.words;
         if RWLOCK {
@@ -174,7 +174,7 @@ impl<M: Machine, const RWLOCK: bool> Strategy<M> for SpeculativeVma<RWLOCK> {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         let _section = core.read_section();
         let (vma, _reference) = Self::get(space, request)?;
@@ -199,7 +199,7 @@ impl<M: Machine, const RWLOCK: bool> Strategy<M> for SpeculativeVma<RWLOCK> {
     }
 
     #[inline]
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: Request) -> Outcome {
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, request: FaultRequest) -> Outcome {
         space.enter_fault();
         let users = space.field(space.kernel().mm.mm_users);
         if users.load(Ordering::Relaxed) == 1 {

@@ -27,7 +27,9 @@
 
 use super::{FoundVma, PerVma, Scheme, Space, Strategy, Traits, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Word};
-use mm::fault::{self, Access, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use mm::fault::{
+    self, Access, End, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Walk,
+};
 use mm::hooks::Hooks;
 use mm::kernel::Linux5_12;
 use mm::locked;
@@ -136,7 +138,7 @@ impl<const TABLES: bool> SrcuFaults<TABLES> {
     #[inline(always)]
     fn find<'a, M: Machine>(
         space: &'a Space<M, Self>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<FoundVma<'a, M, Self>, Fallback> {
         let seq = space.words.tree_seq();
         loop {
@@ -253,7 +255,7 @@ impl<M: Machine, const TABLES: bool> Strategy<M> for SrcuFaults<TABLES> {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         let _section = core.read_section();
         let vma = Self::find(space, request)?;
@@ -274,7 +276,7 @@ impl<M: Machine, const TABLES: bool> Strategy<M> for SrcuFaults<TABLES> {
     }
 
     #[inline]
-    fn fault(space: &Space<M, Self>, core: &mut Core<M>, mut request: Request) -> Outcome {
+    fn fault(space: &Space<M, Self>, core: &mut Core<M>, mut request: FaultRequest) -> Outcome {
         space.enter_fault();
         loop {
             let section = space.words.srcu.read();

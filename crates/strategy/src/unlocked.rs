@@ -6,7 +6,7 @@
 
 use super::{FoundVma, Scheme, Space, Strategy, Traits};
 use machine::Machine;
-use mm::fault::{self, End, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use mm::fault::{self, End, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Walk};
 use mm::kernel::Linux7_2;
 use mm::{Core, Mm, locked, stage};
 use workload::Workload;
@@ -77,7 +77,7 @@ impl<M: Machine> Strategy<M> for Unlocked {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         // Not needed without writers; every strategy pays for a read section alike.
         let _section = core.read_section();

@@ -20,7 +20,7 @@
 
 use super::{Reference, Scheme, Space, Strategy, Traits, Words};
 use machine::{Machine, Ordering, Word};
-use mm::fault::{self, End, Fallback, Outcome, Request, Stop};
+use mm::fault::{self, End, Fallback, FaultRequest, Outcome, Stop};
 use mm::hooks::Hooks;
 use mm::kernel::{Kernel, Layout, Linux7_2};
 use mm::locked::{self, Held};
@@ -152,7 +152,7 @@ impl<M: Machine> Strategy<M> for VmRefcnt {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         let _section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
@@ -180,9 +180,9 @@ impl<M: Machine> Strategy<M> for VmRefcnt {
     fn after(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
         stop: Stop,
-    ) -> Result<Outcome, Request> {
+    ) -> Result<Outcome, FaultRequest> {
         locked::after_vma_lock(space, core, request, stop)
     }
 }

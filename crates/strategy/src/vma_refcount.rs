@@ -20,7 +20,7 @@
 
 use super::{Attached, ByReference, CountedVmas, Scheme, Space, Strategy, Traits};
 use machine::Machine;
-use mm::fault::{self, Fallback, Outcome, Request, Stop};
+use mm::fault::{self, Fallback, FaultRequest, Outcome, Stop};
 use mm::kernel::Linux5_12;
 use mm::{Core, point, stage};
 
@@ -48,7 +48,7 @@ impl<M: Machine> Strategy<M> for VmaRefcount {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         // The read section lasts as long as the attempt: tables are freed under RCU too.
         let _section = core.read_section();

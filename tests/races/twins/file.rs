@@ -3,7 +3,7 @@
 use faultstorm::machine::{Machine, Ordering};
 use faultstorm::mm::addr::{PAGE_BYTES, Pte, TABLE_SPAN, Vaddr};
 use faultstorm::mm::fault::folio::{self, Lock};
-use faultstorm::mm::fault::{End, Kind, Outcome, PteSlot, Request, Stop, Walk};
+use faultstorm::mm::fault::{End, FaultRequest, Kind, Outcome, PteSlot, Stop, Walk};
 use faultstorm::mm::frames::flag;
 use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::locked::Held;
@@ -39,7 +39,7 @@ impl<const STEP: u32> FileRead<STEP> {
     fn read<M: Machine>(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
         vma: VmaRef<'_, M>,
     ) -> Result<Outcome, Stop> {
         let (mm, held) = (&**space, Held::by_its_lock(vma));
@@ -129,7 +129,7 @@ impl<M: Machine, const STEP: u32> Strategy<M> for FileRead<STEP> {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         let lock = space.mmap_lock().read();
         let _section = core.read_section();

@@ -3,7 +3,7 @@
 //! pointer prevents a VMA from becoming another one.
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use faultstorm::mm::fault::{self, Fallback, Outcome, Request, Stop};
+use faultstorm::mm::fault::{self, Fallback, FaultRequest, Outcome, Stop};
 use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::{Layout, Linux7_2};
 use faultstorm::mm::sequenced::Sequenced;
@@ -98,7 +98,7 @@ impl<M: Machine, const SCANS: bool> Strategy<M> for Pointer<SCANS> {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         let _section = core.read_section();
         let seq = space.words.tree_seq();

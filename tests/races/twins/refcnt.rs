@@ -2,7 +2,9 @@
 //! once.
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use faultstorm::mm::fault::{
+    self, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Walk,
+};
 use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::vma::{VmaCopy, VmaFields, VmaId, VmaRef};
@@ -160,7 +162,7 @@ impl<M: Machine, const STEP: u32> Strategy<M> for Refcnt<STEP> {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         let section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
@@ -209,9 +211,9 @@ impl<M: Machine, const STEP: u32> Strategy<M> for Refcnt<STEP> {
     fn after(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
         stop: Stop,
-    ) -> Result<Outcome, Request> {
+    ) -> Result<Outcome, FaultRequest> {
         locked::after_vma_lock(space, core, request, stop)
     }
 }

@@ -3,7 +3,9 @@
 //! fault continues in the same VMA.
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use faultstorm::mm::fault::{
+    self, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Walk,
+};
 use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::{Layout, Linux7_2};
 use faultstorm::mm::vma::VmaRef;
@@ -83,7 +85,7 @@ impl<const STEP: u32> Referenced<STEP> {
     fn with<M: Machine>(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        mut request: Request,
+        mut request: FaultRequest,
         attached: &Attached<'_, M, STEP>,
     ) -> Result<Outcome, Stop> {
         if !fault::allows(&attached.vma, request.access()) {
@@ -164,7 +166,7 @@ impl<M: Machine, const STEP: u32> Strategy<M> for Referenced<STEP> {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         let section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;

@@ -2,7 +2,7 @@
 //! a time (as `vm_sequence` in the series of 2017 to 2019).
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use faultstorm::mm::fault::{self, Fallback, Outcome, Request, Stop};
+use faultstorm::mm::fault::{self, Fallback, FaultRequest, Outcome, Stop};
 use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::{Layout, Linux7_2};
 use faultstorm::mm::sequenced::Sequenced;
@@ -82,7 +82,7 @@ impl<M: Machine, const COUNTS: bool> Strategy<M> for Sequence<COUNTS> {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         let _section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;

@@ -2,7 +2,9 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use faultstorm::mm::addr::{PAGE_BYTES, Vaddr};
-use faultstorm::mm::fault::{self, Fallback, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use faultstorm::mm::fault::{
+    self, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Walk,
+};
 use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::Linux7_2;
 use faultstorm::mm::vma::{VmaCopy, VmaFields};
@@ -170,7 +172,7 @@ impl<const STEP: u32> Twin<STEP> {
     fn speculate<M: Machine, const TABLES: bool, const WIDE: bool>(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         let seq = space.words.seq();
         let early = seq.begin().ok_or(Fallback::Odd)?;
@@ -194,7 +196,7 @@ impl<M: Machine, const STEP: u32> Strategy<M> for Twin<STEP> {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         match STEP {
             NO_TABLE_CHECK | TABLE_CHECK => Self::speculate::<M, true, false>(space, core, request),

@@ -2,7 +2,7 @@
 //! theirs, and the checks of a fault after it has the semaphore.
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use faultstorm::mm::fault::{self, End, Fallback, Outcome, Request, Stop};
+use faultstorm::mm::fault::{self, End, Fallback, FaultRequest, Outcome, Stop};
 use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::{Layout, Linux7_2};
 use faultstorm::mm::locked::{self, Held};
@@ -123,7 +123,7 @@ impl<M: Machine, const STEP: u32> Strategy<M> for VmaLocked<STEP> {
     fn attempt(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
     ) -> Result<Outcome, Stop> {
         let _section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
@@ -153,9 +153,9 @@ impl<M: Machine, const STEP: u32> Strategy<M> for VmaLocked<STEP> {
     fn after(
         space: &Space<M, Self>,
         core: &mut Core<M>,
-        request: Request,
+        request: FaultRequest,
         stop: Stop,
-    ) -> Result<Outcome, Request> {
+    ) -> Result<Outcome, FaultRequest> {
         locked::after_vma_lock(space, core, request, stop)
     }
 }

@@ -1,6 +1,6 @@
 //! Faults in anonymous memory.
 
-use super::{End, Kind, Outcome, Protection, Request, Stop, Walk, wp};
+use super::{End, FaultRequest, Kind, Outcome, Protection, Stop, Walk, wp};
 use crate::addr::Pte;
 use crate::page_table::TableId;
 use crate::rss::Member;
@@ -14,7 +14,7 @@ pub(super) fn read<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
     pgd: TableId,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     protection: &P,
 ) -> Result<Outcome, Stop> {
     let walk = Walk::to_pmd(mm, pgd, core, protection, request.addr)?;
@@ -37,7 +37,7 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
     pgd: TableId,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     protection: &P,
 ) -> Result<Outcome, Stop> {
     let walk = Walk::to_pmd(mm, pgd, core, protection, request.addr)?;

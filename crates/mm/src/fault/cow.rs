@@ -1,7 +1,7 @@
 //! Write faults in private file mappings.
 
 use super::file::get_locked;
-use super::{End, Kind, Outcome, Protection, Request, Stop, Walk, folio, wp};
+use super::{End, FaultRequest, Kind, Outcome, Protection, Stop, Walk, folio, wp};
 use crate::addr::{Pfn, Pte};
 use crate::page_cache::File;
 use crate::page_table::TableId;
@@ -17,7 +17,7 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
     pgd: TableId,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     protection: &P,
     file: &File<M>,
 ) -> Result<Outcome, Stop> {
@@ -54,7 +54,7 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
 fn write_to<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     protection: &P,
     (file, walk, copy): (&File<M>, Walk<'_, M>, Pfn),
 ) -> Result<End, Stop> {

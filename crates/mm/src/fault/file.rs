@@ -2,7 +2,7 @@
 
 use super::folio::{self, Lock};
 use super::map_pages::map_pages;
-use super::{End, Fallback, Kind, MapPages, Outcome, Protection, Request, Stop, Walk};
+use super::{End, Fallback, FaultRequest, Kind, MapPages, Outcome, Protection, Stop, Walk};
 use crate::addr::{Pfn, Pte};
 use crate::page_cache::File;
 use crate::page_table::TableId;
@@ -18,7 +18,7 @@ pub(super) fn read<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
     pgd: TableId,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     protection: &P,
     file: &File<M>,
 ) -> Result<Outcome, Stop> {

@@ -3,7 +3,7 @@
 //! Reference: Linux 7.2 `mm/memory.c` (`do_fault_around`) and `mm/filemap.c`
 //! (`filemap_map_pages`, `next_uptodate_folio`).
 
-use super::{End, Protection, PteSlot, Request, Stop, Walk, folio};
+use super::{End, FaultRequest, Protection, PteSlot, Stop, Walk, folio};
 use crate::addr::{PAGE_BYTES, Pfn, Pte, TABLE_SPAN, Vaddr};
 use crate::frames::flag;
 use crate::page_cache::File;
@@ -47,7 +47,7 @@ impl Window {
 pub(super) fn map_pages<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     protection: &P,
     (file, walk): (&File<M>, Walk<'_, M>),
 ) -> Result<(Option<End>, u16), Stop> {

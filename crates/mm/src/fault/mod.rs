@@ -38,7 +38,7 @@ pub enum Access {
 /// A touch that trapped. Two scalars, so that it is passed in registers: through
 /// memory, narrow stores followed by one wide load cost the faults more than a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Request {
+pub struct FaultRequest {
     /// Where.
     pub addr: Vaddr,
     flags: u8,
@@ -48,7 +48,7 @@ pub struct Request {
 const WRITE: u8 = 1;
 const TRIED: u8 = 1 << 1;
 
-impl Request {
+impl FaultRequest {
     /// The first attempt of a touch.
     #[inline(always)]
     pub fn new(addr: Vaddr, access: Access) -> Self {
@@ -167,9 +167,9 @@ pub trait Protection<M: Machine> {
 #[inline(always)]
 pub fn retry<M: Machine>(
     core: &mut Core<M>,
-    mut request: Request,
-    attempt: impl Fn(&mut Core<M>, Request) -> Result<Outcome, Stop>,
-    after: impl Fn(&mut Core<M>, Request, Stop) -> Result<Outcome, Request>,
+    mut request: FaultRequest,
+    attempt: impl Fn(&mut Core<M>, FaultRequest) -> Result<Outcome, Stop>,
+    after: impl Fn(&mut Core<M>, FaultRequest, Stop) -> Result<Outcome, FaultRequest>,
 ) -> Outcome {
     loop {
         core.note_attempt();
@@ -193,7 +193,7 @@ pub fn retry<M: Machine>(
 pub fn handle<M, L, P>(
     mm: &LaidOut<M, L>,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     protection: &P,
 ) -> Result<Outcome, Stop>
 where
@@ -219,7 +219,7 @@ fn by_kind<M, P>(
     mm: &Mm<M>,
     pgd: Field,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     protection: &P,
 ) -> Result<Outcome, Stop>
 where

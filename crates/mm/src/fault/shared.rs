@@ -3,7 +3,7 @@
 
 use super::file::get_locked;
 use super::folio::{self, Lock};
-use super::{End, Fallback, Kind, Outcome, Protection, Request, Stop, Walk, wp};
+use super::{End, Fallback, FaultRequest, Kind, Outcome, Protection, Stop, Walk, wp};
 use crate::addr::{Pfn, Pte};
 use crate::frames::flag;
 use crate::page_cache::File;
@@ -20,7 +20,7 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
     pgd: TableId,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     protection: &P,
     file: &File<M>,
 ) -> Result<Outcome, Stop> {

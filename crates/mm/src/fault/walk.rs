@@ -2,7 +2,7 @@
 
 use super::{Fallback, Protection, Stop};
 use crate::addr::{Level, Pte, Vaddr};
-use crate::page_table::{Table, TableId};
+use crate::page_table::{PageTable, TableId};
 use crate::{Core, Mm, point, stage};
 use machine::{Machine, Ordering, Word};
 use sync::spinlock::SpinGuard;
@@ -10,7 +10,7 @@ use sync::spinlock::SpinGuard;
 /// How far a walk has come: the pmd entry of an address.
 pub struct Walk<'a, M: Machine> {
     addr: Vaddr,
-    pmd: &'a Table<M>,
+    pmd: &'a PageTable<M>,
 }
 
 impl<M: Machine> Clone for Walk<'_, M> {
@@ -23,7 +23,7 @@ impl<M: Machine> Copy for Walk<'_, M> {}
 
 /// A pte under its table's lock.
 pub struct PteSlot<'a, M: Machine> {
-    table: &'a Table<M>,
+    table: &'a PageTable<M>,
     addr: Vaddr,
     /// Held for its drop.
     _ptl: SpinGuard<'a, M>,
@@ -171,7 +171,7 @@ fn install<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
     core: &mut Core<M>,
     protection: &P,
-    parent: &Table<M>,
+    parent: &PageTable<M>,
     level: Level,
     addr: Vaddr,
 ) -> Result<TableId, Stop> {
@@ -202,7 +202,7 @@ fn install<M: Machine, P: Protection<M> + ?Sized>(
 fn publish<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
     protection: &P,
-    (parent, level, addr): (&Table<M>, Level, Vaddr),
+    (parent, level, addr): (&PageTable<M>, Level, Vaddr),
     table: TableId,
 ) -> Result<Option<TableId>, Fallback> {
     let entry = parent.entry(addr.index(level));

@@ -2,7 +2,7 @@
 //! `mm/memory.c`, `do_wp_page`, `wp_page_copy`).
 
 use super::shared::{Dirtied, mark_dirty};
-use super::{End, Kind, Outcome, Protection, PteSlot, Request, Stop, Walk};
+use super::{End, FaultRequest, Kind, Outcome, Protection, PteSlot, Stop, Walk};
 use crate::addr::{Pfn, Pte};
 use crate::frames::{ANON, flag};
 use crate::rss::Member;
@@ -20,7 +20,7 @@ const ALONE_MAX: u64 = 3;
 pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     protection: &P,
     (walk, now): (Walk<'_, M>, Pte),
 ) -> Result<Outcome, Stop> {
@@ -73,7 +73,7 @@ fn is_alone<M: Machine>(mm: &Mm<M>, core: &mut Core<M>, frame: Pfn) -> bool {
 fn copy<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     protection: &P,
     (walk, now): (Walk<'_, M>, Pte),
 ) -> Result<End, Stop> {
@@ -139,7 +139,7 @@ fn replace<M: Machine>(
 fn shared<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
     core: &mut Core<M>,
-    request: Request,
+    request: FaultRequest,
     protection: &P,
     (walk, now, slot): (Walk<'_, M>, Pte, PteSlot<'_, M>),
 ) -> Result<Outcome, Stop> {

@@ -35,7 +35,7 @@ impl Field {
 /// Fields that share 64 bytes in the kernel share a line. A line has eight words, and a field
 /// of four bytes takes a whole one, a spinlock two: what finds no room stands on a further
 /// line, so fields that faults write are put first.
-pub(super) struct Lines<const N: usize> {
+pub(super) struct StructLines<const N: usize> {
     pub names: [LineName; N],
     /// Which 64 bytes of the structure each line stands for.
     pub numbers: [u16; N],
@@ -43,7 +43,7 @@ pub(super) struct Lines<const N: usize> {
     pub are_too_few: bool,
 }
 
-impl<const N: usize> Lines<N> {
+impl<const N: usize> StructLines<N> {
     pub const fn new() -> Self {
         const EMPTY: LineName = LineName { name: "", words: [""; LINE_WORDS] };
         Self { names: [EMPTY; N], numbers: [ABSENT; N], used: [0; N], are_too_few: false }

@@ -1,6 +1,6 @@
 //! `mm_struct`: which of its fields share a line.
 
-use super::lines::{ABSENT, Field, Lines};
+use super::lines::{ABSENT, Field, StructLines};
 use machine::LineName;
 
 /// Lines of `mm_struct` that faults and writers touch, at the most.
@@ -92,7 +92,7 @@ impl MmLayout {
     /// The layout that follows from these offsets. Fields that the kernel does not have share
     /// a line behind the structure.
     pub const fn of(at: &MmStruct) -> Self {
-        let mut lines = Lines::<MM_LINES>::new();
+        let mut lines = StructLines::<MM_LINES>::new();
         let mmap_count = lines.put("mm.mmap_lock", &["mmap_lock.count"], at.mmap_lock_count);
         let mmap_owner = lines.put("mm.mmap_lock.owner", &["mmap_lock.owner"], at.mmap_lock_owner);
         let mmap_queue = lines.put(

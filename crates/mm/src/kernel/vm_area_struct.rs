@@ -1,6 +1,6 @@
 //! `vm_area_struct`: which of its fields share a line.
 
-use super::lines::{ABSENT, Field, LINE_BYTES, Lines};
+use super::lines::{ABSENT, Field, LINE_BYTES, StructLines};
 use machine::LineName;
 
 /// Lines of a VMA that faults and writers touch, at the most.
@@ -94,7 +94,7 @@ impl VmaLayout {
     /// not have, stands beside what a lookup reads, as in 6.4; a count stands on a line of its
     /// own behind the structure.
     pub const fn of(at: &VmAreaStruct) -> Self {
-        let mut lines = Lines::<VMA_LINES>::new();
+        let mut lines = StructLines::<VMA_LINES>::new();
         let vm_start = lines.put("vma.vm_start", &["vm_start"], at.vm_start);
         let vm_end = lines.put("vma.vm_end", &["vm_end"], at.vm_end);
         let vm_refcnt = lines.put("vma.vm_refcnt", &["vm_refcnt"], at.vm_refcnt);

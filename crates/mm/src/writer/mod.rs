@@ -19,7 +19,7 @@ use super::addr::Vaddr;
 use super::grace;
 use super::hooks::Hooks;
 use super::vma::{Mapping, VmaFields, VmaId, VmaRef};
-use super::vma_tree::Edit;
+use super::vma_tree::TreeWriter;
 use super::{Core, Mm};
 use machine::{Machine, Ordering};
 use std::ops::Range;
@@ -48,7 +48,7 @@ impl<'a, M: Machine> Writer<'a, M> {
     ///
     /// It waits for nodes before, since faults may wait for the end of the change in a read
     /// section. Nobody else takes any: mmap_lock is held for writing.
-    fn edit_tree(&self, edit: impl FnOnce(&Edit<'_, M>)) {
+    fn edit_tree(&self, edit: impl FnOnce(&TreeWriter<'_, M>)) {
         grace::until::<M, _>("node of the VMA tree", || {
             let enough = self.mm.tree.free_nodes().0 >= NODES_NEEDED;
             enough.then_some(()).or_else(|| {
@@ -59,7 +59,7 @@ impl<'a, M: Machine> Writer<'a, M> {
         let (section, root) =
             (self.core.writer_section(), self.mm.field(self.mm.kernel.mm.mt_root));
         self.hooks.begin_tree(self.mm);
-        edit(&Edit { root, section: &section, waiters: &self.mm.waiters });
+        edit(&TreeWriter { root, section: &section, waiters: &self.mm.waiters });
         self.hooks.end_tree(self.mm);
     }
 
