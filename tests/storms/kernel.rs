@@ -2,7 +2,7 @@
 //! Without privileges: no debugfs, no counters.
 
 use faultstorm::host::Roots;
-use faultstorm::host::events::Events;
+use faultstorm::host::events::PerfEvents;
 use faultstorm::mm::fault::Kind;
 use faultstorm::storm::{KernelFindings, Recording, Storm, StormError, kernel};
 use faultstorm::workload::{Until, Workload};
@@ -73,7 +73,7 @@ fn events_count_the_same_faults_where_they_may_be_counted() {
     let found = found.with_cores(1, &kernel::run).unwrap();
     let told = found.kernel.unwrap();
     let events = told.events.expect("they are recorded");
-    if let Err(why) = Events::open(&Roots::default()) {
+    if let Err(why) = PerfEvents::open(&Roots::default()) {
         assert_eq!(events, Err(why));
         return;
     }

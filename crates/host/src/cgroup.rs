@@ -94,11 +94,11 @@ fn memory(group: &Path) -> Option<(u64, Option<u64>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::Machine;
+    use super::super::fixture::FakeMachine;
     use super::*;
 
     fn limits(files: &[(&str, &str)]) -> Limits {
-        Limits::read(&Machine::of(files).roots())
+        Limits::read(&FakeMachine::of(files).roots())
     }
 
     #[test]

@@ -23,7 +23,7 @@ const OF_RWSEM: &CStr = c"flags == 2 || flags == 4";
 const CONTENTION: (u32, u32) = (5, 19);
 
 /// Events of the thread that opened them; not enabled at first.
-pub struct Events {
+pub struct PerfEvents {
     minor: Counter,
     major: Counter,
     rwsem_waits: Result<Counter, String>,
@@ -52,15 +52,15 @@ impl EventCounts {
     }
 }
 
-impl Events {
+impl PerfEvents {
     /// Opens the events of the calling thread.
     ///
     /// # Errors
     ///
     /// The reason, in words, if faults cannot be counted.
-    pub fn open(roots: &Roots) -> Result<Events, String> {
+    pub fn open(roots: &Roots) -> Result<PerfEvents, String> {
         let refused = |error: io::Error| refused(&error, roots);
-        Ok(Events {
+        Ok(PerfEvents {
             minor: Builder::new(Software::PAGE_FAULTS_MIN).build().map_err(refused)?,
             major: Builder::new(Software::PAGE_FAULTS_MAJ).build().map_err(refused)?,
             rwsem_waits: contention(roots),
@@ -137,12 +137,12 @@ fn refused(error: &io::Error, roots: &Roots) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::Machine;
+    use super::super::fixture::FakeMachine;
     use super::*;
 
     #[test]
     fn faults_are_counted_or_it_is_said_why_not() {
-        match Events::open(&Roots::default()) {
+        match PerfEvents::open(&Roots::default()) {
             Ok(mut events) => {
                 events.enable().unwrap();
                 // More memory than the allocator caches for reuse. With huge pages the faults are
@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn what_is_not_there_has_its_reason() {
-        let why = |files: &[(&str, &str)]| contention(&Machine::of(files).roots()).err().unwrap();
+        let why =
+            |files: &[(&str, &str)]| contention(&FakeMachine::of(files).roots()).err().unwrap();
         assert!(why(&[]).contains("may not be read"));
         let old = why(&[("proc/sys/kernel/osrelease", "5.15.0")]);
         assert!(old.contains("came with 5.19"), "{old}");

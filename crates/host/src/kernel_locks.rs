@@ -102,13 +102,13 @@ pub fn version(release: &str) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::Machine;
+    use super::super::fixture::FakeMachine;
     use super::*;
 
     fn of(release: &str, config: &str) -> KernelLocks {
         let path = format!("boot/config-{release}");
         let files = [("proc/sys/kernel/osrelease", release), (path.as_str(), config)];
-        KernelLocks::read(&Machine::of(&files).roots())
+        KernelLocks::read(&FakeMachine::of(&files).roots())
     }
 
     #[test]
@@ -129,9 +129,9 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_not_known() {
-        let silent = KernelLocks::read(&Machine::of(&[]).roots());
+        let silent = KernelLocks::read(&FakeMachine::of(&[]).roots());
         assert_eq!((silent.strategy(), silent), (None, KernelLocks::default()));
-        let machine = Machine::of(&[("proc/sys/kernel/osrelease", "6.18.0")]);
+        let machine = FakeMachine::of(&[("proc/sys/kernel/osrelease", "6.18.0")]);
         let found = KernelLocks::read(&machine.roots());
         assert_eq!((found.per_vma_lock, found.strategy()), (None, Some("vm-refcnt")));
     }
@@ -140,10 +140,10 @@ mod tests {
     fn events_are_counted_where_there_are_some() {
         let vmstat = |success| {
             let text = format!("pgfault 7\nvma_lock_success {success}\nvma_lock_miss 3");
-            events(&Machine::of(&[("proc/vmstat", &text)]).roots())
+            events(&FakeMachine::of(&[("proc/vmstat", &text)]).roots())
         };
         let grown = growth(&vmstat(10), &vmstat(25));
         assert_eq!(grown, [("vma_lock_miss".into(), 0), ("vma_lock_success".into(), 15)].into());
-        assert!(events(&Machine::of(&[("proc/vmstat", "pgfault 7")]).roots()).is_empty());
+        assert!(events(&FakeMachine::of(&[("proc/vmstat", "pgfault 7")]).roots()).is_empty());
     }
 }

@@ -69,14 +69,14 @@ mod fixture {
     use super::Roots;
 
     /// A machine made of files, which are removed on drop.
-    pub struct Machine {
+    pub struct FakeMachine {
         dir: tempfile::TempDir,
     }
 
-    impl Machine {
+    impl FakeMachine {
         /// Creates a machine with these files; paths start with `sys/`, `proc/`, `etc/` or `boot/`.
-        pub fn of(files: &[(&str, &str)]) -> Machine {
-            let machine = Machine { dir: tempfile::tempdir().unwrap() };
+        pub fn of(files: &[(&str, &str)]) -> FakeMachine {
+            let machine = FakeMachine { dir: tempfile::tempdir().unwrap() };
             machine.write(files);
             machine
         }

@@ -42,13 +42,13 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::Machine;
+    use super::super::fixture::FakeMachine;
     use super::*;
 
     #[test]
     fn meminfo_and_the_limit_that_binds() {
         let meminfo = "MemTotal:       2000 kB\nMemFree:    1 kB\nMemAvailable:    1000 kB";
-        let memory = Memory::read(&Machine::of(&[("proc/meminfo", meminfo)]).roots());
+        let memory = Memory::read(&FakeMachine::of(&[("proc/meminfo", meminfo)]).roots());
         assert_eq!(memory.total_bytes, Some(2_048_000));
         assert_eq!(memory.available_bytes, Some(1_024_000));
         let mut limits = Limits::default();
@@ -68,7 +68,7 @@ mod tests {
                  Max address space         {soft}                unlimited            bytes     "
             );
             let files = [("proc/meminfo", "MemAvailable: 1000 kB"), ("proc/self/limits", &*limits)];
-            Memory::read(&Machine::of(&files).roots()).usable_bytes(&Limits::default())
+            Memory::read(&FakeMachine::of(&files).roots()).usable_bytes(&Limits::default())
         };
         assert_eq!(limited("700000"), Some(700_000));
         assert_eq!(limited("unlimited"), Some(1_024_000));
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_says_nothing() {
-        let memory = Memory::read(&Machine::of(&[]).roots());
+        let memory = Memory::read(&FakeMachine::of(&[]).roots());
         assert_eq!(memory, Memory::default());
         assert_eq!(memory.usable_bytes(&Limits::default()), None);
     }

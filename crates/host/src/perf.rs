@@ -172,7 +172,7 @@ fn hitm_event(roots: &Roots) -> Option<Raw> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::Machine;
+    use super::super::fixture::FakeMachine;
     use super::*;
 
     #[test]
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn reasons_are_told_apart() {
-        let roots = Machine::of(&[("proc/sys/kernel/perf_event_paranoid", "4")]);
+        let roots = FakeMachine::of(&[("proc/sys/kernel/perf_event_paranoid", "4")]);
         let say = |errno: Errno| WhyNot::of(errno.into(), &roots.roots()).to_string();
         assert!(
             say(Errno::NOENT).starts_with("the kernel offers no hardware counters here (ENOENT)")
@@ -204,7 +204,7 @@ mod tests {
         assert!(say(Errno::ACCESS).contains("perf_event_paranoid is 4"));
         assert!(say(Errno::NOSYS).contains("ENOSYS"));
         assert_eq!(say(Errno::MFILE), "hardware counters cannot be opened");
-        let nothing = Machine::of(&[]);
+        let nothing = FakeMachine::of(&[]);
         let why = WhyNot::of(Errno::PERM.into(), &nothing.roots());
         assert!(why.to_string().contains("perf_event_paranoid is not known"));
     }
@@ -213,11 +213,11 @@ mod tests {
     fn hitm_is_counted_only_where_the_event_is_known() {
         let event = |vendor: &str, model: u32| {
             let cpuinfo = format!("vendor_id\t: {vendor}\ncpu family\t: 6\nmodel\t\t: {model}");
-            hitm_event(&Machine::of(&[("proc/cpuinfo", &cpuinfo)]).roots())
+            hitm_event(&FakeMachine::of(&[("proc/cpuinfo", &cpuinfo)]).roots())
         };
         assert_eq!(event("GenuineIntel", 85), Some(Raw::new(0x04d2)));
         assert_eq!(event("GenuineIntel", 106), None, "Ice Lake: XSNP_FWD");
         assert_eq!(event("AuthenticAMD", 85), None);
-        assert_eq!(hitm_event(&Machine::of(&[]).roots()), None);
+        assert_eq!(hitm_event(&FakeMachine::of(&[]).roots()), None);
     }
 }

@@ -141,12 +141,12 @@ fn cpuid_hypervisor() -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::Machine;
+    use super::super::fixture::FakeMachine;
     use super::*;
 
     #[test]
     fn a_machine_that_says_everything() {
-        let machine = Machine::of(&[
+        let machine = FakeMachine::of(&[
             (
                 "proc/cpuinfo",
                 "processor\t: 0\nmodel name\t: AMD EPYC 9B14\nmicrocode\t: 0xa101148\n\
@@ -188,14 +188,14 @@ mod tests {
 
     #[test]
     fn a_machine_that_says_nothing() {
-        assert_eq!(Facts::read(&Machine::of(&[]).roots()), Facts::default());
+        assert_eq!(Facts::read(&FakeMachine::of(&[]).roots()), Facts::default());
     }
 
     #[test]
     fn intel_pstate_says_whether_turbo_is_off() {
         let turbo_of = |no_turbo: &str| {
             let path = "sys/devices/system/cpu/intel_pstate/no_turbo";
-            Facts::read(&Machine::of(&[(path, no_turbo)]).roots()).turbo
+            Facts::read(&FakeMachine::of(&[(path, no_turbo)]).roots()).turbo
         };
         assert_eq!(turbo_of("0"), Some(true));
         assert_eq!(turbo_of("1"), Some(false));

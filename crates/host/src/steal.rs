@@ -57,7 +57,7 @@ impl StealMeter {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::Machine;
+    use super::super::fixture::FakeMachine;
     use super::*;
 
     const BEFORE: &str = "cpu  9 9 9 9 9 9 9 9 9 9\n\
@@ -66,7 +66,7 @@ mod tests {
                           cpu10 0 0 0 0 0 0 0 0 0 0";
 
     fn share(cpus: &[usize], after: &str) -> Option<f64> {
-        let machine = Machine::of(&[("proc/stat", BEFORE)]);
+        let machine = FakeMachine::of(&[("proc/stat", BEFORE)]);
         let meter = StealMeter::start(&machine.roots(), cpus);
         machine.write(&[("proc/stat", after)]);
         meter.finish()

@@ -173,11 +173,11 @@ fn cache_size(size: &str) -> Option<u64> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::super::fixture::Machine;
+    use super::super::fixture::FakeMachine;
     use super::*;
 
     /// Writes the topology of one CPU below `sys`.
-    fn cpu(machine: &Machine, id: usize, core: usize, package: usize, siblings: &str) {
+    fn cpu(machine: &FakeMachine, id: usize, core: usize, package: usize, siblings: &str) {
         let dir = format!("sys/devices/system/cpu/cpu{id}/topology");
         machine.write(&[
             (&format!("{dir}/core_id"), &core.to_string()),
@@ -188,8 +188,8 @@ pub(crate) mod tests {
 
     /// 2 sockets of 2 cores of 2 threads, numbered as Linux does on Intel servers:
     /// first threads 0-3 (socket 0: 0 1), second threads 4-7.
-    pub fn two_sockets_smt() -> Machine {
-        let machine = Machine::of(&[
+    pub fn two_sockets_smt() -> FakeMachine {
+        let machine = FakeMachine::of(&[
             ("sys/devices/system/cpu/online", "0-7"),
             ("sys/devices/system/node/node0/cpulist", "0-1,4-5"),
             ("sys/devices/system/node/node1/cpulist", "2-3,6-7"),
@@ -209,7 +209,7 @@ pub(crate) mod tests {
 
     #[test]
     fn one_socket_without_smt() {
-        let machine = Machine::of(&[("sys/devices/system/cpu/online", "0-1")]);
+        let machine = FakeMachine::of(&[("sys/devices/system/cpu/online", "0-1")]);
         cpu(&machine, 0, 0, 0, "0");
         cpu(&machine, 1, 1, 0, "1");
         let topology = Topology::read(&machine.roots().sys, &[0, 1]);
@@ -247,7 +247,7 @@ pub(crate) mod tests {
 
     #[test]
     fn without_sysfs_each_allowed_cpu_is_a_core_and_the_topology_says_so() {
-        let machine = Machine::of(&[]);
+        let machine = FakeMachine::of(&[]);
         let topology = Topology::read(&machine.roots().sys, &[3, 4]);
         assert!(!topology.complete);
         assert_eq!(topology.allowed_count(), 2);
@@ -256,7 +256,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_cpu_without_a_topology_makes_the_machine_incomplete() {
-        let machine = Machine::of(&[("sys/devices/system/cpu/online", "0-1")]);
+        let machine = FakeMachine::of(&[("sys/devices/system/cpu/online", "0-1")]);
         cpu(&machine, 0, 0, 0, "0");
         let topology = Topology::read(&machine.roots().sys, &[0, 1]);
         assert!(!topology.complete);

@@ -129,7 +129,7 @@ mod vsyscall {
 
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests {
-    use super::super::fixture::Machine;
+    use super::super::fixture::FakeMachine;
     use super::vsyscall::is_a_trap;
     use super::*;
 
@@ -142,7 +142,7 @@ mod tests {
             ("proc/sys/kernel/osrelease", release),
             ("proc/cpuinfo", &cpuinfo),
         ];
-        is_a_trap(&Machine::of(&files).roots())
+        is_a_trap(&FakeMachine::of(&files).roots())
     }
 
     #[test]

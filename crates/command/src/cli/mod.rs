@@ -3,6 +3,7 @@
 mod compare;
 mod report;
 mod run;
+mod target;
 mod vary;
 mod world;
 
@@ -15,9 +16,10 @@ pub use base::numbers::NumberList;
 pub use compare::{CompareArgs, Format};
 use mm::fault::Kind;
 pub use report::{ReportArgs, ReportFormat};
-pub use run::{Body, RunArgs, Target};
+pub use run::RunArgs;
+pub use target::Target;
 pub use vary::Vary;
-pub use world::{World, WorldError};
+pub use world::{WorldArg, WorldError};
 
 /// Machine of the model that gives the numbers which cannot be measured here.
 const BASE: &str = "xeon-icelake-2s";
@@ -188,7 +190,7 @@ pub struct ExplainArgs {
     pub kind: Option<Kind>,
     /// Machine, as 'model:NAME'
     #[arg(long, value_name = "WORLD", default_value = "model:xeon-icelake-2s")]
-    pub on: World,
+    pub on: WorldArg,
     /// Cores that fault at the same time
     #[arg(
         long,
@@ -266,6 +268,7 @@ mod tests {
     use clap::error::ErrorKind;
 
     use super::*;
+    use document::run::Body;
     use host::placement::Placement;
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
@@ -329,10 +332,10 @@ mod tests {
         for line in explicit.into_iter().chain(["--seed 2", "--no-lines", "--jobs 2"]) {
             assert!(!run(line).is_plain(), "{line}");
         }
-        assert_eq!(run("").worlds(), [World::Host]);
+        assert_eq!(run("").worlds(), [WorldArg::Host]);
         assert_eq!(run("").real_bodies(), run("--body none,real").real_bodies());
         let model = RunArgs::plain_model();
-        assert_eq!(model.worlds(), [World::Model(BASE.to_owned())]);
+        assert_eq!(model.worlds(), [WorldArg::Model(BASE.to_owned())]);
         assert_eq!(model.threads.as_ref().unwrap().as_slice(), [64]);
         assert!(model.faults.is_some() && model.workloads.is_empty());
     }

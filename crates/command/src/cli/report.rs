@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Target;
+use super::target::Target;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::str::FromStr;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Args, FromArgMatches, ValueEnum, value_parser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Args, FromArgMatches, value_parser};
 
-use super::{Vary, World};
+use super::target::Target;
+use super::vary::Vary;
+use super::world::WorldArg;
 use base::numbers::NumberList;
+use document::run::Body;
 use host::placement::Placement;
 use inputs::machines::vary::MachineVary;
 use inputs::workload::THREADS_MAX;
@@ -30,8 +32,8 @@ Examples:
   faultstorm run huge-anon --on model:xeon-icelake-2s --threads 1..=128x2
       on a machine that you do not have: the same strategies in the model
   faultstorm run huge-anon --on kernel --on host --on model:xeon-icelake-2s
-      the running kernel next to both simulations, in one table; --trap-cost adds
-      the cost of the exception alone
+      the running kernel next to both simulations, in one table; --trap-cost
+      adds the cost of the exception alone
   faultstorm run huge-anon --vary think=0ns,300ns,1us,3us,10us,30us,100us
       the fault rate from which on the strategy matters to a program
 
@@ -60,7 +62,7 @@ pub struct RunArgs {
     /// kernel; or 'model:MACHINE', a deterministic multicore (MACHINE: see 'list machines', or a
     /// path). May be repeated [default: host]
     #[arg(long, value_name = "WORLD", help_heading = "What")]
-    pub on: Vec<World>,
+    pub on: Vec<WorldArg>,
 
     /// Strategies, as NAME or NAME:VARIANT, separated by commas [default: all, without variants]
     #[arg(long, value_name = "S,..", value_delimiter = ',', help_heading = "What")]
@@ -73,7 +75,13 @@ pub struct RunArgs {
 
     /// Clear and copy frames or not: 'none' does neither and shows the lock alone, 'real' shows
     /// what a program would see [default: none,real]
-    #[arg(long, value_name = "B,..", value_delimiter = ',', help_heading = "What")]
+    #[arg(
+        long,
+        value_name = "B,..",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(bodies()).map(body),
+        help_heading = "What"
+    )]
     pub body: Vec<Body>,
 
     /// CPUs for threads: 'scatter' (cores before siblings, sockets in turn), 'compact' (one socket
@@ -199,24 +207,6 @@ pub struct RunArgs {
     pub quiet: bool,
 }
 
-/// Writes to the memory of frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Body {
-    /// Frames are allocated, but neither cleared nor copied.
-    None,
-    /// Frames are cleared and copied.
-    Real,
-}
-
-/// Destination of a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// Standard output: `-`.
-    Stdout,
-    /// A file.
-    File(PathBuf),
-}
-
 impl RunArgs {
     /// True if no flag is given except for the files of the results: such a run takes a minute.
     pub fn is_plain(&self) -> bool {
@@ -256,8 +246,8 @@ impl RunArgs {
     }
 
     /// Returns the worlds to run in.
-    pub fn worlds(&self) -> &[World] {
-        if self.on.is_empty() { &[World::Host] } else { &self.on }
+    pub fn worlds(&self) -> &[WorldArg] {
+        if self.on.is_empty() { &[WorldArg::Host] } else { &self.on }
     }
 
     /// Returns the requested bodies, each once: true if pages are cleared and copied.
@@ -307,15 +297,16 @@ fn all_or_as_written(times: BTreeSet<u64>) -> Vec<Option<u64>> {
     if times.is_empty() { vec![None] } else { times.into_iter().map(Some).collect() }
 }
 
-impl FromStr for Target {
-    type Err = std::convert::Infallible;
+/// Returns the values of `--body`.
+fn bodies() -> [PossibleValue; 2] {
+    [
+        PossibleValue::new("none").help("Frames are allocated, but neither cleared nor copied"),
+        PossibleValue::new("real").help("Frames are cleared and copied"),
+    ]
+}
 
-    fn from_str(text: &str) -> Result<Target, Self::Err> {
-        Ok(match text {
-            "-" => Target::Stdout,
-            path => Target::File(path.into()),
-        })
-    }
+fn body(name: String) -> Body {
+    if name == "real" { Body::Real } else { Body::None }
 }
 
 /// Parses a list of thread counts.

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A world that storms run in.
+/// A world that storms run in, as the command line gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum World {
+pub enum WorldArg {
     /// Real threads on this machine's cores.
     Host,
     /// The running kernel's own page faults.
@@ -25,28 +25,28 @@ pub enum WorldError {
     NoMachine,
 }
 
-impl FromStr for World {
+impl FromStr for WorldArg {
     type Err = WorldError;
 
-    fn from_str(text: &str) -> Result<World, WorldError> {
+    fn from_str(text: &str) -> Result<WorldArg, WorldError> {
         match text {
-            "host" => Ok(World::Host),
-            "kernel" => Ok(World::Kernel),
+            "host" => Ok(WorldArg::Host),
+            "kernel" => Ok(WorldArg::Kernel),
             "model" | "model:" => Err(WorldError::NoMachine),
             other => match other.strip_prefix("model:") {
-                Some(machine) => Ok(World::Model(machine.into())),
+                Some(machine) => Ok(WorldArg::Model(machine.into())),
                 None => Err(WorldError::Unknown(other.into())),
             },
         }
     }
 }
 
-impl fmt::Display for World {
+impl fmt::Display for WorldArg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            World::Host => f.write_str("host"),
-            World::Kernel => f.write_str("kernel"),
-            World::Model(machine) => write!(f, "model:{machine}"),
+            WorldArg::Host => f.write_str("host"),
+            WorldArg::Kernel => f.write_str("kernel"),
+            WorldArg::Model(machine) => write!(f, "model:{machine}"),
         }
     }
 }
@@ -56,15 +56,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn worlds_are_told_by_their_names() {
+    fn worlds_have_names() {
         for (text, world) in [
-            ("host", World::Host),
-            ("kernel", World::Kernel),
-            ("model:./mine.toml", World::Model("./mine.toml".into())),
+            ("host", WorldArg::Host),
+            ("kernel", WorldArg::Kernel),
+            ("model:./mine.toml", WorldArg::Model("./mine.toml".into())),
         ] {
             assert_eq!((text.parse(), world.to_string()), (Ok(world.clone()), text.to_owned()));
         }
-        assert_eq!("model".parse::<World>(), Err(WorldError::NoMachine));
-        assert_eq!("hsot".parse::<World>(), Err(WorldError::Unknown("hsot".into())));
+        assert_eq!("model".parse::<WorldArg>(), Err(WorldError::NoMachine));
+        assert_eq!("hsot".parse::<WorldArg>(), Err(WorldError::Unknown("hsot".into())));
     }
 }

@@ -8,7 +8,7 @@ use super::console::print;
 use super::error::CommandError;
 use super::names;
 use super::run::{memory, places};
-use crate::cli::{ExplainArgs, World};
+use crate::cli::{ExplainArgs, WorldArg};
 use base::exit::Exit;
 use catalogue::Known;
 use host::placement::Placement;
@@ -29,7 +29,7 @@ const FAULTS: u64 = 1000;
 ///
 /// If the input is bad, no fault of the wanted kind occurs, or the storm fails.
 pub fn explain(args: &ExplainArgs, known: Known) -> Result<Exit, CommandError> {
-    let World::Model(machine) = &args.on else {
+    let WorldArg::Model(machine) = &args.on else {
         return Err(CommandError::usage(anyhow!(
             "'{}' cannot be traced: 'model:NAME' can",
             args.on

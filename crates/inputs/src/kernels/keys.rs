@@ -1,7 +1,7 @@
 //! Every key of a kernel file: the one table of them.
 
 use crate::sourced::AllowedValues::{Count, Switch};
-use crate::sourced::{FileKey, Presence, Section};
+use crate::sourced::{FileKey, FileSection, Presence};
 use mm::kernel::{MmStruct, Release, Rules, VmAreaStruct};
 
 /// The release before anything is said of it.
@@ -29,10 +29,10 @@ const fn rule(name: &'static str, set: fn(&mut Release, f64), about: &'static st
 }
 
 /// All keys, section by section.
-pub(super) static SECTIONS: &[Section<Release>] = &[
-    Section { name: "mm_struct", keys: &MM_STRUCT },
-    Section { name: "vm_area_struct", keys: &VM_AREA_STRUCT },
-    Section { name: "rules", keys: &RULES },
+pub(super) static SECTIONS: &[FileSection<Release>] = &[
+    FileSection { name: "mm_struct", keys: &MM_STRUCT },
+    FileSection { name: "vm_area_struct", keys: &VM_AREA_STRUCT },
+    FileSection { name: "rules", keys: &RULES },
 ];
 
 static MM_STRUCT: [Key; 12] = [

@@ -4,7 +4,7 @@ mod keys;
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::named::{Shipped, shipped};
-use crate::sourced::{FileKind, PlacedNumber, Section, SourcedFile};
+use crate::sourced::{FileKind, FileSection, PlacedNumber, SourcedFile};
 use mm::kernel::{Kernel, MmLayout, Release, VmaLayout};
 
 /// A kernel, and where what is said of it is from.
@@ -22,7 +22,7 @@ impl FileKind for Release {
     const TITLE: &'static str = "A kernel that schemes stand in";
     const UNSET: Self = keys::UNSET;
 
-    fn sections() -> &'static [Section<Self>] {
+    fn sections() -> &'static [FileSection<Self>] {
         keys::SECTIONS
     }
 

@@ -2,7 +2,7 @@
 
 use crate::sourced::AllowedValues::{Count, Number, Word};
 use crate::sourced::Varied::{ByKey, BySection};
-use crate::sourced::{FileKey, Presence, Section};
+use crate::sourced::{FileKey, FileSection, Presence};
 use machine::model::{Arbitration, Broadcast, FarAtomics, Latencies, Parameters};
 use machine::model::{Shape, ShootdownTimes, WorkTimes};
 
@@ -88,8 +88,8 @@ macro_rules! by_distance {
 /// One row for each number: name, field of [`Parameters`], meaning, and exceptions from a
 /// required time.
 #[rustfmt::skip]
-pub(super) static SECTIONS: &[Section<Parameters>] = &[
-    Section { name: "shape", keys: &[
+pub(super) static SECTIONS: &[FileSection<Parameters>] = &[
+    FileSection { name: "shape", keys: &[
         Key::new("sockets", Count(1, 64), |p, n| p.shape.sockets = n as u16, "sockets"),
         Key::new("sockets-per-group", Count(1, 64), |p, n| p.shape.sockets_per_group = n as u16,
             "sockets one hop from each other; other groups are two hops away; all, unless given")
@@ -101,21 +101,21 @@ pub(super) static SECTIONS: &[Section<Parameters>] = &[
         Key::new("threads-per-core", Count(1, 8), |p, n| p.shape.smt = n as u16,
             "hardware threads of a core").need(Presence::Else(1.0)),
     ] },
-    Section { name: "hit", keys: &[
+    FileSection { name: "hit", keys: &[
         Key::ns("load-ns", |p| &mut p.load_hit_ps, "a load that hits the own cache"),
         Key::ns("rmw-ns", |p| &mut p.rmw_hit_ps, "a read-modify-write that hits the own cache"),
         Key::ns("store-ns", |p| &mut p.store_ps,
             "a plain store, for its core: it goes to the store buffer"),
     ] },
-    Section { name: "write-modified-ns", keys: by_distance!(write_modified, "wrM",
+    FileSection { name: "write-modified-ns", keys: by_distance!(write_modified, "wrM",
         "a write of a line that another core has modified") },
-    Section { name: "read-modified-ns", keys: by_distance!(read_modified, "rdM",
+    FileSection { name: "read-modified-ns", keys: by_distance!(read_modified, "rdM",
         "a load of a line that another core has modified") },
-    Section { name: "read-shared-ns", keys: by_distance!(read_shared, "rdS",
+    FileSection { name: "read-shared-ns", keys: by_distance!(read_shared, "rdS",
         "a load of a line of which others have clean copies") },
-    Section { name: "upgrade-ns", keys: by_distance!(upgrade, "upg",
+    FileSection { name: "upgrade-ns", keys: by_distance!(upgrade, "upg",
         "a write of a line that the core shares with others") },
-    Section { name: "memory-ns", keys: &[
+    FileSection { name: "memory-ns", keys: &[
         Key::ns("local", |p| &mut p.memory[0],
             "a line that no cache has, of the own socket's memory").varied(BySection("mem")),
         Key::ns("hop", |p| &mut p.memory[1], "the same, of another socket's")
@@ -125,7 +125,7 @@ pub(super) static SECTIONS: &[Section<Parameters>] = &[
         Key::ns("last-level", |p| &mut p.last_level_ps,
             "a line that only the last-level cache has"),
     ] },
-    Section { name: "line", keys: &[
+    FileSection { name: "line", keys: &[
         Key::new("reuse-k", Count(1, 1000), |p, n| p.reuse_k = n as u16,
             "accesses that the owner of a line completes while others wait")
             .varied(ByKey("reuse_k")),
@@ -150,13 +150,13 @@ pub(super) static SECTIONS: &[Section<Parameters>] = &[
             "between clusters of a socket, where the line's memory is on another")
             .need(Presence::Optional),
     ] },
-    Section { name: "far-atomics", keys: &[
+    FileSection { name: "far-atomics", keys: &[
         Key::ns("latency-ns", |p| &mut far(p).latency_ps,
             "a fetch operation that is done at the line's home").need(Presence::Optional),
         Key::ns("occupancy-ns", |p| &mut far(p).occupancy_ps,
             "until the line's home can do the next").need(Presence::Optional),
     ] },
-    Section { name: "shootdown", keys: &[
+    FileSection { name: "shootdown", keys: &[
         Key::ns("round-trip-ns", |p| &mut p.shootdown.round_trip_ps,
             "from the first interrupt to the last answer, beside what each core adds")
             .from_0_to(1e6).varied(ByKey("ipi")),
@@ -172,7 +172,7 @@ pub(super) static SECTIONS: &[Section<Parameters>] = &[
         Key::ns("broadcast-ns", |p| &mut p.shootdown.broadcast_ps,
             "how long a shootdown by that instruction takes").need(BROADCASTS),
     ] },
-    Section { name: "work", keys: &[
+    FileSection { name: "work", keys: &[
         Key::ns("trap-ns", |p| &mut p.work.trap_ps,
             "exception, return, and what the simulated kernel leaves out").varied(ByKey("trap")),
         Key::ns("read-section-ns", |p| &mut p.work.read_section_ps,

@@ -8,7 +8,7 @@ pub use shipped::{of_cpu, shipped};
 
 use crate::diag::Diagnostic;
 use crate::named::Shipped;
-use crate::sourced::{self, FileKind, PlacedNumber, Section, SourcedFile};
+use crate::sourced::{self, FileKind, FileSection, PlacedNumber, SourcedFile};
 use host::placement::{Placement, PlacementError, place};
 use host::topology::{Cpu, Topology};
 use machine::CORES_MAX;
@@ -24,7 +24,7 @@ impl FileKind for Parameters {
     const TITLE: &'static str = "A machine of faultstorm's model";
     const UNSET: Self = keys::UNSET;
 
-    fn sections() -> &'static [Section<Self>] {
+    fn sections() -> &'static [FileSection<Self>] {
         keys::SECTIONS
     }
 

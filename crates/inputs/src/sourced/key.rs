@@ -4,7 +4,7 @@ use super::allowed::AllowedValues;
 use std::fmt;
 
 /// A table of a file: `[line]`, for instance.
-pub struct Section<T: 'static> {
+pub struct FileSection<T: 'static> {
     /// The name, without brackets.
     pub name: &'static str,
     /// Its numbers.

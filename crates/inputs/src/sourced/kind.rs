@@ -1,6 +1,6 @@
 //! A kind of file: its table of numbers, and a number of such a file.
 
-use super::key::{FileKey, Section};
+use super::key::{FileKey, FileSection};
 use crate::diag::Diagnostic;
 use crate::named::Shipped;
 use std::fmt;
@@ -16,7 +16,7 @@ pub trait FileKind: Clone + fmt::Debug + 'static {
     const UNSET: Self;
 
     /// The table of numbers.
-    fn sections() -> &'static [Section<Self>];
+    fn sections() -> &'static [FileSection<Self>];
 
     /// Derives values from the numbers of a file, after all are stored, and adds to `mistakes`
     /// where numbers contradict each other.

@@ -15,7 +15,7 @@ mod schema;
 
 pub use allowed::AllowedValues;
 pub use file::SourcedFile;
-pub use key::{FileKey, Presence, Section, Set, Varied};
+pub use key::{FileKey, FileSection, Presence, Set, Varied};
 pub use kind::{FileKind, PlacedNumber, SourcedNumber, keys};
 
 #[cfg(test)]
@@ -35,7 +35,7 @@ mod tests {
 
     type Key = FileKey<Lock>;
 
-    static LOCK: &[Section<Lock>] = &[Section {
+    static LOCK: &[FileSection<Lock>] = &[FileSection {
         name: "lock",
         keys: &[
             Key::new(
@@ -67,7 +67,7 @@ mod tests {
         const TITLE: &'static str = "A lock";
         const UNSET: Self = Lock { waiters: 0, hand_over_ps: 0, word: 0, fair: false };
 
-        fn sections() -> &'static [Section<Self>] {
+        fn sections() -> &'static [FileSection<Self>] {
             LOCK
         }
 

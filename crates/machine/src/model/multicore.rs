@@ -69,15 +69,15 @@ static MULTICORES: AtomicU32 = AtomicU32::new(0);
 pub(super) fn current<'a>() -> &'a Multicore {
     let multicore = MULTICORE.get();
     assert!(!multicore.is_null(), "the thread is in a multicore of the model");
-    // SAFETY: the guard holds the multicore, and clears the pointer before it drops it. If the guard
-    // is forgotten, so is its reference, and the multicore stays. Callers do not keep the reference.
+    // SAFETY: the guard holds the multicore, and clears the pointer before it drops it. A guard that
+    // is forgotten keeps its reference, so the multicore stays. Callers do not keep the reference.
     unsafe { &*multicore }
 }
 
 /// Proof that the calling thread is in a multicore; it leaves the multicore on drop.
 pub struct MulticoreGuard {
     /// Keeps the target of [`MULTICORE`]; must not be sent to another thread.
-    _world: Rc<Multicore>,
+    _multicore: Rc<Multicore>,
 }
 
 impl Drop for MulticoreGuard {
@@ -125,7 +125,7 @@ impl Multicore {
     pub fn enter(self: &Rc<Self>) -> MulticoreGuard {
         assert!(MULTICORE.get().is_null(), "a thread is in one multicore at a time");
         MULTICORE.set(Rc::as_ptr(self));
-        MulticoreGuard { _world: Rc::clone(self) }
+        MulticoreGuard { _multicore: Rc::clone(self) }
     }
 
     /// Returns the accounts of all lines since the last [`forget`](Self::forget).

@@ -29,8 +29,8 @@ pub enum Halt {
 type Core = Coroutine<(), (), (), ColouredStack>;
 
 impl Multicore {
-    /// Runs `body` on every core, all from the same time, and returns the results in the order of the
-    /// cores' numbers. The caller must be in this multicore.
+    /// Runs `body` on every core, all from the same time, and returns the results by the number of
+    /// the core. The caller must be in this multicore.
     ///
     /// # Errors
     /// If a core panics or starves, or none can continue. The other cores are then abandoned: their

@@ -5,7 +5,7 @@ use stats::Verdict;
 
 use super::ascii::ascii;
 use super::one_kernel;
-use super::panel::{Column, Panel};
+use super::panel::{Panel, WorkloadColumn};
 use crate::about::estimated;
 use crate::block::{self, Align, Block, BlockRow, Value};
 use crate::layout::{COLUMNS, Ink, Style, cut, paint, wrap};
@@ -90,7 +90,12 @@ impl Sheet<'_> {
     }
 
     /// Returns strategies by workloads, with the line to blame.
-    fn block(&self, panel: &Panel<'_>, shown: &[Column<'_>], strategies: &[String]) -> Block {
+    fn block(
+        &self,
+        panel: &Panel<'_>,
+        shown: &[WorkloadColumn<'_>],
+        strategies: &[String],
+    ) -> Block {
         let names = strategies.iter().map(|strategy| in_kernel(panel, strategy));
         let longest = names.map(|name| name.len()).max().unwrap_or(0);
         let name_width = MARK + (longest + 1).clamp(*NAME.start(), *NAME.end());
@@ -159,7 +164,7 @@ impl Sheet<'_> {
             _ => ": share of the rate without any lock, or of mmap-lock's if none may run so",
         };
         let kernel = first.key.one_kernel();
-        let same_kernel = |column: &Column<'_>| column.table.key().one_kernel() == kernel;
+        let same_kernel = |column: &WorkloadColumn<'_>| column.table.key().one_kernel() == kernel;
         let kernel = kernel.filter(|_| panel.columns.iter().all(same_kernel));
         let kernel = kernel.map(|kernel| format!(", all in Linux {}", ascii(kernel)));
         let body = body_name(panel.columns[0].body).to_owned() + &kernel.unwrap_or_default();
@@ -175,7 +180,7 @@ impl Sheet<'_> {
     }
 
     /// Returns one number, with its star or a space.
-    fn value(&self, column: &Column<'_>, strategy: &str) -> Value {
+    fn value(&self, column: &WorkloadColumn<'_>, strategy: &str) -> Value {
         let Some(cell) = column.cell(strategy) else { return Value::dash().ending(" ") };
         if let Some(found) = column.ratio(cell, self.ratios) {
             let is_sure = matches!(found.verdict, Some(Verdict::Faster | Verdict::Slower));
@@ -234,8 +239,8 @@ fn in_kernel(panel: &Panel<'_>, strategy: &str) -> String {
 }
 
 /// Returns the rates of a base.
-fn base_row(shown: &[Column<'_>], base: &str) -> BlockRow {
-    let rate = |column: &Column<'_>| {
+fn base_row(shown: &[WorkloadColumn<'_>], base: &str) -> BlockRow {
+    let rate = |column: &WorkloadColumn<'_>| {
         let cell = column.cell(base).filter(|cell| column.is_base(cell));
         let rate = cell.and_then(|cell| cell.rate(&column.table.event));
         let rate = rate.map_or("-".to_owned(), |rate| short(rate.median));
@@ -247,8 +252,8 @@ fn base_row(shown: &[Column<'_>], base: &str) -> BlockRow {
 }
 
 /// Returns the columns of workloads, and of the line to blame, which has `rest` columns of text.
-fn columns(shown: &[Column<'_>], width: usize, rest: usize) -> Vec<block::Column> {
-    let kernel = |column: &Column<'_>| column.table.key().one_kernel().map(str::to_owned);
+fn columns(shown: &[WorkloadColumn<'_>], width: usize, rest: usize) -> Vec<block::Column> {
+    let kernel = |column: &WorkloadColumn<'_>| column.table.key().one_kernel().map(str::to_owned);
     let differ = shown.iter().any(|column| kernel(column) != kernel(&shown[0]));
     let heads: Vec<Vec<String>> =
         shown.iter().map(|column| head(column, width - 1, differ)).collect();
@@ -270,7 +275,7 @@ fn columns(shown: &[Column<'_>], width: usize, rest: usize) -> Vec<block::Column
 
 /// Returns the name of a workload in lines of at most `width` columns, broken after hyphens, then
 /// what is varied of it.
-fn head(column: &Column<'_>, width: usize, kernels_differ: bool) -> Vec<String> {
+fn head(column: &WorkloadColumn<'_>, width: usize, kernels_differ: bool) -> Vec<String> {
     let key = column.table.key();
     let mut lines = broken(&ascii(&key.workload), width);
     if lines.len() > HEADS {

@@ -4,7 +4,7 @@
 use document::run::{Cell, KeyPart, Run};
 
 use super::ascii::ascii;
-use super::panel::{Column, Panel};
+use super::panel::{Panel, WorkloadColumn};
 
 /// Two rates that are less than this apart are in no order.
 const APART: f64 = 0.02;
@@ -28,7 +28,7 @@ struct Turned {
 }
 
 /// Returns true if a column repeats another of the run, which has each scheme in its own kernel.
-pub(super) fn repeats(run: &Run, column: &Column<'_>) -> bool {
+pub(super) fn repeats(run: &Run, column: &WorkloadColumn<'_>) -> bool {
     let key = column.table.key();
     let own = |cell: &Cell| {
         cell.key.is_own_kernel && cell.key.without(BUT_KERNEL) == key.without(BUT_KERNEL)
@@ -57,7 +57,7 @@ pub(super) fn sentence(run: &Run, panel: &Panel<'_>) -> Option<String> {
     Some(format!("! over {BEFORE}, all in {}: {said}{more}", ascii(kernel)))
 }
 
-fn of_column(run: &Run, column: &Column<'_>, kernel: &str) -> Vec<Turned> {
+fn of_column(run: &Run, column: &WorkloadColumn<'_>, kernel: &str) -> Vec<Turned> {
     let rate = |cell: &Cell| cell.rate(&column.table.event).map(|rate| rate.median);
     let put = |scheme: &str| {
         let own = column.cell(scheme)?;

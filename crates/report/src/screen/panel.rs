@@ -16,11 +16,11 @@ const ALL_BUT_WORKLOAD: &[KeyPart] =
 
 /// A world of a run: all its workloads, each at the most threads that have ratios.
 pub(super) struct Panel<'a> {
-    pub columns: Vec<Column<'a>>,
+    pub columns: Vec<WorkloadColumn<'a>>,
 }
 
 /// A workload, with what is varied of it.
-pub(super) struct Column<'a> {
+pub(super) struct WorkloadColumn<'a> {
     pub table: Table<'a>,
     pub body: Body,
     pub threads: u32,
@@ -39,7 +39,7 @@ pub(super) struct Sure {
 /// Returns the worlds of a run in the order of its cells.
 pub(super) fn panels<'a>(run: &'a Run, ratios: &Ratios) -> Vec<Panel<'a>> {
     let mut panels: Vec<Panel<'a>> = Vec::new();
-    let columns = tables(run).into_iter().map(|table| Column::of(table, ratios));
+    let columns = tables(run).into_iter().map(|table| WorkloadColumn::of(table, ratios));
     for column in columns.filter(|column| !one_kernel::repeats(run, column)) {
         let world = column.table.key().world_name();
         match panels.iter_mut().find(|panel| panel.first().key.world_name() == world) {
@@ -58,7 +58,7 @@ impl<'a> Panel<'a> {
 
     /// Returns true if both have the same workloads, with the same bases.
     pub fn has_heads_of(&self, other: &Panel<'_>) -> bool {
-        let alike = |(a, b): (&Column<'_>, &Column<'_>)| {
+        let alike = |(a, b): (&WorkloadColumn<'_>, &WorkloadColumn<'_>)| {
             let [one, two] = [a, b].map(|column| column.table.key());
             (a.base, one.one_kernel()) == (b.base, two.one_kernel())
                 && one.without(ALL_BUT_WORKLOAD) == two.without(ALL_BUT_WORKLOAD)
@@ -119,7 +119,7 @@ impl<'a> Panel<'a> {
 
     /// Returns the line with most excess transfers of a strategy in any of its columns.
     pub fn blamed(&self, strategy: &str, ratios: &Ratios) -> Option<(&'a str, f64)> {
-        let lost = |column: &Column<'a>| {
+        let lost = |column: &WorkloadColumn<'a>| {
             let cell = column.cell(strategy)?;
             let loses = column.ratio(cell, ratios).is_none_or(|found| found.ratio.median < 1.0);
             blame(&column.table, cell).filter(|_| loses)
@@ -147,10 +147,10 @@ impl<'a> Panel<'a> {
     }
 }
 
-impl<'a> Column<'a> {
-    fn of(table: Table<'a>, ratios: &Ratios) -> Column<'a> {
+impl<'a> WorkloadColumn<'a> {
+    fn of(table: Table<'a>, ratios: &Ratios) -> WorkloadColumn<'a> {
         if let Some((body, threads, base)) = table.widest(ratios) {
-            return Column { table, body, threads, base: Some(base) };
+            return WorkloadColumn { table, body, threads, base: Some(base) };
         }
         let body = table.bodies()[0];
         let of_body = |cell: &&&Cell| cell.key.body == body;
@@ -160,7 +160,7 @@ impl<'a> Column<'a> {
         let threads = most(&mut cells().filter(has_numbers).map(|cell| cell.key.threads))
             .or_else(|| most(&mut cells().map(|cell| cell.key.threads)));
         let threads = threads.expect("a table has cells of its bodies");
-        Column { table, body, threads, base: None }
+        WorkloadColumn { table, body, threads, base: None }
     }
 
     /// Returns its cells.

@@ -2,14 +2,14 @@
 
 use super::super::Recording;
 use host::Roots;
-use host::events::{EventCounts, Events};
+use host::events::{EventCounts, PerfEvents};
 use std::sync::{Mutex, PoisonError};
 
 /// Counts of events, or why there are none; `None` if none were asked for.
 pub type RecordedEvents = Option<Result<EventCounts, String>>;
 
 /// Events of a thread.
-pub(super) struct ThreadEvents(Option<Result<Events, String>>);
+pub(super) struct ThreadEvents(Option<Result<PerfEvents, String>>);
 
 /// Events of all threads together.
 #[derive(Default)]
@@ -18,7 +18,7 @@ pub(super) struct EventsSum(Mutex<RecordedEvents>);
 impl ThreadEvents {
     /// Those of the calling thread, off.
     pub fn open(recording: Recording) -> Self {
-        Self((recording == Recording::Lines).then(|| Events::open(&Roots::default())))
+        Self((recording == Recording::Lines).then(|| PerfEvents::open(&Roots::default())))
     }
 
     /// Counts from here.

@@ -26,12 +26,12 @@ use self::storms::{Ending, Storms};
 use super::console::{print, style};
 use super::error::CommandError;
 use super::names;
-use crate::cli::{RunArgs, World};
+use crate::cli::{RunArgs, WorldArg};
 use ::document::run::{Provenance, Run};
 use base::exit::Exit;
 use catalogue::Known;
 use host::clock::Clock;
-use host::events::Events;
+use host::events::PerfEvents;
 use host::finding::{Finding, findings};
 use host::interrupt::Interrupt;
 use host::preflight::Facts;
@@ -214,7 +214,7 @@ fn describe(run: &mut Run, plan: &RunPlan, machines: &[MachineFile]) {
 
 /// Whether anything runs on this machine's own cores.
 fn is_here(args: &RunArgs) -> bool {
-    args.worlds().iter().any(|world| matches!(world, World::Host | World::Kernel))
+    args.worlds().iter().any(|world| matches!(world, WorldArg::Host | WorldArg::Kernel))
 }
 
 /// Notes what is suspicious about this machine before the first storm.
@@ -263,7 +263,7 @@ fn on_this_machine(storms: &mut Storms) -> Ending {
 fn machines(args: &RunArgs) -> Result<Vec<MachineFile>, CommandError> {
     let mut machines: Vec<MachineFile> = Vec::new();
     for world in args.worlds() {
-        let World::Model(name) = world else { continue };
+        let WorldArg::Model(name) = world else { continue };
         let machine = names::machine(name, "nothing was run")?;
         if machines.iter().all(|known| known.name != machine.name) {
             machines.push(machine);
@@ -293,8 +293,8 @@ fn passes(args: &RunArgs, by: &mut Provenance) -> Passes {
     if args.stages {
         passes.host.push(Recording::Stages);
     }
-    if !args.no_lines && args.worlds().contains(&World::Kernel) {
-        by.kernel_events = Some(match Events::open(&Roots::default()) {
+    if !args.no_lines && args.worlds().contains(&WorldArg::Kernel) {
+        by.kernel_events = Some(match PerfEvents::open(&Roots::default()) {
             Ok(events) => {
                 passes.kernel.push(Recording::Lines);
                 events.described()

@@ -179,9 +179,9 @@ fn as_run(mut workload: Workload, args: &RunArgs) -> Workload {
 
 /// The worlds of the groups, each with its bodies: the kernel always has its own.
 fn worlds(args: &RunArgs) -> Vec<(World, bool)> {
-    let hosted = args.worlds().contains(&cli::World::Host);
+    let hosted = args.worlds().contains(&cli::WorldArg::Host);
     let host = args.real_bodies().into_iter().filter(|_| hosted).map(|real| (World::Host, real));
-    let kernel = args.worlds().contains(&cli::World::Kernel).then_some((World::Kernel, true));
+    let kernel = args.worlds().contains(&cli::WorldArg::Kernel).then_some((World::Kernel, true));
     host.chain(kernel).collect()
 }
 
