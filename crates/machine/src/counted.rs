@@ -20,7 +20,7 @@
 
 use super::audited::{self, AuditDirectory};
 use super::host::{Record, Recorded, audits, prefetch_w, relax};
-use super::{LINE_WORDS, Line, LineName, Ordering, VALUE_BITS};
+use super::{LINE_WORDS, Line, LineName, Ordering, VALUE_BITS, VALUE_MASK};
 use std::cell::RefCell;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
@@ -265,7 +265,6 @@ pub struct CountedLine {
     directory: Option<Box<AuditDirectory>>,
 }
 
-const VALUE: u64 = (1 << VALUE_BITS) - 1;
 /// One write, in the low byte of the stamp.
 const STAMP: u64 = 1 << VALUE_BITS;
 /// Upper byte of the stamp: the thread that stored the word. 0: no recorded thread.
@@ -298,7 +297,7 @@ impl CountedLine {
     }
 
     fn stamped(value: u64) -> u64 {
-        assert!(value <= VALUE, "a value fits {VALUE_BITS} bits: {value:#x}");
+        assert!(value <= VALUE_MASK, "a value fits {VALUE_BITS} bits: {value:#x}");
         value | with_ledger(Ledger::next_stamp).unwrap_or(0)
     }
 
@@ -306,11 +305,11 @@ impl CountedLine {
         let _audit = self.audit(LineAccess::Write);
         let mut found = self.words[word].load(Ordering::Relaxed);
         loop {
-            let left = Self::stamped(change(found & VALUE));
+            let left = Self::stamped(change(found & VALUE_MASK));
             match self.words[word].compare_exchange(found, left, order, Ordering::Relaxed) {
                 Ok(_) => {
                     self.note(word, LineAccess::Write, found, left);
-                    return found & VALUE;
+                    return found & VALUE_MASK;
                 }
                 Err(now) => found = now,
             }
@@ -335,7 +334,7 @@ impl Line for CountedLine {
         let _audit = self.audit(LineAccess::Read);
         let found = self.words[word].load(order);
         self.note(word, LineAccess::Read, found, found);
-        found & VALUE
+        found & VALUE_MASK
     }
 
     fn store(&self, word: usize, value: u64, order: Ordering) {
@@ -349,15 +348,15 @@ impl Line for CountedLine {
         let _audit = self.audit(LineAccess::Write);
         let found = self.words[word].fetch_add(STAMP.wrapping_add(value), order);
         self.note(word, LineAccess::Write, found, found.wrapping_add(STAMP).wrapping_add(value));
-        found & VALUE
+        found & VALUE_MASK
     }
 
     fn fetch_sub(&self, word: usize, value: u64, order: Ordering) -> u64 {
         let _audit = self.audit(LineAccess::Write);
         let found = self.words[word].fetch_add(STAMP.wrapping_sub(value), order);
-        assert!(found & VALUE >= value, "a word does not go below zero");
+        assert!(found & VALUE_MASK >= value, "a word does not go below zero");
         self.note(word, LineAccess::Write, found, found.wrapping_add(STAMP).wrapping_sub(value));
-        found & VALUE
+        found & VALUE_MASK
     }
 
     fn fetch_or(&self, word: usize, bits: u64, order: Ordering) -> u64 {
@@ -373,7 +372,7 @@ impl Line for CountedLine {
         let left = Self::stamped(value);
         let found = self.words[word].swap(left, order);
         self.note(word, LineAccess::Write, found, left);
-        found & VALUE
+        found & VALUE_MASK
     }
 
     fn compare_exchange(
@@ -397,10 +396,10 @@ impl Line for CountedLine {
                     self.note(word, LineAccess::Write, found, left);
                     return Ok(current);
                 }
-                Err(found) if found & VALUE == current => expected = found,
+                Err(found) if found & VALUE_MASK == current => expected = found,
                 Err(found) => {
                     self.note(word, LineAccess::Write, found, found);
-                    return Err(found & VALUE);
+                    return Err(found & VALUE_MASK);
                 }
             }
         }

@@ -22,6 +22,8 @@ pub const CORES_MAX: usize = 1024;
 /// Bits of a word that a value may use. The bits above belong to the machine: [`host::Counted`]
 /// keeps its stamp there.
 pub const VALUE_BITS: u32 = 48;
+/// The value bits of a word.
+pub const VALUE_MASK: u64 = (1 << VALUE_BITS) - 1;
 
 /// Name of a line in results, and names of its words.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,10 +2,9 @@
 
 use super::Config;
 use super::addr::{PAGE_BYTES, Pfn};
-use super::page_cache::VALUE;
 use super::slots::slots;
 use super::zones::Zones;
-use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, Work, pair_up};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, VALUE_MASK, Word, Work, pair_up};
 use rayon::prelude::*;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use std::ptr::NonNull;
@@ -168,7 +167,7 @@ impl<M: Machine> Folio<M> {
         if exclusive {
             self.flags().fetch_or(flag::EXCLUSIVE, Ordering::Relaxed);
         } else if self.is_exclusive() {
-            self.flags().fetch_and(!flag::EXCLUSIVE & VALUE, Ordering::Relaxed);
+            self.flags().fetch_and(!flag::EXCLUSIVE & VALUE_MASK, Ordering::Relaxed);
         }
     }
 

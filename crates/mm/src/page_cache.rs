@@ -8,7 +8,7 @@ use super::addr::Pfn;
 use super::frames::{Frames, flag};
 use super::pool::Pool;
 use super::slots::slots;
-use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, VALUE_MASK, Word};
 use std::ops::Range;
 use sync::refcount::RefCount;
 use sync::spinlock::{IrqGuard, LockWords, SpinLock, Waiters};
@@ -318,7 +318,7 @@ impl<M: Machine> File<M> {
     #[inline(always)]
     pub fn unlock_folio(&self, frames: &Frames<M>, frame: Pfn, waiters: &Waiters<M>) {
         let before =
-            frames.folio(frame).flags().fetch_and(!flag::LOCKED & VALUE, Ordering::Release);
+            frames.folio(frame).flags().fetch_and(!flag::LOCKED & VALUE_MASK, Ordering::Release);
         debug_assert!(before & flag::LOCKED != 0, "only a locked folio is unlocked");
         if before & flag::WAITERS != 0 {
             self.wake(frames, frame, waiters);
@@ -327,11 +327,8 @@ impl<M: Machine> File<M> {
 
     #[cold]
     fn wake(&self, frames: &Frames<M>, frame: Pfn, waiters: &Waiters<M>) {
-        frames.folio(frame).flags().fetch_and(!flag::WAITERS & VALUE, Ordering::Relaxed);
+        frames.folio(frame).flags().fetch_and(!flag::WAITERS & VALUE_MASK, Ordering::Relaxed);
         // SAFETY: as in `wait_unlocked`.
         unsafe { self.table.wake((&self.wait, WAIT_LOCK), waiters, frame.0) };
     }
 }
-
-/// All bits of a word's value.
-pub(super) const VALUE: u64 = (1 << machine::VALUE_BITS) - 1;

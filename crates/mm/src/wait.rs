@@ -9,10 +9,10 @@
 use super::addr::Pfn;
 use super::frames::flag;
 use super::grace;
-use super::page_cache::{File, VALUE};
+use super::page_cache::File;
 use super::vmstat::Item;
 use super::{Core, Mm};
-use machine::{Machine, Ordering};
+use machine::{Machine, Ordering, VALUE_MASK};
 
 /// What is waited for. Holds a reference on the file, and on the folio where there is
 /// one, until [`Mm::wait`] has waited.
@@ -101,7 +101,7 @@ impl<M: Machine> Mm<M> {
         folio: Pfn,
     ) {
         let flags = self.frames.folio(folio).flags();
-        let found = flags.fetch_and(!flag::IO & VALUE, Ordering::AcqRel);
+        let found = flags.fetch_and(!flag::IO & VALUE_MASK, Ordering::AcqRel);
         let reads = if found & flag::IO != 0 {
             // A read that was under way before the storm: the first who waits stands for
             // the device.

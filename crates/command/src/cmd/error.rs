@@ -1,6 +1,7 @@
 //! Errors that end a command, with exit codes.
 
 use base::exit::Exit;
+use storm::StormError;
 
 /// An error with the exit code that scripts see.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,13 @@ impl CommandError {
     /// Makes an error for a request that the machine cannot fulfil.
     pub fn machine(error: impl Into<anyhow::Error>) -> CommandError {
         CommandError { exit: Exit::Machine, error: error.into() }
+    }
+}
+
+/// A storm that failed.
+impl From<StormError> for CommandError {
+    fn from(error: StormError) -> CommandError {
+        CommandError { exit: Exit::Storm, error: error.into() }
     }
 }
 

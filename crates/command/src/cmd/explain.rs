@@ -62,8 +62,7 @@ pub fn explain(args: &ExplainArgs, known: Known) -> Result<Exit, CommandError> {
             trace: Some(args.kind),
         }),
     };
-    let storm = (entry.run)(&spec)
-        .map_err(|error| CommandError { exit: Exit::Storm, error: anyhow!(error) })?;
+    let storm = (entry.run)(&spec)?;
     let traced = storm.model.map_or_else(Vec::new, |model| model.traced);
     if traced.is_empty() {
         return Err(CommandError::usage(anyhow!(

@@ -2,9 +2,9 @@
 
 use crate::addr::Pfn;
 use crate::frames::flag;
-use crate::page_cache::{File, VALUE};
+use crate::page_cache::File;
 use crate::{Core, Mm};
-use machine::{Machine, Ordering};
+use machine::{Machine, Ordering, VALUE_MASK};
 
 /// Looks up page `index` of `file` and takes a reference on its folio.
 ///
@@ -31,7 +31,7 @@ pub fn take_readahead<M: Machine>(mm: &Mm<M>, frame: Pfn, waits: bool) -> bool {
     let flags = mm.frames.folio(frame).flags();
     let marked = flags.load(Ordering::Relaxed) & flag::READAHEAD != 0;
     if marked && waits {
-        flags.fetch_and(!flag::READAHEAD & VALUE, Ordering::Relaxed);
+        flags.fetch_and(!flag::READAHEAD & VALUE_MASK, Ordering::Relaxed);
     }
     marked
 }

@@ -1,15 +1,13 @@
 //! The owner word: the present or last owner, and a mark that writers do not spin.
 
 use super::{Home, RwSem};
-use machine::{Machine, Ordering};
+use machine::{Machine, Ordering, VALUE_MASK};
 
 /// Bit of the owner word: readers own the lock (the other bits name one of them).
 pub(super) const OWNED_BY_READERS: u64 = 1;
 /// Bit of the owner word: writers do not spin for it.
 pub(super) const NONSPINNABLE: u64 = 1 << 1;
 
-/// All bits of a word.
-const VALUE: u64 = (1 << machine::VALUE_BITS) - 1;
 /// Bits of the owner word other than the name.
 const FLAGS: u64 = OWNED_BY_READERS | NONSPINNABLE;
 
@@ -81,7 +79,7 @@ impl<H: Home> RwSem<'_, H> {
     /// Removes the mark: the last reader has left, and writers may spin again.
     pub(super) fn clear_nonspinnable(self) {
         if self.0.owner().load(Ordering::Relaxed) & NONSPINNABLE != 0 {
-            self.0.owner().fetch_and(VALUE & !NONSPINNABLE, Ordering::Relaxed);
+            self.0.owner().fetch_and(VALUE_MASK & !NONSPINNABLE, Ordering::Relaxed);
         }
     }
 }

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 
-use super::failed;
 use crate::cmd::error::CommandError;
 use crate::cmd::names;
 use calibration::{machine, measure};
@@ -53,7 +52,7 @@ pub(super) fn compare(base: &str) -> Result<Compared, CommandError> {
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
     let mut found = Vec::new();
     for workload in &workloads {
-        found.extend(predictions(&host, &machine, workload).map_err(failed)?);
+        found.extend(predictions(&host, &machine, workload)?);
     }
     Ok(Compared { machine, orders: orders(&found), predictions: found })
 }

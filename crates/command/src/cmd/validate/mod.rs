@@ -5,7 +5,6 @@ mod host;
 mod published;
 mod with;
 
-use anyhow::anyhow;
 use serde_json::json;
 
 use self::published::Published;
@@ -13,7 +12,6 @@ use super::console::print;
 use super::error::CommandError;
 use crate::cli::ValidateArgs;
 use base::exit::Exit;
-use storm::StormError;
 
 /// Runs the requested comparisons and prints them: target, model, error and verdict of published
 /// figures; measurements and predictions of this machine or of another machine's run.
@@ -30,7 +28,7 @@ pub fn validate(args: &ValidateArgs) -> Result<Exit, CommandError> {
         print(text.as_bytes())?;
         return Ok(Exit::Done);
     }
-    let published = (!args.host).then(Published::run).transpose().map_err(failed)?;
+    let published = (!args.host).then(Published::run).transpose()?;
     if let Some(published) = published.as_ref().filter(|_| !args.json) {
         // The other comparisons take a while.
         print(published.as_text().as_bytes())?;
@@ -47,8 +45,4 @@ pub fn validate(args: &ValidateArgs) -> Result<Exit, CommandError> {
     }
     let holds = published.is_none_or(|published| published.holds());
     Ok(if holds { Exit::Done } else { Exit::Storm })
-}
-
-fn failed(error: StormError) -> CommandError {
-    CommandError { exit: Exit::Storm, error: anyhow!(error) }
 }

@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::anyhow;
 use serde_json::{Value, json};
 
-use super::failed;
 use crate::cmd::error::CommandError;
 use crate::cmd::names;
 use document::run::{Body, Key, Run, World};
@@ -48,7 +47,7 @@ pub(super) fn compare(path: &Path, named: Option<&str>) -> Result<With, CommandE
     let cpu = by.host.cpu_model.as_deref().unwrap_or("an unknown CPU");
     let kernel = by.host.kernel.as_deref().unwrap_or("of unknown release");
     let of = format!("{path}: {cpu}, Linux {kernel}, {}", by.started_at);
-    Ok(With { of, compared: compare_document(&run, &machine).map_err(failed)?, machine })
+    Ok(With { of, compared: compare_document(&run, &machine)?, machine })
 }
 
 /// Returns the shipped machine with the CPU of this slug.

@@ -1,6 +1,6 @@
 //! Findings of the model alone: every access, and the time of each core by use.
 
-use super::Moved;
+use super::moved_lines::MovedLines;
 use document::run::{LineCount, TimeSplit, WordPair};
 use machine::LINE_WORDS;
 use machine::LineName;
@@ -8,7 +8,7 @@ use machine::model::{Accounts, CoreTimes, LineAccount};
 use storm::Storm;
 
 /// Returns the lines by name.
-pub(super) fn moved(accounts: &Accounts) -> Moved {
+pub(super) fn moved(accounts: &Accounts) -> MovedLines {
     const COUNTED: &str = "all";
     let transfers: u64 = accounts.0.iter().map(|(_, line)| line.transfers).sum();
     let stall_ps: u64 = accounts.0.iter().map(|(_, line)| line.stall_ps).sum();
@@ -26,7 +26,7 @@ pub(super) fn moved(accounts: &Accounts) -> Moved {
     };
     let mut by_name: Vec<LineCount> = accounts.0.iter().map(count).collect();
     by_name.sort_by(|a, b| b.transfers.cmp(&a.transfers).then_with(|| a.name.cmp(&b.name)));
-    Moved { counted: COUNTED, transfers, by_name }
+    MovedLines { counted: COUNTED, transfers, by_name }
 }
 
 /// Pairs of the word that a line was fetched for and the word that its last holder had used.

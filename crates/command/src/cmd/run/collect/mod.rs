@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use self::moved_lines::MovedLines;
 use document::run::{
-    CellCounts, FaultKind, IoSleeps, KernelFaults, LatencyDistribution, LineCount, Lines, Measured,
-    OpLines, PerOp, Perf, PerfPerFault, Repeat, SchemeMemory, ThreadRepeat, TimeSplit, fairness,
+    CellCounts, FaultKind, IoSleeps, KernelFaults, LatencyDistribution, Lines, Measured, PerOp,
+    Perf, PerfPerFault, Repeat, SchemeMemory, ThreadRepeat, TimeSplit, fairness,
 };
 use host::perf;
-use machine::host::Tally;
 use mm::fault::{Fallback, Kind};
 use mm::{self, stage};
 use stats;
@@ -18,6 +18,7 @@ use storm::{self, OpTimes, Storm, ThreadStorm};
 
 mod kernel;
 mod model;
+mod moved_lines;
 mod ops;
 
 /// Measurements of the storms of one cell so far.
@@ -92,7 +93,7 @@ impl Collected {
             sum.events = kernel::events(told);
         }
         let (faults, ops) = (storm.counts.faults, ops::done(storm));
-        let moved = storm.lines.as_ref().map(moved);
+        let moved = storm.lines.as_ref().map(MovedLines::counted);
         (self.lines, self.per_op) = match (moved, faults, ops) {
             (None, ..) | (Some(_), 0, 0) => (None, None),
             (Some(moved), 0, ops) => {
@@ -255,67 +256,9 @@ fn io(io: &storm::IoWaits) -> Option<IoSleeps> {
     Some(IoSleeps { asked_ns, achieved_ns })
 }
 
-/// Lines that moved in a storm, in total.
-struct Moved {
-    counted: &'static str,
-    transfers: u64,
-    by_name: Vec<LineCount>,
-}
-
-impl Moved {
-    fn per_fault(self, faults: u64) -> Lines {
-        let transfers_per_fault = self.transfers as f64 / faults as f64;
-        Lines { counted: self.counted.to_owned(), transfers_per_fault, by_name: self.by_name }
-    }
-
-    fn per_op(self, ops: u64) -> OpLines {
-        let transfers_per_op = self.transfers as f64 / ops as f64;
-        OpLines { counted: self.counted.to_owned(), transfers_per_op, by_name: self.by_name }
-    }
-}
-
-/// Returns the counted lines by name.
-fn moved(tally: &Tally) -> Moved {
-    const COUNTED: &str = "rmw+loads";
-    let total: u64 = tally.0.iter().map(|(_, line)| line.transfers).sum();
-    let mut by_name: Vec<LineCount> = Vec::new();
-    for (name, line) in &tally.0 {
-        // A name may stand for lines of several structures.
-        match by_name.iter_mut().find(|count| count.name == name.name) {
-            Some(count) => {
-                count.reads = count.reads.map(|reads| reads + line.reads);
-                count.writes = count.writes.map(|writes| writes + line.writes);
-                count.transfers += line.transfers;
-            }
-            None => by_name.push(LineCount {
-                name: name.name.to_owned(),
-                counted: COUNTED.to_owned(),
-                reads: Some(line.reads),
-                writes: Some(line.writes),
-                transfers: line.transfers,
-                transfer_share: None,
-                stall_share: None,
-                queued_share: None,
-                word_pairs: Vec::new(),
-            }),
-        }
-    }
-    for count in &mut by_name {
-        count.transfer_share = (total > 0).then(|| count.transfers as f64 / total as f64);
-    }
-    by_name.sort_by(|a, b| b.transfers.cmp(&a.transfers).then_with(|| a.name.cmp(&b.name)));
-    Moved { counted: COUNTED, transfers: total, by_name }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use machine::LineName;
-    use machine::host::LineTally;
-
-    static HOT: LineName = LineName { name: "mm.hot", words: [""; 8] };
-    static HOT_TOO: LineName = LineName { name: "mm.hot", words: [""; 8] };
-    static COLD: LineName = LineName { name: "mm.cold", words: [""; 8] };
 
     pub(super) fn storm(faults: u64) -> Storm {
         let histogram = || Histogram::new(3).unwrap();
@@ -369,22 +312,6 @@ mod tests {
         assert_eq!(found.repeats[1].order, 5);
         assert_eq!(found.repeats[1].per_thread[0].cpu, Some(3));
         assert_eq!((found.perf, found.lines, found.stages_ns), (None, None, None));
-    }
-
-    #[test]
-    fn lines_of_one_name_are_one_and_the_hottest_stands_first() {
-        let line = |transfers| LineTally { reads: 1, writes: 2, transfers };
-        let tally = Tally(vec![(&COLD, line(10)), (&HOT, line(20)), (&HOT_TOO, line(10))]);
-        let found = moved(&tally).per_fault(80);
-        assert_eq!(found.transfers_per_fault, 0.5);
-        let names: Vec<&str> = found.by_name.iter().map(|line| line.name.as_str()).collect();
-        assert_eq!(names, ["mm.hot", "mm.cold"]);
-        let hot = &found.by_name[0];
-        assert_eq!((hot.reads, hot.writes, hot.transfers), (Some(2), Some(4), 30));
-        assert_eq!(hot.transfer_share, Some(0.75));
-        assert_eq!(moved(&tally).per_op(160).transfers_per_op, 0.25);
-        let still = moved(&Tally(vec![(&COLD, line(0))])).per_fault(80);
-        assert_eq!(still.by_name[0].transfer_share, None, "no line moved");
     }
 
     #[test]
