@@ -266,7 +266,9 @@ impl Engine {
         }
     }
 
+    /// Ends the wait of a core.
     fn make_ready(&mut self, core: usize, clock: Ps) {
+        self.cores[core].interrupts.has_waited = true;
         self.cores[core].status = CoreActivity::Ready;
         self.cores[core].clock = clock;
         self.ready.push(core, clock);

@@ -4,6 +4,7 @@
 use super::engine::CoreActivity;
 use super::multicore::Multicore;
 use super::parameters::{Broadcast, Ps};
+use std::collections::VecDeque;
 
 /// Interrupt state of a core.
 #[derive(Debug, Default)]
@@ -12,14 +13,19 @@ pub(super) struct Interrupts {
     off: u32,
     /// Shootdowns that it has answered.
     taken: u64,
-    /// Time of its answers that it has not spent yet.
-    pub owed_ps: Ps,
+    /// Starts of the answers that its clock does not include yet, in order.
+    starts: VecDeque<Ps>,
+    /// Time at which it will have given all its answers so far: it gives one after the other.
+    free_at: Ps,
+    /// True if it has waited since its clock last included answers: it gave them meanwhile.
+    pub has_waited: bool,
     /// Cores that wait for its answer.
     senders: Vec<u16>,
 }
 
 impl Multicore {
-    /// Makes all other cores drop their translations; waits for cores whose interrupts are off.
+    /// Makes all other cores drop their translations; waits for cores whose interrupts are off, and
+    /// for cores that still answer earlier shootdowns.
     pub(super) fn shootdown(&self, kernel_broadcasts: bool) {
         let me = self.core();
         let all_forget = || {
@@ -42,6 +48,7 @@ impl Multicore {
         }
         let others = self.engine.borrow().cores.len();
         let mut silent = Vec::new();
+        let mut last_start = 0;
         for victim in (0..others).filter(|victim| *victim != me) {
             let mut engine = self.engine.borrow_mut();
             let core = &mut engine.cores[victim];
@@ -51,11 +58,16 @@ impl Multicore {
                     core.interrupts.senders.push(me as u16);
                     silent.push(victim);
                 }
-                status => core.interrupts.answer(status, price.interrupted_ps),
+                // A core that sleeps has nothing to lose.
+                CoreActivity::Parked => core.interrupts.taken += 1,
+                _ => {
+                    let start = core.interrupts.answer(self.clock(), price.interrupted_ps);
+                    last_start = last_start.max(start);
+                }
             }
             self.advance(price.each_ps);
         }
-        self.advance(price.round_trip_ps);
+        self.wait_for_answers(last_start);
         for victim in silent {
             let waits = || {
                 let engine = self.engine.borrow();
@@ -66,6 +78,16 @@ impl Multicore {
             }
         }
         self.look_again();
+    }
+
+    /// Waits for the answers to a shootdown, of which the last starts at `last_start`.
+    fn wait_for_answers(&self, last_start: Ps) {
+        // Answers to others up to now delay what it has just sent.
+        self.take_exact_turn();
+        self.advance(last_start.saturating_sub(self.clock()));
+        self.advance(self.parameters().shootdown.round_trip_ps);
+        self.engine.borrow_mut().cores[self.core()].interrupts.has_waited = true;
+        self.wait(CoreActivity::Ready);
     }
 
     /// Returns the number of shootdowns that the running core has answered.
@@ -94,10 +116,9 @@ impl Multicore {
             return;
         }
         let senders = std::mem::take(&mut interrupts.senders);
-        let price_ps = self.parameters().shootdown.interrupted_ps;
-        senders.iter().for_each(|_| interrupts.answer(CoreActivity::Ready, price_ps));
-        let owed_ps = std::mem::take(&mut interrupts.owed_ps);
-        self.advance(owed_ps);
+        interrupts.taken += senders.len() as u64;
+        self.advance(senders.len() as u64 * self.parameters().shootdown.interrupted_ps);
+        interrupts.free_at = interrupts.free_at.max(self.clock());
         for sender in senders {
             let waits = CoreActivity::Interrupting { victim: core as u16 };
             engine.answered(usize::from(sender), waits, self.clock());
@@ -108,12 +129,24 @@ impl Multicore {
 }
 
 impl Interrupts {
-    /// Answers one shootdown, which costs the core `price_ps`.
-    fn answer(&mut self, status: CoreActivity, price_ps: Ps) {
+    /// Answers an interrupt of `now`, which takes `price_ps`; returns the start of the answer.
+    fn answer(&mut self, now: Ps, price_ps: Ps) -> Ps {
         self.taken += 1;
-        // A core that sleeps has nothing to lose.
-        if status != CoreActivity::Parked {
-            self.owed_ps += price_ps;
+        let start = now.max(self.free_at);
+        self.free_at = start + price_ps;
+        self.starts.push_back(start);
+        start
+    }
+
+    /// Returns `clock` with the answers that start up to then: they delay what a core does, but
+    /// take no more than the time in which it waits.
+    #[inline(always)]
+    pub fn delayed(&mut self, mut clock: Ps, price_ps: Ps) -> Ps {
+        let has_waited = std::mem::take(&mut self.has_waited);
+        while let Some(start) = self.starts.front().copied().filter(|start| *start <= clock) {
+            self.starts.pop_front();
+            clock = if has_waited { clock.max(start + price_ps) } else { clock + price_ps };
         }
+        clock
     }
 }

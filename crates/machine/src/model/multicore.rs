@@ -518,8 +518,8 @@ impl Multicore {
     /// Makes `core`, the first of those that can run, the running core.
     pub(super) fn resume(&self, core: usize) {
         let mut engine = self.engine.borrow_mut();
-        let owed_ps = std::mem::take(&mut engine.cores[core].interrupts.owed_ps);
-        self.clock.set(engine.start(core) + owed_ps);
+        let (start, price_ps) = (engine.start(core), self.parameters().shootdown.interrupted_ps);
+        self.clock.set(engine.cores[core].interrupts.delayed(start, price_ps));
         self.core.set(core);
         self.agent.set(engine.cores[core].place.agent);
         self.beside_sibling.set(engine.cores[core].beside_sibling);
