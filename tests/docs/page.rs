@@ -78,6 +78,7 @@ pub fn pages() -> Vec<Page> {
             "workloads/README.md",
             "machines/README.md",
             "kernels/README.md",
+            "validation/README.md",
         ])
         .map(str::to_owned)
         .collect();

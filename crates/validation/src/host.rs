@@ -1,6 +1,6 @@
 //! This machine against the model of it: measured rates, and predicted ones.
 
-use super::model_storm::{ModelStorm, rate};
+use super::model_storm::{FAULTS, ModelStorm, rate};
 use catalogue::{Entry, STRATEGIES};
 use host::clock::Clock;
 use host::placement::{Placement, place};
@@ -155,6 +155,8 @@ impl Measured {
             entry: self.entry,
             workload,
             threads: self.threads,
+            kernel: None,
+            faults: FAULTS,
             placement: Placement::Scatter,
             real_body: false,
             entry_prefetch: false,

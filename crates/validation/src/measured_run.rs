@@ -1,6 +1,6 @@
 //! The document of a run on another machine, against the model of that machine.
 
-use super::model_storm::ModelStorm;
+use super::model_storm::{FAULTS, ModelStorm};
 use catalogue::Entry;
 use document::run::{Body, Cell, HostInfo, Interval, Key, RatedEvent, Run, World};
 use host::kernel_locks::version;
@@ -217,6 +217,8 @@ impl<'a> MeasuredRun<'a> {
             entry,
             workload,
             threads: weighted_threads(workload, key.threads as usize)?,
+            kernel: None,
+            faults: FAULTS,
             placement: self.placement(key)?,
             real_body: key.body == Body::Real,
             entry_prefetch,

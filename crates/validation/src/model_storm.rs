@@ -1,14 +1,15 @@
 //! One storm of the model: its rate, and the private work that makes it as fast as a measured one.
 
-use catalogue::{Entry, STRATEGIES};
+use catalogue::Entry;
 use host::placement::Placement;
 use inputs::machines::MachineFile;
-use inputs::workload::{self, Until, Workload};
+use inputs::workload::{Until, Workload};
+use mm::kernel::Kernel;
 use storm::plan::total_threads;
 use storm::{Executor, ModelExecutor, Storm, StormError, StormRequest};
 
-/// Faults of each thread: enough to refill per-core batches several times.
-const FAULTS: u64 = 2048;
+/// Faults of each thread that refill per-core batches several times.
+pub(super) const FAULTS: u64 = 2048;
 
 /// A storm of the model.
 #[derive(Clone)]
@@ -19,6 +20,10 @@ pub(super) struct ModelStorm<'a> {
     pub workload: &'a Workload,
     /// Threads that groups with a weight share; groups with a fixed number add theirs.
     pub threads: usize,
+    /// The kernel that the space stands in; `None`: the strategy's own.
+    pub kernel: Option<&'static Kernel>,
+    /// Faults of each thread.
+    pub faults: u64,
     /// Their places on the machine.
     pub placement: Placement,
     /// True if clearing and copying pages is charged.
@@ -45,10 +50,10 @@ impl ModelStorm<'_> {
             weighted_threads: self.threads,
             real_body: self.real_body,
             entry_prefetch: self.entry_prefetch,
-            kernel: None,
+            kernel: self.kernel,
             seed: self.seed,
             warmup_ns: self.warmup_ns,
-            until: Until::Faults(FAULTS),
+            until: Until::Faults(self.faults),
             executor: Executor::Model(ModelExecutor {
                 machine: &machine.parameters,
                 places: &places,
@@ -71,14 +76,6 @@ impl ModelStorm<'_> {
         work.trap_ps = (work.trap_ps as f64 + lacks_ns * 1000.0).max(0.0) as u64;
         Ok(fitted)
     }
-}
-
-/// Returns a workload of this name that is shipped.
-pub(super) fn shipped_workload(name: &str) -> Workload {
-    let (_, text) = workload::shipped().iter().find(|(n, _)| *n == name).expect("it is shipped");
-    let strategies: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
-    workload::parse(name, &format!("{name}.toml"), text, &strategies)
-        .unwrap_or_else(|wrong| unreachable!("shipped workloads are right: {wrong}"))
 }
 
 /// Returns the faults per second of all threads together within the window.

@@ -218,19 +218,26 @@ fn fault_kind(text: &str) -> Result<Kind, String> {
 #[command(after_help = "\
 Examples:
   faultstorm validate --published
-      target, model, error and verdict of each figure, and variations of T6
+      all published figures that are shipped: the worst point of each curve
+  faultstorm validate --targets pft-icelake --points
+      one of their files, or one of your own, point by point
   faultstorm validate --host --base epyc-genoa-2s
       this machine, calibrated: measured storms and the model's predictions
   faultstorm validate --with their.json --machine epyc-genoa-2s
       a run of another machine (see scripts/pack) next to the model of it
 
-T1 to T3 are tight loops on one line of an 8-socket Skylake and of a client part. T6
-is page faults of Linux 6.2 on one huge anonymous VMA, on 2-socket Ice Lake. Exit
-codes: 0 all published figures are met, 4 one is missed. Machines get no verdict.")]
+validation/README.md describes files of targets. Exit codes: 0 all published figures
+are met, 4 one is missed, 2 a file has mistakes. Machines get no verdict.")]
 pub struct ValidateArgs {
-    /// Compare only with the published figures
+    /// Compare only with the published figures that are shipped
     #[arg(long)]
     pub published: bool,
+    /// Compare only with the figures of this file, by name or path; may be repeated
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["published", "host", "with"])]
+    pub targets: Vec<String>,
+    /// Print every point, not only the worst of each curve
+    #[arg(long, conflicts_with_all = ["host", "with"])]
+    pub points: bool,
     /// Compare only with this machine
     #[arg(long, conflicts_with = "published")]
     pub host: bool,

@@ -49,7 +49,7 @@ fn dispatch(cli: Cli, known: Known) -> Result<Exit, CommandError> {
         Command::Calibrate(args) => return calibrate::calibrate(&args),
         Command::Explain(args) => return explain::explain(&args, known),
         Command::Report(args) => return report::report(&args),
-        Command::Validate(args) => return validate::validate(&args),
+        Command::Validate(args) => return validate::validate(&args, known),
         Command::Completions(args) => {
             completions::completions(args.shell, &mut text).map_err(anyhow::Error::from)?;
         }

@@ -13,6 +13,9 @@ mod written;
 
 pub use crate::diag::Diagnostics;
 pub use crate::diag::nearest;
+pub(crate) use read::top_level;
+pub(crate) use written::{WrittenKey, WrittenTable};
+
 pub use ::workload::*;
 pub use resolved::{digest, resolved, restored};
 #[cfg(feature = "schema")]

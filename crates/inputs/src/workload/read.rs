@@ -19,25 +19,49 @@ pub(super) fn document(
     text: &str,
     mistakes: &mut Vec<Diagnostic>,
 ) -> Option<WrittenTable<WrittenWorkload>> {
-    let (root, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        let syntax = errors.iter().enumerate();
-        mistakes.extend(syntax.map(|(i, error)| syntax_error(text, error, i + 1 == errors.len())));
-        return None;
-    }
-    let span = root.span();
-    let mut root = root.into_inner();
+    let mut root = root(text, mistakes)?;
     let mut unread = Vec::new();
-    let file = section(&mut root, "file", &mut unread, mistakes);
-    let vma = section(&mut root, "vma", &mut unread, mistakes);
-    let group = section(&mut root, "group", &mut unread, mistakes);
-    let op = section(&mut root, "op", &mut unread, mistakes);
-    let expect = section(&mut root, "expect", &mut unread, mistakes);
-    let root = Spanned::new(span, DeValue::Table(root));
-    let mut document = entry::<WrittenWorkload>(root, "at the top level", mistakes)?;
+    let file = section(root.get_mut(), "file", &mut unread, mistakes);
+    let vma = section(root.get_mut(), "vma", &mut unread, mistakes);
+    let group = section(root.get_mut(), "group", &mut unread, mistakes);
+    let op = section(root.get_mut(), "op", &mut unread, mistakes);
+    let expect = section(root.get_mut(), "expect", &mut unread, mistakes);
+    let mut document = rest::<WrittenWorkload>(root, mistakes)?;
     document.unread.append(&mut unread);
     document.table = WrittenWorkload { file, vma, group, op, expect, ..document.table };
     Some(document)
+}
+
+/// Reads the top level of another kind of file, and its list of tables `[[list]]`. Returns `None`
+/// if the text is not TOML.
+pub(crate) fn top_level<'t, T: Deserialize<'t>, L: Deserialize<'t>>(
+    text: &'t str,
+    list: &str,
+    mistakes: &mut Vec<Diagnostic>,
+) -> Option<(WrittenTable<T>, Vec<WrittenTable<L>>)> {
+    let mut root = root(text, mistakes)?;
+    let mut unread = Vec::new();
+    let items = section(root.get_mut(), list, &mut unread, mistakes);
+    let mut top = rest::<T>(root, mistakes)?;
+    top.unread.append(&mut unread);
+    Some((top, items))
+}
+
+/// Parses a text, or adds its mistakes.
+fn root<'t>(text: &'t str, mistakes: &mut Vec<Diagnostic>) -> Option<Spanned<DeTable<'t>>> {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let syntax = errors.iter().enumerate();
+    mistakes.extend(syntax.map(|(i, error)| syntax_error(text, error, i + 1 == errors.len())));
+    errors.is_empty().then_some(root)
+}
+
+/// Reads the keys of the top level that are no lists of tables.
+fn rest<'t, T: Deserialize<'t>>(
+    root: Spanned<DeTable<'t>>,
+    mistakes: &mut Vec<Diagnostic>,
+) -> Option<WrittenTable<T>> {
+    let root = Spanned::new(root.span(), DeValue::Table(root.into_inner()));
+    entry(root, "at the top level", mistakes)
 }
 
 /// Removes the list of tables `[[name]]` from the top level, and reads each table. Adds `name` to

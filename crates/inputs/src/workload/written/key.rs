@@ -11,7 +11,7 @@ use toml::Spanned;
 // this would be the description of every key in the schema.)
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(with = "Option<T>"))]
-pub(in crate::workload) struct WrittenKey<T>(Option<Spanned<T>>);
+pub(crate) struct WrittenKey<T>(Option<Spanned<T>>);
 
 impl<T> Default for WrittenKey<T> {
     fn default() -> Self {
@@ -66,7 +66,7 @@ impl<T: Copy> WrittenKey<T> {
 // One table of a file, with its place.
 #[derive(Debug)]
 #[cfg_attr(feature = "schema", derive(JsonSchema), schemars(with = "T"))]
-pub(in crate::workload) struct WrittenTable<T> {
+pub(crate) struct WrittenTable<T> {
     /// The place of its header.
     pub span: Range<usize>,
     /// Its keys.

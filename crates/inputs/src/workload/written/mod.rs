@@ -23,5 +23,5 @@ mod touch;
 mod values;
 mod vma;
 
-pub(super) use key::WrittenTable;
+pub(crate) use key::{WrittenKey, WrittenTable};
 pub(super) use top_level::{WrittenWorkload, workload};
