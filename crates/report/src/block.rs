@@ -15,6 +15,8 @@ pub(crate) struct Block {
     pub name_width: usize,
     pub columns: Vec<Column>,
     pub rows: Vec<BlockRow>,
+    /// True if a name that is too long has a line of its own; else it is cut.
+    pub has_whole_names: bool,
     /// Explanation below the rows; empty for none.
     pub note: String,
 }
@@ -50,6 +52,8 @@ pub(crate) struct BlockRow {
     pub name: Value,
     /// One value for each column; for a list, the one text.
     pub values: Vec<Value>,
+    /// Text below the name, in place of the values; in Markdown it is the last of them.
+    pub text: Option<String>,
 }
 
 /// One value as text.
@@ -111,8 +115,18 @@ impl Value {
     /// Returns the text in at most `width` columns.
     pub fn fitted(&self, width: usize) -> String {
         let room = width.saturating_sub(self.end.chars().count());
+        cut(self.shortened(room), room) + &self.end
+    }
+
+    /// Returns the whole text, or the short one if that does not fit `width` columns.
+    pub fn uncut(&self, width: usize) -> String {
+        let room = width.saturating_sub(self.end.chars().count());
+        self.shortened(room).to_owned() + &self.end
+    }
+
+    fn shortened(&self, room: usize) -> &str {
         let fits = self.short.is_empty() || self.text.chars().count() <= room;
-        cut(if fits { &self.text } else { &self.short }, room) + &self.end
+        if fits { &self.text } else { &self.short }
     }
 }
 
@@ -140,7 +154,8 @@ impl Column {
 impl BlockRow {
     /// Returns a row of a strategy.
     pub fn of(group: impl Into<String>, name: impl Into<String>, values: Vec<Value>) -> BlockRow {
-        BlockRow { group: group.into(), mark: "  ", name: Value::plain(name), values }
+        let (group, name) = (group.into(), Value::plain(name));
+        BlockRow { group, mark: "  ", name, values, text: None }
     }
 }
 
@@ -154,6 +169,7 @@ impl Block {
             name_width,
             columns: Vec::new(),
             rows: Vec::new(),
+            has_whole_names: false,
             note: String::new(),
         }
     }

@@ -41,12 +41,6 @@ pub(crate) fn paint(style: Style, ink: Ink, text: &str) -> String {
     }
 }
 
-/// Returns the text in ink, filled with spaces to the right up to `width`.
-pub(crate) fn left(style: Style, ink: Ink, text: &str, width: usize) -> String {
-    let fill = width.saturating_sub(text.chars().count());
-    paint(style, ink, text) + &" ".repeat(fill)
-}
-
 /// Returns the text cut to `width`, with `..` at a cut.
 pub(crate) fn cut(text: &str, width: usize) -> String {
     match text.chars().count() > width {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use document::run::Run;
 
 use crate::about::{machine, program};
-use crate::block::{Block, BlockRow, Value};
+use crate::block::{Align, Block, BlockRow, Column, Value};
 use crate::layout::Style;
 use crate::notes::spoilt;
 use crate::report::{BodyBlocks, Report};
@@ -72,17 +72,38 @@ fn table(out: &mut String, body: &BodyBlocks) {
         .collect();
     let heads = columns.iter().map(|(block, column)| block.columns[*column].name.as_str());
     let heads: Vec<&str> = ["threads", "strategy"].into_iter().chain(heads).collect();
-    let alignment = "---:|".repeat(columns.len());
     let name = body.rates.columns[0].heads[0].trim_end();
-    let _ = writeln!(out, "\n**{name}**\n\n| {} |\n|---:|---|{alignment}", heads.join(" | "));
+    let _ = writeln!(out, "\n**{name}**\n\n| {} |", heads.join(" | "));
+    let _ = writeln!(out, "|---:|---|{}", "---:|".repeat(columns.len()));
     for row in rows {
-        let threads = row.group.split(' ').next().unwrap_or_default();
-        let _ = write!(out, "| {threads} | `{}` |", row.name.text);
-        for (block, column) in &columns {
-            let _ = write!(out, " {} |", cell(&value(block, row, *column)));
-        }
-        out.push('\n');
+        let threads = row.group.split(' ').next().unwrap_or_default().to_owned();
+        let values = columns.iter().map(|(block, column)| cell(&value(block, row, *column)));
+        line(out, [threads, format!("`{}`", row.name.text)].into_iter().chain(values));
     }
+}
+
+/// Appends a block as a table, with its names below `corner`.
+pub(crate) fn block(out: &mut String, corner: &str, block: &Block) {
+    let heads = block.columns.iter().map(|column| column.name.clone());
+    line(out, [corner.to_owned()].into_iter().chain(heads));
+    let alignment = |column: &Column| match column.align {
+        Align::Left => "---|",
+        Align::Right => "---:|",
+    };
+    let _ = writeln!(out, "|---|{}", block.columns.iter().map(alignment).collect::<String>());
+    for row in &block.rows {
+        let mark = row.mark.trim();
+        let mark = if mark.is_empty() { String::new() } else { format!(" **{mark}**") };
+        let text = row.text.as_ref().map(|text| text.replace('|', "\\|"));
+        let values = row.values.len() - usize::from(text.is_some());
+        let values = row.values[..values].iter().map(cell).chain(text);
+        line(out, [row.name.whole() + &mark].into_iter().chain(values));
+    }
+}
+
+/// Appends a line of a table.
+fn line(out: &mut String, values: impl Iterator<Item = String>) {
+    let _ = writeln!(out, "| {} |", values.collect::<Vec<_>>().join(" | "));
 }
 
 /// Returns a value as Markdown.

@@ -44,6 +44,7 @@ pub(crate) fn block(out: &mut String, style: Style, block: &Block) {
             group = &row.group;
         }
         let _ = writeln!(out, "{}", self::row(style, block, row));
+        row.text.iter().for_each(|text| wrap(out, style, "    ", text));
     }
     if !block.note.is_empty() {
         wrap(out, style, "  ", &block.note);
@@ -65,12 +66,19 @@ pub(crate) fn headings(style: Style, block: &Block) -> Vec<String> {
     (0..levels).map(line).filter(|line| !line.is_empty()).collect()
 }
 
-/// Returns one row.
+/// Returns one row, whose name may be a line of its own.
 pub(crate) fn row(style: Style, block: &Block, row: &BlockRow) -> String {
     let mut line = Line::default();
     // The mark, and a space before the first column.
-    let name = row.name.fitted(block.name_width - 3);
+    let room = block.name_width - 3;
+    let name = if block.has_whole_names { row.name.whole() } else { row.name.fitted(room) };
     line.put(style, row.name.ink, 0, &format!("{}{name}", row.mark));
+    if row.text.is_some() {
+        return line.text;
+    }
+    if name.chars().count() > room {
+        line = Line { text: line.text + "\n", width: 0 };
+    }
     values(&mut line, style, block, row.values.iter().cloned(), true);
     line.text
 }
@@ -100,7 +108,7 @@ fn values(
 /// Returns the text of a value; a column of words keeps a space before the next column.
 fn fitted(column: &Column, value: &Value, is_last: bool) -> String {
     match column.align {
-        Align::Right => value.whole(),
+        Align::Right => value.uncut(column.width),
         Align::Left => value.fitted(column.width - usize::from(!is_last)),
     }
 }
