@@ -1,6 +1,6 @@
 //! Notes on a run: cells without numbers, missing storms, warnings.
 
-use document::run::{Cell, Run, Status, Warning};
+use document::run::{Cell, Run, Status, Warning, grouped};
 
 use crate::about::place;
 use crate::layout::Ink;
@@ -94,16 +94,13 @@ pub(crate) struct SharedWarning<'a> {
 
 /// Returns each warning once, in the order of the document.
 pub(crate) fn warnings(warnings: &[Warning]) -> Vec<SharedWarning<'_>> {
-    let mut found: Vec<SharedWarning<'_>> = Vec::new();
-    for Warning { code, cell, text } in warnings {
-        let same = |other: &SharedWarning<'_>| other.code == code && other.text == text;
-        let at = found.iter().position(same).unwrap_or_else(|| {
-            found.push(SharedWarning { code, text, cells: Vec::new() });
-            found.len() - 1
-        });
-        found[at].cells.extend(cell.as_deref());
-    }
-    found
+    let groups = grouped(warnings, |warning| (&warning.code, &warning.text));
+    let shared = groups.into_iter().map(|same| SharedWarning {
+        code: &same[0].code,
+        text: &same[0].text,
+        cells: same.iter().filter_map(|warning| warning.cell.as_deref()).collect(),
+    });
+    shared.collect()
 }
 
 impl SharedWarning<'_> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use document::run::{Cell, RatedEvent, Run, sides};
+use document::run::{Cell, RatedEvent, Run, distinct, sides};
 use stats::{JudgedRatio, MIN_REPEATS, at_the_end, compare};
 
 use crate::table::{Table, tables};
@@ -62,10 +62,7 @@ impl Ratios {
 
 /// Returns the cells of a table with their bases, for each event that both have.
 fn pairs<'a>(run: &'a Run, table: &Table<'a>) -> Vec<Pair<'a>> {
-    let mut events = table.ops();
-    events.push(table.event.clone());
-    events.sort_unstable();
-    events.dedup();
+    let events = distinct(table.ops().into_iter().chain([table.event.clone()]));
     let mut pairs = Vec::new();
     for &cell in &table.cells {
         for base in BASES {

@@ -76,7 +76,7 @@ pub(crate) fn row(style: Style, block: &Block, row: &BlockRow) -> String {
     if row.text.is_some() {
         return line.text;
     }
-    if name.chars().count() > room {
+    if block.has_whole_names && name.chars().count() > room {
         line = Line { text: line.text + "\n", width: 0 };
     }
     values(&mut line, style, block, row.values.iter().cloned(), true);

@@ -20,7 +20,7 @@ pub(crate) struct Row<'a> {
 
 /// Returns the tables of a run in the order of its cells, without A/A twins.
 pub(crate) fn tables(run: &Run) -> Vec<Table<'_>> {
-    grouped(run.strategies(), Key::table).into_iter().map(Table::of).collect()
+    grouped(run.strategies(), |cell| cell.key.table()).into_iter().map(Table::of).collect()
 }
 
 /// Returns what a body is called.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::document::Document;
 use super::error::CompareError;
-use crate::run::{Cell, Key, Run};
+use crate::run::{Cell, Key, Run, distinct};
 
 /// The axis of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -62,16 +62,10 @@ impl Axis {
 
     /// Returns the values of all cells on this axis, each once, in the order of the documents.
     pub(super) fn values(self, documents: &[Document]) -> Vec<String> {
-        let mut values = Vec::new();
-        for document in documents {
-            for cell in document.run.strategies() {
-                let value = self.value(document, cell);
-                if !values.contains(&value) {
-                    values.push(value);
-                }
-            }
-        }
-        values
+        let of = |document: &'_ Document| {
+            document.run.strategies().map(|cell| self.value(document, cell)).collect::<Vec<_>>()
+        };
+        distinct(documents.iter().flat_map(of))
     }
 
     /// Returns the part of a cell's id that it shares with the cells that it is compared with.

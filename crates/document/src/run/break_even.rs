@@ -82,7 +82,8 @@ fn crossing(points: &[Point]) -> (BreakEvenPlace, Option<f64>) {
 pub(super) fn break_even(cells: &[Cell]) -> Vec<BreakEven> {
     let candidate =
         |cell: &&Cell| cell.key.vary.contains_key(THINK) && cell.key.strategy_name() != BASE;
-    let curves = grouped(strategies(cells).filter(candidate), |key| key.without(&[KeyPart::Think]));
+    let curves =
+        grouped(strategies(cells).filter(candidate), |cell| cell.key.without(&[KeyPart::Think]));
     let found = curves.iter().filter_map(|curve| {
         let mut points: Vec<Point> = curve.iter().filter_map(|cell| point(cells, cell)).collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -82,20 +82,31 @@ pub(super) fn strategies(cells: &[Cell]) -> impl Iterator<Item = &Cell> {
     cells.iter().filter(|cell| !cell.key.is_aa_twin)
 }
 
-/// Returns cells in groups of equal `key`, groups and cells in the order of the cells.
-pub fn grouped<'a, K: PartialEq>(
-    cells: impl IntoIterator<Item = &'a Cell>,
-    key: impl Fn(&'a Key) -> K,
-) -> Vec<Vec<&'a Cell>> {
-    let mut groups: Vec<(K, Vec<&'a Cell>)> = Vec::new();
-    for cell in cells {
-        let key = key(&cell.key);
+/// Returns items in groups of equal `key`, groups and items in the order of the items.
+pub fn grouped<T, K: PartialEq>(
+    items: impl IntoIterator<Item = T>,
+    key: impl Fn(&T) -> K,
+) -> Vec<Vec<T>> {
+    let mut groups: Vec<(K, Vec<T>)> = Vec::new();
+    for item in items {
+        let key = key(&item);
         match groups.iter_mut().find(|(group, _)| *group == key) {
-            Some((_, cells)) => cells.push(cell),
-            None => groups.push((key, vec![cell])),
+            Some((_, items)) => items.push(item),
+            None => groups.push((key, vec![item])),
         }
     }
-    groups.into_iter().map(|(_, cells)| cells).collect()
+    groups.into_iter().map(|(_, items)| items).collect()
+}
+
+/// Returns each of the items once, in their order.
+pub fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut found = Vec::new();
+    for item in items {
+        if !found.contains(&item) {
+            found.push(item);
+        }
+    }
+    found
 }
 
 impl fmt::Display for Status {

@@ -22,7 +22,7 @@ mod sides;
 mod write;
 
 pub use break_even::{BreakEven, BreakEvenPlace, LOST_SHARE};
-pub use cell::{Cell, Status, grouped};
+pub use cell::{Cell, Status, distinct, grouped};
 #[cfg(feature = "schema")]
 pub use document::schema;
 pub use document::{ReadError, Run, SCHEMA, SCHEMA_ID};

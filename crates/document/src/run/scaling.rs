@@ -96,7 +96,7 @@ pub fn fit(points: &[(u32, f64)]) -> Option<ScalabilityLaw> {
 
 /// Fits every strategy over its thread counts.
 pub(super) fn scaling(cells: &[Cell]) -> Vec<Scaling> {
-    let curves = grouped(strategies(cells), Key::curve);
+    let curves = grouped(strategies(cells), |cell| cell.key.curve());
     curves.iter().filter_map(|cells| of_curve(cells)).collect()
 }
 

@@ -1,6 +1,6 @@
 //! The range of an answer over variations of a machine's numbers.
 
-use document::run::{Body, EVERY, Key, KeyPart, RatedEvent, Run, THINK};
+use document::run::{Body, EVERY, Key, KeyPart, RatedEvent, Run, THINK, grouped};
 
 use crate::block::{Block, BlockRow, Column, Value};
 use crate::layout::COLUMNS;
@@ -19,14 +19,7 @@ const VARIED: &[KeyPart] =
 
 /// Returns the band of each strategy, a block for each body.
 pub(crate) fn bands(run: &Run) -> Vec<Block> {
-    let mut groups: Vec<Vec<Table<'_>>> = Vec::new();
-    for table in tables(run) {
-        let key = table.key().without(VARIED);
-        match groups.iter_mut().find(|group| group[0].key().without(VARIED) == key) {
-            Some(group) => group.push(table),
-            None => groups.push(vec![table]),
-        }
-    }
+    let groups = grouped(tables(run), |table| table.key().without(VARIED));
     let several = groups.iter().filter(|group| group.len() > 1);
     let blocks =
         several.flat_map(|group| group[0].bodies().into_iter().map(move |body| band(group, body)));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use document::run::{BreakEven, BreakEvenPlace, LOST_SHARE, Run};
+use document::run::{BreakEven, BreakEvenPlace, LOST_SHARE, Run, distinct};
 
 use crate::block::{Block, BlockRow, Column, Value};
 use crate::layout::COLUMNS;
@@ -18,12 +18,6 @@ pub(crate) fn break_even(run: &Run) -> Vec<Block> {
     let mut found: Vec<&BreakEven> = run.break_even.iter().collect();
     // Stable, so that strategies stay in the order of the document.
     found.sort_by_key(|found| found.threads);
-    let mut titles: Vec<String> = Vec::new();
-    for title in run.break_even.iter().map(title) {
-        if !titles.contains(&title) {
-            titles.push(title);
-        }
-    }
     let block = |text: String| {
         let of_title = found.iter().filter(|found| title(found) == text);
         let row = |found: &&BreakEven| {
@@ -34,7 +28,7 @@ pub(crate) fn break_even(run: &Run) -> Vec<Block> {
         let columns = vec![Column::left(COLUMNS, "", ["", ""])];
         Block { columns, rows, ..Block::titled(text, NAME) }
     };
-    titles.into_iter().map(block).collect()
+    distinct(run.break_even.iter().map(title)).into_iter().map(block).collect()
 }
 
 /// Returns what the rates mean.

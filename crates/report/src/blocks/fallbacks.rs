@@ -15,7 +15,7 @@ pub(super) fn fallbacks(source: &Source<'_>, body: Body) -> Vec<Block> {
         let text = reasons.collect::<Vec<_>>().join(", ");
         (!text.is_empty()).then(|| vec![Value::plain(text)])
     });
-    if block.rows.is_empty() { Vec::new() } else { vec![block] }
+    vec![block]
 }
 
 /// Returns the fallbacks per fault by reason, without reasons that never occurred.

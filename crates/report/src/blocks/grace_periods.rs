@@ -17,5 +17,5 @@ pub(super) fn grace_periods(source: &Source<'_>, body: Body) -> Vec<Block> {
              off by readers"
         ))])
     });
-    if block.rows.is_empty() { Vec::new() } else { vec![block] }
+    vec![block]
 }

@@ -46,7 +46,11 @@ const KINDS: [Maker; 7] = [
     time_split::time_split,
 ];
 
-/// Returns the blocks of one body by kind.
+/// Returns the blocks of one body by kind, without those that have no rows.
 pub(crate) fn by_kind(source: &Source<'_>, body: Body) -> Vec<Vec<Block>> {
-    KINDS.iter().map(|make| make(source, body)).collect()
+    let blocks = |make: &Maker| {
+        let blocks = make(source, body).into_iter();
+        blocks.filter(|block| !block.rows.is_empty()).collect()
+    };
+    KINDS.iter().map(blocks).collect()
 }

@@ -17,5 +17,5 @@ pub(super) fn rwsem_waits(source: &Source<'_>, body: Body) -> Vec<Block> {
     let mut block = Block::headed("", source.name_width()).of_body(body_name(body));
     block.columns = vec![Column::right(WAITS, "", ["waits for rw semaphores, per fault", ""])];
     block.rows = source.rows(|row| Some(vec![Value::plain(waits(row.measured(body)?)?)]));
-    if block.rows.is_empty() { Vec::new() } else { vec![block] }
+    vec![block]
 }

@@ -24,7 +24,7 @@ pub(super) fn time_split(source: &Source<'_>, body: Body) -> Vec<Block> {
         let parts = parts.map(|ns| Value::plain(format!("{ns:.0}")));
         Some(parts.into_iter().chain([waited_most_for(found)]).collect())
     });
-    if block.rows.is_empty() { Vec::new() } else { vec![block] }
+    vec![block]
 }
 
 fn waited_most_for(found: &Measured) -> Value {

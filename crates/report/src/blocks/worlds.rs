@@ -1,6 +1,6 @@
 //! One workload in several worlds: the running kernel, this machine's cores, models.
 
-use document::run::{Body, Cell, KeyPart, RatedEvent, Run, World, grouped};
+use document::run::{Body, Cell, KeyPart, RatedEvent, Run, World, distinct, grouped};
 
 use crate::block::{Block, BlockRow, Column, Value};
 use crate::layout::Ink;
@@ -38,7 +38,7 @@ pub(crate) fn beside(run: &Run) -> Vec<Worlds> {
 /// world ran with it.
 fn all(run: &Run) -> Vec<Cells<'_>> {
     let parts = &[KeyPart::Strategy, KeyPart::Threads, KeyPart::World];
-    let mut groups = grouped(run.strategies(), |key| key.without(parts));
+    let mut groups = grouped(run.strategies(), |cell| cell.key.without(parts));
     // Models are compared with each other by their own tables.
     let is_real = |cell: &&Cell| cell.key.world != World::Model;
     let world = |cells: &[&Cell]| cells[0].key.world_name();
@@ -55,21 +55,15 @@ fn all(run: &Run) -> Vec<Cells<'_>> {
 impl<'a> Cells<'a> {
     /// Returns the worlds, the kernel first.
     fn worlds(&self) -> Vec<String> {
-        let mut worlds: Vec<(bool, String)> = Vec::new();
-        for cell in &self.0.cells {
-            let world = (cell.key.world != World::Kernel, cell.key.world_name());
-            if !worlds.contains(&world) {
-                worlds.push(world);
-            }
-        }
+        let keys = self.0.cells.iter().map(|cell| &cell.key);
+        let mut worlds = distinct(keys.map(|key| (key.world != World::Kernel, key.world_name())));
         worlds.sort_by_key(|(is_simulated, _)| *is_simulated);
         worlds.into_iter().map(|(_, name)| name).collect()
     }
 
     fn threads(&self) -> Vec<u32> {
-        let mut threads: Vec<u32> = self.0.cells.iter().map(|cell| cell.key.threads).collect();
+        let mut threads = distinct(self.0.cells.iter().map(|cell| cell.key.threads));
         threads.sort_unstable();
-        threads.dedup();
         threads
     }
 

@@ -3,6 +3,7 @@
 use crate::about::short_commit;
 use crate::words::shell_word;
 use document::compare::{Comparison, Launch, Side};
+use document::run::distinct;
 
 /// Returns all sides, each with its role.
 pub(super) fn sides(compared: &Comparison) -> impl Iterator<Item = (&'static str, &Side)> {
@@ -17,13 +18,7 @@ pub(super) fn files(side: &Side) -> String {
 
 /// Returns all runs, each once.
 pub(super) fn launches(compared: &Comparison) -> Vec<&Launch> {
-    let mut all: Vec<&Launch> = Vec::new();
-    for launch in sides(compared).flat_map(|(_, side)| &side.launches) {
-        if !all.contains(&launch) {
-            all.push(launch);
-        }
-    }
-    all
+    distinct(sides(compared).flat_map(|(_, side)| &side.launches))
 }
 
 /// Returns the origin of a run.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use document::run::{HostInfo, Key, Provenance, Run, Status};
+use document::run::{Cell, HostInfo, Key, Provenance, Run, Status, distinct};
 
 use super::data::{RunPart, WarningPart};
 use crate::about::{machine, program};
@@ -14,15 +14,12 @@ use crate::words::plural;
 /// Returns the origin of a run, and how to read it; `world` names the world of a cell.
 pub(super) fn run_part(run: &Run, ratios: &Ratios, world: impl Fn(&Key) -> String) -> RunPart {
     let by = &run.provenance;
-    let mut worlds: Vec<String> = Vec::new();
-    for key in run.strategies().map(|cell| &cell.key) {
-        let prefetch = if key.entry_prefetch { "on" } else { "off" };
-        let name = world(key);
-        let text = format!("{name}: {} placement, entry prefetch {prefetch}", key.placement);
-        if !worlds.contains(&text) {
-            worlds.push(text);
-        }
-    }
+    let world = |cell: &Cell| {
+        let prefetch = if cell.key.entry_prefetch { "on" } else { "off" };
+        let (name, placement) = (world(&cell.key), &cell.key.placement);
+        format!("{name}: {placement} placement, entry prefetch {prefetch}")
+    };
+    let worlds = distinct(run.strategies().map(world));
     RunPart {
         title: format!("Version {}, {}", program(by), machine(&by.host)),
         worlds: worlds.join("; "),

@@ -1,6 +1,6 @@
 //! The head of the screen: the question of the run, and the machine.
 
-use document::run::{Cell, Run, World};
+use document::run::{Cell, Run, World, distinct, grouped};
 
 use super::ascii::ascii;
 use crate::layout::{COLUMNS, cut};
@@ -24,14 +24,13 @@ pub fn asked(run: &Run) -> String {
 
 /// Returns strategies and workloads: `10 strategies x 4 workloads`.
 fn subject(run: &Run) -> String {
-    let of = |name: fn(&Cell) -> String, noun: &str, nouns: &str| {
-        let mut names: Vec<String> = run.strategies().map(name).collect();
-        names.sort_unstable();
-        names.dedup();
-        match names.as_slice() {
-            [one] => format!("{noun} {}", cut(&ascii(one), NAME)),
-            all => format!("{} {nouns}", all.len()),
-        }
+    let of = |name: fn(&Cell) -> String, noun: &str, nouns: &str| match distinct(
+        run.strategies().map(name),
+    )
+    .as_slice()
+    {
+        [one] => format!("{noun} {}", cut(&ascii(one), NAME)),
+        all => format!("{} {nouns}", all.len()),
     };
     let strategies = of(|cell| cell.key.strategy_name(), "strategy", "strategies");
     let workloads = of(|cell| cell.key.workload.clone(), "workload", "workloads");
@@ -40,20 +39,14 @@ fn subject(run: &Run) -> String {
 
 /// Returns each world with its threads: `host at 1 and 2 threads`.
 fn worlds(run: &Run) -> Vec<String> {
-    let mut worlds: Vec<(String, Vec<u32>)> = Vec::new();
-    for cell in run.strategies() {
-        let world = match cell.key.world {
-            World::Model => format!("model {}", cut(&ascii(&cell.key.machine), NAME)),
-            world => world.to_string(),
-        };
-        match worlds.iter_mut().find(|(name, _)| *name == world) {
-            Some((_, threads)) => threads.push(cell.key.threads),
-            None => worlds.push((world, vec![cell.key.threads])),
-        }
-    }
-    let place = |(world, mut threads): (String, Vec<u32>)| {
+    let name = |cell: &Cell| match cell.key.world {
+        World::Model => format!("model {}", cut(&ascii(&cell.key.machine), NAME)),
+        world => world.to_string(),
+    };
+    let place = |cells: &Vec<&Cell>| {
+        let world = name(cells[0]);
+        let mut threads = distinct(cells.iter().map(|cell| cell.key.threads));
         threads.sort_unstable();
-        threads.dedup();
         let threads = match threads.as_slice() {
             [one] => plural(*one as usize, "thread"),
             [first, .., last] if threads.len() > 3 => format!("{first} to {last} threads"),
@@ -61,7 +54,7 @@ fn worlds(run: &Run) -> Vec<String> {
         };
         format!("{world} at {threads}")
     };
-    worlds.into_iter().map(place).collect()
+    grouped(run.strategies(), |cell| name(cell)).iter().map(place).collect()
 }
 
 /// Returns the machine in a line, without details that decide no number.

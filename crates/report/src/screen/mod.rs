@@ -9,11 +9,11 @@ mod panel;
 
 pub use asked::asked;
 
-use document::run::{Run, World};
+use document::run::{Run, World, distinct};
 use stats::Verdict;
 
 use crate::layout::{COLUMNS, Ink, Style, cut, paint};
-use crate::notes::{missing, warnings};
+use crate::notes::missing;
 use crate::numbers::percent;
 use crate::ratios::{Ratios, twins};
 use crate::words::{plural, shell_word};
@@ -103,12 +103,7 @@ fn matrices(sheet: &Sheet<'_>, free: usize) -> Vec<String> {
 
 /// Returns the warnings, and the commands that show more.
 fn foot(run: &Run, document: Option<&str>) -> Vec<String> {
-    let mut codes: Vec<&str> = Vec::new();
-    for warning in warnings(&run.provenance.warnings) {
-        if !codes.contains(&warning.code) {
-            codes.push(warning.code);
-        }
-    }
+    let codes = distinct(run.provenance.warnings.iter().map(|warning| warning.code.as_str()));
     let mut lines = Vec::new();
     if !codes.is_empty() {
         lines.push(format!("Warnings: {}", as_many_as_fit(&codes, COLUMNS - 10)));

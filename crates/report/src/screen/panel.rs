@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use document::run::{Body, Cell, KeyPart, Run, Status};
+use document::run::{Body, Cell, KeyPart, Run, Status, grouped};
 use stats::{JudgedRatio, Verdict};
 
 use super::one_kernel;
@@ -38,16 +38,10 @@ pub(super) struct Sure {
 
 /// Returns the worlds of a run in the order of its cells.
 pub(super) fn panels<'a>(run: &'a Run, ratios: &Ratios) -> Vec<Panel<'a>> {
-    let mut panels: Vec<Panel<'a>> = Vec::new();
     let columns = tables(run).into_iter().map(|table| WorkloadColumn::of(table, ratios));
-    for column in columns.filter(|column| !one_kernel::repeats(run, column)) {
-        let world = column.table.key().world_name();
-        match panels.iter_mut().find(|panel| panel.first().key.world_name() == world) {
-            Some(panel) => panel.columns.push(column),
-            None => panels.push(Panel { columns: vec![column] }),
-        }
-    }
-    panels
+    let columns = columns.filter(|column| !one_kernel::repeats(run, column));
+    let panels = grouped(columns, |column| column.table.key().world_name());
+    panels.into_iter().map(|columns| Panel { columns }).collect()
 }
 
 impl<'a> Panel<'a> {
