@@ -158,7 +158,7 @@ fn looks_down_only(source: &Source) -> Vec<String> {
 }
 
 /// Modules of `strategy` that are not strategies.
-const COMMON: [&str; 5] = ["attached", "reference", "scheme", "space", "words"];
+const COMMON: [&str; 6] = ["attached", "reference", "scheme", "space", "speculation", "words"];
 
 /// Returns the modules of strategies, one for each.
 fn strategy_modules() -> Vec<String> {

@@ -120,4 +120,16 @@ pub fn slept_faults_ask_again(twins: &mut Twins) {
         &script,
         "page of the file at",
     );
+    // Memory of the VMA is used again before the fault wakes.
+    let reuse = &[Step::Munmap(0, 2 * TABLE), Step::Reclaim, Step::Mmap(0, 2 * TABLE)];
+    let turns = [0, 1, 0, 0, 0, 2].map(|core| (core, END)).to_vec();
+    let cores = vec![&[Step::Read(0)] as &[_], reuse, &[Step::Munmap(0, 2 * TABLE)]];
+    let script = Script::turns(turns, absent, cores);
+    all_stand(&script);
+    stands::<Referenced<{ reference::SOUND }>>(&script);
+    twins.caught::<Referenced<{ reference::FREES_EARLY }>>(
+        "VMA freed although the fault has a reference: the count goes below zero",
+        &script,
+        "below zero",
+    );
 }

@@ -7,8 +7,8 @@ use faultstorm::machine::Machine;
 use faultstorm::machine::model::{Model, ModelLine};
 use faultstorm::mm::kernel::{Linux5_12, Linux6_2};
 use faultstorm::strategy::{
-    HazardPointers, LockApart, LockEmbedded, MmapLock, PerVmaLock, RcuMapPages, STRATEGIES, Scheme,
-    Speculative, SpeculativeVma, SrcuFaults, Strategy, VmRefcnt, VmaRefcount,
+    HazardPointers, LockApart, LockEmbedded, MmSeq, MmapLock, PerVmaLock, RcuMapPages, STRATEGIES,
+    Scheme, Speculative, SpeculativeVma, SrcuFaults, Strategy, VmRefcnt, VmaRefcount,
 };
 
 /// Result of a race under a strategy.
@@ -27,12 +27,14 @@ pub fn all<M: Machine<Line = ModelLine>>(script: &Script) -> Vec<Row> {
         one::<M, Speculative<0, true>>(script),
         one::<M, Speculative<1, true>>(script),
         one::<M, Speculative<0, false>>(script),
+        one::<M, MmSeq>(script),
         one::<M, SpeculativeVma<false>>(script),
         one::<M, SpeculativeVma<true>>(script),
         one::<M, HazardPointers>(script),
         one::<M, SrcuFaults<false>>(script),
         one::<M, SrcuFaults<true>>(script),
-        one::<M, RcuMapPages>(script),
+        one::<M, RcuMapPages<false>>(script),
+        one::<M, RcuMapPages<true>>(script),
         one::<M, PerVmaLock<LockApart>>(script),
         one::<M, PerVmaLock<LockEmbedded>>(script),
         one::<M, VmRefcnt>(script),

@@ -140,7 +140,7 @@ fn misses_are_read_once_by_whoever_comes_first() {
 /// cached pages exist. A, B: read and write of anonymous memory; C, D: read of a file with and
 /// without the pages around; F: private write; G: shared write; H: write after a read. The others
 /// always fall back.
-const ENDED: [(&str, &str); 16] = [
+const ENDED: [(&str, &str); 18] = [
     ("unlocked", "ABCDFGH"),
     ("mmap-lock", "ABCDFGH"),
     ("mmap-lock:blind-cas", "ABCDFGH"),
@@ -148,6 +148,7 @@ const ENDED: [(&str, &str); 16] = [
     ("speculative", "ABCDFH"),
     ("speculative:refcount", "ABCDFH"),
     ("speculative:fields", "ABCDFH"),
+    ("mm-seq", "ABCDFH"),
     // Reads alone never make the `anon_vma` that they require.
     ("speculative-vma", "BH"),
     ("speculative-vma:rwlock", "BH"),
@@ -155,6 +156,7 @@ const ENDED: [(&str, &str); 16] = [
     ("srcu", "ABCDFH"),
     ("srcu:tables", "ABCDFH"),
     ("rcu-map-pages", "ABCDFGH"),
+    ("rcu-map-pages:hold", "ABCDFGH"),
     ("per-vma-lock", "ABCDFGH"),
     ("per-vma-lock:embedded", "ABCDFGH"),
     ("vm-refcnt", "ABCDFGH"),

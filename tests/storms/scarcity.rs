@@ -129,7 +129,7 @@ fn a_fault_waits_for_the_tables_that_were_freed_and_for_no_others() {
     faults_on_freed_tables::<SrcuFaults<false>>();
     faults_on_freed_tables::<SrcuFaults<true>>();
     faults_on_freed_tables::<HazardPointers>();
-    faults_on_freed_tables::<RcuMapPages>();
+    faults_on_freed_tables::<RcuMapPages<false>>();
     faults_on_freed_tables::<PerVmaLock<LockApart>>();
     faults_on_freed_tables::<VmRefcnt>();
 }

@@ -5,7 +5,8 @@
 //! For I/O it pins the file, drops the lock, waits, and does the fault again.
 
 use super::fault::{
-    self, Access, End, Fallback, FaultRequest, Kind, Outcome, Protection, PteSlot, Stop, Walk,
+    self, Access, End, Fallback, FaultRequest, Kind, Outcome, Protection, PteSlot, Stop, Waits,
+    Walk,
 };
 use super::vma::{VmaFields, VmaRef};
 use super::{Core, Mm, stage};
@@ -42,8 +43,8 @@ impl<'v, M: Machine, L: Layout> Protection<M> for Held<'v, M, L> {
     }
 
     #[inline(always)]
-    fn waits(&self) -> bool {
-        true
+    fn waits(&self) -> Waits {
+        Waits::Unprotected
     }
 
     /// Under the VMA's own lock a rule of the kernel.

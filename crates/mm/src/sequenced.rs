@@ -1,7 +1,7 @@
 //! A fault that excludes no writer of its VMA, but notices each by the VMA's sequence count:
 //! fields are copied, and the count is looked at again before anything is published.
 
-use super::fault::{Fallback, Protection, PteSlot, Walk};
+use super::fault::{Fallback, Protection, PteSlot, Waits, Walk};
 use super::vma::{VmaCopy, VmaFields};
 use super::{Mm, point};
 use machine::Machine;
@@ -68,8 +68,8 @@ impl<M: Machine> Protection<M> for Sequenced<'_, M> {
     }
 
     #[inline(always)]
-    fn waits(&self) -> bool {
-        false
+    fn waits(&self) -> Waits {
+        Waits::Never
     }
 
     #[inline(always)]

@@ -7,6 +7,7 @@
 //! (`fault_flag_allow_retry_first`).
 
 use super::addr::Pfn;
+use super::fault::Waits;
 use super::frames::flag;
 use super::grace;
 use super::page_cache::File;
@@ -14,34 +15,51 @@ use super::vmstat::Item;
 use super::{Core, Mm};
 use machine::{Machine, Ordering, VALUE_MASK};
 
-/// What is waited for. Holds a reference on the file, and on the folio where there is
-/// one, until [`Mm::wait`] has waited.
+/// What is waited for. Holds a reference on the folio if there is one, and on the file unless
+/// the protection of the fault keeps it, until [`Mm::wait`] has waited.
 #[must_use]
 pub struct Wait {
     file: usize,
     index: u64,
     folio: Option<Pfn>,
+    pins_file: bool,
     /// Nothing is waited for: the file was only to be called without the fault's lock.
     is_over: bool,
 }
 
 impl Wait {
+    fn new<M: Machine>(file: &File<M>, index: u64, folio: Option<Pfn>, waits: Waits) -> Self {
+        let pins_file = waits == Waits::Unprotected;
+        if pins_file {
+            file.refs().get();
+        }
+        Self { file: file.number(), index, folio, pins_file, is_over: false }
+    }
+
     /// Page `index` of `file` is not in the cache.
-    pub(super) fn for_io<M: Machine>(file: &File<M>, index: u64) -> Self {
-        file.refs().get();
-        Self { file: file.number(), index, folio: None, is_over: false }
+    pub(super) fn for_io<M: Machine>(file: &File<M>, index: u64, waits: Waits) -> Self {
+        Self::new(file, index, None, waits)
     }
 
     /// It is, but somebody works on it. The caller's reference on the folio goes over.
-    pub(super) fn for_folio<M: Machine>(file: &File<M>, index: u64, folio: Pfn) -> Self {
-        file.refs().get();
-        Self { file: file.number(), index, folio: Some(folio), is_over: false }
+    pub(super) fn for_folio<M: Machine>(
+        file: &File<M>,
+        index: u64,
+        folio: Pfn,
+        waits: Waits,
+    ) -> Self {
+        Self::new(file, index, Some(folio), waits)
     }
 
     /// The folio was marked for readahead, which is started with no lock held
     /// (`do_async_mmap_readahead`). The caller's reference goes over.
-    pub(super) fn for_readahead<M: Machine>(file: &File<M>, index: u64, folio: Pfn) -> Self {
-        Self { is_over: true, ..Self::for_folio(file, index, folio) }
+    pub(super) fn for_readahead<M: Machine>(
+        file: &File<M>,
+        index: u64,
+        folio: Pfn,
+        waits: Waits,
+    ) -> Self {
+        Self { is_over: true, ..Self::for_folio(file, index, folio, waits) }
     }
 }
 
@@ -69,8 +87,10 @@ impl<M: Machine> Mm<M> {
             }
             None => self.read_page(core, file, wait.index),
         };
-        let last = file.refs().put();
-        assert!(!last, "the opener keeps the file open");
+        if wait.pins_file {
+            let last = file.refs().put();
+            assert!(!last, "the opener keeps the file open");
+        }
         result
     }
 

@@ -14,11 +14,11 @@
 
 use super::{PerVma, Reference, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use mm::fault::{Fallback, MapPages, Protection, PteSlot, Walk};
+use mm::fault::{Fallback, MapPages, Protection, PteSlot, Waits, Walk};
 use mm::hooks::Hooks;
 use mm::kernel::Layout;
-use mm::vma::{VmaId, VmaRef};
-use mm::{Config, Mm};
+use mm::vma::{VmaFields, VmaId, VmaRef};
+use mm::{Config, Core, Mm, point};
 use std::marker::PhantomData;
 use sync::refcount::RefCount;
 
@@ -26,10 +26,12 @@ static VM_REFCNT: LineName =
     LineName { name: "vma.vm_refcnt", words: ["vm_refcnt", "", "", "", "", "", "", ""] };
 
 /// The line that such a scheme adds to each VMA, apart from the fields that a fault reads,
-/// as in Linux 6.15.
-pub struct CountedVmas<M: Machine>(PerVma<M::Line>);
+/// as in Linux 6.15. `LAST_FREES`: whoever drops the last reference frees the VMA and puts its
+/// file, so that a fault may sleep with a reference. Else no fault does, and a grace period after
+/// the VMA has left the tree is enough.
+pub struct CountedVmas<M: Machine, const LAST_FREES: bool = false>(PerVma<M::Line>);
 
-impl<M: Machine> CountedVmas<M> {
+impl<M: Machine, const LAST_FREES: bool> CountedVmas<M, LAST_FREES> {
     /// References: one of the tree, and those of faults. 0: the VMA is gone.
     #[inline(always)]
     fn refs(&self, vma: VmaId) -> RefCount<'_, M> {
@@ -43,9 +45,40 @@ impl<M: Machine> CountedVmas<M> {
         // Lazily: a reference that is made is dropped.
         refs.get_unless_zero().then(|| Reference::new(refs))
     }
+
+    /// Drops the reference of a fault.
+    #[inline(always)]
+    pub(super) fn put(
+        &self,
+        mm: &Mm<M>,
+        core: &mut Core<M>,
+        vma: VmaRef<'_, M>,
+        reference: Reference<RefCount<'_, M>>,
+    ) {
+        if !LAST_FREES {
+            return drop(reference);
+        }
+        M::point(point::BEFORE_EXIT_PUT);
+        // It is dropped as the tree's is, perhaps as the last.
+        std::mem::forget(reference);
+        self.put_or_free(mm, core, vma);
+    }
+
+    /// Drops a reference, and with the last one frees the VMA, after a grace period: a lookup
+    /// may have found it.
+    fn put_or_free(&self, mm: &Mm<M>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        if !self.refs(vma.id).put() {
+            return;
+        }
+        if let Some(file) = vma.file() {
+            let last = mm.files()[file].refs().put();
+            assert!(!last, "the opener keeps the file open");
+        }
+        core.free_vma(mm, vma.id);
+    }
 }
 
-impl<M: Machine> Words<M> for CountedVmas<M> {
+impl<M: Machine, const LAST_FREES: bool> Words<M> for CountedVmas<M, LAST_FREES> {
     const VMA_BYTES: usize = size_of::<M::Line>();
 
     fn new(config: &Config) -> Self {
@@ -57,7 +90,7 @@ impl<M: Machine> Words<M> for CountedVmas<M> {
     }
 }
 
-impl<M: Machine> Hooks<M> for CountedVmas<M> {
+impl<M: Machine, const LAST_FREES: bool> Hooks<M> for CountedVmas<M, LAST_FREES> {
     /// Release, and before any lock that the writer takes later: see the module.
     fn start_write(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
         vma.detached().store(1, Ordering::Release);
@@ -73,9 +106,19 @@ impl<M: Machine> Hooks<M> for CountedVmas<M> {
         self.0[vma.id].store(0, 1, Ordering::Release);
     }
 
-    /// Drops the reference of the tree.
+    /// Drops the reference of the tree, unless `free` does.
     fn detach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
-        self.refs(vma.id).put();
+        if !LAST_FREES {
+            self.refs(vma.id).put();
+        }
+    }
+
+    fn free(&self, mm: &Mm<M>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        if LAST_FREES { self.put_or_free(mm, core, vma) } else { core.free_vma(mm, vma.id) }
+    }
+
+    fn defers_fput(&self) -> bool {
+        LAST_FREES
     }
 
     fn replaces_vmas(&self) -> bool {
@@ -89,8 +132,8 @@ impl<M: Machine> Hooks<M> for CountedVmas<M> {
 
 /// The means that keeps the VMA of a fault in memory.
 pub(super) trait Kept {
-    /// It is a reference, so that the fault may do what could sleep.
-    const IS_REFERENCE: bool;
+    /// See [`Protection::waits`]. Only a reference lets the fault do what could sleep.
+    const WAITS: Waits;
     /// See [`Protection::map_pages`].
     const MAP_PAGES: MapPages;
 }
@@ -99,15 +142,15 @@ pub(super) trait Kept {
 pub(super) struct ByRcu;
 
 impl Kept for ByRcu {
-    const IS_REFERENCE: bool = false;
+    const WAITS: Waits = Waits::Never;
     const MAP_PAGES: MapPages = MapPages::Only;
 }
 
-/// A reference, since RCU alone did not do.
-pub(super) struct AfterRcu;
+/// A reference, since RCU alone did not do. `HOLDS`: the fault keeps it while it waits.
+pub(super) struct AfterRcu<const HOLDS: bool>;
 
-impl Kept for AfterRcu {
-    const IS_REFERENCE: bool = true;
+impl<const HOLDS: bool> Kept for AfterRcu<HOLDS> {
+    const WAITS: Waits = if HOLDS { Waits::Protected } else { Waits::Unprotected };
     const MAP_PAGES: MapPages = MapPages::Never;
 }
 
@@ -115,7 +158,7 @@ impl Kept for AfterRcu {
 pub(super) struct ByReference;
 
 impl Kept for ByReference {
-    const IS_REFERENCE: bool = true;
+    const WAITS: Waits = Waits::Unprotected;
     const MAP_PAGES: MapPages = MapPages::Around;
 }
 
@@ -150,8 +193,8 @@ impl<'v, M: Machine, L: Layout, K: Kept> Protection<M> for Attached<'v, M, L, K>
     }
 
     #[inline(always)]
-    fn waits(&self) -> bool {
-        K::IS_REFERENCE
+    fn waits(&self) -> Waits {
+        K::WAITS
     }
 
     #[inline(always)]
@@ -170,14 +213,14 @@ impl<'v, M: Machine, L: Layout, K: Kept> Protection<M> for Attached<'v, M, L, K>
 
     #[inline(always)]
     fn check_copy(&self) -> Result<(), Fallback> {
-        if K::IS_REFERENCE { Ok(()) } else { Err(Fallback::Fault) }
+        if K::WAITS == Waits::Never { Err(Fallback::Fault) } else { Ok(()) }
     }
 
     /// mmap_lock is tried for it: else a writer may have read that there is none, and put
     /// a VMA without one in the place of this.
     #[cold]
     fn prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback> {
-        let lock = K::IS_REFERENCE.then(|| mm.mmap_lock().try_read()).flatten();
+        let lock = (K::WAITS != Waits::Never).then(|| mm.mmap_lock().try_read()).flatten();
         if lock.is_none() {
             return Err(Fallback::AnonVma);
         }

@@ -6,12 +6,14 @@
 
 mod attached;
 pub mod hazard;
+pub mod mm_seq;
 pub mod mmap_lock;
 pub mod per_vma_lock;
 pub mod rcu_map_pages;
 mod reference;
 mod scheme;
 mod space;
+mod speculation;
 pub mod speculative;
 pub mod speculative_vma;
 pub mod srcu;
@@ -23,6 +25,7 @@ mod words;
 pub use mm::kernel::{Linux5_12, Linux6_2};
 
 pub use self::hazard::HazardPointers;
+pub use self::mm_seq::MmSeq;
 pub use self::mmap_lock::MmapLock;
 pub use self::per_vma_lock::{LockApart, LockEmbedded, PerVmaLock};
 pub use self::rcu_map_pages::RcuMapPages;
@@ -38,6 +41,7 @@ pub use self::words::{PerVma, Words};
 use self::attached::{AfterRcu, Attached, ByRcu, ByReference, CountedVmas};
 use self::reference::Reference;
 use self::scheme::retry;
+use self::speculation::Speculation;
 
 /// Makes an array of what the macro `$row` gives for the type of each scheme, in the order in
 /// which results show them.
@@ -52,12 +56,14 @@ macro_rules! for_every_scheme {
             $row!($crate::speculative::Speculative<0, true>),
             $row!($crate::speculative::Speculative<1, true>),
             $row!($crate::speculative::Speculative<0, false>),
+            $row!($crate::mm_seq::MmSeq),
             $row!($crate::speculative_vma::SpeculativeVma<false>),
             $row!($crate::speculative_vma::SpeculativeVma<true>),
             $row!($crate::hazard::HazardPointers),
             $row!($crate::srcu::SrcuFaults<false>),
             $row!($crate::srcu::SrcuFaults<true>),
-            $row!($crate::rcu_map_pages::RcuMapPages),
+            $row!($crate::rcu_map_pages::RcuMapPages<false>),
+            $row!($crate::rcu_map_pages::RcuMapPages<true>),
             $row!($crate::per_vma_lock::PerVmaLock<$crate::per_vma_lock::LockApart>),
             $row!($crate::per_vma_lock::PerVmaLock<$crate::per_vma_lock::LockEmbedded>),
             $row!($crate::vm_refcnt::VmRefcnt),

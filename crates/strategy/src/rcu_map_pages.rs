@@ -26,9 +26,12 @@
 //!   RCU, allocate and retry, as the author suggests for it.
 //! - *ptl* is waited for: RCU is preemptible, and a spinlock may be taken under it. No
 //!   holder of ptl waits for readers of RCU or, with interrupts on, for this core.
-//! - *`->fault` with a reference held* through the I/O: here the reference is dropped, the
-//!   file pinned, and the fault done again, as everywhere since 5.1. So a writer need not
-//!   wait for the I/O, and two mappings of one file do meet on its count.
+//! - *`->fault` with a reference held* through the I/O: `rcu-map-pages:hold` does so. The
+//!   reference keeps the VMA, and the VMA its file, so two mappings of one file do not meet on
+//!   the file's count. Whoever drops the last reference frees the VMA and puts the file, so
+//!   the file may be open after munmap has returned. A writer does not wait: after the I/O the
+//!   fault asks about `detached` again. Without `:hold` the reference is dropped for I/O, the
+//!   file pinned, and the fault done again, as everywhere since 5.1.
 //! - *The file* of a VMA that is being unmapped may be closed under the fast path: pages
 //!   are taken by their own reference and checked under their lock, and files and inodes
 //!   are freed after a grace period.
@@ -40,10 +43,11 @@ use machine::Machine;
 use mm::fault::{self, Access, Fallback, FaultRequest, Outcome, Stop};
 use mm::kernel::Linux5_12;
 use mm::vma::VmaFields;
-use mm::{Core, point, stage};
+use mm::{Core, locked, point, stage};
+use sync::rcu::ReadSection;
 
-/// See the module.
-pub struct RcuMapPages;
+/// See the module. `HOLDS`: a fault keeps its reference while it waits for a page.
+pub struct RcuMapPages<const HOLDS: bool>;
 
 /// Whether a fault is tried under RCU alone: anonymous memory, and a read of a file with the
 /// cached pages around it.
@@ -54,33 +58,72 @@ fn is_fast(vma: &impl VmaFields, access: Access) -> bool {
 
 /// Steps 9 to 12 of the outline. Out of line, to keep the fast path small.
 #[inline(never)]
-fn with_reference<M: Machine>(
-    space: &Space<M, RcuMapPages>,
+fn with_reference<M: Machine, const HOLDS: bool>(
+    space: &Space<M, RcuMapPages<HOLDS>>,
     core: &mut Core<M>,
-    request: FaultRequest,
-    vma: FoundVma<'_, M, RcuMapPages>,
+    mut request: FaultRequest,
+    vma: FoundVma<'_, M, RcuMapPages<HOLDS>>,
+    mut section: ReadSection,
 ) -> Result<Outcome, Stop> {
-    let _reference = space.words.get(vma.id).ok_or(Fallback::VmaLockMiss)?;
+    let reference = space.words.get(vma.id).ok_or(Fallback::VmaLockMiss)?;
     M::mark(stage::LOCK);
-    fault::handle(space, core, request, &Attached::<M, _, AfterRcu>::new(vma))
+    let found = Attached::<M, _, AfterRcu<HOLDS>>::new(vma);
+    let result = loop {
+        match fault::handle(space, core, request, &found) {
+            Err(Stop::Wait) if HOLDS => {
+                drop(section);
+                let waited = space.wait(core);
+                section = core.read_section();
+                request = request.after_wait();
+                if waited.is_err() {
+                    break Err(Stop::Oom);
+                }
+                core.note_attempt();
+            }
+            result => break result,
+        }
+    };
+    space.words.put(space, core, vma.loaded(), reference);
+    drop(section);
+    match result {
+        // Here and not in `after`, which would not know that the fault has waited.
+        Err(Stop::Fallback(reason)) if HOLDS && request.has_waited() => {
+            core.note_fallback(reason);
+            Ok(locked::fault(space, core, request))
+        }
+        result => result,
+    }
 }
 
-impl Scheme for RcuMapPages {
+const TRAITS: Traits = Traits {
+    shared_writes: "0; with a reference 2",
+    sleeps: "no: drops the reference for I/O",
+    allocates_tables: "yes",
+    falls_back: "writer of the VMA",
+    writers_pay: "a new VMA for each change",
+};
+
+impl Scheme for RcuMapPages<false> {
     const NAME: &'static str = "rcu-map-pages";
     const SUMMARY: &'static str = "RCU where nothing sleeps, a reference on the VMA elsewhere";
     const WHO: &'static str = "Wilcox 2021, an outline";
+    const TRAITS: Traits = TRAITS;
+}
+
+impl Scheme for RcuMapPages<true> {
+    const NAME: &'static str = "rcu-map-pages:hold";
+    const SUMMARY: &'static str = "the same, and the reference is held over I/O";
+    const WHO: &'static str = "Wilcox 2021, as outlined";
     const TRAITS: Traits = Traits {
-        shared_writes: "0; with a reference 2",
-        sleeps: "no: drops the reference for I/O",
-        allocates_tables: "yes",
-        falls_back: "writer of the VMA",
-        writers_pay: "a new VMA for each change",
+        sleeps: "yes, with its reference",
+        writers_pay: "a new VMA for each change; files are put after munmap",
+        ..TRAITS
     };
 }
 
-impl<M: Machine> Strategy<M> for RcuMapPages {
+impl<M: Machine, const HOLDS: bool> Strategy<M> for RcuMapPages<HOLDS> {
     type Layout = Linux5_12;
-    type Words = CountedVmas<M>;
+    type Words = CountedVmas<M, HOLDS>;
 
     #[inline(always)]
     fn attempt(
@@ -88,7 +131,7 @@ impl<M: Machine> Strategy<M> for RcuMapPages {
         core: &mut Core<M>,
         request: FaultRequest,
     ) -> Result<Outcome, Stop> {
-        let _section = core.read_section();
+        let section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
         M::mark(stage::LOOKUP);
         M::point(point::AFTER_LOOKUP);
@@ -102,6 +145,6 @@ impl<M: Machine> Strategy<M> for RcuMapPages {
                 return result;
             }
         }
-        with_reference(space, core, request, vma)
+        with_reference(space, core, request, vma, section)
     }
 }

@@ -22,14 +22,12 @@
 //! count is checked again: a pte under ptl, as always; the end of the file, which needs no ptl,
 //! before it is reported. File and kind of a mapping never change.
 
-use super::{PerVma, Scheme, Space, Strategy, Traits, Words, retry};
+use super::{PerVma, Scheme, Space, Speculation, Strategy, Traits, Words, retry};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use mm::fault::{
-    self, Access, End, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Walk,
-};
+use mm::fault::{End, Fallback, FaultRequest, Outcome, Stop};
 use mm::hooks::Hooks;
 use mm::kernel::{Kernel, Layout, Linux5_12};
-use mm::vma::{VmaCopy, VmaFields, VmaId, VmaRef, flag};
+use mm::vma::{VmaCopy, VmaId, VmaRef};
 use mm::{Config, Core, Mm, locked, point, stage};
 use sync::refcount::RefCount;
 use sync::seqcount::SeqCount;
@@ -66,92 +64,12 @@ impl<M: Machine, const REFS: usize> SpeculativeWords<M, REFS> {
     }
 }
 
+/// ptl is never waited for.
+type TryingPtl<'a, M, F> = Speculation<'a, M, F, false>;
+
 #[inline(always)]
 fn mmap_seq<'a, M: Machine>(mm: &'a Mm<M>, kernel: &Kernel) -> SeqCount<'a, M> {
     SeqCount::new(mm.field(kernel.mm.mmap_seq))
-}
-
-/// A VMA or a copy of it, and the count at which it was found.
-struct Speculation<'a, M: Machine, F> {
-    vma: &'a F,
-    seq: SeqCount<'a, M>,
-    at: u64,
-}
-
-impl<M: Machine, F> Speculation<'_, M, F> {
-    #[inline(always)]
-    fn check(&self, reason: Fallback) -> Result<(), Fallback> {
-        if self.seq.is_current(self.at) { Ok(()) } else { Err(reason) }
-    }
-}
-
-impl<M: Machine, F: VmaFields> Protection<M> for Speculation<'_, M, F> {
-    type Vma = F;
-
-    #[inline(always)]
-    fn allocates_tables(&self) -> bool {
-        false
-    }
-
-    #[inline(always)]
-    fn waits(&self) -> bool {
-        false
-    }
-
-    #[inline(always)]
-    fn vma(&self) -> &F {
-        self.vma
-    }
-
-    #[inline(always)]
-    fn check_file(&self) -> Result<(), Fallback> {
-        self.check(Fallback::Fault)
-    }
-
-    fn prepare_anon_vma(&self, _mm: &Mm<M>) -> Result<(), Fallback> {
-        Err(Fallback::AnonVma)
-    }
-
-    #[inline(always)]
-    fn lock_pte<'a>(
-        &self,
-        mm: &'a Mm<M>,
-        walk: Walk<'a, M>,
-    ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
-        self.check(Fallback::PteMapLockSeq1)?;
-        let slot = walk.try_lock(mm)?;
-        self.check(Fallback::PteMapLockSeq2)?;
-        Ok(Some(slot))
-    }
-}
-
-impl<const R: usize, const C: bool> Speculative<R, C> {
-    #[inline(always)]
-    fn speculate<M: Machine, F: VmaFields>(
-        space: &Space<M, Self>,
-        core: &mut Core<M>,
-        request: FaultRequest,
-        found: &Speculation<'_, M, F>,
-    ) -> Result<Outcome, Stop> {
-        M::mark(stage::LOOKUP);
-        if !can_speculate(found.vma, request.access()) {
-            return Err(Fallback::NoSpeculate.into());
-        }
-        found.check(Fallback::VmaCopy)?;
-        if !fault::allows(found.vma, request.access()) {
-            return Err(Fallback::AccessError.into());
-        }
-        fault::handle(space, core, request, found)
-    }
-}
-
-/// `vma_can_speculate` of the series: the file system may be called, and need not be notified
-/// of a write.
-#[inline(always)]
-fn can_speculate(vma: &impl VmaFields, access: Access) -> bool {
-    let flags = vma.flags();
-    let tells = access == Access::Write && flags & flag::SHARED != 0;
-    vma.file().is_none() || (flags & flag::SPECULATE != 0 && !tells)
 }
 
 const TRAITS: Traits = Traits {
@@ -231,8 +149,8 @@ impl<M: Machine, const R: usize, const C: bool> Strategy<M> for Speculative<R, C
         let _section = core.read_section();
         let vma = space.find_vma(request.addr).ok_or(Fallback::Unmapped)?;
         if !C {
-            let found = Speculation { vma: &vma, seq, at };
-            let outcome = Self::speculate(space, core, request, &found)?;
+            let found = TryingPtl::new(&vma, seq, at);
+            let outcome = found.handle(space, core, request)?;
             // The pages of a file are counted from fields that may not belong together.
             if outcome.end() == End::Sigbus {
                 found.check(Fallback::Fault)?;
@@ -241,7 +159,7 @@ impl<M: Machine, const R: usize, const C: bool> Strategy<M> for Speculative<R, C
         }
         let copy = space.words.copy(vma)?;
         M::point(point::AFTER_COPY);
-        Self::speculate(space, core, request, &Speculation { vma: &copy, seq, at })
+        TryingPtl::new(&copy, seq, at).handle(space, core, request)
     }
 
     #[inline]

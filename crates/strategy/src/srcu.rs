@@ -16,9 +16,9 @@
 //! The file of a VMA is put in the callback, when the VMA is freed, as published: after
 //! munmap has returned the file may still be open, and a fault may be reading it.
 //! Here one RCU read section for each attempt keeps the tables; the patches turn interrupts off
-//! for the walk instead. The file is pinned for I/O, as in the common body, though the section
-//! would keep it. ptl is tried in a loop that lets interrupts in; the patches of 2014 spun for
-//! it with interrupts off, and deadlocked with a shootdown.
+//! for the walk instead. For I/O nothing is pinned: the section keeps the VMA, and the VMA the
+//! file. ptl is tried in a loop that lets interrupts in; the patches of 2014 spun for it with
+//! interrupts off, and deadlocked with a shootdown.
 //! Two writers of one VMA are counted, as its sequence count of 2014 did not.
 //!
 //! `srcu:tables` allocates tables, which SRCU allows since it lets the fault sleep (Wilcox,
@@ -28,7 +28,7 @@
 use super::{FoundVma, PerVma, Scheme, Space, Strategy, Traits, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use mm::fault::{
-    self, Access, End, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Walk,
+    self, Access, End, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Waits, Walk,
 };
 use mm::hooks::Hooks;
 use mm::kernel::Linux5_12;
@@ -95,8 +95,8 @@ impl<M: Machine, const TABLES: bool> Protection<M> for Kept<'_, M, TABLES> {
     }
 
     #[inline(always)]
-    fn waits(&self) -> bool {
-        true
+    fn waits(&self) -> Waits {
+        Waits::Protected
     }
 
     #[inline(always)]

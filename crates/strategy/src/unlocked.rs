@@ -6,7 +6,9 @@
 
 use super::{FoundVma, Scheme, Space, Strategy, Traits};
 use machine::Machine;
-use mm::fault::{self, End, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Walk};
+use mm::fault::{
+    self, End, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Waits, Walk,
+};
 use mm::kernel::Linux7_2;
 use mm::{Core, Mm, locked, stage};
 use workload::Workload;
@@ -26,8 +28,8 @@ impl<'v, M: Machine> Protection<M> for Bare<'v, M> {
     }
 
     #[inline(always)]
-    fn waits(&self) -> bool {
-        true
+    fn waits(&self) -> Waits {
+        Waits::Unprotected
     }
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{
-    self, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Walk,
+    self, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Waits, Walk,
 };
 use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::Linux7_2;
@@ -54,8 +54,8 @@ impl<M: Machine> Protection<M> for Locked {
     }
 
     #[inline(always)]
-    fn waits(&self) -> bool {
-        true
+    fn waits(&self) -> Waits {
+        Waits::Unprotected
     }
 
     fn vma(&self) -> &VmaCopy {

@@ -4,7 +4,7 @@
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use faultstorm::mm::fault::{
-    self, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Walk,
+    self, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Waits, Walk,
 };
 use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::{Layout, Linux7_2};
@@ -24,6 +24,10 @@ pub const NO_CHECK: u32 = 1;
 pub const NO_TABLE_CHECK: u32 = 2;
 /// `detached` is set only after the VMA is out of the tree and its pages are gone.
 pub const DETACHES_LATE: u32 = 3;
+
+/// A VMA is freed a grace period after it has left the tree, also if a fault sleeps with a
+/// reference.
+pub const FREES_EARLY: u32 = 4;
 
 /// References with one step missing.
 pub struct Referenced<const STEP: u32>;
@@ -52,8 +56,8 @@ impl<'v, M: Machine, const STEP: u32> Protection<M> for Attached<'v, M, STEP> {
     }
 
     #[inline(always)]
-    fn waits(&self) -> bool {
-        true
+    fn waits(&self) -> Waits {
+        Waits::Unprotected
     }
 
     fn vma(&self) -> &VmaRef<'v, M, Linux7_2> {
@@ -115,6 +119,15 @@ impl<M: Machine, const STEP: u32> ReferencedWords<M, STEP> {
     }
 }
 
+impl<M: Machine, const STEP: u32> ReferencedWords<M, STEP> {
+    /// Drops a reference; with the last one the VMA is freed.
+    fn put(&self, mm: &Mm<M>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        if self.of(vma).0.put() && STEP != FREES_EARLY {
+            core.free_vma(mm, vma.id);
+        }
+    }
+}
+
 impl<M: Machine, const STEP: u32> Words<M> for ReferencedWords<M, STEP> {
     const VMA_BYTES: usize = size_of::<M::Line>();
 
@@ -140,8 +153,11 @@ impl<M: Machine, const STEP: u32> Hooks<M> for ReferencedWords<M, STEP> {
         line.store(0, 1, Ordering::Release);
     }
 
-    fn detach(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
-        self.of(vma).0.put();
+    fn free(&self, mm: &Mm<M>, core: &mut Core<M>, vma: VmaRef<'_, M>) {
+        self.put(mm, core, vma);
+        if STEP == FREES_EARLY {
+            core.free_vma(mm, vma.id);
+        }
     }
 
     fn end_zap(&self, _: &Mm<M>, vma: VmaRef<'_, M>) {
@@ -177,7 +193,7 @@ impl<M: Machine, const STEP: u32> Strategy<M> for Referenced<STEP> {
         drop(section);
         let attached = Attached::<M, STEP> { vma, detached };
         let result = Self::with(space, core, request, &attached);
-        refs.put();
+        space.words.put(space, core, vma.loaded());
         result
     }
 }

@@ -3,7 +3,7 @@
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Word};
 use faultstorm::mm::addr::{PAGE_BYTES, Vaddr};
 use faultstorm::mm::fault::{
-    self, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Walk,
+    self, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Waits, Walk,
 };
 use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::Linux7_2;
@@ -103,8 +103,8 @@ impl<M: Machine, const STEP: u32, const TABLES: bool, const WIDE: bool> Protecti
     }
 
     #[inline(always)]
-    fn waits(&self) -> bool {
-        false
+    fn waits(&self) -> Waits {
+        Waits::Never
     }
 
     fn vma(&self) -> &Copied<WIDE> {

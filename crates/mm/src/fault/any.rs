@@ -1,7 +1,7 @@
 //! The protection of any scheme behind a pointer, for worlds that do not time the code: there
 //! the body of a fault is compiled once, not once for each scheme.
 
-use super::{Fallback, MapPages, Protection, PteSlot, Walk};
+use super::{Fallback, MapPages, Protection, PteSlot, Waits, Walk};
 use crate::Mm;
 use crate::vma::VmaFields;
 use machine::Machine;
@@ -13,7 +13,7 @@ pub(super) trait AnyProtection<'p, M: Machine> {
     /// See [`Protection::allocates_tables`].
     fn any_allocates_tables(&self) -> bool;
     /// See [`Protection::waits`].
-    fn any_waits(&self) -> bool;
+    fn any_waits(&self) -> Waits;
     /// See [`Protection::map_pages`].
     fn any_map_pages(&self) -> MapPages;
     /// See [`Protection::check_table`].
@@ -47,7 +47,7 @@ where
         self.allocates_tables()
     }
 
-    fn any_waits(&self) -> bool {
+    fn any_waits(&self) -> Waits {
         self.waits()
     }
 
@@ -95,7 +95,7 @@ impl<'p, M: Machine> Protection<M> for dyn AnyProtection<'p, M> + 'p {
         self.any_allocates_tables()
     }
 
-    fn waits(&self) -> bool {
+    fn waits(&self) -> Waits {
         self.any_waits()
     }
 

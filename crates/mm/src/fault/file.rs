@@ -2,7 +2,7 @@
 
 use super::folio::{self, Lock};
 use super::map_pages::map_pages;
-use super::{End, Fallback, FaultRequest, Kind, MapPages, Outcome, Protection, Stop, Walk};
+use super::{End, Fallback, FaultRequest, Kind, MapPages, Outcome, Protection, Stop, Waits, Walk};
 use crate::addr::{Pfn, Pte};
 use crate::page_cache::File;
 use crate::page_table::TableId;
@@ -77,30 +77,31 @@ pub(super) fn read<M: Machine, P: Protection<M> + ?Sized>(
 }
 
 /// The folio of page `index` (`->fault`): referenced, locked, up to date. `None` behind
-/// the end of the file. `waits`: the fault may wait for the page.
+/// the end of the file.
 #[inline(never)] // Compiled once for all strategies.
 pub(super) fn get_locked<M: Machine>(
     mm: &Mm<M>,
     core: &mut Core<M>,
     file: &File<M>,
     index: u64,
-    waits: bool,
+    waits: Waits,
 ) -> Result<Option<Pfn>, Stop> {
+    let may_wait = waits != Waits::Never;
     loop {
         if index >= file.pages() {
             return Ok(None);
         }
         let Some(frame) = folio::get(mm, core, file, index) else {
-            if !waits {
+            if !may_wait {
                 return Err(Fallback::Fault.into());
             }
             file.note_cache_miss(index);
-            return Err(core.stop_for(Wait::for_io(file, index)));
+            return Err(core.stop_for(Wait::for_io(file, index, waits)));
         };
         M::point(point::FOLIO_GOT_REF);
-        if folio::take_readahead(mm, frame, waits) {
-            if waits {
-                return Err(core.stop_for(Wait::for_readahead(file, index, frame)));
+        if folio::take_readahead(mm, frame, may_wait) {
+            if may_wait {
+                return Err(core.stop_for(Wait::for_readahead(file, index, frame, waits)));
             }
             core.put_folio(mm, frame);
             return Err(Fallback::Fault.into());
@@ -111,8 +112,8 @@ pub(super) fn get_locked<M: Machine>(
                 file.note_cache_hit();
                 return Ok(Some(frame));
             }
-            Lock::Busy if waits => {
-                return Err(core.stop_for(Wait::for_folio(file, index, frame)));
+            Lock::Busy if may_wait => {
+                return Err(core.stop_for(Wait::for_folio(file, index, frame, waits)));
             }
             Lock::Busy => {
                 core.put_folio(mm, frame);

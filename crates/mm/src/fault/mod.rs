@@ -18,7 +18,7 @@ mod walk;
 mod wp;
 
 pub use self::outcome::{End, Fallback, Kind, Outcome, Stop};
-pub use self::protection::{MapPages, Protection};
+pub use self::protection::{MapPages, Protection, Waits};
 pub use self::request::{Access, FaultRequest};
 pub use self::walk::{PteSlot, Walk};
 

@@ -18,6 +18,17 @@ pub enum MapPages {
     Never,
 }
 
+/// Whether a fault may wait for a page, and what keeps the file open then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// It may not: a page that is not there at once makes it fall back.
+    Never,
+    /// After its protection is dropped. The fault pins the file.
+    Unprotected,
+    /// Under its protection, which keeps the VMA, and so the file.
+    Protected,
+}
+
 /// What a strategy allows a fault to do, and what it checks again.
 ///
 /// The contract that makes an attempt without mmap_lock sound: a writer stores the
@@ -36,9 +47,8 @@ pub trait Protection<M: Machine> {
     /// back.
     fn allocates_tables(&self) -> bool;
 
-    /// Whether the fault may wait for a page (having dropped the protection); else a
-    /// page that is not there at once makes it fall back.
-    fn waits(&self) -> bool;
+    /// Whether the fault may wait for a page.
+    fn waits(&self) -> Waits;
 
     /// Whether a read fault in a file maps what is cached first.
     #[inline(always)]

@@ -3,7 +3,7 @@
 
 use super::file::get_locked;
 use super::folio::{self, Lock};
-use super::{End, Fallback, FaultRequest, Kind, Outcome, Protection, Stop, Walk, wp};
+use super::{End, Fallback, FaultRequest, Kind, Outcome, Protection, Stop, Waits, Walk, wp};
 use crate::addr::{Pfn, Pte};
 use crate::frames::flag;
 use crate::page_cache::File;
@@ -61,8 +61,10 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
     M::mark(stage::INSTALL);
     // Throttling of who dirties pages pins the file to drop the fault's lock; there is
     // none here, but the pin is.
-    file.refs().get();
-    file.refs().put();
+    if protection.waits() == Waits::Unprotected {
+        file.refs().get();
+        file.refs().put();
+    }
     end.and_then(outcome)
 }
 
@@ -83,12 +85,12 @@ pub(super) fn mark_dirty<M: Machine>(
     file: &File<M>,
     index: u64,
     frame: Pfn,
-    waits: bool,
+    waits: Waits,
 ) -> Result<Dirtied, Stop> {
     match folio::try_lock(mm, file, frame, index) {
         Lock::Locked => {}
-        Lock::Busy if waits => {
-            return Err(core.stop_for(Wait::for_folio(file, index, frame)));
+        Lock::Busy if waits != Waits::Never => {
+            return Err(core.stop_for(Wait::for_folio(file, index, frame, waits)));
         }
         Lock::Busy => {
             core.put_folio(mm, frame);

@@ -99,6 +99,8 @@ known! {
     Linux6_4 = LINUX_6_4;
     /// Linux 6.12.
     Linux6_12 = LINUX_6_12;
+    /// Linux 6.18.
+    Linux6_18 = LINUX_6_18;
     /// Linux 7.2.
     Linux7_2 = LINUX_7_2;
 }
