@@ -167,6 +167,7 @@ pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M
         no_pmd_lock: false,
         split_pmd_locks: true,
         frames: shape.frames,
+        large_folios: Box::default(),
         tables: 24,
         vmas: shape.vmas,
         // One slab: a freed VMA is the next to be taken.

@@ -23,8 +23,13 @@ pub fn parse(text: &str) -> Workload {
 /// Returns a shipped workload with small page caches: large ones take longer to fill than the
 /// storms.
 pub fn shipped(name: &str) -> Workload {
+    parse(&shipped_text(name))
+}
+
+/// Returns its text.
+pub fn shipped_text(name: &str) -> String {
     let (_, text) = workload::shipped().iter().find(|(n, _)| *n == name).expect("it is shipped");
-    parse(&text.replace("16GiB", "1GiB").replace("256MiB", "32MiB"))
+    text.replace("16GiB", "1GiB").replace("256MiB", "32MiB")
 }
 
 /// Returns all strategies that can run a workload.

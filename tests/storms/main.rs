@@ -2,6 +2,7 @@
 
 mod ask;
 mod conformance;
+mod folios;
 mod kernel;
 mod locks;
 mod model;

@@ -45,6 +45,7 @@ fn space<S: Strategy<Host>>(tables: u32, vmas: u32) -> Space<Host, S> {
         no_pmd_lock: false,
         split_pmd_locks: true,
         frames: 64,
+        large_folios: Box::default(),
         tables,
         vmas,
         mapped_vmas: 0,

@@ -7,6 +7,8 @@ pub const PAGE_BYTES: u64 = 4096;
 pub const PAGE_SHIFT: u32 = 12;
 /// Entries in a page table.
 pub const ENTRIES: usize = 512;
+/// Log2 of the pages under one page table of the lowest level.
+pub const PMD_ORDER: u8 = 9;
 /// Bytes under one page table of the lowest level: 2 MiB.
 pub const TABLE_SPAN: u64 = PAGE_BYTES * ENTRIES as u64;
 /// First address that no table reaches.

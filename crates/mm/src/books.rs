@@ -205,7 +205,9 @@ impl<M: Machine> Mm<M> {
             Some(_) => addr.page(),
         };
         let touched = touched_word(page);
-        let may_have_missed = self.config.pages_move || self.config.rights_change;
+        // The fault that maps a large folio is on one page of it.
+        let may_have_missed =
+            self.config.pages_move || self.config.rights_change || self.frames.is_large(frame);
         if !(may_have_missed && word(touched) == 0) {
             let name = format_args!("touched word of the page at {at:#x}");
             equal(name, word(touched), "what was written", page)?;
@@ -253,9 +255,18 @@ impl<M: Machine> Mm<M> {
             });
             equal(format_args!("nrpages"), file.cached(), "cached pages", pages)?;
         }
+        // Frames of each folio that is not free.
         let check = |number: usize| {
-            self.check_folio(number, maps(number), cached[number])?;
-            Ok(usize::from(maps(number) + cached[number] > 0))
+            let head = Pfn(number as u32);
+            if self.frames.head(head) != head {
+                return Ok(0);
+            }
+            let pages = number..number + self.frames.pages_of(head) as usize;
+            pages.clone().try_for_each(|page| self.check_page(page, maps(page)))?;
+            let all_maps: u64 = pages.clone().map(maps).sum();
+            let all_cached: u64 = pages.clone().map(|page| cached[page]).sum();
+            self.check_folio(head, all_maps, all_cached)?;
+            Ok(if all_maps + all_cached > 0 { pages.len() } else { 0 })
         };
         let live: usize = match M::IS_OF_ALL_THREADS {
             true => (1..cached.len()).into_par_iter().map(check).sum::<Result<_, String>>()?,
@@ -331,12 +342,12 @@ impl<M: Machine> Mm<M> {
         })
     }
 
-    /// Every live folio is on a list of its node, once.
+    /// Every live folio is on a list of its node, once. `live`: their pages.
     fn check_lists(&self, live: u64) -> Result<(), String> {
         let mut listed = 0;
         let mut wrong = None;
         self.lru.for_each(&self.frames, |node, frame| {
-            listed += 1;
+            listed += u64::from(self.frames.pages_of(frame));
             let flags = self.frames.folio(frame).flags().load(Ordering::Relaxed);
             if self.frames.zones.node_of(frame) != node || flags & frames::LRU == 0 {
                 wrong = Some(frame.0);
@@ -346,14 +357,25 @@ impl<M: Machine> Mm<M> {
             return Err(format!("frame {frame} is on an LRU list that is not its own"));
         }
         let expected = if self.lru.is_on() { live } else { 0 };
-        equal(format_args!("sizes of LRU lists"), self.lru.size(), "folios on them", listed)?;
-        equal(format_args!("folios on LRU lists"), listed, "live folios", expected)
+        equal(format_args!("sizes of LRU lists"), self.lru.size(), "pages on them", listed)?;
+        equal(format_args!("pages on LRU lists"), listed, "pages of live folios", expected)
     }
 
-    fn check_folio(&self, number: usize, maps: u64, cached: u64) -> Result<(), String> {
-        let folio = self.frames.folio(Pfn(number as u32));
-        let (refs, mapcount) = (folio.refs().count(), folio.mapcount().load(Ordering::Relaxed));
+    /// A folio has a reference for each pte that maps a page of it, and for each place in a cache.
+    fn check_folio(&self, head: Pfn, maps: u64, cached: u64) -> Result<(), String> {
+        let (refs, number) = (self.frames.folio(head).refs().count(), head.0);
         equal(format_args!("_refcount of frame {number}"), refs, "cache and maps", maps + cached)?;
+        if !self.frames.is_large(head) {
+            return Ok(());
+        }
+        let mapcount = self.frames.large_mapcount(head).load(Ordering::Relaxed);
+        equal(format_args!("_large_mapcount of frame {number}"), mapcount, "maps", maps)
+    }
+
+    /// A page counts the ptes that map it: one at most if it is anonymous.
+    fn check_page(&self, number: usize, maps: u64) -> Result<(), String> {
+        let folio = self.frames.folio(Pfn(number as u32));
+        let mapcount = folio.mapcount().load(Ordering::Relaxed);
         equal(format_args!("_mapcount of frame {number}"), mapcount, "maps", maps)?;
         let anon = folio.mapping().load(Ordering::Relaxed) == ANON;
         match anon && maps > 1 {

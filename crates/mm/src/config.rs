@@ -31,8 +31,10 @@ pub struct Config {
     pub no_pmd_lock: bool,
     /// Whether each pmd table has a lock of its own, else it is `page_table_lock`.
     pub split_pmd_locks: bool,
-    /// Frames, the zero page included.
+    /// Frames, the zero page and those of large folios included.
     pub frames: usize,
+    /// Large folios that there can be: log2 of the pages of one, and how many. Smallest first.
+    pub large_folios: Box<[(u8, u32)]>,
     /// Page tables of all levels.
     pub tables: u32,
     /// VMAs.

@@ -79,7 +79,16 @@ impl Drop for Arena {
 
 static FOLIO: LineName = LineName {
     name: "folio",
-    words: ["flags", "_refcount", "_mapcount", "mapping", "index", "lru.next", "lru.prev", ""],
+    words: [
+        "flags",
+        "_refcount",
+        "_mapcount",
+        "mapping",
+        "index",
+        "lru.next",
+        "lru.prev",
+        "_large_mapcount",
+    ],
 };
 
 /// Folio flags.
@@ -110,7 +119,12 @@ pub const POISON: u64 = 0x6b6b_6b6b_6b6b_6b6b;
 /// `mapping` of a folio that belongs to no file.
 pub const ANON: u64 = u64::MAX >> 16;
 
-/// A folio of one page: flags, counts and mapping, all on one line as in `struct page`.
+/// What is kept of a page, on one line as in `struct page`: flags, counts and mapping.
+///
+/// Of a large folio the first page has flags, references and links of the folio; the second has
+/// [`large_mapcount`](Self::large_mapcount). Each page has its own `_mapcount` and
+/// `PG_anon_exclusive`. What a page belongs to, and its number there, are written to all pages;
+/// the kernel writes `compound_head` and `TAIL_MAPPING` there.
 pub struct Folio<M: Machine>(M::Line);
 
 impl<M: Machine> Folio<M> {
@@ -126,7 +140,7 @@ impl<M: Machine> Folio<M> {
         RefCount::new(Word::new(&self.0, 1))
     }
 
-    /// Ptes that map it.
+    /// Ptes that map this page.
     #[inline(always)]
     pub fn mapcount(&self) -> Word<'_, M::Line> {
         Word::new(&self.0, 2)
@@ -142,6 +156,12 @@ impl<M: Machine> Folio<M> {
     #[inline(always)]
     pub fn index(&self) -> Word<'_, M::Line> {
         Word::new(&self.0, 4)
+    }
+
+    /// Ptes that map pages of the folio. Only in the second page of a large folio.
+    #[inline(always)]
+    fn large_mapcount(&self) -> Word<'_, M::Line> {
+        Word::new(&self.0, 7)
     }
 
     /// The folio before it in its lruvec, nearer to the head.
@@ -212,6 +232,8 @@ pub struct Frames<M: Machine> {
     body: bool,
     /// A page that is copied may be written meanwhile.
     source_may_change: bool,
+    /// The first frame that belongs to a large folio.
+    first_large: Pfn,
     /// How often each frame has been freed, where translations are cached.
     generations: Box<[AtomicU32]>,
 }
@@ -230,7 +252,8 @@ impl<M: Machine> Frames<M> {
         let generations = (0..counted).map(|_| AtomicU32::new(0)).collect();
         let zones = Zones::new(1, count as u32, config);
         let source_may_change = config.source_may_change;
-        Self { folios, zones, arena, body, source_may_change, generations }
+        let first_large = zones.first_large();
+        Self { folios, zones, arena, body, source_may_change, first_large, generations }
     }
 
     /// Frames that there are, the zero page included.
@@ -249,6 +272,64 @@ impl<M: Machine> Frames<M> {
         &self.folios[frame.0 as usize]
     }
 
+    /// Whether there are large folios.
+    #[inline(always)]
+    pub fn has_large(&self) -> bool {
+        (self.first_large.0 as usize) < self.folios.len()
+    }
+
+    /// Whether a frame belongs to a large folio.
+    #[inline(always)]
+    pub fn is_large(&self, frame: Pfn) -> bool {
+        frame >= self.first_large
+    }
+
+    /// The first page of the folio that a page is of (`page_folio`).
+    #[inline(always)]
+    pub fn head(&self, frame: Pfn) -> Pfn {
+        if self.is_large(frame) { self.zones.first_of_block(frame) } else { frame }
+    }
+
+    /// Pages of the folio that begins with a frame.
+    #[inline(always)]
+    pub fn pages_of(&self, head: Pfn) -> u32 {
+        if self.is_large(head) { 1 << self.zones.order_of(head) } else { 1 }
+    }
+
+    /// Ptes that map pages of a large folio (`_large_mapcount`).
+    pub fn large_mapcount(&self, head: Pfn) -> Word<'_, M::Line> {
+        self.folio(Pfn(head.0 + 1)).large_mapcount()
+    }
+
+    /// One more pte maps a page (`folio_add_anon_rmap_pte`, `folio_add_file_rmap_pte`). Returns
+    /// how many did before.
+    #[inline(always)]
+    pub fn count_mapping(&self, frame: Pfn) -> u64 {
+        if self.is_large(frame) {
+            self.large_mapcount(self.head(frame)).fetch_add(1, Ordering::Relaxed);
+        }
+        self.folio(frame).mapcount().fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Makes one folio of a block of frames that nobody else knows: writes to each of its pages
+    /// (`prep_compound_page`). Where a block begins is known without what is written there.
+    pub fn make_compound(&self, head: Pfn) {
+        for tail in head.0 + 1..head.0 + self.pages_of(head) {
+            self.folio(Pfn(tail)).lru_next().store(u64::from(head.0), Ordering::Relaxed);
+        }
+    }
+
+    /// Sets up a large anonymous folio, known to nobody else, each of whose pages a pte maps and
+    /// has a reference for (`folio_add_new_anon_rmap`).
+    pub fn init_large_anon(&self, head: Pfn, index: u64) {
+        let pages = self.pages_of(head);
+        for page in 0..pages {
+            self.folio(Pfn(head.0 + page)).init_anon(index + u64::from(page));
+        }
+        self.folio(head).refs().get_many(u64::from(pages) - 1);
+        self.large_mapcount(head).store(u64::from(pages), Ordering::Relaxed);
+    }
+
     /// Takes a frame out of the free lists of its zone, whose lock is held: its links are read
     /// and written (Linux 6.12 `mm/page_alloc.c`, `__rmqueue`, `expand`).
     pub fn unlink_free(&self, frame: Pfn) {
@@ -265,9 +346,17 @@ impl<M: Machine> Frames<M> {
         self.folio(frame).lru_next().store(0, Ordering::Relaxed);
     }
 
-    /// Makes a frame a free one's: no reference, no mapping; poison in its content.
+    /// Makes frames free ones: no reference, no mapping; poison in their content.
     #[inline(always)]
-    pub fn forget(&self, frame: Pfn) {
+    pub fn forget_folio(&self, head: Pfn) {
+        self.forget(head);
+        if self.is_large(head) {
+            (head.0 + 1..head.0 + self.pages_of(head)).for_each(|tail| self.forget(Pfn(tail)));
+        }
+    }
+
+    #[inline(always)]
+    fn forget(&self, frame: Pfn) {
         self.folio(frame).forget();
         if M::HAS_TLB {
             // Relaxed: cores of a world with translations run on one thread.

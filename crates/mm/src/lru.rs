@@ -90,7 +90,7 @@ impl<M: Machine> Lruvec<M> {
         }
         self.lists.store(first, u64::from(frame.0), relaxed);
         let size = self.sizes.load(list as usize, relaxed);
-        self.sizes.store(list as usize, size + 1, relaxed);
+        self.sizes.store(list as usize, size + u64::from(frames.pages_of(frame)), relaxed);
     }
 
     /// Takes a folio out of its list. The caller holds the lock.
@@ -107,7 +107,7 @@ impl<M: Machine> Lruvec<M> {
             next => frames.folio(Pfn(next as u32)).lru_prev().store(prev, relaxed),
         }
         let size = self.sizes.load(list as usize, relaxed);
-        self.sizes.store(list as usize, size - 1, relaxed);
+        self.sizes.store(list as usize, size - u64::from(frames.pages_of(frame)), relaxed);
     }
 }
 
@@ -136,7 +136,7 @@ impl<M: Machine> Lru<M> {
         LruEdit { lru: self, frames, waiters, stat, held: None, moved: 0 }
     }
 
-    /// Folios on all lists by their sizes.
+    /// Pages on all lists by their sizes.
     pub fn size(&self) -> u64 {
         (0..self.0.len()).flat_map(|node| self.sizes_of(node)).sum()
     }
@@ -188,15 +188,17 @@ impl<'a, M: Machine> LruEdit<'a, M> {
         lruvec
     }
 
-    /// The size of a list, as zone and node count it (`__update_lru_size`).
-    fn count(&mut self, frame: Pfn, list: List, folios: i64) {
+    /// Counts a folio that has come to a list (`sign` 1) or left it (-1): by its pages, as zone
+    /// and node do (`__update_lru_size`).
+    fn count(&mut self, frame: Pfn, list: List, sign: i64) {
+        let pages = sign * i64::from(self.frames.pages_of(frame));
         let (zones, node) = (&self.frames.zones, self.frames.zones.node_of(frame));
         let (of_node, of_zone) = match list {
             List::InactiveAnon => (Item::InactiveAnon, Item::ZoneInactiveAnon),
             List::InactiveFile => (Item::InactiveFile, Item::ZoneInactiveFile),
         };
-        self.stat.add(&zones.stat, node, of_node, folios);
-        self.stat.add(&zones.stat, node, of_zone, folios);
+        self.stat.add(&zones.stat, node, of_node, pages);
+        self.stat.add(&zones.stat, node, of_zone, pages);
     }
 
     /// Puts a folio on its list. Some reference of it is held.

@@ -93,6 +93,26 @@ impl Stock {
         }
     }
 
+    /// Charges the pages of a large folio together (`try_charge_memcg`).
+    pub fn charge_many<M: Machine>(&mut self, memcg: &Memcg<M>, pages: u64) {
+        match self.0.checked_sub(pages) {
+            Some(left) => self.0 = left,
+            None => {
+                let batch = pages.max(CHARGE_BATCH);
+                memcg.charge(batch);
+                self.put_by(memcg, batch - pages);
+            }
+        }
+    }
+
+    /// Adds to the stock, which has at most a batch (`refill_stock`).
+    fn put_by<M: Machine>(&mut self, memcg: &Memcg<M>, pages: u64) {
+        self.0 += pages;
+        if self.0 > CHARGE_BATCH {
+            self.retire(memcg);
+        }
+    }
+
     /// Begins with part of a batch, by `draw`.
     pub fn stagger<M: Machine>(&mut self, memcg: &Memcg<M>, draw: u64) {
         self.retire(memcg);
@@ -126,6 +146,19 @@ mod tests {
         memcg.uncharge(5);
         stock.retire(&memcg);
         assert!(memcg.usage().eq([60, 60, 60]));
+    }
+
+    #[test]
+    fn a_large_folio_is_charged_at_once() {
+        let (memcg, mut stock) = (Memcg::<Host>::new(1), Stock::default());
+        stock.charge_many(&memcg, 16);
+        stock.charge_many(&memcg, 48);
+        assert!(memcg.usage().eq([64, 64]), "one batch for both");
+        stock.charge_many(&memcg, 512);
+        assert!(memcg.usage().eq([576, 576]), "and nothing is left of it");
+        memcg.uncharge(576);
+        stock.retire(&memcg);
+        assert!(memcg.usage().eq([0, 0]));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! refilled from a zone in batches (`mm/page_alloc.c`).
 
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
+use std::ops::Range;
 use sync::locked::Locked;
 use sync::spinlock::{LockWords, Waiters};
 
@@ -18,10 +19,42 @@ pub const KEPT_BATCHES: usize = 6;
 const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
 const FREE: usize = 2;
 
-/// The shared list.
+/// Free slots, and free blocks of slots: a list for each size of block.
+struct Free {
+    slots: Vec<u32>,
+    /// The first slots of blocks.
+    blocks: Box<[Blocks]>,
+}
+
+/// Free blocks of one size.
+#[derive(Debug)]
+pub struct Blocks {
+    /// Log2 of the slots of a block.
+    pub order: u8,
+    /// The first slot of each.
+    pub first: Vec<u32>,
+}
+
+impl Free {
+    /// List 0: single slots. List `n`: the `n`th size of blocks.
+    fn list(&mut self, number: usize) -> &mut Vec<u32> {
+        match number.checked_sub(1) {
+            None => &mut self.slots,
+            Some(size) => &mut self.blocks[size].first,
+        }
+    }
+
+    /// Slots of all lists.
+    fn count(&self) -> usize {
+        let blocks = self.blocks.iter().map(|blocks| blocks.first.len() << blocks.order);
+        self.slots.len() + blocks.sum::<usize>()
+    }
+}
+
+/// The shared lists.
 pub struct Pool<M: Machine> {
     line: M::Line,
-    free: Locked<Vec<u32>>,
+    free: Locked<Free>,
     slots: usize,
     /// Whether what is done here costs anything.
     is_charged: bool,
@@ -31,26 +64,36 @@ impl<M: Machine> Pool<M> {
     /// All of `slots` but the first `reserved`, lowest on top. Where it is not `is_charged`, a
     /// world that can charges nothing for it.
     pub fn new(name: &'static LineName, reserved: u32, slots: u32, is_charged: bool) -> Self {
-        let free: Vec<u32> = (reserved..slots).rev().collect();
-        let mut words = [0; LINE_WORDS];
-        words[FREE] = free.len() as u64;
-        let line = M::Line::new(name, words);
-        Self { line, slots: free.len(), free: Locked::new(free), is_charged }
+        Self::with_blocks(name, reserved..slots, Box::default(), is_charged)
     }
 
-    fn with<R>(&self, waiters: &Waiters<M>, on: impl FnOnce(&mut Vec<u32>) -> R) -> R {
+    /// These slots, and these blocks of others.
+    pub fn with_blocks(
+        name: &'static LineName,
+        slots: Range<u32>,
+        blocks: Box<[Blocks]>,
+        is_charged: bool,
+    ) -> Self {
+        let free = Free { slots: slots.rev().collect(), blocks };
+        let count = free.count();
+        let mut words = [0; LINE_WORDS];
+        words[FREE] = count as u64;
+        Self { line: M::Line::new(name, words), slots: count, free: Locked::new(free), is_charged }
+    }
+
+    fn with<R>(&self, waiters: &Waiters<M>, on: impl FnOnce(&mut Free) -> R) -> R {
         if self.is_charged {
             return self.with_locked(waiters, on);
         }
         M::for_nothing(|| self.with_locked(waiters, on))
     }
 
-    fn with_locked<R>(&self, waiters: &Waiters<M>, on: impl FnOnce(&mut Vec<u32>) -> R) -> R {
+    fn with_locked<R>(&self, waiters: &Waiters<M>, on: impl FnOnce(&mut Free) -> R) -> R {
         // SAFETY: `free` belongs to this pool, whose lock words never change and are
         // locked here alone.
         let mut free = unsafe { self.free.lock::<M>(&self.line, LOCK, waiters) };
         let result = on(&mut free);
-        self.line.store(FREE, free.len() as u64, Ordering::Relaxed);
+        self.line.store(FREE, free.count() as u64, Ordering::Relaxed);
         result
     }
 
@@ -66,24 +109,25 @@ impl<M: Machine> Pool<M> {
 
     /// Takes one slot past the batches.
     pub fn take(&self, waiters: &Waiters<M>) -> Option<u32> {
-        self.with(waiters, Vec::pop)
+        self.with(waiters, |free| free.slots.pop())
     }
 
     /// Gives one slot back past the batches.
     pub fn give(&self, waiters: &Waiters<M>, slot: u32) {
-        self.with(waiters, |free| free.push(slot));
+        self.with(waiters, |free| free.slots.push(slot));
     }
 
-    /// Moves up to `count` slots to the end of `to`, and says how many. `unlink` is called with
-    /// each under the lock.
+    /// Moves up to `count` entries of a list to the end of `to`, and returns how many. List 0 has
+    /// single slots, list `n` the `n`th size of blocks. Calls `unlink` with each under the lock.
     pub fn take_batch(
         &self,
         waiters: &Waiters<M>,
-        to: &mut Vec<u32>,
+        (list, to): (usize, &mut Vec<u32>),
         count: usize,
         unlink: impl FnMut(u32),
     ) -> usize {
         self.with(waiters, |free| {
+            let free = free.list(list);
             let from = free.len().saturating_sub(count);
             let taken = free.len() - from;
             free[from..].iter().copied().for_each(unlink);
@@ -92,17 +136,18 @@ impl<M: Machine> Pool<M> {
         })
     }
 
-    /// Takes the first `count` slots of `from` back. `link` is called with each under the lock.
+    /// Moves the first `count` entries of `from` back to a list. Calls `link` with each under the
+    /// lock.
     pub fn give_batch(
         &self,
         waiters: &Waiters<M>,
-        from: &mut Vec<u32>,
+        (list, from): (usize, &mut Vec<u32>),
         count: usize,
         link: impl FnMut(u32),
     ) {
         self.with(waiters, |free| {
             from[..count].iter().copied().for_each(link);
-            free.extend(from.drain(..count));
+            free.list(list).extend(from.drain(..count));
         });
     }
 
@@ -132,7 +177,7 @@ impl Cache {
     #[inline]
     pub fn take<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) -> Option<u32> {
         if self.slots.is_empty() {
-            pool.take_batch(waiters, &mut self.slots, self.batch, |_| {});
+            pool.take_batch(waiters, (0, &mut self.slots), self.batch, |_| {});
         }
         self.slots.pop()
     }
@@ -142,14 +187,14 @@ impl Cache {
     pub fn give<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>, slot: u32) {
         self.slots.push(slot);
         if self.slots.len() > KEPT_BATCHES * self.batch {
-            pool.give_batch(waiters, &mut self.slots, self.batch, |_| {});
+            pool.give_batch(waiters, (0, &mut self.slots), self.batch, |_| {});
         }
     }
 
     /// Gives everything back.
     pub fn retire<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) {
         let count = self.slots.len();
-        pool.give_batch(waiters, &mut self.slots, count, |_| {});
+        pool.give_batch(waiters, (0, &mut self.slots), count, |_| {});
     }
 }
 

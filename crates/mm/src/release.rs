@@ -16,25 +16,33 @@ impl<M: Machine> Core<M> {
         Some(frame)
     }
 
+    /// Takes the frames of a large folio, which nobody else knows then.
+    pub fn take_large_folio(&mut self, mm: &Mm<M>, order: u8) -> Option<Pfn> {
+        let head = self.frames.take_block(&mm.frames, &mm.waiters, order)?;
+        mm.frames.make_compound(head);
+        self.stock.charge_many(&mm.memcg, 1 << order);
+        Some(head)
+    }
+
     /// Takes a frame as `core` would.
     pub(super) fn take_frame_as(&mut self, mm: &Mm<M>, core: usize) -> Option<Pfn> {
         let node = mm.frames.zones.node_of_core(core);
-        let frame = self.frames.take_near(&mm.frames, &mm.waiters, node)?;
+        let frame = self.frames.take_near(&mm.frames, &mm.waiters, 0, node)?;
         self.stock.charge(&mm.memcg);
         Some(frame)
     }
 
-    /// Gives back a frame that nobody refers to, and that is on no list.
+    /// Gives back the frames of a folio that nobody refers to, and that is on no list.
     #[inline(always)]
-    pub fn give_frame(&mut self, mm: &Mm<M>, frame: Pfn) {
-        mm.memcg.uncharge(1);
-        self.free_frame(mm, frame);
+    pub fn give_frame(&mut self, mm: &Mm<M>, head: Pfn) {
+        mm.memcg.uncharge(u64::from(mm.frames.pages_of(head)));
+        self.free_frame(mm, head);
     }
 
     #[inline(always)]
-    fn free_frame(&mut self, mm: &Mm<M>, frame: Pfn) {
-        mm.frames.forget(frame);
-        self.frames.give(&mm.frames, &mm.waiters, frame);
+    fn free_frame(&mut self, mm: &Mm<M>, head: Pfn) {
+        mm.frames.forget_folio(head);
+        self.frames.give(&mm.frames, &mm.waiters, head);
     }
 
     /// Counts a page of a frame's node.
@@ -62,6 +70,12 @@ impl<M: Machine> Core<M> {
         self.count(mm, frame, Item::AnonMapped, 1);
     }
 
+    /// Sets up a large folio that nobody else knows, each of whose pages a pte will map.
+    pub(super) fn map_large_anon(&mut self, mm: &Mm<M>, head: Pfn, index: u64) {
+        mm.frames.init_large_anon(head, index);
+        self.count(mm, head, Item::AnonMapped, i64::from(mm.frames.pages_of(head)));
+    }
+
     /// A pte maps a page of a file; the first one counts (`page_add_file_rmap`).
     #[inline(always)]
     pub fn map_file_page(&mut self, mm: &Mm<M>, frame: Pfn) {
@@ -73,6 +87,9 @@ impl<M: Machine> Core<M> {
     /// A pte maps a page no more; the last one counts (`page_remove_rmap`).
     #[inline(always)]
     pub fn unmap_page(&mut self, mm: &Mm<M>, frame: Pfn) {
+        if mm.frames.is_large(frame) {
+            return self.unmap_pages(mm, frame, 1);
+        }
         let folio = mm.frames.folio(frame);
         let was_last = folio.mapcount().fetch_sub(1, Ordering::Relaxed) == 1;
         if was_last && mm.frames.zones.stat.is_on() {
@@ -81,14 +98,31 @@ impl<M: Machine> Core<M> {
         }
     }
 
+    /// Ptes map so many pages of a large folio, from `first` on, no more
+    /// (`folio_remove_rmap_ptes`).
+    #[inline(never)]
+    pub(super) fn unmap_pages(&mut self, mm: &Mm<M>, first: Pfn, pages: u32) {
+        let (frames, head) = (&mm.frames, mm.frames.head(first));
+        frames.large_mapcount(head).fetch_sub(u64::from(pages), Ordering::Relaxed);
+        let unmap = |page| {
+            let mapcount = frames.folio(Pfn(first.0 + page)).mapcount();
+            u32::from(mapcount.fetch_sub(1, Ordering::Relaxed) == 1)
+        };
+        let last = i64::from((0..pages).map(unmap).sum::<u32>());
+        if last > 0 && frames.zones.stat.is_on() {
+            let is_anon = frames.folio(head).mapping().load(Ordering::Relaxed) == ANON;
+            self.count(mm, head, if is_anon { Item::AnonMapped } else { Item::FileMapped }, -last);
+        }
+    }
+
     /// Puts a folio that is new, and has its place, in the batch for LRU lists
-    /// (`folio_add_lru`).
+    /// (`folio_add_lru`). A large one does not wait there (`folio_batch_add_and_move`).
     #[inline(always)]
     pub fn add_to_lru(&mut self, mm: &Mm<M>, frame: Pfn) {
         if mm.lru.is_on() {
             mm.frames.folio(frame).refs().get();
             self.lru_batch.push(frame);
-            if self.lru_batch.len() >= self.lru_full {
+            if self.lru_batch.len() >= self.lru_full || mm.frames.is_large(frame) {
                 self.drain_lru(mm);
             }
         }
@@ -104,40 +138,52 @@ impl<M: Machine> Core<M> {
         self.put_folios(mm, |core| &mut core.lru_batch);
     }
 
-    /// Drops a reference of a folio, and frees it with the last.
+    /// Drops a reference of the folio of a page, and frees it with the last.
     #[inline(always)]
-    pub fn put_folio(&mut self, mm: &Mm<M>, frame: Pfn) {
+    pub fn put_folio(&mut self, mm: &Mm<M>, page: Pfn) {
+        let frame = mm.frames.head(page);
         if mm.frames.folio(frame).refs().put() {
             mm.lru.edit(&mm.frames, &mm.waiters, &mut self.frames.stat).remove(frame);
             self.give_frame(mm, frame);
         }
     }
 
-    /// Drops a reference of each folio of a list of the core, the last one first, and frees
-    /// those of which it was the last reference, in batches.
+    /// Drops a reference of the folio of each page of a list of the core, the last one first, and
+    /// frees those of which it was the last reference, in batches.
     pub(super) fn put_folios(&mut self, mm: &Mm<M>, list: impl Fn(&mut Self) -> &mut Vec<Pfn>) {
         let mut folios = std::mem::take(list(self));
-        for batch in folios.rchunks(mm.kernel.rules.release_batch) {
-            self.release(mm, batch);
+        let mut left = &folios[..];
+        while !left.is_empty() {
+            left = self.release(mm, left);
         }
         folios.clear();
         *list(self) = folios;
     }
 
     /// Linux 6.2 `release_pages`, 7.2 `folios_put_refs`: off the lists under one lock,
-    /// uncharged by one access, then freed.
-    fn release(&mut self, mm: &Mm<M>, batch: &[Pfn]) {
+    /// uncharged by one access, then freed. Returns the pages that are left. References of
+    /// pages of one folio that follow each other are dropped together.
+    fn release<'a>(&mut self, mm: &Mm<M>, pages: &'a [Pfn]) -> &'a [Pfn] {
+        let mut left = pages;
         let mut edit = mm.lru.edit(&mm.frames, &mm.waiters, &mut self.frames.stat);
-        for frame in batch.iter().rev().copied() {
-            if mm.frames.folio(frame).refs().put() {
-                edit.remove(frame);
-                self.freed.push(frame);
+        for _ in 0..mm.kernel.rules.release_batch {
+            let Some(page) = left.last() else { break };
+            let head = mm.frames.head(*page);
+            let of_other = |page: &Pfn| !mm.frames.is_large(*page) || mm.frames.head(*page) != head;
+            let first = left[..left.len() - 1].iter().rposition(of_other).map_or(0, |at| at + 1);
+            let references = (left.len() - first) as u64;
+            left = &left[..first];
+            if mm.frames.folio(head).refs().put_many(references) {
+                edit.remove(head);
+                self.freed.push(head);
             }
         }
         drop(edit);
-        mm.memcg.uncharge(self.freed.len() as u64);
+        let pages = self.freed.iter().map(|head| u64::from(mm.frames.pages_of(*head)));
+        mm.memcg.uncharge(pages.sum());
         let mut freed = std::mem::take(&mut self.freed);
-        freed.drain(..).for_each(|frame| self.free_frame(mm, frame));
+        freed.drain(..).for_each(|head| self.free_frame(mm, head));
         self.freed = freed;
+        left
     }
 }

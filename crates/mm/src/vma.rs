@@ -27,6 +27,19 @@ pub mod flag {
     pub const SHARED: u64 = 1 << 1;
     /// The file system may be called by a speculative fault.
     pub const SPECULATE: u64 = 1 << 2;
+    /// Where the flags have log2 of the pages of anonymous folios; 0: single pages. (The kernel
+    /// has a flag of madvise, and sizes that are switched on for all.)
+    const FOLIO_ORDER_SHIFT: u32 = 8;
+
+    /// The bits that say that anonymous folios have `1 << order` pages.
+    pub const fn folio_order(order: u8) -> u64 {
+        (order as u64) << FOLIO_ORDER_SHIFT
+    }
+
+    /// Log2 of the pages of anonymous folios, as these flags say.
+    pub const fn order_of_folios(flags: u64) -> u8 {
+        (flags >> FOLIO_ORDER_SHIFT & 0xf) as u8
+    }
 }
 
 /// A mapping that is to be made.

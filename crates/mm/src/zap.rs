@@ -3,8 +3,8 @@
 //! A page that is out of the tables may still be cached as a translation by other cores:
 //! it is gathered, and freed behind a shootdown (Linux 7.2 `mm/mmu_gather.c`).
 
-use super::addr::{ADDRESS_END, ENTRIES, Level, PAGE_BYTES, Pte, TABLE_SPAN, Vaddr};
-use super::page_table::TableId;
+use super::addr::{ADDRESS_END, ENTRIES, Level, PAGE_BYTES, Pfn, Pte, TABLE_SPAN, Vaddr};
+use super::page_table::{PageTable, TableId};
 use super::rss::Member;
 use super::{Core, Mm, point};
 use crate::frames::ANON;
@@ -49,8 +49,10 @@ impl<M: Machine> Mm<M> {
         let table = self.tables.get(id);
         let (mut anon, mut file) = (0, 0);
         let ptl = table.lock(&self.waiters);
-        for index in entries {
+        let mut index = entries.start;
+        while index < entries.end {
             let entry = table.entry(index);
+            index += 1;
             if Pte(entry.load(Ordering::Relaxed)) == Pte::NONE {
                 continue;
             }
@@ -58,17 +60,41 @@ impl<M: Machine> Mm<M> {
             let pte = Pte(entry.swap(Pte::NONE.0, Ordering::AcqRel));
             core.cleared_ptes = true;
             let Some(frame) = pte.frame() else { continue };
-            let folio = self.frames.folio(frame);
-            match folio.mapping().load(Ordering::Relaxed) {
-                ANON => anon += 1,
-                _ => file += 1,
+            let mapping = self.frames.folio(self.frames.head(frame)).mapping();
+            let member =
+                if mapping.load(Ordering::Relaxed) == ANON { &mut anon } else { &mut file };
+            if self.frames.is_large(frame) {
+                let pages = self.clear_run(table, index..entries.end, frame);
+                core.unmap_pages(self, frame, pages);
+                core.zapped.extend((frame.0..frame.0 + pages).map(Pfn));
+                index += pages as usize - 1;
+                *member += i64::from(pages);
+                continue;
             }
+            *member += 1;
             core.unmap_page(self, frame);
             core.zapped.push(frame);
         }
         core.add_rss(self, Member::Anon, -anon);
         core.add_rss(self, Member::File, -file);
         drop(ptl);
+    }
+
+    /// Clears the ptes after the one that mapped `first`, as long as each maps the next page of
+    /// the same folio (`folio_pte_batch`). Returns the pages, the first one included.
+    fn clear_run(&self, table: &PageTable<M>, entries: Range<usize>, first: Pfn) -> u32 {
+        let head = self.frames.head(first);
+        let end = head.0 + self.frames.pages_of(head);
+        let mut next = first.0 + 1;
+        for entry in entries.map(|index| table.entry(index)) {
+            let pte = Pte(entry.load(Ordering::Relaxed));
+            if next == end || pte.frame() != Some(Pfn(next)) {
+                break;
+            }
+            entry.swap(Pte::NONE.0, Ordering::AcqRel);
+            next += 1;
+        }
+        next - first.0
     }
 
     /// The table that holds the entry of `level` for `addr`.

@@ -7,11 +7,15 @@
 //! and at how many pages are free (`rmqueue`, `zone_watermark_fast`). Under the lock each frame
 //! of a batch is unlinked from the lists of the buddy allocator, or linked into them: what
 //! takes the time there is to have the lines of their `struct page`.
+//!
+//! A large folio is a block of frames. Zones have blocks of their own for each size, which are
+//! neither split nor merged: as in a zone that has enough free blocks. A core keeps blocks of up
+//! to 8 pages and of 512 (`pcp_allowed_order`), and takes all others one by one.
 
 use super::Config;
-use super::addr::Pfn;
+use super::addr::{PMD_ORDER, Pfn};
 use super::frames::Frames;
-use super::pool::{KEPT_BATCHES, Pool};
+use super::pool::{Blocks, KEPT_BATCHES, Pool};
 use super::vmstat::{Differentials, Item, VmStat};
 use machine::{LineName, Machine};
 use sync::spinlock::Waiters;
@@ -27,11 +31,35 @@ const FLAGS: usize = 3;
 pub const FRAME_BATCH: usize = 63;
 /// Frames that a core may keep before it gives a batch back.
 const KEPT_MAX: usize = KEPT_BATCHES * FRAME_BATCH;
+/// Largest order of blocks that cores keep, but for [`PMD_ORDER`] (`PAGE_ALLOC_COSTLY_ORDER`).
+const COSTLY_ORDER: u8 = 3;
+
+/// Whether cores keep free blocks of an order (Linux 6.12 `pcp_allowed_order`).
+const fn is_kept(order: u8) -> bool {
+    order <= COSTLY_ORDER || order == PMD_ORDER
+}
+
+/// Blocks moved at a time between a core and a zone (`nr_pcp_alloc`).
+const fn batch(order: u8) -> usize {
+    match FRAME_BATCH >> order {
+        _ if !is_kept(order) => 1,
+        0 | 1 => 2,
+        blocks => blocks,
+    }
+}
+
+/// The most blocks of an order that the lists of a core have.
+pub const fn kept_max(order: u8) -> usize {
+    (KEPT_MAX >> order) + batch(order) + 1
+}
 
 /// All frames, by node.
 pub struct Zones<M: Machine> {
     zones: Box<[Pool<M>]>,
-    /// The first frame behind each zone.
+    /// Orders of blocks: 0, and after it those of large folios. Each is a list of every zone.
+    orders: Box<[u8]>,
+    /// The first frame after each section. A section has the blocks of one order of one node;
+    /// they are in the order of orders, and within one of nodes.
     ends: Box<[u32]>,
     /// The node of each core.
     nodes: Box<[usize]>,
@@ -40,21 +68,40 @@ pub struct Zones<M: Machine> {
 }
 
 impl<M: Machine> Zones<M> {
-    /// The frames `first..end`, shared out by how many cores each node has.
+    /// The frames `first..end`, shared out by how many cores each node has. Those of large folios
+    /// are the last.
     pub fn new(first: u32, end: u32, config: &Config) -> Self {
         let nodes = &config.nodes;
         let count = nodes.iter().max().map_or(1, |last| last + 1);
         let cores_below = |node: usize| nodes.iter().filter(|of| **of < node).count() as u64;
-        let bound = |node: usize| {
-            let part = u64::from(end - first) * cores_below(node) / nodes.len().max(1) as u64;
-            if node == count { end } else { first + part as u32 }
+        let share = |blocks: u64, node: usize| match node {
+            node if node == count => blocks as u32,
+            node => (blocks * cores_below(node) / nodes.len().max(1) as u64) as u32,
         };
-        let zone = |node| Pool::new(&ZONE, bound(node), bound(node + 1), !config.no_zone_lock);
-        let zones: Box<[Pool<M>]> = (0..count).map(zone).collect();
-        let ends = (1..=count).map(bound).collect();
+        let large: u32 = config.large_folios.iter().map(|(order, blocks)| blocks << order).sum();
+        let bound = |node: usize| first + share(u64::from(end - first - large), node);
+        let mut ends: Vec<u32> = (1..=count).map(bound).collect();
+        let mut blocks: Vec<Vec<Blocks>> = (0..count).map(|_| Vec::new()).collect();
+        let mut from = bound(count);
+        for (order, number) in &config.large_folios {
+            for (node, blocks) in blocks.iter_mut().enumerate() {
+                let [low, high] = [node, node + 1].map(|node| share(u64::from(*number), node));
+                let firsts = (low..high).rev().map(|block| from + (block << order));
+                blocks.push(Blocks { order: *order, first: firsts.collect() });
+                ends.push(from + (high << order));
+            }
+            from += number << order;
+        }
+        let zone = |(node, blocks): (usize, Vec<Blocks>)| {
+            let single = bound(node)..bound(node + 1);
+            Pool::with_blocks(&ZONE, single, blocks.into(), !config.no_zone_lock)
+        };
+        let zones: Box<[Pool<M>]> = blocks.into_iter().enumerate().map(zone).collect();
         let free: Vec<usize> = zones.iter().map(Pool::slots).collect();
         let stat = VmStat::new(&free, config.stat_threshold);
-        Self { zones, ends, nodes: nodes.clone(), stat }
+        let large = config.large_folios.iter().map(|(order, _)| *order);
+        let orders = std::iter::once(0).chain(large).collect();
+        Self { zones, orders, ends: ends.into(), nodes: nodes.clone(), stat }
     }
 
     /// How many nodes there are.
@@ -67,10 +114,41 @@ impl<M: Machine> Zones<M> {
         self.nodes[core]
     }
 
+    /// The number of the section that a frame is in.
+    #[inline]
+    fn section_of(&self, frame: Pfn) -> usize {
+        self.ends.partition_point(|end| *end <= frame.0)
+    }
+
     /// The node of a frame.
     #[inline]
     pub fn node_of(&self, frame: Pfn) -> usize {
-        self.ends.partition_point(|end| *end <= frame.0)
+        self.section_of(frame) % self.zones.len()
+    }
+
+    /// The order of the block that a frame belongs to.
+    #[inline]
+    pub fn order_of(&self, frame: Pfn) -> u8 {
+        self.orders[self.section_of(frame) / self.zones.len()]
+    }
+
+    /// The first frame that belongs to a large folio.
+    pub fn first_large(&self) -> Pfn {
+        Pfn(self.ends[self.zones.len() - 1])
+    }
+
+    /// The first frame of the block that a frame belongs to.
+    #[inline]
+    pub fn first_of_block(&self, frame: Pfn) -> Pfn {
+        let section = self.section_of(frame);
+        let start = section.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let frames = 1 << self.orders[section / self.zones.len()];
+        Pfn(frame.0 - (frame.0 - start) % frames)
+    }
+
+    /// The list of blocks of an order; `None` if there are no such blocks.
+    fn list_of(&self, order: u8) -> Option<usize> {
+        self.orders.iter().position(|other| *other == order)
     }
 
     /// What each allocation reads of a zone.
@@ -96,12 +174,13 @@ impl<M: Machine> Zones<M> {
     }
 }
 
-/// A core's free frames, by node (`per_cpu_pages`). Nobody else sees them, so they are no
-/// tracked line.
+/// A core's free frames and blocks of frames, by section (`per_cpu_pages`). Nobody else sees them,
+/// so they are no tracked line.
 #[derive(Debug)]
 pub struct PageLists {
     lists: Box<[Vec<u32>]>,
     node: usize,
+    /// Frames of all lists.
     kept: usize,
     /// What the core has counted and not told.
     pub stat: Differentials,
@@ -112,8 +191,9 @@ impl PageLists {
     pub fn new<M: Machine>(zones: &Zones<M>, core: usize) -> Self {
         let node = zones.node_of_core(core);
         // Of other nodes too: what they fill with is freed, and taken, while threads storm.
-        let list = |_| Vec::with_capacity(KEPT_MAX + FRAME_BATCH);
-        let lists = (0..zones.nodes()).map(list).collect();
+        let order = |section: usize| zones.orders[section / zones.nodes()];
+        let list = |section| Vec::with_capacity(kept_max(order(section)));
+        let lists = (0..zones.ends.len()).map(list).collect();
         Self { lists, node, kept: 0, stat: Differentials::new(zones.nodes()) }
     }
 
@@ -127,24 +207,38 @@ impl PageLists {
                 self.kept -= 1;
                 Some(Pfn(frame))
             }
-            None => self.take_near(frames, waiters, self.node),
+            None => self.take_near(frames, waiters, 0, self.node),
         }
     }
 
-    /// Takes a frame of `node`, or else of the next one that has any.
+    /// Takes a block of the core's node, or else of another; `None` if there is none.
+    pub fn take_block<M: Machine>(
+        &mut self,
+        frames: &Frames<M>,
+        waiters: &Waiters<M>,
+        order: u8,
+    ) -> Option<Pfn> {
+        let list = frames.zones.list_of(order)?;
+        frames.zones.look(self.node);
+        self.take_near(frames, waiters, list, self.node)
+    }
+
+    /// Takes a block of list `list` of `node`, or else of the next node that has any.
     #[cold]
     pub fn take_near<M: Machine>(
         &mut self,
         frames: &Frames<M>,
         waiters: &Waiters<M>,
+        list: usize,
         node: usize,
     ) -> Option<Pfn> {
-        for node in (node..frames.zones.nodes()).chain(0..node) {
-            if self.lists[node].is_empty() {
-                self.refill(frames, waiters, node);
+        let nodes = frames.zones.nodes();
+        for section in (node..nodes).chain(0..node).map(|node| list * nodes + node) {
+            if self.lists[section].is_empty() {
+                self.refill(frames, waiters, section);
             }
-            if let Some(frame) = self.lists[node].pop() {
-                self.kept -= 1;
+            if let Some(frame) = self.lists[section].pop() {
+                self.kept -= 1 << frames.zones.orders[list];
                 return Some(Pfn(frame));
             }
         }
@@ -158,52 +252,74 @@ impl PageLists {
         self.give_back(frames, waiters, self.node, surplus);
     }
 
-    /// Takes a batch from a zone (`rmqueue_bulk`).
-    fn refill<M: Machine>(&mut self, frames: &Frames<M>, waiters: &Waiters<M>, node: usize) {
+    /// Takes a batch from a zone (`rmqueue_bulk`; without lists of cores `rmqueue_buddy`).
+    fn refill<M: Machine>(&mut self, frames: &Frames<M>, waiters: &Waiters<M>, section: usize) {
         let unlink = |frame| frames.unlink_free(Pfn(frame));
-        let (zones, to) = (&frames.zones, &mut self.lists[node]);
-        let taken = zones.zones[node].take_batch(waiters, to, FRAME_BATCH, unlink);
-        self.kept += taken;
-        self.stat.add(&zones.stat, node, Item::FreePages, -(taken as i64));
+        let (zones, to) = (&frames.zones, &mut self.lists[section]);
+        let (list, node) = (section / zones.nodes(), section % zones.nodes());
+        let order = zones.orders[list];
+        let taken = zones.zones[node].take_batch(waiters, (list, to), batch(order), unlink);
+        self.kept += taken << order;
+        self.stat.add(&zones.stat, node, Item::FreePages, -((taken << order) as i64));
     }
 
-    /// Gives so many back to their zone (`free_pcppages_bulk`).
+    /// Gives so many blocks back to their zone (`free_pcppages_bulk`).
     fn give_back<M: Machine>(
         &mut self,
         frames: &Frames<M>,
         waiters: &Waiters<M>,
-        node: usize,
+        section: usize,
         count: usize,
     ) {
         let (zones, link) = (&frames.zones, |frame| frames.link_free(Pfn(frame)));
-        zones.zones[node].give_batch(waiters, &mut self.lists[node], count, link);
-        self.kept -= count;
-        self.stat.add(&zones.stat, node, Item::FreePages, count as i64);
+        let (list, node) = (section / zones.nodes(), section % zones.nodes());
+        let pages = count << zones.orders[list];
+        zones.zones[node].give_batch(waiters, (list, &mut self.lists[section]), count, link);
+        self.kept -= pages;
+        self.stat.add(&zones.stat, node, Item::FreePages, pages as i64);
     }
 
-    /// Gives a frame back.
+    /// Gives a frame back, or the block that begins with it.
     #[inline]
     pub fn give<M: Machine>(&mut self, frames: &Frames<M>, waiters: &Waiters<M>, frame: Pfn) {
-        self.lists[frames.zones.node_of(frame)].push(frame.0);
-        self.kept += 1;
+        let section = frames.zones.section_of(frame);
+        self.lists[section].push(frame.0);
+        if section < frames.zones.nodes() {
+            self.kept += 1;
+        } else {
+            self.keep_block(frames, waiters, section);
+        }
         if self.kept > KEPT_MAX {
             self.shrink(frames, waiters);
         }
     }
 
-    /// Gives a batch back from the longest list, so that what a core keeps has one bound
-    /// however many nodes there are.
+    /// Counts a block that has come to a list, or gives it back if cores keep none of its order.
+    #[cold]
+    fn keep_block<M: Machine>(&mut self, frames: &Frames<M>, waiters: &Waiters<M>, section: usize) {
+        let order = frames.zones.orders[section / frames.zones.nodes()];
+        self.kept += 1 << order;
+        if !is_kept(order) {
+            self.give_back(frames, waiters, section, 1);
+        }
+    }
+
+    /// Gives a batch back from the list with the most frames, so that what a core keeps has one
+    /// bound however many nodes there are.
     #[cold]
     fn shrink<M: Machine>(&mut self, frames: &Frames<M>, waiters: &Waiters<M>) {
-        let longest = (0..self.lists.len()).max_by_key(|node| self.lists[*node].len());
-        let longest = longest.expect("there is a node");
-        self.give_back(frames, waiters, longest, FRAME_BATCH.min(self.lists[longest].len()));
+        let zones = &frames.zones;
+        let order = |section: usize| zones.orders[section / zones.nodes()];
+        let pages = |section: &usize| self.lists[*section].len() << order(*section);
+        let longest = (0..self.lists.len()).max_by_key(pages).expect("there is a node");
+        let count = batch(order(longest)).min(self.lists[longest].len());
+        self.give_back(frames, waiters, longest, count);
     }
 
     /// Gives everything back.
     pub fn retire<M: Machine>(&mut self, frames: &Frames<M>, waiters: &Waiters<M>) {
-        for node in 0..self.lists.len() {
-            self.give_back(frames, waiters, node, self.lists[node].len());
+        for section in 0..self.lists.len() {
+            self.give_back(frames, waiters, section, self.lists[section].len());
         }
     }
 }
@@ -225,6 +341,39 @@ mod tests {
         assert_eq!([zones.zones[0].slots(), zones.zones[1].slots()], [750, 250]);
         let nodes = [1, 750, 751, 1000].map(|frame| zones.node_of(Pfn(frame)));
         assert_eq!(nodes, [0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn blocks_are_of_one_order_and_one_node_and_cores_keep_few_of_them() {
+        let large_folios = [(4, 10), (9, 6)].into();
+        let config = Config {
+            nodes: [0, 1].into(),
+            frames: 1001 + 160 + 3072,
+            large_folios,
+            ..Config::default()
+        };
+        let frames = Frames::<Host>::new(Arena::new(1).expect("a page"), &config);
+        let (zones, waiters) = (&frames.zones, Waiters::new(2));
+        assert_eq!((zones.first_large(), zones.slots()), (Pfn(1001), 4232));
+        let of = |frame| (zones.order_of(Pfn(frame)), zones.node_of(Pfn(frame)));
+        let bounds = [1, 500, 501, 1000, 1001, 1080, 1081, 1160, 1161, 2696, 2697, 4232].map(of);
+        let sections = [(0, 0), (0, 1), (4, 0), (4, 1), (9, 0), (9, 1)];
+        assert!(bounds.chunks(2).map(|ends| (ends[0], ends[1])).eq(sections.map(|s| (s, s))));
+        let mut lists = PageLists::new(zones, 1);
+        let mut take = |order| lists.take_block(&frames, &waiters, order);
+        assert_eq!(
+            (take(4), take(4), take(9)),
+            (Some(Pfn(1081)), Some(Pfn(1097)), Some(Pfn(2697)))
+        );
+        assert_eq!(take(5), None, "there are none of this order");
+        // One of 16 pages at a time, two of 512.
+        assert_eq!(zones.free_of(1), 500 + 3 * 16 + 512);
+        for first in [1081, 1097, 2697] {
+            lists.give(&frames, &waiters, Pfn(first));
+        }
+        assert!(zones.free_of(1) >= 500 + 5 * 16 + 2 * 512, "{}", zones.free_of(1));
+        lists.retire(&frames, &waiters);
+        assert_eq!([zones.free_of(0), zones.free_of(1)], [500 + 80 + 1536; 2]);
     }
 
     #[test]

@@ -31,11 +31,12 @@ impl Extent {
         self.each * self.count
     }
 
-    /// Mappings as large as a table or larger start at its boundary; smaller ones are
-    /// packed. A page stays free between neighbours. None if addresses have too few bits.
+    /// Mappings as large as a table or larger start at its boundary, those with large folios at
+    /// one of a folio; others are packed. A page stays free between neighbours. None if addresses
+    /// have too few bits.
     pub(super) fn place(vma: &WorkloadVma, after: u64) -> Option<Self> {
         let large = vma.pages >= PAGES_PER_TABLE;
-        let align = if large { TABLE_SPAN } else { PAGE_BYTES };
+        let align = if large { TABLE_SPAN } else { vma.folio_pages * PAGE_BYTES };
         let bytes = vma.pages.checked_add(1)?.checked_mul(PAGE_BYTES)?;
         let stride = bytes.checked_next_multiple_of(align)?;
         let base = after.checked_add(PAGE_BYTES)?.checked_next_multiple_of(align)?;

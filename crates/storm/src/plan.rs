@@ -13,6 +13,8 @@ use mm::addr::{ADDRESS_END, PAGE_BYTES, TABLE_SPAN, Vaddr};
 use mm::fault::Access;
 use mm::pool::TABLE_BATCH;
 use mm::vma::Mapping;
+use mm::zones::kept_max;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use workload::units::approximate_size;
 use workload::{
@@ -48,8 +50,10 @@ pub struct Plan {
     pub files: Vec<WorkloadFile>,
     /// For each file the pages that a fault may ask for, in order.
     pub file_pages: Vec<Vec<Range<u64>>>,
-    /// Frames, the zero page included.
+    /// Frames, the zero page and those of large folios included.
     pub frames: u64,
+    /// Large folios that there can be: log2 of their pages, and how many. Smallest first.
+    pub large_folios: Vec<(u8, u64)>,
     /// Page tables.
     pub tables: u64,
 }
@@ -169,7 +173,9 @@ impl Plan {
         let plans = thread_plans(workload, &sizes, &extents, &copies, (seed, until));
         let mappings = mappings(workload, &extents, &copies);
         let file_pages = reached::file_pages(workload, &copies, &plans);
-        let frames = frames(workload, &plans, &extents, &file_pages, most_touches(until));
+        let large_folios = large_folios(workload, &plans, &extents, most_touches(until));
+        let large: u64 = large_folios.iter().map(|(order, folios)| folios << order).sum();
+        let frames = large + frames(workload, &plans, &extents, &file_pages, most_touches(until));
         let (changers, takers) = (changers(&plans), reached::takers(&plans));
         let places = if moves(workload) { 2 } else { 1 };
         let leaves = reached::leaf_tables(&plans);
@@ -186,7 +192,17 @@ impl Plan {
         }
         let places = BASE..end;
         let files = copies.files;
-        Ok(Self { threads: plans, places, mappings, vmas, files, file_pages, frames, tables })
+        Ok(Self {
+            threads: plans,
+            places,
+            mappings,
+            vmas,
+            files,
+            file_pages,
+            frames,
+            large_folios,
+            tables,
+        })
     }
 
     /// Touches that a thread makes in a round; one loop if its loops are not counted.
@@ -313,22 +329,63 @@ fn frames(
     file_pages: &[Vec<Range<u64>>],
     touches_max: u64,
 ) -> u64 {
-    // At most one frame for each page that a thread writes.
-    let mut written = 0;
-    for extents in extents {
-        for extent in extents {
-            let touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(ThreadStep::touch);
-            let writes = touches.filter(|t| t.extent == *extent && t.access == Access::Write);
-            let touched: u64 = writes.map(|t| t.of_round.min(touches_max)).sum();
-            written += touched.min(extent.pages());
-        }
-    }
+    let written: u64 = (workload.vmas.iter().zip(extents))
+        .map(|(vma, extents)| {
+            let single = |extent: &Extent| {
+                let mixes = workload.has_changes() || is_read(threads, *extent);
+                let outside = vma.count * (vma.pages % vma.folio_pages);
+                let most = if vma.folio_pages > 1 && !mixes { outside } else { extent.pages() };
+                touches_written(threads, *extent, touches_max).min(most)
+            };
+            extents.iter().map(single).sum::<u64>()
+        })
+        .sum();
     let cached: u64 = file_pages.iter().flatten().map(|range| range.end - range.start).sum();
     // The children of fork hold what was there when they were made.
     let forks = workload.changes().filter(|change| change.action == Action::Fork).count() as u64;
     let gathered = reached::takers(threads) * FRAMES_GATHERED;
     let kept = (threads.len() as u64 + 1) * FRAMES_KEPT + gathered;
     1 + written * (1 + forks.min(1) * changers(threads)) + cached + kept
+}
+
+/// Whether a thread reads pages of an extent: they are mapped one by one then.
+fn is_read(threads: &[ThreadPlan], extent: Extent) -> bool {
+    let mut touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(ThreadStep::touch);
+    touches.any(|touch| touch.extent == extent && touch.access == Access::Read)
+}
+
+/// Writes of all threads to an extent in a round: each takes one frame, or one folio, at most.
+fn touches_written(threads: &[ThreadPlan], extent: Extent, touches_max: u64) -> u64 {
+    let touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(ThreadStep::touch);
+    let writes = touches.filter(|t| t.extent == extent && t.access == Access::Write);
+    writes.map(|t| t.of_round.min(touches_max)).sum()
+}
+
+/// Large folios by log2 of their pages: those that can be mapped, held by children of fork,
+/// gathered by writers, or in the free lists of cores.
+fn large_folios(
+    workload: &Workload,
+    threads: &[ThreadPlan],
+    extents: &[Vec<Extent>],
+    touches_max: u64,
+) -> Vec<(u8, u64)> {
+    let forks = workload.changes().any(|change| change.action == Action::Fork);
+    let holders = if forks { 1 + changers(threads) } else { 1 };
+    let mut folios = BTreeMap::<u8, u64>::new();
+    for (vma, extents) in workload.vmas.iter().zip(extents).filter(|(vma, _)| vma.folio_pages > 1) {
+        let mapped = |extent: &Extent| {
+            let most = extent.count * (extent.each / vma.folio_pages);
+            touches_written(threads, *extent, touches_max).min(most)
+        };
+        let mapped: u64 = extents.iter().map(mapped).sum();
+        *folios.entry(vma.folio_order()).or_default() += holders * mapped;
+    }
+    for (order, folios) in &mut folios {
+        let gathered = (FRAMES_GATHERED >> order) + 2;
+        *folios += threads.len() as u64 * kept_max(*order) as u64;
+        *folios += reached::takers(threads) * gathered;
+    }
+    folios.into_iter().collect()
 }
 
 /// Touches of a thread between two resets, at the most, as far as `until` says.

@@ -61,6 +61,7 @@ pub(super) fn space<W: Platform + Machine>(
         no_pmd_lock: !kernel.pmd_lock,
         split_pmd_locks: kernel.split_pmd_locks,
         frames: plan.frames as usize,
+        large_folios: plan.large_folios.iter().map(|(order, n)| (*order, *n as u32)).collect(),
         tables: plan.tables as u32,
         vmas: plan.vmas as u32,
         mapped_vmas: plan.mappings.len() as u32,

@@ -344,8 +344,8 @@ pub(super) fn mapping(files: &[WorkloadFile], vma: &WorkloadVma, start: u64) -> 
     let write = if vma.writable { flag::WRITE } else { 0 };
     match vma.backing {
         Backing::Anonymous => {
-            let pgoff = start.page();
-            Mapping { start, end, flags: write, file: None, pgoff, fault_around_order: 0 }
+            let (flags, pgoff) = (write | flag::folio_order(vma.folio_order()), start.page());
+            Mapping { start, end, flags, file: None, pgoff, fault_around_order: 0 }
         }
         Backing::File { file, offset_pages, shared, fault_around_order } => {
             let shared = if shared { flag::SHARED } else { 0 };

@@ -58,10 +58,10 @@ fn is_alone(workload: &Workload, touch: &Touch, member: &GroupMember) -> bool {
 fn around(workload: &Workload, touch: &Touch) -> u64 {
     let reads = touch.access == workload::LoadOrStore::Read;
     match workload.vmas[touch.vma].backing {
-        // Those around are of the same table.
-        Backing::File { fault_around_order, .. } if reads && touch.order != Order::OnePerTable => {
-            1 << fault_around_order
-        }
+        // Those around, and those of a folio, are of the same table.
+        _ if touch.order == Order::OnePerTable => 1,
+        Backing::Anonymous if !reads => workload.vmas[touch.vma].folio_pages,
+        Backing::File { fault_around_order, .. } if reads => 1 << fault_around_order,
         _ => 1,
     }
 }

@@ -20,6 +20,13 @@ impl<'a, M: Machine> RefCount<'a, M> {
         debug_assert!(before > 0, "a reference is taken from one that exists");
     }
 
+    /// Takes several references in one access (`folio_ref_add`), as [`get`](Self::get) takes one.
+    #[inline(always)]
+    pub fn get_many(&self, references: u64) {
+        let before = self.0.fetch_add(references, Ordering::Relaxed);
+        debug_assert!(before > 0, "references are taken from one that exists");
+    }
+
     /// Takes a reference, unless the count is zero.
     ///
     /// # Ordering
@@ -43,9 +50,16 @@ impl<'a, M: Machine> RefCount<'a, M> {
     /// `AcqRel`: all accesses of the holders come before the end of the object.
     #[inline(always)]
     pub fn put(&self) -> bool {
-        let before = self.0.fetch_sub(1, Ordering::AcqRel);
-        assert!(before > 0, "a reference is dropped once");
-        before == 1
+        self.put_many(1)
+    }
+
+    /// Drops several references in one access (`folio_ref_sub_and_test`), as [`put`](Self::put)
+    /// drops one.
+    #[inline(always)]
+    pub fn put_many(&self, references: u64) -> bool {
+        let before = self.0.fetch_sub(references, Ordering::AcqRel);
+        assert!(before >= references, "a reference is dropped once");
+        before == references
     }
 
     /// Returns the number of references.
@@ -68,8 +82,9 @@ mod tests {
         let count = RefCount::<Host>::new(Word::new(&line, 0));
         assert!(count.get_unless_zero());
         count.get();
-        assert_eq!(count.count(), 3);
-        assert!(!count.put() && !count.put() && count.put());
+        count.get_many(3);
+        assert_eq!(count.count(), 6);
+        assert!(!count.put_many(4) && !count.put() && count.put());
         assert!(!count.get_unless_zero());
         assert_eq!(count.count(), 0);
     }

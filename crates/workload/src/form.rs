@@ -16,6 +16,16 @@ pub fn yes() -> bool {
     true
 }
 
+/// Default of a number of pages that is a single page.
+pub fn one() -> u64 {
+    1
+}
+
+/// True for a single page, for keys that are left out then.
+pub fn is_one(pages: &u64) -> bool {
+    *pages == 1
+}
+
 /// Form of a number of pages: bytes.
 pub mod bytes {
     use crate::limits::PAGE_BYTES;

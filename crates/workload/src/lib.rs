@@ -27,7 +27,10 @@ pub use expect::{Expect, Metric};
 pub use file::{IoLatency, WorkloadFile};
 pub use group::{Loops, Phase, ThreadGroup, Threads};
 pub use kernel::{KernelParts, MEMCG_DEPTH_MAX};
-pub use limits::{PAGE_BYTES, PAGES_PER_TABLE, PAUSE_MAX_NS, THREADS_MAX, WEIGHT_MAX};
+pub use limits::{
+    FOLIO_PAGES_MAX, FOLIO_PAGES_MIN, PAGE_BYTES, PAGES_PER_TABLE, PAUSE_MAX_NS, THREADS_MAX,
+    WEIGHT_MAX,
+};
 pub use op::Op;
 pub use touch::{LoadOrStore, Order, Slices, Touch};
 pub use vma::{Backing, Scope, WorkloadVma};

@@ -1,6 +1,6 @@
 //! Mappings.
 
-use crate::form::{bytes, is_default, is_true, maybe_bytes, prot, sharing, yes};
+use crate::form::{bytes, is_default, is_one, is_true, maybe_bytes, one, prot, sharing, yes};
 use crate::limits::PAGES_PER_TABLE;
 use serde::{Deserialize, Serialize};
 
@@ -32,12 +32,23 @@ pub struct WorkloadVma {
     #[serde(rename = "grows_down_from_bytes", with = "maybe_bytes")]
     #[serde(default, skip_serializing_if = "is_default")]
     pub grows_down_from_pages: Option<u64>,
+    /// Pages of the folios that write faults in anonymous memory map at once: 1, or a power of two
+    /// from [`FOLIO_PAGES_MIN`](crate::FOLIO_PAGES_MIN) to
+    /// [`FOLIO_PAGES_MAX`](crate::FOLIO_PAGES_MAX).
+    #[serde(rename = "folio_bytes", with = "bytes")]
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub folio_pages: u64,
 }
 
 impl WorkloadVma {
     /// Returns the pages of all `count` mappings.
     pub fn total_pages(&self) -> u64 {
         self.pages.saturating_mul(self.count)
+    }
+
+    /// Returns log2 of the pages of its folios.
+    pub fn folio_order(&self) -> u8 {
+        self.folio_pages.ilog2() as u8
     }
 
     /// Returns the page tables of the lowest level under all `count` mappings, each of which starts

@@ -37,6 +37,7 @@ const SHIPPED: &[(&str, &str)] = named::shipped![
     "wis-page-fault3",
     "pft",
     "multi-fault",
+    "mthp",
 ];
 
 /// Returns name and text of every shipped workload.

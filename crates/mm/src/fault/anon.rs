@@ -1,5 +1,6 @@
 //! Faults in anonymous memory.
 
+use super::large::LargeFolio;
 use super::{End, FaultRequest, Kind, Outcome, Protection, Stop, Walk, wp};
 use crate::addr::Pte;
 use crate::page_table::TableId;
@@ -48,6 +49,10 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
     }
     if !protection.vma().has_anon_vma() {
         protection.prepare_anon_vma(mm)?;
+    }
+    if let Some(folio) = LargeFolio::take(mm, core, request, protection.vma(), walk) {
+        let end = folio.map(mm, core, protection, walk)?;
+        return Ok(Outcome::new(Kind::AnonWrite, end));
     }
     let frame = core.take_frame(mm).ok_or(Stop::Oom)?;
     M::mark(stage::ALLOCATE);

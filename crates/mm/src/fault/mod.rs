@@ -9,6 +9,7 @@ mod any;
 mod cow;
 mod file;
 pub mod folio;
+mod large;
 mod map_pages;
 mod outcome;
 mod protection;

@@ -102,6 +102,15 @@ impl<'a, M: Machine> Walk<'a, M> {
         Pte(pte.unwrap_or(Pte::NONE.0))
     }
 
+    /// Whether nothing is mapped by so many ptes from `first` on, which are under one page table,
+    /// without its lock (`pte_range_none`).
+    pub(super) fn is_range_none(self, mm: &Mm<M>, first: Vaddr, pages: u64) -> bool {
+        let Some(id) = self.page_table() else { return false };
+        let (table, from) = (mm.tables.get(id), first.index(Level::Pte));
+        let ptes = (from..from + pages as usize).map(|index| table.entry(index));
+        ptes.into_iter().all(|pte| Pte(pte.load(Ordering::Relaxed)) == Pte::NONE)
+    }
+
     /// Makes sure that there is a page table.
     ///
     /// # Errors

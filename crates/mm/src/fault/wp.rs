@@ -43,7 +43,7 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
         return outcome(End::Mapped(0));
     }
     // Kept while it is copied, since ptl is not.
-    old.inspect(|frame| mm.frames.folio(*frame).refs().get());
+    old.inspect(|frame| mm.frames.folio(mm.frames.head(*frame)).refs().get());
     drop(slot);
     let result = copy(mm, core, request, protection, (walk, now));
     old.inspect(|frame| core.put_folio(mm, *frame));
@@ -56,6 +56,9 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
 fn is_alone<M: Machine>(mm: &Mm<M>, core: &mut Core<M>, frame: Pfn) -> bool {
     let folio = mm.frames.folio(frame);
     let relaxed = Ordering::Relaxed;
+    if mm.frames.is_large(frame) {
+        return is_large_alone(mm, frame);
+    }
     if folio.mapping().load(relaxed) != ANON || folio.refs().count() > ALONE_MAX {
         return false;
     }
@@ -65,6 +68,25 @@ fn is_alone<M: Machine>(mm: &Mm<M>, core: &mut Core<M>, frame: Pfn) -> bool {
     let is_alone = folio.refs().count() == 1;
     if is_alone && mm.kernel.rules.anon_exclusive {
         folio.set_exclusive(true);
+    }
+    is_alone
+}
+
+/// Whether nobody else has a large folio, of which more than this page is mapped (Linux 6.15
+/// `__wp_can_reuse_large_anon_folio`; 6.14 and before always copied). The page alone is exclusive
+/// then.
+fn is_large_alone<M: Machine>(mm: &Mm<M>, frame: Pfn) -> bool {
+    let (page, head) = (mm.frames.folio(frame), mm.frames.head(frame));
+    let mappings = mm.frames.large_mapcount(head).load(Ordering::Relaxed);
+    // The child of a fork maps each page that the folio had here.
+    let is_shared = page.mapcount().load(Ordering::Relaxed) > 1;
+    let is_anon = page.mapping().load(Ordering::Relaxed) == ANON;
+    if !is_anon || is_shared || mappings <= 1 {
+        return false;
+    }
+    let is_alone = mm.frames.folio(head).refs().count() == mappings;
+    if is_alone && mm.kernel.rules.anon_exclusive {
+        page.set_exclusive(true);
     }
     is_alone
 }

@@ -47,8 +47,8 @@ impl<'a, M: Machine> Writer<'a, M> {
                 let Some(frame) = pte.frame() else { continue };
                 let folio = mm.frames.folio(frame);
                 folio.set_exclusive(false);
-                folio.refs().get();
-                folio.mapcount().fetch_add(1, Ordering::Relaxed);
+                mm.frames.folio(mm.frames.head(frame)).refs().get();
+                mm.frames.count_mapping(frame);
                 core.child.push(frame);
                 if pte.is_writable() {
                     // Atomically, since a processor may be setting its bits.

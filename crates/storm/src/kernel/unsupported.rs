@@ -4,7 +4,7 @@
 use super::fault_around;
 use super::signal::CAN_STEP_OVER;
 use host::Roots;
-use workload::{Action, Change, IoLatency, KernelParts, Workload, WorkloadFile};
+use workload::{Action, IoLatency, KernelParts, Workload, WorkloadFile};
 
 /// Returns why this workload cannot run on the running kernel: every reason, in one sentence.
 pub fn refuses(workload: &Workload) -> Option<String> {
@@ -28,6 +28,10 @@ pub fn refuses(workload: &Workload) -> Option<String> {
     because(
         workload.files.iter().any(marked),
         "pages cannot be made `locked`, `not_uptodate` or marked for `readahead`",
+    );
+    because(
+        workload.vmas.iter().any(|vma| vma.folio_pages > 1),
+        "sizes of folios are switched on in /sys/kernel/mm/transparent_hugepage for all processes",
     );
     because(
         workload.files.iter().any(in_memory),
@@ -61,14 +65,6 @@ pub fn remarks(workload: &Workload) -> Vec<String> {
     remark(
         workload.files.iter().any(|file| !file.speculation),
         "`speculation` is about the simulated file system",
-    );
-    let part = |change: &Change| {
-        let pieces = change.action.pieces();
-        pieces.is_some_and(|pieces| pieces.pages < workload.vmas[pieces.vma].pages)
-    };
-    remark(
-        workload.changes().any(part),
-        "VMAs that have become alike are merged, which the simulated ones are not",
     );
     remarks
 }
@@ -109,6 +105,5 @@ mod tests {
         assert!(remarks(&shipped("huge-anon")).is_empty());
         assert!(remarks(&shipped("wis-page-fault1")).is_empty(), "whole mappings come and go");
         assert!(remarks(&shipped("file-cold"))[0].contains("`io_latency`"));
-        assert!(remarks(&shipped("mremap-storm"))[0].contains("merged"));
     }
 }

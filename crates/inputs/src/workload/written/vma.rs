@@ -11,7 +11,9 @@ use super::key::{WrittenKey, WrittenTable};
 use super::values::Size;
 use crate::diag::Diagnostic;
 use ::workload::units::print_size;
-use ::workload::{Backing, PAGE_BYTES, Scope, WorkloadFile, WorkloadVma};
+use ::workload::{
+    Backing, FOLIO_PAGES_MAX, FOLIO_PAGES_MIN, PAGE_BYTES, Scope, WorkloadFile, WorkloadVma,
+};
 
 /// A mapping, or `count` equal ones.
 #[derive(Debug, Deserialize)]
@@ -46,6 +48,9 @@ pub(in crate::workload) struct VmaTable {
     /// Makes anonymous memory grow down as a stack does: so much of it, at its upper end,
     /// is mapped when a round starts, and `expand_stack` grows it.
     pub grows_down: WrittenKey<Size>,
+    /// Size of the folios of anonymous memory: a write fault maps all pages of one at once.
+    /// `"4KiB"` (the default: single pages), or `"16KiB"`, `"32KiB"` and so on to `"1MiB"`.
+    pub folio: WrittenKey<Size>,
 }
 
 impl VmaTable {
@@ -105,7 +110,10 @@ pub(super) fn lower(
         _ => false,
     };
     let backing = match table.file.as_ref() {
-        Some(file) => mapped(entry, file, pages, names, files, file_entries, check),
+        Some(file) => {
+            only_anonymous(entry, file, check);
+            mapped(entry, file, pages, names, files, file_entries, check)
+        }
         None => {
             if !entry.unread.iter().any(|key| key == "file") {
                 only_with_file(entry, check);
@@ -115,6 +123,7 @@ pub(super) fn lower(
     };
     let grows_down =
         (table.grows_down).checked(None, |grows| grows_down(entry, grows, pages, check).map(Some));
+    let folio_pages = table.folio.checked(1, |folio| folio_pages(entry, folio, pages, check));
     mapped_some_time(entry, check);
     fits.then_some(())?;
     Some(WorkloadVma {
@@ -126,7 +135,43 @@ pub(super) fn lower(
         writable: table.prot.value_or(Prot::ReadWrite) == Prot::ReadWrite,
         mapped: table.mapped.value_or(true),
         grows_down_from_pages: grows_down?,
+        folio_pages: folio_pages?,
     })
+}
+
+/// Returns the pages of its folios, or reports folios that anonymous memory cannot have.
+fn folio_pages(
+    entry: &WrittenTable<VmaTable>,
+    folio: &Spanned<Size>,
+    pages: Option<u64>,
+    check: &mut Check<'_>,
+) -> Option<u64> {
+    let folio_pages = check.some_pages("folio", folio)?;
+    let is_size =
+        folio_pages.is_power_of_two() && (FOLIO_PAGES_MIN..=FOLIO_PAGES_MAX).contains(&folio_pages);
+    if folio_pages != 1 && !is_size {
+        let sizes = [FOLIO_PAGES_MIN, FOLIO_PAGES_MAX].map(|pages| print_size(pages * PAGE_BYTES));
+        let title = format!("`folio` = \"{}\" is no size of folios", print_size(folio.get_ref().0));
+        check.push(
+            Diagnostic::new(title)
+                .at(folio.span(), "no such size")
+                .rule(format!("folios are powers of two from {} to {}", sizes[0], sizes[1]))
+                .help("write folio = \"64KiB\", or leave `folio` out for single pages"),
+        );
+        return None;
+    }
+    if let (Some(all), Some(size)) = (pages, entry.table.size.as_ref())
+        && folio_pages > all
+    {
+        check.push(
+            Diagnostic::new("`folio` is larger than the VMA")
+                .at(folio.span(), "pages of a folio")
+                .at(size.span(), "the size of the VMA")
+                .rule("a fault maps a folio only where the VMA has room for all of it"),
+        );
+        return None;
+    }
+    Some(folio_pages)
 }
 
 /// Reports a VMA that is not mapped at the start, and that no operation maps.
@@ -276,6 +321,17 @@ fn beyond_end(
         Some(left) => format!("a size of at most \"{}\"", print_size(left * PAGE_BYTES)),
     };
     check.push(diagnostic.help(format!("{help}, or a longer file")));
+}
+
+/// Reports keys that only anonymous memory has.
+fn only_anonymous(entry: &WrittenTable<VmaTable>, file: &Spanned<String>, check: &mut Check<'_>) {
+    let Some(folio) = entry.table.folio.as_ref() else { return };
+    check.push(
+        Diagnostic::new("`folio` of a VMA that maps a file")
+            .at(folio.span(), "`folio` is about anonymous memory")
+            .at(file.span(), "this VMA maps a file")
+            .help("leave `folio` out here"),
+    );
 }
 
 /// Reports keys that only a VMA of a file has.
