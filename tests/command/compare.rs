@@ -431,6 +431,29 @@ fn the_model_compared_with_itself_is_exactly_equal() {
     assert!(text.contains("exact for their seed"), "{text}");
 }
 
+#[test]
+fn both_names_of_a_varied_number_are_one() {
+    let place = Place::new();
+    let run = "run huge-anon --on model:xeon-icelake-2s --threads 2 --faults 40 --body none \
+               --strategy mmap-lock --quiet";
+    for (name, vary) in [("old.json", "upg=0.7"), ("new.json", "upgrade-ns=0.7")] {
+        let (code, _, error) = said(&place.line(&format!("{run} --vary {vary} --json {name}")));
+        assert_eq!((code, &*error), (Some(0), ""));
+    }
+    let (code, json, _) = said(&place.line("compare old.json new.json --format json"));
+    assert_eq!(code, Some(0));
+    let found: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let cell = &found["cells"][0];
+    assert_eq!(cell["cell"], "huge-anon/mmap-lock/model:xeon-icelake-2s/2/none/upgrade-ns=0.7");
+    assert_eq!((&cell["exact"], &cell["ratio"]["median"]), (&true.into(), &1.0.into()));
+    assert_eq!(found["unpaired"], serde_json::json!([]));
+    // Given together, each would multiply the number.
+    let both = format!("{run} --vary upg=0.7 --vary upgrade-ns=2 --json both.json");
+    let (code, _, error) = said(&place.line(&both));
+    assert_eq!(code, Some(2));
+    assert!(error.contains("'--vary upg' and '--vary upgrade-ns' vary the same number"), "{error}");
+}
+
 const WRITERS_ONLY: &str = r#"
 summary = "memory of each thread mapped and unmapped, and never touched"
 [[vma]]

@@ -10,6 +10,7 @@ use crate::cli::{CompareArgs, Format};
 use base::exit::Exit;
 use document::compare::{self, Document, Options};
 use document::run::Run;
+use inputs::machines::vary::key_of;
 use report::{self, Style};
 use stats::MIN_REPEATS;
 
@@ -50,7 +51,14 @@ pub fn compare(args: &CompareArgs) -> Result<Exit, CommandError> {
 
 fn documents<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<Vec<Document>, CommandError> {
     let read = |path: &Path| {
-        let run = Run::read(path).map_err(CommandError::usage)?;
+        let mut run = Run::read(path).map_err(CommandError::usage)?;
+        // `upg` and `upgrade-ns` are one number: cells pair by the keys of machine files.
+        for cell in &mut run.cells {
+            let varied = std::mem::take(&mut cell.key.vary).into_iter();
+            let by_key =
+                |(name, value): (String, f64)| (key_of(&name).map_or(name, str::to_owned), value);
+            cell.key.vary = varied.map(by_key).collect();
+        }
         Ok(Document { path: path.display().to_string(), run })
     };
     paths.map(|path| read(path)).collect()

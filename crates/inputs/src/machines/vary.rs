@@ -160,6 +160,12 @@ impl FromStr for MachineVary {
     }
 }
 
+/// Returns the key of machine files that a name of `--vary` stands for; `None` if it is no such
+/// name.
+pub fn key_of(name: &str) -> Option<&'static str> {
+    knobs().iter().find(|knob| knob.is_named(name)).map(|knob| knob.name)
+}
+
 /// Values by knob.
 pub type Settings = BTreeMap<String, f64>;
 
@@ -221,6 +227,7 @@ mod tests {
             assert_eq!(by(knob.name), by(knob.short), "{}", knob.name);
             let named = |name: &str| format!("{name}=1").parse::<MachineVary>().unwrap().name;
             assert_eq!((named(knob.name), named(knob.short)), (knob.name, knob.short));
+            assert_eq!([knob.name, knob.short].map(key_of), [Some(knob.name); 2]);
         }
         let double = varied(&machine, &[("memory-ns".to_owned(), 2.0)].into());
         assert_eq!(double.memory, machine.memory.map(|ps| ps * 2));

@@ -5,7 +5,7 @@ use anyhow::anyhow;
 use crate::cli::RunArgs;
 use crate::cmd::error::CommandError;
 use document::run::{EVERY, THINK};
-use inputs::machines::vary::Settings;
+use inputs::machines::vary::{Settings, key_of};
 use inputs::workload::{Change, Op, Workload};
 
 /// The workload for each combination of times that is asked for, with what is varied by it.
@@ -27,7 +27,8 @@ pub(super) fn variations(
     })
 }
 
-/// Refuses a pace if no workload has a writer that keeps one.
+/// Refuses a machine's number that is varied twice, and a pace if no workload has a writer that
+/// keeps one.
 ///
 /// # Errors
 ///
@@ -39,6 +40,19 @@ pub(super) fn check(workloads: &[Workload], args: &RunArgs) -> Result<(), Comman
             "'--vary every' sets the pace of writers, and no operation of these workloads has \
              'every'; 'writers-disjoint' has one"
         )));
+    }
+    let varied = args.machine_vary();
+    for (at, again) in varied.iter().enumerate() {
+        let key = key_of(again.name);
+        if let Some(first) = varied[..at].iter().find(|vary| key_of(vary.name) == key) {
+            return Err(CommandError::usage(anyhow!(
+                "'--vary {}' and '--vary {}' vary the same number: give all its values at once, \
+                 as '--vary {}=1,2'",
+                first.name,
+                again.name,
+                key.unwrap_or(again.name),
+            )));
+        }
     }
     Ok(())
 }
@@ -121,5 +135,15 @@ mod tests {
         assert!(check(&workloads, &args).is_ok());
         let error = check(&workloads[..1], &args).expect_err("nobody writes");
         assert!(error.to_string().contains("'writers-disjoint' has one"), "{error}");
+    }
+
+    #[test]
+    fn a_number_is_varied_once() {
+        let check = |line: &str| check(&[workload("huge-anon")], &args(line));
+        assert!(check("--vary upg=0.7,1 --vary reuse-k=1").is_ok());
+        for twice in ["--vary upg=0.7 --vary upgrade-ns=2", "--vary upg=0.7 --vary upg=2"] {
+            let error = check(twice).expect_err(twice).to_string();
+            assert!(error.contains("as '--vary upgrade-ns=1,2'"), "{error}");
+        }
     }
 }
