@@ -1,4 +1,4 @@
-//! Tables that a writer needs, in a VMA that only it knows.
+//! Page tables that a writer needs, in a VMA that no other core knows yet.
 
 use super::addr::{Level, Vaddr};
 use super::fault::Walk;
@@ -37,7 +37,7 @@ impl<M: Machine> Mm<M> {
         self.table_at(addr).expect("it has just been made sure of")
     }
 
-    /// Tries until no table is wanting.
+    /// Tries until no table is missing.
     fn ensure(
         &self,
         core: &mut Core<M>,

@@ -9,7 +9,7 @@ use super::{Core, Mm};
 use machine::{Machine, Ordering};
 
 impl<M: Machine> Mm<M> {
-    /// Unmaps everything, and empties the page cache. No core faults any more.
+    /// Unmaps everything and empties the page cache. No core may fault any more.
     pub fn exit(&self, hooks: &dyn Hooks<M>, core: &mut Core<M>) {
         self.unmap_all(hooks, core);
         self.zap_share(core, 0, 1);
@@ -17,7 +17,7 @@ impl<M: Machine> Mm<M> {
         self.empty_cache(core);
     }
 
-    /// Takes all VMAs out in one pass; pages and tables stay. No core faults.
+    /// Removes all VMAs in one pass; pages and tables stay. No core may fault.
     pub fn unmap_all(&self, hooks: &dyn Hooks<M>, core: &mut Core<M>) {
         let lock = self.mmap_lock().write();
         hooks.begin(self);

@@ -1,4 +1,4 @@
-//! An address space whose layout is known where faults are compiled.
+//! An address space whose layout is known when faults are compiled.
 
 use crate::addr::Vaddr;
 use crate::frames::Arena;
@@ -13,8 +13,8 @@ use std::sync::Arc;
 use sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
 use sync::spinlock::Waiters;
 
-/// An address space in layout `L`: the few fields that every fault reads or writes are where
-/// the compiler knows, as they are in a kernel. All else is in [`Mm`], and compiled once for
+/// An address space in layout `L`: the compiler knows the places of the few fields that every fault
+/// reads or writes, as it does in a kernel. Everything else is in [`Mm`], and is compiled once for
 /// all layouts.
 pub struct LaidOut<M: Machine, L: Layout> {
     mm: Mm<M>,
@@ -22,11 +22,11 @@ pub struct LaidOut<M: Machine, L: Layout> {
 }
 
 impl<M: Machine, L: Layout> LaidOut<M, L> {
-    /// An empty space, with these files in its page cache.
+    /// Creates an empty space, with these files in its page cache.
     ///
     /// # Panics
-    /// Where the kernel is not the one that the compiler knows, and code is timed; or where
-    /// nobody says which kernel it is.
+    /// If code is timed and the kernel is not the one that the compiler knows; or if neither the
+    /// configuration nor the layout names a kernel.
     pub fn new(config: Config, arena: Arc<Arena>, files: Vec<File<M>>) -> Self {
         let kernel = config.kernel.or(L::KERNEL).expect("a space is in some kernel");
         let known = L::known::<M>(kernel);
@@ -34,19 +34,19 @@ impl<M: Machine, L: Layout> LaidOut<M, L> {
         Self { mm: Mm::new(kernel, config, arena, files), layout: PhantomData }
     }
 
-    /// The kernel that it is in.
+    /// Returns the kernel of the space.
     #[inline(always)]
     pub fn kernel(&self) -> &'static Kernel {
         L::known::<M>(self.mm.kernel)
     }
 
-    /// The lock that writers take, and faults that nothing else protects.
+    /// Returns the lock of writers, and of faults that nothing else protects.
     #[inline(always)]
     pub fn mmap_lock(&self) -> RwSem<'_, Self> {
         RwSem::new(self)
     }
 
-    /// What every fault does first: the request for mmap_lock's line, where it is on.
+    /// Begins a fault: prefetches the line of mmap_lock for writing, if that is on.
     #[inline(always)]
     pub fn enter_fault(&self) {
         let kernel = self.kernel();

@@ -21,7 +21,7 @@ static POOL: LineName =
     LineName { name: "zone.tables", words: ["lock", "lock.tail", "free", "", "", "", "", ""] };
 
 const PTL: LockWords = LockWords { locked: 0, tail: 1 };
-/// 1 in a table that was freed, until it is used again.
+/// 1 in a table that was freed, until its next use.
 const POISON: usize = 2;
 const PRESENT: u64 = 1;
 
@@ -30,19 +30,19 @@ const PRESENT: u64 = 1;
 pub struct TableId(pub u32);
 
 impl TableId {
-    /// What an upper entry that points to this table holds.
+    /// Returns the value of an upper entry that points to this table.
     #[inline(always)]
     pub fn to_entry(self) -> u64 {
         u64::from(self.0) << PAGE_SHIFT | PRESENT
     }
 
-    /// The table of this number. A walk loads `tables` once, not at every level.
+    /// Returns the table of this number. A walk loads `tables` once, not at every level.
     #[inline(always)]
     pub fn of<M: Machine>(self, tables: &[PageTable<M>]) -> &PageTable<M> {
         &tables[self.0 as usize]
     }
 
-    /// The table that an upper entry points to.
+    /// Returns the table that an upper entry points to.
     #[inline(always)]
     pub fn from_entry(entry: u64) -> Option<Self> {
         (entry & PRESENT != 0).then_some(Self((entry >> PAGE_SHIFT) as u32))
@@ -63,49 +63,49 @@ impl<M: Machine> PageTable<M> {
         }
     }
 
-    /// An entry. Loads of it are `Acquire`, paired with the `Release` store that
-    /// installed a table; entries of the lowest level change under the lock.
+    /// Returns an entry. Loads of it are `Acquire`, paired with the `Release` store that installed
+    /// a table; entries of the lowest level change under the lock.
     #[inline(always)]
     pub fn entry(&self, index: usize) -> Word<'_, M::Line> {
         Word::new(&self.lines[index / LINE_WORDS], index % LINE_WORDS)
     }
 
-    /// The table that an entry points to.
+    /// Returns the table that an entry points to.
     #[inline(always)]
     pub fn child(&self, index: usize) -> Option<TableId> {
         TableId::from_entry(self.entry(index).load(Ordering::Acquire))
     }
 
-    /// The lock of this table's entries (ptl, pmd lock).
+    /// Returns the lock of this table's entries (ptl, pmd lock).
     #[inline(always)]
     pub fn lock(&self, waiters: &Waiters<M>) -> SpinGuard<'_, M> {
         SpinLock::new(&self.ptdesc, PTL).lock(waiters)
     }
 
-    /// The same lock, where nobody holds it.
+    /// Returns the same lock; nobody holds it.
     #[inline(always)]
     pub fn try_lock(&self) -> Option<SpinGuard<'_, M>> {
         SpinLock::new(&self.ptdesc, PTL).try_lock()
     }
 
-    /// Whether it is in use; one that was freed is not.
+    /// Returns true if the table is in use, not freed.
     #[inline(always)]
     pub fn is_alive(&self) -> bool {
         self.ptdesc.load(POISON, Ordering::Relaxed) == 0
     }
 
-    /// It is about to be used again.
+    /// Marks the table as in use again.
     pub fn revive(&self) {
         self.ptdesc.store(POISON, 0, Ordering::Relaxed);
     }
 
-    /// Whether no entry is set.
+    /// Returns true if no entry is set.
     pub fn is_empty(&self) -> bool {
         (0..ENTRIES).all(|index| self.entry(index).load(Ordering::Relaxed) == 0)
     }
 }
 
-/// Bytes of a table.
+/// Returns the bytes of a table.
 pub fn bytes_each<M: Machine>() -> u64 {
     (size_of::<PageTable<M>>() + size_of::<TableId>()) as u64
 }
@@ -113,13 +113,13 @@ pub fn bytes_each<M: Machine>() -> u64 {
 /// All tables of a space, free ones included. A free table is empty.
 pub struct Tables<M: Machine> {
     slots: Box<[PageTable<M>]>,
-    /// The free ones.
+    /// Free tables.
     pub pool: Pool<M>,
     backlog: Arc<Backlog>,
 }
 
 impl<M: Machine> Tables<M> {
-    /// `count` tables; `is_charged`: see [`Pool::new`].
+    /// Creates `count` tables; `is_charged`: see [`Pool::new`].
     pub fn new(count: u32, is_charged: bool, backlog: Arc<Backlog>) -> Self {
         let slots = slots(count as usize, |_| PageTable::new());
         // SAFETY: they are on the heap, and a space outlives the cores that fault in it.
@@ -127,21 +127,20 @@ impl<M: Machine> Tables<M> {
         Self { slots, pool: Pool::new(&POOL, 0, count, is_charged), backlog }
     }
 
-    /// Makes a table a free one that waited for walkers to leave; whoever still locks it
-    /// finds poison.
+    /// Frees a table after walkers have left. A core that still locks it finds poison.
     pub fn free_deferred(&self, waiters: &Waiters<M>, id: TableId) {
         self.backlog.remove();
         self.get(id).ptdesc.store(POISON, 1, Ordering::Relaxed);
         self.pool.give(waiters, id.0);
     }
 
-    /// All of them, by number.
+    /// Returns all tables, by number.
     #[inline(always)]
     pub fn all(&self) -> &[PageTable<M>] {
         &self.slots
     }
 
-    /// One of them.
+    /// Returns one table.
     #[inline(always)]
     pub fn get(&self, id: TableId) -> &PageTable<M> {
         &self.slots[id.0 as usize]

@@ -1,6 +1,5 @@
-//! Points at which a test may hold a core, so that the order of a race is the test's and
-//! not luck's: code that reaches one says so with
-//! [`Machine::point`](machine::Machine::point).
+//! Points at which a test may hold a core, so that the test, not chance, decides the order of a
+//! race. Code that reaches one calls [`Machine::point`](machine::Machine::point).
 
 /// A fault has found the VMA, and protected it.
 pub const AFTER_LOOKUP: usize = 0;
@@ -12,13 +11,13 @@ pub const AFTER_TABLE_ALLOC: usize = 2;
 pub const AFTER_PAGE_ALLOC: usize = 3;
 /// A fault has a reference on a folio of the page cache.
 pub const FOLIO_GOT_REF: usize = 4;
-/// It has that folio's lock.
+/// A fault has that folio's lock.
 pub const FOLIO_LOCKED: usize = 5;
 /// A fault is about to take ptl.
 pub const BEFORE_PTL: usize = 6;
-/// It has it.
+/// A fault has ptl.
 pub const PTL_HELD: usize = 7;
-/// It has checked what is checked under ptl.
+/// A fault has done its checks under ptl.
 pub const AFTER_SECOND_CHECK: usize = 8;
 /// A fault is about to drop its reference, lock or pointer.
 pub const BEFORE_EXIT_PUT: usize = 9;
@@ -42,12 +41,11 @@ pub const BEFORE_UNLOCK: usize = 17;
 pub const AFTER_FIRST_ZAP: usize = 18;
 /// A fault has found a VMA in the tree, and has not yet protected it.
 pub const VMA_FOUND: usize = 19;
-/// A fault has seen that no writer is at the VMA, and is about to lock it.
+/// A fault has seen no writer of the VMA, and is about to lock it.
 pub const BEFORE_VMA_LOCK: usize = 20;
-/// A fault has a lock, reference or pointer, and has not yet asked again whether it came in
-/// time.
+/// A fault has a lock, reference or pointer, and has not yet checked that it is still valid.
 pub const VMA_LOCKED: usize = 21;
-/// A fault is about to read `vm_pgoff`: it may have read other fields before.
+/// A fault is about to read `vm_pgoff`, after other fields.
 pub const BEFORE_PGOFF: usize = 22;
 
 /// Names of the points, by number.

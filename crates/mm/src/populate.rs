@@ -1,4 +1,4 @@
-//! Putting pages of files where a storm finds them. Not simulated work.
+//! Puts pages of files where a storm finds them. Not simulated work.
 
 use super::frames::flag;
 use super::page_cache::PageState;
@@ -7,11 +7,11 @@ use super::{Core, Mm};
 use machine::{Machine, Ordering};
 
 impl<M: Machine> Mm<M> {
-    /// Puts page `index` of a file into a state, whatever it was in: an absent one has its
-    /// place in the index, so that reading it in allocates nothing. Nobody faults.
+    /// Puts page `index` of a file into a state, from any other state. An absent page has its place
+    /// in the index, so that reading it in allocates nothing. No core may fault.
     ///
     /// # Panics
-    /// Where the space was made with too few frames.
+    /// If the space was made with too few frames.
     pub fn populate(&self, core: &mut Core<M>, number: usize, index: u64, state: PageState) {
         let file = &self.files[number];
         let flags = match state {

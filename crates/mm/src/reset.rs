@@ -1,5 +1,5 @@
-//! What happens between rounds, when no core faults: not simulated work, so it takes
-//! no mmap_lock and waits for no grace period.
+//! Resets a space between rounds, when no core faults. Not simulated work, so it takes no mmap_lock
+//! and waits for no grace period.
 
 use super::addr::{Level, TABLE_SPAN, Vaddr};
 use super::vmstat::Item;
@@ -7,8 +7,8 @@ use super::{Core, Mm};
 use machine::{Machine, Ordering};
 
 impl<M: Machine> Mm<M> {
-    /// Zaps part `share` of `shares` of all page tables: contiguous in addresses, so
-    /// that a thread gets back the frames of the slice it touched.
+    /// Zaps part `share` of `shares` of all page tables. Each part is contiguous in addresses, so
+    /// that a thread gets back the frames of the slice that it touched.
     pub fn zap_share(&self, core: &mut Core<M>, share: usize, shares: usize) {
         let mut tables = Vec::new();
         self.for_each_page_table(|table, _| tables.push(table));
@@ -18,10 +18,10 @@ impl<M: Machine> Mm<M> {
         }
     }
 
-    /// Takes the pages that this core read out of the page cache again. All is zapped.
+    /// Removes the pages that this core read in from the page cache. Everything is zapped already.
     pub fn evict_read_in(&self, core: &mut Core<M>) {
         while let Some((file, index)) = core.read_in.pop() {
-            // A truncate may have been faster.
+            // A truncate may have removed it already.
             if let Some(frame) = self.files[file].remove(index, &self.waiters) {
                 core.count(self, frame, Item::FilePages, -1);
                 core.put_folio(self, frame);
@@ -29,8 +29,8 @@ impl<M: Machine> Mm<M> {
         }
     }
 
-    /// Frees the page tables that no VMA reaches into: what a round has mapped, or moved
-    /// somewhere, need not be there when the next begins. All is zapped.
+    /// Frees the page tables that no VMA reaches into: a round may have mapped or moved something
+    /// there. Everything is zapped already.
     pub fn forget_unmapped_tables(&self, core: &mut Core<M>) {
         let mut unmapped = Vec::new();
         self.for_each_page_table(|table, base| {
@@ -44,8 +44,8 @@ impl<M: Machine> Mm<M> {
         }
     }
 
-    /// Frees all page tables and forgets every `anon_vma`, as a fresh mapping has it.
-    /// All is zapped.
+    /// Frees all page tables and forgets every `anon_vma`, as in a fresh mapping. Everything is
+    /// zapped already.
     pub fn forget_tables(&self, core: &mut Core<M>) {
         self.free_tables(core);
         self.tree.for_each(self.field(self.kernel.mm.mt_root), |vma| {

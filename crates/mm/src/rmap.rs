@@ -1,8 +1,8 @@
-//! Which VMAs map a file: what truncate goes through (`i_mmap` of the mapping, Linux 7.2
-//! `mm/memory.c`, `unmap_mapping_range`), behind its rwsem.
+//! The VMAs that map a file, under a rwsem: truncate goes through them (`i_mmap` of the mapping,
+//! Linux 7.2 `mm/memory.c`, `unmap_mapping_range`).
 //!
-//! The kernel keeps an interval tree; here it is a list, since only its lock is shared by
-//! cores and what is in it costs nothing.
+//! The kernel has an interval tree; here it is a list, since cores share only its lock, and its
+//! content costs nothing.
 
 use super::vma::VmaId;
 use machine::{LINE_WORDS, Line, LineName, Machine, Word};
@@ -31,7 +31,7 @@ pub struct Rmap<M: Machine> {
 }
 
 impl<M: Machine> Rmap<M> {
-    /// No VMA yet, `vmas` at the most.
+    /// Creates a map without VMAs, with room for `vmas`.
     pub fn new(waiters: Arc<Waiters<M>>, cores: usize, vmas: u32) -> Self {
         Self {
             line: M::Line::new(&LINE, [0; LINE_WORDS]),
@@ -59,7 +59,7 @@ impl<M: Machine> Rmap<M> {
         self.with(|vmas| vmas.push(vma));
     }
 
-    /// Takes a VMA out. The caller holds the rwsem for writing.
+    /// Removes a VMA. The caller holds the rwsem for writing.
     pub fn remove(&self, vma: VmaId) {
         self.with(|vmas| {
             let at = vmas.iter().position(|other| *other == vma);
@@ -67,7 +67,7 @@ impl<M: Machine> Rmap<M> {
         });
     }
 
-    /// The VMAs. They stay as long as the rwsem is held.
+    /// Returns the VMAs. They stay as long as the rwsem is held.
     pub fn vmas(&self, into: &mut Vec<VmaId>) {
         self.with(|vmas| into.extend_from_slice(vmas));
     }

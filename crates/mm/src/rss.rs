@@ -1,6 +1,6 @@
-//! Resident set size: counters on each core, each folded into a shared one in batches
-//! (Linux 6.2 and later, `lib/percpu_counter.c`, `percpu_counter_add_batch`; the batch is
-//! max(32, 2 x CPUs that are online), `compute_batch_value`).
+//! Resident set size: counters of each core, folded in batches into shared ones (Linux 6.2 and
+//! later, `lib/percpu_counter.c`, `percpu_counter_add_batch`; the batch is max(32, 2 x online
+//! CPUs), `compute_batch_value`).
 
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
 use sync::spinlock::{LockWords, SpinLock, Waiters};
@@ -32,14 +32,15 @@ static LOCAL: LineName = LineName {
     words: ["MM_FILEPAGES", "MM_ANONPAGES", "", "", "", "", "", ""],
 };
 
-/// The file's counter, and how many words further on that of anonymous pages is.
+/// Word of the counter of file pages, and the distance from it to that of anonymous pages, in
+/// words.
 const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
 const COUNT: usize = 2;
 const NEXT: usize = 4;
 /// Words hold no negative numbers: counts are stored above this.
 const BIAS: i64 = 1 << 40;
 
-/// What a page counts as.
+/// The counter that a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Member {
     /// Page-cache pages that are mapped.
@@ -76,14 +77,14 @@ impl<M: Machine> Default for Rss<M> {
 }
 
 impl<M: Machine> Rss<M> {
-    /// Pages, without what cores have not folded yet.
+    /// Returns the number of pages, without those that cores have not folded yet.
     pub fn pages(&self) -> i64 {
         let pages =
             |member: Member| self.line.load(member.count(), Ordering::Relaxed) as i64 - BIAS;
         Member::ALL.into_iter().map(pages).sum()
     }
 
-    /// Looks up where the counters of cores are.
+    /// Reads the pointer to the counters of cores.
     #[inline(always)]
     fn load_counters(&self, member: Member) {
         match member {
@@ -100,7 +101,7 @@ pub struct LocalRss<M: Machine> {
 }
 
 impl<M: Machine> LocalRss<M> {
-    /// Counters of a core, of a machine where so many CPUs are online.
+    /// Creates the counters of a core, on a machine with `cpus` online CPUs.
     pub fn new(cpus: usize) -> Self {
         let line = M::Line::new(&LOCAL, [BIAS as u64, BIAS as u64, 0, 0, 0, 0, 0, 0]);
         Self { line, batch: (2 * cpus as i64).max(32) }
@@ -118,7 +119,7 @@ impl<M: Machine> LocalRss<M> {
         }
     }
 
-    /// Begins with part of a batch, by `draw`: pages that the shared counter lacks.
+    /// Starts with part of a batch, by `draw`: pages that the shared counter does not have.
     pub fn stagger(&mut self, rss: &Rss<M>, draw: u64) {
         let pages = draw % self.batch as u64;
         let word = Member::Anon as usize;
@@ -126,7 +127,7 @@ impl<M: Machine> LocalRss<M> {
         rss.line.fetch_sub(Member::Anon.count(), pages, Ordering::Relaxed);
     }
 
-    /// Moves what is counted of `member` to the shared counter.
+    /// Moves the count of `member` to the shared counter.
     #[cold]
     fn fold(&mut self, rss: &Rss<M>, waiters: &Waiters<M>, member: Member) {
         let _lock = SpinLock::<M>::new(&rss.line, member.lock()).lock_irq(waiters);
@@ -137,7 +138,7 @@ impl<M: Machine> LocalRss<M> {
         self.line.store(own, BIAS as u64, Ordering::Relaxed);
     }
 
-    /// Moves everything to the shared counters.
+    /// Moves all counts to the shared counters.
     pub fn retire(&mut self, rss: &Rss<M>, waiters: &Waiters<M>) {
         Member::ALL.into_iter().for_each(|member| self.fold(rss, waiters, member));
     }

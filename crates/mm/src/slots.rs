@@ -1,23 +1,23 @@
-//! Arrays of lines, on huge pages where the system gives them.
+//! Arrays of lines, on huge pages if the system has them.
 //!
-//! A storm hops over tens of MiB of metadata. On 4 KiB pages its speed depends on
-//! which physical pages a run happens to get, and repeats differ for no reason of
-//! their own; the kernel keeps the same metadata in its direct map, on huge pages too.
+//! A storm jumps through tens of MiB of metadata. On 4 KiB pages its speed would depend on the
+//! physical pages that a run happens to get, and repeats would differ by chance. The kernel has the
+//! same metadata in its direct map, on huge pages too.
 
 use rustix::mm::{Advice, madvise};
 
 /// Page size of the advice, on x86-64.
 const HUGE_BYTES: usize = 2 << 20;
 
-/// `count` values that `make` makes.
+/// Returns `count` values, made by `make`.
 pub fn slots<T>(count: usize, make: impl FnMut(usize) -> T) -> Box<[T]> {
     let mut values: Vec<T> = Vec::with_capacity(count);
     let (start, bytes) = (values.as_mut_ptr() as usize, count * size_of::<T>());
     let (from, to) = (start.next_multiple_of(HUGE_BYTES), (start + bytes) & !(HUGE_BYTES - 1));
     if from < to {
         let at = values.as_mut_ptr().cast::<u8>().wrapping_add(from - start);
-        // SAFETY: the range lies within the allocation just made, and this advice
-        // changes no content. Where it is refused, pages stay small.
+        // SAFETY: the range lies within the allocation just made, and this advice changes no
+        // content. If it is refused, pages stay small.
         let _ = unsafe { madvise(at.cast(), to - from, Advice::LinuxHugepage) };
     }
     values.extend((0..count).map(make));

@@ -1,5 +1,5 @@
-//! Stages of a fault, as `--stages` tells them apart: code that ends one says so
-//! with [`Machine::mark`](machine::Machine::mark).
+//! Stages of a fault, for `--stages`. Code that ends one calls
+//! [`Machine::mark`](machine::Machine::mark).
 
 /// Everything outside the handler.
 pub const OUTSIDE: usize = 0;
@@ -13,7 +13,7 @@ pub const ALLOCATE: usize = 3;
 pub const CLEAR: usize = 4;
 /// Setting up the folio and the pte.
 pub const INSTALL: usize = 5;
-/// Dropping what was taken.
+/// Dropping locks and references.
 pub const UNLOCK: usize = 6;
 
 /// Names of the stages, by number.

@@ -1,14 +1,13 @@
-//! The translations that a core has cached, where the world has such a thing.
+//! The translations that a core has cached, in worlds that have a TLB.
 //!
-//! A hit needs no walk, and that is how a translation can be used that is no longer true:
-//! the books notice where the page behind it was freed, and at rest compare what is cached
-//! with the tables.
+//! A hit needs no walk, so a core can use a translation that is no longer valid. The books notice
+//! if its page was freed, and compare cached translations with the tables when no core runs.
 
 use super::addr::{PAGE_SHIFT, Pfn, Pte, Vaddr};
 use machine::Machine;
 use std::marker::PhantomData;
 
-/// Cached translations, a power of two: enough that a touch finds the page that it has
+/// Number of cached translations, a power of two: enough for a touch to find the page that it has
 /// just faulted in (a first-level TLB has 64).
 const ENTRIES: usize = 64;
 
@@ -17,14 +16,14 @@ struct Entry {
     /// 1 + the page; 0: none.
     page: u64,
     pte: u64,
-    /// How often the frame had been freed.
+    /// Number of times that the frame had been freed when the entry was cached.
     generation: u32,
 }
 
 /// A core's cached translations.
 pub(super) struct Tlb<M> {
     entries: Box<[Entry]>,
-    /// Shootdowns after which these entries were cached.
+    /// Number of shootdowns before these entries were cached.
     shootdowns: u64,
     machine: PhantomData<fn() -> M>,
 }
@@ -41,7 +40,7 @@ impl<M: Machine> Tlb<M> {
         self.entries.fill(Entry::default());
     }
 
-    /// Forgets everything where others have asked for it.
+    /// Forgets everything if another core has asked for it.
     fn answer(&mut self) {
         let taken = M::shootdowns_taken();
         if taken != self.shootdowns {
@@ -50,14 +49,15 @@ impl<M: Machine> Tlb<M> {
         }
     }
 
-    /// The pte that is cached for a page, and how often its frame had been freed.
+    /// Returns the pte that is cached for a page, and the number of times that its frame had been
+    /// freed.
     pub fn lookup(&mut self, addr: Vaddr) -> Option<(Pte, u32)> {
         self.answer();
         let entry = self.entries[addr.page() as usize % ENTRIES];
         (entry.page == addr.page() + 1).then_some((Pte(entry.pte), entry.generation))
     }
 
-    /// Caches what a walk has found.
+    /// Caches the result of a walk.
     pub fn insert(&mut self, addr: Vaddr, pte: Pte, generation: u32) {
         let page = addr.page() + 1;
         self.entries[addr.page() as usize % ENTRIES] = Entry { page, pte: pte.0, generation };
@@ -71,7 +71,7 @@ impl<M: Machine> Tlb<M> {
         }
     }
 
-    /// All that is cached.
+    /// Returns all cached translations.
     pub fn cached(&mut self) -> impl Iterator<Item = (Vaddr, Pte)> + '_ {
         self.answer();
         let cached = self.entries.iter().filter(|entry| entry.page > 0);

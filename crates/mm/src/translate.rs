@@ -1,4 +1,4 @@
-//! What the processor does by itself: translating an address.
+//! The translation of an address, as the processor does it.
 
 use super::addr::{Level, Pfn, Pte, Vaddr};
 use super::fault::Access;
@@ -11,8 +11,7 @@ use machine::{Machine, Ordering};
 pub struct Trap;
 
 impl<M: Machine> Mm<M> {
-    /// Whether a touch would trap. Returns the frame that is mapped, where one is that
-    /// counts.
+    /// Translates an address as a touch does. Returns the mapped frame; `None` for the zero page.
     #[inline(always)]
     pub fn translate(
         &self,
@@ -28,7 +27,7 @@ impl<M: Machine> Mm<M> {
                 self.note_use(core, addr, pte, generation);
                 return Ok(pte.frame());
             }
-            // What does not allow the access is looked up again before it traps.
+            // An entry that does not allow the access is looked up again before the touch traps.
             core.tlb.forget(addr);
         }
         let pte = self.walk(addr).ok_or(Trap)?;
@@ -42,7 +41,7 @@ impl<M: Machine> Mm<M> {
         Ok(pte.frame())
     }
 
-    /// The pte of an address, where there is a table for it.
+    /// Returns the pte of an address, if there is a table for it.
     #[inline(always)]
     fn walk(&self, addr: Vaddr) -> Option<Pte> {
         let tables = self.tables.all();
@@ -60,7 +59,8 @@ impl<M: Machine> Mm<M> {
         }
     }
 
-    /// Checks what a core has cached, and used, against the tables. Nobody changes them.
+    /// Checks the translations that a core has cached, and used, against the tables. No core may
+    /// change them.
     ///
     /// # Errors
     /// A translation that was used after its page was freed, or that is cached and wrong.

@@ -1,13 +1,12 @@
 //! The VMA tree: a B-tree of fan-out 16 that is read under RCU.
 //!
-//! *Readers* take no lock: they load the root, then in each node of 256 bytes a
-//! header, the pivots up to the one above the address, and one slot: 2 to 3 lines a
-//! level, as in the kernel's maple tree (Linux 7.2 `lib/maple_tree.c`; 16 slots, 15
-//! pivots). *Writers* hold mmap_lock. They never change a node's entries: they build
-//! a new node and store it into the slot of its parent, so that readers see the old
-//! node or the new one; the old is freed after a grace period. Unlike maple, nodes
-//! are not rebalanced when entries go, and a pivot stays where a VMA ended that has gone:
-//! one that comes to lie inside another VMA is lowered to its start, so that every
+//! *Readers* take no lock: they load the root, then from each node of 256 bytes the header, the
+//! pivots up to the one above the address, and one slot. That is 2 to 3 lines for each level, as in
+//! the kernel's maple tree (Linux 7.2 `lib/maple_tree.c`; 16 slots, 15 pivots). *Writers* hold
+//! mmap_lock. They never change a node's entries: they build a new node and store it into the slot
+//! of its parent, so that readers see the old node or the new one; the old is freed after a grace
+//! period. Unlike maple, nodes are not rebalanced when entries go, and the pivot of a removed VMA
+//! stays. If another VMA later covers it, the pivot is lowered to that VMA's start, so that every
 //! address of a VMA leads to its leaf.
 
 use super::addr::{ADDRESS_END, Vaddr};
@@ -22,8 +21,8 @@ use sync::spinlock::Waiters;
 
 /// Slots in a node.
 const SLOTS: usize = 16;
-/// Entries in a leaf: each with a pivot, so that an address behind the last VMA of a
-/// leaf is seen to be unmapped without reading the VMA.
+/// Entries in a leaf: each with a pivot, so that a reader finds an address after the last VMA of a
+/// leaf unmapped without reading the VMA.
 const LEAF_ENTRIES: usize = SLOTS - 1;
 const LINES: usize = 4;
 /// Header word: bits below hold the number of entries.
@@ -44,27 +43,26 @@ static NODE: [LineName; LINES] = {
 static POOL: LineName =
     LineName { name: "slab.maple_node", words: ["lock", "lock.tail", "free", "", "", "", "", ""] };
 
-/// A node: word 0 is the header, words 1 to 15 pivots (first address behind the
-/// slot of the same number; the last slot of an inner node needs none), words 16 to
-/// 31 slots (1 + a VMA or a node).
+/// A node: word 0 is the header, words 1 to 15 pivots (first address after the slot of the same
+/// number; the last slot of an inner node needs none), words 16 to 31 slots (1 + a VMA or a node).
 struct Node<M: Machine>([M::Line; LINES]);
 
-/// One entry: what lies below `bound`.
+/// One entry: the VMA or node below `bound`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Entry {
     bound: u64,
     slot: u64,
 }
 
-/// What became of a subtree.
+/// The result of a change of a subtree.
 enum Change {
     /// The same node, changed below.
     Kept,
-    /// It is gone: nothing was left in it.
+    /// The subtree is empty and removed.
     Gone,
-    /// One node in its place.
+    /// One node replaces it.
     One(u64),
-    /// Two, and the bound between them.
+    /// Two nodes replace it, with this bound between them.
     Two(u64, u64, u64),
 }
 
@@ -74,8 +72,7 @@ impl<M: Machine> Node<M> {
         Word::new(&self.0[index / LINE_WORDS], index % LINE_WORDS)
     }
 
-    /// What the slot that `addr` belongs to holds (0: nothing), and whether this is a
-    /// leaf.
+    /// Returns the content of the slot for `addr` (0: nothing), and true if this node is a leaf.
     #[inline(always)]
     fn slot_of(&self, addr: u64) -> (u64, bool) {
         let header = self.word(0).load(Ordering::Relaxed);
@@ -124,8 +121,7 @@ fn capacity(leaf: bool) -> usize {
     if leaf { LEAF_ENTRIES } else { SLOTS }
 }
 
-/// All nodes of a tree. The root pointer is the caller's, since it stands on a line
-/// of `mm_struct`.
+/// All nodes of a tree. The caller has the root pointer, since that is on a line of `mm_struct`.
 pub struct VmaTree<M: Machine> {
     shared: Arc<Shared<M>>,
 }
@@ -135,29 +131,29 @@ struct Shared<M: Machine> {
     pool: Pool<M>,
 }
 
-/// Nodes of a tree that can hold `vmas`.
+/// Returns the number of nodes for `vmas` VMAs.
 fn nodes_for(vmas: u64) -> u64 {
-    // Splits leave nodes half full; the rest is for old nodes that readers may see.
+    // Splits leave nodes half full; the rest is for old nodes that readers may still see.
     vmas / 4 + 256
 }
 
-/// Bytes of a tree that can hold `vmas`.
+/// Returns the bytes of a tree for `vmas` VMAs.
 pub fn bytes_for<M: Machine>(vmas: u64) -> u64 {
     nodes_for(vmas) * (size_of::<Node<M>>() + size_of::<u32>()) as u64
 }
 
-/// What a change of the tree needs beside the tree.
+/// Everything that a change of the tree needs besides the tree.
 pub struct TreeWriter<'a, M: Machine> {
     /// Word of the root: 0, or 1 + a node.
     pub root: Word<'a, M::Line>,
-    /// Frees old nodes when readers are done.
+    /// The read section that defers the free of old nodes.
     pub section: &'a ReadSection,
     /// Where cores wait.
     pub waiters: &'a Arc<Waiters<M>>,
 }
 
 impl<M: Machine> VmaTree<M> {
-    /// An empty tree that can hold `vmas`.
+    /// Creates an empty tree with room for `vmas`.
     pub fn new(vmas: u32) -> Self {
         let nodes = nodes_for(vmas.into());
         let new = |_| Node(std::array::from_fn(|i| M::Line::new(&NODE[i], [0; LINE_WORDS])));
@@ -168,8 +164,8 @@ impl<M: Machine> VmaTree<M> {
         Self { shared: Arc::new(Shared { nodes, pool }) }
     }
 
-    /// The VMA below whose end `addr` lies, if any: the caller checks its bounds. Runs
-    /// in a read section, or with mmap_lock held.
+    /// Returns the first VMA that ends after `addr`, if any; the caller checks its start. Runs in a
+    /// read section, or with mmap_lock held.
     #[inline(always)]
     pub fn find(&self, root: Word<'_, M::Line>, addr: Vaddr) -> Option<VmaId> {
         // Acquire: pairs with the Release store of a new root.
@@ -184,13 +180,13 @@ impl<M: Machine> VmaTree<M> {
         None
     }
 
-    /// Nodes that are neither in the tree nor waiting for readers.
+    /// Returns the number of nodes that are neither in the tree nor waiting for readers.
     pub fn free_nodes(&self) -> (usize, usize) {
         (self.shared.pool.free(), self.shared.pool.slots())
     }
 
-    /// Stores a VMA with this range, which overlaps no other but one that ends where it does:
-    /// that one it takes the place of.
+    /// Stores a VMA with this range. It may overlap only a VMA with the same end, which it
+    /// replaces.
     pub fn store(&self, writer: &TreeWriter<'_, M>, range: Range<Vaddr>, vma: VmaId) {
         let root = writer.root.load(Ordering::Relaxed);
         let (start, end) = (range.start.0, range.end.0);
@@ -227,8 +223,8 @@ impl<M: Machine> VmaTree<M> {
             }
             return self.replace(writer, at, &entries, true);
         }
-        // What lies before ends at the start or below, since nothing overlaps: so no second
-        // pivot lies inside, here or further down.
+        // The VMA before ends at or below the start, since nothing overlaps. So no second pivot is
+        // inside the range, here or further down.
         let before = entries[..index].last_mut().filter(|before| before.bound > start);
         let is_lowered = before.map(|before| before.bound = start).is_some();
         match self.store_below(writer, entries[index].slot, entries[index].bound, (start, new)) {
@@ -250,7 +246,7 @@ impl<M: Machine> VmaTree<M> {
         }
     }
 
-    /// Takes out the VMA that ends at `end`.
+    /// Removes the VMA that ends at `end`.
     pub fn remove(&self, writer: &TreeWriter<'_, M>, end: Vaddr) {
         let root = writer.root.load(Ordering::Relaxed);
         assert_ne!(root, 0, "what is removed is in the tree");
@@ -292,8 +288,8 @@ impl<M: Machine> VmaTree<M> {
         }
     }
 
-    /// Calls `on` with the VMAs that end behind `from`, in order, up to the first that ends
-    /// at `to` or behind. The caller holds mmap_lock.
+    /// Calls `on` with the VMAs that end after `from`, in order, up to the first that ends at or
+    /// after `to`. The caller holds mmap_lock.
     pub fn for_each_in(
         &self,
         root: Word<'_, M::Line>,
@@ -307,7 +303,7 @@ impl<M: Machine> VmaTree<M> {
         }
     }
 
-    /// Whether to go on behind this subtree.
+    /// The same for a subtree. Returns true if the VMAs after the subtree come next.
     fn visit_in(
         &self,
         at: u64,
@@ -325,7 +321,7 @@ impl<M: Machine> VmaTree<M> {
         })
     }
 
-    /// The last VMA that ends at `addr` or below. The caller holds mmap_lock.
+    /// Returns the last VMA that ends at `addr` or below. The caller holds mmap_lock.
     pub fn before(&self, root: Word<'_, M::Line>, addr: Vaddr) -> Option<VmaId> {
         let root = root.load(Ordering::Relaxed);
         if root == 0 { None } else { self.last_below(root, ADDRESS_END, addr.0) }
@@ -333,7 +329,7 @@ impl<M: Machine> VmaTree<M> {
 
     fn last_below(&self, at: u64, bound: u64, addr: u64) -> Option<VmaId> {
         let (entries, leaf) = self.node(at).entries(bound);
-        // Of inner nodes the first that ends behind the address may hold some that do not.
+        // The first inner node that ends after the address may also hold VMAs that do not.
         let upto = entries.partition_point(|entry| entry.bound <= addr);
         let upto = if leaf { upto } else { (upto + 1).min(entries.len()) };
         entries[..upto].iter().rev().find_map(|entry| match leaf {
@@ -342,7 +338,7 @@ impl<M: Machine> VmaTree<M> {
         })
     }
 
-    /// Takes out every VMA.
+    /// Removes every VMA.
     pub fn clear(&self, writer: &TreeWriter<'_, M>) {
         let root = writer.root.swap(0, Ordering::AcqRel);
         if root != 0 {
@@ -405,9 +401,9 @@ mod tests {
 
     static ROOT: LineName = LineName { name: "test.root", words: [""; LINE_WORDS] };
 
-    /// Stores VMAs (true) of `size` pages of three bytes from page `at` on, where nothing
-    /// overlaps, or lets one that ends there grow down to it; takes out (false) the one that
-    /// ends behind `at`. Every lookup is compared with a `BTreeMap` of ends to starts.
+    /// Stores (true) a VMA of `size` pages of three bytes at page `at` if it overlaps none, or lets
+    /// the one that ends there grow down to `at`. Removes (false) the first VMA that ends after
+    /// `at`. Compares every lookup with a `BTreeMap` from ends to starts.
     fn agrees_with_oracle(steps: &[(bool, u64, u64)]) {
         let (rcu, waiters) = (Rcu::new(), Arc::new(Waiters::<Host>::new(1)));
         let reader = rcu.reader();
@@ -431,7 +427,7 @@ mod tests {
             }
         }
         for addr in 0..3 * 1100 {
-            // A leaf's gap may answer "none" where the next VMA is in the next leaf.
+            // A gap at the end of a leaf may answer "none" although the next leaf has a VMA.
             let found = tree.find(root, Vaddr(addr));
             match oracle.range(addr + 1..).next() {
                 Some((_, (start, id))) if *start <= addr => {
@@ -455,7 +451,7 @@ mod tests {
         agrees_with_oracle(&steps);
     }
 
-    /// Pivots of small VMAs that have gone lie where a large one is then.
+    /// Removes small VMAs, whose pivots stay, and maps a large one over them.
     #[test]
     fn a_large_vma_is_found_where_small_ones_were() {
         let mut steps: Vec<_> = (0..1000).map(|at| (true, at, 1)).collect();

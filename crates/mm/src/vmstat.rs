@@ -1,18 +1,19 @@
-//! Statistics of zones and nodes: what a core has counted and not yet told, and the counters
-//! that all cores share.
+//! Statistics of zones and nodes: the differentials of a core, and the counters that all cores
+//! share.
 //!
 //! Reference: Linux 6.2 `mm/vmstat.c` (`__mod_zone_page_state`, `__mod_node_page_state`,
-//! `calculate_normal_threshold`). A core counts for itself (`vm_stat_diff`,
-//! `vm_node_stat_diff`); what goes beyond a threshold it adds to the counter of the zone or
-//! node, and to one of the whole machine (`vm_zone_stat`, `vm_node_stat`), and begins from 0.
+//! `calculate_normal_threshold`). A core counts in differentials of its own (`vm_stat_diff`,
+//! `vm_node_stat_diff`). Above a threshold it adds the differential to the counter of the zone or
+//! node, and to that of the whole machine (`vm_zone_stat`, `vm_node_stat`), and starts again from
+//! 0.
 //!
-//! The counters stand in the order of `enum zone_stat_item` and `node_stat_item`
-//! (`include/linux/mmzone.h`), so several are on one line: all of the zone that pages of a
-//! storm change (free pages, both sizes of LRU lists), the sizes of a node's LRU lists, its
-//! mapped and cached pages. And `per_cpu_nodestats`, which every count of a node reads, is on
-//! the line of the LRU sizes, since it stands before `vm_stat` in `struct pglist_data`.
+//! The counters are in the order of `enum zone_stat_item` and `node_stat_item`
+//! (`include/linux/mmzone.h`), so several are on one line: all those of the zone that pages of a
+//! storm change (free pages, both sizes of LRU lists), the sizes of a node's LRU lists, its mapped
+//! and cached pages. And `per_cpu_nodestats`, which every count of a node reads, is on the line of
+//! the LRU sizes, since it is before `vm_stat` in `struct pglist_data`.
 //!
-//! Left out: pages that are dirty or under writeback, and the fold of all cores once a second.
+//! Not simulated: pages that are dirty or under writeback, and the fold of all cores once a second.
 
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
 
@@ -116,7 +117,7 @@ static NODES_TABLES: LineName = LineName {
     ],
 };
 
-/// What is counted.
+/// A counted item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Item {
     /// Frames in the zone's own lists.
@@ -131,7 +132,7 @@ pub enum Item {
     InactiveFile,
     /// Anonymous pages that are mapped.
     AnonMapped,
-    /// Pages of files that are mapped, however often.
+    /// Pages of files that are mapped, each counted once.
     FileMapped,
     /// Pages in the page cache.
     FilePages,
@@ -139,7 +140,7 @@ pub enum Item {
     PageTable,
 }
 
-/// A word of a group of lines: which line, and where on it.
+/// A word of a group of lines: the line, and the word of it.
 type Place = (usize, usize);
 
 impl Item {
@@ -156,7 +157,7 @@ impl Item {
         Self::PageTable,
     ];
 
-    /// Where it is among the lines of its zone and node, and among those of the machine.
+    /// Returns its place among the lines of its zone or node, and among those of the machine.
     fn places(self) -> (Place, Place) {
         match self {
             Self::FreePages => ((0, 0), (0, 0)),
@@ -171,7 +172,7 @@ impl Item {
         }
     }
 
-    /// Whether a node counts it, not a zone.
+    /// Returns true if a node counts it, not a zone.
     fn is_of_node(self) -> bool {
         self.places().0.0 > 0
     }
@@ -179,12 +180,12 @@ impl Item {
 
 /// The line of a node with `per_cpu_nodestats`.
 const NODE_LINE: usize = 1;
-/// Words hold no negative numbers: counts are stored above this.
+/// Words have no negative numbers: counts are stored plus this.
 const BIAS: u64 = 1 << 40;
 /// Differentials have 8 bits.
 const THRESHOLD_MAX: u64 = 125;
 
-/// Pages that a core counts before it tells them, on a machine of `cpus` logical CPUs whose
+/// Returns the threshold of a differential, in pages, on a machine of `cpus` logical CPUs whose
 /// zones have `zone_bytes` (`calculate_normal_threshold`).
 pub fn normal_threshold(cpus: usize, zone_bytes: u64) -> u64 {
     // `fls`: the place of the highest bit, from 1.
@@ -194,7 +195,7 @@ pub fn normal_threshold(cpus: usize, zone_bytes: u64) -> u64 {
 
 type Lines<M> = [<M as Machine>::Line; 4];
 
-/// The counters of all zones and nodes; none where nothing is counted.
+/// The counters of all zones and nodes; none if nothing is counted.
 pub struct VmStat<M: Machine> {
     nodes: Box<[Lines<M>]>,
     all: Lines<M>,
@@ -202,8 +203,8 @@ pub struct VmStat<M: Machine> {
 }
 
 impl<M: Machine> VmStat<M> {
-    /// Counters of zones that have so many free pages; `threshold`: of pages that a core
-    /// counts for itself, `None`: nothing is counted.
+    /// Creates counters of zones with these numbers of free pages. `threshold` is that of a core's
+    /// differentials; `None`: nothing is counted.
     pub fn new(free: &[usize], threshold: Option<u64>) -> Self {
         let lines = |names: [&'static LineName; 4], free: usize| {
             let mut words = [BIAS; LINE_WORDS];
@@ -220,13 +221,13 @@ impl<M: Machine> VmStat<M> {
         }
     }
 
-    /// Whether anything is counted.
+    /// Returns true if anything is counted.
     #[inline(always)]
     pub fn is_on(&self) -> bool {
         !self.nodes.is_empty()
     }
 
-    /// Reads how many pages of a zone are free, as the check of its watermarks does.
+    /// Reads the number of free pages of a zone, as the check of its watermarks does.
     #[inline(always)]
     pub fn look_at_free(&self, node: usize) {
         if let Some(lines) = self.nodes.get(node) {
@@ -234,7 +235,7 @@ impl<M: Machine> VmStat<M> {
         }
     }
 
-    /// Adds to the counters that all share.
+    /// Adds to the counters that all cores share.
     #[cold]
     fn tell(&self, node: usize, item: Item, pages: i64) {
         let ((own, own_word), (all, all_word)) = item.places();
@@ -246,26 +247,25 @@ impl<M: Machine> VmStat<M> {
         }
     }
 
-    /// What has been told of a node.
+    /// Returns the shared counter of a node.
     pub fn of_node(&self, node: usize, item: Item) -> i64 {
         let (line, word) = item.places().0;
         (self.nodes[node][line].load(word, Ordering::Relaxed) as i64) - BIAS as i64
     }
 
-    /// What has been told of all.
+    /// Returns the shared counter of the machine.
     pub fn of_all(&self, item: Item) -> i64 {
         let (line, word) = item.places().1;
         (self.all[line].load(word, Ordering::Relaxed) as i64) - BIAS as i64
     }
 }
 
-/// What a core has counted and not told, by node. Nobody else sees it, so it is no tracked
-/// line.
+/// The differentials of a core, by node. No other core reads them, so they are on no tracked line.
 #[derive(Debug)]
 pub struct Differentials(Box<[[i64; Item::ALL.len()]]>);
 
 impl Differentials {
-    /// Nothing, of so many nodes.
+    /// Creates differentials of 0 for `nodes` nodes.
     pub fn new(nodes: usize) -> Self {
         Self((0..nodes).map(|_| [0; Item::ALL.len()]).collect())
     }
@@ -286,7 +286,7 @@ impl Differentials {
         }
     }
 
-    /// Begins somewhere below the threshold, by `draw`: pages that the counters lack.
+    /// Starts somewhere below the threshold, by `draw`: pages that the counters do not have.
     pub fn stagger<M: Machine>(&mut self, stat: &VmStat<M>, node: usize, draw: u64) {
         if !stat.is_on() {
             return;
@@ -298,7 +298,7 @@ impl Differentials {
         }
     }
 
-    /// Tells everything (`refresh_cpu_vm_stats`).
+    /// Adds all differentials to the counters (`refresh_cpu_vm_stats`).
     pub fn retire<M: Machine>(&mut self, stat: &VmStat<M>) {
         for (node, own) in self.0.iter_mut().enumerate().filter(|_| stat.is_on()) {
             for item in Item::ALL {
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn the_threshold_is_the_kernels() {
-        // By hand; the first four stand in the comment of `calculate_normal_threshold` too.
+        // Computed by hand; the first four are in the comment of `calculate_normal_threshold` too.
         let gib = 1 << 30;
         for (cpus, bytes, threshold) in [
             (1, gib - 1, 8),

@@ -10,8 +10,8 @@ use crate::vma::VmaFields;
 use crate::{Core, Mm, point, stage};
 use machine::Machine;
 
-/// Kind F: the cached page is copied to a new frame, which is had before the file is
-/// asked; the source stays locked until the copy is mapped.
+/// Kind F: copies the cached page to a new frame, which is allocated before the file is called. The
+/// source stays locked until the copy is mapped.
 #[inline(never)]
 pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
@@ -48,8 +48,8 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
     Ok(Outcome::new(Kind::PrivateWrite, end))
 }
 
-/// Copies the page to `copy` and maps it; the frame is the caller's again unless this
-/// ends [`End::Mapped`].
+/// Copies the page to `copy` and maps it; the frame belongs to the caller again unless the end is
+/// [`End::Mapped`].
 #[inline(always)]
 fn write_to<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,

@@ -1,4 +1,4 @@
-//! How a fault, or an attempt at one, ends.
+//! The end of a fault, or of an attempt at one.
 
 /// Kinds of faults that are simulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Kind {
         Self::WpCopy,
     ];
 
-    /// Its name in documents.
+    /// Returns its name in documents.
     pub fn name(self) -> &'static str {
         match self {
             Self::AnonRead => "anon_read",
@@ -49,15 +49,14 @@ impl Kind {
     }
 }
 
-/// How a fault ended.
+/// The end of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// This fault mapped so many pages, its own among them.
+    /// Number of pages that this fault mapped, its own included.
     Mapped(u16),
-    /// Somebody else mapped the page first; this fault may still have mapped so many
-    /// around it.
+    /// Another core mapped the page first; number of pages around it that this fault still mapped.
     Raced(u16),
-    /// Behind the end of the file.
+    /// After the end of the file.
     Sigbus,
     /// No VMA, or one that does not allow the access.
     Segv,
@@ -65,13 +64,13 @@ pub enum End {
     Oom,
 }
 
-/// A fault that is over: kind, end and pages in one scalar, since what goes through
-/// memory in parts and is read back whole costs a fault more than some locks.
+/// A fault that has ended: kind, end and pages in one scalar. Stores of parts that are read back as
+/// a whole would cost a fault more than some locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome(u32);
 
 impl Outcome {
-    /// A fault of this kind that ended so.
+    /// Creates the outcome of a fault of this kind with this end.
     #[inline(always)]
     pub fn new(kind: Kind, end: End) -> Self {
         let (end, pages) = match end {
@@ -84,7 +83,7 @@ impl Outcome {
         Self((kind as u32) << 24 | end << 16 | u32::from(pages))
     }
 
-    /// What it turned out to be.
+    /// Returns the kind.
     #[inline(always)]
     pub fn kind(self) -> Kind {
         match self.0 >> 24 {
@@ -99,7 +98,7 @@ impl Outcome {
         }
     }
 
-    /// How it ended.
+    /// Returns the end.
     #[inline(always)]
     pub fn end(self) -> End {
         let pages = self.0 as u16;
@@ -113,21 +112,21 @@ impl Outcome {
     }
 }
 
-/// Why an attempt gave up and the fault was done again: under mmap_lock, but for
-/// [`VmaLockMiss`](Fallback::VmaLockMiss) where the scheme walks the tree again.
+/// Reason why an attempt gave up and the fault was done again: under mmap_lock, except for
+/// [`VmaLockMiss`](Fallback::VmaLockMiss) if the scheme walks the tree again.
 ///
 /// The names are those of the statistics in Lespinasse's 2021 series
 /// (`SPF_ABORT_*`) and of `/proc/vmstat` (`VMA_LOCK_*`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)] // As wide as an outcome, so that a result of either travels in registers.
 pub enum Fallback {
-    /// A writer was at work when the fault began.
+    /// A writer was active when the fault began.
     Odd,
     /// No VMA was found without the lock.
     Unmapped,
     /// The VMA's file system does not allow it.
     NoSpeculate,
-    /// A writer came while the VMA was read.
+    /// A writer started while the VMA was read.
     VmaCopy,
     /// The VMA does not allow the access.
     AccessError,
@@ -137,17 +136,17 @@ pub enum Fallback {
     Pmd,
     /// The VMA had no `anon_vma` yet.
     AnonVma,
-    /// A writer came before the page-table lock was tried.
+    /// A writer started before the page-table lock was tried.
     PteMapLockSeq1,
-    /// The page table went before its lock was held.
+    /// The page table was freed before its lock was held.
     PteMapLockPmd,
     /// The page-table lock was busy.
     PteMapLockPtl,
-    /// A writer came before the page-table lock was held.
+    /// A writer started before the page-table lock was held.
     PteMapLockSeq2,
     /// The page cache could not give the page at once.
     Fault,
-    /// The VMA was detached before a reference or its lock was had.
+    /// The VMA was detached before the fault had a reference or its lock.
     VmaLockMiss,
     /// The VMA could not be locked, or was detached while the fault ran.
     VmaLockAbort,
@@ -176,7 +175,7 @@ impl Fallback {
         Self::VmaLockRetry,
     ];
 
-    /// The kernel's name.
+    /// Returns the kernel's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Odd => "ODD",
@@ -199,18 +198,16 @@ impl Fallback {
     }
 }
 
-/// Why an attempt ended before the fault did.
+/// Reason why an attempt ended before the fault did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// This way does not go any further; nothing is held any more.
+    /// The attempt cannot continue; it holds nothing any more.
     Fallback(Fallback),
-    /// The page must be read or waited for, and the core knows which. The file is
-    /// pinned; once the strategy has dropped its protection it calls
-    /// [`Mm::wait`](crate::Mm::wait), and tries again.
+    /// The page must be read or waited for; the core has noted which. The file is pinned. The
+    /// strategy drops its protection, calls [`Mm::wait`](crate::Mm::wait), and tries again.
     Wait,
-    /// No table was left, but some may wait for readers. Once the strategy has dropped its
-    /// protection it calls [`Mm::wait_for_table`](crate::Mm::wait_for_table), and tries
-    /// again.
+    /// No table is left, but some may wait for readers. The strategy drops its protection, calls
+    /// [`Mm::wait_for_table`](crate::Mm::wait_for_table), and tries again.
     NoTable,
     /// No frame was left.
     Oom,

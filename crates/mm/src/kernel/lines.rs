@@ -1,4 +1,4 @@
-//! From offsets in bytes to the lines and words that a space is made of.
+//! Lines and words of a space, computed from offsets in bytes.
 
 use machine::{LINE_WORDS, LineName};
 use sync::spinlock::LockWords;
@@ -6,10 +6,10 @@ use sync::spinlock::LockWords;
 /// Bytes of a line.
 pub(super) const LINE_BYTES: u16 = 64;
 
-/// The offset of a field that a kernel does not have: it stands behind the structure.
+/// The offset of a field that a kernel does not have: it is placed after the structure.
 pub const ABSENT: u16 = u16::MAX;
 
-/// A word of a structure: which of its lines, and where on it.
+/// A word of a structure: the line, and the word of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
     /// Line of the structure.
@@ -19,12 +19,12 @@ pub struct Field {
 }
 
 impl Field {
-    /// The words of a spinlock that begins here.
+    /// Returns the words of a spinlock that begins here.
     pub const fn lock(self) -> LockWords {
         LockWords { locked: self.word, tail: self.word + 1 }
     }
 
-    /// The word `words` further on.
+    /// Returns the word that is `words` further on.
     pub const fn then(self, words: usize) -> Self {
         Self { line: self.line, word: self.word + words }
     }
@@ -32,12 +32,12 @@ impl Field {
 
 /// The lines of a structure, while its fields are put on them.
 ///
-/// Fields that share 64 bytes in the kernel share a line. A line has eight words, and a field
-/// of four bytes takes a whole one, a spinlock two: what finds no room stands on a further
-/// line, so fields that faults write are put first.
+/// Fields that share 64 bytes in the kernel share a line. A line has eight words, and a field of
+/// four bytes takes a whole one, a spinlock two: a field without room goes to an extra line, so
+/// fields that faults write are placed first.
 pub(super) struct StructLines<const N: usize> {
     pub names: [LineName; N],
-    /// Which 64 bytes of the structure each line stands for.
+    /// Number of the 64 bytes of the structure that each line represents.
     pub numbers: [u16; N],
     used: [usize; N],
     pub are_too_few: bool,
@@ -49,7 +49,7 @@ impl<const N: usize> StructLines<N> {
         Self { names: [EMPTY; N], numbers: [ABSENT; N], used: [0; N], are_too_few: false }
     }
 
-    /// Puts a field of so many words at an offset in bytes. The first field of a line names it.
+    /// Places a field with these words at an offset in bytes. The first field of a line names it.
     pub const fn put(&mut self, name: &'static str, words: &[&'static str], offset: u16) -> Field {
         let number = offset / LINE_BYTES;
         let mut line = 0;

@@ -1,13 +1,13 @@
-//! `mm_struct`: which of its fields share a line.
+//! `mm_struct`: the fields that share a line.
 
 use super::lines::{ABSENT, Field, StructLines};
 use machine::LineName;
 
-/// Lines of `mm_struct` that faults and writers touch, at the most.
+/// Most lines of `mm_struct` that faults and writers touch.
 pub const MM_LINES: usize = 8;
 
-/// Offsets in bytes of the fields that faults and writers touch; [`ABSENT`] where the kernel
-/// does not have one.
+/// Offsets in bytes of the fields that faults and writers touch; [`ABSENT`] if the kernel does not
+/// have one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MmStruct {
     /// `mm_mt.ma_root`: root of the VMA tree (before 6.1 `mm_rb`).
@@ -26,22 +26,22 @@ pub struct MmStruct {
     pub mmap_lock_count: u16,
     /// `mmap_lock.owner`.
     pub mmap_lock_owner: u16,
-    /// `mmap_lock.osq`, beside which its `wait_lock` is.
+    /// `mmap_lock.osq`; its `wait_lock` is next to it.
     pub mmap_lock_osq: u16,
-    /// What locks of VMAs are compared with (since 6.4).
+    /// Sequence count that locks of VMAs are compared with (since 6.4).
     pub mm_lock_seq: u16,
-    /// Who waits for faults to leave a VMA (since 6.15).
+    /// The writer that waits for faults to leave a VMA (since 6.15).
     pub vma_writer_wait: u16,
     /// The sequence count of speculation (never merged).
     pub mmap_seq: u16,
 }
 
-/// Where the same fields are in a space.
+/// Places of the same fields in a space.
 #[derive(Debug)]
 pub struct MmLayout {
-    /// The lines, by what results call them.
+    /// The lines, by their names in results.
     pub lines: [LineName; MM_LINES],
-    /// Whether they suffice.
+    /// True if the lines suffice.
     pub fits: bool,
     /// Root of the VMA tree.
     pub mt_root: Field,
@@ -61,17 +61,17 @@ pub struct MmLayout {
     pub mmap_owner: Field,
     /// First word of mmap_lock's `osq`, then of its `wait_lock`.
     pub mmap_queue: Field,
-    /// Count of writers that have let go of mmap_lock (and, in a sequence count, taken
-    /// it): what locks of VMAs are compared with.
+    /// Count of writers that have released mmap_lock (and, in a sequence count, taken it). Locks of
+    /// VMAs are compared with it.
     pub mm_lock_seq: Field,
-    /// Who waits for faults to leave a VMA: 1 + a core.
+    /// The writer that waits for faults to leave a VMA: 1 + a core.
     pub vma_writer_wait: Field,
     /// The sequence count of speculation.
     pub mmap_seq: Field,
 }
 
 impl MmStruct {
-    /// Before any offset is known.
+    /// The layout before any offset is known.
     pub const NOTHING: Self = Self {
         ma_root: ABSENT,
         pgd: ABSENT,
@@ -89,8 +89,8 @@ impl MmStruct {
 }
 
 impl MmLayout {
-    /// The layout that follows from these offsets. Fields that the kernel does not have share
-    /// a line behind the structure.
+    /// Creates the layout of these offsets. Fields that the kernel does not have share a line after
+    /// the structure.
     pub const fn of(at: &MmStruct) -> Self {
         let mut lines = StructLines::<MM_LINES>::new();
         let mmap_count = lines.put("mm.mmap_lock", &["mmap_lock.count"], at.mmap_lock_count);

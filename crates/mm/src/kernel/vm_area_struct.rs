@@ -1,18 +1,18 @@
-//! `vm_area_struct`: which of its fields share a line.
+//! `vm_area_struct`: the fields that share a line.
 
 use super::lines::{ABSENT, Field, LINE_BYTES, StructLines};
 use machine::LineName;
 
-/// Lines of a VMA that faults and writers touch, at the most.
+/// Most lines of a VMA that faults and writers touch.
 pub const VMA_LINES: usize = 4;
 
-/// Offsets in bytes of the fields that faults and writers touch; [`ABSENT`] where the kernel
-/// does not have one.
+/// Offsets in bytes of the fields that faults and writers touch; [`ABSENT`] if the kernel does not
+/// have one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VmAreaStruct {
     /// First address.
     pub vm_start: u16,
-    /// First address behind it.
+    /// First address after it.
     pub vm_end: u16,
     /// The space.
     pub vm_mm: u16,
@@ -26,53 +26,53 @@ pub struct VmAreaStruct {
     pub vm_pgoff: u16,
     /// The file.
     pub vm_file: u16,
-    /// `mm_lock_seq` as long as a writer has the VMA to itself (since 6.4).
+    /// `mm_lock_seq` while a writer holds the VMA exclusively (since 6.4).
     pub vm_lock_seq: u16,
-    /// Whether it is out of the tree (6.4 to 6.14).
+    /// True if the VMA is detached (6.4 to 6.14).
     pub detached: u16,
-    /// Where its semaphore is (6.4 to 6.14).
+    /// Pointer to its semaphore (6.4 to 6.14).
     pub vm_lock: u16,
     /// References of faults, and a bit of writers (since 6.15).
     pub vm_refcnt: u16,
 }
 
-/// Where the same fields are in a VMA.
+/// Places of the same fields in a VMA.
 #[derive(Debug)]
 pub struct VmaLayout {
-    /// The lines, by what results call them.
+    /// The lines, by their names in results.
     pub lines: [LineName; VMA_LINES],
-    /// Whether they suffice.
+    /// True if the lines suffice.
     pub fits: bool,
-    /// Which 64 bytes of the structure each stands for.
+    /// Number of the 64 bytes of the structure that each represents.
     pub numbers: [u16; VMA_LINES],
     /// First address.
     pub vm_start: Field,
-    /// First address behind it.
+    /// First address after it.
     pub vm_end: Field,
-    /// The space: 1 where the VMA is in use.
+    /// The space: 1 if the VMA is in use.
     pub vm_mm: Field,
     /// Flags.
     pub vm_flags: Field,
-    /// Whether there is an `anon_vma`.
+    /// True if there is an `anon_vma`.
     pub anon_vma: Field,
-    /// Of the functions of the file system, what `->map_pages` is given (`fault_around_order`).
+    /// The operations of the file: here the argument of `->map_pages` (`fault_around_order`).
     pub vm_ops: Field,
     /// First mapped page of the file.
     pub vm_pgoff: Field,
     /// The file, by number.
     pub vm_file: Field,
-    /// `mm_lock_seq` as long as a writer has the VMA to itself.
+    /// `mm_lock_seq` while a writer holds the VMA exclusively.
     pub vm_lock_seq: Field,
-    /// Whether it is out of the tree.
+    /// True if the VMA is detached.
     pub detached: Field,
-    /// Where its semaphore is; or the count of one that is in the VMA, and then its owner.
+    /// Pointer to its semaphore; or, if the semaphore is in the VMA, its count, then its owner.
     pub vm_lock: Field,
     /// References of faults, and a bit of writers.
     pub vm_refcnt: Field,
 }
 
 impl VmAreaStruct {
-    /// Before any offset is known.
+    /// The layout before any offset is known.
     pub const NOTHING: Self = Self {
         vm_start: ABSENT,
         vm_end: ABSENT,
@@ -90,9 +90,9 @@ impl VmAreaStruct {
 }
 
 impl VmaLayout {
-    /// The layout that follows from these offsets. What faults only read, and the kernel does
-    /// not have, stands beside what a lookup reads, as in 6.4; a count stands on a line of its
-    /// own behind the structure.
+    /// Creates the layout of these offsets. Fields that the kernel does not have and faults only
+    /// read are next to those that a lookup reads, as in 6.4. A count is on a line of its own after
+    /// the structure.
     pub const fn of(at: &VmAreaStruct) -> Self {
         let mut lines = StructLines::<VMA_LINES>::new();
         let vm_start = lines.put("vma.vm_start", &["vm_start"], at.vm_start);
@@ -128,7 +128,7 @@ impl VmaLayout {
         }
     }
 
-    /// Bytes of the lines on which fields of the structure are.
+    /// Returns the bytes of the lines that have fields of the structure.
     pub const fn bytes(&self) -> usize {
         let (mut lines, mut at) = (0, 0);
         while at < VMA_LINES {

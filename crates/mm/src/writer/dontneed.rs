@@ -1,11 +1,11 @@
-//! madvise(MADV_DONTNEED) (Linux 7.2 `mm/madvise.c`, `madvise_dontneed_single_vma`): pages
-//! go, the mapping stays. Under mmap_lock for reading, so beside faults and others of its
-//! kind, and no field of a VMA is written.
+//! madvise(MADV_DONTNEED) (Linux 7.2 `mm/madvise.c`, `madvise_dontneed_single_vma`): frees pages
+//! and keeps the mapping. Runs under mmap_lock for reading, so at the same time as faults and
+//! others of its kind, and writes no field of a VMA.
 //!
-//! Since 6.17 the lock of the VMA is enough where the range is within one (`try_vma_read_lock`,
+//! Since 6.17 the lock of the VMA is enough if one VMA has the whole range (`try_vma_read_lock`,
 //! commit a6fde7add78d); it is dropped before translations are shot down and pages freed. Since
-//! 6.14 a table that is wholly inside and empty is freed too, under the locks of its parent and
-//! its own (`mm/pt_reclaim.c`, `try_to_free_pte`).
+//! 6.14 an empty table that is wholly inside the range is freed too, under the locks of its parent
+//! and its own (`mm/pt_reclaim.c`, `try_to_free_pte`).
 
 use super::Writer;
 use crate::addr::{Level, TABLE_SPAN, Vaddr};
@@ -16,7 +16,7 @@ use machine::{Machine, Ordering};
 use std::ops::Range;
 
 impl<M: Machine> Writer<'_, M> {
-    /// Zaps the pages of what is mapped in a range; false where nothing is.
+    /// Zaps the pages that are mapped in a range; false if no VMA is there.
     pub fn madvise_dontneed(&mut self, range: &Range<Vaddr>) -> bool {
         if self.mm.kernel.rules.dontneed_locks_vma && self.dontneed_under_vma_lock(range) {
             return true;
@@ -29,8 +29,8 @@ impl<M: Machine> Writer<'_, M> {
         !vmas.is_empty()
     }
 
-    /// Does so under the lock of the one VMA that has the range; false where it has not, or
-    /// the lock is not to be had.
+    /// Zaps under the lock of the one VMA that has the whole range; false if there is none, or its
+    /// lock is not free.
     fn dontneed_under_vma_lock(&mut self, range: &Range<Vaddr>) -> bool {
         let (mm, hooks) = (self.mm, self.hooks);
         let locked = {
@@ -39,7 +39,7 @@ impl<M: Machine> Writer<'_, M> {
         };
         let Some(vma) = locked else { return false };
         M::point(point::VMA_LOCKED);
-        // Only now is the VMA one that does not change.
+        // From here on the VMA does not change.
         let has_all = vma.contains(range.start) && range.end <= vma.range().1;
         if has_all {
             self.zap_part(vma, range);
@@ -51,7 +51,7 @@ impl<M: Machine> Writer<'_, M> {
         has_all
     }
 
-    /// Zaps what a VMA has of a range.
+    /// Zaps the part of a range that a VMA has.
     fn zap_part(&mut self, vma: VmaRef<'_, M>, range: &Range<Vaddr>) {
         let (from, to) = vma.range();
         let part = from.max(range.start)..to.min(range.end);
@@ -82,7 +82,7 @@ impl<M: Machine> Writer<'_, M> {
         let id = TableId::from_entry(entry.load(Ordering::Relaxed))?;
         let table = mm.tables.get(id);
         let _ptl = table.lock(&mm.waiters);
-        // ptl was dropped since the zap: a fault may have been here.
+        // ptl was dropped after the zap: a fault may have installed a pte.
         if !table.is_empty() {
             return None;
         }

@@ -7,7 +7,7 @@ use crate::vma::{Mapping, VmaFields, VmaRef};
 use machine::Machine;
 
 impl<'a, M: Machine> Writer<'a, M> {
-    /// Lets the VMA that ends at `end` begin at `start`; false where it does already, or
+    /// Grows the VMA that ends at `end` down to `start`; false if it starts there already, or
     /// something is mapped below.
     pub fn expand_stack(&mut self, end: Vaddr, start: Vaddr) -> bool {
         let lock = self.mm.mmap_lock().write();
@@ -28,12 +28,12 @@ impl<'a, M: Machine> Writer<'a, M> {
     fn grow(&mut self, vma: VmaRef<'a, M>, start: Vaddr) {
         let old = vma.mapping();
         let pages = (old.start.0 - start.0) >> PAGE_SHIFT;
-        // A stack always has an `anon_vma`, whose lock excludes the rmap meanwhile.
+        // A stack always has an `anon_vma`, whose lock excludes the rmap for now.
         self.mm.prepare_anon_vma(vma);
         let grown = Mapping { start, pgoff: old.pgoff - pages, ..old };
         let vma = self.change(vma, &grown);
         if !self.hooks.replaces_vmas() {
-            // It was changed in place, and the tree does not know yet.
+            // The VMA was changed in place; now the tree is changed.
             self.edit_tree(|edit| self.mm.tree.store(edit, grown.range(), vma.id));
         }
     }

@@ -1,9 +1,9 @@
-//! Freeing the page tables of what was unmapped (Linux 7.2 `mm/memory.c`,
-//! `free_pgd_range`): those that reach neither the VMA before nor the one behind.
+//! Frees the page tables of unmapped ranges (Linux 7.2 `mm/memory.c`, `free_pgd_range`): those that
+//! reach neither the VMA before the range nor the one after it.
 //!
-//! Entries are cleared without a lock, as the kernel does, since nobody allocates tables
-//! for a range without a VMA; under the lock of the parent where the strategy's faults
-//! allocate without excluding writers.
+//! Entries are cleared without a lock, as in the kernel, since no fault allocates tables for a
+//! range without a VMA. If the strategy's faults allocate without excluding writers, the lock of
+//! the parent is held.
 
 use super::Writer;
 use crate::addr::{ADDRESS_END, Level, TABLE_SPAN, Vaddr};
@@ -18,7 +18,7 @@ const LEVELS: [(Level, u64); 3] =
     [(Level::Pmd, TABLE_SPAN), (Level::Pud, TABLE_SPAN << 9), (Level::Pgd, TABLE_SPAN << 18)];
 
 impl<M: Machine> Writer<'_, M> {
-    /// Frees the tables of a range that is out of the tree, as far as no VMA needs them.
+    /// Frees the tables of a range that is not in the tree, except for those that a VMA needs.
     pub(super) fn free_tables_of(&mut self, range: &Range<Vaddr>) {
         let free = self.free_around(range);
         M::point(point::BEFORE_FREE_TABLES);
@@ -32,7 +32,8 @@ impl<M: Machine> Writer<'_, M> {
         }
     }
 
-    /// From the end of the VMA before a range to the start of the one behind.
+    /// Returns the gap around a range: from the end of the VMA before it to the start of the one
+    /// after it.
     fn free_around(&self, range: &Range<Vaddr>) -> Range<Vaddr> {
         let root = self.mm.field(self.mm.kernel.mm.mt_root);
         let before = self.mm.tree.before(root, range.start);
@@ -44,7 +45,7 @@ impl<M: Machine> Writer<'_, M> {
         floor..ceiling.unwrap_or(Vaddr(ADDRESS_END))
     }
 
-    /// Takes out the table under the entry of `level` for `addr`, where there is one.
+    /// Removes the table under the entry of `level` for `addr`, if there is one.
     fn free_table(&mut self, addr: Vaddr, level: Level) {
         let mm = self.mm;
         let Some(parent) = mm.table_with_entry(addr, level) else { return };

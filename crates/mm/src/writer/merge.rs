@@ -1,8 +1,8 @@
-//! Merging VMAs that have become alike (Linux 6.12 `mm/vma.c`, `vma_merge_existing_range`,
-//! `vma_merge_new_range`, `commit_merge`): one VMA takes the place of a VMA that is changed, or of
-//! a new mapping, and of the neighbours that are like it.
+//! Merges VMAs that have become alike (Linux 6.12 `mm/vma.c`, `vma_merge_existing_range`,
+//! `vma_merge_new_range`, `commit_merge`): one VMA replaces a changed VMA, or a new mapping, and
+//! the neighbours that are like it.
 //!
-//! All of them are excluded or invalidated, the large neighbours too, in which others fault.
+//! All of them are excluded or invalidated, also large neighbours in which other cores fault.
 
 use super::Writer;
 use crate::addr::{PAGE_SHIFT, Vaddr};
@@ -10,7 +10,7 @@ use crate::point;
 use crate::vma::{Mapping, VmaFields, VmaRef};
 use machine::Machine;
 
-/// Whether one VMA could map both, of which the second begins where the first ends.
+/// Returns true if one VMA could map both; the second begins where the first ends.
 fn are_alike(low: &Mapping, high: &Mapping) -> bool {
     let pages = (low.end.0 - low.start.0) >> PAGE_SHIFT;
     let same = |mapping: &Mapping| (mapping.flags, mapping.file, mapping.fault_around_order);
@@ -18,8 +18,8 @@ fn are_alike(low: &Mapping, high: &Mapping) -> bool {
 }
 
 impl<'a, M: Machine> Writer<'a, M> {
-    /// Makes one VMA of `mapping`, which takes the place of `vma` or of nothing, and of the
-    /// neighbours that are like it; `None` if no neighbour is. mmap_lock is held for writing.
+    /// Makes one VMA of `mapping`, which replaces `vma` if given, and of the neighbours that are
+    /// like it; `None` if no neighbour is. mmap_lock is held for writing.
     pub(super) fn merge(
         &mut self,
         mapping: &Mapping,
@@ -64,7 +64,7 @@ impl<'a, M: Machine> Writer<'a, M> {
         self.mm.tree.before(root, start).map(|id| self.mm.vma(id))
     }
 
-    /// Lets a VMA map all of `whole`.
+    /// Changes a VMA so that it maps all of `whole`.
     fn extend(&self, vma: VmaRef<'a, M>, whole: &Mapping, has_anon_vma: bool) -> VmaRef<'a, M> {
         if has_anon_vma && !vma.has_anon_vma() {
             self.mm.prepare_anon_vma(vma);

@@ -7,7 +7,7 @@ use crate::vma::Mapping;
 use machine::Machine;
 
 impl<M: Machine> Writer<'_, M> {
-    /// Makes a mapping where nothing is mapped; false where something is.
+    /// Maps a range; false if something is mapped there.
     pub fn mmap(&mut self, mapping: &Mapping) -> bool {
         assert!(mapping.start < mapping.end, "a mapping is not empty");
         let lock = self.mm.mmap_lock().write();

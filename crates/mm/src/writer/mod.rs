@@ -1,7 +1,8 @@
-//! Writers: operations that change mappings, one a file, in the order of the kernel.
+//! Writers: operations that change mappings, one in each file, with their steps in the order of the
+//! kernel.
 //!
-//! All take mmap_lock for writing but `madvise` (for reading) and `truncate` (not at all),
-//! and tell the strategy by its [`Hooks`] what they are about to do.
+//! All take mmap_lock for writing, except for `madvise` (for reading) and `truncate` (not at all).
+//! They call the [`Hooks`] of the strategy before and after each step.
 
 mod dontneed;
 mod expand_stack;
@@ -24,10 +25,9 @@ use super::{Core, Mm};
 use machine::{Machine, Ordering};
 use std::ops::Range;
 
-/// Entries that one change of the tree takes out or puts in, at the most.
+/// Most entries that one change of the tree removes or adds.
 const ENTRIES_MAX: usize = 3;
-/// Tree nodes that one change of the tree may take: for each of its entries the way down to
-/// it, of two nodes a level.
+/// Most nodes that one change of the tree allocates: for each of its entries two on each level.
 const NODES_NEEDED: usize = 32;
 
 /// A core that changes mappings.
@@ -38,16 +38,15 @@ pub struct Writer<'a, M: Machine> {
 }
 
 impl<'a, M: Machine> Writer<'a, M> {
-    /// `core`, in a space whose strategy has these hooks.
+    /// Creates a writer on `core`, in a space whose strategy has these hooks.
     pub fn new(mm: &'a Mm<M>, hooks: &'a dyn Hooks<M>, core: &'a mut Core<M>) -> Self {
         Self { mm, hooks, core }
     }
 
-    /// Changes the tree, by no more than [`ENTRIES_MAX`] entries, and tells the strategy before
-    /// and after.
+    /// Changes the tree, by at most [`ENTRIES_MAX`] entries, between the hooks of the strategy.
     ///
-    /// It waits for nodes before, since faults may wait for the end of the change in a read
-    /// section. Nobody else takes any: mmap_lock is held for writing.
+    /// Waits for free nodes first, since faults may wait for the end of the change in a read
+    /// section. No other core takes nodes: mmap_lock is held for writing.
     fn edit_tree(&self, edit: impl FnOnce(&TreeWriter<'_, M>)) {
         grace::until::<M, _>("node of the VMA tree", || {
             let enough = self.mm.tree.free_nodes().0 >= NODES_NEEDED;
@@ -63,7 +62,7 @@ impl<'a, M: Machine> Writer<'a, M> {
         self.hooks.end_tree(self.mm);
     }
 
-    /// Takes a VMA. No fault waits in a read section for what a writer holds here.
+    /// Allocates a VMA. No fault waits in a read section for anything that a writer holds here.
     fn take_vma(&mut self) -> VmaId {
         let taken = grace::until::<M, _>("VMA", || {
             let free = self.mm.vmas.take(&self.mm.waiters, M::core());
@@ -76,7 +75,7 @@ impl<'a, M: Machine> Writer<'a, M> {
         VmaId(taken)
     }
 
-    /// VMAs that overlap a range, in the order of addresses.
+    /// Returns the VMAs that overlap a range, in the order of addresses.
     fn vmas_in(&self, range: &Range<Vaddr>) -> Vec<VmaId> {
         let mut found = Vec::new();
         let root = self.mm.field(self.mm.kernel.mm.mt_root);
@@ -88,7 +87,7 @@ impl<'a, M: Machine> Writer<'a, M> {
         found
     }
 
-    /// A VMA that is filled in and prepared by the strategy, but not yet in the tree.
+    /// Creates a VMA that is filled in and prepared by the strategy, but not yet in the tree.
     fn new_vma(&mut self, mapping: &Mapping, has_anon_vma: bool) -> VmaRef<'a, M> {
         let vma = self.mm.vma(self.take_vma());
         vma.init(mapping, has_anon_vma);
@@ -103,14 +102,14 @@ impl<'a, M: Machine> Writer<'a, M> {
         vma
     }
 
-    /// Counts VMAs: a plain word, which writers alone write.
+    /// Counts VMAs, in a plain word that only writers write.
     fn count_vma(&self, more: i64) {
         let count = self.mm.field(self.mm.kernel.mm.map_count);
         let now = count.load(Ordering::Relaxed) as i64 + more;
         count.store(now as u64, Ordering::Relaxed);
     }
 
-    /// Frees a VMA that is out of the tree, and whose pages are gone or another's.
+    /// Frees a VMA that is not in the tree and has no pages any more.
     fn free_vma(&mut self, vma: VmaRef<'_, M>) {
         M::point(super::point::BEFORE_FREE_VMA);
         if let Some(file) = vma.file()
@@ -121,7 +120,7 @@ impl<'a, M: Machine> Writer<'a, M> {
         self.hooks.free(self.mm, self.core, vma);
     }
 
-    /// Takes a VMA out of the map of its file.
+    /// Removes a VMA from the reverse map of its file.
     fn unlink_file(&self, vma: VmaRef<'_, M>) {
         if let Some(file) = vma.file() {
             let rmap = &self.mm.rmaps[file];
@@ -130,8 +129,8 @@ impl<'a, M: Machine> Writer<'a, M> {
         }
     }
 
-    /// Puts a changed copy in the place of a VMA, or changes it where the strategy lets it
-    /// be changed. Its end stays. Returns the VMA that is there then.
+    /// Replaces a VMA by a changed copy, or changes it in place if the strategy allows that. Its
+    /// end stays. Returns the VMA that is in the tree then.
     fn change(&mut self, vma: VmaRef<'a, M>, mapping: &Mapping) -> VmaRef<'a, M> {
         self.hooks.start_write(self.mm, vma);
         M::point(super::point::AFTER_INVALIDATE);
@@ -146,7 +145,7 @@ impl<'a, M: Machine> Writer<'a, M> {
         new
     }
 
-    /// Frees a VMA that another has taken the place of.
+    /// Frees a VMA that another has replaced.
     fn retire(&mut self, vma: VmaRef<'a, M>) {
         self.hooks.detach(self.mm, vma);
         M::point(super::point::AFTER_DETACH);

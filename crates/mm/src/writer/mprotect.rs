@@ -1,9 +1,9 @@
-//! mprotect (Linux 7.2 `mm/mprotect.c`, `mprotect_fixup`, `change_protection`): flags
-//! first, then the ptes under ptl, then the shootdown, all under mmap_lock.
+//! mprotect (Linux 7.2 `mm/mprotect.c`, `mprotect_fixup`, `change_protection`): changes flags, then
+//! the ptes under ptl, then shoots down translations, all under mmap_lock.
 //!
-//! Every table of the range is locked and passed over, also where writes are allowed again.
-//! Each pte that maps a page is swapped for 0 and stored anew. Where a range has no page, or
-//! none whose rights change, no core is interrupted.
+//! Every table of the range is locked and walked, also if writes are allowed again. Each pte that
+//! maps a page is exchanged for 0 and stored anew. If a range has no page, or none whose rights
+//! change, no core is interrupted.
 
 use super::Writer;
 use crate::addr::{Pte, Vaddr};
@@ -14,8 +14,8 @@ use machine::{Machine, Ordering};
 use std::ops::Range;
 
 impl<M: Machine> Writer<'_, M> {
-    /// Changes what is mapped in a range to allow writes, or not to; false where it is so
-    /// already, or nothing is mapped.
+    /// Allows or forbids writes in the mapped parts of a range; false if nothing is mapped, or
+    /// nothing changes.
     pub fn mprotect(&mut self, range: &Range<Vaddr>, writable: bool) -> bool {
         let lock = self.mm.mmap_lock().write();
         let mm = self.mm;
@@ -27,7 +27,7 @@ impl<M: Machine> Writer<'_, M> {
         let (mut stale, mut done) = (false, range.start);
         for id in self.isolate(range) {
             let vma = mm.vma(id);
-            // It may have been merged with the VMA before it, and be free.
+            // A merge with the VMA before it may have freed it.
             if vma.range().0 < done || !differs(vma.flags()) {
                 continue;
             }
@@ -53,7 +53,7 @@ impl<M: Machine> Writer<'_, M> {
         true
     }
 
-    /// Fits the ptes of a part of a VMA to its flags, under ptl (`change_pte_range`). Returns
+    /// Changes the ptes of a part of a VMA to its flags, under ptl (`change_pte_range`). Returns
     /// true if translations have to be shot down.
     fn change_ptes(&self, vma: VmaRef<'_, M>, part: Range<Vaddr>) -> bool {
         let mm = self.mm;
@@ -72,7 +72,7 @@ impl<M: Machine> Writer<'_, M> {
                     true if self.may_write(vma, old) => old.made_writable(),
                     true => old,
                 };
-                // Only the lock keeps others from it: a touch in between traps, and waits.
+                // Only the lock protects it: a touch in between traps, and waits.
                 entry.swap(Pte::NONE.0, Ordering::AcqRel);
                 entry.store(new.0, Ordering::Release);
                 stale |= new != old || mm.kernel.rules.mprotect_flushes_unchanged;
@@ -81,9 +81,9 @@ impl<M: Machine> Writer<'_, M> {
         stale
     }
 
-    /// Whether a write to what a pte maps need not fault first, now that its VMA allows
-    /// writes (`can_change_pte_writable`): the page is nobody else's, or its file has been
-    /// told already.
+    /// Returns true if a write to what a pte maps need not fault first, now that its VMA allows
+    /// writes (`can_change_pte_writable`): no other space has the page, or its file system has been
+    /// called already.
     fn may_write(&self, vma: VmaRef<'_, M>, pte: Pte) -> bool {
         if vma.flags() & flag::SHARED != 0 {
             return pte.is_dirty();

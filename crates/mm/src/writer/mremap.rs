@@ -1,6 +1,6 @@
-//! mremap that moves (Linux 7.2 `mm/mremap.c`, `move_vma`, `move_page_tables`): a new VMA,
-//! then the ptes, whole tables where both places are aligned to them, then the old VMA
-//! goes. mmap_lock is held for writing all the time.
+//! mremap to another place (Linux 7.2 `mm/mremap.c`, `move_vma`, `move_page_tables`): creates a new
+//! VMA, moves the ptes (whole tables if both places are aligned to them), then removes the old VMA.
+//! mmap_lock is held for writing all the time.
 
 use super::Writer;
 use crate::addr::{ENTRIES, Level, PAGE_BYTES, Pte, TABLE_SPAN, Vaddr};
@@ -11,8 +11,8 @@ use machine::{Machine, Ordering};
 use std::ops::Range;
 
 impl<'a, M: Machine> Writer<'a, M> {
-    /// Moves what is mapped in a range to `to`; false where nothing is, or something is
-    /// mapped there.
+    /// Moves the mapping of a range to `to`; false if the range has none, or something is mapped
+    /// there.
     pub fn mremap(&mut self, from: &Range<Vaddr>, to: Vaddr) -> bool {
         let lock = self.mm.mmap_lock().write();
         let target = to..Vaddr(to.0 + (from.end.0 - from.start.0));
@@ -53,7 +53,7 @@ impl<'a, M: Machine> Writer<'a, M> {
     fn move_tables(&mut self, from: &Range<Vaddr>, new: VmaRef<'a, M>) {
         let (mut at, mut to) = (from.start.0, new.range().0.0);
         while at < from.end.0 {
-            // Up to where either table ends.
+            // Up to the end of either table.
             let left = |addr: u64| TABLE_SPAN - addr % TABLE_SPAN;
             let bytes = left(at).min(left(to)).min(from.end.0 - at);
             if let Some(table) = self.mm.table_at(Vaddr(at))
@@ -65,7 +65,7 @@ impl<'a, M: Machine> Writer<'a, M> {
         }
     }
 
-    /// Moves a whole table; false where there is one at `to` already.
+    /// Moves a whole table; false if there is one at `to` already.
     fn move_table(&mut self, from: Vaddr, to: Vaddr, new: VmaRef<'a, M>) -> bool {
         let mm = self.mm;
         let target = mm.ensure_pmd(self.core, new, to);
@@ -108,7 +108,7 @@ impl<'a, M: Machine> Writer<'a, M> {
                 tables.get(target).entry(behind + page).store(pte.0, Ordering::Release);
             }
         }
-        // Under ptl: whoever finds the page in its new place may free it.
+        // Under ptl: a core that finds the page in its new place may free it.
         self.core.shoot_down();
     }
 }

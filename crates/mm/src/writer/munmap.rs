@@ -1,6 +1,6 @@
-//! munmap (Linux 7.2 `mm/vma.c`, `do_vmi_align_munmap`, `vms_complete_munmap_vmas`): VMAs
-//! are split, excluded or invalidated, detached and taken out of the tree; readers are let
-//! in; then pages go, tables go, translations are shot down, memory is freed.
+//! munmap (Linux 7.2 `mm/vma.c`, `do_vmi_align_munmap`, `vms_complete_munmap_vmas`): splits,
+//! invalidates and detaches VMAs, and removes them from the tree; downgrades the lock; then zaps
+//! pages, frees tables, shoots down translations and frees memory.
 
 use super::{ENTRIES_MAX, Writer};
 use crate::addr::Vaddr;
@@ -10,7 +10,7 @@ use machine::Machine;
 use std::ops::Range;
 
 impl<M: Machine> Writer<'_, M> {
-    /// Unmaps what is mapped in a range; false where nothing is.
+    /// Unmaps a range; false if nothing is mapped there.
     pub fn munmap(&mut self, range: &Range<Vaddr>) -> bool {
         let lock = self.mm.mmap_lock().write();
         if self.vmas_in(range).is_empty() {
@@ -30,7 +30,7 @@ impl<M: Machine> Writer<'_, M> {
         true
     }
 
-    /// Invalidates VMAs, detaches them, and takes them out of the tree.
+    /// Invalidates VMAs, detaches them, and removes them from the tree.
     pub(super) fn take_out(&mut self, vmas: &[VmaId]) {
         let mm = self.mm;
         for id in vmas {
@@ -40,7 +40,7 @@ impl<M: Machine> Writer<'_, M> {
             M::point(point::AFTER_DETACH);
         }
         self.count_vma(-(vmas.len() as i64));
-        // Few at a time, so that there are nodes enough: no fault finds any of them usable.
+        // A few at a time, so that there are enough nodes: faults can use none of them.
         for some in vmas.chunks(ENTRIES_MAX) {
             self.edit_tree(|edit| {
                 some.iter().for_each(|id| mm.tree.remove(edit, mm.vma(*id).range().1));
@@ -48,8 +48,8 @@ impl<M: Machine> Writer<'_, M> {
         }
     }
 
-    /// Zaps VMAs that are out of the tree, unlinks them from their files, and frees the
-    /// tables that only they used.
+    /// Zaps VMAs that are not in the tree, unlinks them from their files, and frees the tables that
+    /// only they used.
     pub(super) fn unmap_pages(&mut self, vmas: &[VmaId], range: &Range<Vaddr>) {
         for id in vmas {
             let vma = self.mm.vma(*id);

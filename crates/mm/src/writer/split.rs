@@ -1,5 +1,5 @@
-//! Splitting a VMA (Linux 7.2 `mm/vma.c`, `__split_vma`): the upper part gets a VMA of its
-//! own, the lower part keeps the old one, or gets a new one where VMAs are replaced.
+//! Splits a VMA (Linux 7.2 `mm/vma.c`, `__split_vma`): the upper part gets a VMA of its own, the
+//! lower part keeps the old one, or gets a new one if the scheme replaces VMAs.
 
 use super::Writer;
 use crate::addr::Vaddr;
@@ -9,13 +9,13 @@ use machine::Machine;
 use std::ops::Range;
 
 impl<'a, M: Machine> Writer<'a, M> {
-    /// VMAs of a range, those at its ends split so that none reaches beyond. mmap_lock is
-    /// held for writing.
+    /// Returns the VMAs of a range; those at its ends are split, so that none reaches beyond it.
+    /// mmap_lock is held for writing.
     pub(super) fn isolate(&mut self, range: &Range<Vaddr>) -> Vec<VmaId> {
         let found = self.vmas_in(range);
         for (at, id) in [(range.start, found.first()), (range.end, found.last())] {
             let Some(id) = id else { continue };
-            // The first split may have replaced the last VMA: it is looked up again.
+            // The first split may have replaced the last VMA, so look it up again.
             let vma = self.mm.find_vma(at).filter(|vma| vma.range().0 < at);
             if let Some(vma) = vma {
                 debug_assert!(self.hooks.replaces_vmas() || found.contains(id));
