@@ -1,5 +1,4 @@
-//! Addresses, page-table entries, and how one leads to the other: x86-64, four
-//! levels, 4 KiB pages.
+//! Addresses and page-table entries: x86-64, four levels, 4 KiB pages.
 
 /// Bytes in a page.
 pub const PAGE_BYTES: u64 = 4096;
@@ -11,7 +10,7 @@ pub const ENTRIES: usize = 512;
 pub const PMD_ORDER: u8 = 9;
 /// Bytes under one page table of the lowest level: 2 MiB.
 pub const TABLE_SPAN: u64 = PAGE_BYTES * ENTRIES as u64;
-/// First address that no table reaches.
+/// First address after those that tables reach.
 pub const ADDRESS_END: u64 = 1 << 47;
 
 /// A virtual address.
@@ -32,7 +31,7 @@ pub enum Level {
 }
 
 impl Vaddr {
-    /// The entry for this address in a table of `level`.
+    /// Returns the index of the entry for this address in a table of `level`.
     #[inline(always)]
     pub fn index(self, level: Level) -> usize {
         let shift = match level {
@@ -44,7 +43,7 @@ impl Vaddr {
         (self.0 >> shift) as usize % ENTRIES
     }
 
-    /// Number of the page that it lies in.
+    /// Returns the number of its page.
     #[inline(always)]
     pub fn page(self) -> u64 {
         self.0 >> PAGE_SHIFT
@@ -55,8 +54,7 @@ impl Vaddr {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pfn(pub u32);
 
-/// An entry of the lowest level: 0, or a frame and what may be done with it. The
-/// bits are those of x86-64.
+/// An entry of the lowest level: 0, or a frame and its access rights. The bits are those of x86-64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pte(pub u64);
 
@@ -76,46 +74,46 @@ impl Pte {
         Self(u64::from(frame.0) << PAGE_SHIFT | Self::PRESENT)
     }
 
-    /// Maps `frame` for writing, written to.
+    /// Maps `frame` for writing, dirty.
     #[inline(always)]
     pub fn writable(frame: Pfn) -> Self {
         Self(Self::read_only(frame).0 | Self::WRITABLE | Self::DIRTY)
     }
 
-    /// The same without the right to write.
+    /// Returns the same entry without the right to write.
     pub fn write_protected(self) -> Self {
         Self(self.0 & !Self::WRITABLE)
     }
 
-    /// The same with the right to write, written to.
+    /// Returns the same entry with the right to write, dirty.
     pub fn made_writable(self) -> Self {
         Self(self.0 | Self::WRITABLE | Self::DIRTY)
     }
 
-    /// Whether an access would not trap.
+    /// Returns true if an access does not trap.
     #[inline(always)]
     pub fn allows(self, write: bool) -> bool {
         let needed = if write { Self::PRESENT | Self::WRITABLE } else { Self::PRESENT };
         self.0 & needed == needed
     }
 
-    /// Whether something is mapped.
+    /// Returns true if something is mapped.
     #[inline(always)]
     pub fn is_present(self) -> bool {
         self.0 & Self::PRESENT != 0
     }
 
-    /// Whether writes are allowed.
+    /// Returns true if writes are allowed.
     pub fn is_writable(self) -> bool {
         self.0 & Self::WRITABLE != 0
     }
 
-    /// Whether it has been written through.
+    /// Returns true if it is dirty.
     pub fn is_dirty(self) -> bool {
         self.0 & Self::DIRTY != 0
     }
 
-    /// The frame that is mapped and counted; the zero page is not.
+    /// Returns the mapped frame; `None` for the zero page, which is not counted.
     #[inline(always)]
     pub fn frame(self) -> Option<Pfn> {
         let counted = self.0 & (Self::PRESENT | Self::SPECIAL) == Self::PRESENT;

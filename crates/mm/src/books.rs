@@ -1,4 +1,4 @@
-//! The books: what must add up when no core faults.
+//! The books: numbers that must be equal when no core faults.
 //!
 //! A storm whose books do not balance is an error, never a result.
 
@@ -14,16 +14,16 @@ use machine::{Machine, Ordering};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Words of a page that a touch may write: not the first, which says where the
-/// content came from, and one by page, so that a page that was not cleared shows.
+/// Returns the word of a page that touches write: not the first, which has the origin of the
+/// content; and a different one for each page, so that a page that was not cleared is found.
 pub fn touched_word(page: u64) -> usize {
     1 + (page % (PAGE_BYTES / 8 - 1)) as usize
 }
 
-/// One page in so many is compared word by word.
+/// One of this number of pages is compared word by word.
 const COMPARED_WHOLE: u64 = 61;
 
-/// What the page tables say.
+/// Counts from a walk of the page tables.
 struct Census {
     /// Ptes by frame.
     maps: Vec<u32>,
@@ -32,11 +32,10 @@ struct Census {
 }
 
 impl<M: Machine> Mm<M> {
-    /// Checks a space in which no core faults, and whose cores are retired: pages may
-    /// still be mapped.
+    /// Checks a space in which no core faults. Its cores are retired; pages may still be mapped.
     ///
     /// # Errors
-    /// What does not add up.
+    /// The first numbers that differ.
     pub fn check_books(&self, core: &Core<M>) -> Result<(), String> {
         self.end_grace_periods(core);
         let census = self.take_census()?;
@@ -63,7 +62,7 @@ impl<M: Machine> Mm<M> {
     /// Checks a space after [`exit`](Self::exit): everything is free.
     ///
     /// # Errors
-    /// What is not.
+    /// The first thing that is not free.
     pub fn check_all_free(&self, core: &Core<M>) -> Result<(), String> {
         self.end_grace_periods(core);
         let (nodes_free, nodes) = self.tree.free_nodes();
@@ -79,7 +78,7 @@ impl<M: Machine> Mm<M> {
             "tables",
             self.tables.pool.slots(),
         )?;
-        // Looked at here and not where they are given back: a look is an access like any other.
+        // Checked here, not on each free: a check is an access like any other.
         let written = self.tables.all().iter().filter(|table| !table.is_empty()).count();
         equal(format_args!("free tables with an entry"), written, "expected", 0)?;
         equal(format_args!("free VMAs"), self.vmas.free_count(), "VMAs", self.vmas.count())?;
@@ -92,9 +91,9 @@ impl<M: Machine> Mm<M> {
         equal(format_args!("rss in pages"), self.rss.pages(), "present ptes", 0)
     }
 
-    /// Frees what waits for readers. None is left, so a few epochs end every grace period;
-    /// each core that has left has handed over a bag of its own, and a flush looks at a few
-    /// of them.
+    /// Frees objects that wait for readers. No reader is left, so a few epochs end every grace
+    /// period. Each core that has left has handed over a bag of its own, and a flush frees a few of
+    /// them.
     fn end_grace_periods(&self, core: &Core<M>) {
         for _ in 0..64 + self.cores() {
             core.flush_deferred();
@@ -118,7 +117,7 @@ impl<M: Machine> Mm<M> {
         Ok(census)
     }
 
-    /// Whether any VMA reaches into a range.
+    /// Returns true if any VMA reaches into a range.
     pub(super) fn is_mapped(&self, range: Range<Vaddr>) -> bool {
         let mut reaches = false;
         self.tree.for_each_in(self.field(self.kernel.mm.mt_root), range.start, range.end, |vma| {
@@ -132,7 +131,7 @@ impl<M: Machine> Mm<M> {
         children.map(|t| if levels > 1 { 1 + self.count_tables(t, levels - 1) } else { 1 }).sum()
     }
 
-    /// Checks every pte of a table; the frames that they map, in order.
+    /// Checks every pte of a table. Returns the frames that they map, in order.
     fn check_table(&self, id: TableId, base: u64) -> Result<Vec<Pfn>, String> {
         if !self.is_mapped(Vaddr(base)..Vaddr(base + TABLE_SPAN)) {
             return Err(format!("a page table at {base:#x}, no VMA"));
@@ -158,7 +157,7 @@ impl<M: Machine> Mm<M> {
         Ok(mapped)
     }
 
-    /// The frame is one that this VMA may map here.
+    /// Checks that this VMA may map the frame here.
     fn check_mapping(&self, addr: Vaddr, frame: Pfn, vma: &impl VmaFields) -> Result<(), String> {
         let (folio, at) = (self.frames.folio(frame), addr.0);
         let page = vma.file().map(|file| (&self.files[file], vma.file_page(addr)));
@@ -178,8 +177,8 @@ impl<M: Machine> Mm<M> {
         }
     }
 
-    /// The page holds what the fault put there, and where it is writable what the touch
-    /// wrote.
+    /// Checks that the page has the content that the fault gave it, and, if it is writable, the
+    /// value that the touch wrote.
     fn check_content(
         &self,
         addr: Vaddr,
@@ -194,11 +193,11 @@ impl<M: Machine> Mm<M> {
         let origin = vma.file().map_or(0, |file| file_stamp(file, vma.file_page(addr)));
         let at = addr.0;
         equal(format_args!("first word of the page at {at:#x}"), word(0), "its origin", origin)?;
-        // What is shared may have been written through another mapping.
+        // A shared page may have been written through another mapping.
         if !pte.is_writable() || vma.flags() & flag::SHARED != 0 {
             return Ok(());
         }
-        // An anonymous page keeps its name when it moves; a copy of a file's page has none.
+        // An anonymous page keeps its number when it moves; a copy of a file's page has none.
         let page = match vma.file() {
             None => vma.file_page(addr),
             Some(_) if self.config.pages_move => return Ok(()),
@@ -218,7 +217,7 @@ impl<M: Machine> Mm<M> {
         Ok(())
     }
 
-    /// But for the touched word a page is as it was cleared or copied.
+    /// Checks that a page is as it was cleared or copied, except for the touched word.
     fn compare_whole(
         &self,
         addr: Vaddr,
@@ -231,7 +230,7 @@ impl<M: Machine> Mm<M> {
             return Ok(());
         }
         let word = |frame, index| self.frames.word(frame, index).load(Ordering::Relaxed);
-        // A truncate may have taken the source away.
+        // A truncate may have removed the source.
         let source = file.map(|file| file.lookup(vma.file_page(addr)));
         if source == Some(None) {
             return Ok(());
@@ -277,7 +276,7 @@ impl<M: Machine> Mm<M> {
         self.check_statistics(census, &cached)
     }
 
-    /// Zones and nodes have counted what there is.
+    /// Checks the counts of zones and nodes.
     fn check_statistics(&self, census: &Census, cached: &[u64]) -> Result<(), String> {
         let zones = &self.frames.zones;
         if !zones.stat.is_on() {
@@ -292,13 +291,13 @@ impl<M: Machine> Mm<M> {
             of_node[item as usize] += i64::from(maps > 0);
             of_node[Item::FilePages as usize] += *cached as i64;
         }
-        // Tables are of no node here: each is counted on that of who took or freed it.
+        // Tables have no node here: each is counted on the node of the core that took or freed it.
         let tables: i64 = (0..zones.nodes()).map(|n| zones.stat.of_node(n, Item::PageTable)).sum();
         equal(format_args!("NR_PAGETABLE"), tables, "tables in the tree", census.tables as i64)?;
         self.compare_statistics(expected)
     }
 
-    /// Compares with what is expected, of which lists and zones say the rest.
+    /// Compares the counts with the expected ones; the rest is computed from lists and zones.
     fn compare_statistics(&self, mut expected: Vec<[i64; Item::ALL.len()]>) -> Result<(), String> {
         let zones = &self.frames.zones;
         for (node, expected) in expected.iter_mut().enumerate() {
@@ -330,19 +329,19 @@ impl<M: Machine> Mm<M> {
         Ok(())
     }
 
-    /// Frames that are in no zone.
+    /// Returns the number of frames that are in no zone.
     fn used(&self) -> usize {
         self.frames.zones.slots() - self.frames.zones.free()
     }
 
-    /// Every frame in use is charged to every group, and nothing else is.
+    /// Checks that every frame in use, and nothing else, is charged to every group.
     fn check_charges(&self) -> Result<(), String> {
         self.memcg.usage().try_for_each(|usage| {
             equal(format_args!("pages charged"), usage, "frames in use", self.used() as u64)
         })
     }
 
-    /// Every live folio is on a list of its node, once. `live`: their pages.
+    /// Checks that every live folio is on a list of its node once. `live`: their pages.
     fn check_lists(&self, live: u64) -> Result<(), String> {
         let mut listed = 0;
         let mut wrong = None;
@@ -361,7 +360,8 @@ impl<M: Machine> Mm<M> {
         equal(format_args!("pages on LRU lists"), listed, "pages of live folios", expected)
     }
 
-    /// A folio has a reference for each pte that maps a page of it, and for each place in a cache.
+    /// Returns a folio has a reference for each pte that maps a page of it, and for each place in a
+    /// cache.
     fn check_folio(&self, head: Pfn, maps: u64, cached: u64) -> Result<(), String> {
         let (refs, number) = (self.frames.folio(head).refs().count(), head.0);
         equal(format_args!("_refcount of frame {number}"), refs, "cache and maps", maps + cached)?;
@@ -372,7 +372,7 @@ impl<M: Machine> Mm<M> {
         equal(format_args!("_large_mapcount of frame {number}"), mapcount, "maps", maps)
     }
 
-    /// A page counts the ptes that map it: one at most if it is anonymous.
+    /// Returns a page counts the ptes that map it: one at most if it is anonymous.
     fn check_page(&self, number: usize, maps: u64) -> Result<(), String> {
         let folio = self.frames.folio(Pfn(number as u32));
         let mapcount = folio.mapcount().load(Ordering::Relaxed);
@@ -384,10 +384,10 @@ impl<M: Machine> Mm<M> {
         }
     }
 
-    /// Each file has its opener's reference and one for each VMA, where no fault waits.
+    /// Checks that each file has its opener's reference and one for each VMA. No fault waits.
     ///
     /// # Errors
-    /// Which has not.
+    /// The file that has not.
     pub fn check_file_references(&self) -> Result<(), String> {
         let mut expected = vec![1; self.files.len()];
         self.tree.for_each(self.field(self.kernel.mm.mt_root), |vma| {

@@ -1,12 +1,12 @@
-//! LRU lists: those of the memory cgroup on each NUMA node, and on each core a batch of
-//! folios that are to be put there.
+//! LRU lists of the memory cgroup on each NUMA node, and a batch of folios on each core that go
+//! there next.
 //!
-//! Reference: Linux 7.2 `mm/swap.c` (`folio_add_lru`, `folio_batch_move_lru`,
-//! `folios_put_refs`). A new folio goes to a batch of its core, which holds a reference of
-//! it. A batch that is full goes to the heads of the lists, under `lru_lock` of the folios'
-//! node, with a store to the folio that was first until then. A folio is taken out when its
-//! last reference goes, under the same lock, with stores to both neighbours. Nothing is
-//! ever reclaimed, so all folios stay on the inactive lists that they begin on.
+//! Reference: Linux 7.2 `mm/swap.c` (`folio_add_lru`, `folio_batch_move_lru`, `folios_put_refs`). A
+//! new folio goes to a batch of its core, which holds a reference to it. A batch that is full goes
+//! to the heads of the lists, under `lru_lock` of the folios' node, with a store to the folio that
+//! was first before. A folio is removed when its last reference is dropped, under the same lock,
+//! with stores to both neighbours. Nothing is ever reclaimed, so all folios stay on the inactive
+//! lists that they start on.
 
 use super::addr::Pfn;
 use super::frames::{Frames, flag};
@@ -35,14 +35,14 @@ static LOCK: LineName = LineName {
     words: ["unevictable.next", "unevictable.prev", "lru_lock", "lru_lock.tail", "", "", "", ""],
 };
 
-/// Behind the lruvec in `struct mem_cgroup_per_node`.
+/// After the lruvec in `struct mem_cgroup_per_node`.
 static SIZES: LineName = LineName {
     name: "lruvec.lru_zone_size",
     words: ["inactive_anon", "active_anon", "inactive_file", "active_file", "", "", "", ""],
 };
 
 const LOCK_WORDS: LockWords = LockWords { locked: 2, tail: 3 };
-/// Folios that are taken out before the lock is dropped for a moment (`SWAP_CLUSTER_MAX`).
+/// Folios that are removed before the lock is dropped for a moment (`SWAP_CLUSTER_MAX`).
 const HELD_MAX: usize = 32;
 
 /// A list of an lruvec, by its number there.
@@ -53,12 +53,12 @@ enum List {
 }
 
 impl List {
-    /// Where a folio with these flags belongs.
+    /// Returns the list of a folio with these flags.
     fn of(flags: u64) -> Self {
         if flags & flag::SWAPBACKED != 0 { Self::InactiveAnon } else { Self::InactiveFile }
     }
 
-    /// Words of its first and its last folio.
+    /// Returns the words of its first and its last folio.
     fn ends(self) -> (usize, usize) {
         (2 * self as usize, 2 * self as usize + 1)
     }
@@ -93,7 +93,7 @@ impl<M: Machine> Lruvec<M> {
         self.sizes.store(list as usize, size + u64::from(frames.pages_of(frame)), relaxed);
     }
 
-    /// Takes a folio out of its list. The caller holds the lock.
+    /// Removes a folio from its list. The caller holds the lock.
     fn remove(&self, frames: &Frames<M>, list: List, frame: Pfn) {
         let (relaxed, (first, last)) = (Ordering::Relaxed, list.ends());
         let next = frames.folio(frame).lru_next().load(relaxed);
@@ -111,7 +111,7 @@ impl<M: Machine> Lruvec<M> {
     }
 }
 
-/// The lruvecs by node; none where folios are put on no list.
+/// The lruvecs by node; none if the run has no LRU lists.
 pub struct Lru<M: Machine>(Box<[Lruvec<M>]>);
 
 impl<M: Machine> Lru<M> {
@@ -120,7 +120,7 @@ impl<M: Machine> Lru<M> {
         Self((0..nodes).map(|_| Lruvec::new()).collect())
     }
 
-    /// Whether folios are put on lists.
+    /// Returns true if folios are put on lists.
     #[inline(always)]
     pub fn is_on(&self) -> bool {
         !self.0.is_empty()
@@ -136,19 +136,18 @@ impl<M: Machine> Lru<M> {
         LruEdit { lru: self, frames, waiters, stat, held: None, moved: 0 }
     }
 
-    /// Pages on all lists by their sizes.
+    /// Returns the number of pages on all lists.
     pub fn size(&self) -> u64 {
         (0..self.0.len()).flat_map(|node| self.sizes_of(node)).sum()
     }
 
-    /// Sizes of a node's lists: anonymous folios, those of files.
+    /// Returns the sizes of a node's lists: anonymous folios, then those of files.
     pub fn sizes_of(&self, node: usize) -> [u64; 2] {
         let words = [List::InactiveAnon, List::InactiveFile].map(|list| list as usize);
         words.map(|word| self.0[node].sizes.load(word, Ordering::Relaxed))
     }
 
-    /// Calls `on` with every folio on a list, and the node that the list is of. Nobody
-    /// changes them.
+    /// Calls `on` with the node and each folio of every list. No core may change lists.
     pub fn for_each(&self, frames: &Frames<M>, mut on: impl FnMut(usize, Pfn)) {
         for (node, lruvec) in self.0.iter().enumerate() {
             for list in [List::InactiveAnon, List::InactiveFile] {
@@ -162,8 +161,8 @@ impl<M: Machine> Lru<M> {
     }
 }
 
-/// A change of lists: holds the lock of one lruvec after the other, as folios of their nodes
-/// come, and none when it is dropped.
+/// A change of lists. Holds the lock of one lruvec at a time, that of the last folio's node, and
+/// drops it at its end.
 pub struct LruEdit<'a, M: Machine> {
     lru: &'a Lru<M>,
     frames: &'a Frames<M>,
@@ -174,12 +173,12 @@ pub struct LruEdit<'a, M: Machine> {
 }
 
 impl<'a, M: Machine> LruEdit<'a, M> {
-    /// The lruvec of a frame, locked (`folio_lruvec_relock_irqsave`).
+    /// Returns the lruvec of a frame, locked (`folio_lruvec_relock_irqsave`).
     fn lock(&mut self, frame: Pfn) -> &'a Lruvec<M> {
         let (lru, node) = (self.lru, self.frames.zones.node_of(frame));
         let lruvec = &lru.0[node];
         if self.held.as_ref().is_none_or(|(held, _)| *held != node) {
-            // Never two at a time.
+            // Never holds two locks at a time.
             self.held = None;
             let lock = SpinLock::new(&lruvec.lock, LOCK_WORDS).lock_irq(self.waiters);
             self.held = Some((node, lock));
@@ -201,7 +200,7 @@ impl<'a, M: Machine> LruEdit<'a, M> {
         self.stat.add(&zones.stat, node, of_zone, pages);
     }
 
-    /// Puts a folio on its list. Some reference of it is held.
+    /// Puts a folio on its list. A reference to it is held.
     pub fn add(&mut self, frame: Pfn) {
         let flags = self.frames.folio(frame).flags();
         let lruvec = self.lock(frame);
@@ -211,7 +210,7 @@ impl<'a, M: Machine> LruEdit<'a, M> {
         flags.fetch_or(flag::LRU, Ordering::Relaxed);
     }
 
-    /// Takes a folio out of its list, where it is on one. No reference of it is left.
+    /// Removes a folio from its list, if it is on one. No reference to it is left.
     pub fn remove(&mut self, frame: Pfn) {
         let flags = self.frames.folio(frame).flags();
         let now = flags.load(Ordering::Relaxed);
@@ -221,7 +220,7 @@ impl<'a, M: Machine> LruEdit<'a, M> {
         let (lruvec, list) = (self.lock(frame), List::of(now));
         lruvec.remove(self.frames, list, frame);
         self.count(frame, list, -1);
-        // Nobody else looks at them.
+        // No other core reads them.
         flags.store(now & !flag::LRU, Ordering::Relaxed);
         self.moved += 1;
         if self.moved == HELD_MAX {

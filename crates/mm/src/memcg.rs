@@ -1,10 +1,10 @@
 //! Memory cgroups: pages are charged to the group of the process and to every group above
 //! it, by 64 at a time.
 //!
-//! Reference: Linux 7.2 `mm/memcontrol.c` (`try_charge_memcg`, `consume_stock`,
-//! `uncharge_batch`) and `mm/page_counter.c`. A core keeps what is left of a batch as its
-//! stock. Freed pages do not come back to the stock: each call that frees subtracts what it
-//! freed from the counters at once. In the root group nothing is counted.
+//! Reference: Linux 7.2 `mm/memcontrol.c` (`try_charge_memcg`, `consume_stock`, `uncharge_batch`)
+//! and `mm/page_counter.c`. A core keeps the rest of a batch as its stock. Freed pages do not
+//! return to the stock: each call that frees subtracts its pages from the counters at once. In the
+//! root group nothing is counted.
 
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
 
@@ -30,7 +30,7 @@ const WATERMARK: usize = 6;
 /// Pages that are charged at a time (`MEMCG_CHARGE_BATCH`).
 const CHARGE_BATCH: u64 = 64;
 
-/// `struct page_counter`, its read-mostly limits left out.
+/// `struct page_counter` without its read-mostly limits.
 struct PageCounter<M: Machine> {
     usage: M::Line,
     tracking: M::Line,
@@ -55,7 +55,7 @@ impl<M: Machine> PageCounter<M> {
 pub struct Memcg<M: Machine>(Box<[PageCounter<M>]>);
 
 impl<M: Machine> Memcg<M> {
-    /// Those of a group with `depth` groups above it.
+    /// Creates the counters of a group with `depth` groups above it.
     pub fn new(depth: u32) -> Self {
         let levels = if depth == 0 { 0 } else { depth + 1 };
         Self((0..levels).map(|_| PageCounter::new()).collect())
@@ -65,21 +65,21 @@ impl<M: Machine> Memcg<M> {
         self.0.iter().for_each(|level| level.charge(pages));
     }
 
-    /// Pages were freed.
+    /// Uncharges pages that were freed.
     pub fn uncharge(&self, pages: u64) {
         for level in self.0.iter().filter(|_| pages > 0) {
             level.usage.fetch_sub(0, pages, Ordering::Relaxed);
         }
     }
 
-    /// Pages charged to each group, with what is in stocks.
+    /// Returns the pages charged to each group, stocks included.
     pub fn usage(&self) -> impl Iterator<Item = u64> {
         self.0.iter().map(|level| level.usage.load(0, Ordering::Relaxed))
     }
 }
 
-/// Pages that a core has charged and not used yet (`memcg_stock_pcp`). Nobody else sees
-/// it, so it is no tracked line.
+/// Pages that a core has charged and not used yet (`memcg_stock_pcp`). No other core reads it, so
+/// it is on no tracked line.
 #[derive(Debug, Default)]
 pub struct Stock(u64);
 
@@ -113,7 +113,7 @@ impl Stock {
         }
     }
 
-    /// Begins with part of a batch, by `draw`.
+    /// Starts with part of a batch, by `draw`.
     pub fn stagger<M: Machine>(&mut self, memcg: &Memcg<M>, draw: u64) {
         self.retire(memcg);
         let pages = draw % CHARGE_BATCH;

@@ -1,4 +1,4 @@
-//! Free lists: a shared one behind a lock, and a batch of it on each core.
+//! Free lists: a shared one under a lock, and a batch of it on each core.
 //!
 //! Frames, page tables and VMAs are slots of arrays that are made before a storm,
 //! and are handed out by number, so that a storm allocates nothing from the system
@@ -10,8 +10,8 @@ use std::ops::Range;
 use sync::locked::Locked;
 use sync::spinlock::{LockWords, Waiters};
 
-/// Tables moved at a time between a core and the shared list. A core takes one for 512
-/// frames: as many as frames would be idle, and they are large.
+/// Tables moved at a time between a core and the shared list. A core takes one table for 512
+/// frames: a batch as large as that of frames would be idle, and tables are large.
 pub const TABLE_BATCH: usize = 4;
 /// Batches that a core may keep before it gives one back.
 pub const KEPT_BATCHES: usize = 6;
@@ -31,7 +31,7 @@ struct Free {
 pub struct Blocks {
     /// Log2 of the slots of a block.
     pub order: u8,
-    /// The first slot of each.
+    /// First slot of each block.
     pub first: Vec<u32>,
 }
 
@@ -44,7 +44,7 @@ impl Free {
         }
     }
 
-    /// Slots of all lists.
+    /// Returns the number of slots in all lists.
     fn count(&self) -> usize {
         let blocks = self.blocks.iter().map(|blocks| blocks.first.len() << blocks.order);
         self.slots.len() + blocks.sum::<usize>()
@@ -56,18 +56,18 @@ pub struct Pool<M: Machine> {
     line: M::Line,
     free: Locked<Free>,
     slots: usize,
-    /// Whether what is done here costs anything.
+    /// True if accesses of the shared lists are charged.
     is_charged: bool,
 }
 
 impl<M: Machine> Pool<M> {
-    /// All of `slots` but the first `reserved`, lowest on top. Where it is not `is_charged`, a
-    /// world that can charges nothing for it.
+    /// Creates lists with all of `slots` except for the first `reserved`, lowest on top. Without
+    /// `is_charged`, worlds that can do so charge nothing for it.
     pub fn new(name: &'static LineName, reserved: u32, slots: u32, is_charged: bool) -> Self {
         Self::with_blocks(name, reserved..slots, Box::default(), is_charged)
     }
 
-    /// These slots, and these blocks of others.
+    /// Creates lists of these slots, and of these blocks of slots.
     pub fn with_blocks(
         name: &'static LineName,
         slots: Range<u32>,
@@ -97,28 +97,29 @@ impl<M: Machine> Pool<M> {
         result
     }
 
-    /// Slots that are on the shared list.
+    /// Returns the number of slots on the shared lists.
     pub fn free(&self) -> usize {
         self.line.load(FREE, Ordering::Relaxed) as usize
     }
 
-    /// Slots that there are.
+    /// Returns the number of all slots.
     pub fn slots(&self) -> usize {
         self.slots
     }
 
-    /// Takes one slot past the batches.
+    /// Takes one slot without a batch.
     pub fn take(&self, waiters: &Waiters<M>) -> Option<u32> {
         self.with(waiters, |free| free.slots.pop())
     }
 
-    /// Gives one slot back past the batches.
+    /// Gives one slot back without a batch.
     pub fn give(&self, waiters: &Waiters<M>, slot: u32) {
         self.with(waiters, |free| free.slots.push(slot));
     }
 
-    /// Moves up to `count` entries of a list to the end of `to`, and returns how many. List 0 has
-    /// single slots, list `n` the `n`th size of blocks. Calls `unlink` with each under the lock.
+    /// Moves up to `count` entries of a list to the end of `to`, and returns their number. List 0
+    /// has single slots, list `n` the `n`th size of blocks. Calls `unlink` with each under the
+    /// lock.
     pub fn take_batch(
         &self,
         waiters: &Waiters<M>,
@@ -151,7 +152,7 @@ impl<M: Machine> Pool<M> {
         });
     }
 
-    /// Reads a word of the line of the lock, where anything costs.
+    /// Reads a word of the line of the lock, if accesses are charged.
     #[inline(always)]
     pub fn load(&self, word: usize) {
         if self.is_charged {
@@ -160,7 +161,7 @@ impl<M: Machine> Pool<M> {
     }
 }
 
-/// A core's share of a pool. Nobody else sees it, so it is no tracked line.
+/// A core's share of a pool. No other core reads it, so it is on no tracked line.
 #[derive(Debug)]
 pub struct Cache {
     slots: Vec<u32>,
@@ -168,12 +169,12 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// A share that is filled and emptied `batch` slots at a time.
+    /// Creates a share that is filled and emptied `batch` slots at a time.
     pub fn new(batch: usize) -> Self {
         Self { slots: Vec::with_capacity(KEPT_BATCHES * batch + 1), batch }
     }
 
-    /// Takes a slot, `None` where neither the core nor the pool has one.
+    /// Takes a slot; `None` if neither the core nor the pool has one.
     #[inline]
     pub fn take<M: Machine>(&mut self, pool: &Pool<M>, waiters: &Waiters<M>) -> Option<u32> {
         if self.slots.is_empty() {

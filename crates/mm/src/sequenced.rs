@@ -1,5 +1,5 @@
-//! A fault that excludes no writer of its VMA, but notices each by the VMA's sequence count:
-//! fields are copied, and the count is looked at again before anything is published.
+//! A fault that excludes no writer of its VMA, but notices each by the VMA's sequence count: it
+//! copies fields, and checks the count again before it publishes anything.
 
 use super::fault::{Fallback, Protection, PteSlot, Waits, Walk};
 use super::vma::{VmaCopy, VmaFields};
@@ -7,7 +7,8 @@ use super::{Mm, point};
 use machine::Machine;
 use sync::seq_writers::SeqWriters;
 
-/// A VMA's fields, and the count at which they were read. Something else keeps the VMA.
+/// A VMA's fields, and the count at which they were read. Something else keeps the VMA from being
+/// freed.
 pub struct Sequenced<'a, M: Machine> {
     vma: VmaCopy,
     sequence: SeqWriters<'a, M>,
@@ -18,7 +19,7 @@ impl<'a, M: Machine> Sequenced<'a, M> {
     /// Copies the fields of `vma`.
     ///
     /// # Errors
-    /// Where somebody changes it.
+    /// If a writer is changing it.
     #[inline(always)]
     pub fn copy(vma: &impl VmaFields, sequence: SeqWriters<'a, M>) -> Result<Self, Fallback> {
         let at = sequence.read().ok_or(Fallback::Odd)?;
@@ -28,24 +29,24 @@ impl<'a, M: Machine> Sequenced<'a, M> {
         Ok(sequenced)
     }
 
-    /// The fields.
+    /// Returns the fields.
     #[inline(always)]
     pub fn fields(&self) -> &impl VmaFields {
         &self.vma
     }
 
-    /// Whether nobody has changed the VMA since.
+    /// Checks that no writer has changed the VMA since.
     ///
     /// # Errors
-    /// `reason`, where somebody has, or does.
+    /// `reason`, if a writer has changed it, or is changing it.
     #[inline(always)]
     pub fn check(&self, reason: Fallback) -> Result<(), Fallback> {
         if self.sequence.is_current(self.at) { Ok(()) } else { Err(reason) }
     }
 
-    /// With interrupts off from the check to the lock, so that no table can go in between.
-    /// ptl is never waited for then: who holds it may wait for this core to answer a
-    /// shootdown (the deadlock of the first versions of the series of 2017).
+    /// Interrupts are off from the check to the lock, so that no table is freed in between. The
+    /// core never waits for ptl then: its holder may wait for this core to answer a shootdown (the
+    /// deadlock of the first versions of the series of 2017).
     fn try_commit<'b>(&self, mm: &'b Mm<M>, walk: Walk<'b, M>) -> Result<PteSlot<'b, M>, Fallback> {
         M::interrupts_off();
         let slot = self.check(Fallback::PteMapLockSeq1).and_then(|()| walk.try_lock(mm));

@@ -27,66 +27,66 @@ pub mod flag {
     pub const SHARED: u64 = 1 << 1;
     /// The file system may be called by a speculative fault.
     pub const SPECULATE: u64 = 1 << 2;
-    /// Where the flags have log2 of the pages of anonymous folios; 0: single pages. (The kernel
-    /// has a flag of madvise, and sizes that are switched on for all.)
+    /// Place in the flags of log2 of the pages of anonymous folios; 0: single pages. (The kernel
+    /// has a flag of madvise, and sizes that are enabled for all.)
     const FOLIO_ORDER_SHIFT: u32 = 8;
 
-    /// The bits that say that anonymous folios have `1 << order` pages.
+    /// Returns the bits that say that anonymous folios have `1 << order` pages.
     pub const fn folio_order(order: u8) -> u64 {
         (order as u64) << FOLIO_ORDER_SHIFT
     }
 
-    /// Log2 of the pages of anonymous folios, as these flags say.
+    /// Returns log2 of the pages of anonymous folios from these flags.
     pub const fn order_of_folios(flags: u64) -> u8 {
         (flags >> FOLIO_ORDER_SHIFT & 0xf) as u8
     }
 }
 
-/// A mapping that is to be made.
+/// A mapping to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mapping {
     /// First address.
     pub start: Vaddr,
-    /// First address behind it.
+    /// First address after it.
     pub end: Vaddr,
     /// [`flag`]s.
     pub flags: u64,
     /// The file that is mapped, by number.
     pub file: Option<usize>,
-    /// First page of the file; of anonymous memory the number of the first page where it
-    /// was first mapped, which stays its name when it moves.
+    /// First page of the file; for anonymous memory the number of the first page at its first
+    /// place, which it keeps when it moves.
     pub pgoff: u64,
     /// Read faults map up to `1 << order` cached pages.
     pub fault_around_order: u8,
 }
 
 impl Mapping {
-    /// Its addresses.
+    /// Returns its addresses.
     pub fn range(&self) -> Range<Vaddr> {
         self.start..self.end
     }
 
-    /// The parts below and from an address inside it.
+    /// Returns its parts below and above an address inside it.
     pub fn split(&self, at: Vaddr) -> (Self, Self) {
         assert!(self.start < at && at < self.end, "a mapping is split inside");
         let pgoff = self.pgoff + ((at.0 - self.start.0) >> PAGE_SHIFT);
         (Self { end: at, ..*self }, Self { start: at, pgoff, ..*self })
     }
 
-    /// The same at another address.
+    /// Returns the same mapping at another address.
     pub fn moved_to(&self, start: Vaddr) -> Self {
         let end = Vaddr(start.0 + (self.end.0 - self.start.0));
         Self { start, end, ..*self }
     }
 }
 
-/// What a fault reads of a VMA: from the VMA itself, or from a copy of it.
+/// The fields of a VMA that a fault reads, from the VMA itself or from a copy of it.
 pub trait VmaFields {
     /// `vm_start` and `vm_end`.
     fn range(&self) -> (Vaddr, Vaddr);
     /// `vm_flags`.
     fn flags(&self) -> u64;
-    /// Whether an `anon_vma` is set.
+    /// Returns true if an `anon_vma` is set.
     fn has_anon_vma(&self) -> bool;
     /// `vm_file`, by number.
     fn file(&self) -> Option<usize>;
@@ -95,13 +95,13 @@ pub trait VmaFields {
     /// Log2 of the pages that a read fault maps around it.
     fn fault_around_order(&self) -> u8;
 
-    /// The page of the file that `addr` maps.
+    /// Returns the page of the file that `addr` maps.
     #[inline(always)]
     fn file_page(&self, addr: Vaddr) -> u64 {
         ((addr.0 - self.range().0.0) >> PAGE_SHIFT) + self.pgoff()
     }
 
-    /// Whether `addr` lies inside.
+    /// Returns true if `addr` lies inside.
     #[inline(always)]
     fn contains(&self, addr: Vaddr) -> bool {
         let (start, end) = self.range();
@@ -122,16 +122,16 @@ impl<M: Machine> Vma<M> {
         Self { lines: lines.map(|name| M::Line::new(name, [0; LINE_WORDS])), kernel }
     }
 
-    /// The line that stands for the `number`th 64 bytes of the structure; `None` where nothing
-    /// of it is used.
+    /// Returns the line of the `number`th 64 bytes of the structure; `None` if none of them is
+    /// used.
     pub fn line(&self, number: u16) -> Option<&M::Line> {
         let at = self.kernel.vma.numbers.iter().position(|other| *other == number)?;
         Some(&self.lines[at])
     }
 }
 
-/// A VMA, and its number: what a strategy finds its own words of it by. `L`: the layout, where
-/// the compiler knows it.
+/// A VMA and its number, by which a strategy finds its own words for it. `L` is the layout, if the
+/// compiler knows it.
 ///
 /// Fields change only under mmap_lock held for writing (`anon_vma`: under
 /// `page_table_lock`), and are published to readers by the `Release` store that
@@ -152,19 +152,19 @@ impl<M: Machine, L: Layout> Clone for VmaRef<'_, M, L> {
 impl<M: Machine, L: Layout> Copy for VmaRef<'_, M, L> {}
 
 impl<'a, M: Machine, L: Layout> VmaRef<'a, M, L> {
-    /// The VMA of this number.
+    /// Creates the VMA of this number.
     #[inline(always)]
     pub(super) fn new(id: VmaId, vmas: &'a Vmas<M>) -> Self {
         Self { id, vma: vmas.get(id), layout: PhantomData }
     }
 
-    /// The same VMA, for code that is compiled once for all layouts.
+    /// Returns the same VMA, for code that is compiled once for all layouts.
     #[inline(always)]
     pub fn loaded(self) -> VmaRef<'a, M> {
         VmaRef { id: self.id, vma: self.vma, layout: PhantomData }
     }
 
-    /// The rules of the kernel that it is in.
+    /// Returns the rules of the kernel that it is in.
     #[inline(always)]
     pub(super) fn rules(&self) -> &'static Rules {
         &L::known::<M>(self.vma.kernel).rules
@@ -180,13 +180,13 @@ impl<'a, M: Machine, L: Layout> VmaRef<'a, M, L> {
         Word::new(&self.vma.lines[field.line], field.word)
     }
 
-    /// The line that stands for the `number`th 64 bytes of the structure; `None` where nothing
-    /// of it is used.
+    /// Returns the line of the `number`th 64 bytes of the structure; `None` if none of them is
+    /// used.
     pub fn line(&self, number: u16) -> Option<&'a M::Line> {
         self.vma.line(number)
     }
 
-    /// Fills in a VMA that nobody else knows yet.
+    /// Fills in a VMA that no other core knows yet.
     pub fn init(&self, mapping: &Mapping, has_anon_vma: bool) {
         self.field(self.at().vm_mm).store(1, Ordering::Relaxed);
         self.anon_vma().store(u64::from(has_anon_vma), Ordering::Relaxed);
@@ -204,43 +204,43 @@ impl<'a, M: Machine, L: Layout> VmaRef<'a, M, L> {
         self.field(at.vm_ops).store(u64::from(mapping.fault_around_order), relaxed);
     }
 
-    /// Whether it is in use (`vm_mm` is set): a VMA that was freed is not.
+    /// Returns true if it is in use (`vm_mm` is set), not freed.
     #[inline(always)]
     pub fn is_alive(&self) -> bool {
         self.field(self.at().vm_mm).load(Ordering::Relaxed) == 1
     }
 
-    /// `vm_lock_seq`: `mm_lock_seq` as long as a writer has this VMA to itself.
+    /// Returns `vm_lock_seq`: `mm_lock_seq` while a writer holds this VMA exclusively.
     #[inline(always)]
     pub fn vm_lock_seq(&self) -> Word<'a, M::Line> {
         self.field(self.at().vm_lock_seq)
     }
 
-    /// `detached`: 1 once a writer has taken it out of the tree.
+    /// Returns `detached`: 1 after a writer has removed it from the tree.
     #[inline(always)]
     pub fn detached(&self) -> Word<'a, M::Line> {
         self.field(self.at().detached)
     }
 
-    /// `vm_lock`: where its lock is, or the count of a lock that is in the VMA.
+    /// Returns `vm_lock`: the pointer to its lock, or the count of a lock that is in the VMA.
     #[inline(always)]
     pub fn vm_lock(&self) -> Word<'a, M::Line> {
         self.field(self.at().vm_lock)
     }
 
-    /// The owner of a lock that is in the VMA.
+    /// Returns the owner of a lock that is in the VMA.
     #[inline(always)]
     pub fn vm_lock_owner(&self) -> Word<'a, M::Line> {
         self.field(self.at().vm_lock.then(1))
     }
 
-    /// `vm_refcnt`: references of faults, and a bit of writers.
+    /// Returns `vm_refcnt`: references of faults, and a bit of writers.
     #[inline(always)]
     pub fn vm_refcnt(&self) -> Word<'a, M::Line> {
         self.field(self.at().vm_refcnt)
     }
 
-    /// Its fields, as a mapping. The caller excludes writers.
+    /// Returns its fields, as a mapping. The caller excludes writers.
     pub fn mapping(&self) -> Mapping {
         let (start, end) = self.range();
         let (flags, file, pgoff) = (self.flags(), self.file(), self.pgoff());
@@ -248,7 +248,7 @@ impl<'a, M: Machine, L: Layout> VmaRef<'a, M, L> {
         Mapping { start, end, flags, file, pgoff, fault_around_order }
     }
 
-    /// The word of `anon_vma`: 0 or 1. It goes from 0 to 1 under `page_table_lock`.
+    /// Returns the word of `anon_vma`: 0 or 1. It goes from 0 to 1 under `page_table_lock`.
     #[inline(always)]
     pub fn anon_vma(&self) -> Word<'a, M::Line> {
         self.field(self.at().anon_vma)
@@ -291,7 +291,7 @@ impl<M: Machine, L: Layout> VmaFields for VmaRef<'_, M, L> {
     }
 }
 
-/// A VMA's fields as they once were.
+/// A copy of a VMA's fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VmaCopy {
     range: (Vaddr, Vaddr),
@@ -303,7 +303,7 @@ pub struct VmaCopy {
 }
 
 impl VmaCopy {
-    /// Reads all fields; whether they belong together is the caller's to check.
+    /// Reads all fields. The caller must check that they belong together.
     #[inline(always)]
     pub fn of(vma: &impl VmaFields) -> Self {
         Self {
@@ -353,31 +353,30 @@ impl VmaFields for VmaCopy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VmaId(pub u32);
 
-/// Bytes of a VMA, without a strategy's own words.
+/// Returns bytes of a VMA, without a strategy's own words.
 pub fn bytes_each<M: Machine>() -> u64 {
     (size_of::<Vma<M>>() + size_of::<VmaId>()) as u64
 }
 
-/// VMAs of which each core has whole multiples: their locks, of 40 bytes, fill five lines.
+/// Each core has a multiple of this number of VMAs: their locks, of 40 bytes, fill five lines.
 const SLAB_VMAS: u32 = 8;
 
 /// All VMAs of a space, free ones included.
 ///
-/// Each core has slabs of its own (Linux 6.12 `mm/slub.c`, `___slab_alloc`): it takes VMAs, and
-/// the locks that belong to them, from these, and whoever frees one gives it back to where it
-/// came from. The first core has those too that are mapped when a storm begins, since one
-/// thread maps them all.
+/// Each core has slabs of its own (Linux 6.12 `mm/slub.c`, `___slab_alloc`): it takes VMAs and
+/// their locks from these, and a VMA that is freed returns to the slab that it came from. The first
+/// core also has the VMAs that are mapped when a storm begins, since one thread maps them all.
 pub struct Vmas<M: Machine> {
     slots: Box<[Vma<M>]>,
-    /// The free ones, by core.
+    /// Free VMAs, by core.
     slabs: Box<[Pool<M>]>,
-    /// The first VMA behind those of each core.
+    /// The first VMA after those of each core.
     ends: Box<[u32]>,
     backlog: Arc<Backlog>,
 }
 
 impl<M: Machine> Vmas<M> {
-    /// The VMAs of a space.
+    /// Creates the VMAs of a space.
     pub fn new(config: &Config, kernel: &'static Kernel, backlog: Arc<Backlog>) -> Self {
         let slots = slots(config.vmas as usize, |_| Vma::new(kernel));
         let cores = config.cores.max(1) as u64;
@@ -393,29 +392,29 @@ impl<M: Machine> Vmas<M> {
         Self { slots, slabs, ends, backlog }
     }
 
-    /// Takes a VMA of a core, or of another where it has none.
+    /// Takes a VMA of a core, or of another core if it has none.
     pub fn take(&self, waiters: &Waiters<M>, core: usize) -> Option<u32> {
         let others = (core..self.slabs.len()).chain(0..core);
         others.map(|core| &self.slabs[core]).find_map(|slab| slab.take(waiters))
     }
 
-    /// VMAs that are free.
+    /// Returns the number of free VMAs.
     pub fn free_count(&self) -> usize {
         self.slabs.iter().map(Pool::free).sum()
     }
 
-    /// VMAs that there are.
+    /// Returns the number of all VMAs.
     pub fn count(&self) -> usize {
         self.slots.len()
     }
 
-    /// Makes a VMA a free one that waited for readers to leave.
+    /// Frees a VMA after its readers have left.
     pub fn free_deferred(&self, waiters: &Waiters<M>, id: VmaId) {
         self.backlog.remove();
         self.free(waiters, id);
     }
 
-    /// Makes a VMA a free one; whoever still uses it finds poison.
+    /// Frees a VMA. A core that still uses it finds poison.
     pub fn free(&self, waiters: &Waiters<M>, id: VmaId) {
         let vma: VmaRef<'_, M> = VmaRef::new(id, self);
         vma.field(vma.at().vm_mm).store(POISON, Ordering::Relaxed);
@@ -423,7 +422,7 @@ impl<M: Machine> Vmas<M> {
         self.slabs[core].give(waiters, id.0);
     }
 
-    /// One of them.
+    /// Returns one VMA.
     #[inline(always)]
     fn get(&self, id: VmaId) -> &Vma<M> {
         &self.slots[id.0 as usize]

@@ -9,7 +9,8 @@ use crate::vma::VmaFields;
 use crate::{Core, Mm, point, stage};
 use machine::Machine;
 
-/// Kind A: a read maps the zero page. No frame, no reference, no rss.
+/// Kind A: a read maps the zero page. It takes no frame and no reference, and does not count in
+/// rss.
 #[inline(always)]
 pub(super) fn read<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,

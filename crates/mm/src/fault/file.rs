@@ -12,7 +12,7 @@ use crate::wait::Wait;
 use crate::{Core, Mm, point, stage};
 use machine::Machine;
 
-/// Kinds C, D and E: the cached pages around, else the page alone, else wait for it.
+/// Kinds C, D and E: maps the cached pages around, else the page alone, else waits for it.
 #[inline(never)]
 pub(super) fn read<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
@@ -23,8 +23,8 @@ pub(super) fn read<M: Machine, P: Protection<M> + ?Sized>(
     file: &File<M>,
 ) -> Result<Outcome, Stop> {
     let walk = Walk::to_pmd(mm, pgd, core, protection, request.addr)?;
-    // The table comes before any page is locked: to allocate it may mean to wait for
-    // writeback, and writeback may wait for that page (comment in `__do_fault`).
+    // The table is allocated before any page is locked: the allocation may wait for writeback, and
+    // writeback may wait for that page (comment in `__do_fault`).
     walk.ensure_page_table(mm, core, protection)?;
     protection.check_file()?;
     let mut around = 0;
@@ -76,8 +76,8 @@ pub(super) fn read<M: Machine, P: Protection<M> + ?Sized>(
     Ok(Outcome::new(kind, end))
 }
 
-/// The folio of page `index` (`->fault`): referenced, locked, up to date. `None` behind
-/// the end of the file.
+/// Returns the folio of page `index` (`->fault`): referenced, locked, up to date. `None` behind the
+/// end of the file.
 #[inline(never)] // Compiled once for all strategies.
 pub(super) fn get_locked<M: Machine>(
     mm: &Mm<M>,
@@ -119,7 +119,7 @@ pub(super) fn get_locked<M: Machine>(
                 core.put_folio(mm, frame);
                 return Err(Fallback::Fault.into());
             }
-            // The file may be longer again by now.
+            // The file may have grown again.
             Lock::Truncated => core.put_folio(mm, frame),
         }
     }

@@ -30,8 +30,8 @@ use crate::LaidOut;
 use crate::kernel::{Field, Layout};
 use machine::Machine;
 
-/// Attempts a fault until it ends. After an attempt that did not end it, `after` ends it in
-/// another way, or returns the request to try again with.
+/// Attempts a fault until it ends. After an attempt that did not end it, `after` ends it in another
+/// way, or returns the request of the next attempt.
 #[inline(always)]
 pub fn retry<M: Machine>(
     core: &mut Core<M>,
@@ -56,7 +56,7 @@ pub fn retry<M: Machine>(
 /// Handles a fault in a VMA that `protection` has found and protects.
 ///
 /// # Errors
-/// Where this attempt cannot end the fault. Nothing is held or published then.
+/// The reason why this attempt cannot end the fault. Nothing is held or published then.
 #[inline(always)]
 pub fn handle<M, L, P>(
     mm: &LaidOut<M, L>,
@@ -111,7 +111,7 @@ where
     }
 }
 
-/// Whether a VMA allows an access.
+/// Returns true if a VMA allows an access.
 #[inline(always)]
 pub fn allows(vma: &(impl VmaFields + ?Sized), access: Access) -> bool {
     access == Access::Read || vma.flags() & flag::WRITE != 0

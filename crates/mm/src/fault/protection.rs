@@ -6,19 +6,19 @@ use crate::Mm;
 use crate::vma::VmaFields;
 use machine::Machine;
 
-/// Whether a read fault in a file maps what is cached (`->map_pages`) before it asks for its
-/// page alone (`->fault`).
+/// The use of `->map_pages` by a read fault in a file, before it calls `->fault` for its page
+/// alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MapPages {
-    /// Where the mapping maps pages around (Linux 7.2 `mm/memory.c`, `should_fault_around`).
+    /// Called if the mapping maps pages around (Linux 7.2 `mm/memory.c`, `should_fault_around`).
     Around,
-    /// Also where the window is one page, and the page alone is not asked for.
+    /// Called also if the window is one page; `->fault` is not called.
     Only,
-    /// It has been tried.
+    /// Not called: it has been tried.
     Never,
 }
 
-/// Whether a fault may wait for a page, and what keeps the file open then.
+/// True if a fault may wait for a page, and what keeps the file open then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waits {
     /// It may not: a page that is not there at once makes it fall back.
@@ -29,34 +29,32 @@ pub enum Waits {
     Protected,
 }
 
-/// What a strategy allows a fault to do, and what it checks again.
+/// The protection of a VMA during a fault: what the fault may do, and what it checks again.
 ///
-/// The contract that makes an attempt without mmap_lock sound: a writer stores the
-/// word that [`check_table`](Self::check_table) and [`lock_pte`](Self::lock_pte)
-/// look at *before* it takes any lock of its zap; the fault looks at it *after* it
-/// has that lock. If it is unchanged, the writer takes the lock later and undoes
-/// what the fault has done.
+/// This contract makes an attempt without mmap_lock sound: a writer stores the word that
+/// [`check_table`](Self::check_table) and [`lock_pte`](Self::lock_pte) read *before* it takes any
+/// lock of its zap; the fault reads it *after* it has that lock. If it is unchanged, the writer
+/// takes the lock later and undoes the work of the fault.
 pub trait Protection<M: Machine> {
-    /// Where the fields of the VMA are read.
+    /// The source of the VMA's fields: the VMA, or a copy.
     type Vma: VmaFields + ?Sized;
 
-    /// The VMA.
+    /// Returns the VMA.
     fn vma(&self) -> &Self::Vma;
 
-    /// Whether missing page tables may be allocated; else a fault that needs one falls
-    /// back.
+    /// Returns true if the fault may allocate page tables; else a fault that needs one falls back.
     fn allocates_tables(&self) -> bool;
 
-    /// Whether the fault may wait for a page.
+    /// Returns true if the fault may wait for a page.
     fn waits(&self) -> Waits;
 
-    /// Whether a read fault in a file maps what is cached first.
+    /// Returns the use of `->map_pages` by a read fault in a file.
     #[inline(always)]
     fn map_pages(&self) -> MapPages {
         MapPages::Around
     }
 
-    /// Whether a table may be published; called with the lock of its parent held.
+    /// Checks that a table may be published. The lock of its parent is held.
     ///
     /// # Errors
     /// A reason to fall back.
@@ -64,7 +62,7 @@ pub trait Protection<M: Machine> {
         Ok(())
     }
 
-    /// Whether the file may be called (`->fault`, `->map_pages`).
+    /// Checks that the file may be called (`->fault`, `->map_pages`).
     ///
     /// # Errors
     /// A reason to fall back.
@@ -72,7 +70,7 @@ pub trait Protection<M: Machine> {
         Ok(())
     }
 
-    /// Whether `->fault` may be called, which brings a page that `->map_pages` did not find.
+    /// Checks that `->fault` may be called, which reads a page that `->map_pages` did not find.
     ///
     /// # Errors
     /// A reason to fall back.
@@ -80,7 +78,7 @@ pub trait Protection<M: Machine> {
         Ok(())
     }
 
-    /// Whether a page that is mapped may be copied, and the copy put in its place.
+    /// Checks that a mapped page may be copied and replaced by the copy.
     ///
     /// # Errors
     /// A reason to fall back.
@@ -94,7 +92,7 @@ pub trait Protection<M: Machine> {
     /// A reason to fall back.
     fn prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback>;
 
-    /// Locks a pte such that it may be published; `None` where its table is gone.
+    /// Locks a pte so that it may be published; `None` if its table has been freed.
     ///
     /// # Errors
     /// A reason to fall back.

@@ -1,4 +1,4 @@
-//! Walking the page tables, allocating missing ones, locking a pte.
+//! Walks page tables, allocates missing ones, and locks a pte.
 
 use super::{Fallback, Protection, Stop};
 use crate::addr::{Level, Pte, Vaddr};
@@ -7,7 +7,7 @@ use crate::{Core, Mm, point, stage};
 use machine::{Machine, Ordering, Word};
 use sync::spinlock::SpinGuard;
 
-/// How far a walk has come: the pmd entry of an address.
+/// A walk that has reached the pmd entry of an address.
 pub struct Walk<'a, M: Machine> {
     addr: Vaddr,
     pmd: &'a PageTable<M>,
@@ -25,7 +25,7 @@ impl<M: Machine> Copy for Walk<'_, M> {}
 pub struct PteSlot<'a, M: Machine> {
     table: &'a PageTable<M>,
     addr: Vaddr,
-    /// Held for its drop.
+    /// Unlocks on drop.
     _ptl: SpinGuard<'a, M>,
 }
 
@@ -34,7 +34,7 @@ impl<M: Machine> PteSlot<'_, M> {
         self.table.entry(addr.index(Level::Pte))
     }
 
-    /// The pte of the fault.
+    /// Returns the pte of the fault.
     #[inline(always)]
     pub fn get(&self) -> Pte {
         self.get_at(self.addr)
@@ -46,14 +46,14 @@ impl<M: Machine> PteSlot<'_, M> {
         self.set_at(self.addr, pte);
     }
 
-    /// The pte of an address under the same table.
+    /// Returns the pte of an address under the same table.
     #[inline(always)]
     pub fn get_at(&self, addr: Vaddr) -> Pte {
         Pte(self.word(addr).load(Ordering::Relaxed))
     }
 
-    /// Sets the pte of an address under the same table (`Release`: whoever sees it
-    /// sees the page's content).
+    /// Sets the pte of an address under the same table. `Release`: a core that sees the pte sees
+    /// the page's content.
     #[inline(always)]
     pub fn set_at(&self, addr: Vaddr, pte: Pte) {
         self.word(addr).store(pte.0, Ordering::Release);
@@ -61,11 +61,11 @@ impl<M: Machine> PteSlot<'_, M> {
 }
 
 impl<'a, M: Machine> Walk<'a, M> {
-    /// Walks from the top table to the pmd entry of `addr`, and allocates what is missing above
-    /// it where the protection allows.
+    /// Walks from the top table to the pmd entry of `addr`, and allocates missing tables above it
+    /// if the protection allows.
     ///
     /// # Errors
-    /// Where a table is missing that may not or cannot be allocated.
+    /// The reason, if a table is missing that may not or cannot be allocated.
     #[inline(always)]
     pub fn to_pmd<P: Protection<M> + ?Sized>(
         mm: &'a Mm<M>,
@@ -87,13 +87,13 @@ impl<'a, M: Machine> Walk<'a, M> {
         Ok(Self { addr, pmd })
     }
 
-    /// The page table, where there is one.
+    /// Returns the page table, if there is one.
     #[inline(always)]
     pub fn page_table(self) -> Option<TableId> {
         self.pmd.child(self.addr.index(Level::Pmd))
     }
 
-    /// The pte without its lock, where there is a page table: what a write has to do
+    /// Returns the pte, read without its lock, if there is a page table. The work of a write
     /// depends on it (Linux 7.2 `handle_pte_fault`).
     #[inline(always)]
     pub(super) fn peek(self, mm: &Mm<M>) -> Pte {
@@ -102,7 +102,7 @@ impl<'a, M: Machine> Walk<'a, M> {
         Pte(pte.unwrap_or(Pte::NONE.0))
     }
 
-    /// Whether nothing is mapped by so many ptes from `first` on, which are under one page table,
+    /// Returns true if `count` ptes from `first` on map nothing, which are under one page table,
     /// without its lock (`pte_range_none`).
     pub(super) fn is_range_none(self, mm: &Mm<M>, first: Vaddr, pages: u64) -> bool {
         let Some(id) = self.page_table() else { return false };
@@ -114,7 +114,7 @@ impl<'a, M: Machine> Walk<'a, M> {
     /// Makes sure that there is a page table.
     ///
     /// # Errors
-    /// Where there is none, and it may not or cannot be allocated.
+    /// The reason, if there is none, and it may not or cannot be allocated.
     #[inline(always)]
     pub fn ensure_page_table<P: Protection<M> + ?Sized>(
         self,
@@ -129,8 +129,8 @@ impl<'a, M: Machine> Walk<'a, M> {
         Ok(())
     }
 
-    /// Takes the page table's lock, and looks again whether the pmd entry still points
-    /// to it (Linux 7.2 `pte_offset_map_lock`; 6.1 did not look).
+    /// Takes the page table's lock, and checks that the pmd entry still points to it (Linux 7.2
+    /// `pte_offset_map_lock`; 6.1 did not check).
     #[inline(always)]
     pub fn lock(self, mm: &'a Mm<M>) -> Option<PteSlot<'a, M>> {
         let id = self.page_table()?;
@@ -143,8 +143,8 @@ impl<'a, M: Machine> Walk<'a, M> {
         (self.page_table() == Some(id)).then_some(slot)
     }
 
-    /// Takes the page table's lock where no table is ever freed, and so does not look
-    /// again.
+    /// Takes the page table's lock, for schemes under which no table is ever freed: no check is
+    /// needed.
     #[inline(always)]
     pub fn lock_stable(self, mm: &'a Mm<M>) -> Option<PteSlot<'a, M>> {
         let table = mm.tables.get(self.page_table()?);
@@ -154,10 +154,9 @@ impl<'a, M: Machine> Walk<'a, M> {
         Some(slot)
     }
 
-    /// Takes the page table's lock where it is free, and looks again whether the pmd entry
-    /// still points to it: `madvise` frees empty tables under mmap_lock held for reading
-    /// (since 6.14), which no sequence count tells. `Err` where the lock is not free, or
-    /// there is no table.
+    /// Takes the page table's lock if it is free, and checks that the pmd entry still points to it:
+    /// `madvise` frees empty tables under mmap_lock held for reading (since 6.14), which changes no
+    /// sequence count. `Err` if the lock is not free, or there is no table.
     #[inline(always)]
     pub fn try_lock(self, mm: &'a Mm<M>) -> Result<PteSlot<'a, M>, Fallback> {
         let id = self.page_table().ok_or(Fallback::Pmd)?;
@@ -172,9 +171,9 @@ impl<'a, M: Machine> Walk<'a, M> {
     }
 }
 
-/// Allocates a table and publishes it in the entry of `parent` for `addr`: allocation
-/// outside the lock, then lock, look again, account, publish; the loser gives its
-/// table back.
+/// Allocates a table and publishes it in the entry of `parent` for `addr`: allocates outside the
+/// lock, then locks, checks again, accounts and publishes. The loser of a race gives its table
+/// back.
 #[cold]
 fn install<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
@@ -206,8 +205,7 @@ fn install<M: Machine, P: Protection<M> + ?Sized>(
     }
 }
 
-/// Puts a table into an entry that is empty; `Ok` with the one that is there, where another
-/// was faster.
+/// Puts a table into an empty entry. If another core was faster, returns its table.
 fn publish<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
     protection: &P,

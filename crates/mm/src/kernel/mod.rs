@@ -1,7 +1,7 @@
-//! The kernel that a space is in: where its fields are, and the rules of that release.
+//! The kernel of a space: the places of fields, and the rules of the release.
 //!
-//! Where the count of mmap_lock stands decides what a fault under any scheme drags along, so
-//! a scheme names the kernel that it stood in. The releases themselves are `kernels/*.toml`.
+//! The place of mmap_lock's count decides which fields every fault moves with it, so a scheme names
+//! the kernel that it was written for. The releases themselves are `kernels/*.toml`.
 
 mod lines;
 mod mm_struct;
@@ -15,17 +15,17 @@ pub use self::vm_area_struct::{VMA_LINES, VmAreaStruct, VmaLayout};
 
 use machine::Machine;
 
-/// A release of Linux, as far as faults and writers can tell. It lives as long as the program:
-/// lines have their names from it.
+/// A release of Linux, as far as faults and writers can tell. It lives as long as the program,
+/// since lines have their names from it.
 #[derive(Debug)]
 pub struct Kernel {
     /// The release, as `6.12`.
     pub name: &'static str,
-    /// Where the fields of `mm_struct` are.
+    /// Places of the fields of `mm_struct`.
     pub mm: MmLayout,
-    /// Where those of a `vm_area_struct` are.
+    /// Places of the fields of a `vm_area_struct`.
     pub vma: VmaLayout,
-    /// What differs between releases beside that.
+    /// Other differences between releases.
     pub rules: Rules,
 }
 
@@ -36,15 +36,15 @@ pub struct Release {
     pub mm_struct: MmStruct,
     /// Fields of `vm_area_struct`.
     pub vm_area_struct: VmAreaStruct,
-    /// What differs beside that.
+    /// Other differences.
     pub rules: Rules,
 }
 
 impl Kernel {
-    /// The kernel of a release, its structures laid out.
+    /// Creates the kernel of a release, its structures laid out.
     ///
     /// # Panics
-    /// Where the fields of a structure stand on more lines than it has here.
+    /// If the fields of a structure need more lines than it has here.
     pub const fn of(name: &'static str, release: &Release) -> Self {
         let mm = MmLayout::of(&release.mm_struct);
         let vma = VmaLayout::of(&release.vm_area_struct);
@@ -55,11 +55,11 @@ impl Kernel {
 
 /// A kernel whose layout the compiler may know.
 pub trait Layout: Send + Sync + 'static {
-    /// The kernel; `None` where it is known when the program runs.
+    /// The kernel; `None` if it is known only when the program runs.
     const KERNEL: Option<&'static Kernel>;
 
-    /// The kernel of a space that is in `given`. Where code is timed that is always the one
-    /// that the compiler knows, and costs nothing to look up.
+    /// Returns the kernel of a space that was made with `given`. In timed code it is always the
+    /// kernel that the compiler knows, so the lookup costs nothing.
     #[inline(always)]
     fn known<M: Machine>(given: &'static Kernel) -> &'static Kernel {
         match Self::KERNEL {
@@ -69,7 +69,7 @@ pub trait Layout: Send + Sync + 'static {
     }
 }
 
-/// A kernel that is known when the program runs.
+/// A kernel that is known only when the program runs.
 pub struct Loaded;
 
 impl Layout for Loaded {
@@ -78,7 +78,7 @@ impl Layout for Loaded {
 
 include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
 
-/// Declares a type for each kernel that schemes stand in.
+/// Declares a type for each kernel that a scheme was written for.
 macro_rules! known {
     ($($(#[$doc:meta])* $name:ident = $kernel:ident;)*) => {$(
         $(#[$doc])*
