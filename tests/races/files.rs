@@ -8,10 +8,10 @@ use crate::twins::refcnt::{self, Refcnt};
 use crate::twins::steps::Other;
 use crate::verdict::{Twins, stands};
 use faultstorm::machine::model::Model;
-use faultstorm::mm::kernel::Linux6_2;
+use faultstorm::mm::kernel::{LINUX_5_12, LINUX_6_2, Linux6_2};
 use faultstorm::mm::page_cache::PageState;
 use faultstorm::mm::point;
-use faultstorm::strategy::MmapLock;
+use faultstorm::strategy::{MmapLock, VmRefcnt};
 
 /// A writer that needs more VMAs than exist, unless those that it frees come back.
 const REMAPS: &[Step] = &[
@@ -89,6 +89,40 @@ pub fn a_fault_drops_its_lock_for_a_page_once() {
     assert!(played.held, "the page is there when the fault comes back, and goes then");
     // Two for the write before, two for the read.
     assert_eq!(played.attempts.attempts, 4);
+}
+
+/// A fault that has waited for the lock of a cached page under the VMA's lock may drop mmap_lock
+/// too, once; a fault that has waited for a page that was not cached may not.
+pub fn only_a_major_fault_has_tried() {
+    let goes_and_comes = &[Step::Truncate(0), Step::Truncate(FILE_PAGES)];
+    let attempts = |state, turns: &[usize]| {
+        let turns =
+            turns.iter().map(|core| (*core, if *core == 0 { point::FOLIO_GOT_REF } else { END }));
+        let shape = Shape { maps: Maps::File(state), ..FILE };
+        let cores = vec![&[Step::Read(0)] as &[_], goes_and_comes];
+        let script = Script { before: &[], ..Script::turns(turns.collect(), shape, cores) };
+        let played = play::<Model, VmRefcnt>(&script).expect("it stands");
+        assert!(played.held, "the page is there when the fault comes back, and goes then");
+        played.attempts.attempts
+    };
+    // Under the VMA's lock, and twice under mmap_lock.
+    assert_eq!(attempts(PageState::Locked, &[0, 0, 1]), 3);
+    // The second wait keeps mmap_lock.
+    assert_eq!(attempts(PageState::Absent, &[0, 1]), 2);
+}
+
+/// Truncate waits for a fault that reads a page in, also if that page stays, by `invalidate_lock`.
+pub fn truncate_waits_for_who_reads_in() {
+    let io_ns = 3 * TURN_NS;
+    let absent = Shape { io_ns, maps: Maps::File(PageState::Absent), ..FILE };
+    let writer_ns = |kernel| {
+        let shape = Shape { kernel: Some(kernel), ..absent };
+        let script = Script::at(END, shape, &[Step::Read(0)], &[Step::Truncate(FILE_PAGES - 8)]);
+        let played = play::<Model, MmapLock<Linux6_2>>(&Script { before: &[], ..script });
+        played.expect("it stands").ns[1]
+    };
+    assert!(writer_ns(&LINUX_5_12) < TURN_NS, "{}", writer_ns(&LINUX_5_12));
+    assert!(writer_ns(&LINUX_6_2) > io_ns - 2 * TURN_NS, "{}", writer_ns(&LINUX_6_2));
 }
 
 /// R25: a writer waits as long as a fault waits for a page.

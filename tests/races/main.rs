@@ -77,6 +77,8 @@ fn main() -> ExitCode {
         "a fault drops its lock for a page once",
         files::a_fault_drops_its_lock_for_a_page_once,
     ));
+    trials.push(plain("only a major fault has tried", files::only_a_major_fault_has_tried));
+    trials.push(plain("truncate waits for who reads in", files::truncate_waits_for_who_reads_in));
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
     let caught: Option<Vec<_>> =
         caught.lock().expect("nobody panics with it").iter().cloned().collect();

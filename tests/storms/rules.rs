@@ -155,6 +155,18 @@ fn rcu_map_pages_needs_no_reference_for_a_cached_page() {
     assert!(references(&storm("vma-refcount")) >= 2 * 256);
 }
 
+/// The index of a file is walked from its root once for a window of 16 pages, not for each page.
+#[test]
+fn a_window_stays_in_the_lowest_node_of_the_index() {
+    let entry = find("unlocked").expect("it is in the table");
+    let workload = shipped("file-fault-around");
+    let storm = Ask::new(&workload, 1, Until::Faults(256)).in_model(entry, &xeon());
+    let named = |line: &&(&LineName, _)| line.0.name == "mapping.i_pages";
+    let account = &of_model(&storm).accounts.0.iter().find(named).expect("the root is read").1;
+    let faults = storm.counts.by_kind[Kind::FileReadAround as usize];
+    assert_eq!((account.reads, account.writes), (faults, 0));
+}
+
 /// A reader loads the owner before it stores its name; in some kernels it loads the owner again
 /// when it leaves, to remove the name.
 #[test]

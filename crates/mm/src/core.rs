@@ -150,6 +150,11 @@ impl<M: Machine> Core<M> {
         Stop::Wait
     }
 
+    /// Whether the last attempt has stopped for a page that is not cached.
+    pub(super) fn is_major(&self) -> bool {
+        self.wait.as_ref().is_some_and(Wait::is_major)
+    }
+
     /// Counts a fallback.
     #[inline]
     pub fn note_fallback(&mut self, reason: Fallback) {

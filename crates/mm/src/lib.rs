@@ -15,6 +15,7 @@ pub mod fault;
 pub mod frames;
 mod grace;
 pub mod hooks;
+mod invalidate;
 pub mod kernel;
 mod laid_out;
 pub mod locked;

@@ -138,7 +138,7 @@ pub fn attempt<M: Machine, L: Layout, const BLIND: bool>(
             match fault::handle(mm, core, request, &Held::by_mmap_lock(vma)) {
                 // The lock is dropped for a page once (`fault_flag_allow_retry_first`): what
                 // was waited for can be gone again, as long as writers come in between.
-                Err(Stop::Wait) if request.has_waited() => {
+                Err(Stop::Wait) if request.has_tried() => {
                     drop(section);
                     if mm.wait(core).is_err() {
                         return Ok(failed(request, End::Oom));
@@ -203,8 +203,8 @@ pub fn after<M: Machine, L: Layout>(
 
 /// What follows an attempt under the VMA's own lock that did not end the fault (Linux 7.2
 /// `arch/x86/mm/fault.c`, `do_user_addr_fault`). A fault that waited for a page has dropped
-/// the lock; it goes on under mmap_lock, and keeps that if it waits again. (The kernel keeps
-/// it only if the first wait was for a read.)
+/// the lock; it goes on under mmap_lock. If it waits again it keeps that lock, but only if it
+/// first waited for a page that was not cached (`VM_FAULT_MAJOR`; commit 46e714c729c8 of 6.8).
 ///
 /// # Errors
 /// The request to try again with: the VMA was replaced, or a table was waited for.
@@ -219,10 +219,11 @@ pub fn after_vma_lock<M: Machine, L: Layout>(
         core.note_fallback(Fallback::VmaLockMiss);
         return Err(request);
     }
+    let is_major = core.is_major();
     match after(mm, core, request, stop) {
         Err(again) if stop == Stop::Wait => {
             core.note_fallback(Fallback::VmaLockRetry);
-            Ok(fault(mm, core, again))
+            Ok(fault(mm, core, if is_major { again } else { again.not_tried() }))
         }
         ended_or_again => ended_or_again,
     }

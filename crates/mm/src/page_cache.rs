@@ -6,6 +6,7 @@
 
 use super::addr::Pfn;
 use super::frames::{Frames, flag};
+use super::invalidate::InvalidateQueue;
 use super::pool::Pool;
 use super::slots::slots;
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, VALUE_MASK, Word};
@@ -28,7 +29,16 @@ static FILE_REF: LineName = LineName {
 
 static MAPPING: LineName = LineName {
     name: "mapping.i_pages",
-    words: ["i_pages.xa_head", "xa_lock", "xa_lock.tail", "nrpages", "tagged", "", "", ""],
+    words: [
+        "i_pages.xa_head",
+        "xa_lock",
+        "xa_lock.tail",
+        "nrpages",
+        "tagged",
+        "invalidate_lock.count",
+        "invalidate_lock.owner",
+        "",
+    ],
 };
 
 static INODE: LineName =
@@ -46,7 +56,29 @@ static NODES: LineName =
 const XA_LOCK: LockWords = LockWords { locked: 1, tail: 2 };
 const NRPAGES: usize = 3;
 const TAGGED: usize = 4;
+const INVALIDATE_COUNT: usize = 5;
+const INVALIDATE_OWNER: usize = 6;
 const WAIT_LOCK: LockWords = LockWords { locked: 0, tail: 1 };
+
+/// A place in the index of a file, which goes from page to page and stays in the lowest node as
+/// long as that has them (`xas_next_entry`).
+pub(super) struct Cursor<'a, M: Machine> {
+    file: &'a File<M>,
+    /// Number of the leaf, counted from the first page, and the leaf.
+    leaf: Option<(u64, &'a Node<M>)>,
+}
+
+impl<'a, M: Machine> Cursor<'a, M> {
+    /// The slot of page `index`, where the index has a node for it.
+    #[inline(always)]
+    pub(super) fn slot(&mut self, index: u64) -> Option<Word<'a, M::Line>> {
+        let number = index / SLOTS;
+        if self.leaf.is_none_or(|(at, _)| at != number) {
+            self.leaf = self.file.leaf(index).map(|leaf| (number, leaf));
+        }
+        self.leaf.map(|(_, leaf)| leaf.slot(index))
+    }
+}
 
 struct Node<M: Machine>([M::Line; SLOTS as usize / LINE_WORDS]);
 
@@ -104,6 +136,7 @@ pub struct File<M: Machine> {
     inode: M::Line,
     wait: M::Line,
     table: WaitTable,
+    pub(super) invalidate: InvalidateQueue<M>,
     nodes: Box<[Node<M>]>,
     pool: Pool<M>,
     height: u32,
@@ -132,6 +165,7 @@ impl<M: Machine> File<M> {
             inode: zero(&INODE),
             wait: zero(&WAIT),
             table: WaitTable::new(cores),
+            invalidate: InvalidateQueue::new(cores),
             nodes,
             pool: Pool::new(&NODES, 0, capacity as u32, true),
             height,
@@ -186,6 +220,16 @@ impl<M: Machine> File<M> {
         self.file_ref.store(3, 1, Ordering::Relaxed);
     }
 
+    /// Count of `invalidate_lock`.
+    pub(super) fn invalidate_count(&self) -> Word<'_, M::Line> {
+        Word::new(&self.mapping, INVALIDATE_COUNT)
+    }
+
+    /// Owner of `invalidate_lock`.
+    pub(super) fn invalidate_owner(&self) -> Word<'_, M::Line> {
+        Word::new(&self.mapping, INVALIDATE_OWNER)
+    }
+
     /// Pages in the cache.
     pub fn cached(&self) -> u64 {
         self.mapping.load(NRPAGES, Ordering::Relaxed)
@@ -195,17 +239,27 @@ impl<M: Machine> File<M> {
         SpinLock::new(&self.mapping, XA_LOCK).lock_irq(waiters)
     }
 
+    /// A place in the index, before its first page.
+    pub(super) fn cursor(&self) -> Cursor<'_, M> {
+        Cursor { file: self, leaf: None }
+    }
+
     /// The slot of page `index`, where the index has a node for it.
     #[inline(always)]
     pub(super) fn slot(&self, index: u64) -> Option<Word<'_, M::Line>> {
+        Some(self.leaf(index)?.slot(index))
+    }
+
+    /// The lowest node on the way to page `index`.
+    #[inline(always)]
+    fn leaf(&self, index: u64) -> Option<&Node<M>> {
         let mut node = self.mapping.load(0, Ordering::Acquire);
         for level in (1..self.height).rev() {
             let number = node.checked_sub(1)? as usize;
             let slot = self.nodes[number].slot(index >> (SLOT_BITS * level));
             node = slot.load(Ordering::Acquire);
         }
-        let number = node.checked_sub(1)? as usize;
-        Some(self.nodes[number].slot(index))
+        Some(&self.nodes[node.checked_sub(1)? as usize])
     }
 
     /// The slot of page `index`, whose nodes are added where they are missing. The

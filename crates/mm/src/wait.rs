@@ -10,10 +10,12 @@ use super::addr::Pfn;
 use super::fault::Waits;
 use super::frames::flag;
 use super::grace;
+use super::invalidate::InvalidateLock;
 use super::page_cache::File;
 use super::vmstat::Item;
 use super::{Core, Mm};
 use machine::{Machine, Ordering, VALUE_MASK};
+use sync::rwsem::RwSem;
 
 /// What is waited for. Holds a reference on the folio if there is one, and on the file unless
 /// the protection of the fault keeps it, until [`Mm::wait`] has waited.
@@ -61,6 +63,11 @@ impl Wait {
     ) -> Self {
         Self { is_over: true, ..Self::for_folio(file, index, folio, waits) }
     }
+
+    /// Whether the page was not cached when the fault looked for it.
+    pub(super) fn is_major(&self) -> bool {
+        self.folio.is_none()
+    }
 }
 
 impl<M: Machine> Mm<M> {
@@ -77,6 +84,8 @@ impl<M: Machine> Mm<M> {
     pub fn wait(&self, core: &mut Core<M>) -> Result<(), OutOfMemory> {
         let wait = core.wait.take().expect("an attempt has said what it stopped for");
         let file = &self.files[wait.file];
+        let lock = InvalidateLock { mm: self, file };
+        let _shared = self.adds_content(&wait).then(|| RwSem::new(&lock).read());
         let result = match wait.folio {
             Some(folio) => {
                 if !wait.is_over {
@@ -92,6 +101,15 @@ impl<M: Machine> Mm<M> {
             assert!(!last, "the opener keeps the file open");
         }
         result
+    }
+
+    /// Whether what is waited for needs `invalidate_lock`: the page, or its content, comes into
+    /// the cache.
+    fn adds_content(&self, wait: &Wait) -> bool {
+        let flags = wait.folio.map(|folio| self.frames.folio(folio).flags());
+        let is_uptodate =
+            flags.is_some_and(|flags| flags.load(Ordering::Relaxed) & flag::UPTODATE != 0);
+        self.kernel.rules.invalidate_lock && !is_uptodate
     }
 
     /// Waits until a table is free that an attempt of this core has found missing. The caller

@@ -117,7 +117,7 @@ static VM_AREA_STRUCT: [Key; 12] = [
     ),
 ];
 
-static RULES: [Key; 14] = [
+static RULES: [Key; 15] = [
     rule(
         "entry-prefetch",
         |r, n| r.rules.entry_prefetch = n != 0.0,
@@ -184,6 +184,11 @@ static RULES: [Key; 14] = [
         "frees-empty-tables",
         |r, n| r.rules.frees_empty_tables = n != 0.0,
         "madvise(MADV_DONTNEED) frees page tables that it has emptied",
+    ),
+    rule(
+        "invalidate-lock",
+        |r, n| r.rules.invalidate_lock = n != 0.0,
+        "a fault that reads a page in, and truncate, take the file's invalidate_lock",
     ),
     rule(
         "invlpgb",

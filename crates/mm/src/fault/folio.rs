@@ -4,7 +4,7 @@ use crate::addr::Pfn;
 use crate::frames::flag;
 use crate::page_cache::File;
 use crate::{Core, Mm};
-use machine::{Machine, Ordering, VALUE_MASK};
+use machine::{Machine, Ordering, VALUE_MASK, Word};
 
 /// Looks up page `index` of `file` and takes a reference on its folio.
 ///
@@ -12,7 +12,16 @@ use machine::{Machine, Ordering, VALUE_MASK};
 /// the cache, and have been reused, in between.
 #[inline(always)]
 pub fn get<M: Machine>(mm: &Mm<M>, core: &mut Core<M>, file: &File<M>, index: u64) -> Option<Pfn> {
-    let slot = file.slot(index)?;
+    get_in(mm, core, file.slot(index)?)
+}
+
+/// As [`get`], in the slot of the page.
+#[inline(always)]
+pub(super) fn get_in<M: Machine>(
+    mm: &Mm<M>,
+    core: &mut Core<M>,
+    slot: Word<'_, M::Line>,
+) -> Option<Pfn> {
     loop {
         let frame = File::<M>::frame_in(slot)?;
         if mm.frames.folio(frame).refs().get_unless_zero() {

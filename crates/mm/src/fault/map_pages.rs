@@ -6,11 +6,12 @@
 use super::{End, FaultRequest, Protection, PteSlot, Stop, Walk, folio};
 use crate::addr::{PAGE_BYTES, Pfn, Pte, TABLE_SPAN, Vaddr};
 use crate::frames::flag;
-use crate::page_cache::File;
+use crate::page_cache::{Cursor, File};
 use crate::rss::Member;
 use crate::vma::VmaFields;
 use crate::{Core, Mm, stage};
 use machine::{Machine, Ordering};
+use std::ops::Range;
 
 /// Pages of the file that are looked at, and where the first would be mapped.
 struct Window {
@@ -53,7 +54,9 @@ pub(super) fn map_pages<M: Machine, P: Protection<M> + ?Sized>(
 ) -> Result<(Option<End>, u16), Stop> {
     let window = Window::around(request.addr, protection.vma(), file.pages());
     // Found before the page table is locked; the rest of the window under its lock.
-    let Some((first, frame)) = next_folio(mm, core, file, window.first, window.end) else {
+    let mut cursor = file.cursor();
+    let Some((first, frame)) = next_folio(mm, core, (file, &mut cursor), window.first..window.end)
+    else {
         return Ok((None, 0));
     };
     let slot = match protection.lock_pte(mm, walk) {
@@ -72,7 +75,7 @@ pub(super) fn map_pages<M: Machine, P: Protection<M> + ?Sized>(
     let mut next = Some((first, frame));
     while let Some((index, frame)) = next {
         pages += map_one(mm, core, file, &slot, window.addr_of(index), frame);
-        next = next_folio(mm, core, file, index + 1, window.end);
+        next = next_folio(mm, core, (file, &mut cursor), index + 1..window.end);
     }
     core.add_rss(mm, Member::File, i64::from(pages));
     file.note_cache_hit();
@@ -106,18 +109,18 @@ fn map_one<M: Machine>(
     1
 }
 
-/// The first page in `from..end` that can be mapped at once: its folio referenced and
+/// The first of some pages that can be mapped at once: its folio referenced and
 /// locked.
 #[inline(never)] // Compiled once for all strategies.
 fn next_folio<M: Machine>(
     mm: &Mm<M>,
     core: &mut Core<M>,
-    file: &File<M>,
-    from: u64,
-    end: u64,
+    (file, cursor): (&File<M>, &mut Cursor<'_, M>),
+    pages: Range<u64>,
 ) -> Option<(u64, Pfn)> {
-    for index in from..end {
-        let Some(frame) = folio::get(mm, core, file, index) else { continue };
+    for index in pages {
+        let slot = cursor.slot(index);
+        let Some(frame) = slot.and_then(|slot| folio::get_in(mm, core, slot)) else { continue };
         let flags = mm.frames.folio(frame).flags().load(Ordering::Relaxed);
         let state = flag::LOCKED | flag::UPTODATE | flag::READAHEAD;
         let ready = flags & state == flag::UPTODATE;

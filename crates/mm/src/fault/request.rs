@@ -23,6 +23,8 @@ pub struct FaultRequest {
 // As `FAULT_FLAG_WRITE` and `FAULT_FLAG_TRIED` of the kernel.
 const WRITE: u8 = 1;
 const TRIED: u8 = 1 << 1;
+/// Ours: for the kind of the fault.
+const WAITED: u8 = 1 << 2;
 
 impl FaultRequest {
     /// The first attempt of a touch.
@@ -40,11 +42,21 @@ impl FaultRequest {
     /// Whether an attempt has waited for the page already.
     #[inline(always)]
     pub fn has_waited(self) -> bool {
+        self.flags & WAITED != 0
+    }
+
+    /// Whether the fault has dropped its lock for a page, and keeps it the next time.
+    pub fn has_tried(self) -> bool {
         self.flags & TRIED != 0
     }
 
     /// The attempt after one that waited for the page.
     pub fn after_wait(self) -> Self {
-        Self { flags: self.flags | TRIED, ..self }
+        Self { flags: self.flags | WAITED | TRIED, ..self }
+    }
+
+    /// The same, but the fault may drop its lock again.
+    pub fn not_tried(self) -> Self {
+        Self { flags: self.flags & !TRIED, ..self }
     }
 }

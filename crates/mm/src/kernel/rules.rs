@@ -39,6 +39,9 @@ pub struct Rules {
     pub dontneed_locks_vma: bool,
     /// Whether it frees page tables that it has emptied (6.14 and later, x86).
     pub frees_empty_tables: bool,
+    /// Whether a fault that brings a page into the page cache holds the file's `invalidate_lock`
+    /// for reading, and truncate for writing (5.15 and later).
+    pub invalidate_lock: bool,
     /// Whether translations are shot down by INVLPGB where the processor has it (6.15 and later).
     pub invlpgb: bool,
 }
@@ -59,6 +62,7 @@ impl Rules {
         reader_clears_owner: false,
         dontneed_locks_vma: false,
         frees_empty_tables: false,
+        invalidate_lock: false,
         invlpgb: false,
     };
 }

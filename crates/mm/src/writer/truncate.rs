@@ -2,21 +2,27 @@
 //! the length first, then the ptes by the map of the file, then the pages under their
 //! locks, then the ptes again, since private copies may have been made in between.
 //!
-//! mmap_lock is not taken: what keeps VMAs and tables is `i_mmap_rwsem`.
+//! mmap_lock is not taken: what keeps VMAs and tables is `i_mmap_rwsem`. The file system holds
+//! `invalidate_lock` over all of it.
 
 use super::Writer;
 use crate::addr::{PAGE_BYTES, Vaddr};
 use crate::fault::folio;
 use crate::frames::flag;
+use crate::invalidate::InvalidateLock;
 use crate::point;
 use crate::vma::VmaFields;
 use crate::vmstat::Item;
 use machine::{Machine, Ordering};
+use sync::rwsem::RwSem;
 
 impl<M: Machine> Writer<'_, M> {
     /// Sets the length of a file in pages; false where it has it.
     pub fn truncate(&mut self, file: usize, pages: u64) -> bool {
-        let before = self.mm.files[file].set_pages(pages);
+        let mm = self.mm;
+        let lock = InvalidateLock { mm, file: &mm.files[file] };
+        let _alone = mm.kernel.rules.invalidate_lock.then(|| RwSem::new(&lock).write());
+        let before = mm.files[file].set_pages(pages);
         if before > pages {
             self.unmap_from(file, pages);
             M::point(point::AFTER_FIRST_ZAP);
