@@ -4,7 +4,7 @@
 use super::fault_around;
 use super::signal::CAN_STEP_OVER;
 use host::Roots;
-use workload::{Action, IoLatency, KernelParts, Workload, WorkloadFile};
+use workload::{Action, Backing, IoLatency, KernelParts, Workload, WorkloadFile};
 
 /// Returns why this workload cannot run on the running kernel: every reason, in one sentence.
 pub fn refuses(workload: &Workload) -> Option<String> {
@@ -45,6 +45,14 @@ pub fn refuses(workload: &Workload) -> Option<String> {
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
+/// Whether a shared mapping of a file in memory may be written.
+fn has_shared_memory(workload: &Workload) -> bool {
+    workload.vmas.iter().filter(|vma| vma.writable).any(|vma| match vma.backing {
+        Backing::File { file, shared, .. } => shared && workload.files[file].directory.is_none(),
+        Backing::Anonymous => false,
+    })
+}
+
 /// Returns remarks on what runs, but not quite as the file says.
 pub fn remarks(workload: &Workload) -> Vec<String> {
     let mut remarks = Vec::new();
@@ -61,6 +69,12 @@ pub fn remarks(workload: &Workload) -> Vec<String> {
     remark(
         workload.kernel != KernelParts::default(),
         "[kernel] is about the simulated one: the running kernel counts and lists as it does",
+    );
+    // `shmem_vm_ops` has none (Linux 7.2 `mm/shmem.c`), `xfs_file_vm_ops` has it (`fs/xfs/xfs_file.c`).
+    remark(
+        has_shared_memory(workload),
+        "a file in memory has no `page_mkwrite`: a first shared write costs less than with a \
+         file system, which is simulated here: give the file a `directory` on a disk",
     );
     remark(
         workload.files.iter().any(|file| !file.speculation),
@@ -105,5 +119,7 @@ mod tests {
         assert!(remarks(&shipped("huge-anon")).is_empty());
         assert!(remarks(&shipped("wis-page-fault1")).is_empty(), "whole mappings come and go");
         assert!(remarks(&shipped("file-cold"))[0].contains("`io_latency`"));
+        assert!(remarks(&shipped("shared-write"))[0].contains("`page_mkwrite`"));
+        assert!(remarks(&shipped("private-write")).is_empty());
     }
 }
