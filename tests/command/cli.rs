@@ -74,8 +74,8 @@ fn a_run_stands_beside_the_model_of_its_machine() {
         (code(&output), out(&output).to_owned(), err(&output).to_owned())
     };
     of_cpu(&mut run, "amd-epyc-7r13-processor");
-    let (code, found, said) = validate(&["--json"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, found, error) = validate(&["--json"]);
+    assert_eq!(code, Some(0), "{error}");
     let found: Value = serde_json::from_str(&found).unwrap();
     assert_eq!(found["machine"]["name"], "epyc-milan-2s");
     let locks = &run["provenance"]["host"]["kernel_locks"];
@@ -94,11 +94,11 @@ fn a_run_stands_beside_the_model_of_its_machine() {
     assert!(tables.lines().skip(2).all(|line| line.len() <= 80), "{text}");
 
     // Messages: the mistake, and the right way.
-    let (code, _, said) = validate(&["--machine", "no-such"]);
-    assert!(code == Some(2) && said.contains("'no-such' is no machine"), "{said}");
+    let (code, _, error) = validate(&["--machine", "no-such"]);
+    assert!(code == Some(2) && error.contains("'no-such' is no machine"), "{error}");
     of_cpu(&mut run, "unknown-cpu");
-    let (code, _, said) = validate(&[]);
-    assert!(code == Some(2) && said.contains("name one with --machine"), "{said}");
+    let (code, _, error) = validate(&[]);
+    assert!(code == Some(2) && error.contains("name one with --machine"), "{error}");
     for (_, workload) in run["workloads"].as_object_mut().unwrap() {
         workload["vmas"][0]["size_bytes"] = 4096.into();
     }
@@ -107,11 +107,11 @@ fn a_run_stands_beside_the_model_of_its_machine() {
     assert!(code == Some(0) && text.contains("its workload: read again it has"), "{text}");
     run["cells"] = Value::Array(Vec::new());
     of_cpu(&mut run, "unknown-cpu");
-    let (code, _, said) = validate(&[]);
-    assert!(code == Some(2) && said.contains("no cell of a kernel or a host"), "{said}");
+    let (code, _, error) = validate(&[]);
+    assert!(code == Some(2) && error.contains("no cell of a kernel or a host"), "{error}");
     place.write("theirs.json", "hello");
-    let (code, _, said) = validate(&[]);
-    assert!(code == Some(2) && said.contains("is not JSON"), "{said}");
+    let (code, _, error) = validate(&[]);
+    assert!(code == Some(2) && error.contains("is not JSON"), "{error}");
 }
 
 fn assert_valid(document: &[u8]) {
@@ -244,11 +244,11 @@ fn bad_input_is_told_at_once_and_nothing_runs() {
         (&["run", "--time", "5"], "has no unit"),
         (&["check", "bad.toml"], "bad.toml:3"),
     ];
-    for (args, said) in cases {
+    for (args, message) in cases {
         let output = place.faultstorm(args);
         let expected = if args.contains(&"--placement") { 6 } else { 2 };
         assert_eq!(code(&output), Some(expected), "{args:?}: {}", err(&output));
-        assert!(err(&output).contains(said), "{args:?}: {}", err(&output));
+        assert!(err(&output).contains(message), "{args:?}: {}", err(&output));
         assert_eq!(out(&output), "", "{args:?}");
     }
     assert_eq!(place.files(), ["bad.toml"]);
@@ -293,7 +293,7 @@ fn more_than_a_machine_or_a_space_has_is_refused_before_anything_is_taken() {
         ("run", "crowd", 6, "'crowd' at 2 threads has 1026 threads in all"),
         ("check", "slow", 2, "'slow': to check it takes 8192s, for 32 storms"),
     ];
-    for (command, name, exit, said) in cases {
+    for (command, name, exit, message) in cases {
         let file = format!("{name}.toml");
         let run = ["run", &file, "--threads", "2", "--time", "1s", "--quiet"];
         let output = place.poor(&match command {
@@ -302,12 +302,12 @@ fn more_than_a_machine_or_a_space_has_is_refused_before_anything_is_taken() {
             _ => [&run[..], &["--on", "model:laptop-intel"]].concat(),
         });
         assert_eq!(code(&output), Some(exit), "{command} {name}: {}", err(&output));
-        assert!(err(&output).contains(said), "{command} {name}: {}", err(&output));
+        assert!(err(&output).contains(message), "{command} {name}: {}", err(&output));
     }
     let output = place.poor(&["run", "small.toml", "--threads", "1,4294967297"]);
     assert_eq!(code(&output), Some(2));
-    let said = "a storm has at most 1024 threads, not 4294967297";
-    assert!(err(&output).contains(said), "{}", err(&output));
+    let message = "a storm has at most 1024 threads, not 4294967297";
+    assert!(err(&output).contains(message), "{}", err(&output));
 }
 
 #[test]
@@ -388,8 +388,8 @@ fn an_expectation_that_does_not_hold_is_said_with_what_was_found() {
     assert!(out(&good).contains("holds: ok"), "{}", out(&good));
     let bad = place.faultstorm(&["check", "fails.toml"]);
     assert_eq!(code(&bad), Some(4));
-    let said = "  mmap-lock, 1 thread: pages-per-fault is 1, expected 2 or more";
-    assert!(out(&bad).contains(said), "{}", out(&bad));
+    let message = "  mmap-lock, 1 thread: pages-per-fault is 1, expected 2 or more";
+    assert!(out(&bad).contains(message), "{}", out(&bad));
 }
 
 /// Checks a document from another program, such as that of the storm at the end of `.ci/run`.

@@ -404,7 +404,7 @@ fn the_published_schema_is_fresh_and_holds() {
     assert_eq!(errors, [""; 0]);
 }
 
-fn said(output: &Output) -> (Option<i32>, String, String) {
+fn ended(output: &Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
@@ -415,18 +415,18 @@ fn the_model_compared_with_itself_is_exactly_equal() {
     let run = "run huge-anon --on model:xeon-icelake-2s --threads 1,2 --faults 40 --body none \
                --strategy mmap-lock,speculative --quiet --json";
     for name in ["a.json", "b.json"] {
-        let (code, _, error) = said(&place.line(&format!("{run} {name}")));
+        let (code, _, error) = ended(&place.line(&format!("{run} {name}")));
         assert_eq!((code, &*error), (Some(0), ""));
     }
     let line = "compare a.json b.json --fail-above 0% --format json";
-    let (code, json, _) = said(&place.line(line));
+    let (code, json, _) = ended(&place.line(line));
     assert_eq!(code, Some(0));
     let found: serde_json::Value = serde_json::from_str(&json).unwrap();
     let cells = found["cells"].as_array().unwrap();
     assert_eq!((cells.len(), &found["by"]), (4, &"run".into()));
     assert!(cells.iter().all(|cell| cell["ratio"]["median"] == 1.0 && cell["exact"] == true));
     let line = "compare a.json --by strategy --fail-above 5%";
-    let (code, text, _) = said(&place.line(line));
+    let (code, text, _) = ended(&place.line(line));
     assert_eq!(code, Some(0), "speculation is no slower: {text}");
     assert!(text.contains("exact for their seed"), "{text}");
 }
@@ -437,10 +437,10 @@ fn both_names_of_a_varied_number_are_one() {
     let run = "run huge-anon --on model:xeon-icelake-2s --threads 2 --faults 40 --body none \
                --strategy mmap-lock --quiet";
     for (name, vary) in [("old.json", "upg=0.7"), ("new.json", "upgrade-ns=0.7")] {
-        let (code, _, error) = said(&place.line(&format!("{run} --vary {vary} --json {name}")));
+        let (code, _, error) = ended(&place.line(&format!("{run} --vary {vary} --json {name}")));
         assert_eq!((code, &*error), (Some(0), ""));
     }
-    let (code, json, _) = said(&place.line("compare old.json new.json --format json"));
+    let (code, json, _) = ended(&place.line("compare old.json new.json --format json"));
     assert_eq!(code, Some(0));
     let found: serde_json::Value = serde_json::from_str(&json).unwrap();
     let cell = &found["cells"][0];
@@ -449,7 +449,7 @@ fn both_names_of_a_varied_number_are_one() {
     assert_eq!(found["unpaired"], serde_json::json!([]));
     // Given together, each would multiply the number.
     let both = format!("{run} --vary upg=0.7 --vary upgrade-ns=2 --json both.json");
-    let (code, _, error) = said(&place.line(&both));
+    let (code, _, error) = ended(&place.line(&both));
     assert_eq!(code, Some(2));
     assert!(error.contains("'--vary upg' and '--vary upgrade-ns' vary the same number"), "{error}");
 }
@@ -473,7 +473,7 @@ fn writers_alone_are_judged_by_what_they_do() {
     place.write("w.toml", WRITERS_ONLY);
     let run = "run w.toml --on model:xeon-icelake-2s --threads 1,8 --body none \
                --strategy mmap-lock,vm-refcnt --details --json w.json";
-    let (code, text, _) = said(&place.line(run));
+    let (code, text, _) = ended(&place.line(run));
     assert_eq!(code, Some(0));
     assert!(text.contains("loses to, per op") && text.contains("mmap/s "), "{text}");
     assert!(text.contains("  mm.mmap_lock"), "the lock is to blame: {text}");
@@ -493,7 +493,7 @@ fn writers_alone_are_judged_by_what_they_do() {
         assert!(mmap.repeats_per_s.is_empty(), "of one repeat it is the same number");
     }
     let line = "compare w.json --by threads --fail-above 5% --format json";
-    let (code, json, _) = said(&place.line(line));
+    let (code, json, _) = ended(&place.line(line));
     let found: serde_json::Value = serde_json::from_str(&json).unwrap();
     let counted: Vec<_> =
         found["cells"].as_array().unwrap().iter().map(|c| &c["counted"]).collect();
@@ -510,7 +510,7 @@ fn exit_codes_say_what_was_found_and_what_was_wrong() {
     write("old.json", &noisy(1, |_| false));
     let slow = |cell: &Cell| cell.key.strategy_name() == "speculative";
     write("new.json", &of_revision(noisy(2, slow), "aaaa"));
-    let compare = |line: &str| said(&place.line(&format!("compare {line}")));
+    let compare = |line: &str| ended(&place.line(&format!("compare {line}")));
     let (code, text, error) = compare("old.json new.json --fail-above 5%");
     assert_eq!(code, Some(3));
     assert!(text.contains("! speculative/2/none"), "{text}");

@@ -97,7 +97,7 @@ fn what_cannot_be_read_is_said_and_nothing_is_written() {
     place.write("when.json", good.replace("2026-03-14T15:09:26Z", "yesterday"));
     place.write("torn.json", good.replacen("\"histogram\": \"HIST", "\"histogram\": \"#IST", 1));
     place.write("other.json", "{ \"schema\": \"faultstorm.compare/1\" }");
-    for (line, said) in [
+    for (line, message) in [
         ("missing.json --format csv", "cannot read 'missing.json'"),
         (
             "good.json other.json --format markdown",
@@ -112,7 +112,7 @@ fn what_cannot_be_read_is_said_and_nothing_is_written() {
         let output = place.line(&format!("report {line} -o out"));
         let error = err(&output);
         assert_eq!(code(&output), Some(2), "{line}: {error}");
-        assert!(error.contains(said), "{line}: {error}");
+        assert!(error.contains(message), "{line}: {error}");
         assert!(!place.path("out").exists(), "{line}");
     }
     let output = place.line("report good.json -o no/such/place.md");

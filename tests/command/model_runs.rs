@@ -30,14 +30,14 @@ fn the_document_is_the_same_however_it_is_run() {
 
 #[test]
 fn what_a_machine_cannot_do_is_said() {
-    for (line, expected, said) in [
+    for (line, expected, message) in [
         ("model:xeon-icelake-2z", 2, "did you mean \"xeon-icelake-2s\"?"),
         ("model:laptop-intel --threads 13", 6, "12 hardware threads"),
         ("model:./nowhere.toml", 2, "./nowhere.toml"),
     ] {
         let output = Place::new().line(&format!("run huge-anon --on {line}"));
         assert_eq!(code(&output), Some(expected), "{line}: {}", err(&output));
-        assert!(err(&output).contains(said), "{line}: {}", err(&output));
+        assert!(err(&output).contains(message), "{line}: {}", err(&output));
     }
 }
 

@@ -140,13 +140,13 @@ fn a_storm_that_fails_is_named_once_however_quiet_it_is_to_be() {
                 --json run.json";
     for quiet in ["", " --quiet"] {
         let output = run(&format!("{line}{quiet}"));
-        let said = String::from_utf8(output.stderr.clone()).unwrap();
-        assert_eq!(code(&output), Some(6), "{said}");
-        let failed: Vec<&str> = said.lines().filter(|line| line.contains("FAILED")).collect();
-        let [own, twin] = failed.as_slice() else { panic!("two cells, each once: {said}") };
+        let stderr = String::from_utf8(output.stderr.clone()).unwrap();
+        assert_eq!(code(&output), Some(6), "{stderr}");
+        let failed: Vec<&str> = stderr.lines().filter(|line| line.contains("FAILED")).collect();
+        let [own, twin] = failed.as_slice() else { panic!("two cells, each once: {stderr}") };
         let names = ["nowhere kernel, 1 thread", "nowhere kernel (again), 1 thread"];
-        assert!(own.starts_with(names[0]) && twin.starts_with(names[1]), "{said}");
+        assert!(own.starts_with(names[0]) && twin.starts_with(names[1]), "{stderr}");
         assert!(own.contains("/nonexistent"), "{own}");
-        assert!(quiet.is_empty() || said.lines().count() == 2, "nothing else: {said}");
+        assert!(quiet.is_empty() || stderr.lines().count() == 2, "nothing else: {stderr}");
     }
 }

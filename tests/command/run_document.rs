@@ -117,7 +117,7 @@ fn reference_runs_can_be_compared_with() {
 
 #[test]
 fn what_is_wrong_with_a_file_is_said() {
-    let said = |text: &str| {
+    let error = |text: &str| {
         let error = Run::from_json(text.as_bytes(), "a.json").unwrap_err();
         format!("{:#}", anyhow::Error::from(error))
     };
@@ -127,13 +127,13 @@ fn what_is_wrong_with_a_file_is_said() {
     renamed["cells"][0]["key"]["body"] = json!("some");
     insta::assert_snapshot!(
         [
-            said("hello"),
-            said("[1, 2]"),
-            said("{}"),
-            said(r#"{ "schema": 3 }"#),
-            said(&newer),
-            said(torn),
-            said(&renamed.to_string()),
+            error("hello"),
+            error("[1, 2]"),
+            error("{}"),
+            error(r#"{ "schema": 3 }"#),
+            error(&newer),
+            error(torn),
+            error(&renamed.to_string()),
         ]
         .join("\n")
     );

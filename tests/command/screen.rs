@@ -121,12 +121,12 @@ fn ratios_across_kernels_are_marked_and_those_that_turn_in_one_are_said() {
     let text = report::screen(&run, PLAIN, None);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(text.matches("lock alone").count(), 1, "{text}");
-    for said in [
+    for expected in [
         "speculative 5.12 0.50",
         "a release: its own kernel; unlocked is in 7.2",
         "! over mmap-lock, all in 7.2: per-vma-lock 0.75, here 1.50 (huge-anon)",
     ] {
-        assert!(words.contains(said), "{said}: {text}");
+        assert!(words.contains(expected), "{expected}: {text}");
     }
     assert!(!words.contains("speculative 2.25"), "it beats the lock in both: {text}");
 }

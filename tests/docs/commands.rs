@@ -148,11 +148,11 @@ impl Command {
     pub fn output(&self, program: &Path, args: &[String], directory: &Path) -> String {
         let output = Process::new(program).args(args).current_dir(directory).output();
         let output = output.expect("it can be started");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(self.exits), "{}: {args:?}\n{said}", self.at);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(self.exits), "{}: {args:?}\n{stderr}", self.at);
         match self.exits {
             0 => String::from_utf8(output.stdout).expect("it is text"),
-            _ => said.into_owned(),
+            _ => stderr.into_owned(),
         }
     }
 }

@@ -132,9 +132,9 @@ fn figures_of_a_host_say_of_which() {
         let lines: Vec<&str> = page.text.lines().collect();
         for fence in page.fences().iter().filter(|fence| fence.info == "text") {
             // The fence has the number of its first line, from one; so this is after its end.
-            let behind = &lines[fence.line + fence.text.len()..];
-            let said = behind.iter().take(5).any(|line| line.contains("easured on"));
-            assert!(said, "{}:{}: measured on which machine?", page.path, fence.line);
+            let after = &lines[fence.line + fence.text.len()..];
+            let is_named = after.iter().take(5).any(|line| line.contains("easured on"));
+            assert!(is_named, "{}:{}: measured on which machine?", page.path, fence.line);
         }
     }
 }
@@ -145,8 +145,8 @@ fn an_example_is_compared_line_by_line() {
                 $ faultstorm e  # exits 2\nf\n```\n";
     let page = Page { path: "p.md".to_owned(), text: text.to_owned() };
     let found = Example::all(&page);
-    let told: Vec<_> = found.iter().map(|example| example.command.at.as_str()).collect();
-    assert_eq!((told, found[1].printed.as_slice()), (vec!["p.md:2", "p.md:7"], ["f"].as_slice()));
+    let places: Vec<_> = found.iter().map(|example| example.command.at.as_str()).collect();
+    assert_eq!((places, found[1].printed.as_slice()), (vec!["p.md:2", "p.md:7"], ["f"].as_slice()));
     let first = found[0].printed.as_slice();
     assert!(shows(first, &["> 1 c", "left out", "d"]) && shows(first, &["  1 c", "d"]));
     for other in [&["  2 c", "d"][..], &["  1 c"], &["  1 c", "d", "more"]] {

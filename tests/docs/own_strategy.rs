@@ -22,8 +22,8 @@ fn storm(worlds: &str, workloads: &[&str], faults: &str) -> Vec<Cell> {
         .output()
         .unwrap();
     // Exit code 4: a storm's books do not balance.
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
     let cells = Run::read(&path).unwrap().cells.into_iter();
     cells.filter(|cell| !cell.key.is_aa_twin).collect()
 }
@@ -38,7 +38,7 @@ fn without_writers_nobody_falls_back_and_no_line_is_written_by_two() {
 }
 
 #[test]
-fn its_books_balance_beside_writers_of_every_kind() {
+fn its_books_balance_with_writers_of_every_kind() {
     let workloads = [
         "writers-same-vma",
         "mmap-munmap-storm",

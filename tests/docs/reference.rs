@@ -216,23 +216,23 @@ fn words() -> String {
     let mut text = "# Words\n\nThe words of documents and tables, with what they mean. What is \
                     measured by which is in [METHODOLOGY.md](../../METHODOLOGY.md).\n"
         .to_owned();
-    let kinds = Kind::ALL.map(|kind| (kind.name(), outcome.said_of(&format!("{kind:?}"))));
+    let kinds = Kind::ALL.map(|kind| (kind.name(), outcome.doc_of(&format!("{kind:?}"))));
     text += &table("Kinds of faults", "kind", "`by_kind`, `latency_ns`", &kinds);
-    let reasons = Fallback::ALL.map(|why| (why.name(), outcome.said_of(&format!("{why:?}"))));
+    let reasons = Fallback::ALL.map(|why| (why.name(), outcome.doc_of(&format!("{why:?}"))));
     let about = "`fallbacks`. Why an attempt gave up and the fault was done again, under \
                  mmap_lock but for `VMA_LOCK_MISS`. The names are those of the statistics of \
                  Lespinasse's series (`SPF_ABORT_*`) and of `/proc/vmstat` (`VMA_LOCK_*`)";
     text += &table("Reasons to fall back", "reason", about, &reasons);
     let ends = ["mapped", "raced", "sigbus", "segv", "oom"];
-    let ends = ends.map(|name| (name, outcome.said_of(&capital(name))));
+    let ends = ends.map(|name| (name, outcome.doc_of(&capital(name))));
     text += &table("Ends of a fault", "end", "`counts`", &ends);
-    let stages = stage::NAMES.map(|name| (name, stages.said_of(&name.to_uppercase())));
+    let stages = stage::NAMES.map(|name| (name, stages.doc_of(&name.to_uppercase())));
     text += &table("Stages", "stage", "`stages_ns`, with `--stages`", &stages);
     let exits = Source::read("crates/base/src/exit.rs");
     let names = ["Done", "Internal", "Usage", "Found", "Storm", "Interrupted", "Machine"];
     let numbers: Vec<String> = (0..names.len()).map(|code| code.to_string()).collect();
     let codes: Vec<(&str, String)> = (numbers.iter().zip(names))
-        .map(|(code, name)| (code.as_str(), exits.said_of(&format!("{name} = {code}"))))
+        .map(|(code, name)| (code.as_str(), exits.doc_of(&format!("{name} = {code}"))))
         .collect();
     text + &table("Exit codes", "code", "How the command ends", &codes)
 }
@@ -242,7 +242,7 @@ fn capital(name: &str) -> String {
 }
 
 fn table(title: &str, column: &str, about: &str, rows: &[(&str, String)]) -> String {
-    let rows = rows.iter().map(|(name, said)| format!("| `{name}` | {said} |\n"));
+    let rows = rows.iter().map(|(name, doc)| format!("| `{name}` | {doc} |\n"));
     let rows: String = rows.collect();
     format!("\n## {title}\n\n{about}.\n\n| {column} | what |\n|---|---|\n{rows}")
 }
@@ -257,20 +257,20 @@ impl Source {
 
     /// Returns the documentation of the first item that is declared with this name: a variant or a
     /// constant.
-    fn said_of(&self, name: &str) -> String {
-        let mut said: Vec<&str> = Vec::new();
+    fn doc_of(&self, name: &str) -> String {
+        let mut doc_lines: Vec<&str> = Vec::new();
         for line in self.0.lines().map(str::trim) {
             if let Some(doc) = line.strip_prefix("/// ") {
-                said.push(doc);
+                doc_lines.push(doc);
                 continue;
             }
             let item = line.trim_start_matches("pub const ");
             let is_it =
                 item.strip_prefix(name).is_some_and(|rest| rest.starts_with([',', '(', ':']));
-            if is_it && !said.is_empty() {
-                return said.join(" ");
+            if is_it && !doc_lines.is_empty() {
+                return doc_lines.join(" ");
             }
-            said.clear();
+            doc_lines.clear();
         }
         panic!("nothing is said of {name}")
     }
@@ -281,6 +281,6 @@ fn documentation_is_found_by_what_it_is_of() {
     let text = "/// One.\n/// More.\nA(u16),\n    /// Two.\n    AB,\npub const C: u8 = 1;\n\
                 /// Three.\n#[repr(u8)]\n/// Four.\npub const C: u8 = 1;\n";
     let source = Source(text.to_owned());
-    let said = ["A", "AB", "C"].map(|name| source.said_of(name));
-    assert_eq!(said, ["One. More.", "Two.", "Four."]);
+    let docs = ["A", "AB", "C"].map(|name| source.doc_of(name));
+    assert_eq!(docs, ["One. More.", "Two.", "Four."]);
 }

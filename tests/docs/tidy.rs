@@ -115,15 +115,23 @@ fn is_finished(source: &Source) -> Vec<String> {
     lines.filter(|_| !here).map(|(i, _)| source.at(i + 1, "not finished")).collect()
 }
 
-/// Cargo does not run them: an example belongs in `examples/`.
+/// Cargo does not run them: an example belongs in `examples/`. A figure is a block of `text`.
 fn has_no_code_in_comments(source: &Source) -> Vec<String> {
-    let opens = |line: &str| {
-        let line = line.trim_start();
-        line.starts_with("//") && line.trim_start_matches(['/', '!']).trim().starts_with("```")
-    };
     let library = source.path.starts_with("src/") || source.path.starts_with("crates/");
-    let lines = source.text.lines().enumerate().filter(|(_, line)| library && opens(line));
-    lines.map(|(index, _)| source.at(index + 1, "code in a comment is not run")).collect()
+    let fence = |line: &str| {
+        let line = line.trim_start();
+        let text = line.trim_start_matches(['/', '!']).trim();
+        (line.starts_with("//") && text.starts_with("```")).then(|| text.to_owned())
+    };
+    let fences = source.text.lines().enumerate().filter_map(|(i, line)| Some((i, fence(line)?)));
+    let mut in_figure = false;
+    let code = fences.filter(|(_, fence)| {
+        let was_in_figure = std::mem::replace(&mut in_figure, fence == "```text");
+        !in_figure && !was_in_figure
+    });
+    code.filter(|_| library)
+        .map(|(i, _)| source.at(i + 1, "code in a comment is not run"))
+        .collect()
 }
 
 #[test]

@@ -83,7 +83,7 @@ impl Taken {
 // A count that a writer can close (`vm_refcnt`): the writer is alone, and readers see its stores.
 
 #[test]
-fn who_closes_a_count_is_alone() {
+fn the_closer_of_a_count_is_alone() {
     let write = |taken: &Taken| {
         assert!(taken.count().close());
         taken.change_it();
@@ -94,7 +94,7 @@ fn who_closes_a_count_is_alone() {
 }
 
 #[test]
-fn who_detaches_waits_for_strays_and_who_attaches_publishes() {
+fn a_detach_waits_for_strays_and_an_attach_publishes() {
     let write = |taken: &Taken| {
         taken.count().detach();
         taken.change_it();
@@ -105,7 +105,7 @@ fn who_detaches_waits_for_strays_and_who_attaches_publishes() {
 
 #[test]
 #[should_panic(expected = "Causality violation")]
-fn who_detaches_without_waiting_meets_a_stray() {
+fn a_detach_without_a_wait_meets_a_stray() {
     let write = |taken: &Taken| {
         taken.line.fetch_sub(0, 1, Ordering::AcqRel);
         taken.change_it();

@@ -16,9 +16,9 @@ pub fn the_snippet_of_the_page_loads_a_run() {
     std::fs::write(directory.path().join("run.json"), report::json(&run).unwrap()).unwrap();
     let mut command = PANDAS.command();
     let output = command.args(["-c", snippet]).current_dir(directory.path()).output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    let mut rows = said.lines().skip(1).map(|row| row.rsplit_once(' ').unwrap());
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
+    let mut rows = stdout.lines().skip(1).map(|row| row.rsplit_once(' ').unwrap());
     for cell in &run.cells {
         let Some(found) = &cell.measured else { continue };
         let (id, median) = rows.next().expect("a row for each cell");

@@ -43,14 +43,14 @@ pub fn reclaim_waits_for_no_fault_that_waits_for_it(_: &mut Twins) {
 
 pub fn reclaim_deadlocks_where_the_page_is_locked_first(twins: &mut Twins) {
     let script = race(ORDERS[0], FILE, READ);
-    let said = twins.caught_in::<Short, FileRead<{ file::PAGE_FIRST }>>(
+    let error = twins.caught_in::<Short, FileRead<{ file::PAGE_FIRST }>>(
         "page locked before the table exists: deadlock, which names reclaim",
         &script,
         "deadlock: ",
     );
     let named = ["spins on reclaim (reclaimed)", "spins on reclaim (written_back)"];
     for what in named {
-        assert!(said.contains(what), "{said}");
+        assert!(error.contains(what), "{error}");
     }
-    assert!(said.contains("core 2") && said.contains("sleeps"), "{said}");
+    assert!(error.contains("core 2") && error.contains("sleeps"), "{error}");
 }

@@ -26,10 +26,10 @@ impl Twins {
         script: &Script,
         what: &str,
     ) -> String {
-        let said = play::<M, S>(script).expect_err("a broken twin is caught");
-        assert!(said.contains(what), "{said}");
+        let error = play::<M, S>(script).expect_err("a broken twin is caught");
+        assert!(error.contains(what), "{error}");
         self.found(twin);
-        said
+        error
     }
 
     /// Asserts that the books of the twin `S` balance, but its writer, core 1, waits at least this

@@ -44,10 +44,10 @@ pub fn kernel(path: &Path, release: &str) -> Result<(KernelFile, KernelFile), Ke
     let mut parameters = Release::UNSET;
     let mut inputs = Vec::new();
     for (section, key) in keys::<Release>() {
-        let told = nearest.inputs.iter().find(|number| number.is(section, key.name));
+        let known = nearest.inputs.iter().find(|number| number.is(section, key.name));
         let input = if section == "rules" {
             let source = format!("as Linux {}: BTF does not tell", nearest.name);
-            told.map(|rule| SourcedNumber { source, estimate: true, ..rule.clone() })
+            known.map(|rule| SourcedNumber { source, estimate: true, ..rule.clone() })
         } else {
             let (field, source) = (path_of(key.name), format!("BTF of Linux {release}"));
             let offset = offset(&types, section, &field).map_err(&unread)?;

@@ -38,7 +38,7 @@ mod tests {
     fn names_are_unique_and_variants_follow_their_scheme() {
         for (index, entry) in STRATEGIES.iter().enumerate() {
             let first = STRATEGIES.iter().position(|other| other.name == entry.name);
-            assert_eq!(first, Some(index), "{} stands once", entry.name);
+            assert_eq!(first, Some(index), "{} is listed once", entry.name);
             let (name, variant) = entry.split();
             assert_eq!(variant.is_some(), entry.is_variant());
             assert!(find(name).is_some(), "{name} is a scheme");

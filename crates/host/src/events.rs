@@ -151,8 +151,12 @@ mod tests {
                 std::hint::black_box(&pages);
                 let found = events.read().unwrap();
                 assert!(found.minor > 0 && found.minor <= 20_000, "{found:?}");
-                let said = events.described();
-                assert_eq!(found.rwsem_waits.is_none(), said.contains("no waits"), "{said}");
+                let described = events.described();
+                assert_eq!(
+                    found.rwsem_waits.is_none(),
+                    described.contains("no waits"),
+                    "{described}"
+                );
             }
             Err(why) => assert!(why.contains("perf_event_paranoid is"), "{why}"),
         }

@@ -353,7 +353,7 @@ impl VmaFields for VmaCopy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VmaId(pub u32);
 
-/// Returns bytes of a VMA, without a strategy's own words.
+/// Returns the bytes of a VMA, without a strategy's own words.
 pub fn bytes_each<M: Machine>() -> u64 {
     (size_of::<Vma<M>>() + size_of::<VmaId>()) as u64
 }

@@ -336,18 +336,22 @@ mod tests {
     fn a_core_tells_what_is_beyond_the_threshold_to_its_node_and_to_all() {
         let stat = VmStat::<Host>::new(&[100, 50], Some(3));
         let mut own = Differentials::new(2);
-        let told = |item| [stat.of_node(0, item), stat.of_node(1, item), stat.of_all(item)];
+        let counters = |item| [stat.of_node(0, item), stat.of_node(1, item), stat.of_all(item)];
         (0..3).for_each(|_| own.add(&stat, 1, Item::AnonMapped, 1));
-        assert_eq!(told(Item::AnonMapped), [0, 0, 0]);
+        assert_eq!(counters(Item::AnonMapped), [0, 0, 0]);
         own.add(&stat, 1, Item::AnonMapped, 1);
-        assert_eq!(told(Item::AnonMapped), [0, 4, 4], "all of it, and begins from 0");
+        assert_eq!(counters(Item::AnonMapped), [0, 4, 4], "all of it, and begins from 0");
         own.add(&stat, 0, Item::FreePages, -63);
-        assert_eq!(told(Item::FreePages), [37, 50, 87]);
+        assert_eq!(counters(Item::FreePages), [37, 50, 87]);
         own.add(&stat, 1, Item::AnonMapped, -2);
         own.stagger(&stat, 1, 0x1234_5678_9abc_def0);
         own.retire(&stat);
-        assert_eq!(told(Item::AnonMapped), [0, 2, 2]);
-        assert_eq!(told(Item::FreePages), [37, 50, 87], "what begins somewhere is lost nowhere");
+        assert_eq!(counters(Item::AnonMapped), [0, 2, 2]);
+        assert_eq!(
+            counters(Item::FreePages),
+            [37, 50, 87],
+            "what begins somewhere is lost nowhere"
+        );
     }
 
     #[test]

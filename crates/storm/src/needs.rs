@@ -150,9 +150,9 @@ mod tests {
             ("size = \"1GiB\"", ", order = { zipf = 1.0 }, touches = 1000000000", "7.5GiB"),
             ("size = \"4KiB\"\ncount = 300000000", "", "106"),
         ] {
-            let said = refused(mapping, touch, 2);
-            assert!(said.contains(&format!("needs {needed}")), "{said}");
-            assert!(said.contains("of memory and 1GiB can be had"), "{said}");
+            let reason = refused(mapping, touch, 2);
+            assert!(reason.contains(&format!("needs {needed}")), "{reason}");
+            assert!(reason.contains("of memory and 1GiB can be had"), "{reason}");
         }
     }
 
@@ -209,8 +209,8 @@ mod tests {
             let workload = workload(&mapping, &format!(", order = {order}{slices}"));
             for until in [Until::Touches(touches), Until::Faults(touches), Until::Rounds(1)] {
                 let plan = Plan::new(&workload, threads, seed, until).unwrap();
-                let told = Outline::new(&workload, threads).unwrap().listed_bytes;
-                prop_assert!(listed(&plan) as u64 <= told, "{} > {told}", listed(&plan));
+                let needed = Outline::new(&workload, threads).unwrap().listed_bytes;
+                prop_assert!(listed(&plan) as u64 <= needed, "{} > {needed}", listed(&plan));
                 let cached = &plan.file_pages[0];
                 let steps = plan.threads.iter().flat_map(|thread| thread.steps());
                 for touch in steps.filter_map(ThreadStep::touch) {

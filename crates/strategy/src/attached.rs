@@ -25,8 +25,8 @@ use sync::refcount::RefCount;
 static VM_REFCNT: LineName =
     LineName { name: "vma.vm_refcnt", words: ["vm_refcnt", "", "", "", "", "", "", ""] };
 
-/// The line that such a scheme adds to each VMA, apart from the fields that a fault reads,
-/// as in Linux 6.15. `LAST_FREES`: whoever drops the last reference frees the VMA and puts its
+/// The line that such a scheme adds to each VMA, apart from the fields that a fault reads, as in
+/// Linux 6.15. `LAST_FREES`: the core that drops the last reference frees the VMA and puts its
 /// file, so that a fault may sleep with a reference. Else no fault does, and a grace period after
 /// the VMA has left the tree is enough.
 pub struct CountedVmas<M: Machine, const LAST_FREES: bool = false>(PerVma<M::Line>);

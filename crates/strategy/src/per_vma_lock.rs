@@ -1,13 +1,13 @@
 //! A reader-writer semaphore in each VMA: Linux 6.4 to 6.14, as of 6.12.
 //!
-//! *Fault:* the VMA is found under RCU; a writer has it if its `vm_lock_seq` equals
-//! `mm_lock_seq` of the space. Else its semaphore is tried for reading (count, then owner), and
-//! sequence, `detached` and bounds are checked. Then the VMA is stable, and the fault may sleep
-//! for a table or a frame. *Writers* hold mmap_lock; they take the semaphore for
-//! writing only to set `vm_lock_seq`, and let go of all VMAs at once by raising
-//! `mm_lock_seq`. *Collision:* a fault that does not get the semaphore at once is done again
-//! under mmap_lock. So is one that had to wait for a page, after the wait; one that finds
-//! its VMA detached walks the tree again. For a missing `anon_vma` mmap_lock is tried too.
+//! *Fault:* the VMA is found under RCU; a writer has it if its `vm_lock_seq` equals `mm_lock_seq`
+//! of the space. Else its semaphore is tried for reading (count, then owner), and sequence,
+//! `detached` and bounds are checked. Then the VMA is stable, and the fault may sleep for a table
+//! or a frame. *Writers* hold mmap_lock; they take the semaphore for writing only to set
+//! `vm_lock_seq`, and unlock all VMAs at once by raising `mm_lock_seq`. *Collision:* a fault that
+//! does not get the semaphore at once is done again under mmap_lock. So is one that had to wait for
+//! a page, after the wait; one that finds its VMA detached walks the tree again. For a missing
+//! `anon_vma` mmap_lock is tried too.
 //!
 //! The semaphores are objects of 40 bytes in a slab of their own (`vma_lock_cache`), so
 //! those of different VMAs share lines: count and owner are at the exact offsets.

@@ -92,9 +92,9 @@ pub struct Traits {
     /// Writes of shared words in an undisturbed fault: those that only this scheme makes, on
     /// lines of the space or of the VMA.
     pub shared_writes: &'static str,
-    /// Whether a fault may sleep and go on.
+    /// True if a fault may sleep and continue.
     pub sleeps: &'static str,
-    /// Whether a fault may allocate page tables.
+    /// True if a fault may allocate page tables.
     pub allocates_tables: &'static str,
     /// Causes of a fallback.
     pub falls_back: &'static str,

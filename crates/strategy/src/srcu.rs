@@ -1,29 +1,46 @@
 //! Sleepable RCU around the whole fault, and a sequence count in each VMA: Zijlstra's patches
 //! of 2014-10 (on 3.18-rc1), and the first versions of Dufour's series of 2017.
 //!
-//! *Fault:* a section of SRCU is entered, in which the fault may sleep: it waits for a page
-//! there, and goes on in it. The VMA is found under RCU, and a sequence count of the tree says
-//! that it was the right one. Its own sequence count is sampled and its fields are copied;
-//! with interrupts off the count is looked at before ptl is tried and under it. No word that
-//! others write is written before the pte: what the section costs is two full fences and two
-//! counts on a line of the core. *Writers* make the count of a VMA odd while they change it
-//! or zap its pages; a VMA is freed after a grace period of SRCU. The kernel
-//! leaves that work to its work queue. Here the writer that queues it, or the next writer,
-//! does as much of it as readers allow, in its own time; the wake-ups and scheduling that the
-//! kernel would need are counted. *Collision:* the fault is done again
-//! under mmap_lock, as it is for writes to shared mappings, and without a page table.
+//! ```text
+//!  fault                                     writer, with mmap_lock held
 //!
-//! The file of a VMA is put in the callback, when the VMA is freed, as published: after
+//!  enter SRCU ------------------+
+//!    find the VMA under RCU;    |            count of the tree + 1 (odd) ... + 1 (even)
+//!      tree's count unchanged?  |
+//!    sample the VMA's count: s  |            count of the VMA + 1: odd
+//!    copy its fields            |              change it, or zap its pages under ptl
+//!    walk; perhaps sleep        |            count of the VMA + 1: even
+//!    interrupts off             |
+//!      count still s?           |            munmap: queue the VMA to be freed;
+//!      try ptl                  |              free it, and put its file, after
+//!      count still s?           |              all sections that are open now
+//!      set the pte              |
+//!    drop ptl, interrupts on    |
+//!  leave SRCU ------------------+
+//! ```
+//!
+//! *Fault:* the section of SRCU keeps the VMA from being freed. The fault may sleep in it, so it
+//! waits for a page there and continues afterwards. Before the pte it writes no word that others
+//! write: the section costs two full fences and two counts on a line of the core.
+//!
+//! *Writers* make the count of a VMA odd while they change it or zap its pages. Two writers of one
+//! VMA are counted, as its sequence count of 2014 did not. The kernel leaves grace periods to its
+//! work queue. Here the writer that queues a VMA, or the next writer, does as much of that work as
+//! readers allow, in its own time; the wake-ups and scheduling that the kernel would need are
+//! counted. The file of a VMA is put in the callback, when the VMA is freed, as published: after
 //! munmap has returned the file may still be open, and a fault may be reading it.
-//! Here one RCU read section for each attempt keeps the tables; the patches turn interrupts off
-//! for the walk instead. For I/O nothing is pinned: the section keeps the VMA, and the VMA the
-//! file. ptl is tried in a loop that lets interrupts in; the patches of 2014 spun for it with
-//! interrupts off, and deadlocked with a shootdown.
-//! Two writers of one VMA are counted, as its sequence count of 2014 did not.
 //!
-//! `srcu:tables` allocates tables, which SRCU allows since it lets the fault sleep (Wilcox,
-//! 2021). Before one is published the count is looked at under the lock of the parent table,
-//! under which writers free tables then.
+//! *Collision:* the fault is done again under mmap_lock. So are writes to shared mappings, and
+//! faults without a page table.
+//!
+//! Differences from the patches: one RCU read section for each attempt keeps the tables; the
+//! patches turn interrupts off for the walk. For I/O nothing is pinned: the section keeps the VMA,
+//! and the VMA keeps the file. ptl is tried in a loop that lets interrupts in; the patches of 2014
+//! spun for it with interrupts off, and deadlocked with a shootdown.
+//!
+//! `srcu:tables` allocates tables, which SRCU allows since the fault may sleep (Wilcox, 2021). The
+//! count is checked before a table is published, under the lock of the parent table; writers free
+//! tables under that lock then.
 
 use super::{FoundVma, PerVma, Scheme, Space, Strategy, Traits, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Word};
@@ -66,7 +83,7 @@ impl<M: Machine, const TABLES: bool> SrcuWords<M, TABLES> {
         SeqWriters::new(Word::new(&self.vmas[vma], 0))
     }
 
-    /// Goes on with grace periods, and frees the VMAs that need not wait any more.
+    /// Continues grace periods, and frees the VMAs that need not wait any more.
     fn work(&self, mm: &Mm<M>, core: &mut Core<M>) {
         let mut done = Vec::new();
         self.srcu.advance(Home::waiters(mm), &mut done, &mut core.grace_periods);

@@ -1,15 +1,13 @@
 //! A reference count with a writer's bit in each VMA: Linux 6.15 and later, as of 7.2.
 //!
-//! *Fault:* the VMA is found under RCU; a writer has it if its `vm_lock_seq` equals
-//! `mm_lock_seq` of the space. A reference is taken, unless the count is 0 or has the writer's
-//! bit; then space, sequence and bounds are checked, since a VMA is freed without a grace
-//! period and may be another one by now. Then the VMA is stable until the reference is dropped,
-//! and the fault may sleep for a table or a frame. *Writers* make
-//! `mm_lock_seq` odd; they set the bit, sleep until no reader is left, set `vm_lock_seq`,
-//! and clear the bit; at the end `mm_lock_seq` is made even, which lets go of all VMAs.
-//! A writer that detaches a VMA waits for readers that are about to find that they came too
-//! late.
-//! *Collision:* as with a semaphore in each VMA: the fault is done again under mmap_lock,
+//! *Fault:* the VMA is found under RCU; a writer has it if its `vm_lock_seq` equals `mm_lock_seq`
+//! of the space. A reference is taken, unless the count is 0 or has the writer's bit; then space,
+//! sequence and bounds are checked, since a VMA is freed without a grace period and may be another
+//! one by now. Then the VMA is stable until the reference is dropped, and the fault may sleep for a
+//! table or a frame. *Writers* make `mm_lock_seq` odd; they set the bit, sleep until no reader is
+//! left, set `vm_lock_seq`, and clear the bit; at the end `mm_lock_seq` is made even, which unlocks
+//! all VMAs. A writer that detaches a VMA waits for readers that are about to find that they came
+//! too late. *Collision:* as with a semaphore in each VMA: the fault is done again under mmap_lock,
 //! or the tree is walked again if the VMA is detached.
 //!
 //! The count is on a line of its own after the fields that a fault reads. A fault writes it

@@ -60,7 +60,7 @@ mod tests {
     static NAME: LineName = LineName { name: "test.hazard", words: [""; LINE_WORDS] };
 
     #[test]
-    fn who_frees_waits_for_who_uses() {
+    fn a_free_waits_for_users() {
         let line = BareLine::new(&NAME, [0; LINE_WORDS]);
         let pointers = || (0..2).map(|core| Word::new(&line, core));
         wait_until_unused::<Host>(pointers(), 0);

@@ -92,7 +92,7 @@ impl<'a, M: Machine> SpinLock<'a, M> {
         IrqGuard { _lock: self.lock(waiters), _interrupts: InterruptsOff(PhantomData) }
     }
 
-    /// Takes the lock if it is free and nobody queues for it; ordering as [`lock`](Self::lock).
+    /// Takes the lock if it is free and no core queues for it; ordering as [`lock`](Self::lock).
     /// Loads first, as `queued_spin_trylock` does, so that a core that tries in a loop does not
     /// take the line from the head of the queue.
     #[inline(always)]
@@ -102,7 +102,7 @@ impl<'a, M: Machine> SpinLock<'a, M> {
         (is_free && self.nobody_queues() && self.try_take()).then(|| SpinGuard(self))
     }
 
-    /// Takes the lock if it is free and nobody queues for it.
+    /// Takes the lock if it is free and no core queues for it.
     #[inline(always)]
     fn try_take(self) -> bool {
         self.take_free() && (self.nobody_queues() || self.give_back())

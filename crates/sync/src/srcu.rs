@@ -169,7 +169,7 @@ const fn unlocks(rank: usize) -> usize {
     2 * rank + 1
 }
 
-/// Adds one to a word that nobody else writes at the same time.
+/// Adds one to a word that no other core writes at the same time.
 #[inline(always)]
 fn count<L: Line>(line: &L, word: usize) {
     line.store(word, line.load(word, Ordering::Relaxed) + 1, Ordering::Relaxed);

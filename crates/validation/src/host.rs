@@ -248,8 +248,8 @@ mod tests {
         ];
         let elsewhere = Prediction { threads: 1, ..prediction("d", 1.0, 1.0) };
         let found = orders(&[one.as_slice(), &[elsewhere]].concat());
-        let told: Vec<_> =
+        let ranked: Vec<_> =
             found.iter().map(|o| (o.faster.strategy, o.slower.strategy, o.holds())).collect();
-        assert_eq!(told, [("a", "c", true), ("b", "c", false)]);
+        assert_eq!(ranked, [("a", "c", true), ("b", "c", false)]);
     }
 }

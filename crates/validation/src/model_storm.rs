@@ -20,7 +20,7 @@ pub(super) struct ModelStorm<'a> {
     pub workload: &'a Workload,
     /// Threads that groups with a weight share; groups with a fixed number add theirs.
     pub threads: usize,
-    /// The kernel that the space stands in; `None`: the strategy's own.
+    /// The kernel of the space; `None`: the strategy's own.
     pub kernel: Option<&'static Kernel>,
     /// Faults of each thread.
     pub faults: u64,
@@ -64,8 +64,8 @@ impl ModelStorm<'_> {
     }
 
     /// Returns the machine with the trap time at which this storm makes `measured` faults per
-    /// second; the trap stands for all work that the simulated kernel leaves out. The time does
-    /// not go below 0, so a model that is too slow stays too slow.
+    /// second; the trap represents all work that the simulated kernel leaves out. The time does not
+    /// go below 0, so a model that is too slow stays too slow.
     ///
     /// # Errors
     /// See [`ModelStorm::rate`].

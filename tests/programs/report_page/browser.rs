@@ -87,14 +87,14 @@ impl Drop for Browser {
 
 /// Reads the driver's port from its first output.
 fn port(output: impl BufRead) -> u16 {
-    let mut said = String::new();
+    let mut log = String::new();
     for line in output.lines().map_while(Result::ok) {
         if let Some((_, port)) = line.split_once("started successfully on port ") {
             return port.trim_end_matches('.').parse().expect("a port");
         }
-        said += &line;
+        log += &line;
     }
-    panic!("chromedriver tells no port: {said}");
+    panic!("chromedriver tells no port: {log}");
 }
 
 fn session(server: &str, profile: &Path) -> String {

@@ -87,8 +87,8 @@ pub fn a_real_run_draws_every_chart_and_says_nothing_to_the_console() {
     }
     let worlds = "return document.querySelectorAll('#throughput figure').length";
     assert_eq!(browser.run(worlds), 2, "worlds stand side by side");
-    let said = browser.run("return document.querySelector('#workload .analysis').textContent");
-    assert_eq!(said, "Says </script><script>nothing.");
+    let analysis = browser.run("return document.querySelector('#workload .analysis').textContent");
+    assert_eq!(analysis, "Says </script><script>nothing.");
     let rows = browser.run(
         "document.querySelectorAll('main details').forEach(table => table.open = true);
          return new Promise(done => setTimeout(() => done(
@@ -165,16 +165,16 @@ pub fn keys_tell_exact_values_and_warnings_come_first() {
     let (_directory, page) = file(report::html(&[common::run()]));
     let browser = Browser::start();
     browser.open(&page);
-    let told = browser.run(
+    let tip = browser.run(
         "const drawing = document.querySelector('#throughput .drawing');
          drawing.focus();
          const key = new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true });
          document.activeElement.dispatchEvent(key);
          return drawing.querySelector('output').textContent",
     );
-    let told = told.as_str().unwrap();
-    assert!(told.starts_with("unlocked, 1 thread\n"), "{told}");
-    assert!(told.contains(" faults/s\n95 %: "), "{told}");
+    let tip = tip.as_str().unwrap();
+    assert!(tip.starts_with("unlocked, 1 thread\n"), "{tip}");
+    assert!(tip.contains(" faults/s\n95 %: "), "{tip}");
     let order = browser.run(
         "const top = id => document.getElementById(id).getBoundingClientRect().top;
          return top('warnings') < top('filters') && top('warnings') < top('charts')",

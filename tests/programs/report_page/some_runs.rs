@@ -49,21 +49,21 @@ fn count(browser: &Browser, selector: &str) -> u64 {
 }
 
 /// Returns the text that a key press in a drawing shows for its first record.
-fn told(browser: &Browser, chart: &str) -> String {
-    let told = browser.run(&format!(
+fn tip(browser: &Browser, chart: &str) -> String {
+    let tip = browser.run(&format!(
         "const drawing = document.querySelector('#{chart} .drawing');
          drawing.focus();
          const key = new KeyboardEvent('keydown', {{ key: 'ArrowRight', bubbles: true }});
          drawing.dispatchEvent(key);
          return drawing.querySelector('output').textContent"
     ));
-    told.as_str().unwrap().to_owned()
+    tip.as_str().unwrap().to_owned()
 }
 
 /// Returns the text that a pointer at the right end of a drawing's lowest row shows; checks that
 /// the tip stays inside.
 fn pointed_at_the_right(browser: &Browser, chart: &str) -> String {
-    let told = browser.run(&format!(
+    let tip = browser.run(&format!(
         "const drawing = document.querySelector('#{chart} .drawing');
          drawing.scrollIntoView();
          const svg = drawing.querySelector('svg');
@@ -78,8 +78,8 @@ fn pointed_at_the_right(browser: &Browser, chart: &str) -> String {
                  === document.documentElement.clientWidth,
          }}), 100))"
     ));
-    assert_eq!(told["inside"], true, "a tip makes the page wider");
-    told["text"].as_str().unwrap().to_owned()
+    assert_eq!(tip["inside"], true, "a tip makes the page wider");
+    tip["text"].as_str().unwrap().to_owned()
 }
 
 /// Parses a number as a table shows it.
@@ -102,7 +102,7 @@ pub fn what_writers_did_is_drawn_by_operation() {
         assert_eq!(browser.run(fits), true, "nothing scrolls sideways");
     }
     let tip = pointed_at_the_right(&browser, "operations");
-    assert!(tip.contains("\nmunmap: "), "the lowest bar is told along its whole row: {tip}");
+    assert!(tip.contains("\nmunmap: "), "the lowest bar is tip along its whole row: {tip}");
     let rows = table(&browser, "operations");
     let mut done = 0;
     for row in &rows {
@@ -117,8 +117,8 @@ pub fn what_writers_did_is_drawn_by_operation() {
     }
     assert!(rows.len() == 6 && done > 100, "{rows:?}");
     assert_eq!(table(&browser, "operation-latency").len(), 6);
-    assert!(told(&browser, "operations").contains("\nmmap: "), "{}", told(&browser, "operations"));
-    assert!(told(&browser, "operation-latency").contains("\nmmap\n50th percentile: "));
+    assert!(tip(&browser, "operations").contains("\nmmap: "), "{}", tip(&browser, "operations"));
+    assert!(tip(&browser, "operation-latency").contains("\nmmap\n50th percentile: "));
     browser.run("document.querySelector(\"#filter-strategies input[value='0']\").click()");
     browser.wait();
     assert_eq!(count(&browser, "#operations svg [aria-label=bar] rect"), 3, "one is filtered");
@@ -170,7 +170,7 @@ pub fn break_even_rates_are_drawn_for_every_think_time() {
             }
         }
     }
-    assert!(told(&browser, "break-even").starts_with("mmap-lock, 1 thread\n"));
+    assert!(tip(&browser, "break-even").starts_with("mmap-lock, 1 thread\n"));
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

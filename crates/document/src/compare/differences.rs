@@ -23,10 +23,10 @@ pub struct Difference {
 }
 
 /// Returns the values that a document has of one setting.
-type Says = fn(&Document) -> BTreeSet<String>;
+type ReadSetting = fn(&Document) -> BTreeSet<String>;
 
 /// All settings, each with the axis on which it differs anyway.
-const LOOKED_AT: [(&str, Option<Axis>, Says); 15] = [
+const LOOKED_AT: [(&str, Option<Axis>, ReadSetting); 15] = [
     ("strategy", Some(Axis::Strategy), |d| of_cells(d, |key| key.strategy_name())),
     ("world", Some(Axis::World), |d| of_cells(d, |key| key.world.to_string())),
     ("machine", Some(Axis::Machine), |d| of_cells(d, |key| key.machine.clone())),
@@ -50,31 +50,31 @@ const LOOKED_AT: [(&str, Option<Axis>, Says); 15] = [
     ("host", None, |d| {
         let host = &d.run.provenance.host;
         let facts = [&host.cpu_model, &host.microcode, &host.kernel, &host.governor];
-        let said: Vec<&str> = facts.into_iter().flatten().map(String::as_str).collect();
-        [said.join(", ")].into()
+        let values: Vec<&str> = facts.into_iter().flatten().map(String::as_str).collect();
+        [values.join(", ")].into()
     }),
 ];
 
-fn of_cells(document: &Document, says: fn(&crate::run::Key) -> String) -> BTreeSet<String> {
-    document.run.strategies().map(|cell| says(&cell.key)).collect()
+fn of_cells(document: &Document, read: fn(&crate::run::Key) -> String) -> BTreeSet<String> {
+    document.run.strategies().map(|cell| read(&cell.key)).collect()
 }
 
 /// Returns the settings that differ. Within one run none does.
 pub(super) fn all(by: Axis, sides: &Sides<'_>) -> Vec<Difference> {
     let goes_with = |axis: &Axis| *axis == by || by == Axis::World && *axis == Axis::Machine;
-    let said = |part: &Part<'_>, says: Says| -> BTreeSet<String> {
-        part.launches.iter().flat_map(|launch| says(launch)).collect()
+    let values = |part: &Part<'_>, read: ReadSetting| -> BTreeSet<String> {
+        part.launches.iter().flat_map(|launch| read(launch)).collect()
     };
     let mut found = Vec::new();
-    for (what, axis, says) in LOOKED_AT {
+    for (what, axis, read) in LOOKED_AT {
         if axis.as_ref().is_some_and(goes_with) {
             continue;
         }
-        let base = said(&sides.base, says);
-        let new: BTreeSet<String> = sides.new.iter().flat_map(|part| said(part, says)).collect();
+        let base = values(&sides.base, read);
+        let new: BTreeSet<String> = sides.new.iter().flat_map(|part| values(part, read)).collect();
         if base != new {
-            let list = |said: BTreeSet<String>| {
-                let mut list: Vec<String> = said.into_iter().collect();
+            let list = |values: BTreeSet<String>| {
+                let mut list: Vec<String> = values.into_iter().collect();
                 // Shorter words first, so that numbers are in their order.
                 list.sort_by_key(|word| (word.len(), word.clone()));
                 list

@@ -18,7 +18,7 @@ pub struct Provenance {
     pub argv: Vec<String>,
     /// Version of faultstorm.
     pub version: String,
-    /// Commit that the program was built from; null where unknown.
+    /// Commit that the program was built from; null if unknown.
     pub git_revision: Option<String>,
     /// True if the tree had uncommitted changes when the program was built.
     pub git_dirty: Option<bool>,
@@ -30,7 +30,7 @@ pub struct Provenance {
     pub seed: u64,
     /// The clock of latencies on the host; null if only the model ran.
     pub clock: Option<LatencyClock>,
-    /// Whether page frames fit the last-level cache; null if no storm used them.
+    /// Relation of the page frames to the last-level cache; null if no storm used them.
     pub body_cache: Option<BodyCache>,
     /// The hardware counters that were read, or why none was.
     pub perf: String,
@@ -66,15 +66,15 @@ pub struct LatencyClock {
     pub sample_period: u64,
 }
 
-/// Whether the page frames that a storm clears fit the last-level cache.
+/// Size of the page frames that storms clear, relative to the last-level cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BodyCache {
-    /// The arena is smaller than twice the last-level cache: clearing is cheaper
-    /// than on a machine that has run for a while.
+    /// The arena is smaller than twice the last-level cache: clearing is cheaper than on a
+    /// machine that has run for a while.
     Hot,
-    /// The arena is larger than that.
+    /// The arena is at least that large.
     Cold,
 }
 
@@ -142,7 +142,7 @@ pub struct HostInfo {
     pub kernel_locks: Option<KernelLockInfo>,
     /// Upper bound of the cost of an empty page-fault exception, in nanoseconds: the median of
     /// batches on every CPU of the largest storm; `low` and `high` are the ends of their middle
-    /// 90 %. Null unless asked for, and if the warning `no_trap_cost` says why.
+    /// 90 %. Null if not asked for, or if it could not be measured (warning `no_trap_cost`).
     #[serde(default)]
     pub trap_cost_ns: Option<Interval>,
     /// Hypervisor, if the CPU reports one.
@@ -151,7 +151,7 @@ pub struct HostInfo {
     pub governor: Option<String>,
     /// True if the CPU may exceed its base frequency.
     pub turbo: Option<bool>,
-    /// LatencyClock source of the kernel.
+    /// Clock source of the kernel.
     pub clocksource: Option<String>,
     /// Setting of transparent huge pages: `always`, `madvise` or `never`.
     pub transparent_huge_pages: Option<String>,

@@ -7,7 +7,7 @@ use stats::Interval;
 use super::cell::Cell;
 use super::measured::{LineCount, Measured, OpStats, TimeSplit};
 
-/// Events that have a rate.
+/// An event that has a rate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RatedEvent {
     /// Faults.
@@ -46,6 +46,7 @@ impl RatedEvent {
                 *done.entry(name).or_default() += stats.count;
             }
         }
+        // Of equals `max_by_key` takes the last.
         let most = done.into_iter().rev().filter(|(_, count)| *count > 0);
         let most = most.max_by_key(|(_, count)| *count);
         most.map_or(RatedEvent::Faults, |(name, _)| RatedEvent::Op(name.to_owned()))

@@ -21,7 +21,7 @@ pub enum AllowedValues {
 }
 
 impl AllowedValues {
-    /// True if `value` is one of them.
+    /// Returns true if `value` is one of them.
     pub fn contains(self, value: f64) -> bool {
         match self {
             Self::Count(low, high) => {
@@ -37,22 +37,22 @@ impl AllowedValues {
     pub(super) fn read(
         self,
         name: &str,
-        is: &Spanned<DeValue<'_>>,
+        written: &Spanned<DeValue<'_>>,
     ) -> Result<f64, Box<Diagnostic>> {
-        let wrong = |title: String| Box::new(Diagnostic::new(title).at(is.span(), "here"));
-        let value = match (self, is.get_ref()) {
+        let wrong = |title: String| Box::new(Diagnostic::new(title).at(written.span(), "here"));
+        let value = match (self, written.get_ref()) {
             (Self::Word(words), DeValue::String(word)) => {
                 let place = words.iter().position(|known| known == word);
                 return place.map(|place| place as f64).ok_or_else(|| {
                     let mistake = Diagnostic::new(format!("unknown `{name}` \"{word}\""));
-                    let mistake = mistake.at(is.span(), "no such word");
+                    let mistake = mistake.at(written.span(), "no such word");
                     Box::new(mistake.help_if(meant(word, words.iter().copied())))
                 });
             }
             (Self::Switch, DeValue::Boolean(on)) => Some(f64::from(u8::from(*on))),
             (Self::Word(_) | Self::Switch, _) => None,
             _ => {
-                let number = f64::deserialize(ValueDeserializer::from(is.clone()));
+                let number = f64::deserialize(ValueDeserializer::from(written.clone()));
                 Some(number.map_err(|_| wrong(format!("`{name}` is a number")))?)
             }
         };
@@ -70,7 +70,7 @@ impl AllowedValues {
         }
     }
 
-    /// Returns the value as files have it, to three decimals.
+    /// Returns the value as files have it; a number is rounded to three decimals.
     pub fn toml(self, value: f64) -> String {
         match self {
             Self::Word(words) => format!("\"{}\"", words[value as usize]),

@@ -11,6 +11,20 @@
 //! - Hyperthreads share a cache: a sibling's write is seen at once, so the sibling must not be able
 //!   to run before.
 //!
+//! So there are four bounds. `second` is the second smallest clock, `event` the time of the first
+//! event, `copies` the number of other cores with a copy. A core that could run first on the same
+//! cache (a sibling) cuts all of them but the first, to its own clock:
+//!
+//! ```text
+//!             now   second       event  second+leg    ... + copies*copy_leg
+//!  clock  -----+-------+-----------+--------+---------------------+------>
+//!  exact turn  |=======|                       state that is shared without a line
+//!  turn        |===================|           any other action: min(second + leg, event)
+//!  hits        |============================|  loads and stores that hit a line without
+//!                                              requests: min(second, event) + leg
+//!  reads ahead |==================================================|  loads of a line with copies
+//! ```
+//!
 //! Effects have the order of the clocks, whichever bound is used: a test compares a run with all
 //! bounds to a run with none. Interrupts are the exception: a core notices them when it starts
 //! again.
@@ -68,13 +82,13 @@ impl Lookahead {
 /// Times until which the running core may continue.
 #[derive(Debug, Default)]
 pub(super) struct Horizon {
-    /// With any action that others see only through a line.
+    /// With any action that others see only through a line: `turn` of the figure.
     pub turn: Cell<Ps>,
-    /// With loads that hit and need no further check; 0 if all loads need one.
+    /// With loads that hit and need no further check (`hits`); 0 if all loads need one.
     pub reads: Cell<Ps>,
-    /// With writes that hit and need no further check.
+    /// With writes that hit and need no further check (`hits`); 0 if requests are in flight.
     pub writes: Cell<Ps>,
-    /// Additional time for loads, for each copy other than its own.
+    /// Additional time for loads, for each copy other than its own (`reads ahead`).
     by_copies_ps: Cell<Ps>,
     /// With any action, if it shares its cache.
     siblings: Cell<Ps>,
@@ -90,7 +104,8 @@ impl Horizon {
 }
 
 impl Engine {
-    /// Returns the last clock at which `core`, the first, comes before all others' actions.
+    /// Returns the last clock at which `core`, the first, comes before all others' actions: `exact
+    /// turn` of the figure.
     fn before_others(&self, core: usize) -> Ps {
         self.ready.before_second(core).min(self.events.first_time())
     }

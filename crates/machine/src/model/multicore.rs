@@ -69,8 +69,8 @@ static MULTICORES: AtomicU32 = AtomicU32::new(0);
 pub(super) fn current<'a>() -> &'a Multicore {
     let multicore = MULTICORE.get();
     assert!(!multicore.is_null(), "the thread is in a multicore of the model");
-    // SAFETY: the guard holds the multicore, and clears the pointer before it drops it. A guard
-    // that is forgotten keeps its reference, so the multicore stays. Callers do not keep the reference.
+    // SAFETY: the guard holds the multicore, and clears the pointer before it drops it. If a guard
+    // is forgotten, its reference is too, so the multicore stays. Callers keep no reference.
     unsafe { &*multicore }
 }
 

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn who_writes_takes_the_neighbour_too() {
+    fn a_write_also_takes_the_neighbour() {
         let add = |line: &ModelLine| {
             line.fetch_add(0, 1, Ordering::Relaxed);
         };
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_takes_it_from_nobody() {
+    fn a_read_takes_the_neighbour_from_no_core() {
         let load = |line: &ModelLine| {
             line.load(0, Ordering::Relaxed);
         };

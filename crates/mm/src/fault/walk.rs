@@ -102,7 +102,7 @@ impl<'a, M: Machine> Walk<'a, M> {
         Pte(pte.unwrap_or(Pte::NONE.0))
     }
 
-    /// Returns true if `count` ptes from `first` on map nothing, which are under one page table,
+    /// Returns true if `pages` ptes from `first` on map nothing, which are under one page table,
     /// without its lock (`pte_range_none`).
     pub(super) fn is_range_none(self, mm: &Mm<M>, first: Vaddr, pages: u64) -> bool {
         let Some(id) = self.page_table() else { return false };

@@ -27,13 +27,13 @@ impl<'a, M: Machine> Writer<'a, M> {
     ) -> Option<VmaRef<'a, M>> {
         let before = self.before(mapping.start);
         let before = before.filter(|low| are_alike(&low.mapping(), mapping));
-        let behind = self.mm.find_vma(mapping.end);
-        let behind = behind.filter(|high| are_alike(mapping, &high.mapping()));
-        let target = before.or(behind)?;
-        let old: Vec<_> = before.into_iter().chain(vma).chain(behind).collect();
+        let after = self.mm.find_vma(mapping.end);
+        let after = after.filter(|high| are_alike(mapping, &high.mapping()));
+        let target = before.or(after)?;
+        let old: Vec<_> = before.into_iter().chain(vma).chain(after).collect();
         let whole = Mapping {
             start: before.map_or(mapping.start, |low| low.range().0),
-            end: behind.map_or(mapping.end, |high| high.range().1),
+            end: after.map_or(mapping.end, |high| high.range().1),
             pgoff: before.map_or(mapping.pgoff, |low| low.pgoff()),
             ..*mapping
         };

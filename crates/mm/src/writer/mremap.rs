@@ -97,15 +97,15 @@ impl<'a, M: Machine> Writer<'a, M> {
         let (tables, waiters) = (&mm.tables, &mm.waiters);
         let _source = tables.get(source).lock(waiters);
         let _target = (source != target).then(|| tables.get(target).lock(waiters));
-        let (first, behind) = (from.index(Level::Pte), to.index(Level::Pte));
+        let (from_entry, to_entry) = (from.index(Level::Pte), to.index(Level::Pte));
         let pages = (bytes / PAGE_BYTES) as usize;
-        assert!(first.max(behind) + pages <= ENTRIES, "neither table ends within");
+        assert!(from_entry.max(to_entry) + pages <= ENTRIES, "neither table ends within");
         for page in 0..pages {
-            let old = tables.get(source).entry(first + page);
+            let old = tables.get(source).entry(from_entry + page);
             let pte = Pte(old.load(Ordering::Relaxed));
             if pte != Pte::NONE {
                 old.store(Pte::NONE.0, Ordering::Release);
-                tables.get(target).entry(behind + page).store(pte.0, Ordering::Release);
+                tables.get(target).entry(to_entry + page).store(pte.0, Ordering::Release);
             }
         }
         // Under ptl: a core that finds the page in its new place may free it.

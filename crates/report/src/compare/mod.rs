@@ -1,5 +1,5 @@
-//! A comparison as text for a terminal or a mail, and as Markdown: origin of the sides, cells by the
-//! size of their difference, and doubts.
+//! A comparison as text for a terminal or a mail, and as Markdown: origin of the sides, cells by
+//! the size of their difference, and doubts.
 
 mod pairs;
 mod sentences;

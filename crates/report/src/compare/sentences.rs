@@ -27,34 +27,34 @@ pub fn found(compared: &Comparison) -> Option<String> {
 
 /// Returns the sentences before the numbers.
 pub(super) fn sentences(compared: &Comparison) -> Vec<String> {
-    let mut said = Vec::new();
+    let mut sentences = Vec::new();
     for difference in &compared.differences {
         let (base, new) = (listed(&difference.base), listed(&difference.new));
-        said.push(format!("Also differs: {}: {base} against {new}.", difference.what));
+        sentences.push(format!("Also differs: {}: {base} against {new}.", difference.what));
     }
     let failed = compared.failed().count();
     if failed > 0 {
-        said.push(format!("{} FAILED.", plural(failed, "cell")));
+        sentences.push(format!("{} FAILED.", plural(failed, "cell")));
     }
-    said.extend(found(compared).map(|found| found + "."));
+    sentences.extend(found(compared).map(|found| found + "."));
     let ratios = plural(compared.comparisons, "ratio");
-    said.push(format!("{ratios} (new/base), largest difference first."));
+    sentences.push(format!("{ratios} (new/base), largest difference first."));
     let judged = || compared.cells.iter().flat_map(Pair::ratios);
     if judged().any(|ratio| ratio.verdict.is_some()) {
-        said.push(format!(
+        sentences.push(format!(
             "All intervals hold together at {}; +- is half an interval's width.",
             percent(LEVEL)
         ));
     }
     if judged().any(|ratio| ratio.exact) {
-        said.push("The model has no noise: its ratios are exact for their seed.".to_owned());
+        sentences.push("The model has no noise: its ratios are exact for their seed.".to_owned());
     }
-    said
+    sentences
 }
 
 /// Returns what makes numbers doubtful, and what is missing.
 pub(super) fn doubts(compared: &Comparison) -> Vec<String> {
-    let mut said = Vec::new();
+    let mut doubts = Vec::new();
     let mut of_runs: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     for warning in &compared.warnings {
         let about = of_runs.entry((&warning.code, &warning.text)).or_default();
@@ -62,7 +62,7 @@ pub(super) fn doubts(compared: &Comparison) -> Vec<String> {
     }
     for ((code, text), paths) in of_runs {
         let paths: Vec<String> = paths.into_iter().map(str::to_owned).collect();
-        said.push(format!("{code}, {}: {text}", listed(&paths)));
+        doubts.push(format!("{code}, {}: {text}", listed(&paths)));
     }
     let mut of_cells: BTreeMap<&CellWarning, BTreeSet<&str>> = BTreeMap::new();
     for half in compared.cells.iter().flat_map(|pair| [&pair.base, &pair.new]) {
@@ -77,24 +77,24 @@ pub(super) fn doubts(compared: &Comparison) -> Vec<String> {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        said.push(format!("{}, {first}{more}: {}", warning.code, warning.text));
+        doubts.push(format!("{}, {first}{more}: {}", warning.code, warning.text));
     }
     let unsure = |judged: &&PairRatio| judged.ratio.is_some() && !judged.is_sure();
     let unsure = compared.cells.iter().flat_map(Pair::ratios).filter(unsure).count();
     if unsure > 0 {
-        said.push(format!(
+        doubts.push(format!(
             "too few repeats for a verdict: {}; give each side {MIN_REPEATS} --repeats or more",
             plural(unsure, "ratio")
         ));
     }
     let skipped = compared.cells.iter().filter(|pair| is_skipped(pair)).count();
     if skipped > 0 {
-        said.push(format!("neither side could run {}", plural(skipped, "cell")));
+        doubts.push(format!("neither side could run {}", plural(skipped, "cell")));
     }
     let mut alone: BTreeMap<&str, usize> = BTreeMap::new();
     compared.unpaired.iter().for_each(|one| *alone.entry(&one.side).or_default() += 1);
     for (side, count) in alone {
-        said.push(format!("only in {side}: {}", plural(count, "cell")));
+        doubts.push(format!("only in {side}: {}", plural(count, "cell")));
     }
-    said
+    doubts
 }

@@ -47,14 +47,14 @@ pub(super) fn sentence(run: &Run, panel: &Panel<'_>) -> Option<String> {
     if turned.is_empty() {
         return None;
     }
-    let said = turned.iter().take(NAMED).map(|turned| {
+    let turns = turned.iter().take(NAMED).map(|turned| {
         let Turned { scheme, workload, own, one } = turned;
         format!("{} {one:.2}, here {own:.2} ({})", ascii(scheme), ascii(workload))
     });
     let more = turned.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-    let said = said.collect::<Vec<_>>().join(", ");
-    Some(format!("! over {BEFORE}, all in {}: {said}{more}", ascii(kernel)))
+    let turns = turns.collect::<Vec<_>>().join(", ");
+    Some(format!("! over {BEFORE}, all in {}: {turns}{more}", ascii(kernel)))
 }
 
 fn of_column(run: &Run, column: &WorkloadColumn<'_>, kernel: &str) -> Vec<Turned> {

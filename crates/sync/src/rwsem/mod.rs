@@ -8,8 +8,8 @@
 //! handoff it queues. *Writers* spin one at a time, through `osq`: as long as a writer holds the
 //! lock, and for 10 to 25 us while readers hold it. A writer that spins for readers in vain marks
 //! the lock, so that no writer spins for it until its last reader has left; then it queues. A
-//! waiter that has queued for 4 ms asks for a handoff, after which nobody takes the lock before the
-//! head of the queue; until then readers and spinning writers overtake the queue. *Waking:* the
+//! waiter that has queued for 4 ms asks for a handoff, after which no core takes the lock before
+//! the head of the queue; until then readers and spinning writers overtake the queue. *Waking:* the
 //! last reader or the writer that leaves wakes the head of the queue. If a reader is at the head,
 //! the waker grants the lock to it and to the other queued readers (256 at most); if a writer is at
 //! the head, it is only woken, and tries again. A reader that stole the lock as its first reader
@@ -129,15 +129,15 @@ impl<'a, H: Home> RwSem<'a, H> {
         self.try_read_from(0).unwrap_or_else(|| self.read())
     }
 
-    /// Takes the lock for reading if nobody writes or waits: a load, then a compare-exchange (since
-    /// commit 14c24048841151).
+    /// Takes the lock for reading if no writer holds it and no core waits: a load, then a
+    /// compare-exchange (since commit 14c24048841151).
     #[inline(always)]
     pub fn try_read(self) -> Option<ReadGuard<'a, H>> {
         self.try_read_from(self.count().load(Ordering::Relaxed))
     }
 
-    /// Takes the lock for reading if nobody writes or waits. `count`: the caller's guess of the
-    /// count.
+    /// Takes the lock for reading if no writer holds it and no core waits. `count`: the caller's
+    /// guess of the count.
     #[inline(always)]
     fn try_read_from(self, mut count: u64) -> Option<ReadGuard<'a, H>> {
         while count & READ_FAILED == 0 {

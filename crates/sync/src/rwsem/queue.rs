@@ -97,7 +97,7 @@ impl<'a, H: Home> RwSem<'a, H> {
     }
 
     /// Gives back the reader's share of the count and queues it; true if the reader can keep its
-    /// share, because nobody excludes it any more.
+    /// share, because no writer excludes it any more.
     fn queue_reader(self) -> bool {
         let mut queue = self.lock_queue();
         let first = queue.is_empty();

@@ -11,10 +11,11 @@ const TOUCHES: u64 = 1 << 14;
 const TOUCHES_WITH_IO: u64 = 1 << 10;
 /// Fewest touches that say anything about a share.
 const TOUCHES_MIN: u64 = 1 << 8;
+const NS_PER_S: u64 = 1_000_000_000;
 /// Time that the touches of a storm may wait, unless too few touches fit in it.
-const WAITS_NS: u64 = 2_000_000_000;
+const WAITS_NS: u64 = 2 * NS_PER_S;
 /// Longest time that a storm may wait, its writers included.
-const WAITS_NS_MAX: u64 = 10_000_000_000;
+const WAITS_NS_MAX: u64 = 10 * NS_PER_S;
 
 /// Returns the end of a tiny storm. A workload with smaller storms is checked with its own end.
 pub(super) fn until(workload: &Workload) -> Until {
@@ -33,12 +34,13 @@ pub(super) fn takes_too_long(workload: &Workload, storms: usize) -> Option<Strin
     let writing_ns = workload.groups.iter().map(paced_ns).max().unwrap_or(0);
     let storm_ns = touching_ns.max(writing_ns);
     (storm_ns > WAITS_NS_MAX).then(|| {
-        let all = storm_ns.saturating_mul(storms as u64) / 1_000_000_000 * 1_000_000_000;
+        // Whole seconds.
+        let all_ns = storm_ns.saturating_mul(storms as u64) / NS_PER_S * NS_PER_S;
         format!(
             "'{}': to check it takes {}, for {storms} storms in which a thread thinks, waits for \
              I/O or for its next operation: give it fewer `touches` or `loops`, or shorter times",
             workload.name,
-            print_time(all)
+            print_time(all_ns)
         )
     })
 }
@@ -58,9 +60,10 @@ fn io_ns(workload: &Workload, touch: &Touch) -> u64 {
         IoLatency::Fixed(ns) | IoLatency::Exponential(ns) => ns as f64,
         IoLatency::Uniform(low, high) => (low as f64 + high as f64) / 2.0,
     };
-    // Pages that are truncated and come back are read again.
-    let at_hand = if workload.may_sigbus() { 0.0 } else { file.cached };
-    (mean * (1.0 - at_hand * (1.0 - file.locked - file.not_uptodate))) as u64
+    // Pages that were truncated are read again.
+    let cached = if workload.may_sigbus() { 0.0 } else { file.cached };
+    let ready = cached * (1.0 - file.locked - file.not_uptodate);
+    (mean * (1.0 - ready)) as u64
 }
 
 /// Returns the shortest time of a group's paced operations, in nanoseconds.
@@ -108,19 +111,19 @@ mod tests {
     }
 
     #[test]
-    fn storms_that_nobody_waits_for_are_told_with_their_time() {
-        let told = |workload| takes_too_long(&workload, 36);
-        assert_eq!(told(touched("", ", think = \"30ms\"", "")), None);
-        let text = told(touched("", ", think = \"1s\"", "")).unwrap();
+    fn storms_that_take_too_long_are_refused_with_their_time() {
+        let refusal = |workload| takes_too_long(&workload, 36);
+        assert_eq!(refusal(touched("", ", think = \"30ms\"", "")), None);
+        let text = refusal(touched("", ", think = \"1s\"", "")).unwrap();
         assert!(text.starts_with("'x': to check it takes 9216s, for 36 storms in which"), "{text}");
-        assert_eq!(told(touched("", ", think = \"1s\"", "touches = 10")), None);
-        assert!(told(touched("cached = 0.0\nio_latency = \"1s\"", "", "")).is_some());
-        assert_eq!(told(touched("cached = 0.99\nio_latency = \"1s\"", "", "")), None);
+        assert_eq!(refusal(touched("", ", think = \"1s\"", "touches = 10")), None);
+        assert!(refusal(touched("cached = 0.0\nio_latency = \"1s\"", "", "")).is_some());
+        assert_eq!(refusal(touched("cached = 0.99\nio_latency = \"1s\"", "", "")), None);
     }
 
     #[test]
-    fn operations_that_wait_for_their_turn_are_told_too() {
-        let told = |loops: &str| {
+    fn times_of_paced_operations_count_too() {
+        let refusal = |loops: &str| {
             let text = format!(
                 "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"1MiB\"\n[[group]]\nname = \"a\"\n\
                  [[group]]\nname = \"b\"\nthreads = 1\n{loops}[[op]]\ngroup = \"a\"\n\
@@ -129,8 +132,8 @@ mod tests {
             );
             takes_too_long(&parse("x", "x.toml", &text, &[]).unwrap(), 34)
         };
-        assert_eq!(told(""), None, "it ends with the others");
-        assert_eq!(told("loops = 11\n"), None);
-        assert!(told("loops = 13\n").unwrap().contains("takes 408s"));
+        assert_eq!(refusal(""), None, "it ends with the others");
+        assert_eq!(refusal("loops = 11\n"), None);
+        assert!(refusal("loops = 13\n").unwrap().contains("takes 408s"));
     }
 }

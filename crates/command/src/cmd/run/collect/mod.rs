@@ -89,8 +89,8 @@ impl Collected {
 
     /// Takes over what a storm that counted transfers found, or the kernel's events.
     pub fn lines(&mut self, storm: &Storm) {
-        if let (Some(sum), Some(told)) = (&mut self.kernel, &storm.kernel) {
-            sum.events = kernel::events(told);
+        if let (Some(sum), Some(found)) = (&mut self.kernel, &storm.kernel) {
+            sum.events = kernel::events(found);
         }
         let (faults, ops) = (storm.counts.faults, ops::done(storm));
         let moved = storm.lines.as_ref().map(MovedLines::counted);
@@ -193,9 +193,9 @@ fn fault_kind(kind: Kind) -> FaultKind {
 }
 
 fn add_counts(sum: &mut CellCounts, storm: &Storm) {
-    let (told, storm) = (storm.kernel.is_none(), &storm.counts);
+    let (is_simulated, storm) = (storm.kernel.is_none(), &storm.counts);
     let add = |sum: &mut Option<u64>, more: u64| {
-        *sum = told.then(|| sum.unwrap_or(0) + more);
+        *sum = is_simulated.then(|| sum.unwrap_or(0) + more);
     };
     add(&mut sum.mapped, storm.mapped);
     add(&mut sum.raced, storm.raced);
