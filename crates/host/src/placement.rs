@@ -1,6 +1,6 @@
 //! Assignment of threads to CPUs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -15,6 +15,11 @@ pub enum Placement {
     /// Cores before siblings, sockets in turn.
     #[default]
     Scatter,
+    /// Like [`Placement::Scatter`], but last-level caches of a socket in turn too, as Linux spreads
+    /// busy threads: each level of scheduling domains, from the top, picks its idlest group
+    /// (Linux 6.12 `kernel/sched/fair.c`, `sched_balance_find_dst_group`). Not as in Linux: since
+    /// 5.18 the first few threads stay on the node of their parent (`imb_numa_nr`).
+    Linux,
     /// One core after the other, the siblings of a core together.
     Smt,
     /// These CPUs, by the kernel's numbers.
@@ -53,7 +58,7 @@ pub enum PlacementError {
 pub enum PlacementParseError {
     /// A word that is not a placement.
     #[error(
-        "'{0}' is not a placement: 'scatter', 'compact', 'smt' or a list of CPUs as '0,2,4..=7'"
+        "'{0}' is not a placement: 'scatter', 'linux', 'compact', 'smt' or a list of CPUs as '0,2,4..=7'"
     )]
     Word(String),
     /// A list of CPUs with a mistake.
@@ -68,6 +73,7 @@ impl FromStr for Placement {
         match text {
             "compact" => Ok(Placement::Compact),
             "scatter" => Ok(Placement::Scatter),
+            "linux" => Ok(Placement::Linux),
             "smt" => Ok(Placement::Smt),
             list if list.starts_with(|c: char| c.is_ascii_digit()) => {
                 Ok(Placement::List(list.parse()?))
@@ -82,6 +88,7 @@ impl fmt::Display for Placement {
         match self {
             Placement::Compact => f.write_str("compact"),
             Placement::Scatter => f.write_str("scatter"),
+            Placement::Linux => f.write_str("linux"),
             Placement::Smt => f.write_str("smt"),
             Placement::List(cpus) => cpus.fmt(f),
         }
@@ -147,14 +154,37 @@ fn ordered(topology: &Topology, placement: &Placement) -> Vec<usize> {
                 (rank, *turn, cpu.package_id)
             });
         }
+        Placement::Linux => {
+            // The nth core of each cache, caches of a node in turn after nodes and sockets.
+            let mut taken: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+            cpus.sort_by_cached_key(|&(cpu, rank)| {
+                let turn = taken.entry((cpu.llc, rank)).or_default();
+                *turn += 1;
+                let cache = index_within(topology, cpu, |cpu| cpu.llc, |cpu| cpu.node);
+                let node = index_within(topology, cpu, |cpu| cpu.node, |cpu| cpu.package_id);
+                (rank, *turn, cache, node, cpu.package_id)
+            });
+        }
         Placement::Compact | Placement::List(_) => {}
     }
     cpus.into_iter().map(|(cpu, _rank)| cpu.id).collect()
 }
 
+/// Returns the number of allowed parts of a CPU's whole that are before its own part: caches of a
+/// node, or nodes of a socket.
+fn index_within(
+    topology: &Topology,
+    cpu: &Cpu,
+    part: fn(&Cpu) -> usize,
+    whole: fn(&Cpu) -> usize,
+) -> usize {
+    let before = |other: &&Cpu| whole(other) == whole(cpu) && part(other) < part(cpu);
+    topology.allowed().filter(before).map(part).collect::<BTreeSet<usize>>().len()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::topology::tests::two_sockets_smt;
+    use super::super::topology::tests::{chiplets, two_sockets_smt};
     use super::*;
 
     fn topology(allowed: &[usize]) -> Topology {
@@ -178,6 +208,21 @@ mod tests {
     #[test]
     fn smt_takes_the_siblings_of_a_core_together() {
         assert_eq!(order(&[0, 1, 2, 3, 4, 5, 6, 7], "smt"), [0, 4, 1, 5, 2, 6, 3, 7]);
+    }
+
+    #[test]
+    fn linux_takes_sockets_nodes_and_caches_in_turn_before_it_fills_a_cache() {
+        let all: Vec<usize> = (0..16).collect();
+        let topology = Topology::read(&chiplets().roots().sys, &all);
+        let order = |placement| place(&topology, &placement, 16).unwrap();
+        let one_of_each_cache = [0, 8, 4, 12, 2, 10, 6, 14];
+        let linux = order(Placement::Linux);
+        assert_eq!(linux[..8], one_of_each_cache);
+        assert_eq!(linux[8..], one_of_each_cache.map(|cpu| cpu + 1));
+        assert_eq!(order(Placement::Scatter)[..4], [0, 8, 1, 9], "fills a cache first");
+        // With one cache for each socket the two are the same.
+        let all = [0, 1, 2, 3, 4, 5, 6, 7];
+        assert_eq!(self::order(&all, "linux"), self::order(&all, "scatter"));
     }
 
     #[test]
@@ -211,11 +256,13 @@ mod tests {
 
     #[test]
     fn names_and_lists_can_be_read_again() {
-        for text in ["compact", "scatter", "smt", "0,2,4..=7"] {
+        for text in ["compact", "scatter", "linux", "smt", "0,2,4..=7"] {
             assert_eq!(text.parse::<Placement>().unwrap().to_string(), text);
         }
         let say = |text: &str| text.parse::<Placement>().unwrap_err().to_string();
-        assert!(say("scater").starts_with("'scater' is not a placement: 'scatter', 'compact'"));
+        assert!(
+            say("scater").starts_with("'scater' is not a placement: 'scatter', 'linux', 'compact'")
+        );
         assert!(say("0-3").contains("write '0..=3'"));
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Roots, affinity, number, text};
 
@@ -20,6 +20,9 @@ pub struct Cpu {
     pub package_id: usize,
     /// Number of its NUMA node.
     pub node: usize,
+    /// Number of its last-level cache: the lowest online CPU that shares it. If sysfs has no
+    /// caches, the socket counts as one.
+    pub llc: usize,
     /// Online CPUs of its core, itself included, in ascending order.
     pub siblings: Vec<usize>,
     /// True if the process may run on it.
@@ -73,17 +76,25 @@ impl Topology {
             if !siblings.contains(&id) {
                 siblings = vec![id];
             }
+            let package_id = package_id.unwrap_or(0);
+            let sharing = last_level_cache(&dir.join(format!("cpu{id}/cache")))
+                .and_then(|cache| cpu_list(&text(cache.join("shared_cpu_list"))?));
+            let first = sharing.into_iter().flatten().find(|cpu| ids.contains(cpu));
+            let of_socket = || cpus.iter().find(|cpu| cpu.package_id == package_id);
             cpus.push(Cpu {
                 id,
                 core_id: core_id.unwrap_or(id),
-                package_id: package_id.unwrap_or(0),
+                package_id,
+                llc: first.unwrap_or_else(|| of_socket().map_or(id, |cpu| cpu.id)),
                 node: nodes.get(&id).copied().unwrap_or(0),
                 siblings,
                 allowed: allowed.contains(&id),
             });
         }
         let first = cpus.iter().find(|cpu| cpu.allowed);
-        let llc_bytes = first.and_then(|cpu| llc_bytes(&dir.join(format!("cpu{}/cache", cpu.id))));
+        let llc_bytes = first
+            .and_then(|cpu| last_level_cache(&dir.join(format!("cpu{}/cache", cpu.id))))
+            .and_then(|cache| cache_size(&text(cache.join("size"))?));
         Topology { cpus, llc_bytes, complete }
     }
 
@@ -153,13 +164,13 @@ fn nodes(dir: &Path) -> BTreeMap<usize, usize> {
     node_of
 }
 
-/// Returns the size of the highest-level cache in a CPU's `cache/`.
-fn llc_bytes(dir: &Path) -> Option<u64> {
+/// Returns the directory of the highest-level cache in a CPU's `cache/`.
+fn last_level_cache(dir: &Path) -> Option<PathBuf> {
     let caches = std::fs::read_dir(dir).ok()?.flatten().filter_map(|entry| {
         let level: u32 = number(entry.path().join("level"))?;
-        Some((level, cache_size(&text(entry.path().join("size"))?)?))
+        Some((level, entry.path()))
     });
-    caches.max().map(|(_level, bytes)| bytes)
+    caches.max().map(|(_level, cache)| cache)
 }
 
 /// Parses a cache size such as `32768K`, the kernel's format since 2.6.
@@ -207,6 +218,38 @@ pub(crate) mod tests {
         machine
     }
 
+    /// 2 sockets of 2 nodes; a node has 2 last-level caches of 2 cores each, without siblings.
+    pub fn chiplets() -> FakeMachine {
+        let machine = FakeMachine::of(&[("sys/devices/system/cpu/online", "0-15")]);
+        for node in 0..4 {
+            let cpus = format!("{}-{}", node * 4, node * 4 + 3);
+            machine.write(&[(&format!("sys/devices/system/node/node{node}/cpulist"), &cpus)]);
+        }
+        for id in 0..16 {
+            cpu(&machine, id, id % 8, id / 8, &id.to_string());
+            let cache = format!("sys/devices/system/cpu/cpu{id}/cache/index3");
+            let sharing = format!("{}-{}", id / 2 * 2, id / 2 * 2 + 1);
+            machine.write(&[
+                (&format!("{cache}/level"), "3"),
+                (&format!("{cache}/shared_cpu_list"), &sharing),
+            ]);
+        }
+        machine
+    }
+
+    #[test]
+    fn a_last_level_cache_is_named_by_its_lowest_cpu() {
+        let caches = |machine: &FakeMachine, count: usize| -> Vec<usize> {
+            let all: Vec<usize> = (0..count).collect();
+            Topology::read(&machine.roots().sys, &all).cpus.iter().map(|cpu| cpu.llc).collect()
+        };
+        assert_eq!(caches(&chiplets(), 16)[..6], [0, 0, 2, 2, 4, 4]);
+        let offline = chiplets();
+        offline.write(&[("sys/devices/system/cpu/online", "1-15")]);
+        assert_eq!(caches(&offline, 16)[..3], [1, 2, 2], "0 is offline");
+        assert_eq!(caches(&two_sockets_smt(), 8), [0, 0, 2, 2, 0, 0, 2, 2], "the sockets");
+    }
+
     #[test]
     fn one_socket_without_smt() {
         let machine = FakeMachine::of(&[("sys/devices/system/cpu/online", "0-1")]);
@@ -228,7 +271,15 @@ pub(crate) mod tests {
         assert_eq!((topology.sockets(), topology.cores(), topology.nodes()), (2, 4, 2));
         assert_eq!(
             topology.cpus[6],
-            Cpu { id: 6, core_id: 0, package_id: 1, node: 1, siblings: vec![2, 6], allowed: true }
+            Cpu {
+                id: 6,
+                core_id: 0,
+                package_id: 1,
+                node: 1,
+                llc: 2,
+                siblings: vec![2, 6],
+                allowed: true
+            }
         );
         assert_eq!(topology.llc_bytes, Some(32 << 20), "the highest level, not the largest");
     }

@@ -84,8 +84,9 @@ pub struct RunArgs {
     )]
     pub body: Vec<Body>,
 
-    /// CPUs for threads: 'scatter' (cores before siblings, sockets in turn), 'compact' (one socket
-    /// after the other), 'smt' (siblings together), or a list such as '0,2,4..=7'
+    /// CPUs for threads: 'scatter' (cores before siblings, sockets in turn), 'linux' (the same,
+    /// with last-level caches in turn too), 'compact' (one socket after the other), 'smt' (siblings
+    /// together), or a list such as '0,2,4..=7'
     #[arg(long, value_name = "P", default_value = "scatter", help_heading = "What")]
     pub placement: Placement,
 

@@ -87,6 +87,7 @@ impl MachineFile {
                 core_id: agent,
                 package_id: socket,
                 node: socket,
+                llc: usize::from(shape.neighbours(agent as u16)[0].start),
                 siblings: (0..smt).map(|thread| thread * agents + agent).collect(),
                 allowed: true,
             }
@@ -117,6 +118,7 @@ impl MachineFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
     use std::fs;
 
     #[test]
@@ -143,6 +145,19 @@ mod tests {
         let laptop = MachineFile::find("laptop-intel").unwrap().parameters;
         assert_eq!(laptop.write_modified.0, [22_000; 4], "one socket has no other distances");
         assert!(MachineFile::find("graviton2").unwrap().parameters.far_atomics.is_some());
+    }
+
+    #[test]
+    fn linux_spreads_over_clusters_before_it_fills_one() {
+        let genoa = MachineFile::find("epyc-genoa-2s").unwrap();
+        let shape = genoa.parameters.shape;
+        let clusters = |placement: Placement, threads: usize| {
+            let places = genoa.places(&placement, threads).unwrap();
+            places.iter().map(|place| shape.cluster(place.agent)).collect::<BTreeSet<u16>>().len()
+        };
+        let all = shape.agents() / usize::from(shape.cluster_cores);
+        assert_eq!((clusters(Placement::Linux, all), clusters(Placement::Linux, 4)), (all, 4));
+        assert_eq!(clusters(Placement::Scatter, 4), 2, "sockets alone are taken in turn");
     }
 
     #[test]
