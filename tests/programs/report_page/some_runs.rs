@@ -49,7 +49,7 @@ fn count(browser: &Browser, selector: &str) -> u64 {
 }
 
 /// Returns the text that a key press in a drawing shows for its first record.
-fn tip(browser: &Browser, chart: &str) -> String {
+fn first_tip(browser: &Browser, chart: &str) -> String {
     let tip = browser.run(&format!(
         "const drawing = document.querySelector('#{chart} .drawing');
          drawing.focus();
@@ -117,8 +117,12 @@ pub fn what_writers_did_is_drawn_by_operation() {
     }
     assert!(rows.len() == 6 && done > 100, "{rows:?}");
     assert_eq!(table(&browser, "operation-latency").len(), 6);
-    assert!(tip(&browser, "operations").contains("\nmmap: "), "{}", tip(&browser, "operations"));
-    assert!(tip(&browser, "operation-latency").contains("\nmmap\n50th percentile: "));
+    assert!(
+        first_tip(&browser, "operations").contains("\nmmap: "),
+        "{}",
+        first_tip(&browser, "operations")
+    );
+    assert!(first_tip(&browser, "operation-latency").contains("\nmmap\n50th percentile: "));
     browser.run("document.querySelector(\"#filter-strategies input[value='0']\").click()");
     browser.wait();
     assert_eq!(count(&browser, "#operations svg [aria-label=bar] rect"), 3, "one is filtered");
@@ -170,7 +174,7 @@ pub fn break_even_rates_are_drawn_for_every_think_time() {
             }
         }
     }
-    assert!(tip(&browser, "break-even").starts_with("mmap-lock, 1 thread\n"));
+    assert!(first_tip(&browser, "break-even").starts_with("mmap-lock, 1 thread\n"));
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
