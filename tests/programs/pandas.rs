@@ -1,6 +1,6 @@
 //! Documents in pandas, as a page loads them.
 
-use faultstorm::report;
+use faultstorm::run::to_json;
 
 use crate::common;
 use crate::need::PANDAS;
@@ -13,7 +13,7 @@ pub fn the_snippet_of_the_page_loads_a_run() {
     let directory = tempfile::tempdir().unwrap();
     // With every state that a cell can have, and a variant.
     let run = common::run();
-    std::fs::write(directory.path().join("run.json"), report::json(&run).unwrap()).unwrap();
+    std::fs::write(directory.path().join("run.json"), to_json(&run).unwrap()).unwrap();
     let mut command = PANDAS.command();
     let output = command.args(["-c", snippet]).current_dir(directory.path()).output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();

@@ -122,21 +122,6 @@ impl Clock {
         }))
     }
 
-    /// Returns the smallest step of the clock that was observed, in nanoseconds.
-    pub fn resolution_ns(&self) -> f64 {
-        let mut smallest = u64::MAX;
-        let mut before = self.unordered();
-        for _ in 0..BATCH_PAIRS {
-            let now = self.unordered();
-            if now > before {
-                smallest = smallest.min(now - before);
-            }
-            before = now;
-        }
-        // No step in so long a time: all the readings lie within one step.
-        if smallest == u64::MAX { f64::INFINITY } else { smallest as f64 * self.ns_per_tick }
-    }
-
     /// Returns the clock's name in the run document: `tsc` or `clock_monotonic`.
     pub fn name(&self) -> &'static str {
         match self.source {
@@ -229,7 +214,6 @@ mod tests {
     fn its_own_cost_is_measured() {
         for clock in [Clock::new(), MONOTONIC] {
             assert!(clock.cost_ns() > 0.0);
-            assert!(clock.resolution_ns() > 0.0);
         }
     }
 }

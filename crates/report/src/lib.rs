@@ -1,5 +1,5 @@
-//! Reports of runs and of comparisons. A report is made from a [`Run`] alone, so that a report
-//! made at the end of a run and one made from its file are equal.
+//! Reports of runs and of comparisons. A report is made from a [`Run`](document::run::Run) alone,
+//! so that a report made at the end of a run and one made from its file are equal.
 
 mod about;
 mod blame;
@@ -37,13 +37,3 @@ pub use ratios::BASES;
 pub use row::row;
 pub use screen::{LINES, asked, screen};
 pub use text::text;
-
-use document::run::{Run, WriteError};
-
-/// Returns the bytes of the document, as [`document::run::write_atomically`] writes them.
-///
-/// # Errors
-/// A number that is NaN or infinite.
-pub fn json(run: &Run) -> Result<Vec<u8>, WriteError> {
-    document::run::to_json(run)
-}

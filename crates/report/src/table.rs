@@ -1,6 +1,6 @@
 //! Tables of a run: the cells of one workload in one world.
 
-use document::run::{Body, Cell, Key, KeyPart, Measured, RatedEvent, Run, grouped};
+use document::run::{Body, Cell, Key, Measured, RatedEvent, Run, grouped};
 
 use crate::ratios::{BASES, Ratios};
 
@@ -82,9 +82,7 @@ impl<'a> Table<'a> {
     /// Returns the cell of another strategy that differs from `cell` in nothing else.
     pub fn counterpart(&self, cell: &Cell, strategy: &str) -> Option<&'a Cell> {
         let competes = |other: &&&Cell| {
-            let parts = &[KeyPart::Strategy];
-            other.key.strategy_name() == strategy
-                && other.key.without(parts) == cell.key.without(parts)
+            other.key.strategy_name() == strategy && other.key.competes_with(&cell.key)
         };
         self.cells.iter().find(competes).copied()
     }

@@ -229,11 +229,6 @@ impl Key {
         self.kernel.as_deref().filter(|_| !self.is_own_kernel)
     }
 
-    /// Returns true if a ratio of two cells is one across kernels.
-    pub fn stands_apart(&self, other: &Key) -> bool {
-        self.kernel.is_some() && other.kernel.is_some() && self.kernel != other.kernel
-    }
-
     /// Returns the cell's name in the document:
     /// `WORKLOAD/STRATEGY/WORLD/THREADS/BODY`, then what is varied, and the kernel that all were
     /// put into.
