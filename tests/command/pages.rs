@@ -1,6 +1,7 @@
 //! The page of a report, byte by byte. For tests in a browser see `tests/programs/report_page/`.
 
 use faultstorm::report;
+use faultstorm::run::to_json;
 
 use crate::common;
 use crate::place::{Place, code, err};
@@ -8,7 +9,7 @@ use crate::place::{Place, code, err};
 #[test]
 fn documents_that_are_none_and_places_that_are_none_are_told() {
     let place = Place::new();
-    place.write("run.json", report::json(&common::run()).unwrap());
+    place.write("run.json", to_json(&common::run()).unwrap());
     place.write("other.json", "{}");
     for (args, expected, says) in [
         ("report missing.json", 2, "cannot read 'missing.json'"),

@@ -1,7 +1,7 @@
 //! The report, byte by byte.
 
 use faultstorm::report::{self, Style};
-use faultstorm::run::{Body, Cell, Interval, KernelLockInfo, OpLines, PerOp, Run, World};
+use faultstorm::run::{Body, Cell, Interval, KernelLockInfo, OpLines, PerOp, Run, World, to_json};
 
 use crate::common;
 use crate::writers;
@@ -71,7 +71,7 @@ fn a_run_as_csv() {
 #[test]
 fn a_report_from_the_file_equals_one_from_memory() {
     let run = common::run();
-    let back = Run::from_json(&report::json(&run).unwrap(), "memory").unwrap();
+    let back = Run::from_json(&to_json(&run).unwrap(), "memory").unwrap();
     assert_eq!(report::text(&back, PLAIN, None), report::text(&run, PLAIN, None));
     assert_eq!(report::csv(&[back]), report::csv(&[run]));
 }

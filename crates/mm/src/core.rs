@@ -1,4 +1,4 @@
-//! What a core has to itself while it faults.
+//! State of a core that faults.
 
 use super::addr::Pfn;
 use super::fault::{Fallback, Stop};
@@ -15,7 +15,7 @@ use machine::Machine;
 use std::sync::Arc;
 use sync::rcu::{RcuReader, ReadSection};
 
-/// How often a fault went through the handler, and why it had to again.
+/// Passes of faults through the handler, and the reasons for further passes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Attempts {
     /// Passes through the handler.
@@ -30,69 +30,68 @@ const BROADCAST_CORES: usize = 4;
 
 /// A core's free lists, counters and place in RCU.
 ///
-/// Made on the thread that uses it, and [retired](Core::retire) there.
+/// It must be created on the thread that uses it, and [retired](Core::retire) there.
 pub struct Core<M: Machine> {
     rcu: RcuReader,
     pub(super) frames: PageLists,
     pub(super) stock: Stock,
-    /// Folios that are to be put on LRU lists; a reference of each is held.
+    /// Folios that wait to be put on LRU lists; a reference to each is held.
     pub(super) lru_batch: Vec<Pfn>,
-    /// With how many the batch is full.
+    /// Size of a full batch.
     pub(super) lru_full: usize,
-    /// Folios of the call that frees them.
+    /// Folios that the current call frees.
     pub(super) freed: Vec<Pfn>,
     tables: Cache,
     pub(super) rss: LocalRss<M>,
-    /// What the last attempt stopped for.
+    /// The page that the last attempt stopped for.
     pub(super) wait: Option<Wait>,
-    /// Pages that this core read into the cache, by file and index: what a reset
-    /// evicts.
+    /// Pages that this core read into the cache, by file and index. A reset evicts them.
     pub(super) read_in: Vec<(usize, u64)>,
-    /// What the storm reads when the core is done.
+    /// Counts that the storm reads at its end.
     pub attempts: Attempts,
     /// Sleeps of I/O that this core did since the storm last took them.
     pub io: IoSlept,
-    /// Whether ptes were cleared that other cores may have cached, since they were last made
-    /// to forget: those of the zero page, which has no frame, too.
+    /// True if ptes that other cores may have cached were cleared since the last shootdown, also
+    /// those of the zero page, which has no frame.
     pub(super) cleared_ptes: bool,
-    /// Frames that are out of the page tables, but perhaps not yet forgotten by every core.
+    /// Frames that are not in page tables any more, but whose translations other cores may have
+    /// cached.
     pub(super) zapped: Vec<Pfn>,
     /// Tables in the same state.
     zapped_tables: Vec<TableId>,
-    /// What the child of this core's last fork holds.
+    /// Pages of which the child of this core's last fork holds references.
     pub(super) child: Vec<Pfn>,
     pub(super) tlb: Tlb<M>,
     /// The first translation that was used although its page had been freed.
     pub(super) stale_use: Option<StaleUse>,
-    /// Whether the kernel shoots down by a broadcast where the processor leaves it the choice.
+    /// True if the kernel uses a broadcast for shootdowns, on processors that have both ways.
     broadcasts: bool,
     /// Shootdowns that this core has asked for.
     pub shootdowns: Shootdowns,
-    /// What this core has had to do with grace periods of SRCU.
+    /// Work of this core for grace periods of SRCU.
     pub grace_periods: GraceCosts,
 }
 
-/// Shootdowns that were asked for.
+/// Shootdowns that a core requested.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shootdowns {
-    /// How many.
+    /// Their number.
     pub count: u64,
-    /// How long they took, in nanoseconds.
+    /// Their time, in nanoseconds.
     pub ns: u64,
 }
 
-/// I/O that was waited for.
+/// Waits for I/O.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct IoSlept {
-    /// Nanoseconds each sleep lasted.
+    /// Length of each sleep, in nanoseconds.
     pub achieved_ns: Vec<u64>,
-    /// Nanoseconds asked for, in total.
+    /// Total requested length, in nanoseconds.
     pub asked_ns: u64,
 }
 
 impl<M: Machine> Core<M> {
-    /// The calling core, which may read `reads_max` pages into the cache without
-    /// allocating.
+    /// Creates the calling core, with room for `reads_max` pages that it reads into the cache.
     pub fn new(mm: &Mm<M>, reads_max: usize) -> Self {
         Self {
             rcu: mm.rcu.reader(),
@@ -119,8 +118,8 @@ impl<M: Machine> Core<M> {
         }
     }
 
-    /// Fills the batches of frames, counted pages, charged pages and folios in part, by
-    /// `draw`, so that those of cores that do the same do not turn over together.
+    /// Fills the batches of frames, counted pages, charged pages and folios in part, by `draw`, so
+    /// that batches of cores with the same work do not become full at the same time.
     pub fn stagger(&mut self, mm: &Mm<M>, draw: u64) {
         let zones = &mm.frames.zones;
         self.frames.stagger(&mm.frames, &mm.waiters, draw as u16 as usize);
@@ -142,7 +141,7 @@ impl<M: Machine> Core<M> {
         self.attempts.attempts += 1;
     }
 
-    /// Ends an attempt until `wait` has been waited for.
+    /// Ends an attempt that has to wait for `wait`.
     #[cold]
     pub(super) fn stop_for(&mut self, wait: Wait) -> Stop {
         let before = self.wait.replace(wait);
@@ -150,7 +149,7 @@ impl<M: Machine> Core<M> {
         Stop::Wait
     }
 
-    /// Whether the last attempt has stopped for a page that is not cached.
+    /// Returns true if the last attempt stopped for a page that is not cached.
     pub(super) fn is_major(&self) -> bool {
         self.wait.as_ref().is_some_and(Wait::is_major)
     }
@@ -169,13 +168,13 @@ impl<M: Machine> Core<M> {
         Some(table)
     }
 
-    /// Gives back a table that was never installed, or that no core can still see.
+    /// Gives back a table that was never installed, or that no core can see any more.
     pub fn give_table(&mut self, mm: &Mm<M>, table: TableId) {
         self.count_tables(mm, -1);
         self.tables.give(&mm.tables.pool, &mm.waiters, table.0);
     }
 
-    /// Makes all cores, this one too, forget the translations that they have cached.
+    /// Makes all cores, this one included, drop their cached translations.
     pub fn shoot_down(&mut self) {
         let from_ns = M::now_ns();
         M::shootdown(self.broadcasts);
@@ -184,33 +183,35 @@ impl<M: Machine> Core<M> {
         self.shootdowns.ns += M::now_ns() - from_ns;
     }
 
-    /// Forgets what this core has cached: a reset changes page tables behind its back.
+    /// Drops the cached translations of this core, since a reset changes page tables without a
+    /// shootdown.
     pub fn forget_translations(&mut self) {
         self.tlb.flush();
     }
 
-    /// What may be deferred, or changed where nodes are deferred.
+    /// Enters a read section, in which objects may be deferred.
     pub(super) fn writer_section(&self) -> ReadSection {
         self.rcu.writer_section()
     }
 
-    /// Lets what this core has deferred go as soon as no reader can use it.
+    /// Hands over the objects that this core has deferred, so that they are freed as soon as no
+    /// reader can use them.
     pub fn flush_deferred(&self) {
         self.rcu.writer_section().flush();
     }
 
-    /// Keeps a table that is out of the tree until no core can have cached a way to it.
+    /// Keeps a table that was unlinked until no core can have cached an entry that points to it.
     pub(super) fn gather_table(&mut self, table: TableId) {
         self.zapped_tables.push(table);
     }
 
-    /// Whether other cores have anything to forget.
+    /// Returns true if other cores may have cached translations that were cleared.
     pub(super) fn needs_shootdown(&self) -> bool {
         self.cleared_ptes || !self.zapped_tables.is_empty()
     }
 
-    /// Frees what was gathered: no core has it cached any more. What this core has in its
-    /// batch is put on its list first, or it would not be free (`free_pages_and_swap_cache`).
+    /// Frees the gathered pages: no core has cached them any more. Puts folios of this core's batch
+    /// on their lists first, since the batch holds references (`free_pages_and_swap_cache`).
     pub(super) fn free_gathered(&mut self, mm: &Mm<M>) {
         self.cleared_ptes = false;
         if !self.zapped.is_empty() {
@@ -222,13 +223,13 @@ impl<M: Machine> Core<M> {
         }
     }
 
-    /// Puts the core at rest between rounds: no translation, and no child of a fork.
+    /// Puts the core at rest between rounds: drops its translations, and ends the child of a fork.
     pub fn rest(&mut self, mm: &Mm<M>) {
         self.forget_translations();
         self.end_child(mm);
     }
 
-    /// The child of this core's last fork exits.
+    /// Ends the child of this core's last fork.
     pub fn end_child(&mut self, mm: &Mm<M>) {
         for at in 0..self.child.len() {
             self.unmap_page(mm, self.child[at]);
@@ -236,14 +237,14 @@ impl<M: Machine> Core<M> {
         self.put_folios(mm, |core| &mut core.child);
     }
 
-    /// Frees a VMA that nobody finds any more, after a grace period of RCU.
+    /// Frees a VMA that no core finds any more, after a grace period of RCU.
     pub fn free_vma(&mut self, mm: &Mm<M>, vma: VmaId) {
         let (vmas, waiters) = (Arc::clone(&mm.vmas), Arc::clone(&mm.waiters));
         mm.backlog.add();
         self.rcu.writer_section().defer(move || vmas.free_deferred(&waiters, vma));
     }
 
-    /// Counts a VMA that is to be freed later.
+    /// Counts a VMA that will be freed later.
     pub fn note_deferred_vma(&self, mm: &Mm<M>) {
         mm.backlog.add();
     }
@@ -254,8 +255,8 @@ impl<M: Machine> Core<M> {
         mm.vmas.free_deferred(&mm.waiters, vma);
     }
 
-    /// Frees a VMA at once: no fault refers to it, or those that may expect it to be
-    /// another one (`SLAB_TYPESAFE_BY_RCU`).
+    /// Frees a VMA at once: no fault refers to it, or only faults that check which VMA it is
+    /// (`SLAB_TYPESAFE_BY_RCU`).
     pub fn free_vma_now(&mut self, mm: &Mm<M>, vma: VmaId) {
         mm.vmas.free(&mm.waiters, vma);
     }
@@ -277,7 +278,7 @@ impl<M: Machine> Core<M> {
         }
     }
 
-    /// Sleeps as I/O that takes `ns` would, and notes how long it really was.
+    /// Sleeps for `ns`, as I/O does, and notes the real length.
     pub(super) fn sleep_io(&mut self, ns: u64) {
         let before = M::now_ns();
         M::sleep_ns(ns);
@@ -285,7 +286,7 @@ impl<M: Machine> Core<M> {
         self.io.asked_ns += ns;
     }
 
-    /// Gives back all that the core kept, and folds its counters.
+    /// Gives back everything that the core kept, and folds its counters.
     pub fn retire(&mut self, mm: &Mm<M>) {
         self.drain_lru(mm);
         self.stock.retire(&mm.memcg);

@@ -1,5 +1,5 @@
 //! `invalidate_lock` of a file: faults that bring a page into the cache hold it for reading, and
-//! truncate holds it for writing, so that no page comes back while pages are taken out.
+//! truncate holds it for writing, so that no page returns while pages are removed.
 //!
 //! Reference: Linux 7.2 `mm/filemap.c`, `filemap_fault`: taken if the page is not cached, or is
 //! not up to date, before it is looked for again; held until the page is. The first attempt thus
@@ -17,7 +17,7 @@ static QUEUE: LineName = LineName {
     words: ["osq", "osq.tail", "wait_lock", "wait_lock.tail", "", "", "", ""],
 };
 
-/// Those who wait for the lock. Its count and owner are on the line of `i_pages`.
+/// The waiters for the lock. Its count and owner are on the line of `i_pages`.
 pub(super) struct InvalidateQueue<M: Machine> {
     line: M::Line,
     queue: WaitQueue,
@@ -29,7 +29,7 @@ impl<M: Machine> InvalidateQueue<M> {
     }
 }
 
-/// The lock of a file.
+/// Returns the lock of a file.
 pub(super) struct InvalidateLock<'a, M: Machine> {
     pub(super) mm: &'a Mm<M>,
     pub(super) file: &'a File<M>,

@@ -1,8 +1,8 @@
 //! The simulated address space, and what a page fault does in it.
 //!
-//! Faithful enough that a fault touches the same lines in the same order as in the
-//! kernel: VMAs in an RCU-readable tree, four levels of page tables with a lock for
-//! each table, a page cache, frames of real memory, reference counts, rss.
+//! It is faithful enough for a fault to touch the same lines in the same order as in the kernel:
+//! VMAs in an RCU-readable tree, four levels of page tables with a lock for each table, a page
+//! cache, frames of real memory, reference counts, rss.
 
 pub mod addr;
 mod backlog;
@@ -79,7 +79,7 @@ pub struct Mm<M: Machine> {
     vmas: Arc<Vmas<M>>,
     tree: VmaTree<M>,
     tables: Arc<Tables<M>>,
-    /// The top table as the processor knows it (CR3), without a look at `mm_struct`.
+    /// The top table in the processor's register (CR3), which needs no access to `mm_struct`.
     top: TableId,
     frames: Frames<M>,
     lru: Lru<M>,
@@ -128,56 +128,56 @@ impl<M: Machine> Mm<M> {
         mm
     }
 
-    /// A field of `mm_struct`.
+    /// Returns a field of `mm_struct`.
     #[inline(always)]
     pub fn field(&self, field: Field) -> Word<'_, M::Line> {
         Word::new(&self.lines[field.line], field.word)
     }
 
-    /// The kernel that it is in.
+    /// Returns the kernel of the space.
     #[inline(always)]
     pub fn kernel(&self) -> &'static Kernel {
         self.kernel
     }
 
-    /// Cores that fault in it.
+    /// Returns the number of cores that fault in it.
     pub fn cores(&self) -> usize {
         self.config.cores
     }
 
-    /// The most VMAs and tables that ever waited for readers to leave.
+    /// Returns the largest number of VMAs and tables that ever waited for readers to leave.
     pub fn deferred_free_peak(&self) -> u64 {
         self.backlog.peak()
     }
 
-    /// The lock that writers take, as all take it who are no faults.
+    /// Returns mmap_lock, as all code takes it that is not a fault.
     pub fn mmap_lock(&self) -> RwSem<'_, Self> {
         RwSem::new(self)
     }
 
-    /// A table has been linked.
+    /// Counts a table that was linked.
     fn count_table(&self) {
         if self.config.pgtables_bytes {
             self.field(self.kernel.mm.pgtables_bytes).fetch_add(PAGE_BYTES, Ordering::Relaxed);
         }
     }
 
-    /// A table has been unlinked.
+    /// Counts a table that was unlinked.
     fn uncount_table(&self) {
         if self.config.pgtables_bytes {
             self.field(self.kernel.mm.pgtables_bytes).fetch_sub(PAGE_BYTES, Ordering::Relaxed);
         }
     }
 
-    /// The lock of the upper page-table levels and of `anon_vma`.
+    /// Returns the lock of the upper page-table levels and of `anon_vma`.
     #[inline(always)]
     fn page_table_lock(&self) -> SpinLock<'_, M> {
         let lock = self.kernel.mm.page_table_lock;
         SpinLock::new(&self.lines[lock.line], lock.lock())
     }
 
-    /// The lock of the entries of a table that points to tables: pmd lock in the pmd table
-    /// itself where those are split, above it one lock for the space.
+    /// Returns the lock of the entries of a table that points to tables: the pmd lock in the pmd
+    /// table itself if those are split, else one lock for the space.
     fn lock_of_entries<'a>(&'a self, table: &'a PageTable<M>, level: Level) -> SpinGuard<'a, M> {
         match level {
             Level::Pmd if self.config.split_pmd_locks => table.lock(&self.waiters),
@@ -185,13 +185,13 @@ impl<M: Machine> Mm<M> {
         }
     }
 
-    /// Looks up the VMA at `addr`. Runs in a read section; what it finds may go at
-    /// any time unless mmap_lock is held.
+    /// Looks up the VMA at `addr`. Runs in a read section. The VMA may be removed at any time
+    /// unless mmap_lock is held.
     pub fn find_vma(&self, addr: Vaddr) -> Option<VmaRef<'_, M>> {
         self.find_vma_in::<Loaded>(addr)
     }
 
-    /// The same where the compiler may know the layout.
+    /// Looks up the VMA at `addr` in layout `L`, which the compiler may know.
     #[inline(always)]
     fn find_vma_in<L: Layout>(&self, addr: Vaddr) -> Option<VmaRef<'_, M, L>> {
         let root = self.field(L::known::<M>(self.kernel).mm.mt_root);
@@ -200,26 +200,26 @@ impl<M: Machine> Mm<M> {
         vma.contains(addr).then_some(vma)
     }
 
-    /// The top page table.
+    /// Returns the top page table.
     pub fn pgd(&self) -> TableId {
         self.pgd_in(self.kernel.mm.pgd)
     }
 
-    /// The top page table, which this field holds.
+    /// Returns the top page table, from this field.
     #[inline(always)]
     fn pgd_in(&self, field: Field) -> TableId {
         let entry = self.field(field).load(Ordering::Relaxed);
         TableId::from_entry(entry).expect("a space has a pgd as long as it lives")
     }
 
-    /// The VMA of this number.
+    /// Returns the VMA of this number.
     #[inline(always)]
     pub fn vma(&self, id: VmaId) -> VmaRef<'_, M> {
         VmaRef::new(id, &self.vmas)
     }
 
-    /// Gives a VMA an `anon_vma`, where it has none: `page_table_lock` decides who is
-    /// first (Linux 7.2 `__anon_vma_prepare`).
+    /// Gives a VMA an `anon_vma` if it has none, under `page_table_lock` (Linux 7.2
+    /// `__anon_vma_prepare`).
     pub fn prepare_anon_vma<L: Layout>(&self, vma: VmaRef<'_, M, L>) {
         let _lock = self.page_table_lock().lock(&self.waiters);
         if vma.anon_vma().load(Ordering::Relaxed) == 0 {
@@ -227,29 +227,29 @@ impl<M: Machine> Mm<M> {
         }
     }
 
-    /// The files of the page cache.
+    /// Returns the files of the page cache.
     pub fn files(&self) -> &[File<M>] {
         &self.files
     }
 
-    /// Which VMAs map a file.
+    /// Returns the VMAs that map a file.
     pub fn rmap(&self, file: usize) -> &Rmap<M> {
         &self.rmaps[file]
     }
 
-    /// The frames.
+    /// Returns the frames.
     pub fn frames(&self) -> &Frames<M> {
         &self.frames
     }
 }
 
-/// The words of `osq`, which begins here, and of `wait_lock` behind it.
+/// Returns the words of `osq`, which begins here, and of `wait_lock` after it.
 #[inline(always)]
 fn queue_words(at: Field) -> QueueWords {
     QueueWords { osq: at.lock(), wait_lock: at.then(2).lock() }
 }
 
-/// mmap_lock lives in the space.
+/// mmap_lock is in the space.
 impl<M: Machine> Home for Mm<M> {
     type Machine = M;
 

@@ -1,8 +1,8 @@
-//! The fault under mmap_lock, held for reading: what every strategy falls back to.
+//! The fault under mmap_lock, held for reading: every strategy falls back to it.
 //!
-//! The kernel's path before 6.4, and of every kernel since when nothing else works:
-//! the lock excludes all writers over the whole fault, so nothing is checked again.
-//! For I/O it pins the file, drops the lock, waits, and does the fault again.
+//! It is the kernel's path before 6.4, and in later kernels if nothing else works. The lock
+//! excludes all writers during the whole fault, so nothing is checked again. For I/O it pins the
+//! file, drops the lock, waits, and does the fault again.
 
 use super::fault::{
     self, Access, End, Fallback, FaultRequest, Kind, Outcome, Protection, PteSlot, Stop, Waits,
@@ -21,13 +21,13 @@ pub struct Held<'a, M: Machine, L: Layout = Loaded> {
 }
 
 impl<'a, M: Machine, L: Layout> Held<'a, M, L> {
-    /// A VMA under mmap_lock, held for reading or for writing.
+    /// Returns a VMA under mmap_lock, held for reading or for writing.
     #[inline(always)]
     pub(super) fn by_mmap_lock(vma: VmaRef<'a, M, L>) -> Self {
         Self { vma, mmap_locked: true }
     }
 
-    /// A VMA whose own lock is held.
+    /// Returns a VMA whose own lock is held.
     #[inline(always)]
     pub fn by_its_lock(vma: VmaRef<'a, M, L>) -> Self {
         Self { vma, mmap_locked: false }
@@ -47,7 +47,7 @@ impl<'v, M: Machine, L: Layout> Protection<M> for Held<'v, M, L> {
         Waits::Unprotected
     }
 
-    /// Under the VMA's own lock a rule of the kernel.
+    /// Under the VMA's own lock this is a rule of the kernel.
     #[inline(always)]
     fn check_fault(&self) -> Result<(), Fallback> {
         match self.mmap_locked || self.vma.rules().vma_lock_fault {
@@ -61,8 +61,8 @@ impl<'v, M: Machine, L: Layout> Protection<M> for Held<'v, M, L> {
         &self.vma
     }
 
-    /// Under the VMA's own lock mmap_lock is tried just for this: another VMA's `anon_vma`
-    /// may be shared (Linux 6.10 and later, `mm/memory.c`, `__vmf_anon_prepare`).
+    /// Under the VMA's own lock mmap_lock is tried only for this: another VMA's `anon_vma` may be
+    /// shared (Linux 6.10 and later, `mm/memory.c`, `__vmf_anon_prepare`).
     #[cold]
     fn prepare_anon_vma(&self, mm: &Mm<M>) -> Result<(), Fallback> {
         let may_try = self.mmap_locked || self.vma.rules().vma_lock_anon_vma;
@@ -84,7 +84,8 @@ impl<'v, M: Machine, L: Layout> Protection<M> for Held<'v, M, L> {
     }
 }
 
-/// Whether a fault may lock this VMA (`mm/memory.c`, `lock_vma_under_rcu`): a rule of the kernel.
+/// Checks that a fault may lock this VMA (`mm/memory.c`, `lock_vma_under_rcu`), which is a rule of
+/// the kernel.
 ///
 /// # Errors
 /// A reason to fall back.
@@ -119,7 +120,7 @@ pub fn fault<M: Machine, L: Layout>(
 /// [`RwSem::read_blind`](sync::rwsem::RwSem::read_blind).
 ///
 /// # Errors
-/// What the fault waits for. Nothing is held then.
+/// The reason to stop. Nothing is held then.
 #[inline(always)]
 pub fn attempt<M: Machine, L: Layout, const BLIND: bool>(
     mm: &LaidOut<M, L>,
@@ -127,8 +128,8 @@ pub fn attempt<M: Machine, L: Layout, const BLIND: bool>(
     request: FaultRequest,
 ) -> Result<Outcome, Stop> {
     let lock = if BLIND { mm.mmap_lock().read_blind() } else { mm.mmap_lock().read_carefully() };
-    // Not needed under the lock; every strategy pays for a read section alike. Entered
-    // behind the lock: whoever sleeps for it would hold up all that is to be freed.
+    // Not needed under the lock, but every strategy pays for a read section alike. Entered after
+    // the lock is taken: a core that sleeps for the lock in a section would delay all frees.
     let mut section = core.read_section();
     M::mark(stage::LOCK);
     let vma = mm.find_vma(request.addr);
@@ -136,8 +137,8 @@ pub fn attempt<M: Machine, L: Layout, const BLIND: bool>(
     let result = match vma {
         Some(vma) if fault::allows(&vma, request.access()) => loop {
             match fault::handle(mm, core, request, &Held::by_mmap_lock(vma)) {
-                // The lock is dropped for a page once (`fault_flag_allow_retry_first`): what
-                // was waited for can be gone again, as long as writers come in between.
+                // The lock is dropped for a page only once (`fault_flag_allow_retry_first`):
+                // writers in between could remove the page again and again.
                 Err(Stop::Wait) if request.has_tried() => {
                     drop(section);
                     if mm.wait(core).is_err() {
@@ -155,7 +156,7 @@ pub fn attempt<M: Machine, L: Layout, const BLIND: bool>(
     result
 }
 
-/// A fault that maps nothing, under the kind that its access alone tells.
+/// Returns the outcome of a fault that maps nothing; its kind follows from the access alone.
 pub fn failed(request: FaultRequest, end: End) -> Outcome {
     let kind = match request.access() {
         Access::Read => Kind::AnonRead,
@@ -164,10 +165,10 @@ pub fn failed(request: FaultRequest, end: End) -> Outcome {
     Outcome::new(kind, end)
 }
 
-/// Waits for what an attempt stopped for; nothing is held.
+/// Waits for the page or table that an attempt stopped for; nothing is held.
 ///
 /// # Errors
-/// The request to try again with.
+/// The request of the next attempt.
 #[cold]
 fn wait<M: Machine>(
     mm: &Mm<M>,
@@ -184,11 +185,11 @@ fn wait<M: Machine>(
     if waited { Err(again) } else { Ok(failed(request, End::Oom)) }
 }
 
-/// What follows an attempt without mmap_lock that did not end the fault: a wait, or the
-/// fault under mmap_lock.
+/// Continues after an attempt without mmap_lock that did not end the fault: with a wait, or with
+/// the fault under mmap_lock.
 ///
 /// # Errors
-/// The request to try again with, after a wait.
+/// The request of the next attempt, after a wait.
 #[cold]
 pub fn after<M: Machine, L: Layout>(
     mm: &LaidOut<M, L>,
@@ -201,13 +202,13 @@ pub fn after<M: Machine, L: Layout>(
     Ok(fault(mm, core, request))
 }
 
-/// What follows an attempt under the VMA's own lock that did not end the fault (Linux 7.2
-/// `arch/x86/mm/fault.c`, `do_user_addr_fault`). A fault that waited for a page has dropped
-/// the lock; it goes on under mmap_lock. If it waits again it keeps that lock, but only if it
-/// first waited for a page that was not cached (`VM_FAULT_MAJOR`; commit 46e714c729c8 of 6.8).
+/// Continues after an attempt under the VMA's own lock that did not end the fault (Linux 7.2
+/// `arch/x86/mm/fault.c`, `do_user_addr_fault`). A fault that waited for a page has dropped the
+/// lock; it goes on under mmap_lock. If it waits again it keeps that lock, but only if it first
+/// waited for a page that was not cached (`VM_FAULT_MAJOR`; commit 46e714c729c8 of 6.8).
 ///
 /// # Errors
-/// The request to try again with: the VMA was replaced, or a table was waited for.
+/// The request of the next attempt: the VMA was replaced, or the fault waited for a table.
 #[cold]
 pub fn after_vma_lock<M: Machine, L: Layout>(
     mm: &LaidOut<M, L>,

@@ -1,9 +1,9 @@
-//! Truncating a file that is mapped (Linux 7.2 `mm/truncate.c`, `truncate_pagecache`):
-//! the length first, then the ptes by the map of the file, then the pages under their
-//! locks, then the ptes again, since private copies may have been made in between.
+//! Truncates a mapped file (Linux 7.2 `mm/truncate.c`, `truncate_pagecache`): sets the length, zaps
+//! ptes through the reverse map of the file, removes pages under their locks, and zaps ptes again,
+//! since private copies may have been made in between.
 //!
-//! mmap_lock is not taken: what keeps VMAs and tables is `i_mmap_rwsem`. The file system holds
-//! `invalidate_lock` over all of it.
+//! mmap_lock is not taken: `i_mmap_rwsem` keeps VMAs and tables. The file system holds
+//! `invalidate_lock` all the time.
 
 use super::Writer;
 use crate::addr::{PAGE_BYTES, Vaddr};
@@ -17,7 +17,7 @@ use machine::{Machine, Ordering};
 use sync::rwsem::RwSem;
 
 impl<M: Machine> Writer<'_, M> {
-    /// Sets the length of a file in pages; false where it has it.
+    /// Sets the length of a file in pages; false if it has that length already.
     pub fn truncate(&mut self, file: usize, pages: u64) -> bool {
         let mm = self.mm;
         let lock = InvalidateLock { mm, file: &mm.files[file] };
@@ -51,7 +51,7 @@ impl<M: Machine> Writer<'_, M> {
         mm.finish_zap(self.core);
     }
 
-    /// Takes the pages `first..end` out of the page cache.
+    /// Removes the pages `first..end` from the page cache.
     fn drop_pages(&mut self, file: usize, first: u64, end: u64) {
         let (mm, number) = (self.mm, file);
         let file = &mm.files[number];
