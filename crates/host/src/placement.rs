@@ -58,7 +58,8 @@ pub enum PlacementError {
 pub enum PlacementParseError {
     /// A word that is not a placement.
     #[error(
-        "'{0}' is not a placement: 'scatter', 'linux', 'compact', 'smt' or a list of CPUs as '0,2,4..=7'"
+        "'{0}' is not a placement: 'scatter', 'linux', 'compact', 'smt' or a list of CPUs as \
+         '0,2,4..=7'"
     )]
     Word(String),
     /// A list of CPUs with a mistake.

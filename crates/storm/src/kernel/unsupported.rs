@@ -70,7 +70,8 @@ pub fn remarks(workload: &Workload) -> Vec<String> {
         workload.kernel != KernelParts::default(),
         "[kernel] is about the simulated one: the running kernel counts and lists as it does",
     );
-    // `shmem_vm_ops` has none (Linux 7.2 `mm/shmem.c`), `xfs_file_vm_ops` has it (`fs/xfs/xfs_file.c`).
+    // `shmem_vm_ops` has none (Linux 7.2 `mm/shmem.c`), `xfs_file_vm_ops` has one
+    // (`fs/xfs/xfs_file.c`).
     remark(
         has_shared_memory(workload),
         "a file in memory has no `page_mkwrite`: a first shared write costs less than with a \
