@@ -29,7 +29,7 @@ impl<M: Machine> InvalidateQueue<M> {
     }
 }
 
-/// Returns the lock of a file.
+/// The lock of a file.
 pub(super) struct InvalidateLock<'a, M: Machine> {
     pub(super) mm: &'a Mm<M>,
     pub(super) file: &'a File<M>,

@@ -26,12 +26,12 @@ impl<'a, M: Machine> RwLock<'a, M> {
     /// # Ordering
     /// `Acquire`, paired with the `Release` of [`write_unlock`](Self::write_unlock).
     #[inline(always)]
-    pub fn read(self) -> Reading<'a, M> {
+    pub fn read(self) -> RwLockReader<'a, M> {
         while self.0.fetch_add(READER, Ordering::Acquire) & WRITER != 0 {
             self.0.fetch_sub(READER, Ordering::Relaxed);
             self.0.spin_until(|count| count & WRITER == 0);
         }
-        Reading(self)
+        RwLockReader(self)
     }
 
     /// Takes the lock for writing. Writers must be serialised by another lock.
@@ -52,9 +52,9 @@ impl<'a, M: Machine> RwLock<'a, M> {
 
 /// A read lock, released on drop.
 #[must_use]
-pub struct Reading<'a, M: Machine>(RwLock<'a, M>);
+pub struct RwLockReader<'a, M: Machine>(RwLock<'a, M>);
 
-impl<M: Machine> Drop for Reading<'_, M> {
+impl<M: Machine> Drop for RwLockReader<'_, M> {
     #[inline(always)]
     fn drop(&mut self) {
         self.0.0.fetch_sub(READER, Ordering::Release);

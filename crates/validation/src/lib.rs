@@ -11,5 +11,5 @@ mod model_storm;
 mod targets;
 
 pub use host::{HostStorms, OrderedPair, Prediction, orders, predictions};
-pub use measured_run::{ComparedDocument, Curve, CurvePoint, LeftOut, compare_document};
-pub use targets::{Compared, Figure, Order, compare_targets, find_targets, measurements};
+pub use measured_run::{ComparedCurve, ComparedDocument, CurvePoint, LeftOut, compare_document};
+pub use targets::{Compared, Figure, PointOrder, compare_targets, find_targets, measurements};

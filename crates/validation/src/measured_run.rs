@@ -19,14 +19,14 @@ const WITHOUT_PREFETCH: (u32, u32) = (6, 16);
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComparedDocument {
     /// Curves in the order of the document.
-    pub curves: Vec<Curve>,
+    pub curves: Vec<ComparedCurve>,
     /// Cells that the model cannot run, by reason.
     pub left_out: Vec<LeftOut>,
 }
 
 /// Cells that differ only in their threads.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Curve {
+pub struct ComparedCurve {
     /// The key of its first point, which other points share but for the threads.
     pub key: Key,
     /// The strategy in the model; for cells of the kernel, the one that takes the same lock.
@@ -68,7 +68,7 @@ impl CurvePoint {
     }
 }
 
-impl Curve {
+impl ComparedCurve {
     /// Returns the rate of a point over the rate of the first point: measured, and predicted.
     pub fn scaling(&self, point: &CurvePoint) -> (f64, f64) {
         let first = &self.points[0];
@@ -124,7 +124,10 @@ fn is_one_work(a: &Key, b: &Key) -> bool {
     (&a.workload_digest, a.world, a.body) == (&b.workload_digest, b.world, b.body)
 }
 
-fn predicted(curves: &[Vec<Planned<'_>>], machine: &MachineFile) -> Result<Vec<Curve>, StormError> {
+fn predicted(
+    curves: &[Vec<Planned<'_>>],
+    machine: &MachineFile,
+) -> Result<Vec<ComparedCurve>, StormError> {
     let first_of = |curve: &[Planned<'_>]| {
         let same = |other: &Vec<Planned<'_>>| is_one_work(other[0].key, curve[0].key);
         curves.iter().position(same).expect("a curve is like itself")
@@ -148,7 +151,7 @@ fn predicted(curves: &[Vec<Planned<'_>>], machine: &MachineFile) -> Result<Vec<C
         };
         let points = curve.par_iter().enumerate().map(point);
         let first = &curve[0];
-        Ok(Curve {
+        Ok(ComparedCurve {
             key: first.key.clone(),
             modelled: first.storm.entry.name,
             entry_prefetch: first.storm.entry_prefetch,
@@ -357,7 +360,7 @@ mod tests {
             predicted,
             fitted: false,
         };
-        let curve = Curve {
+        let curve = ComparedCurve {
             key: Key {
                 workload: "w".to_owned(),
                 workload_digest: "d".to_owned(),

@@ -33,14 +33,14 @@ pub struct Figure {
     /// Largest error that hits the target, as a share of the published figure.
     pub tolerance: f64,
     /// Curves that the published figure differs from, at as many threads.
-    pub orders: Vec<Order>,
+    pub orders: Vec<PointOrder>,
     /// True if the model was fitted to it, so that it shows nothing.
     pub fitted: bool,
 }
 
 /// Two curves whose published figures differ at a number of threads.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Order {
+pub struct PointOrder {
     /// Name of the other curve.
     pub other: String,
     /// True if the model has them in the same order.
@@ -276,14 +276,14 @@ fn orders(
     at: usize,
     point: &Point,
     find: &dyn Fn(&Cell<'_>) -> Rate,
-) -> Vec<Order> {
+) -> Vec<PointOrder> {
     let curve = &file.curves[at];
     let own = model(curve, point, find);
     let order = |other: &str, published: f64, model: Rate| {
         let apart = (point.published / published).max(published / point.published) > 1.0 + APART;
         let greater = point.published > published;
         let holds = matches!((&own, model), (Ok(own), Ok(other)) if (*own > other) == greater);
-        apart.then(|| Order { other: other.to_owned(), holds })
+        apart.then(|| PointOrder { other: other.to_owned(), holds })
     };
     if let Compare::Ratio { name, .. } = &curve.compare {
         return order(name, 1.0, Ok(1.0)).into_iter().collect();
@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_figure_on_the_wrong_side_of_another_is_missed() {
-        let order = |holds| vec![Order { other: "a".to_owned(), holds }];
+        let order = |holds| vec![PointOrder { other: "a".to_owned(), holds }];
         let figure = |model, orders| Figure {
             curve: "b".to_owned(),
             measure: "op/s".to_owned(),

@@ -116,7 +116,7 @@ Examples:
 pub struct ListArgs {
     /// Part to list [default: everything]
     #[arg(value_name = "WHAT")]
-    pub subject: Option<Subject>,
+    pub subject: Option<ListSubject>,
     /// Print JSON instead of tables
     #[arg(long)]
     pub json: bool,
@@ -124,7 +124,7 @@ pub struct ListArgs {
 
 /// Part that can be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Subject {
+pub enum ListSubject {
     /// Locking schemes
     Strategies,
     /// Workloads that come with faultstorm

@@ -4,7 +4,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use super::console::COLUMNS;
-use crate::cli::{ListArgs, Subject};
+use crate::cli::{ListArgs, ListSubject};
 use catalogue::Known;
 use inputs::kernels::{self, KernelFile};
 use inputs::machines::{self, MachineFile};
@@ -27,13 +27,13 @@ pub fn list(args: &ListArgs, known: Known) -> String {
 }
 
 /// A subject, its key in JSON, and the functions for its list as JSON and as text.
-type List = (Subject, &'static str, (fn(Known) -> Value, fn(Known) -> String));
+type List = (ListSubject, &'static str, (fn(Known) -> Value, fn(Known) -> String));
 
 const LISTS: [List; 4] = [
-    (Subject::Strategies, "strategies", (strategies_json, strategies_text)),
-    (Subject::Workloads, "workloads", (workloads_json, workloads_text)),
-    (Subject::Machines, "machines", (machines_json, machines_text)),
-    (Subject::Kernels, "kernels", (kernels_json, kernels_text)),
+    (ListSubject::Strategies, "strategies", (strategies_json, strategies_text)),
+    (ListSubject::Workloads, "workloads", (workloads_json, workloads_text)),
+    (ListSubject::Machines, "machines", (machines_json, machines_text)),
+    (ListSubject::Kernels, "kernels", (kernels_json, kernels_text)),
 ];
 
 fn machines_json(_: Known) -> Value {
@@ -175,14 +175,14 @@ mod tests {
             assert!(text.contains(name), "{name}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
-        let strategies = ListArgs { subject: Some(Subject::Strategies), json: false };
+        let strategies = ListArgs { subject: Some(ListSubject::Strategies), json: false };
         let strategies = list(&strategies, Known::SHIPPED);
         assert!(!strategies.contains("huge-anon") && strategies.contains("mmap-lock"));
     }
 
     #[test]
     fn scripts_get_names_and_what_runs_by_default() {
-        let workloads = ListArgs { subject: Some(Subject::Workloads), json: true };
+        let workloads = ListArgs { subject: Some(ListSubject::Workloads), json: true };
         let text = list(&workloads, Known::SHIPPED);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["strategies"], Value::Null);

@@ -23,7 +23,7 @@ const REPEATS: u32 = 7;
 const LISTED_MAX: usize = 10;
 
 /// Result of the comparison.
-pub(super) struct Compared {
+pub(super) struct HostComparison {
     machine: MachineFile,
     predictions: Vec<Prediction>,
     orders: Vec<OrderedPair>,
@@ -36,7 +36,7 @@ pub(super) struct Compared {
 ///
 /// If the base is not a machine or not complete enough, threads or memory cannot be had, or a storm
 /// fails.
-pub(super) fn compare(base: &str) -> Result<Compared, CommandError> {
+pub(super) fn compare(base: &str) -> Result<HostComparison, CommandError> {
     let base = names::machine(base, "nothing was measured")?;
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
@@ -54,10 +54,10 @@ pub(super) fn compare(base: &str) -> Result<Compared, CommandError> {
     for workload in &workloads {
         found.extend(predictions(&host, &machine, workload)?);
     }
-    Ok(Compared { machine, orders: orders(&found), predictions: found })
+    Ok(HostComparison { machine, orders: orders(&found), predictions: found })
 }
 
-impl Compared {
+impl HostComparison {
     /// Returns the table, and a comparison of the order of strategies.
     pub fn as_text(&self) -> String {
         let mut out = format!(

@@ -1,10 +1,10 @@
 //! `faultstorm validate`: compares the model with published figures, with this machine, and with a
 //! run of another machine.
 
+mod document;
 mod host;
 mod table;
 mod targets;
-mod with;
 
 use serde_json::json;
 
@@ -24,7 +24,7 @@ use validation::Compared;
 /// is not a run or its machine is unknown, a storm fails, or standard output cannot be written.
 pub fn validate(args: &ValidateArgs, known: Known) -> Result<Exit, CommandError> {
     if let Some(path) = &args.with {
-        let compared = with::compare(path, args.machine.as_deref())?;
+        let compared = document::compare(path, args.machine.as_deref())?;
         let text =
             if args.json { format!("{:#}\n", compared.as_json()) } else { compared.as_text() };
         print(text.as_bytes())?;
@@ -35,7 +35,7 @@ pub fn validate(args: &ValidateArgs, known: Known) -> Result<Exit, CommandError>
     let host = is_host.then(|| host::compare(&args.base)).transpose()?;
     if args.json {
         let figures = published.as_deref().map(table::as_json);
-        let host = host.as_ref().map(host::Compared::as_json);
+        let host = host.as_ref().map(host::HostComparison::as_json);
         let all = json!({ "figures": figures, "host": host });
         print(format!("{all:#}\n").as_bytes())?;
     } else if let Some(host) = host {

@@ -117,7 +117,8 @@ pub(super) fn as_json(all: &[Compared]) -> Value {
             () if figure.holds() => "ok",
             () => "missed",
         };
-        let order = |order: &validation::Order| json!({ "to": order.other, "holds": order.holds });
+        let order =
+            |order: &validation::PointOrder| json!({ "to": order.other, "holds": order.holds });
         json!({
             "target": of.name,
             "source": of.source,

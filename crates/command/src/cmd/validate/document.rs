@@ -11,10 +11,10 @@ use crate::cmd::names;
 use document::run::{Body, Key, Run, World};
 use inputs::machines::{MachineFile, of_cpu};
 use stats::median;
-use validation::{ComparedDocument, Curve, CurvePoint, LeftOut, compare_document};
+use validation::{ComparedCurve, ComparedDocument, CurvePoint, LeftOut, compare_document};
 
 /// Result of the comparison with a document.
-pub(super) struct With {
+pub(super) struct DocumentComparison {
     /// Name of the document, with its CPU, kernel and time.
     of: String,
     machine: MachineFile,
@@ -28,7 +28,10 @@ pub(super) struct With {
 ///
 /// If the file is not a run or has no cells of a host or kernel, the machine does not exist or
 /// cannot be found by the CPU, or a storm of the model fails.
-pub(super) fn compare(path: &Path, named: Option<&str>) -> Result<With, CommandError> {
+pub(super) fn compare(
+    path: &Path,
+    named: Option<&str>,
+) -> Result<DocumentComparison, CommandError> {
     let run = Run::read(path).map_err(CommandError::usage)?;
     let path = path.display();
     let real = run.cells.iter().find(|cell| cell.key.world != World::Model);
@@ -47,7 +50,7 @@ pub(super) fn compare(path: &Path, named: Option<&str>) -> Result<With, CommandE
     let cpu = by.host.cpu_model.as_deref().unwrap_or("an unknown CPU");
     let kernel = by.host.kernel.as_deref().unwrap_or("of unknown release");
     let of = format!("{path}: {cpu}, Linux {kernel}, {}", by.started_at);
-    Ok(With { of, compared: compare_document(&run, &machine)?, machine })
+    Ok(DocumentComparison { of, compared: compare_document(&run, &machine)?, machine })
 }
 
 /// Returns the shipped machine with the CPU of this slug.
@@ -64,7 +67,7 @@ fn machine_of(slug: &str) -> Result<&'static str, CommandError> {
     )))
 }
 
-impl With {
+impl DocumentComparison {
     /// Returns a table for each curve, the error of scaling, and the cells that were left out.
     pub fn as_text(&self) -> String {
         let share = self.machine.estimated_share() * 100.0;
@@ -99,7 +102,7 @@ impl With {
 
     /// Returns the same for scripts.
     pub fn as_json(&self) -> Value {
-        let curve = |curve: &Curve| {
+        let curve = |curve: &ComparedCurve| {
             let point = |point: &CurvePoint| {
                 let (measured, predicted) = curve.scaling(point);
                 json!({
@@ -145,7 +148,7 @@ fn name(key: &Key) -> String {
     format!("{}, {world}, {body}", key.workload)
 }
 
-fn rows(out: &mut String, curve: &Curve) {
+fn rows(out: &mut String, curve: &ComparedCurve) {
     let modelled = match curve.key.world {
         World::Kernel => format!(", as '{}'", curve.modelled),
         _ => String::new(),
@@ -185,13 +188,13 @@ fn percent(share: f64) -> String {
 }
 
 /// Returns the error of predicted scaling, over all curves.
-fn scaling(curves: &[Curve]) -> String {
-    let later = |curve: &Curve| -> Vec<f64> {
+fn scaling(curves: &[ComparedCurve]) -> String {
+    let later = |curve: &ComparedCurve| -> Vec<f64> {
         let first = curve.points[0].threads;
         let later = curve.points.iter().filter(|point| point.threads > first);
         later.map(|point| curve.scaling_error(point).abs()).collect()
     };
-    let all: Vec<(f64, &Curve)> = curves
+    let all: Vec<(f64, &ComparedCurve)> = curves
         .iter()
         .flat_map(|curve| later(curve).into_iter().map(move |error| (error, curve)))
         .collect();
