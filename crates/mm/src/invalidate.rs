@@ -8,26 +8,9 @@
 
 use super::Mm;
 use super::page_cache::File;
-use machine::{LINE_WORDS, Line, LineName, Machine, Word};
+use machine::{Machine, Word};
 use sync::rwsem::{Home, QueueWords, WaitQueue};
 use sync::spinlock::{LockWords, Waiters};
-
-static QUEUE: LineName = LineName {
-    name: "mapping.invalidate_lock.osq",
-    words: ["osq", "osq.tail", "wait_lock", "wait_lock.tail", "", "", "", ""],
-};
-
-/// The waiters for the lock. Its count and owner are on the line of `i_pages`.
-pub(super) struct InvalidateQueue<M: Machine> {
-    line: M::Line,
-    queue: WaitQueue,
-}
-
-impl<M: Machine> InvalidateQueue<M> {
-    pub(super) fn new(cores: usize) -> Self {
-        Self { line: M::Line::new(&QUEUE, [0; LINE_WORDS]), queue: WaitQueue::new(cores) }
-    }
-}
 
 /// The lock of a file.
 pub(super) struct InvalidateLock<'a, M: Machine> {

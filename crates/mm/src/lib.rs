@@ -16,6 +16,7 @@ pub mod frames;
 mod grace;
 pub mod hooks;
 mod invalidate;
+mod invalidate_queue;
 pub mod kernel;
 mod laid_out;
 pub mod locked;

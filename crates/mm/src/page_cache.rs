@@ -6,7 +6,7 @@
 
 use super::addr::Pfn;
 use super::frames::{Frames, flag};
-use super::invalidate::InvalidateQueue;
+use super::invalidate_queue::InvalidateQueue;
 use super::pool::Pool;
 use super::slots::slots;
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, VALUE_MASK, Word};

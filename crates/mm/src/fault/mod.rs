@@ -4,6 +4,7 @@
 //! [`Protection`] that says what it allows and what must be checked again before
 //! anything is published.
 
+mod allowed;
 mod anon;
 mod any;
 mod cow;
@@ -18,8 +19,9 @@ mod shared;
 mod walk;
 mod wp;
 
+pub use self::allowed::{MapPages, Waits};
 pub use self::outcome::{End, Fallback, Kind, Outcome, Stop};
-pub use self::protection::{MapPages, Protection, Waits};
+pub use self::protection::Protection;
 pub use self::request::{Access, FaultRequest};
 pub use self::walk::{PteSlot, Walk};
 

@@ -1,33 +1,11 @@
 //! The protection of a VMA, which a strategy gives a fault.
 
+use super::allowed::{MapPages, Waits};
 use super::outcome::Fallback;
 use super::walk::{PteSlot, Walk};
 use crate::Mm;
 use crate::vma::VmaFields;
 use machine::Machine;
-
-/// The use of `->map_pages` by a read fault in a file, before it calls `->fault` for its page
-/// alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MapPages {
-    /// Called if the mapping maps pages around (Linux 7.2 `mm/memory.c`, `should_fault_around`).
-    Around,
-    /// Called also if the window is one page; `->fault` is not called.
-    Only,
-    /// Not called: it has been tried.
-    Never,
-}
-
-/// True if a fault may wait for a page, and what keeps the file open then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waits {
-    /// It may not: a page that is not there at once makes it fall back.
-    Never,
-    /// After its protection is dropped. The fault pins the file.
-    Unprotected,
-    /// Under its protection, which keeps the VMA, and so the file.
-    Protected,
-}
 
 /// The protection of a VMA during a fault: what the fault may do, and what it checks again.
 ///
