@@ -266,7 +266,7 @@ impl<M: Machine> Frames<M> {
         self.body && M::HAS_MEMORY
     }
 
-    /// The folio of a frame.
+    /// What is kept of a page: the folio, if it has one page.
     #[inline(always)]
     pub fn folio(&self, frame: Pfn) -> &Folio<M> {
         &self.folios[frame.0 as usize]
@@ -288,6 +288,19 @@ impl<M: Machine> Frames<M> {
     #[inline(always)]
     pub fn head(&self, frame: Pfn) -> Pfn {
         if self.is_large(frame) { self.zones.first_of_block(frame) } else { frame }
+    }
+
+    /// The folio of a page: what its first page has.
+    #[inline(always)]
+    pub fn folio_of(&self, page: Pfn) -> &Folio<M> {
+        self.folio(self.head(page))
+    }
+
+    /// Pages of a folio from this page on.
+    #[inline(always)]
+    pub fn pages_from(&self, page: Pfn) -> u32 {
+        let head = self.head(page);
+        head.0 + self.pages_of(head) - page.0
     }
 
     /// Pages of the folio that begins with a frame.
@@ -328,6 +341,18 @@ impl<M: Machine> Frames<M> {
         }
         self.folio(head).refs().get_many(u64::from(pages) - 1);
         self.large_mapcount(head).store(u64::from(pages), Ordering::Relaxed);
+    }
+
+    /// Sets up a large folio of a file, from this page of the file on, known to nobody else: its
+    /// content is there, and it has a reference for each place in the cache.
+    pub fn init_large_file(&self, head: Pfn, mapping: u64, index: u64) {
+        let pages = self.pages_of(head);
+        for page in 0..pages {
+            let folio = self.folio(Pfn(head.0 + page));
+            folio.init(mapping, index + u64::from(page), flag::UPTODATE);
+        }
+        self.folio(head).refs().get_many(u64::from(pages) - 1);
+        self.large_mapcount(head).store(0, Ordering::Relaxed);
     }
 
     /// Takes a frame out of the free lists of its zone, whose lock is held: its links are read

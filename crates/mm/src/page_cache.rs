@@ -362,17 +362,19 @@ impl<M: Machine> File<M> {
 
     /// Waits until nobody holds the folio's lock.
     pub fn wait_unlocked(&self, frames: &Frames<M>, frame: Pfn, waiters: &Waiters<M>) {
-        let flags = frames.folio(frame).flags();
+        let flags = frames.folio_of(frame).flags();
         let unlocked = || flags.fetch_or(flag::WAITERS, Ordering::Acquire) & flag::LOCKED == 0;
         // SAFETY: the table is this file's, and its lock words are locked only through it.
-        unsafe { self.table.wait((&self.wait, WAIT_LOCK), waiters, frame.0, unlocked) };
+        unsafe {
+            self.table.wait((&self.wait, WAIT_LOCK), waiters, frames.head(frame).0, unlocked)
+        };
     }
 
     /// Releases a folio's lock (`Release`), and sets `flags` with it.
     #[inline(always)]
     pub fn unlock_folio(&self, frames: &Frames<M>, frame: Pfn, waiters: &Waiters<M>) {
         let before =
-            frames.folio(frame).flags().fetch_and(!flag::LOCKED & VALUE_MASK, Ordering::Release);
+            frames.folio_of(frame).flags().fetch_and(!flag::LOCKED & VALUE_MASK, Ordering::Release);
         debug_assert!(before & flag::LOCKED != 0, "only a locked folio is unlocked");
         if before & flag::WAITERS != 0 {
             self.wake(frames, frame, waiters);
@@ -381,8 +383,8 @@ impl<M: Machine> File<M> {
 
     #[cold]
     fn wake(&self, frames: &Frames<M>, frame: Pfn, waiters: &Waiters<M>) {
-        frames.folio(frame).flags().fetch_and(!flag::WAITERS & VALUE_MASK, Ordering::Relaxed);
+        frames.folio_of(frame).flags().fetch_and(!flag::WAITERS & VALUE_MASK, Ordering::Relaxed);
         // SAFETY: as in `wait_unlocked`.
-        unsafe { self.table.wake((&self.wait, WAIT_LOCK), waiters, frame.0) };
+        unsafe { self.table.wake((&self.wait, WAIT_LOCK), waiters, frames.head(frame).0) };
     }
 }

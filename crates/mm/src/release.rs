@@ -18,10 +18,7 @@ impl<M: Machine> Core<M> {
 
     /// Takes the frames of a large folio, which nobody else knows then.
     pub fn take_large_folio(&mut self, mm: &Mm<M>, order: u8) -> Option<Pfn> {
-        let head = self.frames.take_block(&mm.frames, &mm.waiters, order)?;
-        mm.frames.make_compound(head);
-        self.stock.charge_many(&mm.memcg, 1 << order);
-        Some(head)
+        self.take_large_folio_as(mm, M::core(), order)
     }
 
     /// Takes a frame as `core` would.
@@ -30,6 +27,20 @@ impl<M: Machine> Core<M> {
         let frame = self.frames.take_near(&mm.frames, &mm.waiters, 0, node)?;
         self.stock.charge(&mm.memcg);
         Some(frame)
+    }
+
+    /// Takes the frames of a large folio as `core` would.
+    pub(super) fn take_large_folio_as(
+        &mut self,
+        mm: &Mm<M>,
+        core: usize,
+        order: u8,
+    ) -> Option<Pfn> {
+        let node = mm.frames.zones.node_of_core(core);
+        let head = self.frames.take_block_near(&mm.frames, &mm.waiters, order, node)?;
+        mm.frames.make_compound(head);
+        self.stock.charge_many(&mm.memcg, 1 << order);
+        Some(head)
     }
 
     /// Gives back the frames of a folio that nobody refers to, and that is on no list.
@@ -79,8 +90,24 @@ impl<M: Machine> Core<M> {
     /// A pte maps a page of a file; the first one counts (`page_add_file_rmap`).
     #[inline(always)]
     pub fn map_file_page(&mut self, mm: &Mm<M>, frame: Pfn) {
-        if mm.frames.folio(frame).mapcount().fetch_add(1, Ordering::Relaxed) == 0 {
+        if mm.frames.count_mapping(frame) == 0 {
             self.count(mm, frame, Item::FileMapped, 1);
+        }
+    }
+
+    /// Ptes map so many pages of a large folio of a file, from `first` on; the first pte of each
+    /// counts (`folio_add_file_rmap_ptes`).
+    pub(super) fn map_file_pages(&mut self, mm: &Mm<M>, first: Pfn, pages: u32) {
+        let frames = &mm.frames;
+        let mapcount = frames.large_mapcount(frames.head(first));
+        mapcount.fetch_add(u64::from(pages), Ordering::Relaxed);
+        let map = |page| {
+            let mapcount = frames.folio(Pfn(first.0 + page)).mapcount();
+            i64::from(mapcount.fetch_add(1, Ordering::Relaxed) == 0)
+        };
+        let new: i64 = (0..pages).map(map).sum();
+        if new > 0 {
+            self.count(mm, first, Item::FileMapped, new);
         }
     }
 

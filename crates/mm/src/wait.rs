@@ -138,7 +138,7 @@ impl<M: Machine> Mm<M> {
         index: u64,
         folio: Pfn,
     ) {
-        let flags = self.frames.folio(folio).flags();
+        let flags = self.frames.folio_of(folio).flags();
         let found = flags.fetch_and(!flag::IO & VALUE_MASK, Ordering::AcqRel);
         let reads = if found & flag::IO != 0 {
             // A read that was under way before the storm: the first who waits stands for

@@ -60,7 +60,7 @@ impl<M: Machine> Mm<M> {
             let pte = Pte(entry.swap(Pte::NONE.0, Ordering::AcqRel));
             core.cleared_ptes = true;
             let Some(frame) = pte.frame() else { continue };
-            let mapping = self.frames.folio(self.frames.head(frame)).mapping();
+            let mapping = self.frames.folio_of(frame).mapping();
             let member =
                 if mapping.load(Ordering::Relaxed) == ANON { &mut anon } else { &mut file };
             if self.frames.is_large(frame) {

@@ -211,16 +211,17 @@ impl PageLists {
         }
     }
 
-    /// Takes a block of the core's node, or else of another; `None` if there is none.
-    pub fn take_block<M: Machine>(
+    /// Takes a block of a node, or else of another; `None` if there is none.
+    pub fn take_block_near<M: Machine>(
         &mut self,
         frames: &Frames<M>,
         waiters: &Waiters<M>,
         order: u8,
+        node: usize,
     ) -> Option<Pfn> {
         let list = frames.zones.list_of(order)?;
-        frames.zones.look(self.node);
-        self.take_near(frames, waiters, list, self.node)
+        frames.zones.look(node);
+        self.take_near(frames, waiters, list, node)
     }
 
     /// Takes a block of list `list` of `node`, or else of the next node that has any.
@@ -360,7 +361,7 @@ mod tests {
         let sections = [(0, 0), (0, 1), (4, 0), (4, 1), (9, 0), (9, 1)];
         assert!(bounds.chunks(2).map(|ends| (ends[0], ends[1])).eq(sections.map(|s| (s, s))));
         let mut lists = PageLists::new(zones, 1);
-        let mut take = |order| lists.take_block(&frames, &waiters, order);
+        let mut take = |order| lists.take_block_near(&frames, &waiters, order, 1);
         assert_eq!(
             (take(4), take(4), take(9)),
             (Some(Pfn(1081)), Some(Pfn(1097)), Some(Pfn(2697)))

@@ -31,6 +31,12 @@ impl Contents {
     pub fn fill<M: Machine>(&self, mm: &Mm<M>, core: &mut Core<M>) {
         for (number, (file, pages)) in self.files.iter().enumerate() {
             mm.files()[number].set_pages(file.pages);
+            if file.folio_pages > 1 {
+                let order = file.folio_pages.ilog2() as u8;
+                let firsts = pages.iter().flat_map(Clone::clone).step_by(file.folio_pages as usize);
+                firsts.for_each(|first| mm.populate_folio(core, number, first, order));
+                continue;
+            }
             for index in pages.iter().flat_map(Clone::clone) {
                 mm.populate(core, number, index, self.state(number, index));
             }
@@ -80,6 +86,7 @@ mod tests {
             speculation: true,
             directory: None,
             scope: workload::Scope::Shared,
+            folio_pages: 1,
         };
         let contents = Contents { files: vec![(file, Vec::new())], seed: 9 };
         let share = |state| (0..10_000).filter(|i| contents.state(0, *i) == state).count();

@@ -173,9 +173,18 @@ impl Plan {
         let plans = thread_plans(workload, &sizes, &extents, &copies, (seed, until));
         let mappings = mappings(workload, &extents, &copies);
         let file_pages = reached::file_pages(workload, &copies, &plans);
-        let large_folios = large_folios(workload, &plans, &extents, most_touches(until));
+        let mut folios = folios_written(workload, &plans, &extents, most_touches(until));
+        let mut cached = 0;
+        for (file, ranges) in copies.files.iter().zip(&file_pages) {
+            let pages: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+            match file.folio_pages {
+                1 => cached += pages,
+                of => *folios.entry(of.ilog2() as u8).or_default() += pages / of,
+            }
+        }
+        let large_folios = with_kept(folios, &plans);
         let large: u64 = large_folios.iter().map(|(order, folios)| folios << order).sum();
-        let frames = large + frames(workload, &plans, &extents, &file_pages, most_touches(until));
+        let frames = large + frames(workload, &plans, &extents, cached, most_touches(until));
         let (changers, takers) = (changers(&plans), reached::takers(&plans));
         let places = if moves(workload) { 2 } else { 1 };
         let leaves = reached::leaf_tables(&plans);
@@ -326,7 +335,7 @@ fn frames(
     workload: &Workload,
     threads: &[ThreadPlan],
     extents: &[Vec<Extent>],
-    file_pages: &[Vec<Range<u64>>],
+    cached: u64,
     touches_max: u64,
 ) -> u64 {
     let written: u64 = (workload.vmas.iter().zip(extents))
@@ -340,7 +349,6 @@ fn frames(
             extents.iter().map(single).sum::<u64>()
         })
         .sum();
-    let cached: u64 = file_pages.iter().flatten().map(|range| range.end - range.start).sum();
     // The children of fork hold what was there when they were made.
     let forks = workload.changes().filter(|change| change.action == Action::Fork).count() as u64;
     let gathered = reached::takers(threads) * FRAMES_GATHERED;
@@ -361,14 +369,13 @@ fn touches_written(threads: &[ThreadPlan], extent: Extent, touches_max: u64) -> 
     writes.map(|t| t.of_round.min(touches_max)).sum()
 }
 
-/// Large folios by log2 of their pages: those that can be mapped, held by children of fork,
-/// gathered by writers, or in the free lists of cores.
-fn large_folios(
+/// Anonymous folios by log2 of their pages: those that can be mapped, or held by children of fork.
+fn folios_written(
     workload: &Workload,
     threads: &[ThreadPlan],
     extents: &[Vec<Extent>],
     touches_max: u64,
-) -> Vec<(u8, u64)> {
+) -> BTreeMap<u8, u64> {
     let forks = workload.changes().any(|change| change.action == Action::Fork);
     let holders = if forks { 1 + changers(threads) } else { 1 };
     let mut folios = BTreeMap::<u8, u64>::new();
@@ -380,6 +387,11 @@ fn large_folios(
         let mapped: u64 = extents.iter().map(mapped).sum();
         *folios.entry(vma.folio_order()).or_default() += holders * mapped;
     }
+    folios
+}
+
+/// Adds folios that writers have gathered, and that are in the free lists of cores.
+fn with_kept(mut folios: BTreeMap<u8, u64>, threads: &[ThreadPlan]) -> Vec<(u8, u64)> {
     for (order, folios) in &mut folios {
         let gathered = (FRAMES_GATHERED >> order) + 2;
         *folios += threads.len() as u64 * kept_max(*order) as u64;

@@ -21,8 +21,9 @@ pub(super) fn file_pages(
         let Backing::File { file, offset_pages, fault_around_order, .. } = vma.backing else {
             continue;
         };
+        let folio = copies.files[file].folio_pages;
         let pages: &mut Vec<Range<u64>> = &mut pages[file];
-        let whole = offset_pages..offset_pages + vma.pages;
+        let whole = whole_folios(offset_pages..offset_pages + vma.pages, folio);
         if !touch.leaps && !touch.stops_before_its_end() {
             if pages.last() != Some(&whole) {
                 pages.push(whole);
@@ -33,6 +34,7 @@ pub(super) fn file_pages(
         for page in touch.pages.iter().take(touch.reach as usize) {
             let window = window(&touch.extent, page, around);
             let window = offset_pages + window.start..offset_pages + window.end;
+            let window = whole_folios(window, folio);
             match pages.last_mut() {
                 Some(last) if (last.start..=last.end).contains(&window.start) => {
                     last.end = last.end.max(window.end);
@@ -44,6 +46,11 @@ pub(super) fn file_pages(
         *pages = merge(std::mem::take(pages));
     }
     pages.into_iter().map(merge).collect()
+}
+
+/// The pages of all folios that these pages of a file are in.
+fn whole_folios(pages: Range<u64>, folio_pages: u64) -> Range<u64> {
+    pages.start / folio_pages * folio_pages..pages.end.next_multiple_of(folio_pages)
 }
 
 /// The pages of a mapping that a fault on `page` of its extent looks at: aligned by address.

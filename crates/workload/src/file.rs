@@ -1,6 +1,6 @@
 //! Files that VMAs map.
 
-use crate::form::{bytes, is_default};
+use crate::form::{bytes, is_default, is_one, one};
 use crate::vma::Scope;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,13 @@ pub struct WorkloadFile {
     /// of the file is [`Scope::PerThread`], and no operation truncates it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub scope: Scope,
+    /// Pages of its folios in the page cache: 1, or a power of two from
+    /// [`FOLIO_PAGES_MIN`](crate::FOLIO_PAGES_MIN) to [`FOLIO_PAGES_MAX`](crate::FOLIO_PAGES_MAX),
+    /// of which the length is a multiple. A file of large folios is cached whole, no page of it is
+    /// in another state, and no operation truncates it.
+    #[serde(rename = "folio_bytes", with = "bytes")]
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub folio_pages: u64,
 }
 
 /// A distribution of I/O latencies, in nanoseconds.

@@ -4,7 +4,7 @@
 pub const PAGE_BYTES: u64 = 4096;
 /// Pages under one page table of the lowest level (512 entries: 2 MiB).
 pub const PAGES_PER_TABLE: u64 = 512;
-/// Fewest pages of a large anonymous folio: folios of 2 pages have no room for what the kernel
+/// Fewest pages of a large folio: anonymous folios of 2 pages have no room for what the kernel
 /// keeps of them (`THP_ORDERS_ALL_ANON`).
 pub const FOLIO_PAGES_MIN: u64 = 4;
 /// Most pages of a folio that ptes map.

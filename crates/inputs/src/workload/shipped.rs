@@ -38,6 +38,7 @@ const SHIPPED: &[(&str, &str)] = named::shipped![
     "pft",
     "multi-fault",
     "mthp",
+    "file-large-folios",
 ];
 
 /// Returns name and text of every shipped workload.

@@ -1,4 +1,5 @@
-//! Getting a page-cache folio, referenced and locked.
+//! Getting a page-cache folio, referenced and locked. Of a large one these functions take and
+//! return the page that is asked for.
 
 use crate::addr::Pfn;
 use crate::frames::flag;
@@ -24,7 +25,7 @@ pub(super) fn get_in<M: Machine>(
 ) -> Option<Pfn> {
     loop {
         let frame = File::<M>::frame_in(slot)?;
-        if mm.frames.folio(frame).refs().get_unless_zero() {
+        if mm.frames.folio_of(frame).refs().get_unless_zero() {
             if File::<M>::frame_in(slot) == Some(frame) {
                 return Some(frame);
             }
@@ -37,7 +38,7 @@ pub(super) fn get_in<M: Machine>(
 /// to it.
 #[inline(always)]
 pub fn take_readahead<M: Machine>(mm: &Mm<M>, frame: Pfn, waits: bool) -> bool {
-    let flags = mm.frames.folio(frame).flags();
+    let flags = mm.frames.folio_of(frame).flags();
     let marked = flags.load(Ordering::Relaxed) & flag::READAHEAD != 0;
     if marked && waits {
         flags.fetch_and(!flag::READAHEAD & VALUE_MASK, Ordering::Relaxed);
@@ -63,7 +64,7 @@ pub enum Lock {
 /// [`File::unlock_folio`].
 #[inline(always)]
 pub fn try_lock<M: Machine>(mm: &Mm<M>, file: &File<M>, frame: Pfn, index: u64) -> Lock {
-    let folio = mm.frames.folio(frame);
+    let folio = mm.frames.folio_of(frame);
     let before = folio.flags().fetch_or(flag::LOCKED, Ordering::Acquire);
     if before & flag::LOCKED != 0 {
         return Lock::Busy;

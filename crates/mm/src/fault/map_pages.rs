@@ -74,8 +74,13 @@ pub(super) fn map_pages<M: Machine, P: Protection<M> + ?Sized>(
     let mut pages = 0;
     let mut next = Some((first, frame));
     while let Some((index, frame)) = next {
-        pages += map_one(mm, core, file, &slot, window.addr_of(index), frame);
-        next = next_folio(mm, core, (file, &mut cursor), index + 1..window.end);
+        let at = window.addr_of(index);
+        let of_folio = u64::from(mm.frames.pages_from(frame)).min(window.end - index);
+        pages += match mm.frames.is_large(frame) {
+            false => map_one(mm, core, file, &slot, at, frame),
+            true => map_some(mm, core, file, &slot, at, (frame, of_folio)),
+        };
+        next = next_folio(mm, core, (file, &mut cursor), index + of_folio..window.end);
     }
     core.add_rss(mm, Member::File, i64::from(pages));
     file.note_cache_hit();
@@ -109,6 +114,39 @@ fn map_one<M: Machine>(
     1
 }
 
+/// Maps pages of a large folio that is locked, where nothing is mapped, and unlocks it: for each
+/// run of pages one access to the folio's mapcount and one to its references
+/// (`filemap_map_folio_range`).
+#[inline(never)]
+fn map_some<M: Machine>(
+    mm: &Mm<M>,
+    core: &mut Core<M>,
+    file: &File<M>,
+    slot: &PteSlot<'_, M>,
+    addr: Vaddr,
+    (first, pages): (Pfn, u64),
+) -> u16 {
+    let at = |page: u64| Vaddr(addr.0 + page * PAGE_BYTES);
+    let is_free = |page: &u64| slot.get_at(at(*page)) == Pte::NONE;
+    let (mut page, mut mapped) = (0, 0);
+    while page < pages {
+        let run = (page..pages).take_while(is_free).count() as u64;
+        if run > 0 {
+            let start = Pfn(first.0 + page as u32);
+            core.map_file_pages(mm, start, run as u32);
+            for page in page..page + run {
+                slot.set_at(at(page), Pte::read_only(Pfn(first.0 + page as u32)));
+            }
+            mm.frames.folio_of(start).refs().get_many(run);
+        }
+        mapped += run as u16;
+        // The page after a run is mapped already.
+        page += run + 1;
+    }
+    folio::unlock_and_put(mm, core, file, first);
+    mapped
+}
+
 /// The first of some pages that can be mapped at once: its folio referenced and
 /// locked.
 #[inline(never)] // Compiled once for all strategies.
@@ -118,15 +156,20 @@ fn next_folio<M: Machine>(
     (file, cursor): (&File<M>, &mut Cursor<'_, M>),
     pages: Range<u64>,
 ) -> Option<(u64, Pfn)> {
-    for index in pages {
+    let mut index = pages.start;
+    while index < pages.end {
         let slot = cursor.slot(index);
-        let Some(frame) = slot.and_then(|slot| folio::get_in(mm, core, slot)) else { continue };
-        let flags = mm.frames.folio(frame).flags().load(Ordering::Relaxed);
+        let Some(frame) = slot.and_then(|slot| folio::get_in(mm, core, slot)) else {
+            index += 1;
+            continue;
+        };
+        let flags = mm.frames.folio_of(frame).flags().load(Ordering::Relaxed);
         let state = flag::LOCKED | flag::UPTODATE | flag::READAHEAD;
         let ready = flags & state == flag::UPTODATE;
         if ready && matches!(folio::try_lock(mm, file, frame, index), folio::Lock::Locked) {
             return Some((index, frame));
         }
+        index += u64::from(mm.frames.pages_from(frame));
         core.put_folio(mm, frame);
     }
     None

@@ -101,7 +101,7 @@ pub(super) fn mark_dirty<M: Machine>(
             return Ok(Dirtied::Gone);
         }
     }
-    let flags = mm.frames.folio(frame).flags();
+    let flags = mm.frames.folio_of(frame).flags();
     if flags.fetch_or(flag::DIRTY, Ordering::Relaxed) & flag::DIRTY == 0 {
         file.tag_dirty(&mm.waiters);
     }

@@ -43,7 +43,7 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
         return outcome(End::Mapped(0));
     }
     // Kept while it is copied, since ptl is not.
-    old.inspect(|frame| mm.frames.folio(mm.frames.head(*frame)).refs().get());
+    old.inspect(|frame| mm.frames.folio_of(*frame).refs().get());
     drop(slot);
     let result = copy(mm, core, request, protection, (walk, now));
     old.inspect(|frame| core.put_folio(mm, *frame));
@@ -167,7 +167,7 @@ fn shared<M: Machine, P: Protection<M> + ?Sized>(
 ) -> Result<Outcome, Stop> {
     let outcome = |end| Ok(Outcome::new(Kind::WpCopy, end));
     let frame = now.frame().expect("a shared mapping maps pages of its file");
-    mm.frames.folio(frame).refs().get();
+    mm.frames.folio_of(frame).refs().get();
     drop(slot);
     let vma = protection.vma();
     let file = &mm.files[vma.file().expect("a shared mapping has a file")];

@@ -47,7 +47,7 @@ impl<'a, M: Machine> Writer<'a, M> {
                 let Some(frame) = pte.frame() else { continue };
                 let folio = mm.frames.folio(frame);
                 folio.set_exclusive(false);
-                mm.frames.folio(mm.frames.head(frame)).refs().get();
+                mm.frames.folio_of(frame).refs().get();
                 mm.frames.count_mapping(frame);
                 core.child.push(frame);
                 if pte.is_writable() {

@@ -218,6 +218,7 @@ mod tests {
             speculation: true,
             directory: directory.map(str::to_owned),
             scope: Scope::Shared,
+            folio_pages: 1,
         }
     }
 

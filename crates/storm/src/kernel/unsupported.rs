@@ -34,6 +34,10 @@ pub fn refuses(workload: &Workload) -> Option<String> {
         "sizes of folios are switched on in /sys/kernel/mm/transparent_hugepage for all processes",
     );
     because(
+        workload.files.iter().any(|file| file.folio_pages > 1),
+        "a file system chooses the sizes of folios in its page cache",
+    );
+    because(
         workload.files.iter().any(in_memory),
         "a file in memory is `cached` whole: give it a `directory` on a disk",
     );

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::check::{Check, Named};
+use super::folio;
 use super::key::{WrittenKey, WrittenTable};
 use super::values::{Size, WrittenLatency};
 use crate::diag::Diagnostic;
@@ -47,6 +48,9 @@ pub(in crate::workload) struct FileTable {
     pub directory: WrittenKey<String>,
     /// One for all threads (`"shared"`, the default), or one for each that maps it.
     pub scope: WrittenKey<Scope>,
+    /// Size of its folios in the page cache: `"4KiB"` (the default: single pages), or
+    /// `"16KiB"`, `"32KiB"` and so on to `"1MiB"`. Such a file is cached whole.
+    pub folio: WrittenKey<Size>,
 }
 
 impl Named for FileTable {
@@ -81,6 +85,7 @@ pub(super) fn lower(
     let io = table.io_latency.checked(IoLatency::Fixed(0), |io| latency(io, check));
     let directory = table.directory.checked(None, |path| absolute(path, check).map(Some));
     let scope = table.scope.checked(Scope::Shared, |scope| fits(table, scope, mappings, check));
+    let folio_pages = table.folio.checked(1, |it| folio::of_file(table, it, pages, check));
     if entry.unread.is_empty()
         && let (Some(_), Some(_), Some(_), Some(_)) = (cached, locked, not_uptodate, readahead)
     {
@@ -98,6 +103,7 @@ pub(super) fn lower(
         speculation: table.speculation.value_or(true),
         directory: directory?,
         scope: scope?,
+        folio_pages: folio_pages?,
     })
 }
 

@@ -10,6 +10,7 @@ mod change;
 mod check;
 mod expect;
 mod file;
+mod folio;
 #[cfg(feature = "schema")]
 mod forms;
 mod group;

@@ -7,13 +7,12 @@ use toml::Spanned;
 
 use super::check::{Check, Named, TableNames};
 use super::file::{FileTable, MappedFile};
+use super::folio;
 use super::key::{WrittenKey, WrittenTable};
 use super::values::Size;
 use crate::diag::Diagnostic;
 use ::workload::units::print_size;
-use ::workload::{
-    Backing, FOLIO_PAGES_MAX, FOLIO_PAGES_MIN, PAGE_BYTES, Scope, WorkloadFile, WorkloadVma,
-};
+use ::workload::{Backing, PAGE_BYTES, Scope, WorkloadFile, WorkloadVma};
 
 /// A mapping, or `count` equal ones.
 #[derive(Debug, Deserialize)]
@@ -48,7 +47,7 @@ pub(in crate::workload) struct VmaTable {
     /// Makes anonymous memory grow down as a stack does: so much of it, at its upper end,
     /// is mapped when a round starts, and `expand_stack` grows it.
     pub grows_down: WrittenKey<Size>,
-    /// Size of the folios of anonymous memory: a write fault maps all pages of one at once.
+    /// Size of folios, only of anonymous memory: a write fault maps all pages of one at once.
     /// `"4KiB"` (the default: single pages), or `"16KiB"`, `"32KiB"` and so on to `"1MiB"`.
     pub folio: WrittenKey<Size>,
 }
@@ -139,27 +138,14 @@ pub(super) fn lower(
     })
 }
 
-/// Returns the pages of its folios, or reports folios that anonymous memory cannot have.
+/// Returns the pages of its folios, or reports folios that the VMA cannot have.
 fn folio_pages(
     entry: &WrittenTable<VmaTable>,
     folio: &Spanned<Size>,
     pages: Option<u64>,
     check: &mut Check<'_>,
 ) -> Option<u64> {
-    let folio_pages = check.some_pages("folio", folio)?;
-    let is_size =
-        folio_pages.is_power_of_two() && (FOLIO_PAGES_MIN..=FOLIO_PAGES_MAX).contains(&folio_pages);
-    if folio_pages != 1 && !is_size {
-        let sizes = [FOLIO_PAGES_MIN, FOLIO_PAGES_MAX].map(|pages| print_size(pages * PAGE_BYTES));
-        let title = format!("`folio` = \"{}\" is no size of folios", print_size(folio.get_ref().0));
-        check.push(
-            Diagnostic::new(title)
-                .at(folio.span(), "no such size")
-                .rule(format!("folios are powers of two from {} to {}", sizes[0], sizes[1]))
-                .help("write folio = \"64KiB\", or leave `folio` out for single pages"),
-        );
-        return None;
-    }
+    let folio_pages = folio::size(folio, check)?;
     if let (Some(all), Some(size)) = (pages, entry.table.size.as_ref())
         && folio_pages > all
     {
@@ -330,7 +316,7 @@ fn only_anonymous(entry: &WrittenTable<VmaTable>, file: &Spanned<String>, check:
         Diagnostic::new("`folio` of a VMA that maps a file")
             .at(folio.span(), "`folio` is about anonymous memory")
             .at(file.span(), "this VMA maps a file")
-            .help("leave `folio` out here"),
+            .help("write `folio` in the [[file]]"),
     );
 }
 
