@@ -106,22 +106,23 @@ fn writers_do_not_spin_for_readers_who_stay() {
     assert!(slept[2] > slept[1] - 12.0, "it waits behind the other: {slept:?}");
 }
 
-/// A core that has waited for 4 ms enters before newcomers.
+/// A core that has waited for 4 ms enters before newcomers. Here each newcomer comes after the last
+/// reader has left, and before the writer that this reader wakes is awake.
 #[test]
 fn who_has_queued_for_long_is_handed_the_lock() {
-    // Readers overlap, so that the lock is never free.
-    const READERS: [Part; 24] = {
-        let mut parts = [(0, false, 600); 24];
+    const READERS: usize = 40;
+    const PARTS: [Part; READERS + 1] = {
+        let mut parts = [(10, true, 1); READERS + 1];
         let mut at = 0;
-        while at < 24 {
-            parts[at].0 = 400 * at as u64;
+        while at < READERS {
+            parts[at] = (201 * at as u64, false, 200);
             at += 1;
         }
-        parts[23] = (100, true, 1);
         parts
     };
-    let waited = waits(&READERS);
-    assert!(waited[23] < 6000.0, "{waited:?}");
+    let waited = waits(&PARTS);
+    assert!(waited[..19].iter().all(|reader| *reader < 10.0), "they steal: {waited:?}");
+    assert!((4000.0..5000.0).contains(&waited[READERS]), "{waited:?}");
 }
 
 /// Core 0 has a spinlock for 50 us; returns the time of a shootdown that core 1 requests after 10
