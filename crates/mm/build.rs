@@ -18,6 +18,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let text = fs::read_to_string(&path)?;
         let mm = fields(&text, "mm_struct");
         let vma = fields(&text, "vm_area_struct");
+        let vma_lock = fields(&text, "vma_lock");
+        let zone = fields(&text, "zone");
+        let lruvec = fields(&text, "mem_cgroup_per_node");
         let rules = fields(&text, "rules");
         writeln!(
             out,
@@ -25,6 +28,9 @@ fn main() -> Result<(), Box<dyn Error>> {
              pub const {constant}: Kernel = Kernel::of(\"{name}\", &Release {{ \
              mm_struct: MmStruct {{ {mm}..MmStruct::NOTHING }}, \
              vm_area_struct: VmAreaStruct {{ {vma}..VmAreaStruct::NOTHING }}, \
+             vma_lock: VmaLockObject {{ {vma_lock}..VmaLockObject::DEFAULT }}, \
+             zone: Zone {{ {zone}..Zone::NOTHING }}, \
+             mem_cgroup_per_node: MemCgroupPerNode {{ {lruvec}..MemCgroupPerNode::NOTHING }}, \
              rules: Rules {{ {rules} }} }});"
         )?;
         write!(all, "&{constant}, ")?;

@@ -49,7 +49,7 @@ pub fn kernel(path: &Path, release: &str) -> Result<(KernelFile, KernelFile), Ke
             let source = format!("as Linux {}: BTF does not tell", nearest.name);
             known.map(|rule| SourcedNumber { source, estimate: true, ..rule.clone() })
         } else {
-            let (field, source) = (path_of(key.name), format!("BTF of Linux {release}"));
+            let (field, source) = (path_of(section, key.name), format!("BTF of Linux {release}"));
             let offset = offset(&types, section, &field).map_err(&unread)?;
             if offset.is_none() && matches!(key.need, Presence::Always) {
                 return Err(KernelError::Lacks { structure: section, field });
@@ -80,17 +80,24 @@ fn nearest(release: &str) -> KernelFile {
         .unwrap_or_else(|wrong| unreachable!("shipped kernels are valid: {wrong}"))
 }
 
-/// The members that lead from a structure to the field of this key.
-fn path_of(key: &str) -> String {
-    match key {
-        "ma_root" => "mm_mt.ma_root".to_owned(),
-        key => key.replace("mmap_lock_", "mmap_lock."),
+/// The members that lead from a structure to the field of this key; none to its size.
+fn path_of(section: &str, key: &str) -> String {
+    match (section, key) {
+        ("mm_struct", "ma_root") => "mm_mt.ma_root".to_owned(),
+        ("vma_lock", "size") => String::new(),
+        ("vma_lock", key) => key.replace("lock_", "lock."),
+        ("zone", "nr_free") => "free_area.nr_free".to_owned(),
+        (_, key) => key.replace("mmap_lock_", "mmap_lock.").replace("lruvec_", "lruvec."),
     }
 }
 
-/// The offset in bytes of a field; `None` where the structure has none.
+/// The offset in bytes of a field, or the size of the structure without one; `None` if the kernel
+/// has no such field, or no such structure.
 fn offset(types: &Btf, structure: &str, field: &str) -> Result<Option<u32>, String> {
-    let found = types.get_type_by_name(structure).map_err(|error| error.to_string())?;
+    let Ok(found) = types.get_type_by_name(structure) else { return Ok(None) };
+    if field.is_empty() {
+        return Ok(Some(found.bits / 8));
+    }
     let mut at = (found.type_id, 0);
     for name in field.split('.') {
         match member(types, at.0, name).map_err(|error| error.to_string())? {
@@ -101,10 +108,13 @@ fn offset(types: &Btf, structure: &str, field: &str) -> Result<Option<u32>, Stri
     Ok(Some(at.1 / 8))
 }
 
-/// Type and offset in bits of a member, which may be in a member without a name.
+/// Type and offset in bits of a member, which may be in a member without a name. Of an array it is
+/// that of the first element.
 fn member(types: &Btf, id: u32, name: &str) -> btf::Result<Option<(u32, u32)>> {
-    let (Type::Struct(parts) | Type::Union(parts)) = &types.get_type_by_id(id)?.base_type else {
-        return Ok(None);
+    let parts = match &types.get_type_by_id(id)?.base_type {
+        Type::Struct(parts) | Type::Union(parts) => parts,
+        Type::Array(array) => return member(types, array.elem_type_id, name),
+        _ => return Ok(None),
     };
     for part in &parts.members {
         match &part.name {
@@ -149,5 +159,10 @@ mod tests {
         assert_eq!(again, file.parameters);
         let at = again.mm_struct;
         assert_eq!(at.mmap_lock_owner, at.mmap_lock_count + 8, "include/linux/rwsem.h");
+        let zone = again.zone;
+        assert!(zone.flags < zone.lock && zone.nr_free < zone.flags, "include/linux/mmzone.h");
+        assert_eq!((zone.lock - zone.flags, zone.vm_stat % 64), (8, 0), "the same");
+        let lruvec = again.mem_cgroup_per_node;
+        assert_eq!(lruvec.lruvec_lru_lock, lruvec.lruvec_lists + 5 * 16, "five lists");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Config;
 use super::addr::{PAGE_BYTES, Pfn};
+use super::kernel::Kernel;
 use super::slots::slots;
 use super::zones::Zones;
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, VALUE_MASK, Word, Work, pair_up};
@@ -241,7 +242,7 @@ pub struct Frames<M: Machine> {
 impl<M: Machine> Frames<M> {
     /// The first frames of `arena`. With a body, pages are cleared and
     /// copied; else only the bookkeeping is done.
-    pub fn new(arena: Arc<Arena>, config: &Config) -> Self {
+    pub fn new(arena: Arc<Arena>, config: &Config, kernel: &'static Kernel) -> Self {
         let (count, body) = (config.frames, config.real_body);
         let needed = if body && M::HAS_MEMORY { count } else { 0 };
         assert!(needed <= arena.frames(), "the arena has memory for every frame");
@@ -250,7 +251,7 @@ impl<M: Machine> Frames<M> {
         unsafe { pair_up(folios.iter().map(|folio| &folio.0)) };
         let counted = if M::HAS_TLB { count } else { 0 };
         let generations = (0..counted).map(|_| AtomicU32::new(0)).collect();
-        let zones = Zones::new(1, count as u32, config);
+        let zones = Zones::new(1, count as u32, config, kernel);
         let source_may_change = config.source_may_change;
         let first_large = zones.first_large();
         Self { folios, zones, arena, body, source_may_change, first_large, generations }
@@ -446,13 +447,14 @@ impl<M: Machine> Frames<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::LINUX_7_2;
     use machine::host::Host;
 
     #[test]
     fn pages_are_cleared_and_copied() {
         let arena = Arena::new(4).expect("16 KiB can be had");
         let config = Config { frames: 4, real_body: true, ..Config::default() };
-        let frames = Frames::<Host>::new(arena, &config);
+        let frames = Frames::<Host>::new(arena, &config, &LINUX_7_2);
         frames.word(Pfn(2), 0).store(5, Ordering::Relaxed);
         frames.word(Pfn(2), 511).store(6, Ordering::Relaxed);
         frames.copy(Pfn(2), Pfn(3));

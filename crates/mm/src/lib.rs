@@ -104,7 +104,7 @@ impl<M: Machine> Mm<M> {
         let rmap = |_: &File<M>| Rmap::new(Arc::clone(&waiters), config.cores, config.vmas);
         let rmaps = files.iter().map(rmap).collect();
         let top = TableId(tables.pool.take(&waiters).expect("a space has a table at least"));
-        let frames = Frames::new(arena, &config);
+        let frames = Frames::new(arena, &config, kernel);
         let mm = Self {
             lines,
             kernel,
@@ -116,7 +116,7 @@ impl<M: Machine> Mm<M> {
             tree: VmaTree::new(config.vmas),
             tables: Arc::new(tables),
             top,
-            lru: Lru::new(if config.lru { frames.zones.nodes() } else { 0 }),
+            lru: Lru::new(if config.lru { frames.zones.nodes() } else { 0 }, kernel),
             memcg: Memcg::new(config.memcg_depth),
             frames,
             rss: Rss::default(),

@@ -10,104 +10,89 @@
 
 use super::addr::Pfn;
 use super::frames::{Frames, flag};
+use super::kernel::{Field, Kernel, LRUVEC_LINES, LruvecLayout};
 use super::vmstat::{Differentials, Item};
-use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
-use sync::spinlock::{IrqGuard, LockWords, SpinLock, Waiters};
+use machine::{LINE_WORDS, Line, Machine, Ordering, Word};
+use sync::spinlock::{IrqGuard, SpinLock, Waiters};
 
-/// `struct lruvec` begins a line in 6.2 and 7.2: four lists fill it, and the fifth is on the
-/// line of the lock (computed from the order of fields in `include/linux/mmzone.h`).
-static LISTS: LineName = LineName {
-    name: "lruvec.lists",
-    words: [
-        "inactive_anon.next",
-        "inactive_anon.prev",
-        "active_anon.next",
-        "active_anon.prev",
-        "inactive_file.next",
-        "inactive_file.prev",
-        "active_file.next",
-        "active_file.prev",
-    ],
-};
-
-static LOCK: LineName = LineName {
-    name: "lruvec.lru_lock",
-    words: ["unevictable.next", "unevictable.prev", "lru_lock", "lru_lock.tail", "", "", "", ""],
-};
-
-/// After the lruvec in `struct mem_cgroup_per_node`.
-static SIZES: LineName = LineName {
-    name: "lruvec.lru_zone_size",
-    words: ["inactive_anon", "active_anon", "inactive_file", "active_file", "", "", "", ""],
-};
-
-const LOCK_WORDS: LockWords = LockWords { locked: 2, tail: 3 };
 /// Folios that are removed before the lock is dropped for a moment (`SWAP_CLUSTER_MAX`).
 const HELD_MAX: usize = 32;
 
 /// A list of an lruvec, by its number there.
 #[derive(Debug, Clone, Copy)]
 enum List {
-    InactiveAnon = 0,
-    InactiveFile = 2,
+    InactiveAnon,
+    InactiveFile,
 }
 
 impl List {
+    const ALL: [Self; 2] = [Self::InactiveAnon, Self::InactiveFile];
+
     /// Returns the list of a folio with these flags.
     fn of(flags: u64) -> Self {
         if flags & flag::SWAPBACKED != 0 { Self::InactiveAnon } else { Self::InactiveFile }
     }
 
-    /// Returns the words of its first and its last folio.
-    fn ends(self) -> (usize, usize) {
-        (2 * self as usize, 2 * self as usize + 1)
+    /// Returns the places of its first folio, and of its size.
+    fn places(self, at: &LruvecLayout) -> (Field, Field) {
+        match self {
+            Self::InactiveAnon => (at.inactive_anon, at.anon_size),
+            Self::InactiveFile => (at.inactive_file, at.file_size),
+        }
     }
 }
 
 /// The lists of one node. A link is the number of a frame, or 0 for the head of the list:
 /// frame 0 is the zero page, which is on none.
 struct Lruvec<M: Machine> {
-    lists: M::Line,
-    lock: M::Line,
-    sizes: M::Line,
+    lines: [M::Line; LRUVEC_LINES],
+    at: &'static LruvecLayout,
 }
 
 impl<M: Machine> Lruvec<M> {
-    fn new() -> Self {
-        let line = |name| M::Line::new(name, [0; LINE_WORDS]);
-        Self { lists: line(&LISTS), lock: line(&LOCK), sizes: line(&SIZES) }
+    fn new(at: &'static LruvecLayout) -> Self {
+        let lines = at.lines.each_ref().map(|name| M::Line::new(name, [0; LINE_WORDS]));
+        Self { lines, at }
+    }
+
+    fn word(&self, field: Field) -> Word<'_, M::Line> {
+        Word::new(&self.lines[field.line], field.word)
+    }
+
+    /// Returns the words of the first and the last folio of a list, and of its size.
+    fn words(&self, list: List) -> [Word<'_, M::Line>; 3] {
+        let (first, size) = list.places(self.at);
+        [first, first.then(1), size].map(|field| self.word(field))
     }
 
     /// Puts a folio first on a list. The caller holds the lock.
     fn add(&self, frames: &Frames<M>, list: List, frame: Pfn) {
-        let (relaxed, (first, last)) = (Ordering::Relaxed, list.ends());
-        let next = self.lists.load(first, relaxed);
+        let (relaxed, [first, last, size]) = (Ordering::Relaxed, self.words(list));
+        let next = first.load(relaxed);
         frames.folio(frame).lru_next().store(next, relaxed);
         frames.folio(frame).lru_prev().store(0, relaxed);
         match next {
-            0 => self.lists.store(last, u64::from(frame.0), relaxed),
+            0 => last.store(u64::from(frame.0), relaxed),
             next => frames.folio(Pfn(next as u32)).lru_prev().store(u64::from(frame.0), relaxed),
         }
-        self.lists.store(first, u64::from(frame.0), relaxed);
-        let size = self.sizes.load(list as usize, relaxed);
-        self.sizes.store(list as usize, size + u64::from(frames.pages_of(frame)), relaxed);
+        first.store(u64::from(frame.0), relaxed);
+        size.store(size.load(relaxed) + u64::from(frames.pages_of(frame)), relaxed);
     }
 
     /// Removes a folio from its list. The caller holds the lock.
     fn remove(&self, frames: &Frames<M>, list: List, frame: Pfn) {
-        let (relaxed, (first, last)) = (Ordering::Relaxed, list.ends());
+        let (relaxed, [first, last, size]) = (Ordering::Relaxed, self.words(list));
         let next = frames.folio(frame).lru_next().load(relaxed);
         let prev = frames.folio(frame).lru_prev().load(relaxed);
         match prev {
-            0 => self.lists.store(first, next, relaxed),
+            0 => first.store(next, relaxed),
             prev => frames.folio(Pfn(prev as u32)).lru_next().store(next, relaxed),
         }
         match next {
-            0 => self.lists.store(last, prev, relaxed),
+            0 => last.store(prev, relaxed),
             next => frames.folio(Pfn(next as u32)).lru_prev().store(prev, relaxed),
         }
-        let size = self.sizes.load(list as usize, relaxed);
-        self.sizes.store(list as usize, size - u64::from(frames.pages_of(frame)), relaxed);
+        size.store(size.load(relaxed) - u64::from(frames.pages_of(frame)), relaxed);
     }
 }
 
@@ -116,8 +101,8 @@ pub struct Lru<M: Machine>(Box<[Lruvec<M>]>);
 
 impl<M: Machine> Lru<M> {
     /// Lists of `nodes` nodes.
-    pub fn new(nodes: usize) -> Self {
-        Self((0..nodes).map(|_| Lruvec::new()).collect())
+    pub fn new(nodes: usize, kernel: &'static Kernel) -> Self {
+        Self((0..nodes).map(|_| Lruvec::new(&kernel.lruvec)).collect())
     }
 
     /// Returns true if folios are put on lists.
@@ -143,15 +128,14 @@ impl<M: Machine> Lru<M> {
 
     /// Returns the sizes of a node's lists: anonymous folios, then those of files.
     pub fn sizes_of(&self, node: usize) -> [u64; 2] {
-        let words = [List::InactiveAnon, List::InactiveFile].map(|list| list as usize);
-        words.map(|word| self.0[node].sizes.load(word, Ordering::Relaxed))
+        List::ALL.map(|list| self.0[node].words(list)[2].load(Ordering::Relaxed))
     }
 
     /// Calls `on` with the node and each folio of every list. No core may change lists.
     pub fn for_each(&self, frames: &Frames<M>, mut on: impl FnMut(usize, Pfn)) {
         for (node, lruvec) in self.0.iter().enumerate() {
-            for list in [List::InactiveAnon, List::InactiveFile] {
-                let mut at = lruvec.lists.load(list.ends().0, Ordering::Relaxed);
+            for list in List::ALL {
+                let mut at = lruvec.words(list)[0].load(Ordering::Relaxed);
                 while at != 0 {
                     on(node, Pfn(at as u32));
                     at = frames.folio(Pfn(at as u32)).lru_next().load(Ordering::Relaxed);
@@ -180,7 +164,8 @@ impl<'a, M: Machine> LruEdit<'a, M> {
         if self.held.as_ref().is_none_or(|(held, _)| *held != node) {
             // Never holds two locks at a time.
             self.held = None;
-            let lock = SpinLock::new(&lruvec.lock, LOCK_WORDS).lock_irq(self.waiters);
+            let line = &lruvec.lines[lruvec.at.lock.line];
+            let lock = SpinLock::new(line, lruvec.at.lock.lock()).lock_irq(self.waiters);
             self.held = Some((node, lock));
             self.moved = 0;
         }
@@ -234,13 +219,16 @@ mod tests {
     use super::*;
     use crate::Config;
     use crate::frames::{ANON, Arena};
+    use crate::kernel::LINUX_7_2;
     use machine::host::Host;
 
     #[test]
     fn folios_are_first_in_the_lruvec_of_their_node_until_they_are_taken_out() {
         let config = Config { cores: 2, nodes: [0, 1].into(), frames: 9, ..Config::default() };
-        let frames = Frames::<Host>::new(Arena::new(9).expect("36 KiB can be had"), &config);
-        let (lru, waiters, mut stat) = (Lru::new(2), Waiters::new(2), Differentials::new(2));
+        let frames =
+            Frames::<Host>::new(Arena::new(9).expect("36 KiB can be had"), &config, &LINUX_7_2);
+        let (lru, waiters, mut stat) =
+            (Lru::new(2, &LINUX_7_2), Waiters::new(2), Differentials::new(2));
         let listed = || {
             let mut listed = Vec::new();
             lru.for_each(&frames, |node, frame| listed.push((node, frame.0)));

@@ -5,10 +5,12 @@
 //! and a number never dangles. The shape is that of the kernel's page lists, which are
 //! refilled from a zone in batches (`mm/page_alloc.c`).
 
-use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
+use super::kernel::Field;
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
 use std::ops::Range;
+use std::sync::Arc;
 use sync::locked::Locked;
-use sync::spinlock::{LockWords, Waiters};
+use sync::spinlock::Waiters;
 
 /// Tables moved at a time between a core and the shared list. A core takes one table for 512
 /// frames: a batch as large as that of frames would be idle, and tables are large.
@@ -16,8 +18,23 @@ pub const TABLE_BATCH: usize = 4;
 /// Batches that a core may keep before it gives one back.
 pub const KEPT_BATCHES: usize = 6;
 
-const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
-const FREE: usize = 2;
+/// Lines of a pool, and the places of its lock and of the number of its free slots.
+pub struct PoolLines<M: Machine> {
+    /// The lines.
+    pub lines: Arc<[M::Line]>,
+    /// First word of the lock.
+    pub lock: Field,
+    /// Number of free slots.
+    pub free: Field,
+}
+
+impl<M: Machine> PoolLines<M> {
+    /// One line, which begins with both.
+    fn one(name: &'static LineName) -> Self {
+        let lines = Arc::new([M::Line::new(name, [0; LINE_WORDS])]);
+        Self { lines, lock: Field { line: 0, word: 0 }, free: Field { line: 0, word: 2 } }
+    }
+}
 
 /// Free slots, and free blocks of slots: a list for each size of block.
 struct Free {
@@ -53,7 +70,7 @@ impl Free {
 
 /// The shared lists.
 pub struct Pool<M: Machine> {
-    line: M::Line,
+    at: PoolLines<M>,
     free: Locked<Free>,
     slots: usize,
     /// True if accesses of the shared lists are charged.
@@ -64,21 +81,20 @@ impl<M: Machine> Pool<M> {
     /// Creates lists with all of `slots` except for the first `reserved`, lowest on top. Without
     /// `is_charged`, worlds that can do so charge nothing for it.
     pub fn new(name: &'static LineName, reserved: u32, slots: u32, is_charged: bool) -> Self {
-        Self::with_blocks(name, reserved..slots, Box::default(), is_charged)
+        Self::with_blocks(PoolLines::one(name), reserved..slots, Box::default(), is_charged)
     }
 
     /// Creates lists of these slots, and of these blocks of slots.
     pub fn with_blocks(
-        name: &'static LineName,
+        at: PoolLines<M>,
         slots: Range<u32>,
         blocks: Box<[Blocks]>,
         is_charged: bool,
     ) -> Self {
         let free = Free { slots: slots.rev().collect(), blocks };
         let count = free.count();
-        let mut words = [0; LINE_WORDS];
-        words[FREE] = count as u64;
-        Self { line: M::Line::new(name, words), slots: count, free: Locked::new(free), is_charged }
+        at.lines[at.free.line].store(at.free.word, count as u64, Ordering::Relaxed);
+        Self { at, slots: count, free: Locked::new(free), is_charged }
     }
 
     fn with<R>(&self, waiters: &Waiters<M>, on: impl FnOnce(&mut Free) -> R) -> R {
@@ -89,17 +105,23 @@ impl<M: Machine> Pool<M> {
     }
 
     fn with_locked<R>(&self, waiters: &Waiters<M>, on: impl FnOnce(&mut Free) -> R) -> R {
+        let lock = self.at.lock;
+        let line = &self.at.lines[lock.line];
         // SAFETY: `free` belongs to this pool, whose lock words never change and are
         // locked here alone.
-        let mut free = unsafe { self.free.lock::<M>(&self.line, LOCK, waiters) };
+        let mut free = unsafe { self.free.lock::<M>(line, lock.lock(), waiters) };
         let result = on(&mut free);
-        self.line.store(FREE, free.count() as u64, Ordering::Relaxed);
+        self.free_word().store(free.count() as u64, Ordering::Relaxed);
         result
+    }
+
+    fn free_word(&self) -> Word<'_, M::Line> {
+        Word::new(&self.at.lines[self.at.free.line], self.at.free.word)
     }
 
     /// Returns the number of slots on the shared lists.
     pub fn free(&self) -> usize {
-        self.line.load(FREE, Ordering::Relaxed) as usize
+        self.free_word().load(Ordering::Relaxed) as usize
     }
 
     /// Returns the number of all slots.
@@ -152,11 +174,11 @@ impl<M: Machine> Pool<M> {
         });
     }
 
-    /// Reads a word of the line of the lock, if accesses are charged.
+    /// Reads a word of its lines, if accesses are charged.
     #[inline(always)]
-    pub fn load(&self, word: usize) {
+    pub fn load(&self, field: Field) {
         if self.is_charged {
-            self.line.load(word, Ordering::Relaxed);
+            self.at.lines[field.line].load(field.word, Ordering::Relaxed);
         }
     }
 }

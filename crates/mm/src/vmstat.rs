@@ -8,17 +8,19 @@
 //! 0.
 //!
 //! The counters are in the order of `enum zone_stat_item` and `node_stat_item`
-//! (`include/linux/mmzone.h`), so several are on one line: all those of the zone that pages of a
-//! storm change (free pages, both sizes of LRU lists), the sizes of a node's LRU lists, its mapped
-//! and cached pages. And `per_cpu_nodestats`, which every count of a node reads, is on the line of
-//! the LRU sizes, since it is before `vm_stat` in `struct pglist_data`.
+//! (`include/linux/mmzone.h`), so several are on one line: the sizes of a node's LRU lists, its
+//! mapped and cached pages. Those of a zone (free pages, both sizes of LRU lists) are where the
+//! kernel's file has `vm_stat`. And `per_cpu_nodestats`, which every count of a node reads, is on
+//! the line of the LRU sizes, since it is before `vm_stat` in `struct pglist_data`.
 //!
 //! Not simulated: pages that are dirty or under writeback, and the fold of all cores once a second.
 
-use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
+use super::kernel::{Field, ZoneLayout};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use std::sync::Arc;
 
-static ZONE: LineName = LineName {
-    name: "zone.vm_stat",
+static ZONES: LineName = LineName {
+    name: "vm_zone_stat",
     words: [
         "NR_FREE_PAGES",
         "NR_ZONE_INACTIVE_ANON",
@@ -30,8 +32,6 @@ static ZONE: LineName = LineName {
         "NR_MLOCK",
     ],
 };
-
-static ZONES: LineName = LineName { name: "vm_zone_stat", words: ZONE.words };
 
 static NODE: LineName = LineName {
     name: "node.vm_stat",
@@ -157,29 +157,34 @@ impl Item {
         Self::PageTable,
     ];
 
-    /// Returns its place among the lines of its zone or node, and among those of the machine.
-    fn places(self) -> (Place, Place) {
+    /// Returns its place among the lines of its node, if the node counts it and not the zone, and
+    /// among those of the machine.
+    fn places(self) -> (Option<Place>, Place) {
         match self {
-            Self::FreePages => ((0, 0), (0, 0)),
-            Self::ZoneInactiveAnon => ((0, 1), (0, 1)),
-            Self::ZoneInactiveFile => ((0, 3), (0, 3)),
-            Self::InactiveAnon => ((1, 1), (1, 0)),
-            Self::InactiveFile => ((1, 3), (1, 2)),
-            Self::AnonMapped => ((2, 2), (2, 1)),
-            Self::FileMapped => ((2, 3), (2, 2)),
-            Self::FilePages => ((2, 4), (2, 3)),
-            Self::PageTable => ((3, 7), (3, 6)),
+            Self::FreePages => (None, (0, 0)),
+            Self::ZoneInactiveAnon => (None, (0, 1)),
+            Self::ZoneInactiveFile => (None, (0, 3)),
+            Self::InactiveAnon => (Some((0, 1)), (1, 0)),
+            Self::InactiveFile => (Some((0, 3)), (1, 2)),
+            Self::AnonMapped => (Some((1, 2)), (2, 1)),
+            Self::FileMapped => (Some((1, 3)), (2, 2)),
+            Self::FilePages => (Some((1, 4)), (2, 3)),
+            Self::PageTable => (Some((2, 7)), (3, 6)),
         }
     }
 
-    /// Returns true if a node counts it, not a zone.
-    fn is_of_node(self) -> bool {
-        self.places().0.0 > 0
+    /// Returns its place in a zone; of an item of nodes, that of `NR_FREE_PAGES`.
+    fn place_in_zone(self, at: &ZoneLayout) -> Field {
+        match self {
+            Self::ZoneInactiveAnon => at.inactive_anon,
+            Self::ZoneInactiveFile => at.inactive_file,
+            _ => at.free_pages,
+        }
     }
 }
 
 /// The line of a node with `per_cpu_nodestats`.
-const NODE_LINE: usize = 1;
+const NODE_LINE: usize = 0;
 /// Words have no negative numbers: counts are stored plus this.
 const BIAS: u64 = 1 << 40;
 /// Differentials have 8 bits.
@@ -193,31 +198,55 @@ pub fn normal_threshold(cpus: usize, zone_bytes: u64) -> u64 {
     (2 * fls(cpus as u64) * (1 + fls(zone_bytes >> 27))).min(THRESHOLD_MAX)
 }
 
-type Lines<M> = [<M as Machine>::Line; 4];
-
 /// The counters of all zones and nodes; none if nothing is counted.
 pub struct VmStat<M: Machine> {
-    nodes: Box<[Lines<M>]>,
-    all: Lines<M>,
+    /// Lines of each zone, which its lock and flags are on too.
+    zones: Box<[Arc<[M::Line]>]>,
+    at: &'static ZoneLayout,
+    nodes: Box<[[M::Line; 3]]>,
+    all: [M::Line; 4],
     threshold: i64,
 }
 
 impl<M: Machine> VmStat<M> {
-    /// Creates counters of zones with these numbers of free pages. `threshold` is that of a core's
-    /// differentials; `None`: nothing is counted.
-    pub fn new(free: &[usize], threshold: Option<u64>) -> Self {
-        let lines = |names: [&'static LineName; 4], free: usize| {
-            let mut words = [BIAS; LINE_WORDS];
-            words[0] += free as u64;
-            let line = |at: usize| if at == 0 { words } else { [BIAS; LINE_WORDS] };
-            std::array::from_fn(|at| M::Line::new(names[at], line(at)))
-        };
-        let counted = if threshold.is_some() { free } else { &[] };
-        let node = |free: &usize| lines([&ZONE, &NODE, &NODE_MAPPED, &NODE_TABLES], *free);
+    /// Creates counters of zones with these lines and numbers of free pages. `threshold` is that
+    /// of a core's differentials; `None`: nothing is counted.
+    pub fn new(
+        zones: &[Arc<[M::Line]>],
+        at: &'static ZoneLayout,
+        free: &[usize],
+        threshold: Option<u64>,
+    ) -> Self {
+        let zero = |name| M::Line::new(name, [BIAS; LINE_WORDS]);
+        let zones = if threshold.is_some() { zones } else { &[] };
+        let all = [&ZONES, &NODES, &NODES_MAPPED, &NODES_TABLES].map(zero);
+        for (zone, free) in zones.iter().zip(free) {
+            for item in Item::ALL.into_iter().filter(|item| item.places().0.is_none()) {
+                let place = item.place_in_zone(at);
+                zone[place.line].store(place.word, BIAS, Ordering::Relaxed);
+            }
+            let place = at.free_pages;
+            zone[place.line].fetch_add(place.word, *free as u64, Ordering::Relaxed);
+            all[0].fetch_add(0, *free as u64, Ordering::Relaxed);
+        }
         Self {
-            nodes: counted.iter().map(node).collect(),
-            all: lines([&ZONES, &NODES, &NODES_MAPPED, &NODES_TABLES], free.iter().sum()),
+            zones: zones.into(),
+            at,
+            nodes: zones.iter().map(|_| [&NODE, &NODE_MAPPED, &NODE_TABLES].map(zero)).collect(),
+            all,
             threshold: threshold.unwrap_or(0) as i64,
+        }
+    }
+
+    /// Returns the shared counter of a node or of its zone.
+    #[inline(always)]
+    fn counter(&self, node: usize, item: Item) -> Word<'_, M::Line> {
+        match item.places().0 {
+            Some((line, word)) => Word::new(&self.nodes[node][line], word),
+            None => {
+                let place = item.place_in_zone(self.at);
+                Word::new(&self.zones[node][place.line], place.word)
+            }
         }
     }
 
@@ -230,27 +259,26 @@ impl<M: Machine> VmStat<M> {
     /// Reads the number of free pages of a zone, as the check of its watermarks does.
     #[inline(always)]
     pub fn look_at_free(&self, node: usize) {
-        if let Some(lines) = self.nodes.get(node) {
-            lines[0].load(0, Ordering::Relaxed);
+        if self.is_on() {
+            self.counter(node, Item::FreePages).load(Ordering::Relaxed);
         }
     }
 
     /// Adds to the counters that all cores share.
     #[cold]
     fn tell(&self, node: usize, item: Item, pages: i64) {
-        let ((own, own_word), (all, all_word)) = item.places();
-        for (line, word) in [(&self.nodes[node][own], own_word), (&self.all[all], all_word)] {
+        let (line, word) = item.places().1;
+        for counter in [self.counter(node, item), Word::new(&self.all[line], word)] {
             match pages {
-                0.. => line.fetch_add(word, pages as u64, Ordering::Relaxed),
-                _ => line.fetch_sub(word, pages.unsigned_abs(), Ordering::Relaxed),
+                0.. => counter.fetch_add(pages as u64, Ordering::Relaxed),
+                _ => counter.fetch_sub(pages.unsigned_abs(), Ordering::Relaxed),
             };
         }
     }
 
     /// Returns the shared counter of a node.
     pub fn of_node(&self, node: usize, item: Item) -> i64 {
-        let (line, word) = item.places().0;
-        (self.nodes[node][line].load(word, Ordering::Relaxed) as i64) - BIAS as i64
+        (self.counter(node, item).load(Ordering::Relaxed) as i64) - BIAS as i64
     }
 
     /// Returns the shared counter of the machine.
@@ -276,7 +304,7 @@ impl Differentials {
         if !stat.is_on() {
             return;
         }
-        if item.is_of_node() {
+        if item.places().0.is_some() {
             stat.nodes[node][NODE_LINE].load(0, Ordering::Relaxed);
         }
         let own = &mut self.0[node][item as usize];
@@ -314,6 +342,7 @@ impl Differentials {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::LINUX_7_2;
     use machine::host::Host;
 
     #[test]
@@ -332,9 +361,18 @@ mod tests {
         }
     }
 
+    /// Counters of zones that nothing else is kept of.
+    fn counters(free: &[usize], threshold: Option<u64>) -> VmStat<Host> {
+        let at = &LINUX_7_2.zone;
+        let line = |name| Line::new(name, [0; LINE_WORDS]);
+        let zones: Vec<Arc<[_]>> =
+            free.iter().map(|_| at.lines.iter().map(line).collect()).collect();
+        VmStat::new(&zones, at, free, threshold)
+    }
+
     #[test]
     fn a_core_tells_what_is_beyond_the_threshold_to_its_node_and_to_all() {
-        let stat = VmStat::<Host>::new(&[100, 50], Some(3));
+        let stat = counters(&[100, 50], Some(3));
         let mut own = Differentials::new(2);
         let counters = |item| [stat.of_node(0, item), stat.of_node(1, item), stat.of_all(item)];
         (0..3).for_each(|_| own.add(&stat, 1, Item::AnonMapped, 1));
@@ -356,17 +394,24 @@ mod tests {
 
     #[test]
     fn words_are_named_as_what_is_counted_there() {
-        let own = [&ZONE, &NODE, &NODE_MAPPED, &NODE_TABLES];
+        let own = [&NODE, &NODE_MAPPED, &NODE_TABLES];
         let all = [&ZONES, &NODES, &NODES_MAPPED, &NODES_TABLES];
         for item in Item::ALL {
-            let ((line, word), (of_all, all_word)) = item.places();
-            assert_eq!(own[line].words[word], all[of_all].words[all_word], "{item:?}");
+            let (of_node, (of_all, all_word)) = item.places();
+            let (line, word) = of_node.map_or_else(
+                || {
+                    let place = item.place_in_zone(&LINUX_7_2.zone);
+                    (&LINUX_7_2.zone.lines[place.line], place.word)
+                },
+                |(line, word)| (own[line], word),
+            );
+            assert_eq!(line.words[word], all[of_all].words[all_word], "{item:?}");
         }
     }
 
     #[test]
     fn nothing_is_counted_without_a_threshold() {
-        let (stat, mut own) = (VmStat::<Host>::new(&[100], None), Differentials::new(1));
+        let (stat, mut own) = (counters(&[100], None), Differentials::new(1));
         own.add(&stat, 0, Item::FreePages, 9);
         own.retire(&stat);
         assert!(!stat.is_on());

@@ -3,10 +3,11 @@
 //! As in Linux 7.2 `mm/page_alloc.c`: a core takes from the zone of its own node, from
 //! another only when that is empty (`get_page_from_freelist`), and moves frames in batches
 //! of 63 (`pcp->batch`) under `zone->lock`. A frame goes back to the zone that it is of,
-//! whoever frees it. Each allocation looks at the zone's flags, which stand beside the lock,
-//! and at how many pages are free (`rmqueue`, `zone_watermark_fast`). Under the lock each frame
-//! of a batch is unlinked from the lists of the buddy allocator, or linked into them: what
-//! takes the time there is to have the lines of their `struct page`.
+//! whoever frees it. Each allocation looks at the zone's flags, and at how many pages are free
+//! (`rmqueue`, `zone_watermark_fast`). Under the lock each frame of a batch is unlinked from the
+//! lists of the buddy allocator, or linked into them: what takes the time there is to have the
+//! lines of their `struct page`. Where flags, lock and counters of a zone are, the kernel's file
+//! says.
 //!
 //! A large folio is a block of frames. Zones have blocks of their own for each size, which are
 //! neither split nor merged: as in a zone that has enough free blocks. A core keeps blocks of up
@@ -15,17 +16,12 @@
 use super::Config;
 use super::addr::{PMD_ORDER, Pfn};
 use super::frames::Frames;
-use super::pool::{Blocks, KEPT_BATCHES, Pool};
+use super::kernel::{Field, Kernel};
+use super::pool::{Blocks, KEPT_BATCHES, Pool, PoolLines};
 use super::vmstat::{Differentials, Item, VmStat};
-use machine::{LineName, Machine};
+use machine::{LINE_WORDS, Line, Machine};
+use std::sync::Arc;
 use sync::spinlock::Waiters;
-
-static ZONE: LineName =
-    LineName { name: "zone.lock", words: ["lock", "lock.tail", "free", "flags", "", "", "", ""] };
-
-/// Word of [`ZONE`]: `zone->flags`, right before the lock in 6.12 (offsets 1240 and 1248), 6.18 and
-/// 7.2.
-const FLAGS: usize = 3;
 
 /// Frames moved at a time between a core and a zone.
 pub const FRAME_BATCH: usize = 63;
@@ -65,12 +61,13 @@ pub struct Zones<M: Machine> {
     nodes: Box<[usize]>,
     /// What is counted of zones and nodes.
     pub stat: VmStat<M>,
+    flags: Field,
 }
 
 impl<M: Machine> Zones<M> {
     /// The frames `first..end`, shared out by how many cores each node has. Those of large folios
     /// are the last.
-    pub fn new(first: u32, end: u32, config: &Config) -> Self {
+    pub fn new(first: u32, end: u32, config: &Config, kernel: &'static Kernel) -> Self {
         let nodes = &config.nodes;
         let count = nodes.iter().max().map_or(1, |last| last + 1);
         let cores_below = |node: usize| nodes.iter().filter(|of| **of < node).count() as u64;
@@ -92,16 +89,22 @@ impl<M: Machine> Zones<M> {
             }
             from += number << order;
         }
+        let at = &kernel.zone;
+        let line = |name| M::Line::new(name, [0; LINE_WORDS]);
+        let lines: Vec<Arc<[M::Line]>> =
+            (0..count).map(|_| at.lines.iter().map(line).collect()).collect();
         let zone = |(node, blocks): (usize, Vec<Blocks>)| {
             let single = bound(node)..bound(node + 1);
-            Pool::with_blocks(&ZONE, single, blocks.into(), !config.no_zone_lock)
+            let lines = Arc::clone(&lines[node]);
+            let lines = PoolLines { lines, lock: at.lock, free: at.nr_free };
+            Pool::with_blocks(lines, single, blocks.into(), !config.no_zone_lock)
         };
         let zones: Box<[Pool<M>]> = blocks.into_iter().enumerate().map(zone).collect();
         let free: Vec<usize> = zones.iter().map(Pool::slots).collect();
-        let stat = VmStat::new(&free, config.stat_threshold);
+        let stat = VmStat::new(&lines, at, &free, config.stat_threshold);
         let large = config.large_folios.iter().map(|(order, _)| *order);
         let orders = std::iter::once(0).chain(large).collect();
-        Self { zones, orders, ends: ends.into(), nodes: nodes.clone(), stat }
+        Self { zones, orders, ends: ends.into(), nodes: nodes.clone(), stat, flags: at.flags }
     }
 
     /// How many nodes there are.
@@ -154,7 +157,7 @@ impl<M: Machine> Zones<M> {
     /// What each allocation reads of a zone.
     #[inline(always)]
     fn look(&self, node: usize) {
-        self.zones[node].load(FLAGS);
+        self.zones[node].load(self.flags);
         self.stat.look_at_free(node);
     }
 
@@ -329,11 +332,12 @@ impl PageLists {
 mod tests {
     use super::*;
     use crate::frames::Arena;
+    use crate::kernel::LINUX_7_2;
     use machine::host::Host;
 
     fn frames(nodes: &[usize]) -> Frames<Host> {
         let config = Config { nodes: nodes.into(), frames: 1001, ..Config::default() };
-        Frames::new(Arena::new(1).expect("a page"), &config)
+        Frames::new(Arena::new(1).expect("a page"), &config, &LINUX_7_2)
     }
 
     #[test]
@@ -353,7 +357,7 @@ mod tests {
             large_folios,
             ..Config::default()
         };
-        let frames = Frames::<Host>::new(Arena::new(1).expect("a page"), &config);
+        let frames = Frames::<Host>::new(Arena::new(1).expect("a page"), &config, &LINUX_7_2);
         let (zones, waiters) = (&frames.zones, Waiters::new(2));
         assert_eq!((zones.first_large(), zones.slots()), (Pfn(1001), 4232));
         let of = |frame| (zones.order_of(Pfn(frame)), zones.node_of(Pfn(frame)));

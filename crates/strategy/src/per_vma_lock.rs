@@ -10,7 +10,8 @@
 //! `anon_vma` mmap_lock is tried too.
 //!
 //! The semaphores are objects of 40 bytes in a slab of their own (`vma_lock_cache`), so
-//! those of different VMAs share lines: count and owner are at the exact offsets.
+//! those of different VMAs share lines: count and owner are at the exact offsets, as the kernel's
+//! file has them.
 //! `osq`, `wait_lock` and the list of waiters, which no fault writes, are elsewhere. A fault
 //! reads the address of the semaphore from the VMA. Here object and VMA have the same number,
 //! as if both slabs had been handed out in step. One read section lasts as long as the attempt;
@@ -25,7 +26,7 @@ use super::{PerVma, Scheme, Space, Strategy, Traits, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, pair_up};
 use mm::fault::{self, End, Fallback, FaultRequest, Outcome, Stop};
 use mm::hooks::Hooks;
-use mm::kernel::{Kernel, Layout, Linux6_2, Linux6_12};
+use mm::kernel::{Kernel, Layout, Linux6_2, Linux6_12, VmaLockLayout, VmaLockObject};
 use mm::locked::{self, Held};
 use mm::vma::{VmaFields, VmaRef};
 use mm::{Config, Core, Mm, point, stage};
@@ -59,46 +60,33 @@ impl LockForm for LockEmbedded {
     const IS_EMBEDDED: bool = true;
 }
 
-/// A page of the slab holds 102 objects of five words.
+/// Words of a page of the slab.
 const PAGE_WORDS: usize = 512;
-const OBJECT_WORDS: usize = 5;
-const PAGE_OBJECTS: usize = PAGE_WORDS / OBJECT_WORDS;
-
-/// Lines of a page of the slab: every fifth begins with an object.
-static SLAB_LINES: [LineName; OBJECT_WORDS] = {
-    const C: &str = "count";
-    const O: &str = "owner";
-    const fn line(words: [&'static str; LINE_WORDS]) -> LineName {
-        LineName { name: "vma_lock", words }
-    }
-    [
-        line([C, O, "", "", "", C, O, ""]),
-        line(["", "", C, O, "", "", "", C]),
-        line([O, "", "", "", C, O, "", ""]),
-        line(["", C, O, "", "", "", C, O]),
-        line(["", "", "", C, O, "", "", ""]),
-    ]
-};
+const PAGE_LINES: usize = PAGE_WORDS / LINE_WORDS;
 
 /// The semaphores of all VMAs.
 pub struct LockSlab<M: Machine>(Box<[M::Line]>);
 
 impl<M: Machine> LockSlab<M> {
-    fn new(objects: usize) -> Self {
-        let lines_a_page = PAGE_WORDS / LINE_WORDS;
-        let lines = objects.div_ceil(PAGE_OBJECTS) * lines_a_page;
-        let name = |line: usize| &SLAB_LINES[line % lines_a_page % SLAB_LINES.len()];
+    fn new(objects: usize, at: &'static VmaLockLayout) -> Self {
+        let pages = objects.div_ceil(PAGE_WORDS / at.words);
+        let name = |line: usize| &at.lines[line % PAGE_LINES % at.words];
         let lines: Box<[_]> =
-            (0..lines).map(|line| M::Line::new(name(line), [0; LINE_WORDS])).collect();
+            (0..pages * PAGE_LINES).map(|line| M::Line::new(name(line), [0; LINE_WORDS])).collect();
         // SAFETY: they are on the heap, and a space outlives the cores that fault in it.
         unsafe { pair_up(&lines) };
         Self(lines)
     }
 
+    /// Count and owner of an object.
     #[inline(always)]
-    fn word(&self, object: usize, field: usize) -> Word<'_, M::Line> {
-        let at = object / PAGE_OBJECTS * PAGE_WORDS + object % PAGE_OBJECTS * OBJECT_WORDS + field;
-        Word::new(&self.0[at / LINE_WORDS], at % LINE_WORDS)
+    fn words(&self, at: &VmaLockLayout, object: usize) -> [Word<'_, M::Line>; 2] {
+        let in_page = PAGE_WORDS / at.words;
+        let first = object / in_page * PAGE_WORDS + object % in_page * at.words;
+        [at.count, at.owner].map(|word| {
+            let at = first + word;
+            Word::new(&self.0[at / LINE_WORDS], at % LINE_WORDS)
+        })
     }
 }
 
@@ -123,11 +111,11 @@ pub struct VmaLocks<M: Machine, F: LockForm> {
 impl<M: Machine, F: LockForm> VmaLocks<M, F> {
     #[inline(always)]
     fn lock<'a, L: Layout>(&'a self, mm: &'a Mm<M>, vma: VmaRef<'a, M, L>) -> VmaLock<'a, M> {
-        let (count, owner) = if F::IS_EMBEDDED {
-            (vma.vm_lock(), vma.vm_lock_owner())
+        let [count, owner] = if F::IS_EMBEDDED {
+            [vma.vm_lock(), vma.vm_lock_owner()]
         } else {
-            let object = vma.vm_lock().load(Ordering::Relaxed) as usize;
-            (self.slab.word(object, 0), self.slab.word(object, 1))
+            let at = &F::Layout::known::<M>(mm.kernel()).vma_lock;
+            self.slab.words(at, vma.vm_lock().load(Ordering::Relaxed) as usize)
         };
         VmaLock { mm, queue: &self.queues[vma.id], count, owner }
     }
@@ -204,10 +192,12 @@ impl Scheme for PerVmaLock<LockEmbedded> {
 
 impl<M: Machine, F: LockForm> Words<M> for VmaLocks<M, F> {
     /// One object of the slab, or as much in the VMA.
-    const VMA_BYTES: usize = OBJECT_WORDS * 8;
+    const VMA_BYTES: usize = VmaLockObject::DEFAULT.size as usize;
 
     fn new(config: &Config) -> Self {
-        let slab = LockSlab::new(if F::IS_EMBEDDED { 0 } else { config.vmas as usize });
+        let kernel = config.kernel.or(F::Layout::KERNEL).expect("a space is in some kernel");
+        let objects = if F::IS_EMBEDDED { 0 } else { config.vmas as usize };
+        let slab = LockSlab::new(objects, &kernel.vma_lock);
         let queues = PerVma::new(config, || {
             let line = M::Line::new(&QUEUE, [0; LINE_WORDS]);
             LockQueue { line, queue: WaitQueue::new(config.cores) }

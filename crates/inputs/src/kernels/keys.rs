@@ -2,12 +2,15 @@
 
 use crate::sourced::AllowedValues::{Count, Switch};
 use crate::sourced::{FileKey, FileSection, Presence};
-use mm::kernel::{MmStruct, Release, Rules, VmAreaStruct};
+use mm::kernel::{MemCgroupPerNode, MmStruct, Release, Rules, VmAreaStruct, VmaLockObject, Zone};
 
 /// The release before anything is said of it.
 pub(super) const UNSET: Release = Release {
     mm_struct: MmStruct::NOTHING,
     vm_area_struct: VmAreaStruct::NOTHING,
+    vma_lock: VmaLockObject::DEFAULT,
+    zone: Zone::NOTHING,
+    mem_cgroup_per_node: MemCgroupPerNode::NOTHING,
     rules: Rules::UNSET,
 };
 
@@ -32,6 +35,9 @@ const fn rule(name: &'static str, set: fn(&mut Release, f64), about: &'static st
 pub(super) static SECTIONS: &[FileSection<Release>] = &[
     FileSection { name: "mm_struct", keys: &MM_STRUCT },
     FileSection { name: "vm_area_struct", keys: &VM_AREA_STRUCT },
+    FileSection { name: "vma_lock", keys: &VMA_LOCK },
+    FileSection { name: "zone", keys: &ZONE },
+    FileSection { name: "mem_cgroup_per_node", keys: &MEM_CGROUP_PER_NODE },
     FileSection { name: "rules", keys: &RULES },
 ];
 
@@ -114,6 +120,49 @@ static VM_AREA_STRUCT: [Key; 12] = [
         "vm_refcnt",
         |r, n| r.vm_area_struct.vm_refcnt = n as u16,
         "references of faults, and a bit of writers (since 6.15)",
+    ),
+];
+
+static VMA_LOCK: [Key; 3] = [
+    may(
+        "size",
+        |r, n| r.vma_lock.size = n as u16,
+        "bytes of an object of the slab, a multiple of 8 up to 64 (6.4 to 6.14; 40 if left out)",
+    ),
+    may("lock_count", |r, n| r.vma_lock.lock_count = n as u16, "`lock.count` (0 if left out)"),
+    may("lock_owner", |r, n| r.vma_lock.lock_owner = n as u16, "`lock.owner` (8 if left out)"),
+];
+
+static ZONE: [Key; 4] = [
+    offset("flags", |r, n| r.zone.flags = n as u16, "flags, which each allocation reads"),
+    offset("lock", |r, n| r.zone.lock = n as u16, "lock of the free lists"),
+    offset(
+        "nr_free",
+        |r, n| r.zone.nr_free = n as u16,
+        "`free_area[0].nr_free`: free pages of order 0, written under the lock",
+    ),
+    offset(
+        "vm_stat",
+        |r, n| r.zone.vm_stat = n as u16,
+        "first counter, `NR_FREE_PAGES`, which each allocation reads; sizes of LRU lists follow",
+    ),
+];
+
+static MEM_CGROUP_PER_NODE: [Key; 3] = [
+    offset(
+        "lruvec_lists",
+        |r, n| r.mem_cgroup_per_node.lruvec_lists = n as u16,
+        "`lruvec.lists`: heads of the LRU lists",
+    ),
+    offset(
+        "lruvec_lru_lock",
+        |r, n| r.mem_cgroup_per_node.lruvec_lru_lock = n as u16,
+        "`lruvec.lru_lock`",
+    ),
+    offset(
+        "lru_zone_size",
+        |r, n| r.mem_cgroup_per_node.lru_zone_size = n as u16,
+        "sizes of the lists",
     ),
 ];
 

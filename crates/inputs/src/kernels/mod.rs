@@ -5,7 +5,7 @@ mod keys;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::named::{Shipped, shipped};
 use crate::sourced::{FileKind, FileSection, PlacedNumber, SourcedFile};
-use mm::kernel::{Kernel, MmLayout, Release, VmaLayout};
+use mm::kernel::{Kernel, LruvecLayout, MmLayout, Release, VmaLayout, VmaLockLayout, ZoneLayout};
 
 /// A kernel, and where what is said of it is from.
 pub type KernelFile = SourcedFile<Release>;
@@ -27,9 +27,19 @@ impl FileKind for Release {
     }
 
     fn complete(&mut self, _found: &[PlacedNumber<Self>], mistakes: &mut Vec<Diagnostic>) {
-        let mm = MmLayout::of(&self.mm_struct).fits;
-        let vma = VmaLayout::of(&self.vm_area_struct).fits;
-        for (fits, section) in [(mm, "mm_struct"), (vma, "vm_area_struct")] {
+        let lines = [
+            (MmLayout::of(&self.mm_struct).fits, "mm_struct"),
+            (VmaLayout::of(&self.vm_area_struct).fits, "vm_area_struct"),
+            (ZoneLayout::of(&self.zone).fits, "zone"),
+            (LruvecLayout::of(&self.mem_cgroup_per_node).fits, "mem_cgroup_per_node"),
+        ];
+        if !VmaLockLayout::of(&self.vma_lock).fits {
+            let title = "count and owner are no words of the objects of [vma_lock]";
+            let rule = "`size` is a multiple of 8 from 16 to 64, and `lock_count` and \
+                 `lock_owner` are below it, and on different words";
+            mistakes.push(Diagnostic::new(title).rule(rule));
+        }
+        for (fits, section) in lines {
             if !fits {
                 let title = format!("the fields of [{section}] stand on too many lines");
                 let rule = "fields within 64 bytes share a line, which has eight words; \
@@ -151,6 +161,23 @@ mod tests {
         }
         let wrong = KernelFile::parse("x", "x.toml", &text).err().expect("it is wrong");
         assert!(wrong.to_string().contains("[vm_area_struct] stand on too many lines"), "{wrong}");
+    }
+
+    #[test]
+    fn locks_of_vmas_that_are_no_objects_are_refused() {
+        let text = KernelFile::find("6.12").unwrap().to_toml();
+        for (key, wrong) in [
+            ("size = { is = 40,", "size = { is = 72,"),
+            ("lock_count = { is = 0,", "lock_count = { is = 8,"),
+            ("lock_owner = { is = 8,", "lock_owner = { is = 40,"),
+        ] {
+            let text = text.replacen(key, wrong, 1);
+            let wrong = KernelFile::parse("x", "x.toml", &text).err().expect("it is wrong");
+            assert!(wrong.to_string().contains("no words of the objects of [vma_lock]"), "{wrong}");
+        }
+        let without = text.split("\n[zone]").next().unwrap();
+        let wrong = KernelFile::parse("x", "x.toml", without).err().expect("it is wrong");
+        assert!(wrong.to_string().contains("`nr_free` is missing in [zone]"), "{wrong}");
     }
 
     #[cfg(feature = "schema")]

@@ -4,14 +4,20 @@
 //! the kernel that it was written for. The releases themselves are `kernels/*.toml`.
 
 mod lines;
+mod lruvec;
 mod mm_struct;
 mod rules;
 mod vm_area_struct;
+mod vma_lock;
+mod zone;
 
 pub use self::lines::{ABSENT, Field};
+pub use self::lruvec::{LRUVEC_LINES, LruvecLayout, MemCgroupPerNode};
 pub use self::mm_struct::{MM_LINES, MmLayout, MmStruct};
 pub use self::rules::Rules;
 pub use self::vm_area_struct::{VMA_LINES, VmAreaStruct, VmaLayout};
+pub use self::vma_lock::{VMA_LOCK_LINES, VmaLockLayout, VmaLockObject};
+pub use self::zone::{ZONE_LINES, Zone, ZoneLayout};
 
 use machine::Machine;
 
@@ -25,6 +31,12 @@ pub struct Kernel {
     pub mm: MmLayout,
     /// Places of the fields of a `vm_area_struct`.
     pub vma: VmaLayout,
+    /// Places of the fields of the lock of a VMA, if it is an object of its own.
+    pub vma_lock: VmaLockLayout,
+    /// Places of the fields of a zone.
+    pub zone: ZoneLayout,
+    /// Places of the fields of an lruvec.
+    pub lruvec: LruvecLayout,
     /// Other differences between releases.
     pub rules: Rules,
 }
@@ -36,6 +48,12 @@ pub struct Release {
     pub mm_struct: MmStruct,
     /// Fields of `vm_area_struct`.
     pub vm_area_struct: VmAreaStruct,
+    /// Object of the slab of VMAs' locks.
+    pub vma_lock: VmaLockObject,
+    /// Fields of `zone`.
+    pub zone: Zone,
+    /// Fields of `mem_cgroup_per_node`.
+    pub mem_cgroup_per_node: MemCgroupPerNode,
     /// Other differences.
     pub rules: Rules,
 }
@@ -48,8 +66,12 @@ impl Kernel {
     pub const fn of(name: &'static str, release: &Release) -> Self {
         let mm = MmLayout::of(&release.mm_struct);
         let vma = VmaLayout::of(&release.vm_area_struct);
-        assert!(mm.fits && vma.fits, "the fields of a structure stand on too many lines");
-        Self { name, mm, vma, rules: release.rules }
+        let vma_lock = VmaLockLayout::of(&release.vma_lock);
+        let zone = ZoneLayout::of(&release.zone);
+        let lruvec = LruvecLayout::of(&release.mem_cgroup_per_node);
+        let fits = mm.fits && vma.fits && vma_lock.fits && zone.fits && lruvec.fits;
+        assert!(fits, "the fields of a structure stand on too many lines");
+        Self { name, mm, vma, vma_lock, zone, lruvec, rules: release.rules }
     }
 }
 
