@@ -4,10 +4,10 @@
 use faultstorm::mm::GraceCosts;
 use faultstorm::mm::fault::Kind;
 use faultstorm::storm::Storm;
-use faultstorm::strategy::Entry;
+use faultstorm::strategy::{self, Entry};
 use faultstorm::workload::{Action, Until};
 
-use crate::ask::{Ask, entries, parse, xeon};
+use crate::ask::{Ask, entries, of_model, parse, xeon};
 
 /// Runs a workload under every strategy and in both worlds. Books are checked in both; counts only
 /// in the model, because with few CPUs the system may not let a writer run in so short a storm.
@@ -152,6 +152,27 @@ fn fork_makes_writes_copy() {
         assert!(done(storm, "fork") > 0, "{name}");
         assert!(storm.counts.by_kind[Kind::WpCopy as usize] > 0, "{name}: {:?}", storm.counts);
     });
+}
+
+/// A reader of smaps changes nothing, and loads flags and references of each page that is mapped.
+#[test]
+fn smaps_looks_at_every_page_beside_faults_and_writers() {
+    let op = |op: &str| format!("[[op]]\ngroup = \"writer\"\n{op}\n");
+    let protect = op("mprotect = { vma = \"heap\", length = \"64KiB\", prot = \"read\" }")
+        + &op("mprotect = { vma = \"heap\", length = \"64KiB\", prot = \"read-write\" }");
+    everywhere(&format!("{HEAP}{}{protect}", op("smaps = {}")), 3, |name, storm| {
+        assert!(done(storm, "smaps") > 0, "{name}");
+    });
+    let write = "[[op]]\ntouch = { vma = \"v\", access = \"write\" }\n";
+    let once = format!("summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"1MiB\"\n{write}");
+    let [with, without] = [format!("{once}[[op]]\nsmaps = {{}}\n"), once].map(|text| {
+        let (workload, entry) = (parse(&text), strategy::find("mmap-lock").unwrap());
+        let storm = Ask::new(&workload, 1, Until::Rounds(1)).in_model(entry, &xeon());
+        let lines = &of_model(&storm).accounts.0;
+        lines.iter().find(|(name, _)| name.name == "folio").expect("it is touched").1.reads
+    });
+    // Batches of the LRU lists hold references of some pages, whose mapcount is read too.
+    assert!((2 * 256..3 * 256).contains(&(with - without)), "{with} and {without}");
 }
 
 const FILE: &str = r#"

@@ -33,7 +33,9 @@ pub(super) fn listed_bytes(
     let (vma, slices, listed) = match what {
         Op::Touch(touch) => (touch.vma, touch.slices, listed_pages(workload, touch)),
         Op::Change(change) => match &change.action {
-            Action::Truncate { .. } | Action::Fork => return Ok(of * size_of::<WriterOp>() as u64),
+            Action::Truncate { .. } | Action::Fork | Action::Smaps => {
+                return Ok(of * size_of::<WriterOp>() as u64);
+            }
             action => {
                 let vma = action.vma().expect("all other actions have a VMA");
                 let slices = action.pieces().map_or(Slices::Shared, |pieces| pieces.slices);

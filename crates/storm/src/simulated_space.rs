@@ -132,5 +132,6 @@ fn perform<W: Platform + Machine>(writer: &mut Writer<'_, W>, edit: &WriterOp) -
         WriterOp::ExpandStack(end, start) => writer.expand_stack(*end, *start),
         WriterOp::Truncate(file, pages) => writer.truncate(*file, *pages),
         WriterOp::Fork => writer.fork(),
+        WriterOp::Smaps => writer.smaps(),
     }
 }

@@ -102,6 +102,8 @@ pub enum WriterOp {
     Truncate(usize, u64),
     /// Makes a child.
     Fork,
+    /// Reads `smaps_rollup`.
+    Smaps,
 }
 
 impl TouchPlan {
@@ -128,6 +130,7 @@ impl ChangePlan {
             WriterOp::Mmap(_)
             | WriterOp::Truncate(..)
             | WriterOp::Fork
+            | WriterOp::Smaps
             | WriterOp::ExpandStack(..) => 0,
             WriterOp::Munmap(range)
             | WriterOp::Mprotect(range, _)
@@ -270,6 +273,7 @@ fn plan_change(
         }
         Action::Truncate { file, pages } => vec![WriterOp::Truncate(*file, *pages)],
         Action::Fork => vec![WriterOp::Fork],
+        Action::Smaps => vec![WriterOp::Smaps],
         action => {
             let pieces = action.pieces().expect("all other actions have pieces");
             let vma = copies.vma(&workload.vmas[pieces.vma], member.index as usize);
@@ -332,7 +336,7 @@ fn edit(
             let second = Vaddr(range.start.0 + SECOND_PLACE);
             WriterOp::Mremap(range, second)
         }
-        Action::ExpandStack { .. } | Action::Truncate { .. } | Action::Fork => {
+        Action::ExpandStack { .. } | Action::Truncate { .. } | Action::Fork | Action::Smaps => {
             unreachable!("these have no pieces")
         }
     }

@@ -59,6 +59,10 @@ pub enum Action {
     /// the next fork or the end of the round.
     #[serde(serialize_with = "no_keys", deserialize_with = "any_keys")]
     Fork,
+    /// Reads `/proc/PID/smaps_rollup`: looks at all mapped pages under `mmap_lock` held for
+    /// reading.
+    #[serde(serialize_with = "no_keys", deserialize_with = "any_keys")]
+    Smaps,
 }
 
 /// Pieces of a mapping. The `n`th loop of a writer's group works on the `n`th piece, and after the
@@ -103,6 +107,7 @@ names! {
     Action::ExpandStack { .. } => "expand_stack",
     Action::Truncate { .. } => "truncate",
     Action::Fork => "fork",
+    Action::Smaps => "smaps",
 }
 
 impl Action {
@@ -120,7 +125,9 @@ impl Action {
             | Action::Mprotect { pieces, .. }
             | Action::MadviseDontneed(pieces)
             | Action::Mremap(pieces) => Some(pieces),
-            Action::ExpandStack { .. } | Action::Truncate { .. } | Action::Fork => None,
+            Action::ExpandStack { .. } | Action::Truncate { .. } | Action::Fork | Action::Smaps => {
+                None
+            }
         }
     }
 

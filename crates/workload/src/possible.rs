@@ -75,7 +75,7 @@ mod tests {
         let keys = |name: &str| match name {
             "mprotect" => "vma = \"v\", prot = \"read\"",
             "truncate" => "file = \"f\", size = \"0\"",
-            "fork" => "every = \"1ms\"",
+            "fork" | "smaps" => "every = \"1ms\"",
             "expand_stack" => "vma = \"s\"",
             _ => "vma = \"v\"",
         };

@@ -27,6 +27,7 @@ impl ProcessSpace {
                 (there.or_else(|_| remap(&back, range.start.0)), Some(Errno::FAULT))
             }
             WriterOp::Truncate(file, pages) => (self.files[*file].set_pages(*pages), None),
+            WriterOp::Smaps => (read_smaps(), None),
             WriterOp::ExpandStack(..) | WriterOp::Fork => {
                 unreachable!("a workload with these is refused")
             }
@@ -37,6 +38,12 @@ impl ProcessSpace {
             Err(error) => panic!("the kernel refuses {edit:?}: {error}"),
         }
     }
+}
+
+/// Reads the sums of all mappings of this process.
+fn read_smaps() -> Result<(), Errno> {
+    let read = std::fs::read("/proc/self/smaps_rollup");
+    read.map(drop).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
 }
 
 fn plain(range: &Range<Vaddr>) -> Range<u64> {

@@ -93,6 +93,11 @@ impl<'a, H: Home> RwSem<'a, H> {
         Self(home)
     }
 
+    /// True if anybody waits for it (`rwsem_is_contended`, which looks at the list of waiters).
+    pub fn is_contended(self) -> bool {
+        self.count().load(Ordering::Relaxed) & WAITERS != 0
+    }
+
     #[inline(always)]
     fn count(self) -> Word<'a, LineOf<H>> {
         self.0.count()

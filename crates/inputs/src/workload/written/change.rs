@@ -90,11 +90,11 @@ pub(in crate::workload) struct TruncateTable {
     pub every: WrittenKey<Time>,
 }
 
-/// Write-protection of the whole space, as fork does it.
+/// An operation on the whole space.
 #[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "Fork"))]
+#[cfg_attr(feature = "schema", derive(JsonSchema), schemars(rename = "WholeSpace"))]
 #[serde(deny_unknown_fields)]
-pub(in crate::workload) struct ForkTable {
+pub(in crate::workload) struct WholeSpaceTable {
     /// From the start of one such operation to the start of the next (default `"0ns"`:
     /// at once).
     pub every: WrittenKey<Time>,
@@ -185,7 +185,7 @@ impl ChangeTable for TruncateTable {
     }
 }
 
-impl ChangeTable for ForkTable {
+impl ChangeTable for WholeSpaceTable {
     type Lowered = ();
 
     fn target(&self) -> Option<&Spanned<String>> {

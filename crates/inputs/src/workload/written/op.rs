@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::change::{ChangeTable, PlacedChange};
-use super::change::{ForkTable, GrowTable, PiecesTable, ProtectTable, TruncateTable};
+use super::change::{GrowTable, PiecesTable, ProtectTable, TruncateTable, WholeSpaceTable};
 use super::check::{Check, TableNames, WrittenOp};
 use super::group::GroupTable;
 use super::key::{WrittenKey, WrittenTable};
@@ -90,7 +90,9 @@ operations! {
     /// Sets the length of a file.
     truncate: TruncateTable => |(file, pages)| Action::Truncate { file, pages },
     /// Write-protects the whole space, as fork does.
-    fork: ForkTable => |()| Action::Fork,
+    fork: WholeSpaceTable => |()| Action::Fork,
+    /// Looks at all mapped pages, as a reader of /proc/PID/smaps_rollup does.
+    smaps: WholeSpaceTable => |()| Action::Smaps,
 }
 
 /// The operations of a file that have no mistake.
