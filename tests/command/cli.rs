@@ -143,7 +143,7 @@ fn a_run_prints_its_screen_and_tables_and_leaves_a_valid_document() {
     assert!(!table.contains('\x1b') && !err(&output).contains('\x1b'), "plain where piped");
     assert_eq!(err(&output), "", "progress is for a terminal");
     let screen = table.split("\nfaultstorm 0.").next().unwrap();
-    assert!(screen.starts_with("faultstorm run: 10 strategies x workload small; host at 1 and 2"));
+    assert!(screen.starts_with("faultstorm run: 11 strategies x workload small; host at 1 and 2"));
     assert!(screen.lines().count() <= 40, "{screen}");
 
     let files = place.files();
@@ -291,7 +291,7 @@ fn more_than_a_machine_or_a_space_has_is_refused_before_anything_is_taken() {
         ("model", "parts", 6, "'parts' at 2 threads needs"),
         ("check", "crowd", 6, "'crowd' at 1 thread has 1025 threads in all"),
         ("run", "crowd", 6, "'crowd' at 2 threads has 1026 threads in all"),
-        ("check", "slow", 2, "'slow': to check it takes 8192s, for 32 storms"),
+        ("check", "slow", 2, "'slow': to check it takes 9216s, for 36 storms"),
     ];
     for (command, name, exit, message) in cases {
         let file = format!("{name}.toml");

@@ -1,11 +1,9 @@
 //! Sentences about a run and its tables: program, machine, workload.
 
-use std::fmt::Write;
-
 use document::run::{Cell, HostInfo, Key, Provenance, Run, World};
 
 use crate::numbers::bytes;
-use crate::table::{Table, body_name};
+use crate::table::body_name;
 use crate::words::plural;
 
 /// Letters of a commit that are shown.
@@ -56,13 +54,15 @@ pub(crate) fn name(key: &Key) -> String {
         World::Kernel => "in the real kernel".to_owned(),
         World::Model => format!("on the model {}", key.machine),
     };
-    let mut name = format!("{} {world}", key.workload);
-    for (parameter, value) in key.settings() {
-        let _ = write!(name, ", {parameter} = {value}");
-    }
-    // Last, since a list of CPUs may be longer than the line.
-    let _ = write!(name, ", {} placement", key.placement);
-    name
+    // Placement last, since a list of CPUs may be longer than the line.
+    let placement = format!("{} placement", key.placement);
+    let parts = [format!("{} {world}", key.workload)].into_iter().chain(settings(key));
+    parts.chain([placement]).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns what is varied of a cell: `think_ns = 1000`.
+pub(crate) fn settings(key: &Key) -> impl Iterator<Item = String> {
+    key.settings().map(|(name, value)| format!("{name} = {value}"))
 }
 
 /// Returns the place of a cell in its table: `2 threads, lock alone`.
@@ -103,14 +103,9 @@ fn kernel_locks(host: &HostInfo) -> Option<String> {
 }
 
 /// Returns the workload's own words on its numbers, by paragraph.
-pub(crate) fn analysis<'a>(run: &'a Run, table: &Table<'_>) -> Vec<&'a str> {
-    let text = text_of(run, table.key(), "analysis").unwrap_or_default();
-    paragraphs(text).collect()
-}
-
-/// Returns the paragraphs of a text.
-pub(crate) fn paragraphs(text: &str) -> impl Iterator<Item = &str> {
-    text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty())
+pub(crate) fn analysis<'a>(run: &'a Run, key: &Key) -> Vec<&'a str> {
+    let text = text_of(run, key, "analysis").unwrap_or_default();
+    text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()).collect()
 }
 
 /// Returns a text of the workload of a cell.

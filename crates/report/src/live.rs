@@ -2,7 +2,7 @@
 
 use document::run::{Cell, KeyPart, Measured, RatedEvent};
 
-use crate::about::place;
+use crate::about::{place, settings};
 use crate::layout::cut;
 use crate::numbers::{digits, rate};
 use crate::outcome::CellOutcome;
@@ -66,11 +66,8 @@ fn strategies(group: &[&Cell], marked: usize, columns: usize) -> Vec<String> {
 
 fn heading(cell: &Cell) -> String {
     let key = &cell.key;
-    let mut heading = format!("{} on {}, {}", key.workload, key.world_name(), place(cell));
-    for (name, value) in key.settings() {
-        heading += &format!(", {name} = {value}");
-    }
-    heading
+    let heading = format!("{} on {}, {}", key.workload, key.world_name(), place(cell));
+    [heading].into_iter().chain(settings(key)).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the line with most transfers per fault, or per operation without faults, and its

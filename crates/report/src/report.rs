@@ -84,7 +84,7 @@ impl<'a> Section<'a> {
             bodies: table.bodies().into_iter().map(|body| BodyBlocks::of(&source, body)).collect(),
             scaling_laws: table.bodies().into_iter().filter_map(law).collect(),
             notes: notes(table),
-            analysis: analysis(run, table),
+            analysis: analysis(run, table.key()),
         }
     }
 

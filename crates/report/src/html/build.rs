@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use document::run::{
     Body, BreakEven, BreakEvenPlace, Cell, Key, LOST_SHARE, RatedEvent, Run, Scaling,
 };
@@ -13,7 +11,7 @@ use super::data::{
 };
 use super::measured::{Context, Names, TIME_PARTS, numbers};
 use super::runs::{doubts, run_part};
-use crate::about::paragraphs;
+use crate::about::{analysis, settings, text_of};
 use crate::blocks::in_order_of_a_fault;
 use crate::notes::reason;
 use crate::ratios::{BASES, Ratios};
@@ -98,8 +96,7 @@ impl Builder {
         let key = &cell.key;
         let place = self.place(run, runs, key);
         if self.workload_parts.len() == place.workload {
-            let resolved = context.run.workloads.get(&key.workload_digest);
-            self.workload_parts.push(workload(&key.workload, resolved));
+            self.workload_parts.push(workload(context.run, key));
         }
         let break_even = context.run.break_even.iter().find(|found| found.is_of(key));
         let lines = &mut self.lines;
@@ -153,8 +150,7 @@ fn rounded(value: f64) -> f64 {
 }
 
 fn variation(key: &Key) -> String {
-    let varied = key.settings().map(|(name, value)| format!("{name} = {value}"));
-    varied.collect::<Vec<_>>().join(", ")
+    settings(key).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the workloads that differ under one name.
@@ -170,16 +166,12 @@ fn differing_workloads(runs: &[Run]) -> BTreeSet<&str> {
     differ
 }
 
-fn workload(name: &str, resolved: Option<&Value>) -> WorkloadPart {
-    let text = |key: &str| {
-        let text = resolved.and_then(|resolved| resolved.get(key)?.as_str());
-        text.unwrap_or_default()
-    };
+fn workload(run: &Run, key: &Key) -> WorkloadPart {
     WorkloadPart {
-        name: name.to_owned(),
-        summary: text("summary").to_owned(),
-        analysis: paragraphs(text("analysis")).map(str::to_owned).collect(),
-        resolved: resolved.cloned().unwrap_or_default(),
+        name: key.workload.clone(),
+        summary: text_of(run, key, "summary").unwrap_or_default().to_owned(),
+        analysis: analysis(run, key).into_iter().map(str::to_owned).collect(),
+        resolved: run.workloads.get(&key.workload_digest).cloned().unwrap_or_default(),
     }
 }
 
