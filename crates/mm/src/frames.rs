@@ -13,8 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use sync::refcount::RefCount;
 
-/// Real memory for frames, populated when it is made. One serves all storms of a
-/// run in turn.
+/// Real memory for frames, populated when it is created. All storms of a run use one arena in turn.
 pub struct Arena {
     base: NonNull<u8>,
     frames: usize,
@@ -29,7 +28,7 @@ impl Arena {
     /// Maps and populates memory for `frames` frames.
     ///
     /// # Errors
-    /// Where the kernel does not give that much.
+    /// If the kernel does not have that much memory.
     pub fn new(frames: usize) -> std::io::Result<Arc<Self>> {
         let bytes = (frames.max(1)) * PAGE_BYTES as usize;
         let (prot, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
@@ -47,7 +46,7 @@ impl Arena {
         Ok(Arc::new(arena))
     }
 
-    /// Frames that it has memory for.
+    /// Returns the number of frames that it has memory for.
     pub fn frames(&self) -> usize {
         self.frames
     }
@@ -59,7 +58,7 @@ impl Arena {
         unsafe { self.base.as_ptr().add(frame.0 as usize * PAGE_BYTES as usize) }
     }
 
-    /// Word `index` of a frame's content.
+    /// Returns word `index` of a frame's content.
     #[inline]
     pub fn word(&self, frame: Pfn, index: usize) -> &AtomicU64 {
         assert!(index < PAGE_BYTES as usize / 8, "a page has 512 words");
@@ -94,21 +93,21 @@ static FOLIO: LineName = LineName {
 
 /// Folio flags.
 pub mod flag {
-    /// Somebody works on it (`PG_locked`).
+    /// A core holds its lock (`PG_locked`).
     pub const LOCKED: u64 = 1;
     /// Its content is the file's (`PG_uptodate`).
     pub const UPTODATE: u64 = 1 << 1;
-    /// Somebody waits for its lock (`PG_waiters`).
+    /// A core waits for its lock (`PG_waiters`).
     pub const WAITERS: u64 = 1 << 2;
-    /// Reading it shall start the reading of those behind it (`PG_readahead`).
+    /// A fault that finds it starts the read of the pages after it (`PG_readahead`).
     pub const READAHEAD: u64 = 1 << 3;
-    /// The lock is that of a read which nobody waits for yet.
+    /// Its lock belongs to a read that no core waits for yet.
     pub const IO: u64 = 1 << 4;
     /// Its content is newer than the file's (`PG_dirty`).
     pub const DIRTY: u64 = 1 << 5;
     /// It is on a list of its lruvec (`PG_lru`).
     pub const LRU: u64 = 1 << 6;
-    /// It is no file's (`PG_swapbacked`), as its list in the lruvec says.
+    /// It belongs to no file (`PG_swapbacked`); its list in the lruvec depends on this.
     pub const SWAPBACKED: u64 = 1 << 7;
     /// No other space shares it (`PG_anon_exclusive`); changes under ptl.
     pub const EXCLUSIVE: u64 = 1 << 8;
@@ -120,12 +119,12 @@ pub const POISON: u64 = 0x6b6b_6b6b_6b6b_6b6b;
 /// `mapping` of a folio that belongs to no file.
 pub const ANON: u64 = u64::MAX >> 16;
 
-/// What is kept of a page, on one line as in `struct page`: flags, counts and mapping.
+/// Metadata of a page, on one line as in `struct page`: flags, counts and mapping.
 ///
 /// Of a large folio the first page has flags, references and links of the folio; the second has
 /// [`large_mapcount`](Self::large_mapcount). Each page has its own `_mapcount` and
-/// `PG_anon_exclusive`. What a page belongs to, and its number there, are written to all pages;
-/// the kernel writes `compound_head` and `TAIL_MAPPING` there.
+/// `PG_anon_exclusive`. The owner of a page, and its number there, are written to all pages; the
+/// kernel writes `compound_head` and `TAIL_MAPPING` there.
 pub struct Folio<M: Machine>(M::Line);
 
 impl<M: Machine> Folio<M> {
@@ -135,7 +134,8 @@ impl<M: Machine> Folio<M> {
         Word::new(&self.0, 0)
     }
 
-    /// References: one for the cache, one for each mapping, those of whoever works on it.
+    /// Returns references: one of the cache, one of each mapping, and those of cores that work on
+    /// it.
     #[inline(always)]
     pub fn refs(&self) -> RefCount<'_, M> {
         RefCount::new(Word::new(&self.0, 1))
@@ -153,7 +153,7 @@ impl<M: Machine> Folio<M> {
         Word::new(&self.0, 3)
     }
 
-    /// Which page of the file it is.
+    /// Returns the number of its page in the file.
     #[inline(always)]
     pub fn index(&self) -> Word<'_, M::Line> {
         Word::new(&self.0, 4)
@@ -165,19 +165,19 @@ impl<M: Machine> Folio<M> {
         Word::new(&self.0, 7)
     }
 
-    /// The folio before it in its lruvec, nearer to the head.
+    /// Returns the folio before it in its lruvec, nearer to the head.
     #[inline(always)]
     pub fn lru_prev(&self) -> Word<'_, M::Line> {
         Word::new(&self.0, 6)
     }
 
-    /// The folio behind it.
+    /// Returns the folio after it.
     #[inline(always)]
     pub fn lru_next(&self) -> Word<'_, M::Line> {
         Word::new(&self.0, 5)
     }
 
-    /// Whether it is an anonymous page that no other space shares.
+    /// Returns true if it is an anonymous page that no other space shares.
     pub fn is_exclusive(&self) -> bool {
         let relaxed = Ordering::Relaxed;
         self.mapping().load(relaxed) == ANON && self.flags().load(relaxed) & flag::EXCLUSIVE != 0
@@ -192,14 +192,14 @@ impl<M: Machine> Folio<M> {
         }
     }
 
-    /// Makes it a free frame's: no reference, no mapping.
+    /// Resets it to that of a free frame: no reference, no mapping.
     #[inline(always)]
     pub fn forget(&self) {
         self.0.store(1, 0, Ordering::Relaxed);
         self.0.store(3, 0, Ordering::Relaxed);
     }
 
-    /// Sets up a folio that nobody else knows yet, with one reference.
+    /// Sets up a folio that no other core knows yet, with one reference.
     #[inline(always)]
     pub fn init(&self, mapping: u64, index: u64, flags: u64) {
         let relaxed = Ordering::Relaxed;
@@ -210,7 +210,7 @@ impl<M: Machine> Folio<M> {
         self.0.store(4, index, relaxed);
     }
 
-    /// Sets up an anonymous folio, known to nobody else and mapped once.
+    /// Sets up an anonymous folio that no other core knows, and that is mapped once.
     #[inline(always)]
     pub fn init_anon(&self, index: u64) {
         self.init(ANON, index, flag::UPTODATE | flag::SWAPBACKED | flag::EXCLUSIVE);
@@ -218,7 +218,7 @@ impl<M: Machine> Folio<M> {
     }
 }
 
-/// Bytes of what a space keeps of a frame beside its content.
+/// Returns the bytes of a frame's metadata.
 pub fn bytes_each<M: Machine>() -> u64 {
     let on_lists = size_of::<u32>() + if M::HAS_TLB { size_of::<AtomicU32>() } else { 0 };
     (size_of::<Folio<M>>() + on_lists) as u64
@@ -231,17 +231,17 @@ pub struct Frames<M: Machine> {
     pub zones: Zones<M>,
     arena: Arc<Arena>,
     body: bool,
-    /// A page that is copied may be written meanwhile.
+    /// True if a page may be written while it is copied.
     source_may_change: bool,
     /// The first frame that belongs to a large folio.
     first_large: Pfn,
-    /// How often each frame has been freed, where translations are cached.
+    /// Number of times that each frame has been freed, in worlds with cached translations.
     generations: Box<[AtomicU32]>,
 }
 
 impl<M: Machine> Frames<M> {
-    /// The first frames of `arena`. With a body, pages are cleared and
-    /// copied; else only the bookkeeping is done.
+    /// Creates the first frames of `arena`. With a body, pages are cleared and copied; else only
+    /// the bookkeeping is done.
     pub fn new(arena: Arc<Arena>, config: &Config, kernel: &'static Kernel) -> Self {
         let (count, body) = (config.frames, config.real_body);
         let needed = if body && M::HAS_MEMORY { count } else { 0 };
@@ -257,54 +257,54 @@ impl<M: Machine> Frames<M> {
         Self { folios, zones, arena, body, source_may_change, first_large, generations }
     }
 
-    /// Frames that there are, the zero page included.
+    /// Returns the number of frames, the zero page included.
     pub fn count(&self) -> usize {
         self.folios.len()
     }
 
-    /// Whether pages have content.
+    /// Returns true if pages have content.
     pub fn has_content(&self) -> bool {
         self.body && M::HAS_MEMORY
     }
 
-    /// What is kept of a page: the folio, if it has one page.
+    /// Metadata of a page: that of the folio, if it has one page.
     #[inline(always)]
     pub fn folio(&self, frame: Pfn) -> &Folio<M> {
         &self.folios[frame.0 as usize]
     }
 
-    /// Whether there are large folios.
+    /// Returns true if there are large folios.
     #[inline(always)]
     pub fn has_large(&self) -> bool {
         (self.first_large.0 as usize) < self.folios.len()
     }
 
-    /// Whether a frame belongs to a large folio.
+    /// Returns true if a frame belongs to a large folio.
     #[inline(always)]
     pub fn is_large(&self, frame: Pfn) -> bool {
         frame >= self.first_large
     }
 
-    /// The first page of the folio that a page is of (`page_folio`).
+    /// Returns the first page of a page's folio (`page_folio`).
     #[inline(always)]
     pub fn head(&self, frame: Pfn) -> Pfn {
         if self.is_large(frame) { self.zones.first_of_block(frame) } else { frame }
     }
 
-    /// The folio of a page: what its first page has.
+    /// Returns the folio of a page: what its first page has.
     #[inline(always)]
     pub fn folio_of(&self, page: Pfn) -> &Folio<M> {
         self.folio(self.head(page))
     }
 
-    /// Pages of a folio from this page on.
+    /// Returns the number of pages of a folio from this page on.
     #[inline(always)]
     pub fn pages_from(&self, page: Pfn) -> u32 {
         let head = self.head(page);
         head.0 + self.pages_of(head) - page.0
     }
 
-    /// Pages of the folio that begins with a frame.
+    /// Returns the number of pages of the folio that begins with a frame.
     #[inline(always)]
     pub fn pages_of(&self, head: Pfn) -> u32 {
         if self.is_large(head) { 1 << self.zones.order_of(head) } else { 1 }
@@ -315,8 +315,8 @@ impl<M: Machine> Frames<M> {
         self.folio(Pfn(head.0 + 1)).large_mapcount()
     }
 
-    /// One more pte maps a page (`folio_add_anon_rmap_pte`, `folio_add_file_rmap_pte`). Returns
-    /// how many did before.
+    /// Counts one more pte that maps a page (`folio_add_anon_rmap_pte`, `folio_add_file_rmap_pte`).
+    /// Returns the number of ptes before.
     #[inline(always)]
     pub fn count_mapping(&self, frame: Pfn) -> u64 {
         if self.is_large(frame) {
@@ -325,16 +325,16 @@ impl<M: Machine> Frames<M> {
         self.folio(frame).mapcount().fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Makes one folio of a block of frames that nobody else knows: writes to each of its pages
-    /// (`prep_compound_page`). Where a block begins is known without what is written there.
+    /// Makes one folio of a block of frames that no other core knows: writes to each of its pages
+    /// (`prep_compound_page`). The start of a block is known without reading these words.
     pub fn make_compound(&self, head: Pfn) {
         for tail in head.0 + 1..head.0 + self.pages_of(head) {
             self.folio(Pfn(tail)).lru_next().store(u64::from(head.0), Ordering::Relaxed);
         }
     }
 
-    /// Sets up a large anonymous folio, known to nobody else, each of whose pages a pte maps and
-    /// has a reference for (`folio_add_new_anon_rmap`).
+    /// Sets up a large anonymous folio that no other core knows; a pte maps each of its pages and
+    /// has a reference (`folio_add_new_anon_rmap`).
     pub fn init_large_anon(&self, head: Pfn, index: u64) {
         let pages = self.pages_of(head);
         for page in 0..pages {
@@ -344,8 +344,8 @@ impl<M: Machine> Frames<M> {
         self.large_mapcount(head).store(u64::from(pages), Ordering::Relaxed);
     }
 
-    /// Sets up a large folio of a file, from this page of the file on, known to nobody else: its
-    /// content is there, and it has a reference for each place in the cache.
+    /// Sets up a large folio of a file, from this page of the file on, that no other core knows:
+    /// its content is there, and it has a reference for each place in the cache.
     pub fn init_large_file(&self, head: Pfn, mapping: u64, index: u64) {
         let pages = self.pages_of(head);
         for page in 0..pages {
@@ -356,15 +356,15 @@ impl<M: Machine> Frames<M> {
         self.large_mapcount(head).store(0, Ordering::Relaxed);
     }
 
-    /// Takes a frame out of the free lists of its zone, whose lock is held: its links are read
-    /// and written (Linux 6.12 `mm/page_alloc.c`, `__rmqueue`, `expand`).
+    /// Removes a frame from the free lists of its zone, whose lock is held: its links are read and
+    /// written (Linux 6.12 `mm/page_alloc.c`, `__rmqueue`, `expand`).
     pub fn unlink_free(&self, frame: Pfn) {
         let next = self.folio(frame).lru_next();
         next.load(Ordering::Relaxed);
         next.store(0, Ordering::Relaxed);
     }
 
-    /// Puts a frame into the free lists of its zone, whose lock is held: looks whether its buddy
+    /// Puts a frame into the free lists of its zone, whose lock is held: checks whether its buddy
     /// is free too, and links it (`__free_one_page`).
     pub fn link_free(&self, frame: Pfn) {
         let buddy = Pfn((frame.0 ^ 1).min(self.folios.len() as u32 - 1));
@@ -372,7 +372,7 @@ impl<M: Machine> Frames<M> {
         self.folio(frame).lru_next().store(0, Ordering::Relaxed);
     }
 
-    /// Makes frames free ones: no reference, no mapping; poison in their content.
+    /// Resets frames to free ones: no reference, no mapping, poison as content.
     #[inline(always)]
     pub fn forget_folio(&self, head: Pfn) {
         self.forget(head);
@@ -393,18 +393,19 @@ impl<M: Machine> Frames<M> {
         }
     }
 
-    /// How often a frame has been freed; told only in a world with cached translations.
+    /// Returns the number of times that a frame has been freed; counted only in worlds with cached
+    /// translations.
     pub fn generation(&self, frame: Pfn) -> u32 {
         self.generations[frame.0 as usize].load(Ordering::Relaxed)
     }
 
-    /// A word of a frame's content; only where pages have content.
+    /// Returns a word of a frame's content; only where pages have content.
     #[inline]
     pub fn word(&self, frame: Pfn, index: usize) -> &AtomicU64 {
         self.arena.word(frame, index)
     }
 
-    /// Clears a frame that nobody else knows.
+    /// Clears a frame that no other core knows.
     #[inline]
     pub fn clear(&self, frame: Pfn) {
         if self.body {
@@ -417,7 +418,7 @@ impl<M: Machine> Frames<M> {
         }
     }
 
-    /// Copies `from`, a page that nobody writes, to `to`, a frame that nobody else knows.
+    /// Copies `from`, a page that no core writes, to `to`, a frame that no other core knows.
     #[inline]
     pub fn copy(&self, from: Pfn, to: Pfn) {
         if self.body {
@@ -426,8 +427,8 @@ impl<M: Machine> Frames<M> {
         if self.has_content() {
             assert_ne!(from, to, "a page is not copied to itself");
             if self.source_may_change {
-                // Word by word, since somebody may write to the page through a shared
-                // mapping, and in no order, as a copy in the kernel has none.
+                // Word by word, since a core may write to the page through a shared mapping;
+                // without order, as a copy in the kernel.
                 for index in 0..PAGE_BYTES as usize / 8 {
                     let word = self.word(from, index).load(Ordering::Relaxed);
                     self.word(to, index).store(word, Ordering::Relaxed);

@@ -1,8 +1,8 @@
 //! Files and their page cache: an index of 64-slot nodes, read under RCU.
 //!
-//! Lines as in Linux 7.2: `f_mapping` stands on the first line of `struct file`;
-//! `f_ref` shares a line with the readahead state, so that pinning the file for I/O
-//! moves the line that every cached fault reads.
+//! Lines are as in Linux 7.2: `f_mapping` is on the first line of `struct file`; `f_ref` shares a
+//! line with the readahead state, so that pinning the file for I/O moves the line that every cached
+//! fault reads.
 
 use super::addr::Pfn;
 use super::frames::{Frames, flag};
@@ -69,7 +69,7 @@ pub(super) struct Cursor<'a, M: Machine> {
 }
 
 impl<'a, M: Machine> Cursor<'a, M> {
-    /// The slot of page `index`, where the index has a node for it.
+    /// Returns the slot of page `index`, if the index has a node for it.
     #[inline(always)]
     pub(super) fn slot(&mut self, index: u64) -> Option<Word<'a, M::Line>> {
         let number = index / SLOTS;
@@ -100,19 +100,19 @@ fn height(pages: u64) -> u32 {
     height
 }
 
-/// Nodes of the index of a file of `pages` pages, of which these can be cached.
+/// Returns nodes of the index of a file of `pages` pages, of which these can be cached.
 pub fn nodes(pages: u64, cached: &[Range<u64>]) -> u64 {
     let leaves: u64 = cached.iter().map(|r| r.end.div_ceil(SLOTS) - r.start / SLOTS).sum();
     // Each level above the leaves needs at most one node for each leaf.
     (leaves * u64::from(height(pages))).max(1)
 }
 
-/// Bytes of a node of an index.
+/// Returns the bytes of a node of an index.
 pub fn bytes_of_node<M: Machine>() -> u64 {
     (size_of::<Node<M>>() + size_of::<u32>()) as u64
 }
 
-/// What a page of a file is like when a round starts.
+/// State of a page of a file at the start of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PageState {
     /// Not in the page cache.
@@ -123,7 +123,7 @@ pub enum PageState {
     Locked,
     /// Cached, but its content must be read first.
     NotUptodate,
-    /// Cached, and marked: who finds it starts the reading of those behind it.
+    /// Cached and marked: a fault that finds it starts the read of the pages after it.
     Readahead,
 }
 
@@ -140,13 +140,14 @@ pub struct File<M: Machine> {
     nodes: Box<[Node<M>]>,
     pool: Pool<M>,
     height: u32,
-    /// How long a read takes that misses the cache, in nanoseconds, by page
-    /// (modulo their number): a workload's distribution, drawn before the storm.
+    /// Time of a read that misses the cache, in nanoseconds, by page (modulo their number): drawn
+    /// from the workload's distribution before the storm.
     pub io_ns: Box<[u64]>,
 }
 
 impl<M: Machine> File<M> {
-    /// File `number` of `pages` pages, none of them cached, whose index can hold `cached`.
+    /// Creates file `number` of `pages` pages, none of them cached; its index has room for
+    /// `cached`.
     pub fn new(
         number: usize,
         pages: u64,
@@ -177,7 +178,7 @@ impl<M: Machine> File<M> {
         file
     }
 
-    /// The value of a folio's `mapping` that names this file; read as a fault reads it,
+    /// Returns the value of a folio's `mapping` that names this file; read as a fault reads it,
     /// through `f_mapping`.
     #[inline(always)]
     pub fn mapping(&self) -> u64 {
@@ -230,7 +231,7 @@ impl<M: Machine> File<M> {
         Word::new(&self.mapping, INVALIDATE_OWNER)
     }
 
-    /// Pages in the cache.
+    /// Returns the number of pages in the cache.
     pub fn cached(&self) -> u64 {
         self.mapping.load(NRPAGES, Ordering::Relaxed)
     }
@@ -239,18 +240,18 @@ impl<M: Machine> File<M> {
         SpinLock::new(&self.mapping, XA_LOCK).lock_irq(waiters)
     }
 
-    /// A place in the index, before its first page.
+    /// Returns a place in the index, before its first page.
     pub(super) fn cursor(&self) -> Cursor<'_, M> {
         Cursor { file: self, leaf: None }
     }
 
-    /// The slot of page `index`, where the index has a node for it.
+    /// Returns the slot of page `index`, if the index has a node for it.
     #[inline(always)]
     pub(super) fn slot(&self, index: u64) -> Option<Word<'_, M::Line>> {
         Some(self.leaf(index)?.slot(index))
     }
 
-    /// The lowest node on the way to page `index`.
+    /// Returns the lowest node on the way to page `index`.
     #[inline(always)]
     fn leaf(&self, index: u64) -> Option<&Node<M>> {
         let mut node = self.mapping.load(0, Ordering::Acquire);
@@ -262,8 +263,8 @@ impl<M: Machine> File<M> {
         Some(&self.nodes[node.checked_sub(1)? as usize])
     }
 
-    /// The slot of page `index`, whose nodes are added where they are missing. The
-    /// caller holds `xa_lock`, or is alone.
+    /// Returns the slot of page `index`, and adds missing nodes. The caller holds `xa_lock`, or is
+    /// alone.
     fn make_slot(&self, index: u64, waiters: &Waiters<M>) -> Word<'_, M::Line> {
         let mut at = Word::new(&self.mapping, 0);
         for level in (0..self.height).rev() {
@@ -283,7 +284,7 @@ impl<M: Machine> File<M> {
         self.make_slot(index, waiters);
     }
 
-    /// The frame that caches page `index`, without a reference. Runs in a read section.
+    /// Returns the frame that caches page `index`, without a reference. Runs in a read section.
     ///
     /// # Ordering
     /// `Acquire`, paired with the `Release` of [`insert`](Self::insert).
@@ -292,14 +293,14 @@ impl<M: Machine> File<M> {
         Self::frame_in(self.slot(index)?)
     }
 
-    /// The frame in a slot; ordering as [`lookup`](Self::lookup).
+    /// Returns the frame in a slot; ordering as [`lookup`](Self::lookup).
     #[inline(always)]
     pub(super) fn frame_in(slot: Word<'_, M::Line>) -> Option<Pfn> {
         Some(Pfn(slot.load(Ordering::Acquire).checked_sub(1)? as u32))
     }
 
-    /// Puts a folio with one reference, the cache's, in the place of page `index`;
-    /// false where another is there.
+    /// Inserts a folio with one reference, that of the cache, as page `index`; false if another is
+    /// there.
     pub fn insert(&self, index: u64, frame: Pfn, waiters: &Waiters<M>) -> bool {
         let _lock = self.lock(waiters);
         let slot = self.make_slot(index, waiters);
@@ -312,8 +313,7 @@ impl<M: Machine> File<M> {
         true
     }
 
-    /// Takes page `index` out of the cache, where it is there; the cache's reference
-    /// is the caller's then.
+    /// Removes page `index` from the cache, if it is there. The caller gets the cache's reference.
     pub fn remove(&self, index: u64, waiters: &Waiters<M>) -> Option<Pfn> {
         let _lock = self.lock(waiters);
         let slot = self.slot(index)?;
@@ -324,15 +324,15 @@ impl<M: Machine> File<M> {
         Some(Pfn(frame as u32))
     }
 
-    /// Tags a page as dirty in the index: what matters is its lock, so the tag is a count
-    /// on the line of the lock.
+    /// Tags a page as dirty in the index. Only the lock matters, so the tag is a count on the line
+    /// of the lock.
     pub fn tag_dirty(&self, waiters: &Waiters<M>) {
         let _lock = self.lock(waiters);
         let tagged = self.mapping.load(TAGGED, Ordering::Relaxed);
         self.mapping.store(TAGGED, tagged + 1, Ordering::Relaxed);
     }
 
-    /// Whether pages of it have been written through shared mappings.
+    /// Returns true if pages of it have been written through shared mappings.
     pub fn is_written(&self) -> bool {
         self.mapping.load(TAGGED, Ordering::Relaxed) > 0
     }
@@ -355,12 +355,12 @@ impl<M: Machine> File<M> {
         }
     }
 
-    /// The number of the file in its space.
+    /// Returns the number of the file in its space.
     pub fn number(&self) -> usize {
         self.number
     }
 
-    /// Waits until nobody holds the folio's lock.
+    /// Waits until no core holds the folio's lock.
     pub fn wait_unlocked(&self, frames: &Frames<M>, frame: Pfn, waiters: &Waiters<M>) {
         let flags = frames.folio_of(frame).flags();
         let unlocked = || flags.fetch_or(flag::WAITERS, Ordering::Acquire) & flag::LOCKED == 0;

@@ -1,5 +1,5 @@
-//! The life of a frame on a core: taken and charged, put on an LRU list, and with its last
-//! reference taken off, uncharged and freed.
+//! The life of a frame on a core: taken and charged, put on an LRU list; after its last reference
+//! removed from it, uncharged and freed.
 
 use super::addr::Pfn;
 use super::frames::ANON;
@@ -8,7 +8,7 @@ use super::{Core, Mm};
 use machine::{Machine, Ordering};
 
 impl<M: Machine> Core<M> {
-    /// Takes a frame of the core's node, which nobody else knows then.
+    /// Takes a frame of the core's node. No other core knows it.
     #[inline(always)]
     pub fn take_frame(&mut self, mm: &Mm<M>) -> Option<Pfn> {
         let frame = self.frames.take(&mm.frames, &mm.waiters)?;
@@ -16,7 +16,7 @@ impl<M: Machine> Core<M> {
         Some(frame)
     }
 
-    /// Takes the frames of a large folio, which nobody else knows then.
+    /// Takes the frames of a large folio. No other core knows them.
     pub fn take_large_folio(&mut self, mm: &Mm<M>, order: u8) -> Option<Pfn> {
         self.take_large_folio_as(mm, M::core(), order)
     }
@@ -43,7 +43,7 @@ impl<M: Machine> Core<M> {
         Some(head)
     }
 
-    /// Gives back the frames of a folio that nobody refers to, and that is on no list.
+    /// Gives back the frames of a folio without references that is on no list.
     #[inline(always)]
     pub fn give_frame(&mut self, mm: &Mm<M>, head: Pfn) {
         mm.memcg.uncharge(u64::from(mm.frames.pages_of(head)));
@@ -74,20 +74,21 @@ impl<M: Machine> Core<M> {
         }
     }
 
-    /// Sets up a frame that nobody else knows as the anonymous page that a pte will map.
+    /// Sets up a frame that no other core knows as an anonymous page that a pte will map.
     #[inline(always)]
     pub(super) fn map_anon(&mut self, mm: &Mm<M>, frame: Pfn, index: u64) {
         mm.frames.folio(frame).init_anon(index);
         self.count(mm, frame, Item::AnonMapped, 1);
     }
 
-    /// Sets up a large folio that nobody else knows, each of whose pages a pte will map.
+    /// Sets up a large folio that no other core knows; a pte will map each of its pages.
     pub(super) fn map_large_anon(&mut self, mm: &Mm<M>, head: Pfn, index: u64) {
         mm.frames.init_large_anon(head, index);
         self.count(mm, head, Item::AnonMapped, i64::from(mm.frames.pages_of(head)));
     }
 
-    /// A pte maps a page of a file; the first one counts (`page_add_file_rmap`).
+    /// Counts a pte that maps a page of a file; the first one changes statistics
+    /// (`page_add_file_rmap`).
     #[inline(always)]
     pub fn map_file_page(&mut self, mm: &Mm<M>, frame: Pfn) {
         if mm.frames.count_mapping(frame) == 0 {
@@ -95,8 +96,8 @@ impl<M: Machine> Core<M> {
         }
     }
 
-    /// Ptes map so many pages of a large folio of a file, from `first` on; the first pte of each
-    /// counts (`folio_add_file_rmap_ptes`).
+    /// Counts ptes that map `pages` pages of a large folio of a file, from `first` on; the first
+    /// pte of a page changes statistics (`folio_add_file_rmap_ptes`).
     pub(super) fn map_file_pages(&mut self, mm: &Mm<M>, first: Pfn, pages: u32) {
         let frames = &mm.frames;
         let mapcount = frames.large_mapcount(frames.head(first));
@@ -111,7 +112,7 @@ impl<M: Machine> Core<M> {
         }
     }
 
-    /// A pte maps a page no more; the last one counts (`page_remove_rmap`).
+    /// Counts a pte that maps a page no more; the last one changes statistics (`page_remove_rmap`).
     #[inline(always)]
     pub fn unmap_page(&mut self, mm: &Mm<M>, frame: Pfn) {
         if mm.frames.is_large(frame) {
@@ -125,7 +126,7 @@ impl<M: Machine> Core<M> {
         }
     }
 
-    /// Ptes map so many pages of a large folio, from `first` on, no more
+    /// Counts ptes that no longer map `pages` pages of a large folio, from `first` on
     /// (`folio_remove_rmap_ptes`).
     #[inline(never)]
     pub(super) fn unmap_pages(&mut self, mm: &Mm<M>, first: Pfn, pages: u32) {
@@ -142,8 +143,8 @@ impl<M: Machine> Core<M> {
         }
     }
 
-    /// Puts a folio that is new, and has its place, in the batch for LRU lists
-    /// (`folio_add_lru`). A large one does not wait there (`folio_batch_add_and_move`).
+    /// Puts a new folio into the batch for LRU lists (`folio_add_lru`). A large one does not wait
+    /// there (`folio_batch_add_and_move`).
     #[inline(always)]
     pub fn add_to_lru(&mut self, mm: &Mm<M>, frame: Pfn) {
         if mm.lru.is_on() {
@@ -165,7 +166,7 @@ impl<M: Machine> Core<M> {
         self.put_folios(mm, |core| &mut core.lru_batch);
     }
 
-    /// Drops a reference of the folio of a page, and frees it with the last.
+    /// Drops a reference to the folio of a page, and frees it with the last one.
     #[inline(always)]
     pub fn put_folio(&mut self, mm: &Mm<M>, page: Pfn) {
         let frame = mm.frames.head(page);

@@ -148,7 +148,7 @@ pub struct TreeWriter<'a, M: Machine> {
     pub root: Word<'a, M::Line>,
     /// The read section that defers the free of old nodes.
     pub section: &'a ReadSection,
-    /// Where cores wait.
+    /// The waiters of the machine.
     pub waiters: &'a Arc<Waiters<M>>,
 }
 

@@ -1,10 +1,9 @@
-//! Waiting for a page with no lock held: the file is pinned instead. And for a page table,
-//! with nothing held.
+//! Waits for a page with no lock held; the file is pinned instead. And waits for a page table, with
+//! nothing held.
 //!
-//! Reference: Linux 7.2 `mm/filemap.c` (`maybe_unlock_mmap_for_io`, `filemap_fault`):
-//! the fault pins the file, drops its lock, reads or waits, unpins, and the whole
-//! fault is done again. Where it has to wait then too, it keeps mmap_lock
-//! (`fault_flag_allow_retry_first`).
+//! Reference: Linux 7.2 `mm/filemap.c` (`maybe_unlock_mmap_for_io`, `filemap_fault`): the fault
+//! pins the file, drops its lock, reads or waits, unpins, and is done again as a whole. If it has
+//! to wait again, it keeps mmap_lock (`fault_flag_allow_retry_first`).
 
 use super::addr::Pfn;
 use super::fault::Waits;
@@ -17,15 +16,15 @@ use super::{Core, Mm};
 use machine::{Machine, Ordering, VALUE_MASK};
 use sync::rwsem::RwSem;
 
-/// What is waited for. Holds a reference on the folio if there is one, and on the file unless
-/// the protection of the fault keeps it, until [`Mm::wait`] has waited.
+/// The page that a fault waits for. Holds a reference to the folio if there is one, and on the file
+/// unless the protection of the fault keeps it, until [`Mm::wait`] has waited.
 #[must_use]
 pub struct Wait {
     file: usize,
     index: u64,
     folio: Option<Pfn>,
     pins_file: bool,
-    /// Nothing is waited for: the file was only to be called without the fault's lock.
+    /// True if there is nothing to wait for: the file had to be called without the fault's lock.
     is_over: bool,
 }
 
@@ -43,7 +42,7 @@ impl Wait {
         Self::new(file, index, None, waits)
     }
 
-    /// It is, but somebody works on it. The caller's reference on the folio goes over.
+    /// The page is cached, but locked. Takes over the caller's reference to the folio.
     pub(super) fn for_folio<M: Machine>(
         file: &File<M>,
         index: u64,
@@ -53,8 +52,8 @@ impl Wait {
         Self::new(file, index, Some(folio), waits)
     }
 
-    /// The folio was marked for readahead, which is started with no lock held
-    /// (`do_async_mmap_readahead`). The caller's reference goes over.
+    /// Returns the folio was marked for readahead, which is started with no lock held
+    /// (`do_async_mmap_readahead`). Takes over the caller's reference.
     pub(super) fn for_readahead<M: Machine>(
         file: &File<M>,
         index: u64,
@@ -64,22 +63,22 @@ impl Wait {
         Self { is_over: true, ..Self::for_folio(file, index, folio, waits) }
     }
 
-    /// Whether the page was not cached when the fault looked for it.
+    /// Returns true if the page was not cached when the fault looked for it.
     pub(super) fn is_major(&self) -> bool {
         self.folio.is_none()
     }
 }
 
 impl<M: Machine> Mm<M> {
-    /// Reads the page that an attempt of this core stopped for, or waits until whoever
-    /// works on it is done. The caller holds no lock but perhaps mmap_lock for reading, and is
-    /// in no read section of RCU; in one of SRCU it may be.
+    /// Reads the page that an attempt of this core stopped for, or waits for the core that holds
+    /// its lock. The caller may hold mmap_lock for reading, but no other lock, and may be in a read
+    /// section of SRCU, but not of RCU.
     ///
     /// # Errors
-    /// Where no frame is left.
+    /// If no frame is left.
     ///
     /// # Panics
-    /// Where no attempt has stopped for a page.
+    /// If no attempt has stopped for a page.
     #[cold]
     pub fn wait(&self, core: &mut Core<M>) -> Result<(), OutOfMemory> {
         let wait = core.wait.take().expect("an attempt has said what it stopped for");
@@ -103,7 +102,7 @@ impl<M: Machine> Mm<M> {
         result
     }
 
-    /// Whether what is waited for needs `invalidate_lock`: the page, or its content, comes into
+    /// Returns true if the wait needs `invalidate_lock`: it brings the page, or its content, into
     /// the cache.
     fn adds_content(&self, wait: &Wait) -> bool {
         let flags = wait.folio.map(|folio| self.frames.folio(folio).flags());
@@ -112,11 +111,11 @@ impl<M: Machine> Mm<M> {
         self.kernel.rules.invalidate_lock && !is_uptodate
     }
 
-    /// Waits until a table is free that an attempt of this core has found missing. The caller
+    /// Waits until a table is free, since an attempt of this core has found one missing. The caller
     /// holds no lock, and is in no read section.
     ///
     /// # Errors
-    /// Where none is left, and none waits for readers to leave.
+    /// If no table is left, and none waits for readers to leave.
     #[cold]
     pub fn wait_for_table(&self, core: &Core<M>) -> Result<(), OutOfMemory> {
         let freed = grace::patiently::<M, _>(|| {
@@ -141,11 +140,10 @@ impl<M: Machine> Mm<M> {
         let flags = self.frames.folio_of(folio).flags();
         let found = flags.fetch_and(!flag::IO & VALUE_MASK, Ordering::AcqRel);
         let reads = if found & flag::IO != 0 {
-            // A read that was under way before the storm: the first who waits stands for
-            // the device.
+            // A read that began before the storm: the first waiter acts as the device.
             true
         } else if found & (flag::LOCKED | flag::UPTODATE) == 0 {
-            // Whoever finds the content missing reads it (`filemap_read_folio`).
+            // The core that finds the content missing reads it (`filemap_read_folio`).
             flags.fetch_or(flag::LOCKED, Ordering::Acquire) & flag::LOCKED == 0
         } else {
             false
@@ -158,12 +156,12 @@ impl<M: Machine> Mm<M> {
         file.unlock_folio(&self.frames, folio, &self.waiters);
     }
 
-    /// Brings page `index` into the cache, locked for as long as the read takes.
+    /// Puts page `index` into the cache, locked during the read.
     fn read_page(&self, core: &mut Core<M>, file: &File<M>, index: u64) -> Result<(), OutOfMemory> {
         let frame = core.take_frame(self).ok_or(OutOfMemory)?;
         self.frames.folio(frame).init(file.mapping(), index, flag::LOCKED);
         if !file.insert(index, frame, &self.waiters) {
-            // Somebody else was first: the next attempt waits for their read.
+            // Another core was first: the next attempt waits for its read.
             core.give_frame(self, frame);
             return Ok(());
         }
@@ -177,8 +175,8 @@ impl<M: Machine> Mm<M> {
         Ok(())
     }
 
-    /// Puts the content of page `index` into `frame`: its first word says which page of
-    /// which file it is, so that the books can tell.
+    /// Puts the content of page `index` into `frame`. Its first word has the file and the page, so
+    /// that the books can check it.
     pub(super) fn write_file_content(&self, file: usize, index: u64, frame: Pfn) {
         if self.frames.has_content() {
             self.frames.word(frame, 0).store(file_stamp(file, index), Ordering::Relaxed);

@@ -1,7 +1,7 @@
-//! Taking pages out of page tables.
+//! Removes pages from page tables.
 //!
-//! A page that is out of the tables may still be cached as a translation by other cores:
-//! it is gathered, and freed behind a shootdown (Linux 7.2 `mm/mmu_gather.c`).
+//! Other cores may still have cached the translation of a removed page: it is gathered, and freed
+//! after a shootdown (Linux 7.2 `mm/mmu_gather.c`).
 
 use super::addr::{ADDRESS_END, ENTRIES, Level, PAGE_BYTES, Pfn, Pte, TABLE_SPAN, Vaddr};
 use super::page_table::{PageTable, TableId};
@@ -11,14 +11,14 @@ use crate::frames::ANON;
 use machine::{Machine, Ordering};
 use std::ops::Range;
 
-/// Frames that are gathered at the most before translations are shot down.
+/// Most frames that are gathered before translations are shot down.
 const GATHERED_MAX: usize = 8192;
 
 impl<M: Machine> Mm<M> {
     /// Clears the ptes of a range: under ptl ptes, mapcounts and rss. The frames are
     /// gathered; [`finish_zap`](Self::finish_zap) frees them.
     pub(super) fn zap_range(&self, core: &mut Core<M>, range: &Range<Vaddr>) {
-        // Tables may be freed meanwhile by `madvise`.
+        // `madvise` may free tables at the same time.
         let section = core.writer_section();
         self.for_each_table_in(range, |table, entries| {
             self.zap_entries(core, table, entries);
@@ -30,7 +30,7 @@ impl<M: Machine> Mm<M> {
         drop(section);
     }
 
-    /// Makes all cores forget what was zapped, and frees it.
+    /// Shoots down the translations of zapped pages, and frees the pages.
     pub(super) fn finish_zap(&self, core: &mut Core<M>) {
         if core.needs_shootdown() {
             core.shoot_down();
@@ -97,7 +97,7 @@ impl<M: Machine> Mm<M> {
         next - first.0
     }
 
-    /// The table that holds the entry of `level` for `addr`.
+    /// Returns the table that holds the entry of `level` for `addr`.
     pub(super) fn table_with_entry(&self, addr: Vaddr, level: Level) -> Option<TableId> {
         let child = |table: TableId, level| self.tables.get(table).child(addr.index(level));
         match level {
@@ -108,7 +108,7 @@ impl<M: Machine> Mm<M> {
         }
     }
 
-    /// The page table for `addr`.
+    /// Returns the page table for `addr`.
     pub(super) fn table_at(&self, addr: Vaddr) -> Option<TableId> {
         self.table_with_entry(addr, Level::Pte)
     }
@@ -132,8 +132,8 @@ impl<M: Machine> Mm<M> {
         }
     }
 
-    /// Calls `on` with every page table of the lowest level and its first address, in
-    /// the order of addresses. Runs where nobody changes the upper levels.
+    /// Calls `on` with every page table of the lowest level and its first address, in the order of
+    /// addresses. No core may change the upper levels.
     pub(super) fn for_each_page_table(&self, mut on: impl FnMut(TableId, u64)) {
         let child = |table: TableId, index| self.tables.get(table).child(index);
         for (i, pud) in (0..ENTRIES).filter_map(|i| Some((i, child(self.pgd(), i)?))) {
@@ -162,7 +162,7 @@ impl<M: Machine> Mm<M> {
         }
     }
 
-    /// Takes a table that is empty, and that no core walks, out of its parent.
+    /// Unlinks a table that is empty, and that no core walks, from its parent.
     pub(super) fn drop_table(
         &self,
         core: &mut Core<M>,

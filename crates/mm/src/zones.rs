@@ -1,17 +1,16 @@
 //! Free frames: a zone for each NUMA node, and on each core lists of frames of every node.
 //!
-//! As in Linux 7.2 `mm/page_alloc.c`: a core takes from the zone of its own node, from
-//! another only when that is empty (`get_page_from_freelist`), and moves frames in batches
-//! of 63 (`pcp->batch`) under `zone->lock`. A frame goes back to the zone that it is of,
-//! whoever frees it. Each allocation looks at the zone's flags, and at how many pages are free
-//! (`rmqueue`, `zone_watermark_fast`). Under the lock each frame of a batch is unlinked from the
-//! lists of the buddy allocator, or linked into them: what takes the time there is to have the
-//! lines of their `struct page`. Where flags, lock and counters of a zone are, the kernel's file
-//! says.
+//! As in Linux 7.2 `mm/page_alloc.c`: a core takes from the zone of its own node, from another only
+//! if that is empty (`get_page_from_freelist`), and moves frames in batches of 63 (`pcp->batch`)
+//! under `zone->lock`. A frame returns to its own zone, whichever core frees it. Each allocation
+//! reads the zone's flags and the number of free pages (`rmqueue`, `zone_watermark_fast`). Under
+//! the lock each frame of a batch is unlinked from the lists of the buddy allocator, or linked into
+//! them: the time goes to fetching the lines of their `struct page`. The kernel's file has the
+//! places of flags, lock and counters of a zone.
 //!
 //! A large folio is a block of frames. Zones have blocks of their own for each size, which are
-//! neither split nor merged: as in a zone that has enough free blocks. A core keeps blocks of up
-//! to 8 pages and of 512 (`pcp_allowed_order`), and takes all others one by one.
+//! neither split nor merged, as in a zone that has enough free blocks. A core keeps blocks of up to
+//! 8 pages and of 512 (`pcp_allowed_order`), and takes all others one by one.
 
 use super::Config;
 use super::addr::{PMD_ORDER, Pfn};
@@ -27,10 +26,10 @@ use sync::spinlock::Waiters;
 pub const FRAME_BATCH: usize = 63;
 /// Frames that a core may keep before it gives a batch back.
 const KEPT_MAX: usize = KEPT_BATCHES * FRAME_BATCH;
-/// Largest order of blocks that cores keep, but for [`PMD_ORDER`] (`PAGE_ALLOC_COSTLY_ORDER`).
+/// Largest order of blocks that cores keep, except for [`PMD_ORDER`] (`PAGE_ALLOC_COSTLY_ORDER`).
 const COSTLY_ORDER: u8 = 3;
 
-/// Whether cores keep free blocks of an order (Linux 6.12 `pcp_allowed_order`).
+/// Returns true if cores keep free blocks of an order (Linux 6.12 `pcp_allowed_order`).
 const fn is_kept(order: u8) -> bool {
     order <= COSTLY_ORDER || order == PMD_ORDER
 }
@@ -44,7 +43,7 @@ const fn batch(order: u8) -> usize {
     }
 }
 
-/// The most blocks of an order that the lists of a core have.
+/// Returns the most blocks of an order that the lists of a core have.
 pub const fn kept_max(order: u8) -> usize {
     (KEPT_MAX >> order) + batch(order) + 1
 }
@@ -59,14 +58,14 @@ pub struct Zones<M: Machine> {
     ends: Box<[u32]>,
     /// The node of each core.
     nodes: Box<[usize]>,
-    /// What is counted of zones and nodes.
+    /// Statistics of zones and nodes.
     pub stat: VmStat<M>,
     flags: Field,
 }
 
 impl<M: Machine> Zones<M> {
-    /// The frames `first..end`, shared out by how many cores each node has. Those of large folios
-    /// are the last.
+    /// Creates the frames `first..end`, shared out by how many cores each node has. Those of large
+    /// folios are the last.
     pub fn new(first: u32, end: u32, config: &Config, kernel: &'static Kernel) -> Self {
         let nodes = &config.nodes;
         let count = nodes.iter().max().map_or(1, |last| last + 1);
@@ -107,40 +106,40 @@ impl<M: Machine> Zones<M> {
         Self { zones, orders, ends: ends.into(), nodes: nodes.clone(), stat, flags: at.flags }
     }
 
-    /// How many nodes there are.
+    /// Returns the number of nodes.
     pub fn nodes(&self) -> usize {
         self.zones.len()
     }
 
-    /// The node of a core.
+    /// Returns the node of a core.
     pub fn node_of_core(&self, core: usize) -> usize {
         self.nodes[core]
     }
 
-    /// The number of the section that a frame is in.
+    /// Returns the number of the section that a frame is in.
     #[inline]
     fn section_of(&self, frame: Pfn) -> usize {
         self.ends.partition_point(|end| *end <= frame.0)
     }
 
-    /// The node of a frame.
+    /// Returns the node of a frame.
     #[inline]
     pub fn node_of(&self, frame: Pfn) -> usize {
         self.section_of(frame) % self.zones.len()
     }
 
-    /// The order of the block that a frame belongs to.
+    /// Returns the order of the block that a frame belongs to.
     #[inline]
     pub fn order_of(&self, frame: Pfn) -> u8 {
         self.orders[self.section_of(frame) / self.zones.len()]
     }
 
-    /// The first frame that belongs to a large folio.
+    /// Returns the first frame that belongs to a large folio.
     pub fn first_large(&self) -> Pfn {
         Pfn(self.ends[self.zones.len() - 1])
     }
 
-    /// The first frame of the block that a frame belongs to.
+    /// Returns the first frame of the block that a frame belongs to.
     #[inline]
     pub fn first_of_block(&self, frame: Pfn) -> Pfn {
         let section = self.section_of(frame);
@@ -149,59 +148,59 @@ impl<M: Machine> Zones<M> {
         Pfn(frame.0 - (frame.0 - start) % frames)
     }
 
-    /// The list of blocks of an order; `None` if there are no such blocks.
+    /// Returns the list of blocks of an order; `None` if there are no such blocks.
     fn list_of(&self, order: u8) -> Option<usize> {
         self.orders.iter().position(|other| *other == order)
     }
 
-    /// What each allocation reads of a zone.
+    /// Reads the words of a zone that each allocation reads.
     #[inline(always)]
     fn look(&self, node: usize) {
         self.zones[node].load(self.flags);
         self.stat.look_at_free(node);
     }
 
-    /// Frames that are in zones.
+    /// Returns the number of frames that are in zones.
     pub fn free(&self) -> usize {
         self.zones.iter().map(Pool::free).sum()
     }
 
-    /// Frames that are in the zone of a node.
+    /// Returns the number of frames that are in the zone of a node.
     pub fn free_of(&self, node: usize) -> usize {
         self.zones[node].free()
     }
 
-    /// Frames that there are.
+    /// Returns the number of all frames.
     pub fn slots(&self) -> usize {
         self.zones.iter().map(Pool::slots).sum()
     }
 }
 
-/// A core's free frames and blocks of frames, by section (`per_cpu_pages`). Nobody else sees them,
-/// so they are no tracked line.
+/// A core's free frames and blocks of frames, by section (`per_cpu_pages`). No other core reads
+/// them, so they are on no tracked line.
 #[derive(Debug)]
 pub struct PageLists {
     lists: Box<[Vec<u32>]>,
     node: usize,
     /// Frames of all lists.
     kept: usize,
-    /// What the core has counted and not told.
+    /// Differentials of the core.
     pub stat: Differentials,
 }
 
 impl PageLists {
-    /// Empty lists of a core.
+    /// Creates empty lists of a core.
     pub fn new<M: Machine>(zones: &Zones<M>, core: usize) -> Self {
         let node = zones.node_of_core(core);
-        // Of other nodes too: what they fill with is freed, and taken, while threads storm.
+        // For other nodes too: a storm frees and takes frames of these.
         let order = |section: usize| zones.orders[section / zones.nodes()];
         let list = |section| Vec::with_capacity(kept_max(order(section)));
         let lists = (0..zones.ends.len()).map(list).collect();
         Self { lists, node, kept: 0, stat: Differentials::new(zones.nodes()) }
     }
 
-    /// Takes a frame of the core's node, or else of another; `None` where the core has none
-    /// and no zone has.
+    /// Takes a frame of the core's node, or else of another; `None` if neither the core nor any
+    /// zone has one.
     #[inline]
     pub fn take<M: Machine>(&mut self, frames: &Frames<M>, waiters: &Waiters<M>) -> Option<Pfn> {
         frames.zones.look(self.node);
@@ -249,7 +248,7 @@ impl PageLists {
         None
     }
 
-    /// Begins with part of a batch, by `draw`.
+    /// Starts with part of a batch, by `draw`.
     pub fn stagger<M: Machine>(&mut self, frames: &Frames<M>, waiters: &Waiters<M>, draw: usize) {
         self.refill(frames, waiters, self.node);
         let surplus = (draw % FRAME_BATCH).min(self.lists[self.node].len());
@@ -267,7 +266,7 @@ impl PageLists {
         self.stat.add(&zones.stat, node, Item::FreePages, -((taken << order) as i64));
     }
 
-    /// Gives so many blocks back to their zone (`free_pcppages_bulk`).
+    /// Gives `count` blocks back to their zone (`free_pcppages_bulk`).
     fn give_back<M: Machine>(
         &mut self,
         frames: &Frames<M>,
@@ -308,8 +307,8 @@ impl PageLists {
         }
     }
 
-    /// Gives a batch back from the list with the most frames, so that what a core keeps has one
-    /// bound however many nodes there are.
+    /// Gives a batch back from the list with the most frames, so that the bound of a core's frames
+    /// does not depend on the number of nodes.
     #[cold]
     fn shrink<M: Machine>(&mut self, frames: &Frames<M>, waiters: &Waiters<M>) {
         let zones = &frames.zones;

@@ -76,7 +76,7 @@ pub(super) fn read<M: Machine, P: Protection<M> + ?Sized>(
     Ok(Outcome::new(kind, end))
 }
 
-/// Returns the folio of page `index` (`->fault`): referenced, locked, up to date. `None` behind the
+/// Returns the folio of page `index` (`->fault`): referenced, locked, up to date. `None` after the
 /// end of the file.
 #[inline(never)] // Compiled once for all strategies.
 pub(super) fn get_locked<M: Machine>(

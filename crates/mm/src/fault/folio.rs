@@ -1,5 +1,5 @@
-//! Getting a page-cache folio, referenced and locked. Of a large one these functions take and
-//! return the page that is asked for.
+//! Gets a page-cache folio, referenced and locked. Of a large one these functions take and return
+//! the page that is asked for.
 
 use crate::addr::Pfn;
 use crate::frames::flag;
@@ -9,8 +9,8 @@ use machine::{Machine, Ordering, VALUE_MASK, Word};
 
 /// Looks up page `index` of `file` and takes a reference on its folio.
 ///
-/// The slot is read again once the reference is held, since the frame may have left
-/// the cache, and have been reused, in between.
+/// The slot is read again after the reference is taken, since the frame may have left the cache,
+/// and been reused, in between.
 #[inline(always)]
 pub fn get<M: Machine>(mm: &Mm<M>, core: &mut Core<M>, file: &File<M>, index: u64) -> Option<Pfn> {
     get_in(mm, core, file.slot(index)?)
@@ -34,8 +34,7 @@ pub(super) fn get_in<M: Machine>(
     }
 }
 
-/// Whether a folio was marked for readahead; it is not any more, where the caller can see
-/// to it.
+/// Returns true if a folio was marked for readahead, and clears the mark if `may_start`.
 #[inline(always)]
 pub fn take_readahead<M: Machine>(mm: &Mm<M>, frame: Pfn, waits: bool) -> bool {
     let flags = mm.frames.folio_of(frame).flags();
@@ -46,18 +45,18 @@ pub fn take_readahead<M: Machine>(mm: &Mm<M>, frame: Pfn, waits: bool) -> bool {
     marked
 }
 
-/// What became of an attempt to lock a folio.
+/// The result of an attempt to lock a folio.
 pub enum Lock {
     /// Locked, up to date, and still in its file below the file's end.
     Locked,
-    /// Somebody else holds the lock, or the content is not there yet.
+    /// Another core holds the lock, or the content is not there yet.
     Busy,
     /// It has left the file.
     Truncated,
 }
 
-/// Tries to lock a folio on which the caller has a reference, and checks under the
-/// lock that it is still what it was: mapping, content, end of file.
+/// Tries to lock a folio to which the caller has a reference, and checks under the lock that it is
+/// unchanged: mapping, content, end of file.
 ///
 /// # Ordering
 /// The lock is taken with `Acquire`, paired with the `Release` of

@@ -1,4 +1,4 @@
-//! Fault-around: the cached pages near a read fault are mapped with it.
+//! Fault-around: maps the cached pages near a read fault.
 //!
 //! Reference: Linux 7.2 `mm/memory.c` (`do_fault_around`) and `mm/filemap.c`
 //! (`filemap_map_pages`, `next_uptodate_folio`).
@@ -13,7 +13,7 @@ use crate::{Core, Mm, stage};
 use machine::{Machine, Ordering};
 use std::ops::Range;
 
-/// Pages of the file that are looked at, and where the first would be mapped.
+/// Pages of the file to map, and the address of the first.
 struct Window {
     first: u64,
     end: u64,
@@ -31,7 +31,7 @@ impl Window {
         let low = (addr.0 & !(span - 1)).max(start.0).max(table);
         let high = ((addr.0 & !(span - 1)) + span).min(end.0).min(table + TABLE_SPAN);
         let first = vma.file_page(Vaddr(low));
-        // None where the fields of a VMA that is read without a lock do not belong together.
+        // None if the fields of a VMA, read without a lock, do not belong together.
         let pages = high.saturating_sub(low) / PAGE_BYTES;
         Self { first, end: (first + pages).min(file_pages), addr: Vaddr(low) }
     }
@@ -41,9 +41,9 @@ impl Window {
     }
 }
 
-/// Maps what is cached around a read fault. Pages that are locked, not up to date,
-/// or gone are left out. Returns how the fault ended, or
-/// `None` where its own page was not among them, and the pages mapped.
+/// Maps what is cached around a read fault. Pages that are locked, not up to date, or gone are left
+/// out. Returns how the fault ended, or `None` if its own page was not among them, and the pages
+/// mapped.
 #[inline(always)]
 pub(super) fn map_pages<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
@@ -53,7 +53,7 @@ pub(super) fn map_pages<M: Machine, P: Protection<M> + ?Sized>(
     (file, walk): (&File<M>, Walk<'_, M>),
 ) -> Result<(Option<End>, u16), Stop> {
     let window = Window::around(request.addr, protection.vma(), file.pages());
-    // Found before the page table is locked; the rest of the window under its lock.
+    // Found before the page table is locked; the others are found under its lock.
     let mut cursor = file.cursor();
     let Some((first, frame)) = next_folio(mm, core, (file, &mut cursor), window.first..window.end)
     else {
@@ -93,8 +93,7 @@ pub(super) fn map_pages<M: Machine, P: Protection<M> + ?Sized>(
     Ok((end, pages))
 }
 
-/// Maps a locked folio where nothing is mapped, and unlocks it. The mapping keeps the
-/// reference.
+/// Maps a locked folio if the pte is empty, and unlocks it. The mapping keeps the reference.
 #[inline(always)]
 fn map_one<M: Machine>(
     mm: &Mm<M>,
@@ -147,8 +146,7 @@ fn map_some<M: Machine>(
     mapped
 }
 
-/// The first of some pages that can be mapped at once: its folio referenced and
-/// locked.
+/// Returns the first of some pages that can be mapped at once: its folio referenced and locked.
 #[inline(never)] // Compiled once for all strategies.
 fn next_folio<M: Machine>(
     mm: &Mm<M>,

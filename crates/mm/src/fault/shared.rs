@@ -14,7 +14,7 @@ use crate::wait::Wait;
 use crate::{Core, Mm, stage};
 use machine::{Machine, Ordering};
 
-/// Maps the page of the file for writing, once the file system has been told.
+/// Maps the page of the file for writing, after a call of the file system.
 #[inline(never)]
 pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
@@ -59,8 +59,8 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
         }
     };
     M::mark(stage::INSTALL);
-    // Throttling of who dirties pages pins the file to drop the fault's lock; there is
-    // none here, but the pin is.
+    // In the kernel the throttling of dirty pages pins the file and drops the fault's lock. Here is
+    // no throttling, but the pin.
     if protection.waits() == Waits::Unprotected {
         file.refs().get();
         file.refs().put();
@@ -68,7 +68,7 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
     end.and_then(outcome)
 }
 
-/// What became of a page that was to be dirtied.
+/// The result of an attempt to dirty a page.
 pub(super) enum Dirtied {
     /// It is dirty, and locked by the caller.
     Locked,
@@ -76,8 +76,8 @@ pub(super) enum Dirtied {
     Gone,
 }
 
-/// Locks a folio on which the caller has a reference, and marks it dirty: in the index
-/// under `xa_lock`, and itself. Where that fails the reference is gone.
+/// Locks a folio to which the caller has a reference, and marks it dirty: in the index under
+/// `xa_lock`, and in its own flags. If that fails the reference is dropped.
 #[inline(never)] // Compiled once for all strategies.
 pub(super) fn mark_dirty<M: Machine>(
     mm: &Mm<M>,

@@ -10,12 +10,12 @@ use crate::vma::{VmaFields, flag as vm};
 use crate::{Core, Mm, point, stage};
 use machine::{Machine, Ordering};
 
-/// References that a page may have which is found to be alone: its mapping's, that of a
-/// batch, and in the kernel that of the swap cache.
+/// Most references of a page that may be exclusive: of its mapping, of a batch, and in the kernel
+/// of the swap cache.
 const ALONE_MAX: u64 = 3;
 
-/// Makes the pte that the fault found writable: at once where nobody else has the page,
-/// else by a copy of it. `now` is what the pte was without its lock.
+/// Makes the pte of the fault writable: at once if no other space has the page, else by a copy.
+/// `now` is the pte as it was read without its lock.
 #[inline(never)]
 pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,
@@ -42,7 +42,7 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
         slot.set(now.made_writable());
         return outcome(End::Mapped(0));
     }
-    // Kept while it is copied, since ptl is not.
+    // The reference keeps the page during the copy, since ptl is not held.
     old.inspect(|frame| mm.frames.folio_of(*frame).refs().get());
     drop(slot);
     let result = copy(mm, core, request, protection, (walk, now));
@@ -50,9 +50,9 @@ pub(super) fn write<M: Machine, P: Protection<M> + ?Sized>(
     result.and_then(outcome)
 }
 
-/// Whether an anonymous page is mapped here alone, and nobody else has it
-/// (`wp_can_reuse_anon_folio`), in which case it is exclusive from now on: the reference of
-/// this core's batch does not count.
+/// Returns true if an anonymous page is mapped here alone, and no other space has it
+/// (`wp_can_reuse_anon_folio`). It is exclusive from then on. The reference of this core's batch
+/// does not count.
 fn is_alone<M: Machine>(mm: &Mm<M>, core: &mut Core<M>, frame: Pfn) -> bool {
     let folio = mm.frames.folio(frame);
     let relaxed = Ordering::Relaxed;
@@ -72,9 +72,9 @@ fn is_alone<M: Machine>(mm: &Mm<M>, core: &mut Core<M>, frame: Pfn) -> bool {
     is_alone
 }
 
-/// Whether nobody else has a large folio, of which more than this page is mapped (Linux 6.15
-/// `__wp_can_reuse_large_anon_folio`; 6.14 and before always copied). The page alone is exclusive
-/// then.
+/// Returns true if no other space has a large folio of which more than this page is mapped (Linux
+/// 6.15 `__wp_can_reuse_large_anon_folio`; 6.14 and before always copied). The page alone is
+/// exclusive then.
 fn is_large_alone<M: Machine>(mm: &Mm<M>, frame: Pfn) -> bool {
     let (page, head) = (mm.frames.folio(frame), mm.frames.head(frame));
     let mappings = mm.frames.large_mapcount(head).load(Ordering::Relaxed);
@@ -127,14 +127,14 @@ fn copy<M: Machine, P: Protection<M> + ?Sized>(
     drop(slot);
     M::mark(stage::INSTALL);
     if let Some(old) = now.frame() {
-        // The reference of the mapping that is gone.
+        // The reference of the old mapping.
         core.put_folio(mm, old);
     }
     Ok(End::Mapped(1))
 }
 
-/// Puts `new` in the place of `old`, under ptl. No core may see the new page while another
-/// still writes by an old translation, so that is shot down in between.
+/// Replaces `old` by `new`, under ptl. No core may see the new page while another still writes
+/// through an old translation, so the old one is shot down in between.
 fn replace<M: Machine>(
     mm: &Mm<M>,
     core: &mut Core<M>,
@@ -152,11 +152,11 @@ fn replace<M: Machine>(
     }
     core.add_to_lru(mm, new);
     slot.set(Pte::writable(new));
-    // Only once nobody can find the old page by this pte.
+    // Only after no core can find the old page through this pte.
     old.inspect(|old| core.unmap_page(mm, *old));
 }
 
-/// In a shared mapping: the file is told, and the pte allows writes then.
+/// In a shared mapping: calls the file system, then allows writes in the pte.
 #[inline(always)]
 fn shared<M: Machine, P: Protection<M> + ?Sized>(
     mm: &Mm<M>,

@@ -21,12 +21,12 @@ pub struct MemCgroupPerNode {
     pub lru_zone_size: u16,
 }
 
-/// Where the same fields are in an lruvec here.
+/// Places of the same fields in an lruvec here.
 #[derive(Debug)]
 pub struct LruvecLayout {
     /// The lines, by what results call them.
     pub lines: [LineName; LRUVEC_LINES],
-    /// Whether they suffice.
+    /// True if the lines suffice.
     pub fits: bool,
     /// First word of the lock.
     pub lock: Field,
@@ -48,7 +48,7 @@ impl MemCgroupPerNode {
 }
 
 impl LruvecLayout {
-    /// The layout that follows from these offsets. Only those lists are put on lines that a
+    /// Creates the layout that follows from these offsets. Only those lists are put on lines that a
     /// storm changes, each where it is in `enum lru_list`.
     pub const fn of(at: &MemCgroupPerNode) -> Self {
         let mut lines = StructLines::<LRUVEC_LINES>::new();

@@ -19,7 +19,7 @@ pub struct VmaLockObject {
     pub lock_owner: u16,
 }
 
-/// Where the same fields are in words, and what the lines of the slab are called.
+/// Places of the same fields in words, and the names of the slab's lines.
 #[derive(Debug)]
 pub struct VmaLockLayout {
     /// The first lines; those after them are alike, in turn.
@@ -30,7 +30,7 @@ pub struct VmaLockLayout {
     pub count: usize,
     /// Word of the owner.
     pub owner: usize,
-    /// Whether the two are words of the object.
+    /// True if the two are words of the object.
     pub fits: bool,
 }
 
@@ -40,8 +40,8 @@ impl VmaLockObject {
 }
 
 impl VmaLockLayout {
-    /// The layout that follows from these numbers. A line has eight words, and an object of `n`
-    /// words is at the same place of a line every `n` lines at the latest.
+    /// Creates the layout that follows from these numbers. A line has eight words, and an object of
+    /// `n` words is at the same place of a line every `n` lines at the latest.
     pub const fn of(object: &VmaLockObject) -> Self {
         let words = (object.size / WORD) as usize;
         let (count, owner) =

@@ -22,12 +22,12 @@ pub struct Zone {
     pub vm_stat: u16,
 }
 
-/// Where the same fields are in a zone here.
+/// Places of the same fields in a zone here.
 #[derive(Debug)]
 pub struct ZoneLayout {
     /// The lines, by what results call them.
     pub lines: [LineName; ZONE_LINES],
-    /// Whether they suffice.
+    /// True if the lines suffice.
     pub fits: bool,
     /// First word of the lock.
     pub lock: Field,
@@ -50,8 +50,8 @@ impl Zone {
 }
 
 impl ZoneLayout {
-    /// The layout that follows from these offsets. Of `vm_stat` only the counters are put on
-    /// lines that a storm changes, each where it is in `enum zone_stat_item`.
+    /// Creates the layout that follows from these offsets. Of `vm_stat` only the counters are put
+    /// on lines that a storm changes, each where it is in `enum zone_stat_item`.
     pub const fn of(at: &Zone) -> Self {
         let mut lines = StructLines::<ZONE_LINES>::new();
         let lock = lines.put("zone.lock", &["lock", "lock.tail"], at.lock);

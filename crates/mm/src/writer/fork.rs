@@ -1,10 +1,10 @@
-//! fork, as far as the parent sees it (Linux 7.2 `kernel/fork.c`, `dup_mmap`;
-//! `mm/memory.c`, `copy_page_range`): every VMA is excluded, private pages get a reference
-//! and a mapping of the child, and writable ptes lose the right to write.
+//! fork, as far as the parent sees it (Linux 7.2 `kernel/fork.c`, `dup_mmap`; `mm/memory.c`,
+//! `copy_page_range`): excludes faults from every VMA, gives private pages a reference and a
+//! mapping of the child, and removes the right to write from writable ptes.
 //!
-//! The child is the references that it holds, until it exits: without them a write would
-//! find itself alone with its page, and nothing would be copied. Its tables and VMAs are
-//! its own, and no line that another core wants.
+//! The child consists of the references that it holds until it exits: without them a write would
+//! find its page exclusive, and copy nothing. No other core uses lines of its tables and VMAs, so
+//! it has none here.
 
 use super::Writer;
 use crate::addr::Pte;
@@ -12,7 +12,7 @@ use crate::vma::{VmaFields, VmaId, VmaRef, flag};
 use machine::{Machine, Ordering};
 
 impl<'a, M: Machine> Writer<'a, M> {
-    /// Makes a child, after the one before has gone.
+    /// Makes a child, after the previous one has exited.
     pub fn fork(&mut self) -> bool {
         self.core.end_child(self.mm);
         let mm = self.mm;
@@ -21,7 +21,7 @@ impl<'a, M: Machine> Writer<'a, M> {
         let mut vmas: Vec<VmaId> = Vec::new();
         mm.tree.for_each(mm.field(mm.kernel.mm.mt_root), |id| vmas.push(id));
         vmas.iter().for_each(|id| self.hooks.start_write(mm, mm.vma(*id)));
-        // What has no `anon_vma` has no private pages: the child faults for itself
+        // A VMA without `anon_vma` has no private pages: the child faults for itself
         // (`vma_needs_copy`).
         let copied = |id: &&VmaId| {
             let vma = mm.vma(**id);

@@ -20,7 +20,7 @@ impl<M: Machine> Writer<'_, M> {
         found
     }
 
-    /// Looks at the VMAs from `from` on, until somebody waits for mmap_lock or there are no more.
+    /// Looks at the VMAs from `from` on, until a core waits for mmap_lock or there are no more.
     /// Returns the end of the last one; `None` if there was none.
     fn look_from(&mut self, from: Vaddr) -> Option<Vaddr> {
         let mm = self.mm;
