@@ -20,7 +20,7 @@ impl Contents {
         Self { files: files.collect(), seed }
     }
 
-    /// Whether faults leave pages in another state than they find them in.
+    /// Returns true if faults leave pages in another state than they find them in.
     pub fn wear(&self) -> bool {
         let marked =
             |file: &workload::WorkloadFile| file.locked + file.not_uptodate + file.readahead > 0.0;
@@ -43,12 +43,12 @@ impl Contents {
         }
     }
 
-    /// Whether a page is in the page cache when a round starts.
+    /// Returns true if a page is in the page cache when a round starts.
     pub fn is_cached(&self, number: usize, index: u64) -> bool {
         self.state(number, index) != PageState::Absent
     }
 
-    /// The state of a page when a round starts: two coins for each page, the same for the
+    /// Returns the state of a page when a round starts: two coins for each page, the same for the
     /// same seed.
     fn state(&self, number: usize, index: u64) -> PageState {
         let (file, _) = &self.files[number];

@@ -19,23 +19,23 @@ pub struct GateBroken;
 pub enum Gate {
     /// Threads of this machine.
     Threads(Box<Barrier>),
-    /// Cores of the model: by how much each goes on later than the others, in picoseconds.
+    /// Cores of the model: delay of each after the gate, in picoseconds.
     Cores(Box<[u64]>),
 }
 
 impl Gate {
-    /// A gate for threads of this machine.
+    /// Creates a gate for threads of this machine.
     pub fn of_threads(threads: usize) -> Self {
         Self::Threads(Box::new(Barrier::new(threads)))
     }
 
-    /// A gate for cores of the model, each with its own draw.
+    /// Creates a gate for cores of the model, each with its own draw.
     pub fn of_cores(cores: usize, seed: u64) -> Self {
         let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0x7374_6167);
         Self::Cores((0..cores).map(|_| random.next_u64() % STAGGER_MAX_PS).collect())
     }
 
-    /// Waits for all threads. Each sees afterwards what all did before.
+    /// Waits for all threads. Each then sees all writes that others made before.
     ///
     /// # Errors
     /// If one of them will not come.
@@ -49,7 +49,7 @@ impl Gate {
         }
     }
 
-    /// Whether one of the threads will not come. A panic of a core ends the whole model.
+    /// Returns true if one of the threads will not arrive. A panic of a core ends the whole model.
     pub fn is_broken(&self) -> bool {
         matches!(self, Self::Threads(barrier) if barrier.is_broken())
     }
@@ -77,8 +77,8 @@ impl Barrier {
     }
 
     fn wait(&self) -> Result<(), GateBroken> {
-        // AcqRel: the last to arrive has seen what all others did; they see it through
-        // its Release of the turn.
+        // AcqRel: the last thread to arrive has seen all writes of the others; they see them
+        // through its Release of the turn.
         let turn = self.turn.load(Ordering::Acquire);
         if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
             self.arrived.store(0, Ordering::Relaxed);

@@ -11,7 +11,7 @@ impl Meter {
         Self(Counters::open().map_err(|why| why.to_string()))
     }
 
-    /// No counters: for what is not measured.
+    /// No counters, for a storm that is not measured.
     pub fn closed() -> Self {
         Self(Err("not measured".to_owned()))
     }

@@ -1,6 +1,6 @@
 //! Memory and frames that a storm needs, computed before anything is allocated.
 //!
-//! Orders of touches are drawn, so what is needed follows from the seed as well.
+//! Orders of touches are drawn, so the needs depend on the seed too.
 
 use super::error::TooLarge;
 use super::plan::{Outline, Plan};
@@ -11,7 +11,7 @@ use mm::{frames, page_cache, page_table, vma, vma_tree};
 use workload::units::approximate_size;
 use workload::{Until, Workload};
 
-/// Lines that a strategy adds to a VMA, at the most.
+/// Most lines that a strategy adds to a VMA.
 const OWN_LINES: u64 = 1;
 
 /// Needs of a storm.
@@ -26,12 +26,12 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Bytes of the content of all frames.
+    /// Returns the bytes of the content of all frames.
     pub fn content_bytes(&self) -> u64 {
         self.frames as u64 * PAGE_BYTES
     }
 
-    /// Bytes of everything else, in a world with these lines.
+    /// Returns the bytes of everything else, in a world with these lines.
     pub fn space_bytes<M: Machine>(&self) -> u64 {
         let own = OWN_LINES * size_of::<M::Line>() as u64;
         self.listed_bytes
@@ -42,7 +42,7 @@ impl Needs {
             + vma_tree::bytes_for::<M>(self.vmas)
     }
 
-    /// The same on this machine's cores if the counting of transfers is audited: nearly all
+    /// Returns the same on this machine's cores if the counting of transfers is audited: nearly all
     /// of it is lines, and each has a directory of its own.
     pub fn audited_bytes(&self) -> u64 {
         let line = size_of::<<Host<Counted> as Machine>::Line>() as u64;
@@ -156,7 +156,7 @@ mod tests {
         }
     }
 
-    /// Bytes of content and of the space in the model.
+    /// Returns the bytes of content and of the space in the model.
     fn bytes(workload: &Workload, threads: usize, until: Until) -> (u64, u64) {
         let needs = needs(workload, threads, 1, until, u64::MAX).unwrap();
         (needs.content_bytes(), needs.space_bytes::<Model>())
@@ -175,7 +175,7 @@ mod tests {
         assert!(listed >= less + 4 * (1 << 20), "each thread lists 2^18 pages: {listed}");
     }
 
-    /// Bytes that a plan really lists.
+    /// Returns the bytes of a plan's lists.
     fn listed(plan: &Plan) -> usize {
         let of_step = |step: &ThreadStep| match step {
             ThreadStep::Touch(TouchPlan { pages: Pages::Listed(pages), .. }) => {

@@ -1,6 +1,6 @@
 //! Progress of a thread over time, from which the window of a leg is computed.
 
-/// Notes that are kept of a leg, at the most.
+/// Most notes that are kept of a leg.
 const MOST: usize = 1 << 16;
 
 /// Time and faults at looks at the clock, in order. If a thread looks more often than can be

@@ -24,11 +24,10 @@ pub enum Pages {
 }
 
 impl Pages {
-    /// The order of a pass over `slice` of an extent of mappings of `each` pages.
+    /// Creates the order of a pass over `slice` of an extent of mappings of `each` pages.
     ///
     /// # Panics
-    /// If the slice is empty, or its pages are listed and their numbers have more than 32
-    /// bits.
+    /// If the slice is empty, or its pages are listed and their numbers have more than 32 bits.
     pub fn new(
         order: Order,
         slice: Range<u64>,
@@ -55,17 +54,17 @@ impl Pages {
         }
     }
 
-    /// Whether a pass touches nothing: a slice without a first page of a table.
+    /// Returns true if a pass touches nothing: a slice without a first page of a table.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The beginning of a pass.
+    /// Returns the beginning of a pass.
     pub fn iter(&self) -> PagesIter<'_> {
         self.iter_from(0)
     }
 
-    /// A pass from its touch number `index` on, which it has.
+    /// Returns a pass from its touch number `index` on, which it has.
     pub fn iter_from(&self, index: u64) -> PagesIter<'_> {
         let (at, column) = match *self {
             // The first columns may have a page more than the others.
@@ -129,7 +128,7 @@ impl PagesIter<'_> {
     }
 }
 
-/// The pages of `slice`, shuffled (Fisher and Yates).
+/// Returns the pages of `slice`, shuffled (Fisher and Yates).
 pub(super) fn permutation(slice: Range<u64>, seed: u64) -> Box<[u32]> {
     let mut random = Pcg64Mcg::seed_from_u64(seed);
     let mut pages = numbered(slice);
@@ -139,7 +138,7 @@ pub(super) fn permutation(slice: Range<u64>, seed: u64) -> Box<[u32]> {
     pages
 }
 
-/// A number below `end`, evenly to 1 part in 2^32.
+/// Returns a number below `end`, evenly to 1 part in 2^32.
 fn below(random: &mut Pcg64Mcg, end: u64) -> u64 {
     ((u128::from(random.next_u64()) * u128::from(end)) >> 64) as u64
 }
@@ -155,7 +154,7 @@ fn zipf(slice: Range<u64>, exponent: f64, touches: Option<u64>, seed: u64) -> Bo
         .collect()
 }
 
-/// The first page under each table of mappings of `each` pages.
+/// Returns the first page under each table of mappings of `each` pages.
 fn first_pages(slice: Range<u64>, each: u64) -> Box<[u32]> {
     let per_table = workload::PAGES_PER_TABLE;
     let first = |page: &u64| (page % each).is_multiple_of(per_table);

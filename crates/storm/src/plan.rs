@@ -101,7 +101,7 @@ pub(super) struct Outline {
     sizes: Vec<usize>,
     /// For each VMA its places: one, or one for each thread.
     extents: Vec<Vec<Extent>>,
-    /// Bytes of what the plan lists: mappings, pages in an order that is drawn, pieces.
+    /// Bytes of the plan's lists: mappings, pages in drawn orders, pieces.
     pub listed_bytes: u64,
     /// Mappings of all threads.
     pub mappings: u64,
@@ -297,7 +297,7 @@ fn mappings(workload: &Workload, extents: &[Vec<Extent>], copies: &Copies) -> Ve
     mappings
 }
 
-/// The part of a mapping that is mapped at the start of a round.
+/// Returns the part of a mapping that is mapped at the start of a round.
 fn at_start(vma: &WorkloadVma, whole: Mapping) -> Mapping {
     let Some(pages) = vma.grows_down_from_pages else { return whole };
     let start = Vaddr(whole.end.0 - pages * PAGE_BYTES);
@@ -349,14 +349,14 @@ fn frames(
             extents.iter().map(single).sum::<u64>()
         })
         .sum();
-    // The children of fork hold what was there when they were made.
+    // The children of fork hold the pages that were mapped when they were made.
     let forks = workload.changes().filter(|change| change.action == Action::Fork).count() as u64;
     let gathered = reached::takers(threads) * FRAMES_GATHERED;
     let kept = (threads.len() as u64 + 1) * FRAMES_KEPT + gathered;
     1 + written * (1 + forks.min(1) * changers(threads)) + cached + kept
 }
 
-/// Whether a thread reads pages of an extent: they are mapped one by one then.
+/// Returns true if a thread reads pages of an extent: they are mapped one by one then.
 fn is_read(threads: &[ThreadPlan], extent: Extent) -> bool {
     let mut touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(ThreadStep::touch);
     touches.any(|touch| touch.extent == extent && touch.access == Access::Read)
@@ -400,7 +400,7 @@ fn with_kept(mut folios: BTreeMap<u8, u64>, threads: &[ThreadPlan]) -> Vec<(u8, 
     folios.into_iter().collect()
 }
 
-/// Touches of a thread between two resets, at the most, as far as `until` says.
+/// Most touches of a thread between two resets, if `until` limits them.
 fn most_touches(until: Until) -> u64 {
     match until {
         // A touch that faults is made again only if another thread raced.

@@ -9,7 +9,7 @@ use mm::fault::Access;
 use std::ops::Range;
 use workload::{Backing, Workload};
 
-/// Pages of each file that faults may ask for, those around them included.
+/// Returns the pages of each file that faults may need, those around them included.
 pub(super) fn file_pages(
     workload: &Workload,
     copies: &Copies,
@@ -48,18 +48,19 @@ pub(super) fn file_pages(
     pages.into_iter().map(merge).collect()
 }
 
-/// The pages of all folios that these pages of a file are in.
+/// Returns the pages of all folios that these pages of a file are in.
 fn whole_folios(pages: Range<u64>, folio_pages: u64) -> Range<u64> {
     pages.start / folio_pages * folio_pages..pages.end.next_multiple_of(folio_pages)
 }
 
-/// The pages of a mapping that a fault on `page` of its extent looks at: aligned by address.
+/// Returns the pages of a mapping that a fault on `page` of its extent looks at: aligned by
+/// address.
 fn window(extent: &Extent, page: u64, around: u64) -> Range<u64> {
     let (within, place) = (page % extent.each, extent.address(page).0 / PAGE_BYTES % around);
     within - place.min(within)..(within + around - place).min(extent.each)
 }
 
-/// The same pages as ranges that neither touch nor overlap, in order.
+/// Returns the same pages as ranges that neither touch nor overlap, in order.
 fn merge(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     ranges.sort_by_key(|range| range.start);
     let mut merged: Vec<Range<u64>> = Vec::new();
@@ -72,8 +73,8 @@ fn merge(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     merged
 }
 
-/// The step of a round at which a thread stops for good, or, before that, the first that takes
-/// something away; `None` if it reaches the end of a round without.
+/// Returns the step of a round at which a thread stops for good, or, before that, the first that
+/// takes something away; `None` if it reaches the end of a round without.
 fn first_to_matter(plan: &ThreadPlan) -> Option<&ThreadStep> {
     plan.steps().find(|step| match step {
         ThreadStep::Touch(touch) => touch.reach < touch.touches.min(touch.pages.len()),
@@ -89,13 +90,13 @@ pub(super) fn takers(threads: &[ThreadPlan]) -> u64 {
     threads.iter().filter(takes).count() as u64
 }
 
-/// Whether all threads stop before the end of the first round, and none takes anything away:
-/// no table is freed then.
+/// Returns true if all threads stop before the end of the first round, and none takes anything
+/// away: no table is freed then.
 pub(super) fn frees_nothing(threads: &[ThreadPlan]) -> bool {
     threads.iter().all(|plan| matches!(first_to_matter(plan), Some(ThreadStep::Touch(_))))
 }
 
-/// An upper bound of the page tables of the lowest level that threads reach; `None` if some
+/// Returns an upper bound of the page tables of the lowest level that threads reach; `None` if some
 /// thread reaches all of its pass.
 pub(super) fn leaf_tables(threads: &[ThreadPlan]) -> Option<u64> {
     let touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(ThreadStep::touch);

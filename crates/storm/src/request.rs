@@ -16,9 +16,9 @@ pub struct StormRequest<'a> {
     /// Threads that groups with a weight share; groups with a fixed number add theirs:
     /// [`total_threads`](crate::plan::total_threads).
     pub weighted_threads: usize,
-    /// Whether pages are cleared, copied and written; in the model, whether that is charged.
+    /// True if pages are cleared, copied and written; in the model, whether that is charged.
     pub real_body: bool,
-    /// Whether the fault entry asks for mmap_lock's line, whatever the kernel does.
+    /// True if the fault entry prefetches mmap_lock's line for writing, whatever the kernel does.
     pub entry_prefetch: bool,
     /// The kernel whose layouts and rules the space has; `None`: the scheme's own.
     pub kernel: Option<&'static Kernel>,
@@ -46,7 +46,7 @@ pub enum Executor<'a> {
 pub struct ThreadExecutor<'a> {
     /// The CPU of each thread, those of fixed groups included.
     pub cpus: &'a [usize],
-    /// Recording beside counts.
+    /// Recording in addition to counts.
     pub recording: Recording,
     /// Faults, on average, for each one whose latency is sampled; 0: none is.
     pub sample_period: u64,
@@ -63,12 +63,12 @@ pub struct ModelExecutor<'a> {
     pub machine: &'a Parameters,
     /// The place of each core, those of fixed groups included.
     pub places: &'a [Place],
-    /// Whether one fault of core 0 is traced, and of which kind; of any if `Some(None)`.
+    /// True if one fault of core 0 is traced, and of which kind; of any if `Some(None)`.
     pub trace: Option<Option<Kind>>,
 }
 
 impl<'a> Executor<'a> {
-    /// The threads of this machine.
+    /// Returns the threads of this machine.
     ///
     /// # Panics
     /// If it is the model: the caller has taken the runner of another world.
@@ -79,7 +79,7 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// The machine of the model.
+    /// Returns the machine of the model.
     ///
     /// # Panics
     /// If it is threads: the caller has taken the runner of another world.
@@ -91,14 +91,14 @@ impl<'a> Executor<'a> {
     }
 }
 
-/// A recording beside counts. Each costs time, so each is a storm of its own.
+/// A recording in addition to counts. Each costs time, so each has a storm of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recording {
     /// Throughput and sampled latency.
     Throughput,
     /// Transfers of lines; of the running kernel, which shows none, its events.
     Lines,
-    /// Transfers of lines, and what a directory says of the same accesses.
+    /// Transfers of lines, and those that a directory counts of the same accesses.
     Audit,
     /// Time by stage of a fault.
     Stages,

@@ -37,9 +37,9 @@ pub struct Storm {
     pub directory: Option<Tally>,
     /// Nanoseconds by stage, summed over threads, if recorded.
     pub stages_ns: Option<[f64; stage::NAMES.len()]>,
-    /// Sleeps that stood for I/O.
+    /// Sleeps in place of I/O.
     pub io: IoWaits,
-    /// Bytes of a VMA under this strategy; the running kernel does not tell.
+    /// Bytes of a VMA under this strategy; unknown for the running kernel.
     pub bytes_per_vma: Option<u64>,
     /// The most VMAs and page tables that ever waited for readers to leave; none without
     /// writers.
@@ -107,7 +107,7 @@ pub struct ModelFindings {
 /// there was none.
 pub type OpTimes = [Option<Histogram<u64>>; Action::NAMES.len()];
 
-/// Sleeps that stood for I/O: short ones are not exact.
+/// Sleeps in place of I/O: short ones are not exact.
 #[derive(Debug, Clone)]
 pub struct IoWaits {
     /// Length of each, in nanoseconds.
@@ -143,7 +143,7 @@ pub struct StormCounts {
     /// Faults that mapped their page. This, `raced`, `pages_mapped` and `attempts` the
     /// running kernel does not tell.
     pub mapped: u64,
-    /// Faults whose page somebody else mapped first.
+    /// Faults whose page another core mapped first.
     pub raced: u64,
     /// Faults after the end of a file.
     pub sigbus: u64,

@@ -8,7 +8,7 @@ const LATENCY_MAX_NS: u64 = 60_000_000_000;
 /// Digits that are kept of a latency.
 const DIGITS: u8 = 3;
 
-/// An empty histogram of latencies: 1 ns to 60 s.
+/// Returns an empty histogram of latencies: 1 ns to 60 s.
 pub(super) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LATENCY_MAX_NS, DIGITS).expect("the bounds are in order")
 }
@@ -31,7 +31,7 @@ impl Samples {
         taken.record(ns.clamp(1, LATENCY_MAX_NS)).expect("it has room or grows");
     }
 
-    /// Forgets what was taken.
+    /// Drops all samples.
     pub fn forget(&mut self) {
         // To clear an empty one would touch all its memory.
         if let Some(taken) = self.0.as_mut().filter(|taken| !taken.is_empty()) {
@@ -39,12 +39,12 @@ impl Samples {
         }
     }
 
-    /// The samples, if any were taken.
+    /// Returns the samples, if any were taken.
     pub fn taken(&self) -> Option<&Histogram<u64>> {
         self.0.as_ref().filter(|taken| !taken.is_empty())
     }
 
-    /// Adds what was taken to a sum over threads.
+    /// Adds the samples to a sum over threads.
     pub fn add_to(&self, sum: &mut Histogram<u64>) {
         if let Some(taken) = self.taken() {
             sum.add(taken).expect("no sample is past the bounds of the sum");

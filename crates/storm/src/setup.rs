@@ -87,7 +87,7 @@ pub(super) fn space<W: Platform + Machine>(
     space
 }
 
-/// The same nodes, numbered from 0 without holes.
+/// Returns the same nodes, numbered from 0 without holes.
 fn dense(nodes: &[usize]) -> Box<[usize]> {
     let mut used = nodes.to_vec();
     used.sort_unstable();
@@ -96,7 +96,7 @@ fn dense(nodes: &[usize]) -> Box<[usize]> {
     nodes.iter().map(number).collect()
 }
 
-/// Whether some mapping is shared and may be written.
+/// Returns true if some mapping is shared and may be written.
 fn writes_shared(workload: &Workload) -> bool {
     let shared = |backing| matches!(backing, Backing::File { shared: true, .. });
     workload.vmas.iter().any(|vma| vma.writable && shared(vma.backing))

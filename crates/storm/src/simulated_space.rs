@@ -20,7 +20,7 @@ use strategy::{Space, Strategy};
 /// A simulated address space under storm. A call covers a batch of touches or more, so that the
 /// loops of a storm are compiled once for each platform and not for each scheme.
 pub trait SimulatedSpace<W: Platform + Machine>: Send + Sync {
-    /// The space, without its scheme.
+    /// Returns the space, without its scheme.
     fn mm(&self) -> &Mm<W>;
     /// Handles a fault from beginning to end.
     fn fault(&self, core: &mut Core<W>, request: FaultRequest) -> Outcome;
@@ -30,9 +30,9 @@ pub trait SimulatedSpace<W: Platform + Machine>: Send + Sync {
     fn edit(&self, core: &mut Core<W>, edit: &WriterOp) -> bool;
     /// Takes all VMAs out, and makes `mappings` again; their page tables stay. No core faults.
     fn remap(&self, core: &mut Core<W>, mappings: &[Mapping]);
-    /// Whether VMAs wait for grace periods of SRCU, whose costs cores count.
+    /// Returns true if VMAs wait for grace periods of SRCU, whose costs cores count.
     fn waits_by_srcu(&self) -> bool;
-    /// Frees what waits for faults to end. No core faults.
+    /// Frees objects that wait for faults to end. No core may fault.
     fn drain(&self, core: &mut Core<W>);
     /// Unmaps everything, and empties the page cache.
     fn exit(&self, core: &mut Core<W>);

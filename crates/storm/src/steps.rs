@@ -28,7 +28,7 @@ pub struct ThreadPlan {
 }
 
 impl ThreadPlan {
-    /// All steps, phase after phase.
+    /// Returns all steps, phase after phase.
     pub(super) fn steps(&self) -> impl Iterator<Item = &ThreadStep> {
         self.phases.iter().flatten()
     }
@@ -56,7 +56,7 @@ pub struct TouchPlan {
     pub walks: bool,
     /// Touches from the start of a pass to which the loops of a round come.
     pub of_round: u64,
-    /// Touches from the start of a pass to which the thread comes before a reset, at the most.
+    /// Most touches that one pass can make before a reset.
     pub reach: u64,
     /// Pages between those of the pass are not touched.
     pub leaps: bool,
@@ -107,8 +107,8 @@ pub enum WriterOp {
 }
 
 impl TouchPlan {
-    /// The pages of the loop number `turn`, and how many touches it makes of them: as with the
-    /// pieces of writers, the last of a pass may be shorter.
+    /// Returns the pages of the loop number `turn`, and how many touches it makes of them: as with
+    /// the pieces of writers, the last of a pass may be shorter.
     pub(super) fn of_loop(&self, turn: u64) -> (PagesIter<'_>, u64) {
         if !self.walks {
             return (self.pages.iter(), self.touches);
@@ -117,14 +117,14 @@ impl TouchPlan {
         (self.pages.iter_from(from), self.touches.min(self.pages.len() - from))
     }
 
-    /// Whether the thread never reaches the end of a pass.
+    /// Returns true if the thread never reaches the end of a pass.
     pub(super) fn stops_before_its_end(&self) -> bool {
         self.reach < self.pages.len()
     }
 }
 
 impl ChangePlan {
-    /// Pages of its largest piece.
+    /// Returns the pages of its largest piece.
     pub(super) fn pages_max(&self) -> u64 {
         let pages = |edit: &WriterOp| match edit {
             WriterOp::Mmap(_)
@@ -142,7 +142,7 @@ impl ChangePlan {
 }
 
 impl ThreadStep {
-    /// Whether there is nothing to do.
+    /// Returns true if there is nothing to do.
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Touch(touch) => touch.pages.is_empty(),
@@ -150,7 +150,7 @@ impl ThreadStep {
         }
     }
 
-    /// The accesses, if the step is accesses.
+    /// Returns the accesses, if the step is accesses.
     pub(super) fn touch(&self) -> Option<&TouchPlan> {
         match self {
             Self::Touch(touch) => Some(touch),
@@ -158,7 +158,7 @@ impl ThreadStep {
         }
     }
 
-    /// The operation, if the step is one of a writer.
+    /// Returns the operation, if the step is one of a writer.
     pub(super) fn change(&self) -> Option<&ChangePlan> {
         match self {
             Self::Touch(_) => None,
@@ -185,7 +185,7 @@ pub(super) fn plan_step(
     }
 }
 
-/// The extent of a VMA that a thread works on, and the pages of it that are its own.
+/// Returns the extent of a VMA that a thread works on, and the pages of it that are its own.
 fn slice(
     extents: &[Vec<Extent>],
     vma: usize,
@@ -247,7 +247,7 @@ fn plan_touch(
     }
 }
 
-/// The longest wait of a touch for I/O, in nanoseconds; one draw of an exponential latency
+/// Returns the longest wait of a touch for I/O, in nanoseconds; one draw of an exponential latency
 /// in 3000 is longer.
 fn longest_io_ns(workload: &Workload, touch: &Touch) -> u64 {
     let Backing::File { file, .. } = workload.vmas[touch.vma].backing else { return 0 };
@@ -292,7 +292,7 @@ fn stack_turns(extent: Extent, grown: u64, pages: u64) -> Vec<WriterOp> {
     sizes.map(|pages| WriterOp::ExpandStack(end, start(pages))).collect()
 }
 
-/// The pieces of a thread in order, each with the start of the mapping that it is part of.
+/// Returns the pieces of a thread in order, each with the start of the mapping that it is part of.
 fn piece_ranges(
     pieces: &Pieces,
     extents: &[Vec<Extent>],
@@ -342,7 +342,7 @@ fn edit(
     }
 }
 
-/// The mapping of a VMA, of one of these files, that starts at `start`, at its full size.
+/// Returns the mapping of a VMA, of one of these files, that starts at `start`, at its full size.
 pub(super) fn mapping(files: &[WorkloadFile], vma: &WorkloadVma, start: u64) -> Mapping {
     let (start, end) = (Vaddr(start), Vaddr(start + vma.pages * PAGE_BYTES));
     let write = if vma.writable { flag::WRITE } else { 0 };

@@ -31,7 +31,7 @@ impl TouchTally {
         tally
     }
 
-    /// Forgets what was counted in the warm-up.
+    /// Drops the counts of the warm-up.
     pub(super) fn forget(&mut self) {
         self.counts = StormCounts::default();
         self.latency.iter_mut().for_each(Samples::forget);

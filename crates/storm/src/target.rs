@@ -36,14 +36,14 @@ pub trait StormTarget: Platform {
     );
     /// Does an operation of a writer; false if there was nothing to do.
     fn edit(space: &Self::Space, core: &mut Self::Core, edit: &WriterOp) -> bool;
-    /// Forgets what `core` counted in the warm-up.
+    /// Drops the counts of `core` from the warm-up.
     fn forget(_core: &mut Self::Core) {}
-    /// Takes over the sleeps of a round that stood for I/O; returns how many nanoseconds
-    /// were asked for.
+    /// Takes over the sleeps of a round that replaced I/O; returns the number of nanoseconds were
+    /// asked for.
     fn take_io(_core: &mut Self::Core, _achieved_ns: &mut Samples) -> u64 {
         0
     }
-    /// A thread's part in undoing a round; no thread touches anything.
+    /// Returns a thread's part in undoing a round; no thread touches anything.
     ///
     /// # Errors
     /// If another thread will not do its part.
@@ -64,7 +64,7 @@ pub struct Toucher<T: StormTarget> {
     pub(super) core: T::Core,
     pub(super) tally: TouchTally,
     pub(super) clock: T::Clock,
-    /// Whether pages may go while they are accessed.
+    /// True if pages may go while they are accessed.
     pub(super) pages_may_go: bool,
 }
 
@@ -78,7 +78,7 @@ impl<T: StormTarget> Toucher<T> {
         }
     }
 
-    /// Forgets what was counted in the warm-up.
+    /// Drops the counts of the warm-up.
     pub(super) fn forget(&mut self) {
         self.tally.forget();
         T::forget(&mut self.core);
@@ -93,7 +93,7 @@ pub struct CoreEnd {
     pub shootdowns: Shootdowns,
     /// Its work for grace periods of SRCU, if the scheme has any.
     pub grace_periods: Option<GraceCosts>,
-    /// Whether the translations that it had cached were true.
+    /// True if the translations that it had cached were true.
     pub translations: Result<(), String>,
 }
 

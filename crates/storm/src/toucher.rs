@@ -1,6 +1,6 @@
 //! A touch of a simulated space: the access, the fault, its count, its sample.
 //!
-//! Between the gates a thread writes only what is its own.
+//! Between the gates a thread writes only its own memory.
 
 use super::gate::GateBroken;
 use super::order::PagesIter;
@@ -80,7 +80,7 @@ impl<W: Platform + Machine> StormTarget for W {
         shared.gate.wait()
     }
 
-    /// The other threads have reached the end of the storm: no table changes any more.
+    /// Returns the other threads have reached the end of the storm: no table changes any more.
     fn retire(space: &dyn SimulatedSpace<W>, mut core: Core<W>) -> CoreEnd {
         let mm = space.mm();
         let translations = mm.check_translations(&mut core);

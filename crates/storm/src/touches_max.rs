@@ -16,8 +16,8 @@ pub(super) struct GroupMember {
     pub until: Until,
 }
 
-/// Touches from the start of a pass that a thread makes between two resets, at the most;
-/// `None` if nothing but the pass itself bounds them.
+/// Most touches from the start of a pass that a thread makes between two resets; `None` if nothing
+/// but the pass itself bounds them.
 pub(super) fn touches_max(workload: &Workload, touch: &Touch, member: &GroupMember) -> Option<u64> {
     if member.loops == Loops::UntilDone || !is_left_alone(workload, touch) {
         return None;
@@ -33,8 +33,8 @@ pub(super) fn touches_max(workload: &Workload, touch: &Touch, member: &GroupMemb
     }
 }
 
-/// Whether no thread changes mappings, or each thread only maps and unmaps all of its own: then
-/// every page that it reaches faults.
+/// Returns true if no thread changes mappings, or each thread only maps and unmaps all of its own:
+/// then every page that it reaches faults.
 fn is_left_alone(workload: &Workload, touch: &Touch) -> bool {
     let own = workload.vmas[touch.vma].scope == Scope::PerThread;
     workload.changes().all(|change| {
@@ -43,8 +43,8 @@ fn is_left_alone(workload: &Workload, touch: &Touch) -> bool {
     })
 }
 
-/// Whether no other thread maps pages of the slice, nor this thread in another step, and no page
-/// is touched twice in a pass.
+/// Returns true if no other thread maps pages of the slice, nor this thread in another step, and no
+/// page is touched twice in a pass.
 fn is_alone(workload: &Workload, touch: &Touch, member: &GroupMember) -> bool {
     let touches = workload.groups.iter().flat_map(ThreadGroup::touches);
     let own = workload.vmas[touch.vma].scope == Scope::PerThread
@@ -54,7 +54,7 @@ fn is_alone(workload: &Workload, touch: &Touch, member: &GroupMember) -> bool {
     own && once && touches.filter(|other| other.vma == touch.vma).count() == 1
 }
 
-/// Pages of the pass that a fault of this touch maps, at the most.
+/// Returns the most pages of the pass that a fault of this touch maps.
 fn around(workload: &Workload, touch: &Touch) -> u64 {
     let reads = touch.access == workload::LoadOrStore::Read;
     match workload.vmas[touch.vma].backing {

@@ -48,7 +48,7 @@ pub(super) struct Worker<'a, T: StormTarget> {
     pub shared: &'a Shared<T>,
     pub thread: usize,
     pub toucher: Toucher<T>,
-    /// Sleeps that stood for I/O.
+    /// Sleeps in place of I/O.
     pub io: Samples,
     /// Nanoseconds of sleep that were asked for.
     pub io_asked_ns: u64,
@@ -140,7 +140,7 @@ impl<'a, T: StormTarget> Worker<'a, T> {
         }
     }
 
-    /// Forgets what was counted in the warm-up.
+    /// Drops the counts of the warm-up.
     fn forget(&mut self) {
         self.toucher.forget();
         self.io.forget();

@@ -26,7 +26,7 @@ pub(super) fn expected(
     }
 }
 
-/// Pages that one fault may map at the most.
+/// Returns the most pages that one fault may map.
 fn pages_mapped(workload: &Workload, touch: &Touch, around_bytes: u64) -> u64 {
     let table = TABLE_SPAN / PAGE_BYTES;
     match (workload.vmas[touch.vma].backing, touch.access) {
@@ -43,7 +43,7 @@ fn pages_mapped(workload: &Workload, touch: &Touch, around_bytes: u64) -> u64 {
     }
 }
 
-/// Whether no touch of this group finds a page that it, or another thread, has mapped.
+/// Returns true if no touch of this group finds a page that it, or another thread, has mapped.
 fn is_fresh(workload: &Workload, group: &ThreadGroup, threads: usize) -> bool {
     let own = |touch: &Touch| {
         let alone = workload.vmas[touch.vma].scope == Scope::PerThread || threads == 1;

@@ -16,7 +16,7 @@ pub struct KernelFindings {
     pub expected: RangeInclusive<u64>,
     /// Bytes that a read fault of a file maps around it; none if debugfs cannot be read.
     pub fault_around_bytes: Option<u64>,
-    /// Whether huge pages were asked for; else they are forbidden.
+    /// True if huge pages were requested; else they are forbidden.
     pub huge_pages: bool,
     /// File system and cached share of each file, by its name.
     pub files: BTreeMap<String, FileFacts>,

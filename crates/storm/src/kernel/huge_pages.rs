@@ -9,9 +9,9 @@ use std::path::Path;
 /// `Documentation/admin-guide/mm/transhuge.rst`).
 const UNASKED: [&str; 3] = ["[always]", "[within_size]", "[force]"];
 
-/// The advice for the mappings of a storm; none if the system gives huge pages only on request:
-/// `MADV_NOHUGEPAGE` has a price of its own in file mappings, and the programs that a storm is
-/// compared with do not give it.
+/// Returns the advice for the mappings of a storm; none if the system gives huge pages only on
+/// request: `MADV_NOHUGEPAGE` has a price of its own in file mappings, and the programs that a
+/// storm is compared with do not give it.
 pub(super) fn advice(asked: bool, roots: &Roots) -> Option<Advice> {
     if asked {
         return Some(Advice::LinuxHugepage);
@@ -20,7 +20,7 @@ pub(super) fn advice(asked: bool, roots: &Roots) -> Option<Advice> {
     gives_unasked(&directory).then_some(Advice::LinuxNoHugepage)
 }
 
-/// Whether the setting, or that of one size, gives huge pages to all mappings.
+/// Returns true if the setting, or that of one size, gives huge pages to all mappings.
 fn gives_unasked(directory: &Path) -> bool {
     let sizes = fs::read_dir(directory).into_iter().flatten().flatten().map(|size| size.path());
     [directory.to_owned()].into_iter().chain(sizes).any(|of| {

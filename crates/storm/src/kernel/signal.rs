@@ -1,5 +1,5 @@
-//! Touches of what is not mapped, or not for that access: they end in a signal, which here
-//! steps over the instruction and counts.
+//! Touches of addresses that are not mapped, or not for that access: they end in a signal, which
+//! here steps over the instruction and counts.
 //!
 //! So a touch is always the same instruction, known by its bytes and its register. A signal
 //! from anywhere else goes to its former handler.
@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 pub(super) struct Missed {
     /// Nothing mapped there, or not for this access.
     pub segv: u64,
-    /// Behind the end of the file.
+    /// After the end of the file.
     pub sigbus: u64,
 }
 
@@ -28,7 +28,7 @@ pub(super) fn missed() -> Missed {
     MISSED.get()
 }
 
-/// Whether a touch that ends in a signal can be stepped over on this machine.
+/// True if a touch that ends in a signal can be stepped over on this machine.
 pub(super) const CAN_STEP_OVER: bool = cfg!(target_arch = "x86_64");
 
 /// Loads a byte.

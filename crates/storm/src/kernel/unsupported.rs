@@ -49,7 +49,7 @@ pub fn refuses(workload: &Workload) -> Option<String> {
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
-/// Whether a shared mapping of a file in memory may be written.
+/// Returns true if a shared mapping of a file in memory may be written.
 fn has_shared_memory(workload: &Workload) -> bool {
     workload.vmas.iter().filter(|vma| vma.writable).any(|vma| match vma.backing {
         Backing::File { file, shared, .. } => shared && workload.files[file].directory.is_none(),
@@ -57,7 +57,7 @@ fn has_shared_memory(workload: &Workload) -> bool {
     })
 }
 
-/// Returns remarks on what runs, but not quite as the file says.
+/// Returns remarks on parts that run, but not exactly as the file says.
 pub fn remarks(workload: &Workload) -> Vec<String> {
     let mut remarks = Vec::new();
     let mut remark = |is: bool, text: &str| {

@@ -29,7 +29,7 @@ const TRAPS_BETWEEN: f64 = 0.9;
 const PINS: u32 = 1000;
 const BATCHES: usize = 101;
 
-/// Returns what is known before the first storm.
+/// Returns the provenance that is known before the first storm.
 pub(super) fn provenance(
     started: SystemTime,
     seed: u64,
@@ -72,7 +72,7 @@ pub(super) fn machine(facts: &Facts) -> String {
     words.collect::<Vec<_>>().join("-")
 }
 
-/// Whether an arena of `frames` frames stays in the last-level cache; `None` without
+/// Returns the relation of an arena of `frames` frames to the last-level cache; `None` without
 /// frames, or if the cache is not known.
 pub(super) fn body_cache(frames: usize, llc_bytes: Option<u64>) -> Option<BodyCache> {
     let bytes = Some(frames as u64 * PAGE_BYTES).filter(|&bytes| bytes > 0)?;
@@ -80,8 +80,8 @@ pub(super) fn body_cache(frames: usize, llc_bytes: Option<u64>) -> Option<BodyCa
     Some(if hot { BodyCache::Hot } else { BodyCache::Cold })
 }
 
-/// Returns what entering and leaving a read section costs, in nanoseconds: the median
-/// over batches. Every strategy with RCU pays it; the kernel pays nothing.
+/// Returns the cost of entering and leaving a read section, in nanoseconds: the median over
+/// batches. Every strategy with RCU pays it; the kernel pays nothing.
 fn epoch_pin_ns(clock: &Clock) -> f64 {
     let reader = Rcu::new().reader();
     let batches = [(); BATCHES].map(|()| {
@@ -94,7 +94,7 @@ fn epoch_pin_ns(clock: &Clock) -> f64 {
     stats::median(&batches).expect("every batch took a finite time")
 }
 
-/// Returns what an empty exception costs on these CPUs, in nanoseconds.
+/// Returns the cost of an empty exception on these CPUs, in nanoseconds.
 ///
 /// # Errors
 ///

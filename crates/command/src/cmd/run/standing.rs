@@ -4,7 +4,7 @@ use super::plan::CellGroup;
 use document::run::{Cell, RatedEvent, Status, sides};
 use stats::{LOOKS, MIN_REPEATS, Verdict, at_a_look, compare};
 
-/// Returns how many ratios to `base` will be judged.
+/// Returns the number of ratios to `base` that will be judged.
 fn comparisons(groups: &[CellGroup], base: &str) -> usize {
     let judged = groups.iter().filter(|group| group.turns.most as usize >= MIN_REPEATS);
     let ratios = |group: &CellGroup| {
@@ -39,8 +39,8 @@ impl Standing {
         group.order(self.turns, |cell| !self.left[cell])
     }
 
-    /// Whether there is another turn to take. A run without a time limit (`paced`) has a limited
-    /// number of storms.
+    /// Returns true if there is another turn to take. A run without a time limit (`paced`) has a
+    /// limited number of storms.
     pub fn goes_on(&self, group: &CellGroup, paced: bool) -> bool {
         let running = group.cells.iter().filter(|cell| cell.refused.is_none()).count();
         let fits = || self.storms + self.order(group).len() <= group.turns.storms(running);
@@ -58,7 +58,7 @@ impl Standing {
         })
     }
 
-    /// Ends a turn. `found`: the cells of the group as they stand.
+    /// Ends a turn. `found`: the cells of the group so far.
     pub fn end_turn(&mut self, groups: &[CellGroup], at: usize, found: &[Cell]) {
         let group = &groups[at];
         self.storms += self.order(group).len();
@@ -73,7 +73,7 @@ impl Standing {
     }
 }
 
-/// Whether a cell is known to differ from its base. One that has failed differs for sure.
+/// Returns true if a cell is known to differ from its base. One that has failed differs for sure.
 fn is_sure(found: &[Cell], cell: &Cell, base: &Cell, chance: f64) -> bool {
     let [new, old] = sides(found, cell, base, &RatedEvent::of([cell, base]));
     let compared = compare(&new, &old, chance);

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use hdrhistogram::Histogram;
 
-    /// A storm of a millisecond of so many `munmap`s.
+    /// Returns a storm of a millisecond with this number of `munmap`s.
     fn unmapping(faults: u64, munmaps: u64) -> Storm {
         let mut times = Histogram::new(3).unwrap();
         times.record_n(500, munmaps).unwrap();

@@ -19,7 +19,7 @@ pub(in super::super) struct PlannedCell {
 }
 
 impl PlannedCell {
-    /// The cell before its first storm.
+    /// Returns the cell before its first storm.
     pub(super) fn before(&self) -> Cell {
         match &self.refused {
             Some(reason) => Cell::skipped(self.key.clone(), reason),
@@ -44,8 +44,8 @@ pub(in super::super) struct Competitors<'a> {
 }
 
 impl Competitors<'_> {
-    /// The cells of all strategies, put into `one` kernel or each into its own. `refused`: the
-    /// reason why a strategy does not run.
+    /// Returns the cells of all strategies, put into `one` kernel or each into its own. `refused`:
+    /// the reason why a strategy does not run.
     pub(super) fn cells(
         self,
         one: Option<&OneKernel>,
@@ -65,7 +65,7 @@ impl Competitors<'_> {
     }
 }
 
-/// The key of a group's cells, without their strategies.
+/// Returns the key of a group's cells, without their strategies.
 pub(super) fn key(
     args: &RunArgs,
     workload: &Workload,

@@ -19,7 +19,7 @@ pub(in super::super) struct CellGroup {
     pub weighted_threads: usize,
     /// The CPUs or cores of all threads, those of groups with a fixed number included.
     pub site: Site,
-    /// Whether pages are cleared and copied.
+    /// True if pages are cleared and copied.
     pub real_body: bool,
     /// In the order asked for; the A/A twin of the first that runs comes last.
     pub cells: Vec<PlannedCell>,
@@ -27,7 +27,7 @@ pub(in super::super) struct CellGroup {
     pub base: Option<usize>,
     /// The turns that its cells take.
     pub turns: Turns,
-    /// Whether the run's passes are made for it.
+    /// True if the run's passes are made for it.
     pub recorded: bool,
     /// Its place among groups that want time: the group whose verdicts matter most is first.
     pub rank: usize,
@@ -50,12 +50,12 @@ pub(in super::super) struct ModelSite {
 }
 
 impl CellGroup {
-    /// The cells that may run the workload.
+    /// Returns the cells that may run the workload.
     pub fn running(&self) -> impl Iterator<Item = &PlannedCell> {
         self.cells.iter().filter(|cell| cell.refused.is_none())
     }
 
-    /// A storm of one of its cells.
+    /// Returns a storm of one of its cells.
     pub fn request<'a>(&'a self, cell: &PlannedCell, executor: Executor<'a>) -> StormRequest<'a> {
         StormRequest {
             workload: &self.workload,
@@ -72,7 +72,7 @@ impl CellGroup {
         }
     }
 
-    /// The CPU of each thread; none in the model.
+    /// Returns the CPU of each thread; none in the model.
     pub fn cpus(&self) -> &[usize] {
         match &self.site {
             Site::Cpus(cpus) => cpus,
@@ -109,7 +109,7 @@ impl CellGroup {
         order
     }
 
-    /// Whether two threads share a CPU.
+    /// Returns true if two threads share a CPU.
     pub fn oversubscribed(&self) -> bool {
         self.cpus().iter().collect::<BTreeSet<_>>().len() < self.cpus().len()
     }

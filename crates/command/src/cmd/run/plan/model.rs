@@ -29,8 +29,8 @@ const FAULTS: u64 = 2048;
 /// Most threads of the default sweep.
 const THREADS_MAX: usize = 128;
 
-/// The workloads as the model runs them, each with what is varied of it: flags beat what is
-/// short enough for it.
+/// Returns the workloads as the model runs them, each with its variations: flags beat what is short
+/// enough for it.
 fn as_run(args: &RunArgs, workloads: Vec<Workload>) -> Vec<(Workload, Settings)> {
     let of_model = |mut workload: Workload| {
         workload.warmup_ns = args.warmup_ns.unwrap_or(0);
@@ -73,7 +73,7 @@ impl ModelPlanner<'_> {
         Ok(groups)
     }
 
-    /// The groups of one workload at one number of threads: one for each body and each
+    /// Returns the groups of one workload at one number of threads: one for each body and each
     /// combination of what is varied.
     fn of_workload(
         &self,
@@ -128,7 +128,7 @@ impl ModelPlanner<'_> {
     }
 }
 
-/// Bytes that a storm takes.
+/// Returns the bytes that a storm takes.
 ///
 /// # Errors
 ///
@@ -160,7 +160,8 @@ fn crowded(machine: &MachineFile, threads: usize, total: usize) -> Option<String
     })
 }
 
-/// As asked; else doublings up to what the machine has beside the workload's own threads.
+/// Returns the requested thread counts; else doublings up to the hardware threads of the machine
+/// without the workload's own.
 fn thread_counts(args: &RunArgs, machine: &MachineFile, workload: &Workload) -> BTreeSet<usize> {
     if let Some(list) = &args.threads {
         return list.as_slice().iter().copied().collect();
@@ -194,7 +195,7 @@ pub(in crate::cmd) fn places(
 }
 
 impl ModelSite {
-    /// Whether threads are hyperthreads of one core, and the machine does not say how much
+    /// Returns true if threads are hyperthreads of one core, and the machine does not say how much
     /// they slow each other.
     pub fn siblings_not_slowed(&self) -> bool {
         let cores: BTreeSet<u16> = self.places.iter().map(|place| place.agent).collect();

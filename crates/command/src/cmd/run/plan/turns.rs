@@ -15,8 +15,8 @@ const STORMS: usize = 6;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct Turns {
     pub most: u32,
-    /// Verdicts are looked at after some turns, and cells leave whose verdict is sure. What
-    /// they are compared with storms twice a turn: all verdicts need its repeats.
+    /// Verdicts are computed after some turns, and cells with a sure verdict leave. Their bases
+    /// storm twice a turn, since all verdicts need their repeats.
     pub looks: bool,
 }
 
