@@ -50,7 +50,7 @@ fn the_kernel_stands_beside_the_simulations() {
     assert!(out(&output).contains("small, world beside world"), "{}", out(&output));
     let refused = ["run", "stack-growth", "--on", "kernel", "--json", "no.json"];
     let output = place.faultstorm(&refused);
-    assert_eq!(code(&output), Some(0));
+    assert_eq!(code(&output), Some(6), "no cell has a result");
     assert!(out(&output).contains("a stack of the kernel grows by the fault"), "{}", out(&output));
 }
 
@@ -220,11 +220,18 @@ fn documents_go_to_results_where_there_is_one() {
 fn a_document_that_cannot_be_written_is_rescued_and_its_screen_is_printed() {
     let place = Place::new();
     let some = ["run", "small.toml", "--threads", "1", "--body", "none", "--no-lines"];
-    let args = [&some[..], &SHORT, &["--json", "/nonexistent/x.json"]].concat();
-    let output = place.command(&args).env("TMPDIR", place.directory()).output().unwrap();
-    assert_eq!(code(&output), Some(6), "{}", err(&output));
-    let warned = err(&output).matches("warning: cannot write '/nonexistent/x.json': No such");
-    assert_eq!(warned.count(), 1, "{}", err(&output));
+    let run_to = |path| {
+        let args = [&some[..], &SHORT, &["--json", path]].concat();
+        let output = place.command(&args).env("TMPDIR", place.directory()).output().unwrap();
+        assert_eq!(code(&output), Some(6), "{}", err(&output));
+        output
+    };
+    let refused = run_to("/nonexistent/x.json");
+    let said = "nothing was run: cannot write '/nonexistent/x.json': No such";
+    assert!(err(&refused).contains(said), "{}", err(&refused));
+    let output = run_to("/dev/full");
+    let said = err(&output).matches("error: cannot write '/dev/full': No space left");
+    assert_eq!(said.count(), 1, "{}", err(&output));
     let files = place.files();
     let [rescued] = files.as_slice() else { panic!("{files:?}") };
     assert!(err(&output).contains(rescued), "{}", err(&output));
@@ -335,7 +342,11 @@ fn an_interrupted_run_leaves_a_valid_partial_document() {
     let mut command = place.command(&[&args[..], &["--json", "run.json"]].concat());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // The first storm is over, and many more follow.
-    while !place.path("run.json").exists() {
+    let has_numbers = || {
+        let document = std::fs::read_to_string(place.path("run.json")).unwrap_or_default();
+        document.contains("\"measured\": {")
+    };
+    while !has_numbers() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     let pid = rustix::process::Pid::from_child(&child);
@@ -348,8 +359,12 @@ fn an_interrupted_run_leaves_a_valid_partial_document() {
     assert_eq!(run.cells.iter().filter(partial).count(), run.cells.len());
     assert!(run.cells.iter().any(|cell| cell.measured.is_some()));
     let reason = run.cells[0].reason.as_deref().unwrap();
-    assert!(reason.starts_with("the run was interrupted: "), "{reason}");
-    assert!(out(&output).contains("PARTIAL RUN"), "{}", out(&output));
+    // On a machine so busy that the run does not end by itself in a second, it is ended.
+    if out(&output).contains("share of the rate") {
+        assert!(reason.starts_with("the run was interrupted: "), "{reason}");
+        assert!(out(&output).contains("PARTIAL RUN"), "{}", out(&output));
+    }
+    assert!(reason.ends_with(" of 999 repeats are in"), "{reason}");
 }
 
 #[test]

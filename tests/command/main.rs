@@ -2,9 +2,12 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/random.rs"]
+mod random;
 #[path = "../common/writers.rs"]
 mod writers;
 
+mod attack;
 mod bad_workloads;
 mod cli;
 mod colors;

@@ -4,4 +4,6 @@ mod accounting;
 #[path = "../storms/ask.rs"]
 mod ask;
 mod balance;
+#[path = "../common/random.rs"]
+mod random;
 mod soak;

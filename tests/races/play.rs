@@ -143,6 +143,8 @@ fn said(halt: Halt) -> String {
     match halt {
         Halt::Deadlock(cores) => format!("deadlock: {}", cores.join("; ")),
         Halt::Starved(core) => format!("starved: {core}"),
+        Halt::GivenUp(why) => format!("given up: {why}"),
+        Halt::Interrupted => "interrupted".to_owned(),
         Halt::Stacks(error) => error.to_string(),
         Halt::Panicked { core, payload } => {
             let text = payload.downcast_ref::<String>().map(String::as_str);

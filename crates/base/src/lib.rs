@@ -1,5 +1,6 @@
-//! Names that every layer may use: lists of numbers, exit codes, digests.
+//! Names that every layer may use: lists of numbers, exit codes, digests, text that is shown.
 
 pub mod digest;
 pub mod exit;
 pub mod numbers;
+pub mod shown;

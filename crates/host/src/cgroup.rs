@@ -1,4 +1,4 @@
-//! Limits that control groups set for the process: CPU time and memory.
+//! Limits that control groups set for the process: CPU time, memory, threads.
 //!
 //! Reads version 2 (Documentation/admin-guide/cgroup-v2.rst) and version 1, also mounted together.
 //! A limit of any group up to the root binds, so all are read. In a container the path in
@@ -19,6 +19,8 @@ pub struct Limits {
     /// Memory left under the tightest limit, in bytes; inactive page cache counts as free. `None`:
     /// no limit, or its use is unknown.
     pub memory_left_bytes: Option<u64>,
+    /// Threads that may still be started (`pids.max`); `None`: no limit.
+    pub threads_left: Option<u64>,
 }
 
 /// Version 1 writes "no limit" as the largest multiple of a page.
@@ -38,6 +40,7 @@ impl Limits {
                 .iter()
                 .filter_map(|(limit, used)| Some(limit.saturating_sub((*used)?)))
                 .min(),
+            threads_left: groups.iter().filter_map(|group| threads_left(group)).min(),
         }
     }
 }
@@ -75,6 +78,12 @@ fn quota_cpus(group: &Path) -> Option<f64> {
         None => (number(group.join("cpu.cfs_quota_us"))?, number(group.join("cpu.cfs_period_us"))?),
     };
     (quota > 0.0 && period > 0.0).then(|| quota / period)
+}
+
+/// Returns the threads that a group may still start. A limit of `max` is no number.
+fn threads_left(group: &Path) -> Option<u64> {
+    let limit: u64 = number(group.join("pids.max"))?;
+    Some(limit.saturating_sub(number(group.join("pids.current")).unwrap_or(0)))
 }
 
 /// Returns the memory limit of a group and the memory it uses, in bytes.

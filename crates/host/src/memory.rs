@@ -3,6 +3,16 @@
 use super::cgroup::Limits;
 use super::{Roots, field, text};
 
+/// Lets all threads allocate from one arena of the C library: others reserve 64 MiB of addresses
+/// each, which a process with a limit (`ulimit -v`) needs for its stacks.
+pub fn save_addresses() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the call sets a number of the allocator, which it reads before each new arena.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
 /// The machine's memory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Memory {
@@ -10,12 +20,12 @@ pub struct Memory {
     pub total_bytes: Option<u64>,
     /// Available without swapping.
     pub available_bytes: Option<u64>,
-    /// Address space that the process may use (`ulimit -v`); `None` if unlimited.
+    /// Address space that the process may still take (`ulimit -v`); `None` if unlimited.
     pub address_bytes: Option<u64>,
 }
 
 impl Memory {
-    /// Reads `/proc/meminfo` and `/proc/self/limits`.
+    /// Reads `/proc/meminfo`, `/proc/self/limits` and `/proc/self/statm`.
     pub fn read(roots: &Roots) -> Memory {
         let meminfo = text(roots.proc.join("meminfo")).unwrap_or_default();
         let bytes = |key| {
@@ -24,10 +34,14 @@ impl Memory {
         };
         let limits = text(roots.proc.join("self/limits")).unwrap_or_default();
         let addresses = limits.lines().find_map(|line| line.strip_prefix("Max address space"));
+        let addresses = addresses.and_then(|soft| soft.split_whitespace().next()?.parse().ok());
+        let statm = text(roots.proc.join("self/statm")).unwrap_or_default();
+        let taken = statm.split_whitespace().next().and_then(|pages| pages.parse::<u64>().ok());
+        let taken = taken.unwrap_or(0).saturating_mul(rustix::param::page_size() as u64);
         Memory {
             total_bytes: bytes("MemTotal"),
             available_bytes: bytes("MemAvailable"),
-            address_bytes: addresses.and_then(|soft| soft.split_whitespace().next()?.parse().ok()),
+            address_bytes: addresses.map(|limit: u64| limit.saturating_sub(taken)),
         }
     }
 

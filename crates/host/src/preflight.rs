@@ -7,6 +7,29 @@ use super::cgroup::Limits;
 use super::memory::Memory;
 use super::{Roots, field, number, text};
 
+/// Memory for the document, its report, and the program itself.
+const OWN_BYTES: u64 = 32 << 20;
+/// Threads beside those of storms: for signals, and for the end after one.
+const OWN_THREADS: u64 = 3;
+/// Addresses of the stack of a thread: the default of `std::thread`.
+pub const STACK_BYTES: u64 = 2 << 20;
+
+/// What the process may still take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usable {
+    /// Memory.
+    pub bytes: u64,
+    /// Addresses, which stacks need too.
+    pub address_bytes: u64,
+    /// Threads.
+    pub threads: u64,
+}
+
+impl Usable {
+    /// No limits.
+    pub const ALL: Usable = Usable { bytes: u64::MAX, address_bytes: u64::MAX, threads: u64::MAX };
+}
+
 /// The machine as it describes itself. `None`: it does not say.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Facts {
@@ -49,9 +72,14 @@ impl Facts {
         facts
     }
 
-    /// Returns the memory that the process may still take, in bytes; the maximum if it is unknown.
-    pub fn usable_bytes(&self) -> u64 {
-        self.memory.usable_bytes(&self.limits).unwrap_or(u64::MAX)
+    /// Returns what the process may still take, without what the program needs besides storms.
+    pub fn usable(&self) -> Usable {
+        let beside = |bytes: Option<u64>| bytes.map_or(u64::MAX, |it| it.saturating_sub(OWN_BYTES));
+        Usable {
+            bytes: beside(self.memory.usable_bytes(&self.limits)),
+            address_bytes: beside(self.memory.address_bytes),
+            threads: self.limits.threads_left.map_or(u64::MAX, |it| it.saturating_sub(OWN_THREADS)),
+        }
     }
 
     /// Reads the machine below `roots`.

@@ -6,6 +6,10 @@ use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use base::shown::{acts, shown};
+
+/// Most mistakes of a file that are shown: each takes time that grows with the file.
+const SHOWN_MAX: usize = 100;
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,31 +28,31 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// Makes a mistake without a place.
     pub fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), labels: Vec::new(), rules: Vec::new(), helps: Vec::new() }
+        Self { title: text(title), labels: Vec::new(), rules: Vec::new(), helps: Vec::new() }
     }
 
     /// Adds a place; the first is the mistake's own.
     pub fn at(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
-        self.labels.push((span, label.into()));
+        self.labels.push((span, text(label)));
         self
     }
 
     /// Adds a rule that it breaks.
-    pub fn rule(mut self, text: impl Into<String>) -> Self {
-        self.rules.push(text.into());
+    pub fn rule(mut self, rule: impl Into<String>) -> Self {
+        self.rules.push(text(rule));
         self
     }
 
     /// Adds a way to mend it.
-    pub fn help(mut self, text: impl Into<String>) -> Self {
-        self.helps.push(text.into());
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.helps.push(text(help));
         self
     }
 
     /// Adds a way to mend it, if there is one.
-    pub fn help_if(self, text: Option<String>) -> Self {
-        match text {
-            Some(text) => self.help(text),
+    pub fn help_if(self, help: Option<String>) -> Self {
+        match help {
+            Some(help) => self.help(help),
             None => self,
         }
     }
@@ -75,6 +79,23 @@ impl Diagnostic {
     }
 }
 
+/// Returns text of a message, which may quote a file, as it can be shown.
+fn text(text: impl Into<String>) -> String {
+    shown(&text.into()).into_owned()
+}
+
+/// Returns the text of a file with other characters in the place of those that act on the direction
+/// of text or have no width, each as long in bytes, so that places stay what they are. Control
+/// characters are shown by the renderer.
+fn visible(text: &str) -> String {
+    let replaced = |letter: char| match letter.len_utf8() {
+        _ if letter.is_ascii() || !acts(letter) => letter,
+        2 => '\u{b7}',
+        _ => char::REPLACEMENT_CHARACTER,
+    };
+    text.chars().map(replaced).collect()
+}
+
 /// Cuts a span to its first line and to whole characters, so that carets do not run over
 /// several lines.
 fn first_line(text: &str, span: &Range<usize>) -> Range<usize> {
@@ -97,7 +118,7 @@ impl Diagnostics {
     pub fn new(path: &str, text: &str, mut list: Vec<Diagnostic>) -> Self {
         assert!(!list.is_empty(), "a file without a mistake has no diagnostics");
         list.sort_by_key(|diagnostic| diagnostic.labels.first().map_or(0, |(span, _)| span.start));
-        Self { path: path.to_owned(), text: text.to_owned(), list }
+        Self { path: shown(path).into_owned(), text: visible(text), list }
     }
 
     /// Makes a mistake outside of any file, such as an unknown name.
@@ -116,12 +137,16 @@ impl Diagnostics {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(100);
         let mut out = String::new();
-        for diagnostic in &self.list {
+        for diagnostic in self.list.iter().take(SHOWN_MAX) {
             out.push_str(&renderer.render(&[diagnostic.group(&self.path, &self.text)]));
             out.push_str("\n\n");
         }
         if self.list.len() > 1 {
-            out.push_str(&format!("{}: {} mistakes\n", self.path, self.list.len()));
+            let shown = match self.list.len() > SHOWN_MAX {
+                true => format!(", of which the first {SHOWN_MAX} are shown"),
+                false => String::new(),
+            };
+            out.push_str(&format!("{}: {} mistakes{shown}\n", self.path, self.list.len()));
         } else {
             out.pop();
         }
@@ -161,8 +186,17 @@ fn likeness(name: &str, candidate: &str) -> f64 {
     strsim::normalized_damerau_levenshtein(name, candidate).max(part)
 }
 
-/// Suggests the nearest name of `known`, or all of them.
+/// Suggests all names of `known` that begin with `name`, the shortest first; else the nearest
+/// name, or all of them.
 pub fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
+    let begins = |known: &&str| name.len() > 1 && known.starts_with(name);
+    let mut begun: Vec<&str> = known.clone().into_iter().filter(begins).collect();
+    begun.sort_by_key(|known| known.len());
+    if let [first @ .., last] = begun.as_slice()
+        && !first.is_empty()
+    {
+        return Some(format!("did you mean \"{}\" or \"{last}\"?", first.join("\", \"")));
+    }
     if let Some(near) = nearest(name, known.clone()) {
         return Some(format!("did you mean \"{near}\"?"));
     }
@@ -183,6 +217,9 @@ mod tests {
         assert_eq!(nearest("operation", ["duration", "op"]), Some("op"));
         assert_eq!(nearest("xyz", known), None);
         assert_eq!(meant("xyz", []), None);
+        let begun = meant("huge", ["huge-anon-read", "huge-anon", "pft"]);
+        assert_eq!(begun.unwrap(), "did you mean \"huge-anon\" or \"huge-anon-read\"?");
+        assert_eq!(meant("hug", ["huge"]).unwrap(), "did you mean \"huge\"?");
     }
 
     #[test]

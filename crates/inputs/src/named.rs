@@ -2,8 +2,12 @@
 //! runs from any directory.
 
 use crate::diag::{Diagnostic, Diagnostics, meant};
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
+
+/// Largest file that is read. People write them by hand.
+const BYTES_MAX: u64 = 4 << 20;
 
 /// Lists the names and texts of files of a folder at the root of the repository. The caller's file
 /// must be two folders below its crate.
@@ -71,12 +75,32 @@ impl Shipped {
     /// The file cannot be read.
     pub fn read(&self, path: &Path) -> Result<FileText, Diagnostics> {
         let path_shown = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|error| {
-            let what = self.what;
-            let title = format!("the {what} file \"{path_shown}\" cannot be read: {error}");
+        let text = text(path).map_err(|why| {
+            let title = format!("the {} file \"{path_shown}\" {why}", self.what);
             Diagnostics::outside(Diagnostic::new(title))
         })?;
         let name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
         Ok(FileText { name, path_shown, text })
+    }
+}
+
+/// Reads a file of text, without the mark of its encoding; the error follows the file's name.
+fn text(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let read = |file: File| file.take(BYTES_MAX + 1).read_to_end(&mut bytes);
+    File::open(path).and_then(read).map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() as u64 > BYTES_MAX {
+        return Err(format!("has more than {} MiB", BYTES_MAX >> 20));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let (before, wrong) = error.as_bytes().split_at(valid);
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        format!("is not UTF-8: line {line} has the byte {:#04x}", wrong[0])
+    })?;
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    match text.trim().is_empty() {
+        true => Err("is empty".to_owned()),
+        false => Ok(text),
     }
 }

@@ -16,6 +16,12 @@ pub(crate) fn noise_floor(run: &Run) -> String {
     let off = |ratio: f64| (ratio - 1.0).abs();
     let worst = twins.iter().max_by(|a, b| off(a.1.ratio.median).total_cmp(&off(b.1.ratio.median)));
     let Some((cell, worst)) = worst else {
+        let ran_twice = |cell: &document::run::Cell| cell.key.is_aa_twin && cell.measured.is_some();
+        if run.cells.iter().any(|cell| ran_twice(cell) && cell.is_oversubscribed) {
+            return "Unknown: threads outnumber the CPUs in the cells that ran twice, so a \
+                    difference would show the scheduler."
+                .to_owned();
+        }
         return "Unknown: no cell ran twice, so the difference between equal code was not measured."
             .to_owned();
     };
@@ -61,7 +67,8 @@ pub(crate) fn reading(run: &Run, ratios: &Ratios) -> String {
         text += " Strategies with a sure verdict were not stormed again; the error includes these \
                  early looks.";
     }
-    if ratios.any_without_verdict() {
+    let has_noise = run.cells.iter().any(|cell| cell.key.world != World::Model);
+    if ratios.any_without_verdict() && has_noise {
         let _ = write!(text, " No verdict with fewer than {MIN_REPEATS} repeats: give more.");
     }
     if let Some(clock) = &run.provenance.clock {

@@ -48,6 +48,12 @@ pub enum StormError {
          (METHODOLOGY.md)"
     )]
     Starved(String),
+    /// A storm of the model gets nowhere.
+    #[error("given up: {0}")]
+    GivenUp(String),
+    /// The user asked for the end of the run.
+    #[error("the run was interrupted")]
+    Interrupted,
     /// The space does not add up.
     #[error("the books do not balance: {0}")]
     Books(String),

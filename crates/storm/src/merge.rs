@@ -6,7 +6,7 @@ use host::perf;
 use machine::host::{Recorded, Tally};
 use mm::fault::Kind;
 use mm::{GraceCosts, Shootdowns, stage};
-use workload::Action;
+use workload::{Action, Workload};
 
 /// Time of a storm, the sum over its legs.
 #[derive(Debug, Default, Clone, Copy)]
@@ -45,11 +45,11 @@ pub(super) struct ThreadResult {
     pub translations: Result<(), String>,
 }
 
-/// Adds threads up. `may_segv`: touches of unmapped or protected pages are no error.
+/// Adds threads up. Touches that end in a signal are an error, unless the workload has them.
 pub(super) fn merge(
     results: Vec<ThreadResult>,
     bytes_per_vma: Option<u64>,
-    may_segv: bool,
+    workload: &Workload,
 ) -> Result<Storm, StormError> {
     let first = results.first().expect("a storm has a thread");
     let window = first.window;
@@ -71,12 +71,18 @@ pub(super) fn merge(
         std::mem::replace(&mut result.translations, Ok(())).map_err(StormError::Books)?;
         add(&mut storm, result, index == 0);
     }
-    let segv = if may_segv { 0 } else { storm.counts.segv };
-    let failed = [segv, storm.counts.oom];
-    match failed {
-        [0, 0] => Ok(storm),
-        [0, oom] => Err(StormError::Machine(format!("{oom} faults found no free frame or table"))),
-        [segv, _] => {
+    let segv = if workload.may_segv() { 0 } else { storm.counts.segv };
+    let sigbus = if workload.may_sigbus() { 0 } else { storm.counts.sigbus };
+    match [segv, sigbus, storm.counts.oom] {
+        [0, 0, 0] => Ok(storm),
+        [0, 0, oom] => {
+            Err(StormError::Machine(format!("{oom} faults found no free frame or table")))
+        }
+        [0, sigbus, _] => Err(StormError::Machine(format!(
+            "{sigbus} touches of pages of a file ended in SIGBUS: its file system is full, or \
+             its disk has an error"
+        ))),
+        [segv, ..] => {
             Err(StormError::Books(format!("{segv} touches of mapped pages ended in SIGSEGV")))
         }
     }

@@ -57,6 +57,14 @@ impl Platform for Model {
         model::end_fault(wanted.is_none_or(|wanted| wanted == kind) && number >= TRACED_FROM);
     }
 
+    fn note_progress() {
+        model::note_progress();
+    }
+
+    fn stop_if_hopeless() {
+        model::stop_if_hopeless();
+    }
+
     fn wait_until(clock: &VirtualClock, at: u64) {
         Model::sleep_ns((clock.delta_ns(clock.unordered(), at) as u64).clamp(1, SLEEP_MAX_NS));
     }
@@ -204,6 +212,8 @@ fn halted(halt: Halt, shared: &Rc<Shared<Model>>) -> StormError {
             message: panic_message(&*payload),
         },
         Halt::Deadlock(cores) => StormError::Deadlock(cores.join("; ")),
+        Halt::GivenUp(why) => StormError::GivenUp(why),
+        Halt::Interrupted => StormError::Interrupted,
         Halt::Starved(core) => StormError::Starved(core),
         Halt::Stacks(error) => StormError::Machine(format!("no stacks for the cores: {error}")),
     }

@@ -18,6 +18,10 @@ pub trait Platform: Sized + 'static {
     /// Ends the `number`-th fault of its thread, which was of this kind.
     #[inline(always)]
     fn end_fault(_kind: Kind, _number: u64) {}
+    /// Notes that an operation or a round has ended, as every fault is noted.
+    fn note_progress() {}
+    /// Stops the storm if it gets nowhere, or the user asked for its end; does not return then.
+    fn stop_if_hopeless() {}
     /// Waits until `at` or for a shorter time: callers look again.
     fn wait_until(clock: &Self::Clock, at: u64);
     /// Lets threads go on whose clocks are before that of the caller.

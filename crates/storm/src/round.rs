@@ -32,6 +32,7 @@ impl<T: StormTarget> Worker<'_, T> {
                 self.leg(phase, left_ns, &mut window, meter)?;
             }
             window.rounds += 1;
+            T::note_progress();
             self.take_io();
             let over = match until {
                 Until::Duration(ns) => window.whole_ns >= ns as f64,

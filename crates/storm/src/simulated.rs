@@ -31,7 +31,7 @@ pub(super) fn close<W: Platform + Machine>(
     shared: Shared<W>,
     bytes_per_vma: u64,
 ) -> Result<Storm, StormError> {
-    let mut storm = merge(results, Some(bytes_per_vma), request.workload.may_segv())?;
+    let mut storm = merge(results, Some(bytes_per_vma), request.workload)?;
     storm.deferred_free_peak = shared.has_changes.then(|| shared.space.mm().deferred_free_peak());
     check_books(shared)?;
     Ok(storm)

@@ -7,6 +7,7 @@ use super::target::{Shared, StormTarget};
 use super::{StormError, panic_message};
 use host::affinity;
 use host::clock::Clock;
+use host::interrupt::{self, Hook, When};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -114,10 +115,16 @@ where
         })?);
     }
     drop(sender);
+    let gate_keeper = shared.clone();
+    let stops = Hook::new(When::Requested, move || gate_keeper.gate.break_up());
+    if interrupt::is_requested() {
+        shared.gate.break_up();
+    }
     let results = collect(&answers, &shared, threads)?;
     for handle in handles {
         handle.join().expect("a thread that has answered does not panic");
     }
+    drop(stops);
     Ok((results, Arc::into_inner(shared).expect("all threads have ended")))
 }
 
@@ -182,6 +189,7 @@ fn collect<T: StormTarget>(
     }
     match bad {
         Some(error) => Err(error),
+        None if results.iter().any(Option::is_none) => Err(StormError::Interrupted),
         None => Ok(results.into_iter().map(|r| r.expect("all is well, so all answered")).collect()),
     }
 }

@@ -239,6 +239,7 @@ impl<'a, T: StormTarget> Worker<'a, T> {
             while clock.unordered() < at.min(leg.deadline) && !self.is_over(leg) {
                 T::wait_until(&clock, at.min(leg.deadline));
                 leg.now = clock.unordered();
+                self.check();
             }
         }
         if self.is_over(leg) {
@@ -253,6 +254,7 @@ impl<'a, T: StormTarget> Worker<'a, T> {
             self.ops[change.action].record(ns);
         }
         leg.now = end;
+        T::note_progress();
         self.check();
     }
 
@@ -278,6 +280,10 @@ impl<'a, T: StormTarget> Worker<'a, T> {
         progress.store(checks, Ordering::Relaxed);
         if checks.is_multiple_of(CHECKS_PER_PLACEMENT) {
             self.strayed += u64::from(!T::is_on(self.shared.cpus[self.thread]));
+        }
+        T::stop_if_hopeless();
+        if self.shared.gate.is_broken() {
+            self.faults_end = 0;
         }
     }
 }

@@ -89,6 +89,8 @@ fn reason(halt: Halt) -> String {
         Halt::Panicked { core, .. } => format!("core {core} panicked"),
         Halt::Deadlock(_) => "no core can run".to_owned(),
         Halt::Starved(which) => which,
+        Halt::GivenUp(why) => why,
+        Halt::Interrupted => "the run was interrupted".to_owned(),
         Halt::Stacks(error) => format!("no memory for stacks: {error}"),
     }
 }

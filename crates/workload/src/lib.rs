@@ -18,6 +18,7 @@ mod op;
 mod possible;
 #[cfg(feature = "schema")]
 mod schema;
+mod sound;
 mod touch;
 pub mod units;
 mod vma;
@@ -29,7 +30,7 @@ pub use group::{Loops, Phase, ThreadGroup, Threads};
 pub use kernel::{KernelParts, MEMCG_DEPTH_MAX};
 pub use limits::{
     FOLIO_PAGES_MAX, FOLIO_PAGES_MIN, PAGE_BYTES, PAGES_PER_TABLE, PAUSE_MAX_NS, THREADS_MAX,
-    WEIGHT_MAX,
+    TIME_MAX_NS, WEIGHT_MAX,
 };
 pub use op::Op;
 pub use touch::{LoadOrStore, Order, Slices, Touch};

@@ -12,6 +12,8 @@ pub const FOLIO_PAGES_MAX: u64 = 256;
 
 /// Most threads of a storm.
 pub const THREADS_MAX: usize = 1024;
+/// Longest time that anything may last: a storm, its warm-up, the pace of a writer.
+pub const TIME_MAX_NS: u64 = 3_600_000_000_000;
 /// Largest weight of a group. Beyond it one group would have nearly all threads.
 pub const WEIGHT_MAX: f64 = 1e6;
 /// Longest `think` and `io_latency`, in nanoseconds. A thread without progress for a minute counts

@@ -1,7 +1,6 @@
 //! Random workloads, as text of workload files that anyone can run.
 
-use rand_core::{Rng, SeedableRng};
-use rand_pcg::Pcg64Mcg;
+pub use crate::random::Draw;
 
 /// Sizes of mappings in pages: less than a table, whole tables, and parts of tables.
 const PAGES: [u64; 6] = [1, 7, 30, 100, 300, 520];
@@ -10,29 +9,6 @@ const PIECES: [u64; 6] = [1, 3, 16, 100, 512, 520];
 const EVERY: [&str; 5] = ["0ns", "0ns", "2us", "20us", "200us"];
 /// Largest number of writers' groups.
 const WRITERS_MAX: u64 = 3;
-
-/// Random numbers from a seed.
-pub struct Draw(Pcg64Mcg);
-
-impl Draw {
-    pub fn new(seed: u64) -> Self {
-        Self(Pcg64Mcg::seed_from_u64(seed))
-    }
-
-    /// Draws a number below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.0.next_u64() % end
-    }
-
-    /// True in one of `n` draws.
-    pub fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-
-    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len() as u64) as usize]
-    }
-}
 
 /// Facts about a drawn mapping that operations need.
 struct Vma {

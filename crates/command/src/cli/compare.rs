@@ -16,7 +16,8 @@ Examples:
   faultstorm compare old1.json --base old2.json new1.json new2.json
       two launches of each side: new runs of the same program are one side
   faultstorm compare main.json branch.json --fail-above 5%
-      for CI: exits 3 if a cell is slower by more than 5 %, or has begun to fail
+      for CI: exits 3 if a cell is slower by more than 5 %, has begun to fail, or
+      has no result any more
   faultstorm compare before.json after.json --format plain
       72 columns, with commands and digest, for a mail
 
@@ -55,7 +56,8 @@ pub struct CompareArgs {
     #[arg(long)]
     pub force: bool,
 
-    /// Exit with 3 if a cell is certainly slower than its base by more than this
+    /// Exit with 3 if a cell is certainly slower than its base by more than this, or has no result
+    /// where the base has one
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub fail_above: Option<f64>,
 

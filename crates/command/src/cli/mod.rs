@@ -95,6 +95,8 @@ pub enum Command {
 Examples:
   faultstorm check                the workloads that come with faultstorm
   faultstorm check my.toml        a file of yours: reports all mistakes at once
+  faultstorm check --syntax *.toml
+                                  the same without storms, for an editor
 
 Expectations are about counts and transfers, never about time: if they are met on
 one machine, they are met on all. Exit codes: 0 all is well, 2 a file has mistakes,
@@ -103,6 +105,9 @@ pub struct CheckArgs {
     /// Workload files [default: those that come with faultstorm]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Only check the keys of the files: no storm is run
+    #[arg(long)]
+    pub syntax: bool,
 }
 
 /// Arguments of `faultstorm list`.
@@ -322,8 +327,10 @@ mod tests {
                 stages: false,
                 trap_cost: false,
                 json: None,
+                force: false,
                 csv: None,
                 html: None,
+                open: false,
                 details: false,
                 quiet: false,
             }
@@ -332,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_run_has_a_minute_where_only_its_output_is_asked_for() {
-        for line in ["", "--json a.json --csv b.csv --html c.html", "--details", "-q"] {
+        for line in ["", "--json a.json --csv b.csv --html c.html", "--details", "-q", "--force"] {
             assert!(run(line).is_plain(), "{line}");
         }
         let explicit = ["huge-anon", "--on host", "--body none,real", "--threads 2", "--repeats 5"];

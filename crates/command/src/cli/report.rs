@@ -81,6 +81,22 @@ impl ReportArgs {
         self.format.or(by_name).unwrap_or(ReportFormat::Html)
     }
 
+    /// Returns why the file name of the output fits no format; `None` if it does, or the format is
+    /// asked for.
+    pub fn misnamed(&self) -> Option<String> {
+        let Some(Target::File(path)) = &self.output else { return None };
+        let ending = path.extension()?.to_string_lossy();
+        let known = ReportFormat::value_variants().iter().map(|format| format.extension());
+        let known: Vec<&str> = known.chain(["htm", "log"]).collect();
+        (self.format.is_none() && !known.contains(&&*ending)).then(|| {
+            format!(
+                "'{}' ends in no format of a report: give --format, or a name that ends in .{}",
+                path.display(),
+                known.join(", .")
+            )
+        })
+    }
+
     /// Returns the output: the requested one, else the default of the format.
     pub fn output(&self) -> Target {
         let default = || match self.format() {

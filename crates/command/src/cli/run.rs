@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Args, FromArgMatches, value_parser};
+use clap::{ArgAction, Args, FromArgMatches};
 
 use super::target::Target;
 use super::vary::Vary;
@@ -39,6 +39,13 @@ Examples:
 
 Exit codes: 0 done, 2 bad input or usage, 4 a storm failed, 5 interrupted (all
 measurements so far are on disk), 6 the machine cannot do the work asked for.";
+
+/// Most faults of a thread: at a million a second they take twelve days.
+const FAULTS_MAX: u64 = 1_000_000_000_000;
+/// Most storms of a cell.
+const REPEATS_MAX: u64 = 100_000;
+/// Most cells of the model at a time.
+const JOBS_MAX: u64 = 1024;
 
 /// Arguments of the part on this machine if no flags are given. The storms scatter no more than the
 /// usual ones of 50 ms, and there is time for two and a half times as many.
@@ -145,7 +152,8 @@ pub struct RunArgs {
         long,
         value_name = "N",
         conflicts_with = "time_ns",
-        value_parser = value_parser!(u64).range(1..),
+        allow_hyphen_values = true,
+        value_parser = |text: &str| whole_number(text, FAULTS_MAX),
         help_heading = "How long"
     )]
     pub faults: Option<u64>,
@@ -156,7 +164,8 @@ pub struct RunArgs {
     #[arg(
         long,
         value_name = "N",
-        value_parser = value_parser!(u32).range(1..),
+        allow_hyphen_values = true,
+        value_parser = |text: &str| whole_number(text, REPEATS_MAX).map(|n| n as u32),
         help_heading = "How long"
     )]
     pub repeats: Option<u32>,
@@ -166,7 +175,8 @@ pub struct RunArgs {
     #[arg(
         long,
         value_name = "N",
-        value_parser = value_parser!(u32).range(1..=1024),
+        allow_hyphen_values = true,
+        value_parser = |text: &str| whole_number(text, JOBS_MAX).map(|n| n as u32),
         help_heading = "How long"
     )]
     pub jobs: Option<u32>,
@@ -195,6 +205,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "PATH|-", help_heading = "Output")]
     pub json: Option<Target>,
 
+    /// Replace the file of --json if it exists
+    #[arg(long, help_heading = "Output")]
+    pub force: bool,
+
     /// Also write a CSV file with one row per cell
     #[arg(long, value_name = "PATH", help_heading = "Output")]
     pub csv: Option<PathBuf>,
@@ -202,6 +216,10 @@ pub struct RunArgs {
     /// Also write a page with charts and tables, as 'faultstorm report' does
     #[arg(long, value_name = "PATH", help_heading = "Output")]
     pub html: Option<PathBuf>,
+
+    /// Open the page of --html in a browser, by xdg-open
+    #[arg(long, requires = "html", help_heading = "Output")]
+    pub open: bool,
 
     /// Print only warnings and errors: no progress, no screen, no tables
     #[arg(long, short, help_heading = "Output")]
@@ -215,6 +233,8 @@ impl RunArgs {
             json: None,
             csv: None,
             html: None,
+            open: false,
+            force: false,
             quiet: false,
             details: false,
             ..self.clone()
@@ -308,6 +328,15 @@ fn bodies() -> [PossibleValue; 2] {
 
 fn body(name: String) -> Body {
     if name == "real" { Body::Real } else { Body::None }
+}
+
+/// Parses a whole number from 1 to `most`.
+fn whole_number(text: &str, most: u64) -> Result<u64, String> {
+    match text.parse::<u64>() {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        Ok(number) => Err(format!("{number} is not in 1..={most}")),
+        Err(_) => Err(format!("a whole number from 1 to {most} is needed, such as '1000'")),
+    }
 }
 
 /// Parses a list of thread counts.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 
-use super::console::{color, print};
+use super::console::{color, print, tell_styled};
 use super::error::CommandError;
 use crate::cli::CalibrateArgs;
 use base::exit::Exit;
@@ -39,7 +39,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Exit, CommandError> {
 /// Measures this machine.
 fn machine(args: &CalibrateArgs, output: &Path) -> Result<Exit, CommandError> {
     let base = MachineFile::find(&args.base).map_err(|wrong| {
-        eprint!("{}", wrong.render(color(&io::stderr())));
+        tell_styled(&wrong.render(color(&io::stderr())));
         CommandError::usage(anyhow!("nothing was measured: '{}' is no machine", args.base))
     })?;
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
@@ -107,7 +107,11 @@ fn write(path: &Path, text: &str, replace: bool) -> Result<(), CommandError> {
 fn table(measured: &[Measurement], path: &Path, cpus: usize) -> String {
     let mut out = format!("{:<28}{:>10}{:>9}\n", "", "median ns", "spread");
     for Measurement { what, ns, spread, .. } in measured {
-        let _ = writeln!(out, "{what:<28}{ns:>10.1}{:>8.0}%", spread * 100.0);
+        let spread = match spread.is_finite() {
+            true => format!("{:.0}%", spread * 100.0),
+            false => "-".to_owned(),
+        };
+        let _ = writeln!(out, "{what:<28}{ns:>10.1}{spread:>9}");
     }
     if cpus == 1 {
         out += "\nOne CPU: no transfer between CPUs could be measured.\n";

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use super::console::{print, style};
+use super::console::{print, style, tell};
 use super::error::CommandError;
 use crate::cli::{CompareArgs, Format};
 use base::exit::Exit;
@@ -36,9 +36,9 @@ pub fn compare(args: &CompareArgs) -> Result<Exit, CommandError> {
         Format::Json => compare::to_json(&compared),
     };
     print(text.as_bytes())?;
-    let is_found = compared.found().next().is_some();
+    let is_found = compared.found().next().is_some() || compared.missing().next().is_some();
     if is_found && let Some(found) = report::found(&compared) {
-        eprintln!("faultstorm: {found}");
+        tell(&format!("faultstorm: {found}"));
     }
     if fail_above.is_some() && !is_found && !compared.is_sure() {
         return Err(CommandError::usage(anyhow!(

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::anyhow;
 
-use super::console::print;
+use super::console::{COLUMNS, print};
 use super::error::CommandError;
 use super::names;
 use super::run::{memory, places};
@@ -46,7 +46,7 @@ pub fn explain(args: &ExplainArgs, known: Known) -> Result<Exit, CommandError> {
     let threads = args.threads as usize;
     let total = total_threads(workload, threads);
     let until = Until::Faults(FAULTS);
-    memory(workload, threads, args.seed, until, Facts::here().usable_bytes())?;
+    memory(workload, threads, args.seed, until, Facts::here().usable().bytes)?;
     let spec = StormRequest {
         workload,
         weighted_threads: threads,
@@ -97,13 +97,16 @@ fn text(title: &str, traced: &[Traced]) -> String {
             continue;
         }
         let row = format!(
-            "{:>8.1} {:>8.1}  {:<9}{line:<19}{:<16}{}",
+            "{:>8.1} {:>8.1}  {:<9}{line:<19}{field:<15} ",
             ns(step.from_ps - start),
             ns(step.ps),
             what(step.step),
-            cut(field),
-            found(step)
         );
+        let found = found(step);
+        let row = match row.len() + found.len() <= COLUMNS {
+            true => row + &found,
+            false => format!("{row}\n{:63} {found}", ""),
+        };
         let _ = writeln!(out, "{}", row.trim_end());
     }
     out += "\nfound: state and distance of a line that the core had to request; empty after a\n\
@@ -111,11 +114,6 @@ fn text(title: &str, traced: &[Traced]) -> String {
             only one.\n\n";
     out += &totals(traced);
     out
-}
-
-/// Returns the end of a field that fits. The cut part, the structure, is also in the line's name.
-fn cut(field: &str) -> &str {
-    field.get(field.len().saturating_sub(15)..).unwrap_or(field)
 }
 
 fn what(step: Step) -> &'static str {
@@ -166,8 +164,9 @@ fn totals(traced: &[Traced]) -> String {
     let is_asked = |step: &&Traced| step.found.is_some() && !is_work(step);
     let is_hit = |step: &&Traced| step.found.is_none() && !is_work(step);
     format!(
-        "{:>10.1} ns private work\n{:>10.1} ns {} accesses that had to request the line\n\
+        "{:>10.1} ns for the whole fault:\n{:>10.1} ns private work\n{:>10.1} ns {} accesses that had to request the line\n\
          {:>10.1} ns {} accesses in the own cache or store buffer, and waits for stores\n",
+        ns(&|_| true),
         ns(&is_work),
         ns(&is_asked),
         count(&is_asked),

@@ -18,12 +18,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use console::tell;
+
 pub use console::print;
 pub use error::CommandError;
 
 use crate::cli::{Cli, Command};
 use base::exit::Exit;
+use base::shown::shown;
 use catalogue::{Entry, Known};
+use host::interrupt;
 
 /// Runs the command, from the arguments of the process to its exit code, with the caller's own
 /// strategies in addition to the shipped ones.
@@ -31,12 +35,29 @@ use catalogue::{Entry, Known};
 /// # Panics
 /// If two strategies have the same name.
 pub fn main(own: &'static [Entry]) -> ExitCode {
-    let exit = dispatch(Cli::parse(), Known::with(own));
+    // First, since its thread inherits the affinity of this one.
+    if let Err(error) = interrupt::install() {
+        tell(&format!("faultstorm: cannot take over Ctrl-C: {error}"));
+    }
+    let exit = dispatch(parsed(), Known::with(own));
     let exit = exit.unwrap_or_else(|CommandError { exit, error }| {
-        eprintln!("faultstorm: {error:#}");
+        tell(&format!("faultstorm: {error:#}"));
         exit
     });
     exit.into()
+}
+
+/// Returns the arguments of the process; ends it if they are wrong, or help is asked for.
+fn parsed() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| {
+        let text = error.render().to_string();
+        match error.use_stderr() && *shown(&text) != text {
+            // Arguments that would act on the terminal.
+            true => tell(text.trim_end()),
+            false => drop(error.print()),
+        }
+        std::process::exit(error.exit_code())
+    })
 }
 
 fn dispatch(cli: Cli, known: Known) -> Result<Exit, CommandError> {
@@ -51,7 +72,7 @@ fn dispatch(cli: Cli, known: Known) -> Result<Exit, CommandError> {
         Command::Report(args) => return report::report(&args),
         Command::Validate(args) => return validate::validate(&args, known),
         Command::Completions(args) => {
-            completions::completions(args.shell, &mut text).map_err(anyhow::Error::from)?;
+            completions::completions(args.shell, known, &mut text).map_err(anyhow::Error::from)?;
         }
         Command::Man => man::man(&mut text).map_err(anyhow::Error::from)?,
     }

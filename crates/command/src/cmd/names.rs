@@ -4,12 +4,12 @@ use std::io;
 
 use anyhow::anyhow;
 
-use super::console::color;
+use super::console::{color, tell_styled};
 use super::error::CommandError;
 use catalogue::{Entry, Known};
 use inputs::kernels::KernelFile;
 use inputs::machines::MachineFile;
-use inputs::workload::{Diagnostics, FileText, Workload, find, nearest};
+use inputs::workload::{Diagnostics, FileText, Workload, find, nearest, shipped};
 
 /// Finds and parses workloads by name or path. A workload given twice counts once.
 ///
@@ -21,12 +21,7 @@ pub(super) fn workloads(
     names: &[String],
     strategies: Known,
 ) -> Result<Vec<Workload>, CommandError> {
-    let mut known: Vec<&str> = Vec::new();
-    for name in names {
-        if !known.contains(&name.as_str()) {
-            known.push(name);
-        }
-    }
+    let known = picked(names, shipped().iter().map(|(name, _)| *name));
     let sources = known.iter().map(|name| find(name)).collect();
     let workloads = parsed(sources, strategies)?;
     for (index, workload) in workloads.iter().enumerate() {
@@ -58,7 +53,7 @@ pub(super) fn parsed(
         match source.and_then(|source| source.parse(&strategies)) {
             Ok(workload) => workloads.push(workload),
             Err(found) => {
-                eprint!("{}", found.render(color(&io::stderr())));
+                tell_styled(&found.render(color(&io::stderr())));
                 mistakes += found.len();
             }
         }
@@ -77,7 +72,7 @@ pub(super) fn parsed(
 /// If the file has mistakes (all of them), or there is no such machine.
 pub(super) fn machine(name: &str, undone: &str) -> Result<MachineFile, CommandError> {
     MachineFile::find(name).map_err(|wrong| {
-        eprint!("{}", wrong.render(color(&io::stderr())));
+        tell_styled(&wrong.render(color(&io::stderr())));
         CommandError::usage(anyhow!("{undone}: '{name}' is no machine of the model"))
     })
 }
@@ -89,7 +84,7 @@ pub(super) fn machine(name: &str, undone: &str) -> Result<MachineFile, CommandEr
 /// If the file has mistakes (all of them), or there is no such kernel.
 pub(super) fn kernel(name: &str) -> Result<KernelFile, CommandError> {
     KernelFile::find(name).map_err(|wrong| {
-        eprint!("{}", wrong.render(color(&io::stderr())));
+        tell_styled(&wrong.render(color(&io::stderr())));
         CommandError::usage(anyhow!("nothing was run: '{name}' is no kernel"))
     })
 }
@@ -104,14 +99,14 @@ pub(super) fn strategies(
     names: &[String],
     known: Known,
 ) -> Result<Vec<&'static Entry>, CommandError> {
+    let plain = || known.iter().filter(|entry| !entry.is_variant());
     if names.is_empty() {
-        return Ok(known.iter().filter(|entry| !entry.is_variant()).collect());
+        return Ok(plain().collect());
     }
     let mut found: Vec<&'static Entry> = Vec::new();
     let mut unknown = Vec::new();
-    for name in names {
+    for name in picked(names, plain().map(|entry| entry.name)) {
         match known.find(name) {
-            Some(entry) if found.iter().any(|other| other.name == entry.name) => {}
             Some(entry) => found.push(entry),
             None => unknown.push(not_known(name, known)),
         }
@@ -130,6 +125,30 @@ fn not_known(name: &str, known: Known) -> String {
     }
 }
 
+/// Returns names, each once: `all` and patterns such as `huge-*` stand for names that `known` has.
+/// A pattern that fits none stays, to be reported as a name.
+fn picked<'a>(names: &'a [String], known: impl Iterator<Item = &'a str> + Clone) -> Vec<&'a str> {
+    let mut picked: Vec<&str> = Vec::new();
+    for name in names.iter().map(|name| name.trim()) {
+        let pattern = if name == "all" { "*" } else { name };
+        let fits = known.clone().filter(|known| pattern.contains('*') && is_like(known, pattern));
+        let mut fits: Vec<&str> = fits.collect();
+        if fits.is_empty() {
+            fits.push(name);
+        }
+        fits.retain(|name| !picked.contains(name));
+        picked.extend(fits);
+    }
+    picked
+}
+
+/// True if a name fits a pattern, in which `*` stands for any characters.
+fn is_like(name: &str, pattern: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return name == pattern };
+    let Some(name) = name.strip_prefix(start) else { return false };
+    name.char_indices().any(|(at, _)| is_like(&name[at..], rest)) || is_like("", rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +165,18 @@ mod tests {
         let named = strategies(&twice, Known::SHIPPED);
         let named: Vec<&str> = named.unwrap().iter().map(|entry| entry.name).collect();
         assert_eq!(named, ["speculative:refcount", "mmap-lock"]);
+    }
+
+    #[test]
+    fn patterns_stand_for_names() {
+        let known = ["huge-anon", "huge-anon-read", "pft"];
+        let of = |names: &[&str]| -> Vec<String> {
+            let names = super::tests::names(names);
+            picked(&names, known.into_iter()).into_iter().map(str::to_owned).collect()
+        };
+        assert_eq!(of(&["all"]), known);
+        assert_eq!(of(&["pft", " huge-* "]), ["pft", "huge-anon", "huge-anon-read"]);
+        assert_eq!(of(&["*-anon", "x*"]), ["huge-anon", "x*"]);
     }
 
     #[test]

@@ -17,6 +17,9 @@ use document::run::Run;
 /// If a document cannot be read or lacks the data that the format needs, or the output cannot be
 /// written.
 pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
+    if let Some(why) = args.misnamed() {
+        return Err(CommandError::usage(anyhow!(why)));
+    }
     let read = |path| Run::read(path).map_err(|error| CommandError::usage(anyhow!(error)));
     let runs = args.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
     let text = match args.format() {

@@ -137,6 +137,12 @@ impl Comparison {
         self.cells.iter().filter(|pair| pair.ratios().any(|judged| judged.found))
     }
 
+    /// Returns the cells of the base that no other side has, if they were to be judged.
+    pub fn missing(&self) -> impl Iterator<Item = &Unpaired> {
+        let is_judged = self.fail_above.is_some();
+        self.unpaired.iter().filter(move |cell| is_judged && cell.side == self.base.name)
+    }
+
     /// Returns true if any ratio has a verdict or is exact.
     pub fn is_sure(&self) -> bool {
         self.cells.iter().flat_map(Pair::ratios).any(PairRatio::is_sure)

@@ -199,9 +199,10 @@ pub(super) fn judge(pairs: &mut [Pair], fail_above: Option<f64>, looked: bool, s
                 pair.reason = Some(format!("in some repeat there were no {}", pair.counted));
             }
         }
-        // A storm that began to fail is no better than a slow one.
-        let fails = pair.new.status == Status::Failed && pair.base.status != Status::Failed;
-        pair.judged.found |= fails && fail_above.is_some();
+        // A storm that began to fail, or did not run, is no better than a slow one.
+        let had_result = pair.base.status == Status::Ok;
+        let has_none = pair.new.status != Status::Ok || pair.is_refused;
+        pair.judged.found |= had_result && has_none && fail_above.is_some();
     }
 }
 

@@ -1,9 +1,11 @@
 //! The whole document, and how it is read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
+use base::shown::shown;
 use flate2::read::MultiGzDecoder;
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -15,11 +17,14 @@ use super::break_even::{BreakEven, break_even};
 use super::cell::{Cell, strategies};
 use super::provenance::{OVERSUBSCRIBED, Provenance};
 use super::scaling::{Scaling, scaling};
+use super::sound::{disarm, may_act};
 
 /// The value of [`Run::schema`]: name and version of the document.
 pub const SCHEMA: &str = "faultstorm.run/1";
 /// The value of [`Run::json_schema`] and the `$id` of the published JSON schema.
 pub const SCHEMA_ID: &str = "urn:faultstorm:run:1";
+/// Largest document that is read, before and after it is inflated. A cell has about 30 kB.
+const BYTES_MAX: u64 = 512 << 20;
 /// First bytes of what gzip compressed (RFC 1952).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -67,6 +72,20 @@ pub enum ReadError {
         path: String,
         /// The error of the system.
         source: std::io::Error,
+    },
+    /// More than any run writes.
+    #[error("'{path}' has more than {} MiB, and no run writes that much", BYTES_MAX >> 20)]
+    TooLarge {
+        /// The file.
+        path: String,
+    },
+    /// It has the shape of a document, but its cells cannot be.
+    #[error("'{path}' is not what a run writes: {why}")]
+    Unsound {
+        /// The file.
+        path: String,
+        /// The first thing that cannot be.
+        why: String,
     },
     /// The text is not JSON.
     #[error("'{path}' is not JSON")]
@@ -138,39 +157,76 @@ impl Run {
         self.break_even = break_even(&self.cells);
     }
 
-    /// Reads a document, compressed by gzip or not. Unknown keys are ignored, another schema
-    /// is refused.
+    /// Reads a document from elsewhere, compressed by gzip or not. Unknown keys are ignored,
+    /// another schema is refused, and so are cells that cannot be. Characters that act on a
+    /// terminal become text.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, is too large, or is no document.
     pub fn read(path: &Path) -> Result<Run, ReadError> {
-        let name = path.display().to_string();
+        let name = shown(&path.display().to_string()).into_owned();
         let io = |source| ReadError::Io { path: name.clone(), source };
-        let mut bytes = std::fs::read(path).map_err(io)?;
+        let too_large = || ReadError::TooLarge { path: name.clone() };
+        let file = File::open(path).map_err(io)?;
+        let mut bytes = bounded(file).map_err(io)?.ok_or_else(too_large)?;
         if bytes.starts_with(&GZIP_MAGIC) {
-            let mut json = Vec::new();
-            MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut json).map_err(io)?;
-            bytes = json;
+            let json = MultiGzDecoder::new(bytes.as_slice());
+            bytes = bounded(json).map_err(io)?.ok_or_else(too_large)?;
         }
-        Run::from_json(&bytes, &name)
+        let run = match std::str::from_utf8(&bytes).is_ok_and(may_act) {
+            true => Run::disarmed(&bytes, &name),
+            false => Run::from_json(&bytes, &name),
+        }?;
+        run.check().map_err(|why| ReadError::Unsound { path: name, why })?;
+        Ok(run)
+    }
+
+    /// Reads a document whose texts may act on what shows them.
+    fn disarmed(bytes: &[u8], name: &str) -> Result<Run, ReadError> {
+        has_schema(bytes, name)?;
+        let path = || name.to_owned();
+        let json = |source| ReadError::Json { path: path(), source };
+        let mut value = serde_json::from_slice(bytes).map_err(json)?;
+        disarm(&mut value);
+        serde_json::from_value(value).map_err(|source| ReadError::Shape { path: path(), source })
     }
 
     /// Reads a document from its bytes; errors have `name` as the name of the file.
+    ///
+    /// # Errors
+    ///
+    /// If it is no document. What its cells say is not checked.
     pub fn from_json(bytes: &[u8], name: &str) -> Result<Run, ReadError> {
-        let path = name.to_owned();
-        // The schema first: a document of another version would otherwise be
-        // refused for whichever key happens to be missing.
-        let value: serde_json::Value = match serde_json::from_slice(bytes) {
-            Ok(value) => value,
-            Err(source) => return Err(ReadError::Json { path, source }),
-        };
-        if value["schema"] != SCHEMA {
-            let found = match &value["schema"] {
-                serde_json::Value::Null => "no schema".to_owned(),
-                serde_json::Value::String(other) => format!("schema '{other}'"),
-                other => format!("schema '{other}'"),
-            };
-            return Err(ReadError::Schema { path, found });
-        }
-        serde_json::from_slice(bytes).map_err(|source| ReadError::Shape { path, source })
+        has_schema(bytes, name)?;
+        serde_json::from_slice(bytes)
+            .map_err(|source| ReadError::Shape { path: name.to_owned(), source })
     }
+}
+
+/// Reads all of `from`; `None` if that is more than [`BYTES_MAX`].
+fn bounded(from: impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    from.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= BYTES_MAX).then_some(bytes))
+}
+
+/// Checks the schema first: a document of another version would otherwise be refused for
+/// whichever key happens to be missing.
+fn has_schema(bytes: &[u8], name: &str) -> Result<(), ReadError> {
+    #[derive(Deserialize)]
+    struct Head {
+        schema: Option<String>,
+    }
+    let path = name.to_owned();
+    let found = match serde_json::from_slice(bytes) {
+        Ok(Head { schema: Some(schema) }) if schema == SCHEMA => return Ok(()),
+        Ok(Head { schema: Some(other) }) => format!("schema '{}'", shown(&other)),
+        Ok(Head { schema: None }) => "no schema".to_owned(),
+        Err(error) if error.is_data() => "no schema".to_owned(),
+        Err(source) => return Err(ReadError::Json { path, source }),
+    };
+    Err(ReadError::Schema { path, found })
 }
 
 impl Serialize for Run {

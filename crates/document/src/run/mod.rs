@@ -19,6 +19,7 @@ mod provenance;
 mod rate;
 mod scaling;
 mod sides;
+mod sound;
 mod write;
 
 pub use break_even::{BreakEven, BreakEvenPlace, LOST_SHARE};
@@ -41,4 +42,4 @@ pub use rate::{Moves, RatedEvent};
 pub use scaling::{POINTS_MIN, ScalabilityLaw, Scaling, fit};
 pub use sides::sides;
 pub use stats::Interval;
-pub use write::{WriteError, default_path, to_json, write_atomically};
+pub use write::{WriteError, reserve, to_json, write_atomically};

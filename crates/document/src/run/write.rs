@@ -1,15 +1,21 @@
 //! The writer of documents: a file holds the whole document or its previous content, never half.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tempfile::TempPath;
 
 use super::cell::Cell;
 use super::document::Run;
+
+/// Symbolic links that are followed, as in Linux (MAXSYMLINKS).
+const LINKS_MAX: usize = 40;
 
 /// The reason why a document could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -62,35 +68,83 @@ fn reads_back<T: Serialize + DeserializeOwned + PartialEq>(part: &T) -> bool {
 /// Writes the document to a file beside `path` and renames it, so that neither a full disk nor
 /// a kill leaves half a document, and no reader sees one.
 ///
-/// A symbolic link is followed. A file that is not regular (a pipe, `/dev/null`) is written
-/// directly.
+/// A symbolic link is followed, also if nothing is there yet. A file that is replaced keeps its
+/// mode. A file that is not regular (a pipe, `/dev/null`) is written directly.
 pub fn write_atomically(path: &Path, run: &Run) -> Result<(), WriteError> {
     let bytes = to_json(run)?;
-    let io = |source| WriteError::Io { path: path.display().to_string(), source };
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    if target.metadata().is_ok_and(|meta| !meta.is_file()) {
-        return std::fs::write(&target, &bytes).map_err(io);
+    replace(path, &bytes)
+        .map_err(|source| WriteError::Io { path: path.display().to_string(), source })
+}
+
+/// Replaces the content of a file by `bytes`, as [`write_atomically`] does.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let meta = path.metadata().ok();
+    if meta.as_ref().is_some_and(|meta| !meta.is_file()) {
+        return std::fs::write(path, bytes);
     }
+    let target = linked(path);
     let directory = match target.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    // Opened by hand: tempfile's own open ignores the umask.
-    let mut file = tempfile::Builder::new()
-        .prefix(".faultstorm-")
-        .suffix(".tmp")
-        .make_in(directory, |path| File::options().write(true).create_new(true).open(path))
-        .map_err(io)?;
-    file.as_file_mut().write_all(&bytes).map_err(io)?;
-    file.persist(&target).map_err(|error| io(error.error))?;
-    Ok(())
+    let named = |file: &File| -> io::Result<TempPath> {
+        // Kept from the system until it is complete: a kill leaves nothing.
+        let from = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let name = |to: &Path| linkat(CWD, &from, CWD, to, AtFlags::SYMLINK_FOLLOW);
+        let name = |to: &Path| name(to).map_err(io::Error::from);
+        Ok(hidden().make_in(directory, name)?.into_temp_path())
+    };
+    let fill = |mut file: &File| -> io::Result<()> {
+        if let Some(meta) = &meta {
+            file.set_permissions(meta.permissions())?;
+        }
+        file.write_all(bytes)
+    };
+    let complete = match unnamed(directory) {
+        Ok(file) => fill(&file).and_then(|()| named(&file))?,
+        // A file system without such files.
+        Err(_) => {
+            // Opened by hand: tempfile's own open ignores the umask.
+            let make = |path: &Path| File::options().write(true).create_new(true).open(path);
+            let file = hidden().make_in(directory, make)?;
+            fill(file.as_file())?;
+            file.into_temp_path()
+        }
+    };
+    complete.persist(&target).map_err(|error| error.error)
 }
 
-/// Returns the default path of a document: `results/<utc>-<workloads>.json` if `cwd` has a
-/// directory `results`, else `faultstorm-<utc>.json`.
+/// Makes a file without a name in a directory.
+fn unnamed(directory: &Path) -> io::Result<File> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    Ok(openat(CWD, directory, flags, Mode::from_raw_mode(0o666))?.into())
+}
+
+fn hidden() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".faultstorm-").suffix(".tmp");
+    builder
+}
+
+/// Returns the path that a symbolic link leads to, even if nothing is there.
+fn linked(path: &Path) -> PathBuf {
+    let mut target = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        if let Ok(found) = target.canonicalize() {
+            return found;
+        }
+        let Ok(next) = target.read_link() else { break };
+        target = target.parent().unwrap_or(Path::new("")).join(next);
+    }
+    target
+}
+
+/// Makes an empty file with the default name of a document and returns its path:
+/// `results/<utc>-<workloads>.json` if `cwd` has a directory `results`, else
+/// `faultstorm-<utc>.json`. If that cannot be written, no file is made.
 ///
 /// If a file has that name, the name gets `-2`, `-3`, ...: two runs in one second are two runs.
-pub fn default_path(now: SystemTime, workloads: &[&str], cwd: &Path) -> PathBuf {
+pub fn reserve(now: SystemTime, workloads: &[&str], cwd: &Path) -> PathBuf {
     let utc = humantime::format_rfc3339_seconds(now).to_string().replace(['-', ':'], "");
     let results = cwd.join("results");
     let (directory, stem) = if results.is_dir() {
@@ -105,7 +159,10 @@ pub fn default_path(now: SystemTime, workloads: &[&str], cwd: &Path) -> PathBuf 
     };
     let mut path = directory.join(format!("{stem}.json"));
     let mut copy = 2u32;
-    while path.exists() {
+    let is_taken = |path: &Path| {
+        File::create_new(path).is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists)
+    };
+    while is_taken(&path) {
         path = directory.join(format!("{stem}-{copy}.json"));
         copy += 1;
     }
@@ -207,20 +264,45 @@ mod tests {
     }
 
     #[test]
+    fn a_link_to_nothing_is_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("latest.json");
+        std::os::unix::fs::symlink("a.json", &link).unwrap();
+        write_atomically(&link, &run()).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(Run::read(&directory.path().join("a.json")).unwrap(), run());
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_keeps_its_mode() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.json");
+        write_atomically(&path, &run()).unwrap();
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&path, private).unwrap();
+        write_atomically(&path, &run()).unwrap();
+        let mode = std::os::unix::fs::MetadataExt::mode(&path.metadata().unwrap());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
     fn documents_go_to_results_where_there_is_one() {
         let directory = tempfile::tempdir().unwrap();
         let cwd = directory.path();
         let now = humantime::parse_rfc3339("2026-03-14T15:09:26Z").unwrap();
-        let plain = default_path(now, &["huge-anon"], cwd);
+        let plain = reserve(now, &["huge-anon"], cwd);
         assert_eq!(plain, cwd.join("faultstorm-20260314T150926Z.json"));
+        let second = reserve(now, &["huge-anon"], cwd);
+        assert_eq!(second, cwd.join("faultstorm-20260314T150926Z-2.json"));
 
         std::fs::create_dir(cwd.join("results")).unwrap();
-        let both = default_path(now, &["huge-anon", "private-write"], cwd);
+        let both = reserve(now, &["huge-anon", "private-write"], cwd);
         assert_eq!(both, cwd.join("results/20260314T150926Z-huge-anon+private-write.json"));
-        std::fs::write(&both, "").unwrap();
-        let second = default_path(now, &["huge-anon", "private-write"], cwd);
+        let second = reserve(now, &["huge-anon", "private-write"], cwd);
         assert_eq!(second, cwd.join("results/20260314T150926Z-huge-anon+private-write-2.json"));
-        let many = default_path(now, &["a-workload"; 20], cwd);
+        let many = reserve(now, &["a-workload"; 20], cwd);
         assert_eq!(many, cwd.join("results/20260314T150926Z-20-workloads.json"));
+        let nowhere = Path::new("/nonexistent");
+        assert_eq!(reserve(now, &[], nowhere), nowhere.join("faultstorm-20260314T150926Z.json"));
     }
 }

@@ -64,7 +64,9 @@ impl<T: FileKind> SourcedFile<T> {
     /// Returns the text of a file with these numbers.
     pub fn to_toml(&self) -> String {
         let quoted = |text: &str| json!(text).to_string();
-        let mut out = format!("summary = {}\n", quoted(&self.summary));
+        let what = T::SHIPPED.what;
+        let mut out =
+            format!("#:schema schemas/{what}.schema.json\nsummary = {}\n", quoted(&self.summary));
         let mut last = "";
         for (section, key) in keys::<T>() {
             let Some(input) = self.inputs.iter().find(|input| input.is(section, key.name)) else {

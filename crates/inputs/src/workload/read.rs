@@ -49,6 +49,12 @@ pub(crate) fn top_level<'t, T: Deserialize<'t>, L: Deserialize<'t>>(
 
 /// Parses a text, or adds its mistakes.
 fn root<'t>(text: &'t str, mistakes: &mut Vec<Diagnostic>) -> Option<Spanned<DeTable<'t>>> {
+    if let Some(at) = bare_return(text) {
+        let title = "this is not TOML: a carriage return without a line feed";
+        let mistake = Diagnostic::new(title).at(at..at + 1, "here");
+        mistakes.push(mistake.help("end lines with a line feed, as Unix does, or with both"));
+        return None;
+    }
     let (root, errors) = DeTable::parse_recoverable(text);
     let syntax = errors.iter().enumerate();
     mistakes.extend(syntax.map(|(i, error)| syntax_error(text, error, i + 1 == errors.len())));
@@ -62,6 +68,11 @@ fn rest<'t, T: Deserialize<'t>>(
 ) -> Option<WrittenTable<T>> {
     let root = Spanned::new(root.span(), DeValue::Table(root.into_inner()));
     entry(root, "at the top level", mistakes)
+}
+
+/// Returns the place of the first carriage return that no line feed follows.
+fn bare_return(text: &str) -> Option<usize> {
+    text.match_indices('\r').map(|(at, _)| at).find(|at| !text[at + 1..].starts_with('\n'))
 }
 
 /// Removes the list of tables `[[name]]` from the top level, and reads each table. Adds `name` to
@@ -189,10 +200,20 @@ fn syntax_error(text: &str, error: &toml::de::Error, last: bool) -> Diagnostic {
     let span = error.span().unwrap_or(text.len()..text.len());
     let bare = error.message().starts_with("string values must be quoted");
     let help = bare.then(|| text.get(span.clone()).map(|value| format!("write \"{value}\"")));
-    let mistake = Diagnostic::new(format!("this is not TOML: {}", error.message()))
+    let foreign = text.get(span.clone()).and_then(foreign_letter);
+    let mut mistake = Diagnostic::new(format!("this is not TOML: {}", error.message()))
         .at(span, "here")
         .help_if(help.flatten());
+    if let Some(rule) = foreign {
+        mistake = mistake.rule(rule);
+    }
     if last { mistake.rule("what a file says is checked once it is TOML") } else { mistake }
+}
+
+/// Names the first letter of a key that is not ASCII, since it may look like one that is.
+fn foreign_letter(text: &str) -> Option<String> {
+    let letter = text.chars().find(|letter| !letter.is_ascii())?;
+    Some(format!("'{letter}' is U+{:04X}: keys have ASCII letters alone", u32::from(letter)))
 }
 
 /// Returns the key that an unknown one was meant to be, which is therefore not missing.
@@ -207,9 +228,16 @@ fn explain(message: &str, place: Range<usize>, section: &str, taken: Option<&Tak
     if let Some(rest) = message.strip_prefix("unknown field ") {
         let section = taken.map_or(section, |taken| taken.section.as_str());
         let (name, known) = quoted(rest);
-        return Diagnostic::new(format!("unknown key \"{name}\" {section}"))
-            .at(place, "no such key")
-            .help_if(choices(name, &known, "the keys here are"));
+        let mistake = Diagnostic::new(format!("unknown key \"{name}\" {section}"));
+        let mistake = match foreign_letter(name) {
+            Some(rule) => mistake.rule(rule),
+            None => mistake,
+        };
+        return mistake.at(place, "no such key").help_if(choices(
+            name,
+            &known,
+            "the keys here are",
+        ));
     }
     if let Some(rest) = message.strip_prefix("unknown variant ") {
         let (name, known) = quoted(rest);

@@ -38,6 +38,7 @@ pub fn restored(value: &Value, expected: &str) -> Result<Workload, String> {
     }
     let workload =
         Workload::deserialize(form).map_err(|error| format!("it cannot be read: {error}"))?;
+    workload.check()?;
     match digest(&workload) {
         found if found == expected => Ok(workload),
         found => Err(format!(

@@ -51,6 +51,8 @@ pub(super) enum CoreActivity {
         line: LineAt,
         word: u8,
     },
+    /// Stopped for good: the watchdog has given the storm up.
+    Stopped,
     /// Held by a test at a point of the code.
     Held {
         point: usize,
@@ -209,7 +211,7 @@ impl Engine {
             _ => {}
         }
         self.ready.pop_first();
-        if let CoreActivity::Starving { .. } = status {
+        if let CoreActivity::Starving { .. } | CoreActivity::Stopped = status {
             // No core runs any more.
             (self.ready, self.events) = (ReadyQueue::default(), EventQueue::default());
             return;
@@ -575,6 +577,7 @@ fn describe(multicore: &Multicore, (number, core): (usize, &CoreState)) -> Optio
         CoreActivity::Starving { line, word } => {
             format!("lost {LOSSES_MAX} compare-exchanges in a row, on {}", place(line, word))
         }
+        CoreActivity::Stopped => "has given up".to_owned(),
         CoreActivity::Held { point } => format!("is held at point {point}"),
     };
     Some(format!("core {number}, at {} ns: {what}", core.clock / 1000))

@@ -14,6 +14,7 @@
 //! | `starvation.rs` | cores that lose every compare-exchange |
 //! | `multicore.rs` | the running core: hits, turns, waits |
 //! | `run.rs`, `stack.rs`, `queue.rs` | coroutines, their stacks, the order of cores and events |
+//! | `watch.rs` | storms that get nowhere |
 //! | `ledger.rs`, `trace.rs` | records by name of line; one fault, access by access |
 
 mod directory;
@@ -34,6 +35,7 @@ mod sharers;
 mod stack;
 mod starvation;
 mod trace;
+mod watch;
 
 pub use self::directory::Found;
 pub use self::engine::CoreTimes;
@@ -46,6 +48,7 @@ pub use self::parameters::{
 };
 pub use self::run::Halt;
 pub use self::trace::{Step, Traced};
+pub use self::watch::{TIME_MAX_PS, note_progress, stop_if_hopeless};
 
 use self::multicore::current;
 use super::{Machine, Ordering, Work};

@@ -13,6 +13,7 @@ use super::pairs::Pairs;
 use super::parameters::{Parameters, Ps};
 use super::starvation::Losses;
 use super::trace::{Step, Traced, Tracer};
+use super::watch::Watch;
 use crate::LineName;
 use corosensei::Yielder;
 use std::cell::{Cell, RefCell};
@@ -54,6 +55,7 @@ pub struct Multicore {
     pub(super) tracer: Tracer,
     pub(super) holds: Holds,
     pub(super) losses: Losses,
+    pub(super) watch: Watch,
     pub(super) pairs: Pairs,
     pub(super) engine: RefCell<Engine>,
 }
@@ -113,6 +115,7 @@ impl Multicore {
             tracer: Tracer::default(),
             holds: Holds::default(),
             losses: Losses::new(places.len()),
+            watch: Watch::default(),
             pairs: Pairs::default(),
             engine: RefCell::new(Engine::new(parameters, places)),
         })

@@ -22,6 +22,10 @@ pub enum Halt {
     Deadlock(Vec<String>),
     /// A core loses to others for ever, while they continue: which one, and where.
     Starved(String),
+    /// The storm gets nowhere: why.
+    GivenUp(String),
+    /// The user asked for the end.
+    Interrupted,
     /// No memory for the stacks.
     Stacks(std::io::Error),
 }
@@ -89,6 +93,9 @@ impl Multicore {
             let chosen = self.chosen.take();
             let next = chosen.or_else(|| self.engine.borrow_mut().next(self));
             let Some(core) = next else {
+                if let Some(halt) = self.watch.halt.take() {
+                    return Some(halt);
+                }
                 let engine = self.engine.borrow();
                 if let Some(starved) = engine.starved(self) {
                     return Some(Halt::Starved(starved));
@@ -99,6 +106,9 @@ impl Multicore {
                 && let Some(payload) = panicked(core)
             {
                 return Some(Halt::Panicked { core, payload });
+            }
+            if let Some(halt) = self.verdict() {
+                return Some(halt);
             }
         }
     }

@@ -98,6 +98,7 @@ impl Multicore {
 
     /// Marks the end of a fault of the running core; `wanted`: the fault may be traced.
     pub(super) fn end_fault(&self, wanted: bool) {
+        self.note_progress();
         self.tracer.end(self.core(), wanted);
     }
 }

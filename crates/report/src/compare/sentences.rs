@@ -18,11 +18,14 @@ pub(super) fn axis(compared: &Comparison) -> String {
 
 /// Returns the number of cells that are slower than was allowed, in a sentence.
 pub fn found(compared: &Comparison) -> Option<String> {
-    let (share, count) = (compared.fail_above?, compared.found().count());
+    let (share, count) =
+        (compared.fail_above?, compared.found().count() + compared.missing().count());
     let cells = plural(count, "cell");
     let verb = if count == 1 { "is" } else { "are" };
     let share = percent(share);
-    Some(format!("{cells} {verb} slower than the base by more than {share}, or began to fail"))
+    Some(format!(
+        "{cells} {verb} slower than the base by more than {share}, or began to fail, or did not run"
+    ))
 }
 
 /// Returns the sentences before the numbers.

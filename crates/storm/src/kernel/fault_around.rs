@@ -2,6 +2,7 @@
 
 use super::super::StormError;
 use host::Roots;
+use host::interrupt::{Hook, When};
 use mm::addr::PAGE_BYTES;
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +16,14 @@ const DEFAULT_BYTES: u64 = 65536;
 /// The system's number, and what it was before the storm.
 pub(super) struct FaultAround {
     bytes: Option<u64>,
-    before: Option<(PathBuf, u64)>,
+    before: Option<Before>,
+}
+
+/// The number before the storm, which is put back also if the process is ended.
+struct Before {
+    path: PathBuf,
+    bytes: u64,
+    _at_end: Hook,
 }
 
 impl FaultAround {
@@ -28,7 +36,10 @@ impl FaultAround {
                 let was = now.ok_or_else(|| StormError::Machine(cannot(wanted)))?;
                 fs::write(&path, wanted.to_string())
                     .map_err(|_| StormError::Machine(cannot(wanted)))?;
-                Ok(Self { bytes: Some(wanted), before: Some((path, was)) })
+                let back = path.clone();
+                let at_end = Hook::new(When::Ended, move || put_back(&back, was));
+                let before = Before { path, bytes: was, _at_end: at_end };
+                Ok(Self { bytes: Some(wanted), before: Some(before) })
             }
             _ => Ok(Self { bytes: now, before: None }),
         }
@@ -48,11 +59,15 @@ impl FaultAround {
 
 impl Drop for FaultAround {
     fn drop(&mut self) {
-        if let Some((path, was)) = &self.before {
-            // It was writable a moment ago; if it is not any more nothing can be done.
-            let _ = fs::write(path, was.to_string());
+        if let Some(Before { path, bytes, .. }) = &self.before {
+            put_back(path, *bytes);
         }
     }
+}
+
+fn put_back(path: &Path, bytes: u64) {
+    // It was writable a moment ago; if it is not any more nothing can be done.
+    let _ = fs::write(path, bytes.to_string());
 }
 
 /// Returns why this machine cannot have a workload's fault-around.

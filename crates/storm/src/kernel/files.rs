@@ -1,15 +1,18 @@
 //! Files of a storm: in memory, or on a file system; warm, or partly out of the page cache.
 
 use super::super::StormError;
+use super::signal;
 use mm::addr::PAGE_BYTES;
-use rustix::fs::{Advice, MemfdFlags, fadvise, fdatasync, fstatfs, ftruncate, memfd_create};
+use rustix::fs::{
+    Advice, MemfdFlags, fadvise, fdatasync, fstatfs, fstatvfs, ftruncate, memfd_create,
+};
 use rustix::io::{Errno, pwrite};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use std::fmt;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
-use workload;
+use workload::{self, units::approximate_size};
 
 /// A file of a storm, without a name: gone when dropped.
 pub(super) struct OpenFile {
@@ -38,6 +41,10 @@ impl OpenFile {
         let fd =
             fd.map_err(|error| wrong(&file.name, &format!("cannot be made in {place}"), &error))?;
         let all = || pages.iter().flat_map(Clone::clone);
+        if file.directory.is_some() {
+            let needed = pages.iter().map(|pages| pages.end - pages.start).sum::<u64>();
+            has_room(&fd, &file.name, place, needed * PAGE_BYTES)?;
+        }
         let open = Self {
             name: file.name.clone(),
             fd,
@@ -90,12 +97,18 @@ impl OpenFile {
         // SAFETY: a new mapping, at a place of the kernel's choice.
         let start =
             unsafe { mmap(std::ptr::null_mut(), bytes, prot, MapFlags::SHARED, &self.fd, offset)? };
+        let before = signal::missed().sigbus;
         for at in (0..bytes).step_by(PAGE_BYTES as usize) {
-            // SAFETY: it lies in the mapping, and in the file, which no thread changes now.
-            std::hint::black_box(unsafe { start.cast::<u8>().add(at).read_volatile() });
+            // SAFETY: it lies in the mapping, to which no reference exists. A page that the file
+            // system has no room for ends in a signal, which is stepped over.
+            unsafe { signal::load(start as u64 + at as u64) };
         }
         // SAFETY: it was made here, and no other reference to it exists.
-        unsafe { munmap(start, bytes) }
+        unsafe { munmap(start, bytes)? };
+        match signal::missed().sigbus - before {
+            0 => Ok(()),
+            _ => Err(Errno::NOSPC),
+        }
     }
 
     /// Takes pages out of the page cache. Dirty pages would stay there, so they are written first.
@@ -153,6 +166,19 @@ impl OpenFile {
             .map_err(|error| wrong(&self.name, "has no file system", &error.into()))?;
         Ok(FileSystem(stat.f_type as u64))
     }
+}
+
+/// Refuses a file for which its file system has no room.
+fn has_room(fd: &OwnedFd, name: &str, place: &str, needed: u64) -> Result<(), StormError> {
+    let Ok(stat) = fstatvfs(fd) else { return Ok(()) };
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    if needed <= free {
+        return Ok(());
+    }
+    let (needed, free) = (approximate_size(needed), approximate_size(free));
+    Err(StormError::Machine(format!(
+        "the file '{name}' needs {needed} in {place}, which has {free}"
+    )))
 }
 
 fn wrong(name: &str, what: &str, error: &std::io::Error) -> StormError {

@@ -137,7 +137,7 @@ fn storm(request: &StormRequest) -> Result<Storm, StormError> {
         Ok(result)
     })?;
     drop(shared);
-    let mut storm = merge(results, None, workload.may_segv())?;
+    let mut storm = merge(results, None, workload)?;
     let counts = &storm.counts;
     storm.kernel = Some(KernelFindings {
         minor: counts.faults - counts.major - counts.segv - counts.sigbus,

@@ -12,7 +12,7 @@ use anyhow::{Context, anyhow};
 
 use self::expectation::{broken, concerns, needs_lines};
 use self::length::{takes_too_long, until};
-use super::console::print;
+use super::console::{is_dumb, print, tell};
 use super::error::CommandError;
 use super::names;
 use crate::cli::CheckArgs;
@@ -22,8 +22,10 @@ use host::clock::Clock;
 use host::placement::{Placement, place};
 use host::preflight::Facts;
 use host::topology::Topology;
-use inputs::workload::{Workload, find, open, shipped};
+use indicatif::{ProgressBar, ProgressStyle};
+use inputs::workload::{Metric, Workload, find, open, shipped};
 use machine::host::Tally;
+use mm::fault::Fallback;
 use mm::frames::Arena;
 use storm::needs::{fits, needs};
 use storm::plan::total_threads;
@@ -45,6 +47,12 @@ pub fn check(args: &CheckArgs, known: Known) -> Result<Exit, CommandError> {
         files => files.iter().map(|path| open(path)).collect(),
     };
     let workloads = names::parsed(sources, known)?;
+    has_known_reasons(&workloads)?;
+    if args.syntax {
+        let right: String = workloads.iter().map(|it| format!("{}: ok\n", it.name)).collect();
+        print(right.as_bytes())?;
+        return Ok(Exit::Done);
+    }
     let storms =
         |workload: &Workload| thread_counts(workload).len() * entries(known, workload).count();
     let slow = workloads.iter().filter_map(|workload| takes_too_long(workload, storms(workload)));
@@ -52,17 +60,49 @@ pub fn check(args: &CheckArgs, known: Known) -> Result<Exit, CommandError> {
     if !slow.is_empty() {
         return Err(CommandError::usage(anyhow!(slow.join("\n"))));
     }
-    let frames = frames(&workloads, Facts::here().usable_bytes())?;
+    let frames = frames(&workloads, Facts::here().usable().bytes)?;
     let arena = Arena::new(frames)
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
-    let tiny = Tiny { topology, clock: Clock::new(), arena, known };
+    let progress = progress(workloads.iter().map(&storms).sum());
+    let tiny = Tiny { topology, clock: Clock::new(), arena, known, progress };
     let mut all_hold = true;
     for workload in &workloads {
         let (text, holds) = tiny.check(workload)?;
-        print(text.as_bytes())?;
+        tiny.progress.suspend(|| print(text.as_bytes()))?;
         all_hold &= holds;
     }
+    tiny.progress.finish_and_clear();
     Ok(if all_hold { Exit::Done } else { Exit::Storm })
+}
+
+/// Refuses expectations about reasons to fall back that do not exist.
+fn has_known_reasons(workloads: &[Workload]) -> Result<(), CommandError> {
+    let known = Fallback::ALL.map(Fallback::name);
+    for workload in workloads {
+        let reasons = workload.expect.iter().filter_map(|expect| match &expect.metric {
+            Metric::FallbacksPerFault(reason) => reason.as_deref(),
+            _ => None,
+        });
+        if let Some(unknown) = reasons.into_iter().find(|reason| !known.contains(reason)) {
+            return Err(CommandError::usage(anyhow!(
+                "'{}' expects something of the reason '{unknown}', which no fault has: the reasons \
+                 are {}",
+                workload.name,
+                known.join(", ")
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the progress of this number of storms: on a terminal whose cursor moves, a bar.
+fn progress(storms: usize) -> ProgressBar {
+    if is_dumb() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("[{wide_bar}] {pos}/{len} storms, {eta} left {msg}");
+    let style = style.expect("it is well-formed").progress_chars("#> ");
+    ProgressBar::new(storms as u64).with_style(style)
 }
 
 /// Returns the number of frames of the largest storm.
@@ -96,6 +136,7 @@ struct Tiny {
     clock: Clock,
     arena: Arc<Arena>,
     known: Known,
+    progress: ProgressBar,
 }
 
 impl Tiny {
@@ -105,6 +146,8 @@ impl Tiny {
         let (mut storms, mut judged) = (0, 0);
         let mut audit = Audit::default();
         let mut wrong = String::new();
+        let mut lines_seen = BTreeSet::new();
+        self.progress.set_message(workload.name.clone());
         for threads in thread_counts(workload) {
             for entry in entries(self.known, workload) {
                 let expected: Vec<_> = (workload.expect.iter())
@@ -114,8 +157,12 @@ impl Tiny {
                 let plural = if threads == 1 { "" } else { "s" };
                 let place = format!("  {}, {threads} thread{plural}:", entry.name);
                 storms += 1;
-                match self.storm(workload, entry, threads, lines)? {
+                let result = self.storm(workload, entry, threads, lines)?;
+                self.progress.inc(1);
+                match result {
                     Ok(storm) => {
+                        let lines = storm.lines.iter().flat_map(|tally| &tally.0);
+                        lines_seen.extend(lines.map(|(name, _)| name.name));
                         audit.add(&storm);
                         judged += expected.len();
                         for broken in expected.iter().filter_map(|expect| broken(expect, &storm)) {
@@ -123,7 +170,7 @@ impl Tiny {
                         }
                     }
                     Err(stuck @ StormError::Stuck { .. }) => {
-                        eprintln!("error: {}:{place} {stuck}", workload.name);
+                        tell(&format!("error: {}:{place} {stuck}", workload.name));
                         // A stuck thread cannot be joined.
                         std::process::exit(i32::from(Exit::Storm.code()));
                     }
@@ -132,6 +179,9 @@ impl Tiny {
                     }
                 }
             }
+        }
+        for unknown in unknown_lines(workload, &lines_seen) {
+            let _ = writeln!(wrong, "  no line is named '{unknown}' in its storms");
         }
         let verdict = if wrong.is_empty() { "ok" } else { "FAILED" };
         let name = &workload.name;
@@ -174,6 +224,15 @@ impl Tiny {
             }),
         }))
     }
+}
+
+/// Returns the lines that a workload expects something of, and that none of its storms has.
+fn unknown_lines<'a>(workload: &'a Workload, seen: &BTreeSet<&str>) -> Vec<&'a str> {
+    let lines = workload.expect.iter().filter_map(|expect| match &expect.metric {
+        Metric::TransfersPerFault(line) => line.as_deref(),
+        _ => None,
+    });
+    lines.filter(|line| !seen.contains(line)).collect()
 }
 
 /// Transfers of all audited storms of a workload: by the stamps, and by the directories.

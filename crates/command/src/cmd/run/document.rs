@@ -4,20 +4,35 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::anyhow;
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
 
 use crate::cli::Target;
-use crate::cmd::console::print;
-use document::run::{Run, WriteError, default_path, to_json, write_atomically};
+use crate::cmd::console::{print_all, tell};
+use document::run::{Run, reserve, to_json, write_atomically};
 
-/// A storm that is over is on disk after so long, at the latest.
+/// Longest time for which a finished storm is not on disk.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// Storms last this many times as long as the writes between them, at least: a long document takes
+/// as long to write as a storm.
+const STORMS_PER_WRITE: u32 = 4;
 
 /// The destination of a run's document.
 pub(super) struct DocumentFile {
-    target: Target,
+    place: Place,
     started: SystemTime,
-    saved: Option<Instant>,
+    /// When it was last saved, and how long that took.
+    saved: Option<(Instant, Duration)>,
     warned: bool,
+}
+
+/// Where the document goes.
+enum Place {
+    /// A file that is replaced after every storm.
+    File(PathBuf),
+    /// Standard output, a pipe, a device: it gets one document, at the end. Until then results are
+    /// in a file of the temporary directory.
+    Once { target: Target, kept: PathBuf },
 }
 
 /// The place of the document after the run.
@@ -29,23 +44,31 @@ pub(super) struct WrittenDocument {
 }
 
 impl DocumentFile {
-    /// Chooses the file, unless `asked` says it.
+    /// Chooses the file, unless `asked` says it. A file whose name is chosen exists from now on,
+    /// so that no other run chooses it too.
     pub fn new(asked: Option<&Target>, started: SystemTime, workloads: &[&str]) -> DocumentFile {
-        let target = asked.cloned().unwrap_or_else(|| {
-            Target::File(relative(default_path(started, workloads, Path::new("."))))
-        });
-        DocumentFile { target, started, saved: None, warned: false }
+        let place = match asked {
+            None => Place::File(relative(reserve(started, workloads, Path::new(".")))),
+            Some(Target::File(path)) if !is_special(path) => Place::File(path.clone()),
+            Some(target) => {
+                let kept = reserve(started, &[], &std::env::temp_dir());
+                Place::Once { target: target.clone(), kept }
+            }
+        };
+        DocumentFile { place, started, saved: None, warned: false }
     }
 
     /// Whether standard output belongs to the document.
     pub fn takes_stdout(&self) -> bool {
-        self.target == Target::Stdout
+        matches!(&self.place, Place::Once { target: Target::Stdout, .. })
     }
 
-    /// Writes what there is so far, unless that was done a moment ago: to write a long document
-    /// takes as long as a storm.
+    /// Writes what there is so far, unless writes would take too much of the time.
     pub fn save_now_and_then(&mut self, run: &Run) {
-        if self.saved.is_none_or(|saved| saved.elapsed() > SAVE_EVERY) {
+        let is_due = |(at, took): (Instant, Duration)| {
+            at.elapsed() >= (took * STORMS_PER_WRITE).min(SAVE_EVERY)
+        };
+        if self.saved.is_none_or(is_due) {
             self.save(run);
         }
     }
@@ -53,46 +76,69 @@ impl DocumentFile {
     /// Writes the results so far. If that fails the run goes on, and the first failure is
     /// reported.
     pub fn save(&mut self, run: &Run) {
-        let Target::File(path) = &self.target else { return };
+        let from = Instant::now();
+        let (Place::File(path) | Place::Once { kept: path, .. }) = &self.place;
         if let Err(error) = write_atomically(path, run)
             && !self.warned
         {
             self.warned = true;
             let error = anyhow::Error::from(error);
-            eprintln!("warning: {error:#}; the run goes on, and this is tried again at its end");
+            tell(&format!(
+                "warning: {error:#}; the run goes on, and this is tried again at its end"
+            ));
         }
-        self.saved = Some(Instant::now());
+        self.saved = Some((Instant::now(), from.elapsed()));
+    }
+
+    /// Tells where the document is, if its place is a pipe that nobody reads yet.
+    fn tell_if_unread(&self) {
+        let Place::Once { target: Target::File(path), kept } = &self.place else { return };
+        let opened = open(path, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty());
+        if opened.is_err_and(|error| error == Errno::NXIO) {
+            let (path, kept) = (path.display(), kept.display());
+            tell(&format!("'{path}' has no reader; until it has, the document is in '{kept}'"));
+        }
     }
 
     /// Writes the document for the last time: to the temporary directory if the place that was
     /// asked for cannot be written. Reports on standard error what went wrong.
     pub fn finish(&self, run: &Run) -> WrittenDocument {
-        let path = match &self.target {
-            Target::Stdout => {
-                let printed =
-                    to_json(run).map_err(anyhow::Error::from).and_then(|json| print(&json));
-                return match printed {
-                    Ok(()) => WrittenDocument { path: None, as_asked: true },
-                    Err(error) => self.rescue(run, &error),
-                };
-            }
-            Target::File(path) => path,
+        let (target, kept) = match &self.place {
+            Place::File(path) => (Target::File(path.clone()), None),
+            Place::Once { target, kept } => (target.clone(), Some(kept)),
         };
-        match write_atomically(path, run) {
-            Ok(()) => WrittenDocument { path: Some(path.clone()), as_asked: true },
-            Err(error) => self.rescue(run, &error.into()),
+        self.tell_if_unread();
+        let written = match &target {
+            Target::Stdout => to_json(run)
+                .map_err(anyhow::Error::from)
+                .and_then(|json| print_all(&json))
+                .map(|()| None),
+            Target::File(path) => {
+                write_atomically(path, run).map(|()| Some(path.clone())).map_err(Into::into)
+            }
+        };
+        match written {
+            Ok(path) => {
+                if let Some(kept) = kept {
+                    // If it stays, it is a copy of the document.
+                    let _ = std::fs::remove_file(kept);
+                }
+                WrittenDocument { path, as_asked: true }
+            }
+            Err(error) => self.rescue(run, &error, kept),
         }
     }
 
-    fn rescue(&self, run: &Run, error: &anyhow::Error) -> WrittenDocument {
-        let path = default_path(self.started, &[], &std::env::temp_dir());
+    fn rescue(&self, run: &Run, error: &anyhow::Error, kept: Option<&PathBuf>) -> WrittenDocument {
+        let new = || reserve(self.started, &[], &std::env::temp_dir());
+        let path = kept.cloned().unwrap_or_else(new);
         let path = match write_atomically(&path, run) {
             Ok(()) => {
-                eprintln!("error: {error:#}; the document is in '{}'", path.display());
+                tell(&format!("error: {error:#}; the document is in '{}'", path.display()));
                 Some(path)
             }
             Err(second) => {
-                eprintln!("error: {error:#}; and in its place: {:#}", anyhow!(second));
+                tell(&format!("error: {error:#}; and in its place: {:#}", anyhow!(second)));
                 None
             }
         };
@@ -100,17 +146,12 @@ impl DocumentFile {
     }
 }
 
+/// True for what is there and no regular file: a pipe, a device.
+fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
+}
+
 /// Takes away the `./` in front of a path of the working directory.
 fn relative(path: PathBuf) -> PathBuf {
     path.strip_prefix(".").map(Path::to_owned).unwrap_or(path)
-}
-
-/// Writes what is made of the document: a table, a page.
-///
-/// # Errors
-///
-/// If `path` cannot be written.
-pub(super) fn write(path: &Path, text: &str) -> Result<(), WriteError> {
-    std::fs::write(path, text)
-        .map_err(|source| WriteError::Io { path: path.display().to_string(), source })
 }

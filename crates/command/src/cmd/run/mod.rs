@@ -4,6 +4,7 @@ mod collect;
 mod document;
 mod kernels;
 mod models;
+mod outputs;
 mod plan;
 mod progress;
 mod provenance;
@@ -12,18 +13,20 @@ mod storms;
 mod variations;
 mod warnings;
 
+use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use std::time::SystemTime;
 
-use self::document::{DocumentFile, write};
+use self::document::DocumentFile;
 use self::kernels::Kernels;
 use self::plan::{Competitors, ModelPlanner, Passes, RunPlan};
 pub(super) use self::plan::{memory, places};
 use self::progress::{Expected, Progress};
 use self::storms::{Ending, Storms};
-use super::console::{print, style};
+use super::console::{print, style, tell};
 use super::error::CommandError;
 use super::names;
 use crate::cli::{RunArgs, WorldArg};
@@ -33,13 +36,14 @@ use catalogue::Known;
 use host::clock::Clock;
 use host::events::PerfEvents;
 use host::finding::{Finding, findings};
-use host::interrupt::Interrupt;
-use host::preflight::Facts;
+use host::interrupt;
+use host::memory::save_addresses;
+use host::preflight::{Facts, Usable};
 use host::steal::StealMeter;
 use host::topology::Topology;
 use host::{Roots, code_pages};
 use inputs::machines::MachineFile;
-use inputs::workload::{SEED, Workload, resolved, shipped};
+use inputs::workload::{SEED, Workload, resolved};
 use mm::frames::Arena;
 use storm::Recording;
 
@@ -55,11 +59,14 @@ const MINUTE_END: Duration = Duration::from_millis(2500);
 /// Before the first storm: bad input, or more than the machine has. What happens later
 /// is in the document and in the exit code.
 pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
-    // First, since its thread inherits the affinity of this one.
-    let interrupt = Interrupt::install().context("cannot take over Ctrl-C")?;
+    outputs::test(args)?;
+    tell_if_ignored(args);
     let (started, from) = (SystemTime::now(), Instant::now());
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
+    if facts.memory.address_bytes.is_some() {
+        save_addresses();
+    }
     let Planned { plan, names, machines, kernels } = planned(args, known, &topology, &facts)?;
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (hosted, is_plain) = (is_here(args), args.is_plain());
@@ -75,12 +82,13 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     }
     describe(&mut run, &plan, &machines);
     run.kernels.extend(kernels.described());
-    let document = DocumentFile::new(args.json.as_ref(), started, &names);
-    let head = Head::print(&run, args.quiet || document.takes_stdout());
-
     let arena = Arena::new(plan.room.frames)
         .map_err(|error| CommandError::machine(anyhow!(error).context("no memory for frames")))?;
     let passes = passes(args, &mut run.provenance);
+    interrupt::defer();
+    let mut document = DocumentFile::new(args.json.as_ref(), started, &names);
+    document.save(&run);
+    let head = Head::print(&run, args.quiet || document.takes_stdout());
     let expected = match is_plain {
         true => Expected::Minute(from + MINUTE),
         false => Expected::Storms(plan.storms(&passes)),
@@ -93,7 +101,6 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
         passes: &passes,
         clock,
         arena: &arena,
-        interrupt: &interrupt,
         deadline: is_plain.then(|| from + MINUTE - MINUTE_END),
         cells: Vec::new(),
         standing: Vec::new(),
@@ -101,7 +108,7 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
         worst: Exit::Done,
         run,
     };
-    let ending = all(&mut storms, hosted, facts.usable_bytes())?;
+    let ending = all(&mut storms, hosted, facts.usable())?;
     close(&mut storms, &ending, head)
 }
 
@@ -135,7 +142,7 @@ fn planned(
     let workloads = workloads(args, known)?;
     variations::check(&workloads, args)?;
     let names = workloads.iter().map(|workload| workload.name.clone()).collect();
-    let usable_bytes = facts.usable_bytes();
+    let usable = facts.usable();
     let kernels = Kernels::new(args, &strategies)?;
     let of_model = match is_plain {
         true => kernels.clone().and_in_one()?,
@@ -146,14 +153,14 @@ fn planned(
         args: model_args,
         competitors: Competitors { kernels: &of_model, ..competitors },
         machines: &machines,
-        usable_bytes,
+        usable_bytes: usable.bytes,
     };
     let model = planner.groups(workloads.clone())?;
     let here = match hosted {
         true => {
             let slug = provenance::machine(facts);
             let of = RunPlan::of_this_machine;
-            of(host_args, workloads, competitors, topology, &slug, usable_bytes)?
+            of(host_args, workloads, competitors, topology, &slug, usable)?
         }
         false => RunPlan::default(),
     };
@@ -194,6 +201,17 @@ fn has_its_world(
     Ok(())
 }
 
+/// Says which flags mean nothing to the worlds of the run.
+fn tell_if_ignored(args: &RunArgs) {
+    let is_simulated = args.worlds().iter().any(|world| !matches!(world, WorldArg::Kernel));
+    if !is_simulated && !args.strategy.is_empty() {
+        let names = args.strategy.join(",");
+        tell(&format!(
+            "note: --strategy {names} is ignored: the running kernel has its own scheme"
+        ));
+    }
+}
+
 /// Notes the cost of an empty exception, or why it is not known.
 fn measure_trap(run: &mut Run, clock: &Clock, cpus: &[usize]) {
     match provenance::trap_cost_ns(clock, cpus) {
@@ -231,7 +249,7 @@ fn judge_machine(run: &mut Run, plan: &RunPlan, topology: &Topology, facts: &Fac
 
 /// Runs what is on this machine, then what is in the model. In a minute the model comes first:
 /// this machine has what is left of it.
-fn all(storms: &mut Storms, hosted: bool, usable_bytes: u64) -> Result<Ending, CommandError> {
+fn all(storms: &mut Storms, hosted: bool, usable: Usable) -> Result<Ending, CommandError> {
     let is_model_first = storms.deadline.is_some();
     let mut ending = Ending::Done;
     for is_model in [is_model_first, !is_model_first] {
@@ -239,7 +257,7 @@ fn all(storms: &mut Storms, hosted: bool, usable_bytes: u64) -> Result<Ending, C
             break;
         }
         match is_model {
-            true if !storms.plan.model.is_empty() => ending = storms.model(usable_bytes)?,
+            true if !storms.plan.model.is_empty() => ending = storms.model(usable)?,
             false if hosted => ending = on_this_machine(storms),
             _ => {}
         }
@@ -265,22 +283,26 @@ fn machines(args: &RunArgs) -> Result<Vec<MachineFile>, CommandError> {
     for world in args.worlds() {
         let WorldArg::Model(name) = world else { continue };
         let machine = names::machine(name, "nothing was run")?;
-        if machines.iter().all(|known| known.name != machine.name) {
-            machines.push(machine);
+        match machines.iter().find(|known| known.name == machine.name) {
+            None => machines.push(machine),
+            Some(known) if known.digest() == machine.digest() => {}
+            Some(_) => {
+                return Err(CommandError::usage(anyhow!(
+                    "two machines are named '{}', which identifies their results: rename a file",
+                    machine.name
+                )));
+            }
         }
     }
     Ok(machines)
 }
 
-/// Those that are named; else the seed workloads, and in the model all that are shipped.
+/// Those that are named; else the seed workloads.
 fn workloads(args: &RunArgs, known: Known) -> Result<Vec<Workload>, CommandError> {
-    let hosted = is_here(args);
-    let chosen: Vec<String> = match args.workloads.as_slice() {
-        [] if hosted => SEED.map(str::to_owned).into(),
-        [] => shipped().iter().map(|(name, _)| (*name).to_owned()).collect(),
-        given => given.to_vec(),
-    };
-    names::workloads(&chosen, known)
+    match args.workloads.as_slice() {
+        [] => names::workloads(&SEED.map(str::to_owned), known),
+        given => names::workloads(given, known),
+    }
 }
 
 /// Recordings that need storms of their own. For the kernel its events, if they may be counted;
@@ -320,7 +342,7 @@ impl Head {
     }
 
     /// Prints the rest of the screen, and the tables if they are asked for.
-    fn complete(&self, run: &Run, path: Option<&str>, details: bool) -> anyhow::Result<()> {
+    fn complete(&self, run: &Run, path: Option<&str>, details: bool) -> Result<(), CommandError> {
         let Some(head) = &self.0 else { return Ok(()) };
         let screen = report::screen(run, style(), path);
         print(screen.strip_prefix(head.as_str()).unwrap_or(&screen).as_bytes())?;
@@ -331,30 +353,59 @@ impl Head {
     }
 }
 
-/// Writes the document and prints the screen, whatever came of the run.
+/// Writes the document, tables and page, and prints the screen, whatever came of the run.
 fn publish(storms: &Storms, ending: &Ending, head: Head) -> Result<Exit, CommandError> {
     let Storms { args, run, document, .. } = storms;
     let written = document.finish(run);
     let mut exit = if written.as_asked { storms.worst } else { worse(storms.worst) };
-    let path = written.path.as_ref().map(|path| path.display().to_string());
-    head.complete(run, path.as_deref(), args.details)?;
     let runs = std::slice::from_ref(run);
     let csv = args.csv.as_ref().map(|path| (path, report::csv(runs)));
     let html = args.html.as_ref().map(|path| (path, report::html(runs)));
     for (path, text) in csv.into_iter().chain(html) {
-        if let Err(error) = write(path, &text) {
-            eprintln!("error: {:#}", anyhow!(error));
+        if let Err(error) = std::fs::write(path, &text) {
+            tell(&format!("error: cannot write '{}': {error}", path.display()));
             exit = worse(exit);
         }
     }
+    if let Some(page) = &args.html {
+        tell_of_page(page, args);
+    }
+    let path = written.path.as_ref().map(|path| path.display().to_string());
+    if let Err(error) = head.complete(run, path.as_deref(), args.details) {
+        tell(&format!("error: {error:#}"));
+        exit = worse(exit);
+    }
     Ok(match ending {
+        Ending::Done if exit == Exit::Done && !has_numbers(run) => {
+            tell("error: no cell has a result");
+            Exit::Machine
+        }
         Ending::Done => exit,
         Ending::Interrupted => Exit::Interrupted,
         Ending::Stuck(what) => {
-            eprintln!("error: {what}");
+            tell(&format!("error: {what}"));
             Exit::Storm
         }
     })
+}
+
+/// Says where the page is, and opens it if that is asked for.
+fn tell_of_page(page: &Path, args: &RunArgs) {
+    if !args.quiet {
+        tell(&format!("page: {}", page.display()));
+    }
+    if args.open {
+        let mut opener = std::process::Command::new("xdg-open");
+        let opener = opener.arg(page).stdin(Stdio::null()).stdout(Stdio::null());
+        if let Err(error) = opener.stderr(Stdio::null()).spawn() {
+            tell(&format!("warning: cannot open '{}' by xdg-open: {error}", page.display()));
+        }
+    }
+}
+
+/// True if anything was measured.
+fn has_numbers(run: &Run) -> bool {
+    run.cells.iter().any(|cell| cell.measured.is_some())
 }
 
 /// Adds that something could not be written: a failed storm is worse.

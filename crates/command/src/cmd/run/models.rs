@@ -14,7 +14,8 @@ use super::warnings;
 use crate::cmd::error::CommandError;
 use base::digest::digest;
 use document::run::{Cell, CellCost, Run, Status, World};
-use host::interrupt::Interrupt;
+use host::interrupt;
+use host::preflight::Usable;
 use storm::{Executor, ModelExecutor, StormError, StormRequest};
 
 /// A cell of the model that is to be run.
@@ -34,31 +35,36 @@ struct Finished {
 }
 
 impl Storms<'_> {
-    /// Runs the cells of the model, which are the last of the run, as many at a time as fit in
-    /// `usable_bytes`.
-    pub fn model(&mut self, usable_bytes: u64) -> Result<Ending, CommandError> {
+    /// Runs the cells of the model, which are the last of the run, as many at a time as memory and
+    /// threads allow.
+    pub fn model(&mut self, usable: Usable) -> Result<Ending, CommandError> {
         let Self { run, document, progress, worst, plan, .. } = self;
         let cells = cells(&plan.model);
         let first = run.cells.len() - plan.model.iter().map(|it| it.cells.len()).sum::<usize>();
         run.complete = false;
         let jobs = self.args.jobs.map_or_else(available, |jobs| jobs as usize);
-        let jobs = fitting(&cells, jobs, usable_bytes);
+        let jobs = fitting(&cells, jobs, usable);
         progress.show(&run.cells, first);
-        let interrupted = run_all(&cells, jobs, self.interrupt, |finished| {
-            if let Some((of, Finished { cell, cost, error })) = finished {
-                if let Some(error) = error {
-                    *worst = worst_of(*worst, &error);
-                    progress.failed(&cell);
-                }
-                run.provenance.cells.extend(cost.map(|cost| (cell.id.clone(), cost)));
-                run.provenance
-                    .warnings
-                    .extend(warnings::of_model(&cell, of.site.siblings_not_slowed()));
-                run.cells[first + of.index] = cell;
-                progress.show(&run.cells, first + of.index);
-                progress.done();
+        let interrupted = run_all(&cells, jobs, |finished| {
+            let Some((of, Finished { cell, cost, error })) = finished else {
+                return document.save_now_and_then(run);
+            };
+            let at = first + of.index;
+            let has_failed = error.is_some();
+            if let Some(error) = error {
+                *worst = worst_of(*worst, &error);
             }
+            run.provenance.cells.extend(cost.map(|cost| (cell.id.clone(), cost)));
+            let found = warnings::of_model(&cell, of.site.siblings_not_slowed());
+            run.provenance.warnings.extend(found);
+            run.cells[at] = cell;
+            // Before anything is shown: a terminal may block.
             document.save_now_and_then(run);
+            if has_failed {
+                progress.failed(&run.cells[at]);
+            }
+            progress.show(&run.cells, at);
+            progress.done();
         })?;
         finish(run, interrupted);
         Ok(if interrupted { Ending::Interrupted } else { Ending::Done })
@@ -77,15 +83,21 @@ fn cells(groups: &[CellGroup]) -> Vec<ModelCell<'_>> {
         .collect()
 }
 
-/// Returns the number of storms at a time: at most `jobs`, and as many as memory holds.
-fn fitting(cells: &[ModelCell], jobs: usize, usable_bytes: u64) -> usize {
+/// Returns the number of storms at a time: at most `jobs`, and as many as memory and threads allow.
+fn fitting(cells: &[ModelCell], jobs: usize, usable: Usable) -> usize {
     let largest = cells.iter().map(|cell| cell.site.memory_bytes).max().unwrap_or(0);
-    let fit = usable_bytes.checked_div(largest).unwrap_or(u64::MAX);
+    let fit = usable.bytes.checked_div(largest).unwrap_or(u64::MAX);
+    // One more waits for all of them.
+    let fit = fit.min(usable.threads.saturating_sub(1));
     jobs.min(usize::try_from(fit).unwrap_or(usize::MAX)).max(1)
 }
 
 impl ModelCell<'_> {
-    fn run(&self) -> Finished {
+    /// Runs the cell's storms; `None` if the user asked for the end before.
+    fn run(&self) -> Option<Finished> {
+        if interrupt::is_requested() {
+            return None;
+        }
         let from = Instant::now();
         let key = || self.cell.key.clone();
         let mut collected = Collected::default();
@@ -96,9 +108,10 @@ impl ModelCell<'_> {
                     accesses += storm.model.as_ref().map_or(0, |model| model.accesses);
                     collected.repeat(storm, repeat, None);
                 }
+                Err(StormError::Interrupted) => return None,
                 Err(error) => {
                     let cell = Cell::failed(key(), error.to_string());
-                    return Finished { cell, cost: None, error: Some(error) };
+                    return Some(Finished { cell, cost: None, error: Some(error) });
                 }
             }
         }
@@ -111,7 +124,7 @@ impl ModelCell<'_> {
         };
         let wall_s = from.elapsed().as_secs_f64();
         let cost = Some(CellCost { wall_s, tracked_accesses: Some(accesses) });
-        Finished { cell, cost, error: None }
+        Some(Finished { cell, cost, error: None })
     }
 
     /// Repeats differ by their seed alone.
@@ -129,7 +142,6 @@ impl ModelCell<'_> {
 fn run_all<'a>(
     cells: &'a [ModelCell<'a>],
     jobs: usize,
-    interrupt: &Interrupt,
     mut take: impl FnMut(Option<(&'a ModelCell<'a>, Finished)>),
 ) -> Result<bool, CommandError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
@@ -141,9 +153,9 @@ fn run_all<'a>(
             pool.install(|| {
                 // One by one: a cell may take a thousand times as long as its neighbour.
                 cells.par_iter().with_max_len(1).for_each_with(sender, |sender, cell| {
-                    if !interrupt.requested() {
+                    if let Some(finished) = cell.run() {
                         // The receiver is gone only if the program ends.
-                        let _ = sender.send((cell, cell.run()));
+                        let _ = sender.send((cell, finished));
                     }
                 });
             });
@@ -156,7 +168,7 @@ fn run_all<'a>(
             }
         }
     });
-    Ok(interrupt.requested())
+    Ok(interrupt::is_requested())
 }
 
 fn available() -> usize {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use rustix::termios::tcgetwinsize;
 
-use crate::cmd::console::COLUMNS;
+use crate::cmd::console::{COLUMNS, is_dumb, tell};
 use document::run::{Cell, Status};
 
 /// Lines of a terminal that does not tell.
@@ -46,7 +46,7 @@ impl Progress {
             ProgressBar::new(length).with_style(style.progress_chars("#> "))
         });
         // It is hidden if no cursor moves: in a pipe, and on a dumb terminal.
-        let bar = bar.filter(|bar| !bar.is_hidden());
+        let bar = bar.filter(|bar| !bar.is_hidden() && !is_dumb());
         let lines = !quiet && bar.is_none() && io::stderr().is_terminal();
         Progress { lines, bar, expected }
     }
@@ -73,7 +73,7 @@ impl Progress {
 
     /// Names a storm that failed, however quiet it is to be.
     pub fn failed(&self, cell: &Cell) {
-        let line = || eprintln!("{}", report::row(cell));
+        let line = || tell(&report::row(cell));
         match &self.bar {
             Some(bar) => bar.suspend(line),
             None => line(),
@@ -84,7 +84,7 @@ impl Progress {
     /// already.
     pub fn rows(&self, cells: &[Cell]) {
         let shown = |cell: &&Cell| self.lines && cell.status != Status::Failed;
-        cells.iter().filter(shown).for_each(|cell| eprintln!("{}", report::row(cell)));
+        cells.iter().filter(shown).for_each(|cell| tell(&report::row(cell)));
     }
 
     /// Takes the view away.

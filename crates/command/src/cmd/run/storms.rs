@@ -14,7 +14,7 @@ use crate::cli::RunArgs;
 use base::exit::Exit;
 use document::run::{Cell, CellCost, Run, Status, World};
 use host::clock::Clock;
-use host::interrupt::Interrupt;
+use host::interrupt;
 use inputs::workload::Until;
 use mm::frames::Arena;
 use storm::{Executor, Recording, Storm, StormError, StormRequest, ThreadExecutor};
@@ -31,7 +31,6 @@ pub(super) struct Storms<'a> {
     pub passes: &'a Passes,
     pub clock: Clock,
     pub arena: &'a Arc<Arena>,
-    pub interrupt: &'a Interrupt,
     pub document: DocumentFile,
     pub progress: Progress,
     /// Time at which this machine must be done; `None`: no limit.
@@ -160,7 +159,7 @@ impl Storms<'_> {
         cell: usize,
         recording: Recording,
     ) -> Result<(), Ending> {
-        if self.interrupt.requested() {
+        if interrupt::is_requested() {
             return Err(Ending::Interrupted);
         }
         let group = &self.plan.here[at];
@@ -173,24 +172,28 @@ impl Storms<'_> {
         let from = Instant::now();
         let result = (planned.run)(&self.request(group, planned, recording));
         self.cells[cell].wall += from.elapsed();
-        self.progress.done();
         let outcome = match result {
             Ok(storm) => {
                 self.take(at, cell, storm, recording);
                 self.run.cells[cell] = self.cell(at, planned, cell);
                 Ok(())
             }
+            Err(StormError::Interrupted) => return Err(Ending::Interrupted),
             Err(error) => {
                 self.run.cells[cell] = Cell::failed(planned.key.clone(), error.to_string());
                 // An error that ends the run is reported with its end.
-                let judged = self.judge(&planned.key.id(), &error);
-                judged.inspect(|()| self.progress.failed(&self.run.cells[cell]))
+                self.judge(&planned.key.id(), &error)
             }
         };
         let wall_s = self.cells[cell].wall.as_secs_f64();
         let cost = CellCost { wall_s, tracked_accesses: None };
         self.run.provenance.cells.insert(planned.key.id(), cost);
+        // Before anything is shown: a terminal may block.
         self.document.save_now_and_then(&self.run);
+        self.progress.done();
+        if outcome.is_ok() && self.run.cells[cell].status == Status::Failed {
+            self.progress.failed(&self.run.cells[cell]);
+        }
         outcome
     }
 
@@ -421,9 +424,15 @@ mod tests {
         let kernels = Kernels::new(&args, strategies).unwrap();
         let competitors = Competitors { strategies, kernels: &kernels };
         let workloads = vec![workload];
-        let plan =
-            RunPlan::of_this_machine(&args, workloads, competitors, &topology, "cpu", u64::MAX)
-                .unwrap_or_else(|error| panic!("{error}"));
+        let plan = RunPlan::of_this_machine(
+            &args,
+            workloads,
+            competitors,
+            &topology,
+            "cpu",
+            host::preflight::Usable::ALL,
+        )
+        .unwrap_or_else(|error| panic!("{error}"));
         let facts = host::preflight::Facts::default();
         let (clock, started) = (Clock::new(), std::time::SystemTime::UNIX_EPOCH);
         let from = super::super::provenance::provenance(started, 1, &topology, &facts, &clock);
@@ -433,7 +442,6 @@ mod tests {
             passes: &Passes { host: vec![Recording::Stages], kernel: Vec::new() },
             clock,
             arena: &Arena::new(1).unwrap(),
-            interrupt: &Interrupt::default(),
             document: DocumentFile::new(args.json.as_ref(), started, &["x"]),
             progress: Progress::new(Expected::Storms(0), true),
             deadline,
@@ -441,8 +449,9 @@ mod tests {
             standing: Vec::new(),
             order: 0,
             worst: Exit::Done,
-            run: Run { cells: plan.cells().collect(), ..Run::new(from) },
+            run: Run::new(from),
         };
+        super::super::describe(&mut storms.run, &plan, &[]);
         let ending = storms.all();
         let (worst, run) = (storms.worst, storms.run);
         assert_eq!(Run::read(&path).unwrap().cells.len(), run.cells.len(), "{ending:?}");

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 
+use crate::cmd::console::tell;
 use crate::cmd::error::CommandError;
 use crate::cmd::names;
 use calibration::{machine, measure};
@@ -41,7 +42,9 @@ pub(super) fn compare(base: &str) -> Result<HostComparison, CommandError> {
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
     if let Err(error) = code_pages::make_private() {
-        eprintln!("faultstorm: code runs from the page cache, not from a private copy: {error}");
+        tell(&format!(
+            "faultstorm: code runs from the page cache, not from a private copy: {error}"
+        ));
     }
     let workloads = names::workloads(&SEED.map(str::to_owned), Known::SHIPPED)?;
     let measured = measure(&topology, REPEATS)

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::anyhow;
-
 use super::super::kernels::OneKernel;
 use super::super::variations::variations;
 use super::RunPlan;
@@ -13,43 +11,30 @@ use super::turns::{self, Turns};
 use crate::cli::{self, RunArgs};
 use crate::cmd::error::CommandError;
 use catalogue::Entry;
-use document::run::{Body, Key, World};
+use document::run::{Key, World};
 use host::placement::place;
+use host::preflight::Usable;
 use host::topology::Topology;
-use inputs::workload::units::approximate_size;
-use inputs::workload::{PAGE_BYTES, Until, Workload, digest};
-use machine::host::{Counted, Host};
+use inputs::workload::{Until, Workload, digest};
 use mm::kernel::Kernel;
 use storm::kernel;
-use storm::needs::{Needs, needs};
+use storm::needs::needs;
 use storm::plan::total_threads;
-
-/// Memory that the storms of this machine need.
-#[derive(Default)]
-pub(in super::super) struct Room {
-    /// Frames of the arena that all storms share.
-    pub frames: usize,
-    /// The most memory that a storm takes beside the arena.
-    beside_bytes: u64,
-    /// The largest storm, as messages name it, and its memory without what others need.
-    largest: (String, u64),
-}
 
 impl RunPlan {
     /// Plans the storms of this machine: workload by workload, few threads before many, the
-    /// lock alone before the body. `machine` is the slug of the CPU, `usable_bytes` the memory
-    /// that can be had.
+    /// lock alone before the body. `machine` is the slug of the CPU, `usable` what can be had.
     ///
     /// # Errors
     ///
-    /// A placement that this machine does not have, a storm that does not fit in memory.
+    /// A placement that this machine does not have, a storm that needs more than can be had.
     pub fn of_this_machine(
         args: &RunArgs,
         workloads: Vec<Workload>,
         competitors: Competitors,
         topology: &Topology,
         machine: &str,
-        usable_bytes: u64,
+        usable: Usable,
     ) -> Result<RunPlan, CommandError> {
         let threads: BTreeSet<usize> = match &args.threads {
             Some(list) => list.as_slice().iter().copied().collect(),
@@ -62,7 +47,7 @@ impl RunPlan {
             let digest = digest(&workload);
             for &weighted_threads in &threads {
                 let (seed, until) = (args.seed, workload.until);
-                let needs = needs(&workload, weighted_threads, seed, until, usable_bytes)
+                let needs = needs(&workload, weighted_threads, seed, until, usable.bytes)
                     .map_err(CommandError::machine)?;
                 let total = total_threads(&workload, weighted_threads);
                 let cpus =
@@ -93,7 +78,7 @@ impl RunPlan {
                 }
             }
         }
-        plan.room.fits(usable_bytes)?;
+        plan.room.fits(usable)?;
         Ok(plan)
     }
 
@@ -115,51 +100,6 @@ impl RunPlan {
             }
         }
         self
-    }
-}
-
-impl Room {
-    /// Makes room for a storm, and for a pass that counts transfers if there is one. The
-    /// arena stays while spaces and the kernel's own pages come and go.
-    fn make(&mut self, needs: &Needs, key: &Key, counts_lines: bool) {
-        let space_bytes = match counts_lines {
-            true => needs.space_bytes::<Host<Counted>>(),
-            false => needs.space_bytes::<Host>(),
-        };
-        let (frames, beside_bytes) = match (key.world, key.body) {
-            (World::Kernel, _) => (0, needs.content_bytes()),
-            (_, Body::Real) => (needs.frames, space_bytes),
-            (_, Body::None) => (0, space_bytes),
-        };
-        self.frames = self.frames.max(frames);
-        self.beside_bytes = self.beside_bytes.max(beside_bytes);
-        let bytes = beside_bytes.saturating_add(frames as u64 * PAGE_BYTES);
-        if bytes > self.largest.1 {
-            self.largest = (format!("'{}' at {} threads", key.workload, key.threads), bytes);
-        }
-    }
-
-    /// Refuses a run that does not fit in memory, before its first storm.
-    ///
-    /// # Errors
-    ///
-    /// If its storms need more than `usable_bytes`.
-    fn fits(&self, usable_bytes: u64) -> Result<(), CommandError> {
-        let needed = (self.frames as u64 * PAGE_BYTES).saturating_add(self.beside_bytes);
-        if needed <= usable_bytes {
-            return Ok(());
-        }
-        let without_bodies = match self.frames > 0 && self.beside_bytes <= usable_bytes {
-            true => format!(", or '--body none', for {}", approximate_size(self.beside_bytes)),
-            false => String::new(),
-        };
-        Err(CommandError::machine(anyhow!(
-            "the largest storm, {}, needs {} of memory and {} can be had: give fewer --threads, \
-             a smaller workload{without_bodies}",
-            self.largest.0,
-            approximate_size(needed),
-            approximate_size(usable_bytes)
-        )))
     }
 }
 
@@ -234,7 +174,7 @@ mod tests {
         }
     }
 
-    fn plan_in(line: &str, usable_bytes: u64) -> Result<RunPlan, CommandError> {
+    fn plan_in(line: &str, bytes: u64) -> Result<RunPlan, CommandError> {
         let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
         let workload = find("huge-anon").unwrap().parse(&names).unwrap();
         let topology = Topology::read(Path::new("/nonexistent"), &[0, 1, 2]);
@@ -244,7 +184,14 @@ mod tests {
         let kernels = Kernels::new(&args, &strategies)?;
         let competitors = Competitors { strategies: &strategies, kernels: &kernels };
         let workloads = vec![workload];
-        RunPlan::of_this_machine(&args, workloads, competitors, &topology, "cpu", usable_bytes)
+        RunPlan::of_this_machine(
+            &args,
+            workloads,
+            competitors,
+            &topology,
+            "cpu",
+            Usable { bytes, ..Usable::ALL },
+        )
     }
 
     fn plan(line: &str) -> RunPlan {

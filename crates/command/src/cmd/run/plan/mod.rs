@@ -5,13 +5,14 @@ mod cell;
 mod group;
 mod here;
 mod model;
+mod room;
 mod turns;
 
 pub(super) use self::cell::{Competitors, PlannedCell};
 pub(super) use self::group::{CellGroup, ModelSite, Site};
-pub(super) use self::here::Room;
 pub(super) use self::model::ModelPlanner;
 pub(in crate::cmd) use self::model::{memory, places};
+pub(super) use self::room::Room;
 
 use document::run::{Cell, Key, World};
 use inputs::workload::Workload;
