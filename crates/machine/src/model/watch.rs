@@ -106,7 +106,7 @@ mod tests {
                 model::give_way();
             }
         });
-        run.map(|_: Vec<()>| ()).err().expect("it has no end")
+        run.map(|_: Vec<()>| ()).expect_err("it has no end")
     }
 
     #[test]
