@@ -9,6 +9,7 @@ use faultstorm::cli::Cli;
 use faultstorm::mm::fault::{Fallback, Kind};
 use faultstorm::mm::stage;
 use faultstorm::strategy::{Entry, STRATEGIES};
+use faultstorm::validation::{Card, Compared, Recorded, recorded};
 use faultstorm::workload;
 use faultstorm::{compare, kernels, machines, run, sourced};
 
@@ -23,13 +24,14 @@ const COLUMNS: usize = 80;
 type Generate = fn() -> String;
 
 /// All pages, by name.
-const PAGES: [(&str, Generate); 9] = [
+const PAGES: [(&str, Generate); 10] = [
     ("commands.md", commands),
     ("compare-document.md", compare_document),
     ("kernels.md", shipped_kernels),
     ("machines.md", shipped_machines),
     ("run-document.md", run_document),
     ("strategies.md", strategies),
+    ("validation.md", validation),
     ("words.md", words),
     ("workload-keys.md", workload_keys),
     ("workloads.md", shipped_workloads),
@@ -172,6 +174,34 @@ fn shipped_machines() -> String {
             shape.hardware_threads(),
             machine.estimated_share() * 100.0
         );
+    }
+    text
+}
+
+/// Returns the error card of each machine, and what was compared.
+fn validation() -> String {
+    let mut text =
+        "# How far the model was off\n\nThe model next to published figures, machine by \
+                    machine, as `faultstorm validate --published --cards` recorded it. Figures by \
+                    which numbers of a machine were chosen are listed, but do not count. \
+                    [validation/README.md](../../validation/README.md) is the format of the files; \
+                    each says where its figures were published.\n\n\
+                    | machine | compared |\n|---|---|\n"
+            .to_owned();
+    for (name, _) in machines::shipped() {
+        let machine = machines::MachineFile::find(name).unwrap();
+        let _ = writeln!(text, "| `{name}` | {} |", Card::of(&machine).line());
+    }
+    text += "\n| figures | machine | compared | missed |\n|---|---|---|---|\n";
+    for Recorded { compared, .. } in recorded() {
+        let (name, machine) = (&compared.name, &compared.machine);
+        let kin = compared.kin_of.as_ref().map(|kin| format!(", the nearest kin of {kin}"));
+        let kin = kin.unwrap_or_default();
+        let counted = Compared { calibrated: false, ..compared.clone() };
+        let (line, missed) = (Card::made_of([&counted].into_iter()).line(), compared.missed());
+        let chosen = if compared.calibrated { " (numbers were chosen by it)" } else { "" };
+        let file = format!("[`{name}`](../../validation/{name}.toml)");
+        let _ = writeln!(text, "| {file} | `{machine}`{kin} | {line}{chosen} | {missed} |");
     }
     text
 }

@@ -77,9 +77,10 @@ pub(crate) fn about(run: &Run, key: &Key) -> Vec<String> {
         let of = machine["summary"].as_str().unwrap_or_default();
         format!("{of}; {:.0} % of its numbers are estimates", share * 100.0)
     });
+    let card = card(run, key).map(str::to_owned);
     let locks = (key.world == World::Kernel).then(|| kernel_locks(&run.provenance.host)).flatten();
     let summary = text_of(run, key, "summary").map(str::to_owned);
-    [machine, locks, summary].into_iter().flatten().collect()
+    [machine, card, locks, summary].into_iter().flatten().collect()
 }
 
 /// Returns the machine of the model that a cell ran on, and the share of its numbers that are
@@ -87,6 +88,12 @@ pub(crate) fn about(run: &Run, key: &Key) -> Vec<String> {
 pub(crate) fn estimated<'a>(run: &'a Run, key: &Key) -> Option<(&'a serde_json::Value, f64)> {
     let machine = run.machines.get(key.machine_digest.as_ref()?)?;
     Some((machine, machine["estimated_share"].as_f64().unwrap_or(1.0)))
+}
+
+/// Returns how far the model of a machine was from published figures, in a line.
+pub(crate) fn card<'a>(run: &'a Run, key: &Key) -> Option<&'a str> {
+    let (machine, _) = estimated(run, key)?;
+    machine["compared"]["line"].as_str()
 }
 
 /// Returns the lock that the kernel takes, and how that is known.

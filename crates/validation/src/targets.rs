@@ -8,6 +8,7 @@ use inputs::machines::MachineFile;
 use inputs::targets::{Compare, Curve, KnownStrategies, Loop, Point, Subject, TargetFile};
 use inputs::workload::Diagnostics;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use storm::plan::total_threads;
 
 /// Share of the smaller figure by which two published figures must differ to have an order.
@@ -18,7 +19,7 @@ const FAULTS: usize = 65_536;
 const EACH: (usize, usize) = (512, 2048);
 
 /// A published figure beside the model's.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
     /// Name of its curve.
     pub curve: String,
@@ -34,21 +35,25 @@ pub struct Figure {
     pub tolerance: f64,
     /// Curves that the published figure differs from, at as many threads.
     pub orders: Vec<PointOrder>,
+    /// The model's lowest and highest figure with varied estimates, if it was asked for.
+    pub band: Option<(f64, f64)>,
     /// True if the model was fitted to it, so that it shows nothing.
     pub fitted: bool,
 }
 
 /// Two curves whose published figures differ at a number of threads.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PointOrder {
     /// Name of the other curve.
     pub other: String,
     /// True if the model has them in the same order.
     pub holds: bool,
+    /// True if the order is another one with some varied estimate: the model cannot tell.
+    pub turns: bool,
 }
 
 /// A file of targets, and the figures of the model.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
     /// The file's stem.
     pub name: String,
@@ -60,6 +65,8 @@ pub struct Compared {
     pub machine: String,
     /// The machine that was measured, if the model's is only its nearest kin.
     pub kin_of: Option<String>,
+    /// True if numbers of the machine were chosen by these figures too.
+    pub calibrated: bool,
     /// The trap time that was fitted, in nanoseconds.
     pub fitted_trap_ns: Option<f64>,
     /// All figures, by curve.
@@ -104,8 +111,7 @@ pub fn measurements(file: &TargetFile) -> usize {
 
 /// Runs the model for all figures of a file. Calls `done` after each measurement of the model.
 pub fn compare_targets(file: &TargetFile, known: Known, done: &(dyn Fn() + Sync)) -> Compared {
-    let asked = Asked { file, known, machine: file.machine(), done };
-    asked.fitted().compared()
+    Asked::new(file, known, file.machine(), done).fitted().compared()
 }
 
 /// A measurement of the model.
@@ -148,17 +154,26 @@ impl<'f> Cell<'f> {
 }
 
 /// A file, and the machine that it is asked of.
-struct Asked<'a> {
+pub(super) struct Asked<'a> {
     file: &'a TargetFile,
     known: Known,
     machine: MachineFile,
     done: &'a (dyn Fn() + Sync),
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
+    pub(super) fn new(
+        file: &'a TargetFile,
+        known: Known,
+        machine: MachineFile,
+        done: &'a (dyn Fn() + Sync),
+    ) -> Self {
+        Self { file, known, machine, done }
+    }
+
     /// Returns the same with the private work of a fault fitted, if the file says so. A fit that
     /// fails leaves the machine: the first figure then fails for the same reason.
-    fn fitted(mut self) -> Self {
+    pub(super) fn fitted(mut self) -> Self {
         let Some(measured) = self.file.fit else { return self };
         let curve = &self.file.curves[0];
         if let Subject::Strategy(name) = &curve.subject
@@ -172,7 +187,8 @@ impl Asked<'_> {
         self
     }
 
-    fn compared(&self) -> Compared {
+    /// Runs the model for all figures.
+    pub(super) fn compared(&self) -> Compared {
         let file = self.file;
         let mut cells = Cell::all(file);
         // Those with most threads take by far the longest: they come first, and no worker gets two
@@ -198,6 +214,7 @@ impl Asked<'_> {
                 model: model(curve, point, &find),
                 tolerance: point.tolerance,
                 orders: orders(file, at, point, &find),
+                band: None,
                 fitted: file.fit.is_some() && at == 0 && point.threads == 1,
             }));
         }
@@ -208,6 +225,7 @@ impl Asked<'_> {
             source: file.source.clone(),
             machine: file.own_machine.name.clone(),
             kin_of: file.kin_of.clone(),
+            calibrated: file.calibrated,
             fitted_trap_ns: file.fit.map(|_| trap_ns),
             figures,
         }
@@ -283,7 +301,7 @@ fn orders(
         let apart = (point.published / published).max(published / point.published) > 1.0 + APART;
         let greater = point.published > published;
         let holds = matches!((&own, model), (Ok(own), Ok(other)) if (*own > other) == greater);
-        apart.then(|| PointOrder { other: other.to_owned(), holds })
+        apart.then(|| PointOrder { other: other.to_owned(), holds, turns: false })
     };
     if let Compare::Ratio { name, .. } = &curve.compare {
         return order(name, 1.0, Ok(1.0)).into_iter().collect();
@@ -348,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_figure_on_the_wrong_side_of_another_is_missed() {
-        let order = |holds| vec![PointOrder { other: "a".to_owned(), holds }];
+        let order = |holds| vec![PointOrder { other: "a".to_owned(), holds, turns: false }];
         let figure = |model, orders| Figure {
             curve: "b".to_owned(),
             measure: "op/s".to_owned(),
@@ -357,6 +375,7 @@ mod tests {
             model,
             tolerance: 0.2,
             orders,
+            band: None,
             fitted: false,
         };
         assert!(figure(Ok(119.0), order(true)).holds());

@@ -243,6 +243,15 @@ pub struct ValidateArgs {
     /// Print every point, not only the worst of each curve
     #[arg(long, conflicts_with_all = ["host", "with"])]
     pub points: bool,
+    /// Record the figures of the model in validation/recorded.json, from which error cards of
+    /// machines are made
+    #[arg(long, requires = "published", conflicts_with = "band")]
+    pub cards: bool,
+    /// Also run the model with each estimate of its machine 30 % lower and higher and with each
+    /// of its switches on and off: lowest and highest figure, and whether an order turns. Takes
+    /// about fifty times as long
+    #[arg(long, conflicts_with_all = ["host", "with"])]
+    pub band: bool,
     /// Compare only with this machine
     #[arg(long, conflicts_with = "published")]
     pub host: bool,

@@ -9,6 +9,7 @@ use catalogue::Known;
 use inputs::kernels::{self, KernelFile};
 use inputs::machines::{self, MachineFile};
 use inputs::workload::{SEED, Workload, find, shipped};
+use validation::Card;
 
 /// Returns the list as text that ends with a newline.
 pub fn list(args: &ListArgs, known: Known) -> String {
@@ -46,6 +47,7 @@ fn machines_json(_: Known) -> Value {
             "cores": shape.agents(),
             "hardware_threads": shape.hardware_threads(),
             "estimated_share": machine.estimated_share(),
+            "compared": Card::of(&machine).as_json(),
         })
     });
     machines.collect()
@@ -54,7 +56,9 @@ fn machines_json(_: Known) -> Value {
 fn machines_text(_: Known) -> String {
     let rows = machines().map(|machine| {
         let share = machine.estimated_share() * 100.0;
-        let about = format!("{}; {share:.0} % of its numbers are estimates", machine.summary);
+        let card = Card::of(&machine).line();
+        let about =
+            format!("{}; {share:.0} % of its numbers are estimates; {card}", machine.summary);
         [machine.name, about]
     });
     columns("Machines of the model (--on model:NAME)", rows)

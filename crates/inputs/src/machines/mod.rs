@@ -1,9 +1,11 @@
 //! Machines of the model: TOML files in which every number has its source.
 
+mod band;
 mod keys;
 mod shipped;
 pub mod vary;
 
+pub use band::{ESTIMATE_ERROR, Variation};
 pub use shipped::{of_cpu, shipped};
 
 use crate::diag::Diagnostic;

@@ -80,6 +80,17 @@ pub fn knobs() -> Vec<Knob> {
     knobs
 }
 
+/// Returns the machine with each mechanism of the model off and on, and the mechanism's name.
+pub(super) fn switched(own: &Parameters) -> impl Iterator<Item = (String, Parameters)> {
+    let own = *own;
+    let both = SWITCHES.iter().flat_map(|switch| [(switch, false), (switch, true)]);
+    both.map(move |(switch, on)| {
+        let mut parameters = own;
+        (switch.set)(&mut parameters, on);
+        (switch.name.to_owned(), parameters)
+    })
+}
+
 impl Knob {
     fn is_named(&self, name: &str) -> bool {
         self.name == name || self.short == name

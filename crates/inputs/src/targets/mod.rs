@@ -39,6 +39,11 @@ pub struct TargetFile {
     pub changes: Settings,
     /// The machine that was measured, if that of the model is only its nearest kin.
     pub kin_of: Option<String>,
+    /// True if numbers of the machine were chosen by these figures too, which then show only that
+    /// the rules of the model can be right.
+    pub calibrated: bool,
+    /// Digest of the text.
+    pub digest: String,
     /// The workload of curves of strategies.
     pub workload: Option<Workload>,
     /// The kernel that all strategies stand in; each in its own if there is none.
@@ -135,9 +140,13 @@ impl TargetFile {
 
     /// Returns the machine with the changes of the file.
     pub fn machine(&self) -> MachineFile {
-        let machine = self.own_machine.clone();
+        self.changed(&self.own_machine)
+    }
+
+    /// Returns another machine with the changes of the file.
+    pub fn changed(&self, machine: &MachineFile) -> MachineFile {
         let parameters = varied(&machine.parameters, &self.changes);
-        MachineFile { parameters, ..machine }
+        MachineFile { parameters, ..machine.clone() }
     }
 
     /// Returns how the figures of a curve are read: their unit, or what they are a ratio to.

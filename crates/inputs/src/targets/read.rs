@@ -1,5 +1,6 @@
 //! Reads a file of targets from TOML, with every mistake of the text: its top level.
 
+use base::digest::digest;
 use toml::Spanned;
 
 use super::unit::Unit;
@@ -32,7 +33,7 @@ pub(super) fn file(
     let found = top_level::<WrittenTargets, WrittenCurve>(text, "curve", &mut mistakes);
     let Some((table, curves)) = found else { return Err(mistakes) };
     let mut reading = Reading { known, table: &table, curves: &curves, mistakes };
-    match reading.file(name) {
+    match reading.file(name, text) {
         Some(file) if reading.mistakes.is_empty() => Ok(file),
         _ => Err(reading.mistakes),
     }
@@ -54,7 +55,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn file(&mut self, name: &str) -> Option<TargetFile> {
+    fn file(&mut self, name: &str, source_text: &str) -> Option<TargetFile> {
         let table = &self.table.table;
         let summary = self.needed("summary", &table.summary, "\"...\": one line").map(text);
         let source = self.needed("source", &table.source, "\"who, where, when\"").map(text);
@@ -63,6 +64,7 @@ impl<'a> Reading<'a> {
         let workload = self.workload();
         let kernel = self.kernel();
         let curves = self.all_curves(machine.as_ref(), workload.as_ref());
+        let calibrated = table.calibrated.value_or(false);
         let fit = self.fit(curves.as_deref());
         Some(TargetFile {
             name: name.to_owned(),
@@ -71,6 +73,8 @@ impl<'a> Reading<'a> {
             note: table.note.as_ref().map(text),
             own_machine: machine?,
             changes,
+            calibrated,
+            digest: digest(source_text.as_bytes()),
             kin_of: table.kin_of.as_ref().map(text),
             workload: workload?,
             kernel: kernel?,

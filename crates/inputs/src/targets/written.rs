@@ -57,6 +57,7 @@ table! {
         note: String,
         machine: String,
         kin_of: String,
+        calibrated: bool,
         vary: BTreeMap<String, Spanned<f64>>,
         workload: String,
         kernel: String,

@@ -6,7 +6,7 @@ use stats::Verdict;
 use super::ascii::ascii;
 use super::one_kernel;
 use super::panel::{Panel, WorkloadColumn};
-use crate::about::estimated;
+use crate::about::{card, estimated};
 use crate::block::{self, Align, Block, BlockRow, Value};
 use crate::layout::{COLUMNS, Ink, Style, cut, paint, wrap};
 use crate::notes::notes;
@@ -85,6 +85,7 @@ impl Sheet<'_> {
         if more > 0 {
             after.push(format!("  and {}: see the tables", plural(more, "more workload")));
         }
+        after.extend(card(self.run, &panel.first().key).map(|line| format!("  {line}")));
         after.extend(self.legend(panel, &strategies));
         MatrixLines { before, rows, after }
     }

@@ -46,6 +46,7 @@ use inputs::machines::MachineFile;
 use inputs::workload::{SEED, Workload, resolved};
 use mm::frames::Arena;
 use storm::Recording;
+use validation::Card;
 
 /// Time of a run without arguments, from its start to its last line.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -226,7 +227,12 @@ fn describe(run: &mut Run, plan: &RunPlan, machines: &[MachineFile]) {
         let digest = key.workload_digest.clone();
         run.workloads.entry(digest).or_insert_with(|| resolved(workload));
     }
-    run.machines.extend(machines.iter().map(|machine| (machine.digest(), machine.resolved())));
+    let described = |machine: &MachineFile| {
+        let mut described = machine.resolved();
+        described["compared"] = Card::of(machine).as_json();
+        (machine.digest(), described)
+    };
+    run.machines.extend(machines.iter().map(described));
     run.cells = plan.cells().collect();
 }
 

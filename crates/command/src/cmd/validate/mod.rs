@@ -50,7 +50,10 @@ pub fn validate(args: &ValidateArgs, known: Known) -> Result<Exit, CommandError>
 /// this machine take a while.
 fn published(args: &ValidateArgs, known: Known) -> Result<Vec<Compared>, CommandError> {
     let files = targets::read(&args.targets, known)?;
-    let all = targets::compare(&files, known);
+    let all = targets::compare(&files, args.band, known);
+    if args.cards {
+        targets::record_all(&files, &all)?;
+    }
     if !args.json {
         let tables: Vec<String> =
             all.iter().map(|compared| table::as_text(compared, args.points)).collect();

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use stats::median;
-use validation::{Compared, Figure};
+use validation::{Compared, Figure, PointOrder};
 
 /// Returns the figures of a file: a row for each curve, or for each point.
 pub(super) fn as_text(compared: &Compared, points: bool) -> String {
@@ -18,64 +18,102 @@ pub(super) fn as_text(compared: &Compared, points: bool) -> String {
         let _ = write!(out, "; trap-ns fitted at one thread: {trap_ns:.0}");
     }
     out += "\n";
-    let curves = compared.figures.chunk_by(|a, b| a.curve == b.curve);
-    if points {
-        out += &head(["", "threads", "published", "model", "error", "order"]);
-        curves.for_each(|curve| curve.iter().for_each(|figure| point(&mut out, figure)));
-    } else {
-        out += &head(["", "worst at", "published", "model", "error", "order"]);
-        curves.for_each(|curve| summed(&mut out, curve));
+    let width = compared.figures.iter().map(|figure| what(figure).len()).max().unwrap_or(0);
+    let mut table = Table { out, width: width.max(WIDTH) };
+    table.head(if points { "threads" } else { "worst at" });
+    for curve in compared.figures.chunk_by(|a, b| a.curve == b.curve) {
+        match points {
+            true => curve.iter().for_each(|figure| table.point(figure)),
+            false => table.summed(curve),
+        }
     }
-    out
+    table.out
 }
 
-fn head([what, threads, published, model, error, order]: [&str; 6]) -> String {
-    format!("  {what:<28}{threads:>9}{published:>11}{model:>9}{error:>7}{order:>7}  verdict\n")
+/// Returns the name of a figure: its curve and its unit.
+fn what(figure: &Figure) -> String {
+    format!("{}, {}", figure.curve, figure.measure)
 }
 
-/// Adds the row of a figure.
-fn point(out: &mut String, figure: &Figure) {
-    let order = match (figure.orders.len(), figure.orders.iter().all(|order| order.holds)) {
-        (0, _) => "-",
-        (_, true) => "ok",
-        (_, false) => "WRONG",
-    };
-    let verdict = match &figure.model {
-        _ if figure.fitted => "fitted",
-        Err(_) => "FAILED",
-        Ok(_) if figure.holds() => "ok",
-        Ok(_) => "MISSED",
-    };
-    row(out, figure, order, verdict);
-    if let Err(reason) = &figure.model {
-        let _ = writeln!(out, "    {reason}");
+/// Least width of the column of names.
+const WIDTH: usize = 28;
+
+/// A table of one file.
+struct Table {
+    out: String,
+    /// Width of the column of names.
+    width: usize,
+}
+
+impl Table {
+    fn head(&mut self, threads: &str) {
+        let (published, model, error, order) = ("published", "model", "error", "order");
+        let _ = writeln!(
+            self.out,
+            "  {:<width$}{threads:>9}{published:>11}{model:>9}{error:>7}{order:>7}  verdict",
+            "",
+            width = self.width
+        );
+    }
+
+    /// Adds the row of a figure.
+    fn point(&mut self, figure: &Figure) {
+        let order = match &figure.orders {
+            none if none.is_empty() => "-",
+            some if some.iter().any(|order| !order.holds && !order.turns) => "WRONG",
+            some if some.iter().any(|order| order.turns) => "?",
+            _ => "ok",
+        };
+        let verdict = match &figure.model {
+            _ if figure.fitted => "fitted",
+            Err(_) => "FAILED",
+            Ok(_) if figure.holds() => "ok",
+            Ok(_) => "MISSED",
+        };
+        self.row(figure, order, verdict);
+        if let Err(reason) = &figure.model {
+            let _ = writeln!(self.out, "    {reason}");
+        }
+    }
+
+    /// Adds the row of a curve: its worst point, and what all points say.
+    fn summed(&mut self, curve: &[Figure]) {
+        let shown: Vec<&Figure> = curve.iter().filter(|figure| !figure.fitted).collect();
+        let error = |figure: &Figure| figure.error().map_or(f64::INFINITY, f64::abs);
+        let Some(worst) = shown.iter().max_by(|a, b| error(a).total_cmp(&error(b))) else { return };
+        let orders: Vec<_> = shown.iter().flat_map(|figure| &figure.orders).collect();
+        let right = orders.iter().filter(|order| order.holds).count();
+        let unsure = if orders.iter().any(|order| order.turns) { "?" } else { "" };
+        let order = match orders.len() {
+            0 => "-".to_owned(),
+            all => format!("{right}/{all}{unsure}"),
+        };
+        let missed = shown.iter().filter(|figure| !figure.holds()).count();
+        let all = shown.len();
+        let verdict = if missed == 0 { "ok".to_owned() } else { format!("{missed}/{all} MISSED") };
+        self.row(worst, &order, &verdict);
+    }
+
+    fn row(&mut self, figure: &Figure, order: &str, verdict: &str) {
+        let (what, width) = (what(figure), self.width);
+        let model = figure.model.as_ref().map_or("-".to_owned(), |model| number(*model));
+        let error =
+            figure.error().map_or("-".to_owned(), |error| format!("{:+.0}%", error * 100.0));
+        let (threads, published) = (figure.threads, number(figure.published));
+        let _ = writeln!(
+            self.out,
+            "  {what:<width$}{threads:>9}{published:>11}{model:>9}{error:>7}{order:>7}  \
+             {verdict}{}",
+            band(figure)
+        );
     }
 }
 
-/// Adds the row of a curve: its worst point, and what all points say.
-fn summed(out: &mut String, curve: &[Figure]) {
-    let shown: Vec<&Figure> = curve.iter().filter(|figure| !figure.fitted).collect();
-    let error = |figure: &Figure| figure.error().map_or(f64::INFINITY, f64::abs);
-    let Some(worst) = shown.iter().max_by(|a, b| error(a).total_cmp(&error(b))) else { return };
-    let orders: Vec<_> = shown.iter().flat_map(|figure| &figure.orders).collect();
-    let right = orders.iter().filter(|order| order.holds).count();
-    let order =
-        if orders.is_empty() { "-".to_owned() } else { format!("{right}/{}", orders.len()) };
-    let missed = shown.iter().filter(|figure| !figure.holds()).count();
-    let all = shown.len();
-    let verdict = if missed == 0 { "ok".to_owned() } else { format!("{missed}/{all} MISSED") };
-    row(out, worst, &order, &verdict);
-}
-
-fn row(out: &mut String, figure: &Figure, order: &str, verdict: &str) {
-    let what = format!("{}, {}", figure.curve, figure.measure);
-    let model = figure.model.as_ref().map_or("-".to_owned(), |model| number(*model));
-    let error = figure.error().map_or("-".to_owned(), |error| format!("{:+.0}%", error * 100.0));
-    let (threads, published) = (figure.threads, number(figure.published));
-    let _ = writeln!(
-        out,
-        "  {what:<28}{threads:>9}{published:>11}{model:>9}{error:>7}{order:>7}  {verdict}"
-    );
+/// Returns the figures at the ends of the band.
+fn band(figure: &Figure) -> String {
+    figure
+        .band
+        .map_or(String::new(), |(low, high)| format!(", {} to {}", number(low), number(high)))
 }
 
 /// Returns a figure with three digits or more.
@@ -117,8 +155,10 @@ pub(super) fn as_json(all: &[Compared]) -> Value {
             () if figure.holds() => "ok",
             () => "missed",
         };
-        let order =
-            |order: &validation::PointOrder| json!({ "to": order.other, "holds": order.holds });
+        let order = |order: &PointOrder| {
+            let PointOrder { other, holds, turns } = order;
+            json!({ "to": other, "holds": holds, "cannot_tell": turns })
+        };
         json!({
             "target": of.name,
             "source": of.source,
@@ -133,6 +173,7 @@ pub(super) fn as_json(all: &[Compared]) -> Value {
             "failed": figure.model.as_ref().err(),
             "error": figure.error(),
             "tolerance": figure.tolerance,
+            "band": figure.band,
             "orders": figure.orders.iter().map(order).collect::<Vec<_>>(),
             "verdict": verdict,
         })
