@@ -175,6 +175,36 @@ fn smaps_looks_at_every_page_beside_faults_and_writers() {
     assert!((2 * 256..3 * 256).contains(&(with - without)), "{with} and {without}");
 }
 
+#[test]
+fn a_numa_scan_makes_each_mapped_page_fault_once_more() {
+    let touch =
+        |access: &str| format!("[[op]]\ntouch = {{ vma = \"v\", access = \"{access}\" }}\n");
+    let scan = "[[op]]\nnuma_scan = { vma = \"v\" }\n";
+    let text = format!(
+        "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"1MiB\"\n{}{scan}{}{}{scan}{}",
+        touch("write"),
+        touch("read"),
+        touch("read"),
+        touch("write")
+    );
+    everywhere(&text, 1, |name, storm| {
+        let of = |kind: Kind| storm.counts.by_kind[kind as usize];
+        assert_eq!((of(Kind::AnonWrite), of(Kind::NumaHint)), (2 * 256, 2 * 512), "{name}");
+        assert_eq!(storm.counts.faults, 2 * 768, "{name}");
+    });
+    // Beside others, and with everything else that changes ptes.
+    let op = |op: &str| format!("[[op]]\ngroup = \"writer\"\n{op}\n");
+    let piece = "vma = \"heap\", length = \"64KiB\"";
+    let text = format!("{HEAP}{}", op("numa_scan = { vma = \"heap\", length = \"256KiB\" }"))
+        + &op(&format!("mprotect = {{ {piece}, prot = \"read\" }}"))
+        + &op("fork = {}")
+        + &op(&format!("madvise_dontneed = {{ {piece} }}"))
+        + &op(&format!("mprotect = {{ {piece}, prot = \"read-write\" }}"));
+    everywhere_until(&text, 3, Until::Faults(200), |name, storm| {
+        assert!(done(storm, "numa_scan") > 0, "{name}");
+    });
+}
+
 const FILE: &str = r#"
 summary = "faults in a file beside a truncate"
 [[file]]

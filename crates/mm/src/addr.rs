@@ -64,6 +64,9 @@ impl Pte {
     const PRESENT: u64 = 1;
     const WRITABLE: u64 = 1 << 1;
     const DIRTY: u64 = 1 << 6;
+    /// The processor traps whatever is allowed (`_PAGE_PROTNONE`; the kernel takes the present bit
+    /// away and puts this one in its place).
+    const HINT: u64 = 1 << 8;
     const SPECIAL: u64 = 1 << 9;
     /// The zero page, read-only: no reference, no mapcount, no rss.
     pub const ZERO_PAGE: Self = Self(Self::PRESENT | Self::SPECIAL);
@@ -94,7 +97,22 @@ impl Pte {
     #[inline(always)]
     pub fn allows(self, write: bool) -> bool {
         let needed = if write { Self::PRESENT | Self::WRITABLE } else { Self::PRESENT };
-        self.0 & needed == needed
+        self.0 & (needed | Self::HINT) == needed
+    }
+
+    /// Returns the same entry, but the next access traps (`pte_protnone`).
+    pub fn hinting(self) -> Self {
+        Self(self.0 | Self::HINT)
+    }
+
+    /// Returns the same entry, but an access traps only if it is not allowed.
+    pub fn not_hinting(self) -> Self {
+        Self(self.0 & !Self::HINT)
+    }
+
+    /// Returns true if the next access traps, whatever is allowed.
+    pub fn is_hinting(self) -> bool {
+        self.0 & Self::HINT != 0
     }
 
     /// Returns true if something is mapped.
@@ -130,6 +148,14 @@ mod tests {
         let addr = Vaddr((3 << 39) | (5 << 30) | (7 << 21) | (9 << 12) | 11);
         let indexes = [Level::Pgd, Level::Pud, Level::Pmd, Level::Pte].map(|l| addr.index(l));
         assert_eq!(indexes, [3, 5, 7, 9]);
+    }
+
+    #[test]
+    fn a_hinting_pte_maps_its_page_and_allows_nothing() {
+        let pte = Pte::writable(Pfn(7)).hinting();
+        assert!(!pte.allows(false) && !pte.allows(true) && pte.is_hinting());
+        assert_eq!((pte.frame(), pte.is_present()), (Some(Pfn(7)), true));
+        assert_eq!(pte.not_hinting(), Pte::writable(Pfn(7)));
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl<M: Machine> Mm<M> {
         }
         for (addr, cached) in core.tlb.cached() {
             let now = self.walk(addr).unwrap_or(Pte::NONE);
-            let same = now.is_present() && now.frame() == cached.frame();
+            let same = now.allows(false) && now.frame() == cached.frame();
             if !same || cached.is_writable() && !now.is_writable() {
                 let (at, cached, now) = (addr.0, cached.0, now.0);
                 return Err(format!("{at:#x} is cached as pte {cached:#x}, and is {now:#x}"));

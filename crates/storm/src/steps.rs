@@ -94,6 +94,8 @@ pub enum WriterOp {
     Mprotect(Range<Vaddr>, bool),
     /// Zaps this range.
     MadviseDontneed(Range<Vaddr>),
+    /// Makes the ptes of this range trap.
+    NumaScan(Range<Vaddr>),
     /// Moves this range to this address, or back if it is there.
     Mremap(Range<Vaddr>, Vaddr),
     /// Lets the VMA that ends at the first address begin at the second.
@@ -135,6 +137,7 @@ impl ChangePlan {
             WriterOp::Munmap(range)
             | WriterOp::Mprotect(range, _)
             | WriterOp::MadviseDontneed(range)
+            | WriterOp::NumaScan(range)
             | WriterOp::Mremap(range, _) => (range.end.0 - range.start.0) / PAGE_BYTES,
         };
         self.turns.iter().map(pages).max().unwrap_or(0)
@@ -332,6 +335,7 @@ fn edit(
         Action::Munmap(_) => WriterOp::Munmap(range),
         Action::Mprotect { writable, .. } => WriterOp::Mprotect(range, *writable),
         Action::MadviseDontneed(_) => WriterOp::MadviseDontneed(range),
+        Action::NumaScan(_) => WriterOp::NumaScan(range),
         Action::Mremap(_) => {
             let second = Vaddr(range.start.0 + SECOND_PLACE);
             WriterOp::Mremap(range, second)

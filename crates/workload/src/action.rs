@@ -36,6 +36,8 @@ pub enum Action {
     },
     /// Zaps the piece: frees its pages, and keeps its mapping.
     MadviseDontneed(Pieces),
+    /// Makes the mapped pages of the piece trap, as a scan of NUMA balancing does.
+    NumaScan(Pieces),
     /// Moves the piece to a place of its own, and the next time back.
     Mremap(Pieces),
     /// Grows a mapping that [grows down](crate::WorkloadVma::grows_down_from_pages) by one
@@ -103,6 +105,7 @@ names! {
     Action::Munmap(_) => "munmap",
     Action::Mprotect { .. } => "mprotect",
     Action::MadviseDontneed(_) => "madvise_dontneed",
+    Action::NumaScan(_) => "numa_scan",
     Action::Mremap(_) => "mremap",
     Action::ExpandStack { .. } => "expand_stack",
     Action::Truncate { .. } => "truncate",
@@ -124,6 +127,7 @@ impl Action {
             | Action::Munmap(pieces)
             | Action::Mprotect { pieces, .. }
             | Action::MadviseDontneed(pieces)
+            | Action::NumaScan(pieces)
             | Action::Mremap(pieces) => Some(pieces),
             Action::ExpandStack { .. } | Action::Truncate { .. } | Action::Fork | Action::Smaps => {
                 None

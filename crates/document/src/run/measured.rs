@@ -198,6 +198,8 @@ pub enum FaultKind {
     SharedWrite,
     /// Store to a write-protected page that is present.
     WpCopy,
+    /// Access to a page that a scan of NUMA balancing made trap.
+    NumaHint,
 }
 
 /// One kind of operation other than touches.
@@ -453,7 +455,7 @@ fn jain(repeat: &Repeat) -> Option<f64> {
 
 impl FaultKind {
     /// All kinds, in the order in which documents list them.
-    pub const ALL: [FaultKind; 8] = [
+    pub const ALL: [FaultKind; 9] = [
         FaultKind::AnonRead,
         FaultKind::AnonWrite,
         FaultKind::FileReadAround,
@@ -462,6 +464,7 @@ impl FaultKind {
         FaultKind::PrivateWrite,
         FaultKind::SharedWrite,
         FaultKind::WpCopy,
+        FaultKind::NumaHint,
     ];
 
     /// Returns the name that documents have.
@@ -475,6 +478,7 @@ impl FaultKind {
             FaultKind::PrivateWrite => "private_write",
             FaultKind::SharedWrite => "shared_write",
             FaultKind::WpCopy => "wp_copy",
+            FaultKind::NumaHint => "numa_hint",
         }
     }
 }

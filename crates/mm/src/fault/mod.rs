@@ -12,6 +12,7 @@ mod file;
 pub mod folio;
 mod large;
 mod map_pages;
+mod numa;
 mod outcome;
 mod protection;
 mod request;
@@ -96,6 +97,11 @@ where
     M: Machine,
     P: Protection<M> + ?Sized,
 {
+    if mm.config.numa_scans
+        && let Some(outcome) = numa::hint(mm, mm.pgd_in(pgd), core, request, protection)?
+    {
+        return Ok(outcome);
+    }
     let vma = protection.vma();
     let write = request.access() == Access::Write;
     match (vma.file(), write) {

@@ -19,11 +19,13 @@ pub enum Kind {
     SharedWrite,
     /// Write of a page that is mapped, but not for writing.
     WpCopy,
+    /// Access to a page that a scan of NUMA balancing made trap.
+    NumaHint,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AnonRead,
         Self::AnonWrite,
         Self::FileReadAround,
@@ -32,6 +34,7 @@ impl Kind {
         Self::PrivateWrite,
         Self::SharedWrite,
         Self::WpCopy,
+        Self::NumaHint,
     ];
 
     /// Returns its name in documents.
@@ -45,6 +48,7 @@ impl Kind {
             Self::PrivateWrite => "private_write",
             Self::SharedWrite => "shared_write",
             Self::WpCopy => "wp_copy",
+            Self::NumaHint => "numa_hint",
         }
     }
 }
@@ -94,7 +98,8 @@ impl Outcome {
             4 => Kind::FileReadIo,
             5 => Kind::PrivateWrite,
             6 => Kind::SharedWrite,
-            _ => Kind::WpCopy,
+            7 => Kind::WpCopy,
+            _ => Kind::NumaHint,
         }
     }
 

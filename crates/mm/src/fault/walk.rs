@@ -46,6 +46,12 @@ impl<M: Machine> PteSlot<'_, M> {
         self.set_at(self.addr, pte);
     }
 
+    /// Sets the pte of the fault and returns what it was, in one access, because a processor may be
+    /// setting its bits (`ptep_get_and_clear`).
+    pub fn swap(&self, pte: Pte) -> Pte {
+        Pte(self.word(self.addr).swap(pte.0, Ordering::AcqRel))
+    }
+
     /// Returns the pte of an address under the same table.
     #[inline(always)]
     pub fn get_at(&self, addr: Vaddr) -> Pte {

@@ -63,7 +63,7 @@ impl<M: Machine> Writer<'_, M> {
             let table = mm.tables.get(id);
             let _ptl = table.lock(&mm.waiters);
             for entry in entries.map(|index| table.entry(index)) {
-                let old = Pte(entry.load(Ordering::Relaxed));
+                let old = Pte(entry.load(Ordering::Relaxed)).not_hinting();
                 if !old.is_present() {
                     continue;
                 }

@@ -28,7 +28,7 @@ impl ProcessSpace {
             }
             WriterOp::Truncate(file, pages) => (self.files[*file].set_pages(*pages), None),
             WriterOp::Smaps => (read_smaps(), None),
-            WriterOp::ExpandStack(..) | WriterOp::Fork => {
+            WriterOp::ExpandStack(..) | WriterOp::Fork | WriterOp::NumaScan(_) => {
                 unreachable!("a workload with these is refused")
             }
         };

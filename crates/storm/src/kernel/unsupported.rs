@@ -26,6 +26,10 @@ pub fn refuses(workload: &Workload) -> Option<String> {
         "a process with storming threads is not forked",
     );
     because(
+        has(|action| matches!(action, Action::NumaScan(_))),
+        "the kernel scans for NUMA balancing by itself (/proc/sys/kernel/numa_balancing)",
+    );
+    because(
         workload.files.iter().any(marked),
         "pages cannot be made `locked`, `not_uptodate` or marked for `readahead`",
     );

@@ -189,6 +189,7 @@ fn fault_kind(kind: Kind) -> FaultKind {
         Kind::PrivateWrite => FaultKind::PrivateWrite,
         Kind::SharedWrite => FaultKind::SharedWrite,
         Kind::WpCopy => FaultKind::WpCopy,
+        Kind::NumaHint => FaultKind::NumaHint,
     }
 }
 
