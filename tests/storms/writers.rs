@@ -205,6 +205,28 @@ fn a_numa_scan_makes_each_mapped_page_fault_once_more() {
     });
 }
 
+/// Pages that may be reclaimed are still there, and on the other list of their lruvec.
+#[test]
+fn madvise_free_moves_folios_and_leaves_pages_mapped() {
+    let write = "[[op]]\ntouch = { vma = \"v\", access = \"write\" }\n";
+    let free = "[[op]]\nmadvise_free = { vma = \"v\", length = \"96KiB\" }\n";
+    for (folio, faults) in [("4KiB", 256), ("64KiB", 16)] {
+        let text = format!(
+            "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"1MiB\"\nfolio = \"{folio}\"\n\
+             [[group]]\nname = \"g\"\nloops = 11\n{write}{free}"
+        );
+        everywhere(&text, 1, |name, storm| {
+            assert_eq!(storm.counts.faults, 2 * faults, "{name}");
+            assert_eq!(done(storm, "madvise_free"), 2 * 11, "{name}");
+        });
+    }
+    let op = |op: &str| {
+        format!("[[op]]\ngroup = \"writer\"\n{op} = {{ vma = \"heap\", length = \"64KiB\" }}\n")
+    };
+    let text = format!("{HEAP}{}{}", op("madvise_free"), op("madvise_dontneed"));
+    everywhere(&text, 3, |name, storm| assert!(done(storm, "madvise_free") > 0, "{name}"));
+}
+
 const FILE: &str = r#"
 summary = "faults in a file beside a truncate"
 [[file]]

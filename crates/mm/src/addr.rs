@@ -126,6 +126,11 @@ impl Pte {
         self.0 & Self::WRITABLE != 0
     }
 
+    /// Returns the same entry, not dirty.
+    pub fn cleaned(self) -> Self {
+        Self(self.0 & !Self::DIRTY)
+    }
+
     /// Returns true if it is dirty.
     pub fn is_dirty(self) -> bool {
         self.0 & Self::DIRTY != 0

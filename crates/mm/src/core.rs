@@ -37,6 +37,9 @@ pub struct Core<M: Machine> {
     pub(super) stock: Stock,
     /// Folios that wait to be put on LRU lists; a reference to each is held.
     pub(super) lru_batch: Vec<Pfn>,
+    /// Folios that are to go to the list of files, because they may be reclaimed; a reference of
+    /// each is held.
+    pub(super) lazyfree_batch: Vec<Pfn>,
     /// Size of a full batch.
     pub(super) lru_full: usize,
     /// Folios that the current call frees.
@@ -99,6 +102,7 @@ impl<M: Machine> Core<M> {
             stock: Stock::default(),
             lru_batch: Vec::with_capacity(mm.kernel.rules.lru_batch),
             lru_full: mm.kernel.rules.lru_batch,
+            lazyfree_batch: Vec::new(),
             freed: Vec::with_capacity(mm.kernel.rules.release_batch),
             tables: Cache::new(TABLE_BATCH),
             rss: LocalRss::new(mm.config.cpus),

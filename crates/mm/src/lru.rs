@@ -5,14 +5,14 @@
 //! new folio goes to a batch of its core, which holds a reference to it. A batch that is full goes
 //! to the heads of the lists, under `lru_lock` of the folios' node, with a store to the folio that
 //! was first before. A folio is removed when its last reference is dropped, under the same lock,
-//! with stores to both neighbours. Nothing is ever reclaimed, so all folios stay on the inactive
-//! lists that they start on.
+//! with stores to both neighbours. Nothing is ever reclaimed, so all folios stay on inactive
+//! lists: the one that they start on, or that of files after `MADV_FREE`.
 
 use super::addr::Pfn;
 use super::frames::{Frames, flag};
 use super::kernel::{Field, Kernel, LRUVEC_LINES, LruvecLayout};
 use super::vmstat::{Differentials, Item};
-use machine::{LINE_WORDS, Line, Machine, Ordering, Word};
+use machine::{LINE_WORDS, Line, Machine, Ordering, VALUE_MASK, Word};
 use sync::spinlock::{IrqGuard, SpinLock, Waiters};
 
 /// Folios that are removed before the lock is dropped for a moment (`SWAP_CLUSTER_MAX`).
@@ -193,6 +193,22 @@ impl<'a, M: Machine> LruEdit<'a, M> {
         self.count(frame, list, 1);
         lruvec.add(self.frames, list, frame);
         flags.fetch_or(flag::LRU, Ordering::Relaxed);
+    }
+
+    /// Moves an anonymous folio to the list of files: it may be reclaimed without a write
+    /// (`lru_lazyfree`). The caller has a reference to it.
+    pub fn make_lazyfree(&mut self, frame: Pfn) {
+        let flags = self.frames.folio(frame).flags();
+        let lruvec = self.lock(frame);
+        let needed = flag::SWAPBACKED | flag::LRU;
+        if flags.load(Ordering::Relaxed) & needed != needed {
+            return;
+        }
+        lruvec.remove(self.frames, List::InactiveAnon, frame);
+        self.count(frame, List::InactiveAnon, -1);
+        flags.fetch_and(!flag::SWAPBACKED & VALUE_MASK, Ordering::Relaxed);
+        self.count(frame, List::InactiveFile, 1);
+        lruvec.add(self.frames, List::InactiveFile, frame);
     }
 
     /// Removes a folio from its list, if it is on one. No reference to it is left.

@@ -2,7 +2,7 @@
 //! removed from it, uncharged and freed.
 
 use super::addr::Pfn;
-use super::frames::ANON;
+use super::frames::{ANON, flag};
 use super::vmstat::Item;
 use super::{Core, Mm};
 use machine::{Machine, Ordering};
@@ -164,6 +164,34 @@ impl<M: Machine> Core<M> {
         self.lru_batch.iter().for_each(|frame| edit.add(*frame));
         drop(edit);
         self.put_folios(mm, |core| &mut core.lru_batch);
+        if !self.lazyfree_batch.is_empty() {
+            self.move_lazyfree(mm);
+        }
+    }
+
+    /// Puts an anonymous folio that is on a list into the batch of those that may be reclaimed
+    /// (`folio_mark_lazyfree`).
+    pub(super) fn mark_lazyfree(&mut self, mm: &Mm<M>, head: Pfn) {
+        let folio = mm.frames.folio(head);
+        let flags = folio.flags().load(Ordering::Relaxed);
+        let needed = flag::SWAPBACKED | flag::LRU;
+        if folio.mapping().load(Ordering::Relaxed) != ANON || flags & needed != needed {
+            return;
+        }
+        folio.refs().get();
+        self.lazyfree_batch.push(head);
+        let is_full = self.lazyfree_batch.len() >= mm.kernel.rules.lru_batch;
+        if is_full || mm.frames.is_large(head) {
+            self.move_lazyfree(mm);
+        }
+    }
+
+    /// Moves the folios of that batch to the list of files.
+    fn move_lazyfree(&mut self, mm: &Mm<M>) {
+        let mut edit = mm.lru.edit(&mm.frames, &mm.waiters, &mut self.frames.stat);
+        self.lazyfree_batch.iter().for_each(|head| edit.make_lazyfree(*head));
+        drop(edit);
+        self.put_folios(mm, |core| &mut core.lazyfree_batch);
     }
 
     /// Drops a reference to the folio of a page, and frees it with the last one.

@@ -124,6 +124,7 @@ fn perform<W: Platform + Machine>(writer: &mut Writer<'_, W>, edit: &WriterOp) -
         WriterOp::Munmap(range) => writer.munmap(range),
         WriterOp::Mprotect(range, writable) => writer.mprotect(range, *writable),
         WriterOp::MadviseDontneed(range) => writer.madvise_dontneed(range),
+        WriterOp::MadviseFree(range) => writer.madvise_free(range),
         WriterOp::NumaScan(range) => writer.numa_scan(range),
         WriterOp::Mremap(range, second) => {
             let moved = second.0..second.0 + (range.end.0 - range.start.0);

@@ -94,6 +94,8 @@ pub enum WriterOp {
     Mprotect(Range<Vaddr>, bool),
     /// Zaps this range.
     MadviseDontneed(Range<Vaddr>),
+    /// Lets the pages of this range be reclaimed.
+    MadviseFree(Range<Vaddr>),
     /// Makes the ptes of this range trap.
     NumaScan(Range<Vaddr>),
     /// Moves this range to this address, or back if it is there.
@@ -137,6 +139,7 @@ impl ChangePlan {
             WriterOp::Munmap(range)
             | WriterOp::Mprotect(range, _)
             | WriterOp::MadviseDontneed(range)
+            | WriterOp::MadviseFree(range)
             | WriterOp::NumaScan(range)
             | WriterOp::Mremap(range, _) => (range.end.0 - range.start.0) / PAGE_BYTES,
         };
@@ -335,6 +338,7 @@ fn edit(
         Action::Munmap(_) => WriterOp::Munmap(range),
         Action::Mprotect { writable, .. } => WriterOp::Mprotect(range, *writable),
         Action::MadviseDontneed(_) => WriterOp::MadviseDontneed(range),
+        Action::MadviseFree(_) => WriterOp::MadviseFree(range),
         Action::NumaScan(_) => WriterOp::NumaScan(range),
         Action::Mremap(_) => {
             let second = Vaddr(range.start.0 + SECOND_PLACE);

@@ -36,6 +36,9 @@ pub enum Action {
     },
     /// Zaps the piece: frees its pages, and keeps its mapping.
     MadviseDontneed(Pieces),
+    /// Lets the pages of the piece, which is of anonymous memory, be reclaimed until they are
+    /// written again.
+    MadviseFree(Pieces),
     /// Makes the mapped pages of the piece trap, as a scan of NUMA balancing does.
     NumaScan(Pieces),
     /// Moves the piece to a place of its own, and the next time back.
@@ -105,6 +108,7 @@ names! {
     Action::Munmap(_) => "munmap",
     Action::Mprotect { .. } => "mprotect",
     Action::MadviseDontneed(_) => "madvise_dontneed",
+    Action::MadviseFree(_) => "madvise_free",
     Action::NumaScan(_) => "numa_scan",
     Action::Mremap(_) => "mremap",
     Action::ExpandStack { .. } => "expand_stack",
@@ -127,6 +131,7 @@ impl Action {
             | Action::Munmap(pieces)
             | Action::Mprotect { pieces, .. }
             | Action::MadviseDontneed(pieces)
+            | Action::MadviseFree(pieces)
             | Action::NumaScan(pieces)
             | Action::Mremap(pieces) => Some(pieces),
             Action::ExpandStack { .. } | Action::Truncate { .. } | Action::Fork | Action::Smaps => {

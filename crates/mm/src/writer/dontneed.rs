@@ -15,23 +15,32 @@ use crate::vma::{VmaFields, VmaRef};
 use machine::{Machine, Ordering};
 use std::ops::Range;
 
+/// What `madvise` does to the part of a range that a VMA has.
+pub(super) type Advise<W, M> = fn(&mut W, VmaRef<'_, M>, &Range<Vaddr>);
+
 impl<M: Machine> Writer<'_, M> {
     /// Zaps the pages that are mapped in a range; false if no VMA is there.
     pub fn madvise_dontneed(&mut self, range: &Range<Vaddr>) -> bool {
-        if self.mm.kernel.rules.dontneed_locks_vma && self.dontneed_under_vma_lock(range) {
+        self.madvise(range, Self::zap_part)
+    }
+
+    /// Does `advise` to the part that each VMA has of a range, under the lock of the VMA or under
+    /// mmap_lock for reading; false if no VMA is there.
+    pub(super) fn madvise(&mut self, range: &Range<Vaddr>, advise: Advise<Self, M>) -> bool {
+        if self.mm.kernel.rules.dontneed_locks_vma && self.madvise_under_vma_lock(range, advise) {
             return true;
         }
         let lock = self.mm.mmap_lock().read();
         let vmas = self.vmas_in(range);
-        vmas.iter().for_each(|id| self.zap_part(self.mm.vma(*id), range));
+        vmas.iter().for_each(|id| advise(self, self.mm.vma(*id), range));
         self.mm.finish_zap(self.core);
         drop(lock);
         !vmas.is_empty()
     }
 
-    /// Zaps under the lock of the one VMA that has the whole range; false if there is none, or its
-    /// lock is not free.
-    fn dontneed_under_vma_lock(&mut self, range: &Range<Vaddr>) -> bool {
+    /// Advises under the lock of the one VMA that has the whole range; false if there is none, or
+    /// its lock is not free.
+    fn madvise_under_vma_lock(&mut self, range: &Range<Vaddr>, advise: Advise<Self, M>) -> bool {
         let (mm, hooks) = (self.mm, self.hooks);
         let locked = {
             let _section = self.core.read_section();
@@ -42,7 +51,7 @@ impl<M: Machine> Writer<'_, M> {
         // From here on the VMA does not change.
         let has_all = vma.contains(range.start) && range.end <= vma.range().1;
         if has_all {
-            self.zap_part(vma, range);
+            advise(self, vma, range);
         }
         hooks.unlock_zapped(mm, vma);
         if has_all {

@@ -7,6 +7,7 @@
 mod dontneed;
 mod expand_stack;
 mod fork;
+mod free;
 mod free_tables;
 mod merge;
 mod mmap;

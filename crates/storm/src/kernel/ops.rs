@@ -4,7 +4,7 @@ use super::super::steps::{SECOND_PLACE, WriterOp};
 use super::space::{ProcessSpace, raw, unmap, zap};
 use mm::addr::Vaddr;
 use rustix::io::Errno;
-use rustix::mm::{MprotectFlags, MremapFlags, mprotect, mremap_fixed};
+use rustix::mm::{Advice, MprotectFlags, MremapFlags, madvise, mprotect, mremap_fixed};
 use std::ops::Range;
 
 impl ProcessSpace {
@@ -21,6 +21,7 @@ impl ProcessSpace {
                 (protect(&plain(range), *writable), Some(Errno::NOMEM))
             }
             WriterOp::MadviseDontneed(range) => (zap(&plain(range)), Some(Errno::NOMEM)),
+            WriterOp::MadviseFree(range) => (free(&plain(range)), Some(Errno::NOMEM)),
             WriterOp::Mremap(range, second) => {
                 let back = range.start.0 + SECOND_PLACE..range.end.0 + SECOND_PLACE;
                 let there = remap(&plain(range), second.0);
@@ -55,6 +56,13 @@ fn protect(range: &Range<u64>, writable: bool) -> Result<(), Errno> {
     let write = if writable { MprotectFlags::WRITE } else { MprotectFlags::empty() };
     // SAFETY: no Rust object is in the memory of a storm.
     unsafe { mprotect(at, bytes, MprotectFlags::READ | write) }
+}
+
+/// Lets the kernel reclaim the pages of a range.
+fn free(range: &Range<u64>) -> Result<(), Errno> {
+    let (at, bytes) = raw(range);
+    // SAFETY: no Rust object is in the memory of a storm.
+    unsafe { madvise(at, bytes, Advice::LinuxFree) }
 }
 
 /// Moves a range that is mapped whole. Nothing is at the other place that it could replace.

@@ -237,6 +237,7 @@ impl PlacedChange<'_, '_, '_> {
         if let Some(vma) = vma {
             slices_exist(slices, vma, vma_entry, self.check);
             self.grows_only_as_a_stack(vma, vma_entry);
+            self.frees_anonymous_memory(vma, vma_entry);
         }
         let pages = match (length.as_ref(), vma) {
             (None, Some(vma)) => vma.pages,
@@ -271,6 +272,22 @@ impl PlacedChange<'_, '_, '_> {
                 .help(format!("write \"{most}\" or less, or leave `length` out for all of it")),
         );
         None
+    }
+
+    /// Reports `madvise_free` of a mapped file.
+    fn frees_anonymous_memory(&mut self, vma: &WorkloadVma, vma_entry: &WrittenTable<VmaTable>) {
+        let Some(file) = vma_entry.table.file.as_ref() else { return };
+        if self.key != "madvise_free" {
+            return;
+        }
+        let title = format!("`madvise_free` of the VMA \"{}\", which maps a file", vma.name);
+        self.check.push(
+            Diagnostic::new(title)
+                .at(self.span.clone(), "is of anonymous memory")
+                .at(file.span(), "a file")
+                .rule("the kernel refuses MADV_FREE of a file (EINVAL)")
+                .help("write `madvise_dontneed`, or a [[vma]] without `file`"),
+        );
     }
 
     /// Reports an operation that maps, unmaps or moves a part of a stack.

@@ -83,6 +83,8 @@ operations! {
     mprotect: ProtectTable => |(pieces, writable)| Action::Mprotect { pieces, writable },
     /// Drops the pages of a piece of a VMA, which stays mapped.
     madvise_dontneed: PiecesTable => Action::MadviseDontneed,
+    /// Lets the pages of a piece of anonymous memory be reclaimed, until they are written again.
+    madvise_free: PiecesTable => Action::MadviseFree,
     /// Makes the pages of a piece of a VMA trap, as a scan of NUMA balancing does.
     numa_scan: PiecesTable => Action::NumaScan,
     /// Moves a piece of a VMA to a place of its own and, the next time, back.
