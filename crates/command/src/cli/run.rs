@@ -260,7 +260,7 @@ impl RunArgs {
     }
 
     /// Returns the arguments in `words`, which must be valid.
-    fn parsed(words: &str) -> RunArgs {
+    pub(crate) fn parsed(words: &str) -> RunArgs {
         let run = RunArgs::augment_args(clap::Command::new("run").no_binary_name(true));
         let found = run.get_matches_from(words.split_whitespace());
         RunArgs::from_arg_matches(&found).expect("the words are right")

@@ -17,9 +17,9 @@ use crate::run::{Cell, RatedEvent, Run, Status};
 pub struct Half {
     /// Id of the cell in its run.
     pub id: String,
-    /// How the cell ended; the worst of several launches.
+    /// End of the cell; the worst of several launches.
     pub status: Status,
-    /// Why it was skipped, is partial or failed.
+    /// Reason why it was skipped, is partial or failed.
     pub reason: Option<String>,
     /// Median over all repeats, in faults per second; null without faults.
     pub faults_per_s: Option<f64>,

@@ -75,7 +75,7 @@ pub enum CompareError {
     /// All pairs are of different workloads.
     #[error("nothing can be compared: {why}")]
     Refused {
-        /// Why the first pair is not compared.
+        /// Reason why the first pair is not compared.
         why: String,
     },
 }

@@ -33,7 +33,7 @@ pub struct Pair {
     /// The ratio of the two.
     #[serde(flatten)]
     pub judged: PairRatio,
-    /// Why the two are not compared; null if they are.
+    /// Reason why the two are not compared; null if they are.
     pub reason: Option<String>,
     /// Other operations that writers of both sides did, by name.
     pub ops: BTreeMap<String, OpPair>,

@@ -35,7 +35,7 @@ pub struct PairRatio {
     pub ratio: Option<Interval>,
     /// `faster`, `slower` or `no difference seen`; null if a side has too few repeats.
     pub verdict: Option<String>,
-    /// Whether the ratio is exact for its seed: both cells ran in the model, which has no noise,
+    /// True if the ratio is exact for its seed: both cells ran in the model, which has no noise,
     /// and have too few repeats for an interval.
     pub exact: bool,
     /// True if the comparison was asked to fail on this ratio.

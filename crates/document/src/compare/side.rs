@@ -33,7 +33,7 @@ pub struct Launch {
     pub version: String,
     /// Commit that the program was built from; null where unknown.
     pub git_revision: Option<String>,
-    /// Whether the tree had uncommitted changes.
+    /// True if the tree had uncommitted changes.
     pub git_dirty: Option<bool>,
     /// Model name of the CPU that the program ran on.
     pub cpu_model: Option<String>,

@@ -27,7 +27,7 @@ pub struct BreakEven {
     pub world: World,
     /// Slug of the CPU, or name of the model's preset.
     pub machine: String,
-    /// Whether the fault body touches the page.
+    /// Work of the fault body on the page.
     pub body: Body,
     /// Threads that storm (in the model: cores).
     pub threads: u32,

@@ -17,7 +17,7 @@ pub struct Cell {
     pub id: String,
     /// The parameters that were run.
     pub key: Key,
-    /// Whether all repeats are in.
+    /// End of the cell: all repeats are in, or not, or it was skipped or failed.
     pub status: Status,
     /// The reason for a status other than `ok`; null for `ok`.
     pub reason: Option<String>,

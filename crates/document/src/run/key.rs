@@ -47,9 +47,9 @@ pub struct Key {
     pub threads: u32,
     /// Placement of the threads, as asked for.
     pub placement: String,
-    /// Whether fault entry prefetches mmap_lock for writing.
+    /// True if fault entry prefetches mmap_lock for writing.
     pub entry_prefetch: bool,
-    /// Whether pages are really cleared and copied.
+    /// Work on pages: none, or as the kernel clears and copies them.
     pub body: Body,
     /// Seed of every random draw.
     pub seed: u64,
@@ -75,7 +75,7 @@ pub enum World {
     Model,
 }
 
-/// Whether the fault body touches the page.
+/// Work of the fault body on the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]

@@ -25,7 +25,7 @@ pub struct Scaling {
     pub world: World,
     /// Slug of the CPU, or name of the model's preset.
     pub machine: String,
-    /// Whether the fault body touches the page.
+    /// Work of the fault body on the page.
     pub body: Body,
     /// Varied parameters other than threads.
     #[serde(default)]

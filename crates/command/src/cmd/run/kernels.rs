@@ -129,16 +129,7 @@ impl Kernels {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Cli, Command};
     use catalogue::Known;
-    use clap::Parser;
-
-    fn args(line: &str) -> RunArgs {
-        match Cli::try_parse_from(format!("faultstorm run {line}").split(' ')) {
-            Ok(Cli { command: Command::Run(args) }) => *args,
-            other => panic!("{other:?}"),
-        }
-    }
 
     fn key() -> Key {
         serde_json::from_value(serde_json::json!({
@@ -151,7 +142,7 @@ mod tests {
 
     fn found(line: &str, names: [&str; 2]) -> Vec<(String, Option<String>, bool)> {
         let strategies = names::strategies(&names.map(str::to_owned), Known::SHIPPED).unwrap();
-        let kernels = Kernels::new(&args(line), &strategies).unwrap();
+        let kernels = Kernels::new(&RunArgs::parsed(line), &strategies).unwrap();
         let of = |one| strategies.iter().map(move |entry| (*entry, one));
         let cells = kernels.each().into_iter().flat_map(of);
         let cells = cells.map(|(entry, one)| {
@@ -179,7 +170,7 @@ mod tests {
     fn a_scheme_does_not_stand_in_two_kernels() {
         let names = ["vm-refcnt:6.18".to_owned()];
         let strategies = names::strategies(&names, Known::SHIPPED).unwrap();
-        let error = Kernels::new(&args("huge-anon --kernel 7.2"), &strategies).err();
+        let error = Kernels::new(&RunArgs::parsed("huge-anon --kernel 7.2"), &strategies).err();
         let error = error.expect("it is refused").to_string();
         assert!(error.contains("'vm-refcnt:6.18' stands in 6.18"), "{error}");
     }
@@ -187,7 +178,8 @@ mod tests {
     #[test]
     fn a_run_without_arguments_repeats_what_stood_elsewhere() {
         let strategies = names::strategies(&[], Known::SHIPPED).unwrap();
-        let kernels = Kernels::new(&args("huge-anon"), &strategies).unwrap().and_in_one().unwrap();
+        let kernels =
+            Kernels::new(&RunArgs::parsed("huge-anon"), &strategies).unwrap().and_in_one().unwrap();
         let each = kernels.each();
         let runs = |name: &str| -> Vec<bool> {
             let entry = Known::SHIPPED.find(name).unwrap();
@@ -199,7 +191,7 @@ mod tests {
 
     #[test]
     fn two_kernels_of_one_name_are_refused() {
-        let args = args("huge-anon --kernel 7.2 --vary kernel=7.2");
+        let args = RunArgs::parsed("huge-anon --kernel 7.2 --vary kernel=7.2");
         let error = Kernels::new(&args, &[]).err().expect("it is refused");
         assert!(error.to_string().contains("two kernels have the name '7.2'"), "{error}");
     }

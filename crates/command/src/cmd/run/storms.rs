@@ -329,9 +329,8 @@ mod tests {
     use super::super::plan::Competitors;
     use super::super::progress::Expected;
     use super::*;
-    use crate::cli::{Cli, Command};
+    use crate::cli::Target;
     use catalogue::{Entry, Traits};
-    use clap::Parser;
     use host::topology::Topology;
     use inputs::workload::parse;
     use mm::stage;
@@ -411,12 +410,9 @@ mod tests {
     ) -> (Ending, Exit, Run) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run.json");
-        let line = format!("faultstorm run {flags} --threads 1 --no-lines --stages -q");
-        let words = line.split_whitespace().map(str::to_owned);
-        let json = ["--json".to_owned(), path.display().to_string()];
-        let Command::Run(args) = Cli::parse_from(words.chain(json)).command else {
-            panic!("{line}")
-        };
+        let flags = format!("{flags} --threads 1 --no-lines --stages -q");
+        let json = Some(Target::File(path.clone()));
+        let args = RunArgs { json, ..RunArgs::parsed(&flags) };
         let text = "summary = \"x\"\n[[vma]]\nname = \"a\"\nsize = \"1MiB\"\n\
                     [[op]]\ntouch = { vma = \"a\", access = \"write\" }\n";
         let workload = parse("x", "x.toml", text, &[]).unwrap();

@@ -76,18 +76,8 @@ fn set_times(workload: &mut Workload, think_ns: Option<u64>, every_ns: Option<u6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Cli, Command};
     use catalogue::STRATEGIES;
-    use clap::Parser;
     use inputs::workload::{digest, find};
-
-    fn args(line: &str) -> RunArgs {
-        let words = format!("faultstorm run {line}");
-        match Cli::try_parse_from(words.split(' ')) {
-            Ok(Cli { command: Command::Run(args) }) => *args,
-            other => panic!("{other:?}"),
-        }
-    }
 
     fn workload(name: &str) -> Workload {
         let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
@@ -95,7 +85,7 @@ mod tests {
     }
 
     fn varied(name: &str, line: &str) -> Vec<(Workload, Settings)> {
-        variations(workload(name), &args(line)).collect()
+        variations(workload(name), &RunArgs::parsed(line)).collect()
     }
 
     #[test]
@@ -130,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_pace_that_nobody_keeps_is_refused() {
-        let args = args("--vary every=20us");
+        let args = RunArgs::parsed("--vary every=20us");
         let workloads = ["huge-anon", "writers-disjoint"].map(workload);
         assert!(check(&workloads, &args).is_ok());
         let error = check(&workloads[..1], &args).expect_err("nobody writes");
@@ -139,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_number_is_varied_once() {
-        let check = |line: &str| check(&[workload("huge-anon")], &args(line));
+        let check = |line: &str| check(&[workload("huge-anon")], &RunArgs::parsed(line));
         assert!(check("--vary upg=0.7,1 --vary reuse-k=1").is_ok());
         for twice in ["--vary upg=0.7 --vary upgrade-ns=2", "--vary upg=0.7 --vary upg=2"] {
             let error = check(twice).expect_err(twice).to_string();

@@ -161,18 +161,9 @@ mod tests {
     use super::super::Passes;
     use super::*;
     use catalogue::STRATEGIES;
-    use clap::Parser;
     use inputs::workload::{KernelParts, find};
     use std::path::Path;
     use storm::Recording;
-
-    fn args(line: &str) -> RunArgs {
-        let words = format!("faultstorm run {line}");
-        match cli::Cli::try_parse_from(words.split(' ').filter(|word| !word.is_empty())) {
-            Ok(cli::Cli { command: cli::Command::Run(args) }) => *args,
-            other => panic!("{other:?}"),
-        }
-    }
 
     fn plan_in(line: &str, bytes: u64) -> Result<RunPlan, CommandError> {
         let names: Vec<&str> = STRATEGIES.iter().map(|entry| entry.name).collect();
@@ -180,7 +171,7 @@ mod tests {
         let topology = Topology::read(Path::new("/nonexistent"), &[0, 1, 2]);
         let strategies: Vec<&'static Entry> =
             STRATEGIES.iter().filter(|entry| !entry.is_variant()).collect();
-        let args = args(line);
+        let args = RunArgs::parsed(line);
         let kernels = Kernels::new(&args, &strategies)?;
         let competitors = Competitors { strategies: &strategies, kernels: &kernels };
         let workloads = vec![workload];
@@ -226,7 +217,7 @@ mod tests {
         let kernel = KernelParts { zone_lock: false, ..KernelParts::default() };
         let workload = Workload { kernel, ..group.workload };
         let strategies: [&'static Entry; 2] = [&STRATEGIES[0], &STRATEGIES[1]];
-        let kernels = Kernels::new(&args(""), &strategies).unwrap();
+        let kernels = Kernels::new(&RunArgs::parsed(""), &strategies).unwrap();
         let competitors = Competitors { strategies: &strategies, kernels: &kernels };
         let cells = cells(&workload, competitors, None, &group.cells[0].key);
         let refused =
