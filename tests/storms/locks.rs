@@ -188,6 +188,6 @@ fn four_threads_are_worth_a_broadcast() {
         let shootdowns = ask.in_model(entry, &amd.parameters).shootdowns;
         shootdowns.ns / shootdowns.count
     };
-    assert!(mean_ns(3) > 2000, "{} ns", mean_ns(3));
-    assert!(mean_ns(4) < 1200, "{} ns", mean_ns(4));
+    assert!(mean_ns(3) > 1100, "{} ns", mean_ns(3));
+    assert!(mean_ns(4) < 900, "{} ns", mean_ns(4));
 }

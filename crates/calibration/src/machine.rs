@@ -79,24 +79,21 @@ fn numbers(
         .extend(measured.map(|(section, name, value)| (section, name, value.max(0.1), MEASURED)));
     let together = (ns(Probe::RmwHit), ns(Probe::BlindHandOver), ns(Probe::LookingHandOver));
     let (Some(rmw), Some(blind), Some(looking)) = together else { return numbers };
-    // The next request is under way while the line is handed over.
-    let way = 1.0 - base.parameters.request_share_permille as f64 / 1000.0;
-    let write = ((blind - rmw) / way).max(0.1);
     // Load and compare-exchange are a read and an upgrade; the refill tells them apart.
-    let both = (looking - rmw).max(0.2);
+    let both = looking.max(0.2);
     let (read, upgrade, source) = match ns(Probe::Refill) {
         Some(refill) if refill > 0.1 && refill < both - 0.1 => (refill, both - refill, MEASURED),
         _ => (both / 2.0, both / 2.0, None),
     };
     for place in ["cluster", "socket"] {
-        numbers.push(("write-modified-ns", place, write, MEASURED));
+        numbers.push(("write-modified-ns", place, blind.max(0.1), MEASURED));
         numbers.push(("read-modified-ns", place, read, source));
         numbers.push(("upgrade-ns", place, upgrade, source));
     }
     if let Some(contended) = ns(Probe::ContendedAdd) {
-        // T = ((1 - r) L + k t) / k, solved for k.
-        let k = (way * write / (contended - rmw).max(0.1)).round().clamp(1.0, 64.0);
-        numbers.push(("line", "reuse-k", k, MEASURED));
+        // A hand-over has H / T additions: the first, and those of t in the share of the rest.
+        let (first, rest) = (blind / contended.max(0.1) - 1.0, (blind - rmw).max(0.1));
+        numbers.push(("line", "request-share", (first * rmw / rest).clamp(0.05, 1.0), MEASURED));
     }
     numbers
 }
@@ -122,9 +119,9 @@ mod tests {
         let made = made.unwrap_or_else(|wrong| panic!("{wrong}"));
         let parameters = made.parameters;
         assert_eq!((parameters.shape.sockets, parameters.shape.agents()), (1, 2));
-        // (45 - 5) / 0.8, and 40 / (25 - 5) accesses a grant.
-        assert_eq!(parameters.write_modified.0[0], 50_000);
-        assert_eq!((parameters.upgrade.0[0], parameters.reuse_k), (55_000, 2));
+        assert_eq!((parameters.write_modified.0[0], parameters.upgrade.0[0]), (45_000, 60_000));
+        // 45 / 25 additions a hand-over: 0.8 of 5 ns in 40.
+        assert_eq!(parameters.request_share_permille, 100);
         assert!(made.estimated_share() > 0.3 && made.estimated_share() < 0.9);
     }
 }

@@ -44,7 +44,7 @@ pub enum StormError {
     Deadlock(String),
     /// A core of the model loses for ever.
     #[error(
-        "starved: {0}; a loop can lose for ever in the model, above all where `reuse-k` is 1 \
+        "starved: {0}; a loop can lose for ever in the model if `request-share` is small \
          (METHODOLOGY.md)"
     )]
     Starved(String),

@@ -261,7 +261,7 @@ fn flags(place: &Place, draw: &mut Draw) -> Result<(), String> {
         "kernel",
         "6.12",
         "think=0ns,1us",
-        "reuse-k=1,2",
+        "local-batch=1,2",
         "every=1ms",
         "./a.json",
         "/dev/null",

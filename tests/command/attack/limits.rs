@@ -50,7 +50,7 @@ fn beyond_reason(place: &Place, draw: &mut Draw) -> Result<(), String> {
         "--placement",
         "--vary think",
         "--vary every",
-        "--vary reuse-k",
+        "--vary local-batch",
         "--vary trap-ns",
     ]);
     let sign = if flag.starts_with("--vary") { "=" } else { " " };

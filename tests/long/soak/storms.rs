@@ -29,8 +29,6 @@ pub struct Totals {
     pub storms: u64,
     pub faults: u64,
     pub operations: u64,
-    /// Storms of the model in which a core starved, which can happen if `reuse-k` is 1.
-    pub starved: u64,
 }
 
 impl Totals {
@@ -230,10 +228,6 @@ impl<'a> Modelled<'a> {
     /// Storms twice: both results must be equal.
     fn storm(&self, entry: &Entry, totals: &mut Totals) -> Result<(), String> {
         let once = match self.run(entry) {
-            Err(StormError::Starved(_)) if self.machine.parameters.reuse_k == 1 => {
-                totals.starved += 1;
-                return Ok(());
-            }
             once => once.map_err(|error| error.to_string())?,
         };
         let again = self.run(entry).map_err(|error| error.to_string())?;

@@ -12,7 +12,7 @@ pub const ESTIMATE_ERROR: f64 = 0.3;
 /// A machine with one number or one mechanism changed.
 #[derive(Debug, Clone)]
 pub struct Variation {
-    /// The number, as `line.reuse-k`, or the mechanism.
+    /// The number, as `line.local-batch`, or the mechanism.
     pub number: String,
     /// The machine.
     pub parameters: Parameters,

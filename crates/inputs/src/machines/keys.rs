@@ -29,10 +29,10 @@ pub(super) const UNSET: Parameters = Parameters {
     far_atomics: None,
     invalidate_each_ps: 0,
     read_occupancy_ps: 0,
-    reuse_k: 1,
     local_batch: 1,
     arbitration: Arbitration::Socket,
     request_share_permille: 0,
+    mispredict_ps: 0,
     spin_exit_ps: 0,
     hoist_loads: false,
     merge_own_requests: true,
@@ -126,21 +126,22 @@ pub(super) static SECTIONS: &[FileSection<Parameters>] = &[
             "a line that only the last-level cache has"),
     ] },
     FileSection { name: "line", keys: &[
-        Key::new("reuse-k", Count(1, 1000), |p, n| p.reuse_k = n as u16,
-            "accesses that the owner of a line completes while others wait")
-            .varied(ByKey("reuse_k")),
-        Key::new("local-batch", Count(1, 1000), |p, n| p.local_batch = n as u16,
-            "grants kept among neighbours while others wait").varied(ByKey("local_batch")),
+        Key::new("local-batch", Count(1, 200), |p, n| p.local_batch = n as u8,
+            "grants kept within a domain while others wait").varied(ByKey("local_batch")),
         Key::new("arbitration", Word(&["socket", "cluster", "chip"]), |p, n| p.arbitration =
             [Arbitration::Socket, Arbitration::Cluster, Arbitration::Chip][n as usize],
-            "who is a neighbour: \"socket\", \"cluster\" or \"chip\""),
-        Key::new("request-share", Number(0.05, 0.9), |p, n| p.request_share_permille = permille(n),
-            "share of a miss until its request reaches the line"),
+            "what a domain is, within which a line is handed on first and copies are fetched once: \
+             \"socket\", \"cluster\" or \"chip\""),
+        Key::new("request-share", Number(0.05, 1.0), |p, n| p.request_share_permille = permille(n),
+            "share of a miss until its request reaches the line, and again until the next request \
+             takes the line away").varied(ByKey("share")),
         Key::ns("read-occupancy-ns", |p| &mut p.read_occupancy_ps,
             "how long a line is busy with a load of a clean copy").varied(ByKey("o_read")),
         Key::ns("invalidate-each-ns", |p| &mut p.invalidate_each_ps,
             "added to a write for each copy that it invalidates")
             .from_0_to(1000.0).varied(ByKey("inv1")),
+        Key::ns("mispredict-ns", |p| &mut p.mispredict_ps,
+            "lost after a compare-exchange that fails").from_0_to(1000.0).need(Presence::Else(6.0)),
         Key::ns("spin-exit-ns", |p| &mut p.spin_exit_ps,
             "until a spinning core notices that it may go on").from_0_to(1000.0),
         Key::ns("home-extra-ns", |p| &mut p.home_extra_ps,
@@ -149,6 +150,9 @@ pub(super) static SECTIONS: &[FileSection<Parameters>] = &[
         Key::ns("home-remote-socket-ns", |p| p.home_remote_socket_ps.get_or_insert_default(),
             "between clusters of a socket, where the line's memory is on another")
             .need(Presence::Optional),
+        Key::new("adjacent-pairs", Count(0, 1), |p, n| p.adjacent_pairs = n > 0.0,
+            "1: a line is fetched along with the other one of its 128 bytes; 0: it is not")
+            .need(Presence::Else(0.0)).varied(ByKey("pairs")),
     ] },
     FileSection { name: "far-atomics", keys: &[
         Key::ns("latency-ns", |p| &mut far(p).latency_ps,

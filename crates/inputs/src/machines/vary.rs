@@ -33,7 +33,7 @@ struct Switch {
 /// Factors of a time.
 const FACTOR: AllowedValues = AllowedValues::Number(0.0, 1000.0);
 
-static SWITCHES: [Switch; 3] = [
+static SWITCHES: [Switch; 2] = [
     Switch {
         name: "hoist-loads",
         short: "hoist",
@@ -45,12 +45,6 @@ static SWITCHES: [Switch; 3] = [
         short: "merge",
         about: "an access joins the core's own prefetch of its line; 1 unless given",
         set: |p, on| p.merge_own_requests = on,
-    },
-    Switch {
-        name: "adjacent-pairs",
-        short: "pairs",
-        about: "a line is fetched along with the other one of its 128 bytes; 0 unless given",
-        set: |p, on| p.adjacent_pairs = on,
     },
 ];
 
@@ -218,12 +212,15 @@ mod tests {
 
     #[test]
     fn knobs_are_combined_and_set() {
-        let varied_by = ["upg=0.5,2".parse().unwrap(), "reuse_k=1,2,4".parse().unwrap()];
+        let varied_by = ["upg=0.5,2".parse().unwrap(), "share=0.1,0.2,0.3".parse().unwrap()];
         let all = combinations(&varied_by);
         assert_eq!(all.len(), 6);
         let machine = MachineFile::find("xeon-icelake-2s").unwrap().parameters;
         let last = varied(&machine, &all[5]);
-        assert_eq!((last.upgrade.0[2], last.reuse_k), (machine.upgrade.0[2] * 2, 4));
+        assert_eq!(
+            (last.upgrade.0[2], last.request_share_permille),
+            (machine.upgrade.0[2] * 2, 300)
+        );
         assert_eq!(varied(&machine, &combinations(&[])[0]), machine);
         let shootdown = combinations(&["ipi1=2".parse().unwrap(), "ipi=0".parse().unwrap()]);
         let shootdown = varied(&machine, &shootdown[0]).shootdown;
@@ -250,7 +247,7 @@ mod tests {
         let wrong = |text: &str| text.parse::<MachineVary>().unwrap_err();
         assert!(wrong("upq=1").contains("upgrade-ns"));
         assert!(wrong("upg").contains("upgrade-ns=0.7,1,1.3"));
-        assert!(wrong("reuse_k=1.5").contains("whole number from 1 to 1000"));
+        assert!(wrong("share=2").contains("a number from 0.05 to 1"));
         assert!(wrong("smt=0.5").contains("a number from 1 to 8"));
         assert!(wrong("hoist=2").contains("'2'"));
         assert!(wrong("upg=-1").contains("'-1'"));

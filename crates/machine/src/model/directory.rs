@@ -46,6 +46,8 @@ pub struct Directory {
     pub owner: u16,
     /// Socket of its memory, or [`NOBODY`] before the first access.
     pub home: u16,
+    /// Agent that had it exclusively last, or [`NOBODY`].
+    pub last_owner: u16,
     /// Agents with a copy, if no agent has it exclusively.
     pub sharers: Sharers,
     /// The last operation was done at the home, and no agent has had the line since.
@@ -54,7 +56,13 @@ pub struct Directory {
 
 impl Default for Directory {
     fn default() -> Self {
-        Self { owner: NOBODY, home: NOBODY, sharers: Sharers::default(), at_home: false }
+        Self {
+            owner: NOBODY,
+            home: NOBODY,
+            last_owner: NOBODY,
+            sharers: Sharers::default(),
+            at_home: false,
+        }
     }
 }
 
@@ -129,9 +137,12 @@ impl Directory {
         };
         let write = need != Need::Copy;
         let invalidate = |sharers: usize| parameters.invalidate_each_ps * sharers as u64;
+        let line_ps = |write_ps: Ps| write_ps.saturating_sub(parameters.rmw_hit_ps);
         match found {
             Found::Hit => 0,
-            Found::Modified(distance) if write => homed(&parameters.write_modified, distance),
+            Found::Modified(distance) if write => {
+                line_ps(homed(&parameters.write_modified, distance))
+            }
             Found::Modified(distance) => {
                 let owners_socket = parameters.shape.socket(self.owner);
                 let away = self.home != NOBODY && self.home != owners_socket;
@@ -139,11 +150,12 @@ impl Directory {
                 homed(&parameters.read_modified, distance) + extra
             }
             Found::Shared(distance) if write => {
-                homed(&parameters.write_modified, distance) + invalidate(self.sharers.len())
+                line_ps(homed(&parameters.write_modified, distance))
+                    + invalidate(self.sharers.len())
             }
             Found::Shared(distance) => homed(&parameters.read_shared, distance),
             Found::Upgrade(distance) => {
-                homed(&parameters.upgrade, distance) + invalidate(self.sharers.len() - 1)
+                line_ps(homed(&parameters.upgrade, distance)) + invalidate(self.sharers.len() - 1)
             }
             Found::Memory(distance) => {
                 parameters.memory[match distance {
@@ -195,7 +207,7 @@ impl Directory {
     }
 
     fn make_owner(&mut self, agent: u16) {
-        self.owner = agent;
+        (self.owner, self.last_owner) = (agent, agent);
         self.sharers.clear();
         self.at_home = false;
     }

@@ -1,6 +1,6 @@
 //! Cores, events and grants: the order in which cores get a line.
 
-use super::directory::{Found, Need};
+use super::directory::{Found, NOBODY, Need};
 use super::event::Event;
 use super::interrupts::Interrupts;
 use super::line::{LineRequest, ModelLine, RequestKind, State};
@@ -31,6 +31,8 @@ pub(super) enum CoreActivity {
     Fetching {
         line: LineAt,
         word: u8,
+        /// True if the line comes with ownership.
+        to_write: bool,
     },
     Joining {
         line: LineAt,
@@ -131,6 +133,18 @@ impl CoreState {
     pub fn is_asking_for(&self, line: &ModelLine, merge: bool) -> bool {
         self.buffer.front().is_some_and(|store| ptr::eq(store.line, line))
             || merge && self.prefetches.iter().any(|asked| ptr::eq(*asked, line))
+    }
+
+    /// True if the core has a request in flight that brings this line into its cache, with
+    /// ownership if `to_write`.
+    fn is_fetching(&self, line: &ModelLine, to_write: bool) -> bool {
+        let fetching = match self.status {
+            CoreActivity::Fetching { line: fetched, to_write: owned, .. } => {
+                ptr::eq(fetched, line) && (owned || !to_write)
+            }
+            _ => false,
+        };
+        fetching || self.is_asking_for(line, true)
     }
 
     pub fn is_buffer_full(&self) -> bool {
@@ -252,6 +266,7 @@ impl Engine {
         let (now, event) = self.events.pop().expect("an event is due");
         match event {
             Event::Arrive(line, request) => self.arrive(multicore, line, request, now),
+            Event::Refill(line, domain) => self.refill(multicore, line, domain, now),
             Event::Dispatch(line) => self.dispatch(multicore, line, now, true),
             Event::Commit(core) => self.commit(multicore, usize::from(core), now),
             Event::Prefetched(core, line) => {
@@ -308,14 +323,18 @@ impl Engine {
         }
     }
 
-    fn push(&mut self, time: Ps, event: Event) {
+    pub(super) fn push(&mut self, time: Ps, event: Event) {
         self.events.push(time, event.rank(), event);
     }
 
     fn arrive(&mut self, multicore: &Multicore, line: LineAt, request: LineRequest, now: Ps) {
         let parameters = multicore.machine();
+        if at(line).state(multicore, |state| state.joins_refill(parameters, request)) {
+            return;
+        }
         let (granted, dispatching) = at(line).state(multicore, |state| {
-            if state.free_at <= now && !state.is_wanted() {
+            let has_it = state.directory.writable(request.agent) && now <= state.held_until;
+            if has_it || state.free_at() <= now && !state.is_wanted() {
                 return (Some(state.grant(parameters, request, now)), true);
             }
             state.waiting += 1;
@@ -336,11 +355,11 @@ impl Engine {
             if from_event {
                 state.dispatching = false;
             }
-            let granted = (state.is_wanted() && state.free_at <= now).then(|| {
+            let granted = (state.is_wanted() && state.free_at() <= now).then(|| {
                 let request = state.next_request(parameters);
                 state.grant(parameters, request, now)
             });
-            let again_at = state.is_wanted().then_some(state.free_at);
+            let again_at = state.is_wanted().then_some(state.free_at());
             state.dispatching |= again_at.is_some();
             (granted, again_at)
         });
@@ -352,7 +371,7 @@ impl Engine {
         }
     }
 
-    fn granted(&mut self, multicore: &Multicore, line: LineAt, grant: &Grant, now: Ps) {
+    pub(super) fn granted(&mut self, multicore: &Multicore, line: LineAt, grant: &Grant, now: Ps) {
         let LineRequest { core, kind, issued_at, arrived_at, word, .. } = grant.request;
         multicore.ledger.with(at(line).name(), |account| {
             account.stall_ps += grant.done_at - issued_at;
@@ -363,6 +382,12 @@ impl Engine {
                 account.by_words[usize::from(grant.last_word)][usize::from(word)] += 1;
             }
         });
+        if grant.request.need == Need::Copy {
+            let fetched = at(line).state(multicore, |state| state.refill_of(&grant.request));
+            if let Some(domain) = fetched {
+                self.push(grant.done_at, Event::Refill(line, domain));
+            }
+        }
         match kind {
             RequestKind::Core => {
                 self.cores[usize::from(core)].times.coherence_ps += grant.done_at - issued_at;
@@ -370,6 +395,7 @@ impl Engine {
                 self.cores[usize::from(core)].loaded =
                     at(line).word(usize::from(word)).load(Relaxed);
                 self.make_ready(usize::from(core), grant.done_at);
+                self.wake_joined(usize::from(core), line, grant.done_at);
             }
             RequestKind::Store => self.push(grant.done_at, Event::Commit(core)),
             RequestKind::Prefetch => self.push(grant.done_at, Event::Prefetched(core, line)),
@@ -384,21 +410,28 @@ impl Engine {
             line.word(usize::from(store.word)).store(store.value, Relaxed);
             line.state(multicore, |state| {
                 state.in_flight -= 1;
-                state.note_use(now.max(state.free_at), usize::from(store.word));
+                state.note_use(now, usize::from(store.word));
             });
             self.wake_spinners(multicore, line, now);
-            self.wake_from(core, store.line, now);
+            self.wake_joined(core, store.line, now);
             let Some(next) = self.cores[core].buffer.front().copied() else { break };
-            let has =
-                at(next.line).state(multicore, |state| state.may_reuse(agent, machine.reuse_k));
-            if !has {
+            let from = at(next.line)
+                .state(multicore, |state| state.may_write(agent, now, machine.store_ps));
+            let Some(from) = from else {
                 // It has counted as in flight since it was put into the buffer.
                 at(next.line).state(multicore, |state| state.in_flight -= 1);
                 let what = (Need::Ownership, RequestKind::Store);
                 self.request(multicore, core, at(next.line), usize::from(next.word), what, now);
                 return;
+            };
+            if from > now {
+                // A sibling's write is under way; what the core stores until then comes after.
+                let done_at = from + machine.store_ps;
+                at(next.line).state(multicore, |state| state.used_until = done_at);
+                self.push(done_at, Event::Commit(core as u16));
+                return;
             }
-            now += machine.store_ps;
+            now = from + machine.store_ps;
         }
         if self.cores[core].status == CoreActivity::Draining {
             let clock = self.cores[core].clock;
@@ -410,10 +443,25 @@ impl Engine {
     fn prefetched(&mut self, multicore: &Multicore, core: usize, line: LineAt, now: Ps) {
         at(line).state(multicore, |state| state.in_flight -= 1);
         self.cores[core].prefetches.retain(|asked| !ptr::eq(*asked, line));
-        self.wake_from(core, line, now);
+        self.wake_joined(core, line, now);
     }
 
-    /// Wakes a core that waits for its own request for `line`.
+    /// True if a sibling of `core` fetches this line into the cache that they share.
+    pub fn is_sibling_fetching(&self, core: usize, line: &ModelLine, to_write: bool) -> bool {
+        let fetching =
+            |sibling: &u16| self.cores[usize::from(*sibling)].is_fetching(line, to_write);
+        self.lookahead.siblings(core).iter().any(fetching)
+    }
+
+    /// Wakes a core and its siblings if they wait for a request of the core for `line`.
+    fn wake_joined(&mut self, core: usize, line: LineAt, now: Ps) {
+        self.wake_from(core, line, now);
+        for index in 0..self.lookahead.siblings(core).len() {
+            self.wake_from(usize::from(self.lookahead.siblings(core)[index]), line, now);
+        }
+    }
+
+    /// Wakes a core that waits for a request for `line` of its own or of a sibling.
     fn wake_from(&mut self, core: usize, line: LineAt, now: Ps) {
         if self.cores[core].status == (CoreActivity::Joining { line }) {
             let clock = self.cores[core].clock;
@@ -476,7 +524,7 @@ impl Engine {
 }
 
 /// Returns the line at an address.
-fn at<'a>(line: LineAt) -> &'a ModelLine {
+pub(super) fn at<'a>(line: LineAt) -> &'a ModelLine {
     // SAFETY: addresses come from references. A line with a request in flight is not dropped (see
     // `ModelLine::drop`), and not moved: lines are in arrays and boxes that are complete before
     // they are used, and in data on a core's own stack. A core that waits at a line holds a
@@ -485,26 +533,29 @@ fn at<'a>(line: LineAt) -> &'a ModelLine {
 }
 
 /// A granted request.
-struct Grant {
-    request: LineRequest,
-    found: Found,
-    moved: bool,
+pub(super) struct Grant {
+    pub request: LineRequest,
+    pub found: Found,
+    pub moved: bool,
     /// The word last used in the line's previous cache.
-    last_word: u8,
-    done_at: Ps,
+    pub last_word: u8,
+    pub done_at: Ps,
 }
 
 impl State {
-    /// True if `agent` owns the line and may use it again although others wait.
-    pub fn may_reuse(&self, agent: u16, reuse_k: u16) -> bool {
-        self.directory.writable(agent) && !(self.is_wanted() && self.reuse >= reuse_k)
+    /// Returns when `agent` can begin a write of `ps`, if it owns the line at `clock` and still has
+    /// it then: the request that takes the line away may come in the second half of the write. Two
+    /// siblings write one after the other.
+    pub fn may_write(&self, agent: u16, clock: Ps, ps: Ps) -> Option<Ps> {
+        let from = clock.max(self.used_until);
+        let has_it = !self.is_wanted() || from + ps / 2 <= self.held_until;
+        (self.directory.writable(agent) && has_it).then_some(from)
     }
 
     /// Grants the line to a request.
     fn grant(&mut self, parameters: &Parameters, request: LineRequest, now: Ps) -> Grant {
-        self.run = if request.domain == self.last_domain { self.run.saturating_add(1) } else { 1 };
-        (self.last_domain, self.last_core) = (request.domain, request.core);
         let waited = self.is_wanted();
+        let is_near = self.is_near(parameters, &request);
         let found = self.directory.found(parameters, request.agent, request.need, waited);
         let latency_ps = self.directory.latency_ps(parameters, request.need, found);
         let socket = parameters.shape.socket(request.agent);
@@ -516,29 +567,44 @@ impl State {
             (_, Found::Far) => {
                 (rest_ps, parameters.far_atomics.map_or(rest_ps, |far| far.occupancy_ps))
             }
-            _ => (rest_ps + parameters.rmw_hit_ps, rest_ps + parameters.rmw_hit_ps),
+            _ => {
+                let done_ps = rest_ps + parameters.rmw_hit_ps;
+                self.grants = self.grants.wrapping_add(1);
+                self.run = if is_near { self.run.saturating_add(1) } else { 1 };
+                (done_ps, done_ps + parameters.tenure_ps(latency_ps, self.grants))
+            }
         };
-        if request.kind == RequestKind::Core {
-            self.in_flight -= 1;
+        // A request of who has the line already, or is about to, is done at the end of the tenure.
+        let done_at = self.held_until.max(now + takes_ps);
+        if now >= self.held_until {
+            self.held_until = now + busy_ps;
         }
-        self.reuse = 1;
-        self.free_at = now + busy_ps;
+        if request.need != Need::Copy && found != Found::Far {
+            self.used_until = done_at;
+        }
         let last_word = std::mem::replace(&mut self.last_word, request.word);
-        Grant { request, found, moved, last_word, done_at: now + takes_ps }
+        Grant { request, found, moved, last_word, done_at }
     }
 
-    /// Takes the oldest request from the last holder's neighbours, at most `local_batch` times in a
-    /// row; otherwise the oldest of all.
+    /// True if a request is from the domain of the line's last owner.
+    fn is_near(&self, parameters: &Parameters, request: &LineRequest) -> bool {
+        let last = self.directory.last_owner;
+        last != NOBODY && parameters.domain(last) == request.domain
+    }
+
+    /// Takes the oldest read if the line is clean in several caches: its home answers reads from
+    /// its own copy, while a write has caches to wait for. Otherwise takes the oldest request of
+    /// the last owner's domain, at most `local_batch` times in a row; otherwise the oldest of all.
     fn next_request(&mut self, parameters: &Parameters) -> LineRequest {
-        let (last_domain, last_core, run) = (self.last_domain, self.last_core, self.run);
-        let queue = self.queue();
-        let near =
-            |request: &LineRequest| request.domain == last_domain && request.core != last_core;
-        let found =
-            if run < parameters.local_batch { queue.pending.iter().position(near) } else { None };
-        let request = queue.pending.remove(found.unwrap_or(0)).expect("somebody waits");
         self.waiting -= 1;
-        request
+        let is_clean = self.directory.owner == NOBODY && self.directory.sharers.len() > 0;
+        let stays = self.run < parameters.local_batch;
+        let pending = &self.queue.as_ref().expect("somebody waits").pending;
+        let read = |request: &LineRequest| request.need == Need::Copy;
+        let clean = if is_clean { pending.iter().position(read) } else { None };
+        let near = || pending.iter().position(|request| self.is_near(parameters, request));
+        let found = clean.or_else(|| if stays { near() } else { None });
+        self.queue().pending.remove(found.unwrap_or(0)).expect("somebody waits")
     }
 }
 
@@ -565,7 +631,9 @@ fn describe(multicore: &Multicore, (number, core): (usize, &CoreState)) -> Optio
     let what = match core.status {
         CoreActivity::Done => return None,
         CoreActivity::Ready => "can run".to_owned(),
-        CoreActivity::Fetching { line, word } => format!("waits for line {}", place(line, word)),
+        CoreActivity::Fetching { line, word, .. } => {
+            format!("waits for line {}", place(line, word))
+        }
         CoreActivity::Joining { line } => format!("waits for its request for {}", place(line, 0)),
         CoreActivity::Draining => "waits for its stores".to_owned(),
         CoreActivity::Spinning { line, word } => format!("spins on {}", place(line, word)),

@@ -8,6 +8,8 @@ use super::queue::{CORES, RANKS};
 pub(super) enum Event {
     /// A request reaches its line.
     Arrive(LineAt, LineRequest),
+    /// A line's copy has arrived in a domain, where more readers wait for it.
+    Refill(LineAt, u16),
     /// A line may be free.
     Dispatch(LineAt),
     /// The line of a core's oldest store has arrived.
@@ -27,6 +29,7 @@ impl Event {
         match self {
             Event::Commit(core) => by_class(0, u64::from(*core)),
             Event::Prefetched(core, _) => by_class(1, u64::from(*core)),
+            Event::Refill(_, domain) => by_class(1, CORES + u64::from(*domain)),
             Event::Dispatch(_) => by_class(2, 0),
             Event::Arrive(_, request) => {
                 // Request legs of 69 ms and more have the same rank.

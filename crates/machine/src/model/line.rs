@@ -3,6 +3,7 @@
 use super::directory::{Directory, Need};
 use super::multicore::{self, Multicore, current};
 use super::parameters::Ps;
+use super::refill::Refill;
 use crate::{LINE_WORDS, Line, LineName, Ordering};
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
@@ -38,6 +39,7 @@ pub(super) enum RequestKind {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     pub pending: VecDeque<LineRequest>,
+    pub refills: Vec<Refill>,
     pub spinners: Vec<u16>,
 }
 
@@ -49,17 +51,17 @@ pub(super) struct State {
     pub waiting: u16,
     /// Number of requests on their way, in the queue, or being served.
     pub in_flight: u16,
-    /// Accesses of the owner since it was granted the line.
-    pub reuse: u16,
-    /// Grants in a row within one domain.
-    pub run: u16,
-    pub last_domain: u16,
-    pub last_core: u16,
+    /// Grants of ownership, modulo 256.
+    pub grants: u8,
+    /// Grants of ownership in a row within one domain.
+    pub run: u8,
     pub last_word: u8,
     /// True if an event will check the queue again.
     pub dispatching: bool,
-    /// Time at which the line can be granted next.
-    pub free_at: Ps,
+    /// Time until which its holder keeps it.
+    pub held_until: Ps,
+    /// Time at which the last access of its owner ends.
+    pub used_until: Ps,
     pub queue: Option<Box<Queue>>,
 }
 
@@ -127,8 +129,9 @@ impl ModelLine {
         }
         // SAFETY: as in `state`.
         let state = unsafe { &mut *self.state.get() };
-        if !state.directory.writable(multicore.agent()) || state.in_flight > 0 || state.waiting > 0
-        {
+        let is_busy = state.in_flight > 0 || state.waiting > 0;
+        let is_late = state.used_until <= multicore.clock();
+        if !state.directory.writable(multicore.agent()) || is_busy || !is_late {
             return false;
         }
         multicore.note_write_hit(self.name, ps);
@@ -153,9 +156,13 @@ impl State {
     /// Records the owner's use of a word, until `clock`.
     #[inline(always)]
     pub fn note_use(&mut self, clock: Ps, word: usize) {
-        self.reuse = self.reuse.saturating_add(1);
-        self.free_at = clock;
+        self.used_until = clock;
         self.last_word = word as u8;
+    }
+
+    /// Returns the time at which the line can be granted next.
+    pub fn free_at(&self) -> Ps {
+        self.held_until.max(self.used_until)
     }
 
     pub fn queue(&mut self) -> &mut Queue {
@@ -244,7 +251,10 @@ impl Line for ModelLine {
         });
         match result {
             Ok(_) => multicore::current().forget_losses(),
-            Err(_) => multicore::current().note_loss(self, word),
+            Err(_) => {
+                multicore::current().advance(multicore::current().parameters().mispredict_ps);
+                multicore::current().note_loss(self, word);
+            }
         }
         result
     }

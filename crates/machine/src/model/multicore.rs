@@ -277,12 +277,12 @@ impl Multicore {
                 return value;
             }
         }
-        while !line.state(self, |state| state.directory.readable(self.agent())) {
-            if !self.join(line) {
-                self.fetch(line, word, Need::Copy);
-                self.ledger.count(&self.ledger.reads, line.name());
-                return self.engine.borrow().cores[self.core()].loaded;
-            }
+        let has_copy = || line.state(self, |state| state.directory.sharers.contains(self.agent()));
+        while !has_copy() && self.join(line, false) {}
+        if !line.state(self, |state| state.directory.readable(self.agent())) {
+            self.fetch(line, word, Need::Copy);
+            self.ledger.count(&self.ledger.reads, line.name());
+            return self.engine.borrow().cores[self.core()].loaded;
         }
         self.note_read_hit(line.name());
         line.word(word).load(Relaxed)
@@ -302,17 +302,16 @@ impl Multicore {
     fn write_now(&self, line: &ModelLine, word: usize, need: Need) {
         self.drain();
         self.take_turn();
-        while !self.can_write(line) {
-            if !self.join(line) {
-                self.fetch(line, word, need);
-                self.ledger.count(&self.ledger.writes, line.name());
-                line.state(self, |state| state.last_word = word as u8);
-                self.note_locked(line);
-                return;
-            }
+        while self.join(line, true) {}
+        if let Some(from_ps) = self.may_write(line, self.parameters().rmw_hit_ps) {
+            self.clock.set(from_ps);
+            self.note_write_hit(line.name(), self.parameters().rmw_hit_ps);
+            line.state(self, |state| state.note_use(self.clock(), word));
+        } else {
+            self.fetch(line, word, need);
+            self.ledger.count(&self.ledger.writes, line.name());
+            line.state(self, |state| state.last_word = word as u8);
         }
-        self.note_write_hit(line.name(), self.parameters().rmw_hit_ps);
-        line.state(self, |state| state.note_use(self.clock(), word));
         self.note_locked(line);
     }
 
@@ -332,14 +331,17 @@ impl Multicore {
         self.look_again();
     }
 
-    /// True if the running core owns a line and may use it again although others wait.
-    fn can_write(&self, line: &ModelLine) -> bool {
+    /// Returns when the running core can begin a write of `ps` to a line that it owns, although
+    /// others may wait for the line.
+    fn may_write(&self, line: &ModelLine, ps: Ps) -> Option<Ps> {
         let busy = || {
             self.engine.borrow().cores[self.core()]
                 .is_asking_for(line, self.parameters().merge_own_requests)
         };
-        !(self.careful.get() && busy())
-            && line.state(self, |state| state.may_reuse(self.agent(), self.parameters().reuse_k))
+        if self.careful.get() && busy() {
+            return None;
+        }
+        line.state(self, |state| state.may_write(self.agent(), self.clock(), ps))
     }
 
     /// Stores a word whose line may not be in the cache: through the store buffer.
@@ -354,9 +356,13 @@ impl Multicore {
 
     fn store_now(&self, line: &ModelLine, word: usize, value: u64) {
         self.take_turn();
-        self.note_write_hit(line.name(), self.parameters().store_ps);
+        let store_ps = self.parameters().store_ps;
         let behind = || !self.engine.borrow().cores[self.core()].buffer.is_empty();
-        if !(self.careful.get() && behind()) && self.can_write(line) {
+        let behind = self.careful.get() && behind();
+        let from_ps = if behind { None } else { self.may_write(line, store_ps) };
+        self.clock.set(from_ps.unwrap_or(self.clock()));
+        self.note_write_hit(line.name(), store_ps);
+        if from_ps.is_some() {
             line.state(self, |state| state.note_use(self.clock(), word));
             line.word(word).store(value, Relaxed);
             return self.after_write(line);
@@ -395,8 +401,9 @@ impl Multicore {
         }
         self.take_turn();
         let mut engine = self.engine.borrow_mut();
-        let asking =
-            engine.cores[self.core()].is_asking_for(line, self.parameters().merge_own_requests);
+        let asking = engine.cores[self.core()]
+            .is_asking_for(line, self.parameters().merge_own_requests)
+            || engine.is_sibling_fetching(self.core(), line, true);
         if asking || line.state(self, |state| state.directory.writable(self.agent())) {
             return;
         }
@@ -418,14 +425,25 @@ impl Multicore {
         let mut engine = self.engine.borrow_mut();
         engine.request(self, core, line, word, (need, RequestKind::Core), self.clock());
         drop(engine);
-        self.wait(CoreActivity::Fetching { line, word: word as u8 });
+        let to_write = match need {
+            Need::Copy => false,
+            Need::Ownership => true,
+            Need::FetchOp => self.parameters().far_atomics.is_none(),
+        };
+        self.wait(CoreActivity::Fetching { line, word: word as u8, to_write });
+        line.state(self, |state| state.in_flight -= 1);
     }
 
-    /// Waits for the running core's own request for a line; false if there is none.
-    fn join(&self, line: &ModelLine) -> bool {
-        let asking = self.careful.get()
-            && self.engine.borrow().cores[self.core()]
-                .is_asking_for(line, self.parameters().merge_own_requests);
+    /// Waits for a request for a line that the running core or its sibling has in flight; false if
+    /// there is none.
+    fn join(&self, line: &ModelLine, to_write: bool) -> bool {
+        let core = self.core();
+        let own = || {
+            let merge = self.parameters().merge_own_requests;
+            self.engine.borrow().cores[core].is_asking_for(line, merge)
+        };
+        let siblings = || self.engine.borrow().is_sibling_fetching(core, line, to_write);
+        let asking = self.careful.get() && own() || self.beside_sibling.get() && siblings();
         if asking {
             self.wait(CoreActivity::Joining { line });
         }

@@ -213,14 +213,15 @@ pub struct Parameters {
     pub invalidate_each_ps: Ps,
     /// Time that a load of a clean copy keeps the line busy.
     pub read_occupancy_ps: Ps,
-    /// Accesses that an owner completes while others wait.
-    pub reuse_k: u16,
-    /// Grants kept among neighbours while others wait.
-    pub local_batch: u16,
-    /// Domain of neighbours.
+    /// Grants kept within a domain while others wait.
+    pub local_batch: u8,
+    /// Domain: cores among which a line is handed on first, and that fetch copies for each other.
     pub arbitration: Arbitration,
-    /// Share of a miss until the request reaches the line's home, in 1/1000.
+    /// Share of a miss until the request reaches the line's home, in 1/1000; the same time passes
+    /// until the next request takes the line away again.
     pub request_share_permille: u64,
+    /// Time lost after a compare-exchange that fails: the branch after it was predicted to go on.
+    pub mispredict_ps: Ps,
     /// Time until a spinning core notices that it may continue.
     pub spin_exit_ps: Ps,
     /// True if an independent load from the line of the last locked operation is done along with
@@ -248,7 +249,6 @@ impl Parameters {
         let slowed = |ps: Ps| ps * self.smt_slowdown_permille / 1000;
         Self {
             load_hit_ps: slowed(self.load_hit_ps),
-            rmw_hit_ps: slowed(self.rmw_hit_ps),
             store_ps: slowed(self.store_ps),
             work: WorkTimes {
                 trap_ps: slowed(self.work.trap_ps),
@@ -267,17 +267,39 @@ impl Parameters {
         latency_ps * self.request_share_permille / 1000
     }
 
+    /// Returns how long a core keeps a line that others wait for, after the access that it was
+    /// granted for and that missed by `latency_ps`: its share of that, from nothing to twice the
+    /// mean.
+    #[inline]
+    pub fn tenure_ps(&self, latency_ps: Ps, grants: u8) -> Ps {
+        // Multiples of the golden ratio, modulo 1, are spread evenly however many there are.
+        let spread = Ps::from(grants.wrapping_mul(158));
+        (self.request_leg(latency_ps) * spread) >> 7
+    }
+
     /// Returns how far one core may be ahead of others so that no request of theirs can take effect
     /// before its own action: the shortest request leg.
     pub fn lookahead_ps(&self) -> Ps {
-        let rows = [self.write_modified, self.read_modified, self.read_shared, self.upgrade];
-        let misses = rows.iter().flat_map(|row| row.0).chain(self.memory);
+        let writes = [self.write_modified, self.upgrade].into_iter().flat_map(|row| row.0);
+        let writes = writes.map(|ps| ps.saturating_sub(self.rmw_hit_ps));
+        let reads = [self.read_modified, self.read_shared].into_iter().flat_map(|row| row.0);
+        let misses = writes.chain(reads).chain(self.memory);
         let far = self.far_atomics.map(|far| far.latency_ps.min(self.last_level_ps));
         let shortest = misses.chain(far).chain(self.home_remote_socket_ps).min();
         self.request_leg(shortest.expect("there are latencies")).min(self.work.wake_ps)
     }
 
-    /// Returns the number of the domain in which a busy line is handed on first.
+    /// Returns the agents of an agent's domain.
+    pub fn domain_agents(&self, agent: u16) -> Range<u16> {
+        let [cluster, socket, _] = self.shape.neighbours(agent);
+        match self.arbitration {
+            Arbitration::Socket => socket,
+            Arbitration::Cluster => cluster,
+            Arbitration::Chip => 0..self.shape.agents() as u16,
+        }
+    }
+
+    /// Returns the number of the domain whose cores fetch a copy for each other.
     #[inline]
     pub fn domain(&self, agent: u16) -> u16 {
         match self.arbitration {

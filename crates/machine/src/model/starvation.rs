@@ -1,10 +1,10 @@
 //! Cores that lose every compare-exchange.
 //!
 //! A loop of compare-exchanges wins if no core writes between its last load and its next turn at
-//! the line. Lines are handed on in a fixed order, and nothing is late by chance. So if an owner
-//! must give a line up after one access (`reuse-k` 1), a loop can lose for ever to others that
-//! never stop, in step with them. Such a storm never ends, but would end on the real machine: the
-//! model gives it up and reports that.
+//! the line, or if it can try again before the line leaves. Nothing in the model is late by chance,
+//! so a loop that can never try again in time (`mispredict-ns` is longer than a line stays) may lose
+//! for ever to others that never stop, in step with them. Such a storm never ends, but would end on
+//! the real machine: the model gives it up and reports that.
 
 use super::engine::CoreActivity;
 use super::line::ModelLine;
@@ -12,8 +12,7 @@ use super::multicore::Multicore;
 use std::cell::Cell;
 
 /// Losses in a row after which a core is given up. A loop that waits for others to end wins after
-/// they have; if it loses this often before, it is given up too. No loop does in the storms of
-/// `validate` at a `reuse-k` of 1, up to 128 threads.
+/// they have; if it loses this often before, it is given up too.
 pub(super) const LOSSES_MAX: u32 = 100_000;
 
 /// Compare-exchanges that each core has lost since it last won one, or began a fault.
@@ -57,8 +56,8 @@ mod tests {
 
     /// One core adds by a loop of compare-exchanges, while another adds and subtracts until the
     /// first has succeeded.
-    fn race(reuse_k: u16) -> Result<Vec<()>, Halt> {
-        let multicore = Multicore::new(&Parameters { reuse_k, ..MACHINE }, &places(3));
+    fn race(mispredict_ps: u64) -> Result<Vec<()>, Halt> {
+        let multicore = Multicore::new(&Parameters { mispredict_ps, ..MACHINE }, &places(3));
         let _here = multicore.enter();
         let lines = Rc::new([0, 1].map(|_| ModelLine::new(&NAME, [0; 8])));
         multicore.run(move |core| {
@@ -80,8 +79,8 @@ mod tests {
 
     #[test]
     fn a_loop_that_loses_for_ever_is_given_up_and_named() {
-        assert!(race(2).is_ok(), "an owner that may try again at once wins");
-        let Err(Halt::Starved(what)) = race(1) else { panic!("it has no end") };
+        assert!(race(5_000).is_ok(), "a loop that tries again before the line leaves wins");
+        let Err(Halt::Starved(what)) = race(30_000) else { panic!("it has no end") };
         assert!(what.contains("core 0") && what.contains("test.line (count)"), "{what}");
     }
 

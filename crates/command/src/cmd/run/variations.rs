@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_number_is_varied_once() {
         let check = |line: &str| check(&[workload("huge-anon")], &RunArgs::parsed(line));
-        assert!(check("--vary upg=0.7,1 --vary reuse-k=1").is_ok());
+        assert!(check("--vary upg=0.7,1 --vary local-batch=1").is_ok());
         for twice in ["--vary upg=0.7 --vary upgrade-ns=2", "--vary upg=0.7 --vary upg=2"] {
             let error = check(twice).expect_err(twice).to_string();
             assert!(error.contains("as '--vary upgrade-ns=1,2'"), "{error}");
