@@ -14,6 +14,7 @@ const SHIPPED: &[(&str, &str)] = named::shipped![
     "xeon-cascadelake-2s",
     "xeon-sapphire-rapids-2s",
     "xeon-granite-rapids-2s",
+    "xeon-broadwell-2s",
     "xeon-ivybridge-4s",
     "epyc-rome-2s",
     "epyc-milan-2s",
@@ -22,6 +23,7 @@ const SHIPPED: &[(&str, &str)] = named::shipped![
     "ampere-altra",
     "graviton2",
     "graviton3",
+    "graviton4-2s",
     "laptop-intel",
     "laptop-amd-zen3",
 ];

@@ -13,6 +13,7 @@ const SHIPPED: &[(&str, &str)] = named::shipped![
     "downs-skylake-client",
     "pft-icelake",
     "pft-icelake-vma-per-thread",
+    "pft-broadwell",
     "spf-2021",
     "spf-v12-page-fault2",
     "spf-v12-page-fault3",
