@@ -516,7 +516,8 @@ fn exit_codes_say_what_was_found_and_what_was_wrong() {
     assert!(text.contains("! speculative/2/none"), "{text}");
     assert_eq!(
         error,
-        "faultstorm: 4 cells are slower than the base by more than 5.0%, or began to fail, or did not run\n"
+        "faultstorm: 4 cells are slower than the base by more than 5.0%, or began to fail, or did \
+         not run\n"
     );
     assert_eq!(compare("old.json new.json --fail-above 20%").0, Some(0));
     assert_eq!(compare("old.json new.json").0, Some(0));

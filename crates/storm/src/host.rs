@@ -3,6 +3,7 @@
 use super::gate::Gate;
 use super::merge::ThreadResult;
 use super::meter::Meter;
+use super::panics::guarded;
 use super::plan::Plan;
 use super::platform::Platform;
 use super::setup::SpaceMachine;
@@ -11,7 +12,7 @@ use super::simulated_space::MakeSpace;
 use super::target::{Shared, ThreadSetup};
 use super::threads::{self, Failed};
 use super::worker::Worker;
-use super::{Recording, Storm, StormError, StormRequest, guarded};
+use super::{Recording, Storm, StormError, StormRequest};
 use ::host::Roots;
 use ::host::affinity;
 use ::host::clock::Clock;

@@ -15,6 +15,7 @@ pub mod model;
 pub mod needs;
 mod notes;
 pub mod order;
+mod panics;
 pub mod plan;
 mod platform;
 mod reached;
@@ -41,9 +42,6 @@ pub use simulated_space::{MakeSpace, SimulatedSpace, make};
 
 #[doc(hidden)]
 pub use strategy;
-
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Defines what a crate of a world is: instances of all shipped schemes in `$world`, made once,
 /// and of the storm that `$run` runs there.
@@ -81,33 +79,4 @@ macro_rules! world {
             $run(make, request, bytes_per_vma)
         }
     };
-}
-
-/// Runs a storm. A panic outside of its threads, as in set-up or in the books, becomes its
-/// error: what other storms found is not lost with it.
-fn guarded<T>(storm: impl FnOnce() -> Result<T, StormError>) -> Result<T, StormError> {
-    catch_unwind(AssertUnwindSafe(storm)).unwrap_or_else(|payload| {
-        let (thread, message) = ("the storm itself".to_owned(), panic_message(&*payload));
-        Err(StormError::Panicked { thread, message })
-    })
-}
-
-/// The message of a panic.
-fn panic_message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let message = text.or_else(|| payload.downcast_ref::<String>().cloned());
-    message.unwrap_or_else(|| "no message".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_is_the_error_of_its_storm() {
-        let panics = || -> Result<(), StormError> { panic!("frame {} is lost", 7) };
-        let error = guarded(panics).unwrap_err().to_string();
-        assert_eq!(error, "thread 'the storm itself' panicked: frame 7 is lost");
-        assert!(guarded(|| Ok(())).is_ok());
-    }
 }

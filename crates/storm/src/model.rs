@@ -3,6 +3,7 @@
 use super::gate::{Gate, GateBroken};
 use super::merge::ThreadResult;
 use super::meter::Meter;
+use super::panics::{guarded, panic_message};
 use super::plan::Plan;
 use super::platform::{Platform, TickClock};
 use super::setup::SpaceMachine;
@@ -10,7 +11,7 @@ use super::simulated;
 use super::simulated_space::MakeSpace;
 use super::target::{Shared, ThreadSetup};
 use super::worker::Worker;
-use super::{ModelFindings, Storm, StormError, StormRequest, guarded, panic_message};
+use super::{ModelFindings, Storm, StormError, StormRequest};
 use machine::Machine;
 use machine::host::Recorded;
 use machine::model::{self, Halt, Model, Parameters};

@@ -1,10 +1,11 @@
 //! Real threads of a storm: started, pinned, watched, and their results collected.
 
+use super::StormError;
 use super::gate::GateBroken;
 use super::merge::ThreadResult;
+use super::panics::panic_message;
 use super::platform::TickClock;
 use super::target::{Shared, StormTarget};
-use super::{StormError, panic_message};
 use host::affinity;
 use host::clock::Clock;
 use host::interrupt::{self, Hook, When};

@@ -164,7 +164,9 @@ fn totals(traced: &[Traced]) -> String {
     let is_asked = |step: &&Traced| step.found.is_some() && !is_work(step);
     let is_hit = |step: &&Traced| step.found.is_none() && !is_work(step);
     format!(
-        "{:>10.1} ns for the whole fault:\n{:>10.1} ns private work\n{:>10.1} ns {} accesses that had to request the line\n\
+        "{:>10.1} ns for the whole fault:\n\
+         {:>10.1} ns private work\n\
+         {:>10.1} ns {} accesses that had to request the line\n\
          {:>10.1} ns {} accesses in the own cache or store buffer, and waits for stores\n",
         ns(&|_| true),
         ns(&is_work),

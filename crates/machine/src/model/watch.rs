@@ -30,7 +30,8 @@ pub(super) struct Watch {
     pub halt: RefCell<Option<Halt>>,
 }
 
-/// Notes that an operation of a writer or a round has ended, as [`end_fault`](super::end_fault) does for faults.
+/// Notes that an operation of a writer or a round has ended, as [`end_fault`](super::end_fault)
+/// does for faults.
 pub fn note_progress() {
     current().note_progress();
 }

@@ -1,8 +1,8 @@
 //! Writers: operations that change mappings, one in each file, with their steps in the order of the
 //! kernel.
 //!
-//! All take mmap_lock for writing, except for `madvise`, `smaps` and `numa_scan` (for
-//! reading) and `truncate` (not at all). They call the [`Hooks`] of the strategy before and after each step.
+//! All take mmap_lock for writing, except for `madvise`, `smaps` and `numa_scan` (for reading) and
+//! `truncate` (not at all). They call the [`Hooks`] of the strategy before and after each step.
 
 mod dontneed;
 mod expand_stack;
