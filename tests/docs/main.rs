@@ -12,4 +12,5 @@ mod picture;
 mod readme;
 mod reference;
 mod schema;
+mod sequences;
 mod tidy;

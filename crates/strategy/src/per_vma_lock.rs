@@ -31,7 +31,7 @@ use mm::locked::{self, Held};
 use mm::vma::{VmaFields, VmaRef};
 use mm::{Config, Core, Mm, point, stage};
 use std::marker::PhantomData;
-use sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
+use sync::rwsem::{Home, QueueWords, ReadGuard, RwSem, WaitQueue};
 use sync::spinlock::{LockWords, Waiters};
 
 /// See the module.
@@ -129,6 +129,28 @@ struct VmaLock<'a, M: Machine> {
     owner: Word<'a, M::Line>,
 }
 
+impl<M: Machine> VmaLock<'_, M> {
+    /// Tries the semaphore for reading, and checks that no writer has the VMA.
+    #[inline(always)]
+    fn read<L: Layout>(
+        &self,
+        kernel: &Kernel,
+        vma: VmaRef<'_, M, L>,
+    ) -> Result<ReadGuard<'_, Self>, Fallback> {
+        let guard = RwSem::new(self).try_read().ok_or(Fallback::VmaLockAbort)?;
+        M::point(point::VMA_LOCKED);
+        // Acquire: pairs with the Release of `end`. A fault that sees the new count sees all
+        // that the writer has done to the VMA.
+        if is_written(self.mm, kernel, vma, Ordering::Acquire) {
+            return Err(Fallback::VmaLockAbort);
+        }
+        if vma.detached().load(Ordering::Relaxed) != 0 {
+            return Err(Fallback::VmaLockMiss);
+        }
+        Ok(guard)
+    }
+}
+
 impl<M: Machine> Home for VmaLock<'_, M> {
     type Machine = M;
 
@@ -166,6 +188,18 @@ impl<M: Machine> Home for VmaLock<'_, M> {
 #[inline(always)]
 fn mm_lock_seq<'a, M: Machine>(mm: &'a Mm<M>, kernel: &Kernel) -> Word<'a, M::Line> {
     mm.field(kernel.mm.mm_lock_seq)
+}
+
+/// Whether a writer has the VMA. Before its semaphore is held this is a hint alone: a wrong answer
+/// is found after that, or costs a fallback.
+#[inline(always)]
+fn is_written<M: Machine, L: Layout>(
+    mm: &Mm<M>,
+    kernel: &Kernel,
+    vma: VmaRef<'_, M, L>,
+    order: Ordering,
+) -> bool {
+    vma.vm_lock_seq().load(Ordering::Relaxed) == mm_lock_seq(mm, kernel).load(order)
 }
 
 const TRAITS: Traits = Traits {
@@ -228,6 +262,17 @@ impl<M: Machine, F: LockForm> Hooks<M> for VmaLocks<M, F> {
         vma.detached().store(1, Ordering::Relaxed);
     }
 
+    fn lock_to_zap(&self, mm: &Mm<M>, vma: VmaRef<'_, M>) -> bool {
+        let kernel = mm.kernel();
+        let lock = self.lock(mm, vma);
+        !is_written(mm, kernel, vma, Ordering::Relaxed)
+            && lock.read(kernel, vma).map(std::mem::forget).is_ok()
+    }
+
+    fn unlock_zapped(&self, mm: &Mm<M>, vma: VmaRef<'_, M>) {
+        RwSem::new(&self.lock(mm, vma)).end_read();
+    }
+
     fn end(&self, mm: &Mm<M>) {
         let seq = mm_lock_seq(mm, mm.kernel());
         // Release: pairs with the Acquire of a fault that locks a VMA after this.
@@ -249,23 +294,12 @@ impl<M: Machine, F: LockForm> Strategy<M> for PerVmaLock<F> {
         let vma = space.find_vma(request.addr).ok_or(Fallback::VmaLockAbort)?;
         M::mark(stage::LOOKUP);
         locked::may_lock(vma)?;
-        let (mm_seq, seq) = (mm_lock_seq(space, space.kernel()), vma.vm_lock_seq());
-        // A hint alone: a wrong answer is found below, or costs a fallback.
-        if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Relaxed) {
+        if is_written(space, space.kernel(), vma, Ordering::Relaxed) {
             return Err(Fallback::VmaLockAbort.into());
         }
         M::point(point::BEFORE_VMA_LOCK);
         let lock = space.words.lock(space, vma);
-        let guard = RwSem::new(&lock).try_read().ok_or(Fallback::VmaLockAbort)?;
-        M::point(point::VMA_LOCKED);
-        // Acquire: pairs with the Release of `end`. A fault that sees the new count sees all
-        // that the writer has done to the VMA.
-        if seq.load(Ordering::Relaxed) == mm_seq.load(Ordering::Acquire) {
-            return Err(Fallback::VmaLockAbort.into());
-        }
-        if vma.detached().load(Ordering::Relaxed) != 0 {
-            return Err(Fallback::VmaLockMiss.into());
-        }
+        let guard = lock.read(space.kernel(), vma)?;
         if !vma.contains(request.addr) {
             return Err(Fallback::VmaLockAbort.into());
         }

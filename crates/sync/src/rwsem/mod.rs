@@ -158,6 +158,11 @@ impl<'a, H: Home> RwSem<'a, H> {
         None
     }
 
+    /// Releases a share whose guard was forgotten.
+    pub fn end_read(self) {
+        drop(ReadGuard(self));
+    }
+
     /// Takes the lock for writing; ordering as [`read`](Self::read), paired with the
     /// `Release` of both guards.
     pub fn write(self) -> WriteGuard<'a, H> {
