@@ -1,5 +1,5 @@
-//! `docs/internals/kernel-sequences.md`: the accesses of one fault of each kind, as `explain` prints
-//! them, and beside them the functions of the kernel that make them.
+//! `docs/internals/kernel-sequences.md`: the accesses of one fault of each kind, as `explain`
+//! prints them, and beside them the functions of the kernel that make them.
 
 use std::fmt::Write;
 use std::fs;
@@ -16,82 +16,92 @@ use crate::page::ROOT;
 
 const PAGE: &str = "docs/internals/kernel-sequences.md";
 
-/// Functions by the line that they access, its first access and its field; the first row that fits
-/// counts. Empty: any. All are of Linux 7.2 if no release is named.
-const FUNCTIONS: &[(&str, &str, &str, &str)] = &[
-    ("mm.mmap_lock", "prefetch", "", "`exc_page_fault`: `prefetchw` (until 6.15)"),
-    ("", "", "pgd", "`__handle_mm_fault`: `pgd_offset`"),
-    ("", "load", "mmap_lock.count", "`mmap_read_trylock`: `__down_read_trylock`"),
-    ("", "rmw", "mmap_lock.count", "`mmap_read_lock`: `__down_read_trylock`; at the end `up_read`"),
-    ("", "", "mmap_lock.owner", "`rwsem_set_reader_owned`; at the end `rwsem_clear_reader_owned`"),
-    ("", "", "mm_mt.ma_root", "`mas_walk`: `mas_start`"),
-    ("mt.node", "", "", "`mas_walk`: `mtree_range_walk`"),
-    ("", "", "mm_users", "`speculate` of the series: `mm_users` is 1 for a single thread"),
-    ("", "", "mmap_seq", "`mmap_seq_read_start`, `mmap_seq_read_check` of the series of 2021"),
-    ("", "", "mm_lock_seq", "`vma_start_read`: a writer has the VMA"),
-    ("", "load", "vm_refcnt", "`__refcount_inc_not_zero_limited_acquire` in `vma_start_read`"),
-    ("", "rmw", "vm_refcnt", "`vma_start_read`; at the end `vma_end_read`"),
-    ("vma_lock", "", "", "6.12 `down_read_trylock` in `vma_start_read`; at the end `up_read`"),
-    ("", "", "vm_lock", "6.12 `vma_start_read`: `vma->vm_lock`"),
-    ("vma.", "", "vm_lock_seq", "`vma_start_read`: a writer has the VMA"),
-    ("vma.", "", "vm_mm", "`vma_start_read`: `vma->vm_mm`"),
-    ("vma.", "", "detached", "6.12 `lock_vma_under_rcu`: `vma->detached`"),
-    ("vma.vm_sequence", "", "", "none: the scheme's"),
-    ("mm.mm_seq", "", "", "none: the scheme's"),
-    ("percpu.hazard", "", "", "none: the scheme's"),
-    ("percpu.srcu", "", "", "`srcu_read_lock`, `srcu_read_unlock`"),
-    ("srcu", "", "", "`srcu_read_lock`: which of the counters"),
-    ("vma.", "", "anon_vma", "`vmf_anon_prepare`"),
-    ("vma.", "", "vm_flags", "`access_error`; `do_fault`"),
-    ("vma.", "", "fault_around_order", "`do_read_fault`: `should_fault_around`"),
-    ("vma.", "", "vm_pgoff", "`__handle_mm_fault`: `linear_page_index`"),
-    ("vma.", "", "vm_file", "`handle_pte_fault`: `vma_is_anonymous` (by `vm_ops` there)"),
-    ("vma.", "", "", "`lock_vma_under_rcu`: bounds; `linear_page_index`"),
-    ("zone.lock", "", "", "`get_page_from_freelist`: `zone->flags`"),
-    ("zone.vm_stat", "", "", "`zone_watermark_fast`"),
-    ("page_table.entries", "load", "", "`__handle_mm_fault`, `handle_pte_fault`: an entry"),
-    ("page_table.entries", "store", "", "`set_pte_at`, `set_ptes`"),
-    ("ptdesc.ptl", "rmw", "", "`pte_offset_map_lock`"),
-    ("ptdesc.ptl", "store", "", "`pte_unmap_unlock`"),
-    ("folio", "store", "", "`folio_add_new_anon_rmap`; flags are of the allocation"),
-    ("folio", "rmw", "_mapcount", "`folio_add_file_rmap_ptes`"),
+/// Functions by the line that they access, the access, its field, and the line before; the first
+/// row that fits counts. Empty: any. All are of Linux 7.2 if no release is named.
+const FUNCTIONS: &[(&str, &str, &str, &str, &str)] = &[
+    ("mm.mmap_lock", "prefetch", "", "", "`exc_page_fault`: `prefetchw` (until 6.15)"),
+    ("", "", "pgd", "", "`__handle_mm_fault`: `pgd_offset`"),
+    ("", "", "mmap_lock.count", "", "`mmap_read_trylock`, `down_read`; at the end `up_read`"),
+    ("", "load", "mmap_lock.owner", "", "`rwsem_set_reader_owned`; since 6.17 also `up_read`"),
+    ("", "", "mmap_lock.owner", "", "`rwsem_set_reader_owned`"),
+    ("", "", "mm_mt.ma_root", "", "`mas_walk`: `mas_start`"),
+    ("mt.node", "", "", "", "`mas_walk`: `mtree_range_walk`"),
+    ("", "", "mm_users", "", "`do_user_addr_fault` of the series of 2021"),
+    ("", "", "mmap_seq", "", "`mmap_seq_read_start`, `mmap_seq_read_check` of the series of 2021"),
+    ("", "", "mm_lock_seq", "", "`vma_start_read`; for `mm-seq` `mmap_lock_speculate_try_begin`"),
+    ("vma.", "", "vm_refcnt", "", "`vma_start_read`; at the end `vma_end_read`"),
+    ("vma_lock", "", "", "", "6.12 `vma_start_read`: `down_read_trylock`; at the end `up_read`"),
+    ("vma.", "", "vm_lock", "", "6.12 `vma_start_read`: `vma->vm_lock`"),
+    ("vma.", "", "vm_lock.owner", "", "6.12 `vma_start_read`: `rwsem_set_reader_owned`"),
+    ("vma.", "", "vm_lock_seq", "", "`vma_start_read`"),
+    ("vma.", "", "vm_mm", "", "`vma_start_read`"),
+    ("vma.", "", "detached", "", "6.12 `lock_vma_under_rcu`"),
+    ("vma.vm_sequence", "", "", "", "none: the scheme's"),
+    ("mm.mm_seq", "", "", "", "none: the scheme's"),
+    ("percpu.hazard", "", "", "", "none: the scheme's"),
+    ("srcu.", "", "", "", "`srcu_read_lock`; at the end `srcu_read_unlock`"),
+    ("vma.", "", "anon_vma", "", "`vmf_anon_prepare`"),
+    ("vma.", "", "vm_flags", "", "`access_error`, `do_fault`"),
+    ("vma.", "", "fault_around_order", "", "`do_read_fault`: `should_fault_around`"),
+    ("vma.", "", "vm_pgoff", "", "`__handle_mm_fault`: `linear_page_index`"),
+    ("vma.", "", "vm_file", "", "`handle_pte_fault`: `vma_is_anonymous` (by `vm_ops`)"),
+    ("vma.", "", "", "mt.node", "`find_vma`; a walk under RCU need not look"),
+    ("vma.", "", "", "vma.vm_file", "`__handle_mm_fault`: `linear_page_index`"),
+    ("vma.", "", "", "inode.", "`do_fault_around`: `vma_pages`"),
+    ("vma.", "", "", "zone.", "`__handle_mm_fault`: `linear_page_index`"),
+    ("vma.", "", "", "", "`lock_vma_under_rcu`: bounds"),
+    ("zone.lock", "", "", "", "`get_page_from_freelist`: `zone->flags`"),
+    ("zone.vm_stat", "", "", "", "`zone_watermark_fast`"),
+    ("page_table.entries", "store", "", "", "`set_pte_at`, `set_ptes`"),
+    ("page_table.entries", "", "", "ptdesc.ptl", "`pmd_same`; `vmf_pte_changed`: the pte"),
+    ("page_table.entries", "", "", "", "`__handle_mm_fault`, `handle_pte_fault`: an entry"),
+    ("ptdesc.ptl", "store", "", "", "`pte_unmap_unlock`"),
+    ("ptdesc.ptl", "", "", "", "`pte_offset_map_lock`"),
+    ("folio", "store", "", "", "`folio_add_new_anon_rmap`, and the allocation"),
+    ("folio", "", "_mapcount", "", "`folio_add_file_rmap_ptes`"),
     (
         "folio",
         "",
         "_refcount",
-        "`filemap_get_entry`: `folio_try_get`; `folio_add_lru`; `folio_put`",
+        "xa.node",
+        "`filemap_get_entry`, `next_uptodate_folio`: `folio_try_get`",
     ),
-    ("folio", "load", "flags", "`next_uptodate_folio`, `filemap_fault`: `folio_trylock`, mapping"),
-    ("folio", "rmw", "flags", "`folio_unlock`"),
-    ("node.vm_stat", "", "", "`lruvec_stat_mod_folio`: `per_cpu_nodestats`"),
-    ("mm.rss_stat", "", "", "`add_mm_counter`: `percpu_counter_add_batch`"),
-    ("percpu.rss_stat", "", "", "`percpu_counter_add_batch`"),
-    ("inode.i_size", "", "", "`filemap_map_pages`, `filemap_fault`: `i_size_read`"),
-    ("mapping.i_pages", "", "", "`xas_load`: `xas_start`"),
-    ("xa.node", "", "", "`xas_load`, `xas_next_entry`, `xas_reload`"),
-    ("file.f_mapping", "", "", "`filemap_map_pages`, `filemap_fault`: `file->f_mapping`"),
-    ("file.f_ref", "", "", "`do_async_mmap_readahead`, `filemap_map_pages`: `mmap_miss`"),
+    ("folio", "", "_refcount", "percpu.", "`folio_add_lru_vma`: `folio_get`"),
+    ("folio", "", "_refcount", "", "`folio_put`"),
+    ("folio", "", "mapping", "", "`filemap_fault`, `next_uptodate_folio`: `folio->mapping`"),
+    ("folio", "", "", "xa.node", "`filemap_fault`, `next_uptodate_folio`: `folio_trylock`"),
+    ("folio", "", "", "", "`folio_unlock`"),
+    ("node.vm_stat", "", "", "", "`lruvec_stat_mod_folio`: `per_cpu_nodestats`"),
+    ("mm.rss_stat", "", "", "", "`add_mm_counter`: `percpu_counter_add_batch`"),
+    ("percpu.rss_stat", "", "", "", "`add_mm_counter`: `percpu_counter_add_batch`"),
+    ("inode.i_size", "", "", "", "`filemap_map_pages`, `filemap_fault`: `i_size_read`"),
+    ("mapping.i_pages", "", "", "", "`xas_start`"),
+    ("xa.node", "", "", "folio", "`xas_next_entry`, `xas_reload`"),
+    ("xa.node", "", "", "", "`xas_load`, `xas_next_entry`"),
+    ("file.f_mapping", "", "", "", "`filemap_map_pages`, `filemap_fault`: `file->f_mapping`"),
+    ("file.f_ref", "", "", "", "`do_async_mmap_readahead`, `filemap_map_pages`: `mmap_miss`"),
 ];
 
-/// Accesses one after the other to one line.
+/// Returns the function of the kernel that makes an access after one to line `before`.
+fn function(before: &str, line: &str, op: &str, field: &str) -> &'static str {
+    let fits = |row: &&(&str, &str, &str, &str, &str)| {
+        line.starts_with(row.0)
+            && (row.1.is_empty() || row.1 == op)
+            && (row.2.is_empty() || row.2 == field)
+            && before.starts_with(row.3)
+    };
+    let row = FUNCTIONS.iter().find(fits);
+    row.unwrap_or_else(|| panic!("{line}, {op} {field} after {before}: which function is it?")).4
+}
+
+/// Accesses one after the other to one line, by one function.
 struct Group {
     line: &'static str,
+    function: &'static str,
     accesses: Vec<(&'static str, &'static str)>,
 }
 
 impl Group {
-    /// The function of the kernel that makes its first access.
-    fn function(&self) -> &'static str {
-        let (op, field) = self.accesses[0];
-        let fits = |(line, of, at, _): &&(&str, &str, &str, &str)| {
-            self.line.starts_with(line)
-                && (of.is_empty() || *of == op)
-                && (at.is_empty() || *at == field)
-        };
-        let row = FUNCTIONS.iter().find(fits);
-        row.unwrap_or_else(|| panic!("{}, {op} {field}: which function is it?", self.line)).3
-    }
-
     /// Its accesses, those of one kind together.
     fn text(&self) -> String {
         let mut text = String::new();
@@ -113,7 +123,7 @@ fn traced(entry: &Entry, name: &str, kind: Kind) -> Vec<Traced> {
     let machine = MachineFile::find("xeon-icelake-2s").unwrap_or_else(|_| panic!("it is shipped"));
     let storm = (entry.run)(&StormRequest {
         workload: &workload,
-        weighted_threads: 1,
+        weighted_threads: 2,
         real_body: true,
         entry_prefetch: false,
         kernel: None,
@@ -122,7 +132,7 @@ fn traced(entry: &Entry, name: &str, kind: Kind) -> Vec<Traced> {
         until: Until::Faults(1000),
         executor: Executor::Model(ModelExecutor {
             machine: &machine.parameters,
-            places: &[Place { agent: 0, socket: 0 }],
+            places: &[0, 1].map(|agent| Place { agent, socket: 0 }),
             trace: Some(Some(kind)),
         }),
     });
@@ -131,6 +141,8 @@ fn traced(entry: &Entry, name: &str, kind: Kind) -> Vec<Traced> {
 
 fn groups(traced: &[Traced]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
+    // The line of the last access, and the other line before it.
+    let (mut before, mut last) = ("", "");
     for step in traced {
         let op = match step.step {
             Step::Load => "load",
@@ -140,10 +152,16 @@ fn groups(traced: &[Traced]) -> Vec<Group> {
             Step::Spin | Step::Work(_) => continue,
         };
         let (line, word) = step.at.expect("an access has a line");
-        let field = if op == "prefetch" { "" } else { line.words[word] };
-        match groups.last_mut().filter(|group| group.line == line.name) {
+        let field = if op == "prefetch" { "the line" } else { line.words[word] };
+        let other = if line.name == last { before } else { last };
+        let function = function(other, line.name, op, field);
+        let is_next = |group: &&mut Group| (group.line, group.function) == (line.name, function);
+        match groups.last_mut().filter(is_next) {
             Some(group) => group.accesses.push((op, field)),
-            None => groups.push(Group { line: line.name, accesses: vec![(op, field)] }),
+            None => groups.push(Group { line: line.name, function, accesses: vec![(op, field)] }),
+        }
+        if line.name != last {
+            (before, last) = (last, line.name);
         }
     }
     groups
@@ -152,7 +170,7 @@ fn groups(traced: &[Traced]) -> Vec<Group> {
 fn rows(groups: &[Group]) -> String {
     let mut text = "| line | accesses | kernel |\n|---|---|---|\n".to_owned();
     for group in groups {
-        let _ = writeln!(text, "| {} | {} | {} |", group.line, group.text(), group.function());
+        let _ = writeln!(text, "| {} | {} | {} |", group.line, group.text(), group.function);
     }
     text
 }
@@ -191,16 +209,21 @@ const KINDS: [(&str, &str, Kind); 5] = [
     ("A write to a private mapping of a file", "private-write", Kind::PrivateWrite),
 ];
 
+const HEAD: &str = "\
+<!-- From tests/docs/sequences.rs: UPDATE_REFERENCE=1 cargo test --test docs -->
+
+# A fault beside the kernel's own
+
+The accesses of one fault in the model, as `faultstorm explain STRATEGY` prints them, and the
+functions of Linux 7.2 that make them (`mm/memory.c`, `mm/mmap_lock.c`, `mm/filemap.c`,
+`lib/maple_tree.c`, `include/linux/mmap_lock.h`). Consecutive accesses of a function to a line
+are one row. Accesses to the core's own lists and stacks are left out, here as in the model.
+
+## Under the lock of the VMA (`vm-refcnt`, 7.2)
+";
+
 fn page() -> String {
-    let mut text = "<!-- From tests/docs/sequences.rs: UPDATE_REFERENCE=1 cargo test --test docs -->\n\n\
-         # A fault beside the kernel's own\n\n\
-         The accesses of one fault in the model, as `faultstorm explain STRATEGY --threads 1` prints \
-         them, and the functions of Linux 7.2 that make the first of each row (`mm/memory.c`, \
-         `mm/mmap_lock.c`, `mm/filemap.c`, `lib/maple_tree.c`, `include/linux/mmap_lock.h`). \
-         Consecutive accesses to one line are one row. Accesses of the core's own lists and stacks \
-         are left out, here as in the model.\n\n\
-         ## Under the lock of the VMA (`vm-refcnt`, 7.2)\n"
-        .to_owned();
+    let mut text = HEAD.to_owned();
     let refcnt = find("vm-refcnt").expect("it is in the table");
     for (title, name, kind) in KINDS {
         let groups = groups(&traced(refcnt, name, kind));

@@ -4,7 +4,7 @@ use super::machines::Short;
 use crate::script::addr;
 use faultstorm::machine::{Machine, Ordering};
 use faultstorm::mm::addr::{PAGE_BYTES, PAGE_SHIFT, Pte, Vaddr};
-use faultstorm::mm::fault::{Walk, folio};
+use faultstorm::mm::fault::{self, Access, End, FaultRequest, Walk, folio};
 use faultstorm::mm::frames::flag;
 use faultstorm::mm::locked::Held;
 use faultstorm::mm::rss::Member;
@@ -23,7 +23,8 @@ pub enum Other {
     Reclaim,
     /// Writes back the page chosen by reclaim, together with this page of the file.
     WriteBack(u64),
-    /// Grows a stack from the VMA's end to its new start, with mmap_lock held for reading.
+    /// Grows a stack from the VMA's end to its new start, and writes there, with mmap_lock held for
+    /// reading.
     ExpandUnlocked(u64, u64),
     /// Truncates to this number of pages of the file; if true, ptes are zapped again at the end.
     Truncate(u64, bool),
@@ -38,7 +39,7 @@ impl Other {
             Self::MemoryIsShort => Short::begin(),
             Self::Reclaim => Short::reclaim(),
             Self::WriteBack(page) => write_back(space, page),
-            Self::ExpandUnlocked(end, start) => expand(space, end, start),
+            Self::ExpandUnlocked(end, start) => expand(space, core, end, start),
             Self::Truncate(pages, zaps_again) => truncate(space, core, pages, zaps_again),
             Self::TruncateBackwards(pages, locks) => {
                 let before = space.files()[0].set_pages(pages);
@@ -62,12 +63,22 @@ fn write_back<M: Machine, S: Strategy<M>>(space: &Space<M, S>, page: u64) {
     Short::written_back();
 }
 
-fn expand<M: Machine, S: Strategy<M>>(space: &Space<M, S>, end: u64, start: u64) {
+/// Grows a stack, and writes to its first page.
+fn expand<M: Machine, S: Strategy<M>>(
+    space: &Space<M, S>,
+    core: &mut Core<M>,
+    end: u64,
+    start: u64,
+) {
     let _lock = space.mmap_lock().read();
     let vma = space.find_vma(addr(end - 1)).expect("the stack is there");
     let old = vma.mapping();
     let pages = (old.start.0 - addr(start).0) >> PAGE_SHIFT;
     vma.change(&Mapping { start: addr(start), pgoff: old.pgoff - pages, ..old });
+    let _section = core.read_section();
+    let request = FaultRequest::new(addr(start), Access::Write);
+    let ended = fault::handle(&**space, core, request, &Held::by_its_lock(vma));
+    assert!(ended.is_ok_and(|fault| fault.end() == End::Mapped(1)), "the page is mapped");
 }
 
 /// Truncates in the kernel's order; `madvise` zaps the ptes.

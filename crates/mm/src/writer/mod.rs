@@ -31,7 +31,7 @@ use std::ops::Range;
 /// Most entries that one change of the tree removes or adds.
 const ENTRIES_MAX: usize = 3;
 /// Most nodes that one change of the tree allocates: for each of its entries two on each level.
-const NODES_NEEDED: usize = 32;
+const NODES_NEEDED: usize = 48;
 
 /// A core that changes mappings.
 pub struct Writer<'a, M: Machine> {
