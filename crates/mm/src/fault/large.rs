@@ -1,8 +1,8 @@
 //! Large folios in anonymous memory: one fault for all pages of a folio, which ptes map (Linux
 //! 6.12 `mm/memory.c`, `alloc_anon_folio`, `do_anonymous_page`).
 //!
-//! Left out: smaller sizes to fall back to, but single pages, and the queue of folios that are to
-//! be split because only a part of them is still mapped (`deferred_split_folio`).
+//! Not simulated: smaller sizes to fall back to, except for single pages, and the queue of partly
+//! mapped folios to be split (`deferred_split_folio`).
 
 use super::{End, FaultRequest, Protection, Stop, Walk};
 use crate::addr::{PAGE_BYTES, Pfn, Pte, Vaddr};
@@ -11,7 +11,7 @@ use crate::vma::{VmaFields, flag};
 use crate::{Core, Mm, point, stage};
 use machine::Machine;
 
-/// A cleared folio that is mapped nowhere yet, and where it is to be mapped.
+/// A cleared folio that is mapped nowhere yet, and the address for it.
 pub(super) struct LargeFolio {
     head: Pfn,
     addr: Vaddr,
@@ -60,7 +60,7 @@ impl LargeFolio {
         Some(Self { head, addr, pages })
     }
 
-    /// Maps all pages of the folio, unless any page is mapped there by now.
+    /// Maps all pages of the folio, unless another core has mapped a page there.
     #[inline(always)]
     pub fn map<M: Machine, P: Protection<M> + ?Sized>(
         self,

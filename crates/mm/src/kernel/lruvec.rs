@@ -1,9 +1,9 @@
-//! `struct mem_cgroup_per_node`: which fields of its lruvec share a line.
+//! `struct mem_cgroup_per_node`: the fields of its lruvec that share a line.
 
 use super::lines::{ABSENT, Field, StructLines};
 use machine::LineName;
 
-/// Lines that faults and writers touch, at the most.
+/// Most lines that faults and writers touch.
 pub const LRUVEC_LINES: usize = 6;
 
 /// Bytes of the head of a list, and of a word.
@@ -24,7 +24,7 @@ pub struct MemCgroupPerNode {
 /// Places of the same fields in an lruvec here.
 #[derive(Debug)]
 pub struct LruvecLayout {
-    /// The lines, by what results call them.
+    /// The lines, by their names in results.
     pub lines: [LineName; LRUVEC_LINES],
     /// True if the lines suffice.
     pub fits: bool,
@@ -42,14 +42,14 @@ pub struct LruvecLayout {
 }
 
 impl MemCgroupPerNode {
-    /// Before any offset is known.
+    /// The layout before any offset is known.
     pub const NOTHING: Self =
         Self { lruvec_lists: ABSENT, lruvec_lru_lock: ABSENT, lru_zone_size: ABSENT };
 }
 
 impl LruvecLayout {
-    /// Creates the layout that follows from these offsets. Only those lists are put on lines that a
-    /// storm changes, each where it is in `enum lru_list`.
+    /// Creates the layout of these offsets. Only lists that a storm changes are put on lines, each
+    /// at its place in `enum lru_list`.
     pub const fn of(at: &MemCgroupPerNode) -> Self {
         let mut lines = StructLines::<LRUVEC_LINES>::new();
         let lock = lines.put("lruvec.lru_lock", &["lru_lock", "lru_lock.tail"], at.lruvec_lru_lock);

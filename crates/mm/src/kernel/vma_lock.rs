@@ -2,7 +2,7 @@
 
 use machine::{LINE_WORDS, LineName};
 
-/// Lines after which the places of objects begin again, at the most.
+/// Most lines after which the places of objects start again.
 pub const VMA_LOCK_LINES: usize = 8;
 
 /// Bytes of a word.
@@ -40,8 +40,8 @@ impl VmaLockObject {
 }
 
 impl VmaLockLayout {
-    /// Creates the layout that follows from these numbers. A line has eight words, and an object of
-    /// `n` words is at the same place of a line every `n` lines at the latest.
+    /// Creates the layout of these numbers. A line has eight words, and an object of `n` words is
+    /// at the same place of a line every `n` lines at the latest.
     pub const fn of(object: &VmaLockObject) -> Self {
         let words = (object.size / WORD) as usize;
         let (count, owner) =

@@ -1,9 +1,9 @@
-//! `struct zone`: which of its fields share a line.
+//! `struct zone`: the fields that share a line.
 
 use super::lines::{ABSENT, Field, StructLines};
 use machine::LineName;
 
-/// Lines of a zone that allocations touch, at the most.
+/// Most lines of a zone that allocations touch.
 pub const ZONE_LINES: usize = 6;
 
 /// Bytes of a counter of `vm_stat`.
@@ -25,7 +25,7 @@ pub struct Zone {
 /// Places of the same fields in a zone here.
 #[derive(Debug)]
 pub struct ZoneLayout {
-    /// The lines, by what results call them.
+    /// The lines, by their names in results.
     pub lines: [LineName; ZONE_LINES],
     /// True if the lines suffice.
     pub fits: bool,
@@ -44,14 +44,14 @@ pub struct ZoneLayout {
 }
 
 impl Zone {
-    /// Before any offset is known.
+    /// The layout before any offset is known.
     pub const NOTHING: Self =
         Self { flags: ABSENT, lock: ABSENT, nr_free: ABSENT, vm_stat: ABSENT };
 }
 
 impl ZoneLayout {
-    /// Creates the layout that follows from these offsets. Of `vm_stat` only the counters are put
-    /// on lines that a storm changes, each where it is in `enum zone_stat_item`.
+    /// Creates the layout of these offsets. Only counters of `vm_stat` that a storm changes are put
+    /// on lines, each at its place in `enum zone_stat_item`.
     pub const fn of(at: &Zone) -> Self {
         let mut lines = StructLines::<ZONE_LINES>::new();
         let lock = lines.put("zone.lock", &["lock", "lock.tail"], at.lock);

@@ -24,7 +24,7 @@ impl<M: Machine> Writer<'_, M> {
         let (from, to) = vma.range();
         let part = from.max(range.start)..to.min(range.end);
         let (mm, core) = (self.mm, &mut *self.core);
-        // Tables may be freed meanwhile by `madvise`.
+        // `madvise` may free tables at the same time.
         let section = core.writer_section();
         mm.for_each_table_in(&part, |id, entries| {
             let table = mm.tables.get(id);
@@ -49,7 +49,7 @@ impl<M: Machine> Writer<'_, M> {
     }
 }
 
-/// Whether the ptes from `index` on map all pages of a folio that begins with `page`.
+/// Returns true if the ptes from `index` on map all pages of a folio that begins with `page`.
 fn is_whole<M: Machine>(mm: &Mm<M>, table: &PageTable<M>, index: usize, page: Pfn) -> bool {
     if !mm.frames.is_large(page) {
         return true;
@@ -63,7 +63,7 @@ fn is_whole<M: Machine>(mm: &Mm<M>, table: &PageTable<M>, index: usize, page: Pf
     mm.frames.head(page) == page && (index..ENTRIES).zip(frames).all(maps)
 }
 
-/// Takes the dirty bit out of ptes; true if any had it (`clear_young_dirty_ptes`).
+/// Clears the dirty bit of ptes; true if any had it (`clear_young_dirty_ptes`).
 fn clean<M: Machine>(table: &PageTable<M>, entries: Range<usize>) -> bool {
     let mut any = false;
     for entry in entries.map(|index| table.entry(index)) {

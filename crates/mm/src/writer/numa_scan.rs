@@ -13,7 +13,8 @@ use machine::{Machine, Ordering};
 use std::ops::Range;
 
 impl<M: Machine> Writer<'_, M> {
-    /// Makes what is mapped in a range trap; false if nothing is mapped, or mmap_lock is not free.
+    /// Makes the mapped pages of a range trap; false if nothing is mapped, or mmap_lock is not
+    /// free.
     pub fn numa_scan(&mut self, range: &Range<Vaddr>) -> bool {
         let mm = self.mm;
         let Some(lock) = mm.mmap_lock().try_read() else { return false };

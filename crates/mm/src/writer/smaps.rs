@@ -52,8 +52,8 @@ impl<M: Machine> Writer<'_, M> {
         drop(section);
     }
 
-    /// Reads what is counted of a page: flags and references of its folio, and its mapcount if it
-    /// may be mapped more than once.
+    /// Reads the counts of a page: flags and references of its folio, and its mapcount if it may be
+    /// mapped more than once.
     fn account(&self, page: Pfn) {
         let (frames, relaxed) = (&self.mm.frames, Ordering::Relaxed);
         let folio = frames.folio_of(page);
