@@ -20,6 +20,7 @@ struct Vma {
     stack: bool,
     unmapped: bool,
     writable: bool,
+    anonymous: bool,
 }
 
 /// A drawn file.
@@ -103,6 +104,9 @@ fn file_table(file: &File, draw: &mut Draw) -> String {
     let File { name, pages, truncated, own } = file;
     let mut table = format!("\n[[file]]\nname = \"{name}\"\nsize = \"{}KiB\"\n", 4 * pages);
     table += &format!("scope = \"{}\"\n", if *own { "per-thread" } else { "shared" });
+    if !truncated && pages.is_multiple_of(4) && draw.one_in(2) {
+        return table + "folio = \"16KiB\"\n";
+    }
     let cached = draw.pick(&[1.0, 1.0, 0.5, 0.0]);
     let [locked, not_uptodate, readahead] = [0; 3].map(|_| draw.pick(&[0.0, 0.0, 0.1, 0.3]));
     table += &format!("cached = {cached:?}\nlocked = {locked:?}\n");
@@ -130,6 +134,7 @@ fn vma(number: u64, file: Option<&File>, draw: &mut Draw) -> Vma {
         stack,
         unmapped: !stack && draw.one_in(6),
         writable: !draw.one_in(4),
+        anonymous: file.is_none(),
     }
 }
 
@@ -149,6 +154,12 @@ fn vma_table(vma: &Vma, file: Option<&File>, draw: &mut Draw) -> String {
             table += &format!("sharing = \"{sharing}\"\n");
             table += &format!("fault_around_order = {}\n", draw.pick(&[0, 2, 4, 9]));
         }
+    }
+    if vma.anonymous && *pages >= 4 && draw.one_in(2) {
+        table += &format!(
+            "folio = \"{}KiB\"\n",
+            4 << (2 + draw.below(u64::from(pages.ilog2() - 1).min(7)))
+        );
     }
     if vma.unmapped {
         table += "mapped = false\n";
@@ -269,7 +280,8 @@ fn slices(vma: &Vma, draw: &mut Draw) -> &'static str {
 fn any_change(files: &[File], shared: &[&Vma], draw: &mut Draw) -> String {
     let cut: Vec<&File> = files.iter().filter(|file| file.truncated).collect();
     if shared.is_empty() || draw.one_in(6) {
-        return format!("fork = {{ every = \"{}\" }}", draw.pick(&EVERY));
+        let action = draw.pick(&["fork", "fork", "smaps"]);
+        return format!("{action} = {{ every = \"{}\" }}", draw.pick(&EVERY));
     }
     if !cut.is_empty() && draw.one_in(2) {
         return truncate(cut[draw.below(cut.len() as u64) as usize], draw);
@@ -286,8 +298,11 @@ fn truncate(file: &File, draw: &mut Draw) -> String {
 
 /// Draws an operation on the pieces of a mapping.
 fn change(vma: &Vma, draw: &mut Draw) -> String {
-    let all = ["madvise_dontneed", "mprotect", "mmap", "munmap", "mremap"];
-    match draw.pick(if vma.stack { &all[..2] } else { &all }) {
+    let all = ["madvise_dontneed", "mprotect", "numa_scan", "mmap", "munmap", "mremap"];
+    if vma.anonymous && draw.one_in(8) {
+        return pieces("madvise_free", vma, "", draw);
+    }
+    match draw.pick(if vma.stack { &all[..3] } else { &all }) {
         "mprotect" => {
             let prot = draw.pick(&[", prot = \"read\"", ", prot = \"read-write\""]);
             pieces("mprotect", vma, prot, draw)
