@@ -116,10 +116,10 @@ pub struct RunArgs {
     pub kernel: Option<String>,
 
     /// Vary a poorly known machine parameter of the model, by its key in machine files:
-    /// 'upgrade-ns=0.7,1,1.3' (factors) or 'request-share=0.1,0.2' (values; see machines/README.md). Or
-    /// vary the work between touches: 'think=0ns,1us,10us' shows at which fault rate a strategy
-    /// starts to matter. Or vary the period of writers that have one: 'every=20us,200us'. May be
-    /// repeated: all combinations run
+    /// 'upgrade-ns=0.7,1,1.3' (factors) or 'request-share=0.1,0.2' (values; see
+    /// machines/README.md). Or vary the work between touches: 'think=0ns,1us,10us' shows at which
+    /// fault rate a strategy starts to matter. Or vary the period of writers that have one:
+    /// 'every=20us,200us'. May be repeated: all combinations run
     #[arg(long, value_name = "NAME=VALUES", help_heading = "What")]
     pub vary: Vec<Vary>,
 

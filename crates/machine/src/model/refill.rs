@@ -22,7 +22,7 @@ pub(super) struct Refill {
 }
 
 impl State {
-    /// Makes a read wait if a core of its domain fetches a copy; otherwise the read is such a fetch.
+    /// Makes a read wait if a core of its domain fetches a copy; else the read is such a fetch.
     pub fn joins_refill(&mut self, parameters: &Parameters, request: LineRequest) -> bool {
         if request.need != Need::Copy
             || self.in_flight < 2

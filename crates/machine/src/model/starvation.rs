@@ -2,9 +2,9 @@
 //!
 //! A loop of compare-exchanges wins if no core writes between its last load and its next turn at
 //! the line, or if it can try again before the line leaves. Nothing in the model is late by chance,
-//! so a loop that can never try again in time (`mispredict-ns` is longer than a line stays) may lose
-//! for ever to others that never stop, in step with them. Such a storm never ends, but would end on
-//! the real machine: the model gives it up and reports that.
+//! so a loop that can never try again in time (`mispredict-ns` is longer than a line stays) may
+//! lose for ever to others that never stop, in step with them. Such a storm never ends, but would
+//! end on the real machine: the model gives it up and reports that.
 
 use super::engine::CoreActivity;
 use super::line::ModelLine;
