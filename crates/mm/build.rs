@@ -18,7 +18,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let text = fs::read_to_string(&path)?;
         let mm = fields(&text, "mm_struct");
         let vma = fields(&text, "vm_area_struct");
-        let vma_lock = fields(&text, "vma_lock");
+        let vma_lock = match fields(&text, "vma_lock") {
+            none if none.is_empty() => "VmaLockObject::DEFAULT".to_owned(),
+            fields => format!("VmaLockObject {{ {fields} }}"),
+        };
         let zone = fields(&text, "zone");
         let lruvec = fields(&text, "mem_cgroup_per_node");
         let rules = fields(&text, "rules");
@@ -28,9 +31,9 @@ fn main() -> Result<(), Box<dyn Error>> {
              pub const {constant}: Kernel = Kernel::of(\"{name}\", &Release {{ \
              mm_struct: MmStruct {{ {mm}..MmStruct::NOTHING }}, \
              vm_area_struct: VmAreaStruct {{ {vma}..VmAreaStruct::NOTHING }}, \
-             vma_lock: VmaLockObject {{ {vma_lock}..VmaLockObject::DEFAULT }}, \
-             zone: Zone {{ {zone}..Zone::NOTHING }}, \
-             mem_cgroup_per_node: MemCgroupPerNode {{ {lruvec}..MemCgroupPerNode::NOTHING }}, \
+             vma_lock: {vma_lock}, \
+             zone: Zone {{ {zone} }}, \
+             mem_cgroup_per_node: MemCgroupPerNode {{ {lruvec} }}, \
              rules: Rules {{ {rules} }} }});"
         )?;
         write!(all, "&{constant}, ")?;
