@@ -61,10 +61,11 @@ mod tests {
             let mut script = Vec::new();
             completions(shell, Known::SHIPPED, &mut script).unwrap();
             let script = String::from_utf8(script).unwrap();
-            for word in ["entry-prefetch", "vma-refcount", "file-cold", "model:epyc-genoa-2s"] {
-                // Some shells quote the colon.
-                let word = word.trim_start_matches("model:");
-                assert!(script.contains(word), "{shell}: {word}");
+            assert!(script.contains("entry-prefetch"), "{shell}");
+            if [Shell::Bash, Shell::Zsh, Shell::Fish].contains(&shell) {
+                for name in ["vma-refcount", "file-cold", "epyc-genoa-2s"] {
+                    assert!(script.contains(name), "{shell}: {name}");
+                }
             }
         }
     }
