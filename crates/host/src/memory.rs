@@ -36,8 +36,12 @@ impl Memory {
         let addresses = limits.lines().find_map(|line| line.strip_prefix("Max address space"));
         let addresses = addresses.and_then(|soft| soft.split_whitespace().next()?.parse().ok());
         let statm = text(roots.proc.join("self/statm")).unwrap_or_default();
-        let taken = statm.split_whitespace().next().and_then(|pages| pages.parse::<u64>().ok());
-        let taken = taken.unwrap_or(0).saturating_mul(rustix::param::page_size() as u64);
+        let statm: Vec<u64> =
+            statm.split_whitespace().filter_map(|pages| pages.parse().ok()).collect();
+        // All of it, and its code once more: storms run from a private copy of that.
+        let pages = |field: usize| statm.get(field).copied().unwrap_or(0);
+        let taken = pages(0).saturating_add(pages(3));
+        let taken = taken.saturating_mul(rustix::param::page_size() as u64);
         Memory {
             total_bytes: bytes("MemTotal"),
             available_bytes: bytes("MemAvailable"),
