@@ -12,6 +12,7 @@ mod bad_workloads;
 mod cli;
 mod colors;
 mod compare;
+mod estimates;
 mod exports;
 mod model_runs;
 mod pages;

@@ -56,6 +56,7 @@ pub fn measured(key: &Key, faults_per_s: f64, spread: f64, repeats: usize) -> Me
     Measured {
         faults_per_s: stats::interval(&rates, 42).unwrap(),
         fairness: fairness(&repeats),
+        sensitivities: None,
         repeats,
         counts: CellCounts {
             touches: faults,

@@ -20,6 +20,7 @@ pub fn of_writers(key: &Key, ops: &[(&str, f64)], spread: f64, repeats: usize) -
         ops: ops.collect(),
         latency_ns: BTreeMap::new(),
         fairness: None,
+        sensitivities: None,
         ..found
     }
 }

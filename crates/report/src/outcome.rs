@@ -64,6 +64,7 @@ pub(crate) fn ratio(found: Option<&JudgedRatio>) -> Value {
     let value = Value::new(verdict_ink(found.verdict), times.clone() + &word);
     match found.verdict {
         Some(Verdict::NoDifferenceSeen) => value.or_short(times + " no diff"),
+        Some(Verdict::CannotTell) => value.or_short(times + " ?"),
         _ => value,
     }
 }
@@ -74,6 +75,7 @@ pub(crate) fn verdict_ink(verdict: Option<Verdict>) -> Ink {
         Some(Verdict::Faster) => Ink::Good,
         Some(Verdict::Slower) => Ink::Bad,
         Some(Verdict::NoDifferenceSeen) => Ink::Faint,
+        Some(Verdict::CannotTell) => Ink::Doubt,
         None => Ink::Plain,
     }
 }

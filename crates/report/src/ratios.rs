@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use document::run::{Cell, RatedEvent, Run, distinct, sides};
-use stats::{JudgedRatio, MIN_REPEATS, at_the_end, compare};
+use document::run::{Cell, RatedEvent, Run, distinct, sides, turning};
+use stats::{JudgedRatio, MIN_REPEATS, Verdict, at_the_end, compare};
 
 use crate::table::{Table, tables};
 
@@ -20,6 +20,8 @@ pub(crate) struct Ratios {
 /// The rates of a cell and of its base.
 struct Pair<'a> {
     cell: &'a Cell,
+    /// The cell of the base.
+    with: &'a Cell,
     base: &'static str,
     event: RatedEvent,
     /// Rates of the cell, then of the base.
@@ -37,9 +39,13 @@ impl Ratios {
             pairs.iter().filter(|pair| pair.base == base).filter(enough).count()
         };
         let chances = BTreeMap::from(BASES.map(|base| (base, at_the_end(judged(base), looked))));
-        let ratio = |Pair { cell, base, event, rates: [new, old] }: &Pair<'_>| {
+        let ratio = |Pair { cell, with, base, event, rates: [new, old] }: &Pair<'_>| {
             let key = (cell.id.clone(), *base, event.clone());
-            Some((key, compare(new, old, chances[base])?))
+            let mut judged = compare(new, old, chances[base])?;
+            if turning(cell, with, event).is_some() {
+                judged.verdict = Some(Verdict::CannotTell);
+            }
+            Some((key, judged))
         };
         Ratios { by_cell: pairs.iter().filter_map(ratio).collect(), looked }
     }
@@ -71,7 +77,7 @@ fn pairs<'a>(run: &'a Run, table: &Table<'a>) -> Vec<Pair<'a>> {
             let of_both = events.iter().filter(|event| has(cell, event) && has(with, event));
             pairs.extend(of_both.map(|event| {
                 let rates = sides(&run.cells, cell, with, event);
-                Pair { cell, base, event: event.clone(), rates }
+                Pair { cell, with, base, event: event.clone(), rates }
             }));
         }
     }

@@ -32,7 +32,7 @@ pub(crate) fn noise_floor(run: &Run) -> String {
         cell.key.strategy_name(),
         percent(off(worst.ratio.median)),
     );
-    let told = |v: Option<Verdict>| v.is_some_and(|v| v != Verdict::NoDifferenceSeen);
+    let told = |v: Option<Verdict>| v.is_some_and(Verdict::is_sure);
     let apart = twins.iter().filter(|(_, comparison)| told(comparison.verdict)).count();
     if apart > 0 {
         let _ = write!(

@@ -71,6 +71,15 @@ pub enum Verdict {
     Slower,
     /// The interval holds 1.
     NoDifferenceSeen,
+    /// In the model: the order is another one if an estimate of the machine is somewhat off.
+    CannotTell,
+}
+
+impl Verdict {
+    /// True if it says which of the two is faster.
+    pub fn is_sure(self) -> bool {
+        matches!(self, Self::Faster | Self::Slower)
+    }
 }
 
 /// The ratio of two cells' throughputs, and the verdict on it.
@@ -88,6 +97,7 @@ impl fmt::Display for Verdict {
             Verdict::Faster => "faster",
             Verdict::Slower => "slower",
             Verdict::NoDifferenceSeen => "no difference seen",
+            Verdict::CannotTell => "cannot tell",
         })
     }
 }
@@ -238,7 +248,7 @@ impl JudgedRatio {
             verdict: self.verdict.map(|verdict| match verdict {
                 Verdict::Faster => Verdict::Slower,
                 Verdict::Slower => Verdict::Faster,
-                Verdict::NoDifferenceSeen => Verdict::NoDifferenceSeen,
+                other @ (Verdict::NoDifferenceSeen | Verdict::CannotTell) => other,
             }),
         }
     }

@@ -83,7 +83,7 @@ fn group(machine: &mut Machine, ratios: &[f64], turns: u32, chances: Chances) ->
         for cell in cells.iter_mut().filter(|cell| cell.verdict.is_none()) {
             let chance = if is_end { chances.end } else { chances.look };
             let found = compare(&cell.rates, &base, chance).and_then(|found| found.verdict);
-            let is_sure = found.is_some_and(|verdict| verdict != Verdict::NoDifferenceSeen);
+            let is_sure = found.is_some_and(Verdict::is_sure);
             if is_end || LOOKS.contains(&turn) && is_sure {
                 cell.verdict = found;
             }
@@ -98,7 +98,7 @@ fn wrong(runs: u64, turns: u32, chances: Chances) -> usize {
     let is_wrong = |seed: &u64| {
         let mut machine = Machine::new(*seed);
         let mut verdicts = (0..GROUPS).flat_map(|_| group(&mut machine, &equal, turns, chances));
-        verdicts.any(|verdict| verdict != Verdict::NoDifferenceSeen)
+        verdicts.any(Verdict::is_sure)
     };
     (0..runs).filter(is_wrong).count()
 }

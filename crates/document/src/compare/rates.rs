@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::cells::Cells;
 use super::document::Document;
-use crate::run::{Cell, Interval, RatedEvent, sides};
+use crate::run::{Cell, Interval, RatedEvent, sides, turning};
 use stats::{self, MIN_REPEATS, Verdict};
 
 /// An operation of writers in a cell of the base and in its counterpart.
@@ -33,7 +33,8 @@ pub struct PairRatio {
     /// Rate of the new side over that of the base, with an interval whose level is corrected for
     /// the number of ratios; null if the two are not compared.
     pub ratio: Option<Interval>,
-    /// `faster`, `slower` or `no difference seen`; null if a side has too few repeats.
+    /// `faster`, `slower` or `no difference seen`; null if a side has too few repeats. In the
+    /// model `cannot tell`, if the order hangs on an estimate of the machine.
     pub verdict: Option<String>,
     /// True if the ratio is exact for its seed: both cells ran in the model, which has no noise,
     /// and have too few repeats for an interval.
@@ -51,13 +52,19 @@ pub(super) struct Rates {
     counts: [u64; 2],
     /// Neither side has noise.
     are_exact: bool,
+    /// The order of the two hangs on an estimate of the model's machine.
+    turns: bool,
 }
 
 impl Rates {
     pub fn of(old: &Cells<'_>, new: &Cells<'_>, event: &RatedEvent, are_exact: bool) -> Rates {
         let counts = [new.count(event), old.count(event)];
+        let turns = match (old.0.as_slice(), new.0.as_slice()) {
+            ([(_, old)], [(_, new)]) => turning(new, old, event).is_some(),
+            _ => false,
+        };
         let [new, base] = by_launch(old, new, event);
-        Rates { new, base, counts, are_exact }
+        Rates { new, base, counts, are_exact, turns }
     }
 
     /// Compares the two sides. If they are equal, the verdict is wrong with `chance`.
@@ -66,12 +73,13 @@ impl Rates {
         let Some(compared) = compared else { return PairRatio::default() };
         let repeats = |side: &[Vec<f64>]| side.iter().map(Vec::len).sum::<usize>();
         let fewest = repeats(&self.new).min(repeats(&self.base));
-        let exact = self.are_exact && fewest < MIN_REPEATS;
-        let is_sure = compared.verdict == Some(Verdict::Slower) || exact;
+        let verdict = if self.turns { Some(Verdict::CannotTell) } else { compared.verdict };
+        let exact = self.are_exact && fewest < MIN_REPEATS && !self.turns;
+        let is_sure = verdict == Some(Verdict::Slower) || exact;
         let ratio = compared.ratio.median * self.one_more();
         PairRatio {
             ratio: Some(compared.ratio),
-            verdict: compared.verdict.map(|verdict| verdict.to_string()),
+            verdict: verdict.map(|verdict| verdict.to_string()),
             exact,
             found: fail_above.is_some_and(|share| is_sure && ratio < 1.0 - share),
         }
@@ -126,7 +134,10 @@ impl PairRatio {
     /// Returns true if the two sides are known to differ.
     pub fn differs(&self) -> bool {
         match &self.verdict {
-            Some(verdict) => *verdict != Verdict::NoDifferenceSeen.to_string(),
+            Some(verdict) => {
+                let unsure = [Verdict::NoDifferenceSeen, Verdict::CannotTell];
+                unsure.iter().all(|it| *verdict != it.to_string())
+            }
             None => self.exact && self.ratio.is_some_and(|ratio| ratio.median != 1.0),
         }
     }

@@ -12,6 +12,7 @@
 mod break_even;
 mod cell;
 mod document;
+mod estimates;
 mod key;
 mod latency;
 mod measured;
@@ -27,6 +28,7 @@ pub use cell::{Cell, Status, distinct, grouped};
 #[cfg(feature = "schema")]
 pub use document::schema;
 pub use document::{ReadError, Run, SCHEMA, SCHEMA_ID};
+pub use estimates::{NEAR, turning};
 pub use key::{Body, EVERY, Key, KeyPart, KeyWithout, THINK, World};
 pub use latency::LatencyDistribution;
 pub use measured::{

@@ -42,7 +42,9 @@ pub(crate) fn ratios(source: &Source<'_>, bodies: &[(Body, &'static str)]) -> Op
         has_numbers.then(|| pairs.iter().map(value).collect())
     });
     if !is_wide {
-        block.note = "no diff: no difference seen, the interval of the ratio holds 1".to_owned();
+        block.note =
+            "no diff: no difference seen, the interval of the ratio holds 1; ?: cannot tell"
+                .to_owned();
     }
     Some(block)
 }

@@ -184,9 +184,12 @@ impl Sheet<'_> {
     fn value(&self, column: &WorkloadColumn<'_>, strategy: &str) -> Value {
         let Some(cell) = column.cell(strategy) else { return Value::dash().ending(" ") };
         if let Some(found) = column.ratio(cell, self.ratios) {
-            let is_sure = matches!(found.verdict, Some(Verdict::Faster | Verdict::Slower));
             let value = Value::new(verdict_ink(found.verdict), share(found.ratio.median));
-            return value.ending(if is_sure { "*" } else { " " });
+            return value.ending(match found.verdict {
+                Some(Verdict::CannotTell) => "?",
+                Some(verdict) if verdict.is_sure() => "*",
+                _ => " ",
+            });
         }
         if column.is_base(cell) {
             return Value::new(Ink::Faint, "1").ending(" ");
@@ -215,6 +218,9 @@ impl Sheet<'_> {
         if panel.columns[0].body == Body::None && with_body.judged > 0 {
             let (slower, judged) = (with_body.slower, with_body.judged);
             said.push(format!("with body {slower} of {judged} slower"));
+        }
+        if sure.untold > 0 {
+            said.push("? cannot tell: the order hangs on an estimate of the machine".to_owned());
         }
         if self.of_kernel().is_some_and(|own| strategies.iter().any(|name| name == own)) {
             said.push("> this kernel's lock".to_owned());

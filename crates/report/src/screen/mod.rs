@@ -51,7 +51,7 @@ fn noise(run: &Run) -> Option<(Ink, String)> {
         .iter()
         .filter_map(|(_, found)| Some(((found.ratio.median - 1.0).abs(), found.verdict?)))
         .collect();
-    let told = judged.iter().filter(|(_, verdict)| *verdict != Verdict::NoDifferenceSeen).count();
+    let told = judged.iter().filter(|(_, verdict)| verdict.is_sure()).count();
     let apart = judged.iter().map(|(apart, _)| *apart).reduce(f64::max);
     Some(match apart {
         None => (Ink::Doubt, "Noise unknown: equal code did not run often enough.".to_owned()),

@@ -34,6 +34,8 @@ pub(super) struct Sure {
     pub slower: usize,
     pub faster: usize,
     pub judged: usize,
+    /// Ratios of the model whose order hangs on an estimate.
+    pub untold: usize,
 }
 
 /// Returns the worlds of a run in the order of its cells.
@@ -132,7 +134,8 @@ impl<'a> Panel<'a> {
             };
             let found = cells.filter(of_body).filter_map(|cell| column.ratio(cell, ratios));
             for verdict in found.filter_map(|found| found.verdict) {
-                sure.judged += 1;
+                sure.untold += usize::from(verdict == Verdict::CannotTell);
+                sure.judged += usize::from(verdict != Verdict::CannotTell);
                 sure.slower += usize::from(verdict == Verdict::Slower);
                 sure.faster += usize::from(verdict == Verdict::Faster);
             }

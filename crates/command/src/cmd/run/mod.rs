@@ -8,6 +8,7 @@ mod outputs;
 mod plan;
 mod progress;
 mod provenance;
+mod sensitivities;
 mod standing;
 mod storms;
 mod variations;

@@ -10,21 +10,22 @@ use rayon::prelude::*;
 use super::collect::Collected;
 use super::plan::{CellGroup, ModelSite, PlannedCell, Site};
 use super::storms::{Ending, Storms, worst_of};
-use super::warnings;
+use super::{sensitivities, warnings};
 use crate::cmd::error::CommandError;
 use base::digest::digest;
 use document::run::{Cell, CellCost, Run, Status, World};
 use host::interrupt;
 use host::preflight::Usable;
-use storm::{Executor, ModelExecutor, StormError, StormRequest};
+use machine::model::Parameters;
+use storm::{Executor, ModelExecutor, Storm, StormError, StormRequest};
 
 /// A cell of the model that is to be run.
-struct ModelCell<'a> {
+pub(super) struct ModelCell<'a> {
     /// Its place among the cells of the model.
-    index: usize,
-    group: &'a CellGroup,
-    site: &'a ModelSite,
-    cell: &'a PlannedCell,
+    pub index: usize,
+    pub group: &'a CellGroup,
+    pub site: &'a ModelSite,
+    pub cell: &'a PlannedCell,
 }
 
 /// A cell after its storms.
@@ -45,7 +46,7 @@ impl Storms<'_> {
         let jobs = self.args.jobs.map_or_else(available, |jobs| jobs as usize);
         let jobs = fitting(&cells, jobs, usable);
         progress.show(&run.cells, first);
-        let interrupted = run_all(&cells, jobs, |finished| {
+        let mut interrupted = run_all(&cells, jobs, ModelCell::run, |finished| {
             let Some((of, Finished { cell, cost, error })) = finished else {
                 return document.save_now_and_then(run);
             };
@@ -65,6 +66,15 @@ impl Storms<'_> {
             }
             progress.show(&run.cells, at);
             progress.done();
+        })?;
+        let near = sensitivities::near(&plan.model, &run.cells[first..]);
+        let ask = ModelCell::sensitivities;
+        interrupted |= run_all(&near, jobs, ask, |asked| {
+            if let Some((of, found)) = asked
+                && let Some(measured) = &mut run.cells[first + of.index].measured
+            {
+                measured.sensitivities = Some(found);
+            }
         })?;
         finish(run, interrupted);
         Ok(if interrupted { Ending::Interrupted } else { Ending::Done })
@@ -129,20 +139,36 @@ impl ModelCell<'_> {
 
     /// Repeats differ by their seed alone.
     fn request(&self, repeat: u32) -> StormRequest<'_> {
-        let ModelSite { machine, places, .. } = self.site;
+        self.request_on(&self.site.machine, repeat)
+    }
+
+    /// Returns the request for the same cores on another machine.
+    pub(super) fn request_on<'b>(
+        &'b self,
+        machine: &'b Parameters,
+        repeat: u32,
+    ) -> StormRequest<'b> {
+        let places = &self.site.places;
         let executor = Executor::Model(ModelExecutor { machine, places, trace: None });
         let request = self.group.request(self.cell, executor);
         StormRequest { seed: request.seed + u64::from(repeat), ..request }
     }
 }
 
-/// Runs all cells, `jobs` at a time, and hands over what came of each as it comes; also
+/// Returns the faults per second of all threads together.
+pub(super) fn rate(storm: &Storm) -> Option<f64> {
+    let faults: u64 = storm.threads.iter().map(|thread| thread.faults).sum();
+    (storm.window_ns > 0.0).then(|| faults as f64 / storm.window_ns * 1e9)
+}
+
+/// Does `work` for all cells, `jobs` at a time, and hands over what came of each as it comes; also
 /// `None`, from time to time, so that the document can be saved. True if the user asked for
 /// an end before.
-fn run_all<'a>(
+fn run_all<'a, R: Send>(
     cells: &'a [ModelCell<'a>],
     jobs: usize,
-    mut take: impl FnMut(Option<(&'a ModelCell<'a>, Finished)>),
+    work: fn(&ModelCell<'a>) -> Option<R>,
+    mut take: impl FnMut(Option<(&'a ModelCell<'a>, R)>),
 ) -> Result<bool, CommandError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
     let pool = pool.map_err(|error| CommandError::machine(anyhow!(error)))?;
@@ -153,7 +179,7 @@ fn run_all<'a>(
             pool.install(|| {
                 // One by one: a cell may take a thousand times as long as its neighbour.
                 cells.par_iter().with_max_len(1).for_each_with(sender, |sender, cell| {
-                    if let Some(finished) = cell.run() {
+                    if let Some(finished) = work(cell) {
                         // The receiver is gone only if the program ends.
                         let _ = sender.send((cell, finished));
                     }

@@ -78,5 +78,5 @@ fn is_sure(found: &[Cell], cell: &Cell, base: &Cell, chance: f64) -> bool {
     let [new, old] = sides(found, cell, base, &RatedEvent::of([cell, base]));
     let compared = compare(&new, &old, chance);
     let verdict = compared.and_then(|compared| compared.verdict);
-    cell.status == Status::Failed || verdict.is_some_and(|it| it != Verdict::NoDifferenceSeen)
+    cell.status == Status::Failed || verdict.is_some_and(Verdict::is_sure)
 }

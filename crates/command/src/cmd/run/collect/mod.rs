@@ -165,6 +165,7 @@ impl Collected {
                 ..perf
             }),
             fairness: fairness(&self.repeats),
+            sensitivities: None,
         })
     }
 }

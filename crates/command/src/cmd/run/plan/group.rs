@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::cell::PlannedCell;
 use super::turns::Turns;
 use document::run::World;
+use inputs::machines::Variation;
 use inputs::workload::Workload;
 use machine::model::{Parameters, Place};
 use storm::{Executor, StormRequest};
@@ -44,6 +45,8 @@ pub(in super::super) enum Site {
 /// Cores of a machine of the model.
 pub(in super::super) struct ModelSite {
     pub machine: Parameters,
+    /// The machine with each of its estimates raised.
+    pub raised: Vec<Variation>,
     pub places: Vec<Place>,
     /// Memory that a storm takes; 0 if none is run.
     pub memory_bytes: u64,

@@ -14,8 +14,8 @@ use crate::cmd::error::CommandError;
 use catalogue::Entry;
 use document::run::{Key, World};
 use host::placement::Placement;
-use inputs::machines::MachineFile;
 use inputs::machines::vary::{Settings, combinations, varied};
+use inputs::machines::{MachineFile, Variation};
 use inputs::workload::{Until, Workload, digest};
 use machine::model::{Model, Place};
 use mm::kernel::Kernel;
@@ -110,7 +110,16 @@ impl ModelPlanner<'_> {
                 ..key(args, workload, &digest, &machine.name, total, real_body)
             };
             let parameters = varied(&machine.parameters, vary);
-            let site = ModelSite { machine: parameters, places: places.clone(), memory_bytes };
+            let raised = machine
+                .raised()
+                .into_iter()
+                .map(|raised| Variation { parameters: varied(&raised.parameters, vary), ..raised });
+            let site = ModelSite {
+                machine: parameters,
+                raised: raised.collect(),
+                places: places.clone(),
+                memory_bytes,
+            };
             CellGroup {
                 world: World::Model,
                 workload: workload.clone(),
