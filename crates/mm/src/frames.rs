@@ -122,7 +122,7 @@ pub const ANON: u64 = u64::MAX >> 16;
 /// Metadata of a page, on one line as in `struct page`: flags, counts and mapping.
 ///
 /// Of a large folio the first page has flags, references and links of the folio; the second has
-/// [`large_mapcount`](Self::large_mapcount). Each page has its own `_mapcount` and
+/// `_large_mapcount`. Each page has its own `_mapcount` and
 /// `PG_anon_exclusive`. The owner of a page, and its number there, are written to all pages; the
 /// kernel writes `compound_head` and `TAIL_MAPPING` there.
 pub struct Folio<M: Machine>(M::Line);
