@@ -351,11 +351,11 @@ mod tests {
         }
     }
 
-    /// Up to as many threads as the machine has sockets of cores: more take as long as all these.
+    /// No number of the machine was chosen with it. The per-VMA lock is too slow with more threads.
     #[test]
     fn faults_on_one_vma_are_as_published() {
-        let mut file = find("pft-icelake");
-        for (curve, most) in file.curves.iter_mut().zip([48, 21]) {
+        let mut file = find("pft-broadwell");
+        for (curve, most) in file.curves.iter_mut().zip([48, 7]) {
             curve.points.retain(|point| point.threads <= most);
         }
         let figures = compared(&file);
