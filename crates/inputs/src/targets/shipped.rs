@@ -14,6 +14,7 @@ const SHIPPED: &[(&str, &str)] = named::shipped![
     "pft-icelake",
     "pft-icelake-vma-per-thread",
     "pft-broadwell",
+    "bdw-pft-2024-no-adjacent-prefetch",
     "spf-2021",
     "spf-v12-page-fault2",
     "spf-v12-page-fault3",
