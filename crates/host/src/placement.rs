@@ -12,13 +12,13 @@ use base::numbers::{NumberList, NumberListError};
 pub enum Placement {
     /// One socket after the other: all cores of one, then their siblings, then the next socket.
     Compact,
-    /// Cores before siblings, sockets in turn.
-    #[default]
+    /// Cores before siblings, sockets in turn; one last-level cache of a socket after the other.
     Scatter,
     /// Like [`Placement::Scatter`], but last-level caches of a socket in turn too, as Linux spreads
     /// busy threads: each level of scheduling domains, from the top, picks its idlest group
     /// (Linux 6.12 `kernel/sched/fair.c`, `sched_balance_find_dst_group`). Not as in Linux: since
     /// 5.18 the first few threads stay on the node of their parent (`imb_numa_nr`).
+    #[default]
     Linux,
     /// One core after the other, the siblings of a core together.
     Smt,
@@ -58,7 +58,7 @@ pub enum PlacementError {
 pub enum PlacementParseError {
     /// A word that is not a placement.
     #[error(
-        "'{0}' is not a placement: 'scatter', 'linux', 'compact', 'smt' or a list of CPUs as \
+        "'{0}' is not a placement: 'linux', 'scatter', 'compact', 'smt' or a list of CPUs as \
          '0,2,4..=7'"
     )]
     Word(String),

@@ -113,7 +113,7 @@ impl HostStorms {
 
     fn storm(&self, entry: &Entry, workload: &Workload, threads: usize) -> Result<f64, StormError> {
         let total = total_threads(workload, threads);
-        let cpus = place(&self.topology, &Placement::Scatter, total)
+        let cpus = place(&self.topology, &Placement::default(), total)
             .map_err(|error| StormError::Machine(error.to_string()))?;
         let storm = (entry.run)(&StormRequest {
             workload,
@@ -157,7 +157,7 @@ impl Measured {
             threads: self.threads,
             kernel: None,
             faults: FAULTS,
-            placement: Placement::Scatter,
+            placement: Placement::default(),
             real_body: false,
             entry_prefetch: false,
             seed: SEED,

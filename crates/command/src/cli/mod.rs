@@ -323,7 +323,7 @@ mod tests {
                 kernel: None,
                 threads: None,
                 body: vec![],
-                placement: Placement::Scatter,
+                placement: Placement::default(),
                 entry_prefetch: false,
                 time_ns: None,
                 warmup_ns: None,

@@ -91,10 +91,10 @@ pub struct RunArgs {
     )]
     pub body: Vec<Body>,
 
-    /// CPUs for threads: 'scatter' (cores before siblings, sockets in turn), 'linux' (the same,
-    /// with last-level caches in turn too), 'compact' (one socket after the other), 'smt' (siblings
-    /// together), or a list such as '0,2,4..=7'
-    #[arg(long, value_name = "P", default_value = "scatter", help_heading = "What")]
+    /// CPUs for threads: 'linux' (cores before siblings, sockets and their last-level caches in
+    /// turn), 'scatter' (the same, but one cache of a socket after the other), 'compact' (one
+    /// socket after the other), 'smt' (siblings together), or a list such as '0,2,4..=7'
+    #[arg(long, value_name = "P", default_value_t, help_heading = "What")]
     pub placement: Placement,
 
     /// Prefetch mmap_lock for writing when a fault begins, as x86 kernels before 6.16 do: one

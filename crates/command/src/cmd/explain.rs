@@ -58,7 +58,7 @@ pub fn explain(args: &ExplainArgs, known: Known) -> Result<Exit, CommandError> {
         until,
         executor: Executor::Model(ModelExecutor {
             machine: &machine.parameters,
-            places: &places(&machine, &Placement::Scatter, total)?,
+            places: &places(&machine, &Placement::default(), total)?,
             trace: Some(args.kind),
         }),
     };
@@ -198,7 +198,7 @@ mod tests {
             until: Until::Faults(200),
             executor: Executor::Model(ModelExecutor {
                 machine: &machine.parameters,
-                places: &places(&machine, &Placement::Scatter, 9).unwrap(),
+                places: &places(&machine, &Placement::default(), 9).unwrap(),
                 trace: Some(None),
             }),
         };

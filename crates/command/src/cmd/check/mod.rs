@@ -198,7 +198,7 @@ impl Tiny {
         lines: bool,
     ) -> Result<Result<Storm, StormError>, CommandError> {
         let total = total_threads(workload, threads);
-        let cpus = place(&self.topology, &Placement::Scatter, total);
+        let cpus = place(&self.topology, &Placement::default(), total);
         let cpus = cpus.map_err(CommandError::machine)?;
         Ok((entry.run)(&StormRequest {
             workload,
