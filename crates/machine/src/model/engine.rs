@@ -8,7 +8,6 @@ use super::lookahead::Lookahead;
 use super::multicore::{Multicore, Place};
 use super::parameters::{Parameters, Ps};
 use super::queue::{EventQueue, NEVER, ReadyQueue};
-use super::starvation::LOSSES_MAX;
 use corosensei::Yielder;
 use std::collections::VecDeque;
 use std::ptr;
@@ -16,9 +15,6 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Largest number of stores in a core's buffer (56 on Skylake and Zen 3, a few more since).
 const BUFFER_MAX: usize = 56;
-
-/// Number of cores that a report of a deadlock describes.
-const DESCRIBED_MAX: usize = 8;
 
 /// Address of a line. Requests in flight refer to lines by address; [`ModelLine`]'s drop waits for
 /// them.
@@ -510,13 +506,6 @@ impl Engine {
         ptr::eq(self.cores[core].last_locked, line)
     }
 
-    /// Describes the wait of a starving core.
-    pub fn starved(&self, multicore: &Multicore) -> Option<String> {
-        let starves =
-            |(_, core): &(usize, &CoreState)| matches!(core.status, CoreActivity::Starving { .. });
-        self.cores.iter().enumerate().find(starves).and_then(|core| describe(multicore, core))
-    }
-
     /// True if all cores are done.
     pub fn is_over(&self) -> bool {
         self.alive == 0
@@ -606,47 +595,4 @@ impl State {
         let found = clean.or_else(|| if stays { near() } else { None });
         self.queue().pending.remove(found.unwrap_or(0)).expect("somebody waits")
     }
-}
-
-impl Engine {
-    /// Describes the first cores that are not done, and what each waits for.
-    pub fn describe(&self, multicore: &Multicore) -> Vec<String> {
-        let described = self.cores.iter().enumerate().filter_map(|core| describe(multicore, core));
-        let mut waiting: Vec<String> = described.collect();
-        let more = waiting.len().saturating_sub(DESCRIBED_MAX);
-        waiting.truncate(DESCRIBED_MAX);
-        if more > 0 {
-            waiting.push(format!("and {more} more"));
-        }
-        waiting
-    }
-}
-
-/// Describes what a core waits for; `None` if it is done.
-fn describe(multicore: &Multicore, (number, core): (usize, &CoreState)) -> Option<String> {
-    let place = |line: LineAt, word: u8| {
-        let name = multicore.ledger.name(at(line).name());
-        format!("{} ({})", name.name, name.words[usize::from(word)])
-    };
-    let what = match core.status {
-        CoreActivity::Done => return None,
-        CoreActivity::Ready => "can run".to_owned(),
-        CoreActivity::Fetching { line, word, .. } => {
-            format!("waits for line {}", place(line, word))
-        }
-        CoreActivity::Joining { line } => format!("waits for its request for {}", place(line, 0)),
-        CoreActivity::Draining => "waits for its stores".to_owned(),
-        CoreActivity::Spinning { line, word } => format!("spins on {}", place(line, word)),
-        CoreActivity::Parked => "sleeps until somebody wakes it".to_owned(),
-        CoreActivity::Meeting => "waits for all others".to_owned(),
-        CoreActivity::Interrupting { victim } => {
-            format!("waits for core {victim}, whose interrupts are off, to answer")
-        }
-        CoreActivity::Starving { line, word } => {
-            format!("lost {LOSSES_MAX} compare-exchanges in a row, on {}", place(line, word))
-        }
-        CoreActivity::Stopped => "has given up".to_owned(),
-        CoreActivity::Held { point } => format!("is held at point {point}"),
-    };
-    Some(format!("core {number}, at {} ns: {what}", core.clock / 1000))
 }

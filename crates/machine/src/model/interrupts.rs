@@ -150,3 +150,66 @@ impl Interrupts {
         clock
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::multicore::current;
+    use crate::model::tests::{MACHINE, line, places};
+    use crate::model::{Model, Multicore};
+    use crate::{Line, Machine, Ordering, Work};
+
+    #[test]
+    fn a_shootdown_costs_what_the_machine_says() {
+        let multicore = Multicore::new(&MACHINE, &places(3));
+        let _here = multicore.enter();
+        let ran = multicore.run(|core| {
+            match core {
+                0 => Model::shootdown(false),
+                _ => Model::work(Work::ThinkNs(1000)),
+            }
+            current().take_exact_turn();
+            current().clock()
+        });
+        let Ok(ends) = ran else { panic!("all cores come to their end") };
+        let (price, start) = (MACHINE.shootdown, 1);
+        let interrupted = start + 1_000_000 + price.interrupted_ps;
+        let interrupts = start + price.round_trip_ps + 2 * price.each_ps;
+        assert_eq!(ends, [interrupts, interrupted, interrupted]);
+    }
+
+    #[test]
+    fn a_core_sends_and_answers_one_after_the_other() {
+        let cores = 24;
+        let multicore = Multicore::new(&MACHINE, &places(cores));
+        let _here = multicore.enter();
+        let ran = multicore.run(|_| {
+            (0..10).for_each(|_| Model::shootdown(false));
+            current().clock()
+        });
+        let Ok(ends) = ran else { panic!("all cores come to their end") };
+        let (price, others) = (MACHINE.shootdown, cores as u64 - 1);
+        let once_ps = others * (price.each_ps + price.interrupted_ps) + price.round_trip_ps;
+        for end in ends {
+            assert!((9 * once_ps..11 * once_ps).contains(&end), "{end} of 10 x {once_ps}");
+        }
+    }
+
+    #[test]
+    fn a_core_that_waits_answers_without_losing_time() {
+        let multicore = Multicore::new(&MACHINE, &places(2));
+        let _here = multicore.enter();
+        let line = line();
+        let ran = multicore.run(move |core| {
+            if core == 0 {
+                (0..10).for_each(|_| Model::shootdown(false));
+                line.store(0, 1, Ordering::Release);
+            } else {
+                line.spin_until(0, |word| word == 1);
+            }
+            current().take_exact_turn();
+            current().clock()
+        });
+        let Ok(ends) = ran else { panic!("both cores come to their end") };
+        assert!(ends[1].abs_diff(ends[0]) < MACHINE.shootdown.interrupted_ps, "{ends:?}");
+    }
+}

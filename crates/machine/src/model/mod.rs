@@ -12,12 +12,14 @@
 //! | `hold.rs` | cores that a test holds at points of the code |
 //! | `lookahead.rs` | limits of how far the running core may be ahead |
 //! | `interrupts.rs` | shootdowns and their answers |
+//! | `describe.rs` | words for what cores wait for |
 //! | `starvation.rs` | cores that lose every compare-exchange |
 //! | `multicore.rs` | the running core: hits, turns, waits |
 //! | `run.rs`, `stack.rs`, `queue.rs` | coroutines, their stacks, the order of cores and events |
 //! | `watch.rs` | storms that get nowhere |
 //! | `ledger.rs`, `trace.rs` | records by name of line; one fault, access by access |
 
+mod describe;
 mod directory;
 mod engine;
 mod event;
@@ -270,7 +272,7 @@ mod tests {
         (0..cores as u16).map(place).collect()
     }
 
-    fn line() -> Rc<ModelLine> {
+    pub(super) fn line() -> Rc<ModelLine> {
         Rc::new(ModelLine::new(&LINE, [0; LINE_WORDS]))
     }
 
@@ -434,61 +436,6 @@ mod tests {
         let machine = Parameters { request_share_permille: 120, mispredict_ps: 5_000, ..MACHINE };
         let (two, eight) = [2, 8].map(|cores| storm(&machine, cores, 0, increment)).into();
         assert!(eight > 1.5 * two, "each success costs more the more try: {two}, {eight}");
-    }
-
-    #[test]
-    fn a_shootdown_costs_what_the_machine_says() {
-        let multicore = Multicore::new(&MACHINE, &places(3));
-        let _here = multicore.enter();
-        let ran = multicore.run(|core| {
-            match core {
-                0 => Model::shootdown(false),
-                _ => Model::work(Work::ThinkNs(1000)),
-            }
-            current().take_exact_turn();
-            current().clock()
-        });
-        let Ok(ends) = ran else { panic!("all cores come to their end") };
-        let (price, start) = (MACHINE.shootdown, 1);
-        let interrupted = start + 1_000_000 + price.interrupted_ps;
-        let interrupts = start + price.round_trip_ps + 2 * price.each_ps;
-        assert_eq!(ends, [interrupts, interrupted, interrupted]);
-    }
-
-    #[test]
-    fn a_core_sends_and_answers_one_after_the_other() {
-        let cores = 24;
-        let multicore = Multicore::new(&MACHINE, &places(cores));
-        let _here = multicore.enter();
-        let ran = multicore.run(|_| {
-            (0..10).for_each(|_| Model::shootdown(false));
-            current().clock()
-        });
-        let Ok(ends) = ran else { panic!("all cores come to their end") };
-        let (price, others) = (MACHINE.shootdown, cores as u64 - 1);
-        let once_ps = others * (price.each_ps + price.interrupted_ps) + price.round_trip_ps;
-        for end in ends {
-            assert!((9 * once_ps..11 * once_ps).contains(&end), "{end} of 10 x {once_ps}");
-        }
-    }
-
-    #[test]
-    fn a_core_that_waits_answers_without_losing_time() {
-        let multicore = Multicore::new(&MACHINE, &places(2));
-        let _here = multicore.enter();
-        let line = line();
-        let ran = multicore.run(move |core| {
-            if core == 0 {
-                (0..10).for_each(|_| Model::shootdown(false));
-                line.store(0, 1, Ordering::Release);
-            } else {
-                line.spin_until(0, |word| word == 1);
-            }
-            current().take_exact_turn();
-            current().clock()
-        });
-        let Ok(ends) = ran else { panic!("both cores come to their end") };
-        assert!(ends[1].abs_diff(ends[0]) < MACHINE.shootdown.interrupted_ps, "{ends:?}");
     }
 
     #[test]
