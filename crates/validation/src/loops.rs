@@ -169,22 +169,12 @@ impl Lines {
                 let _writing = RwSem::new(self).write();
                 inside();
             }
-            LoopKind::SeqCountRead => {
-                let count = SeqCount::<Model>::new(self.word());
-                let before = count.begin();
-                inside();
-                let _holds = before.is_some_and(|before| count.is_current(before));
-            }
+            LoopKind::SeqCountRead => self.read_under_count(inside),
             LoopKind::SrcuRead => {
                 let _reading = self.srcu.read();
                 inside();
             }
-            LoopKind::TicketLock => {
-                let mine = self.line.fetch_add(WORD, 1, relaxed);
-                self.line.spin_until(OWNER, |served| served == mine);
-                inside();
-                self.line.store(OWNER, mine + 1, Ordering::Release);
-            }
+            LoopKind::TicketLock => self.hold_ticket(inside),
             LoopKind::QueuedLock => {
                 let _held = SpinLock::<Model>::new(&self.line, LOCK).lock(&self.waiters);
                 inside();
@@ -199,6 +189,20 @@ impl Lines {
         {
             seen = now;
         }
+    }
+
+    fn read_under_count(&self, inside: impl Fn()) {
+        let count = SeqCount::<Model>::new(self.word());
+        let before = count.begin();
+        inside();
+        let _holds = before.is_some_and(|before| count.is_current(before));
+    }
+
+    fn hold_ticket(&self, inside: impl Fn()) {
+        let mine = self.line.fetch_add(WORD, 1, Ordering::Relaxed);
+        self.line.spin_until(OWNER, |served| served == mine);
+        inside();
+        self.line.store(OWNER, mine + 1, Ordering::Release);
     }
 
     fn hand_over(&self, turn: u64) -> Result<u64, u64> {

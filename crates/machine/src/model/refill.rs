@@ -117,3 +117,35 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::Multicore;
+    use crate::model::multicore::current;
+    use crate::model::tests::{MACHINE, line, places};
+    use crate::{Line, Ordering};
+
+    #[test]
+    fn readers_beside_a_writer_lose_where_their_copies_come_from_other_sockets() {
+        let loads_per_us = |cores: usize| {
+            let world = Multicore::new(&MACHINE, &places(cores));
+            let _here = world.enter();
+            let line = line();
+            let loads = world.run(move |core| {
+                let mut loads = 0u64;
+                while current().clock() < 50_000_000 {
+                    match core {
+                        0 => line.store(0, loads, Ordering::Release),
+                        _ => drop(line.load(0, Ordering::Acquire)),
+                    }
+                    current().advance(5_000);
+                    loads += u64::from(core > 0);
+                }
+                loads
+            });
+            loads.unwrap_or_else(|_| panic!("they end")).iter().sum::<u64>() as f64 / 50.0
+        };
+        let [one, two, four] = [16, 32, 64].map(loads_per_us);
+        assert!(two < one && four < one, "{one}, {two}, {four}");
+    }
+}
