@@ -82,7 +82,7 @@ fn a_real_run_is_written_in_every_form() {
     assert_eq!(place.out_of("report run.json -o run.md"), "");
     let markdown = place.read("run.md");
     assert_eq!(markdown, report::markdown(&[run]));
-    for part in ["### small on the host, scatter", "### small on the model laptop-intel"] {
+    for part in ["### small on the host, linux", "### small on the model laptop-intel"] {
         assert!(markdown.contains(part), "{markdown}");
     }
     let html = place.out_of("report run.json -o -");
