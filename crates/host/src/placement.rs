@@ -262,7 +262,7 @@ mod tests {
         }
         let say = |text: &str| text.parse::<Placement>().unwrap_err().to_string();
         assert!(
-            say("scater").starts_with("'scater' is not a placement: 'scatter', 'linux', 'compact'")
+            say("scater").starts_with("'scater' is not a placement: 'linux', 'scatter', 'compact'")
         );
         assert!(say("0-3").contains("write '0..=3'"));
     }

@@ -71,16 +71,18 @@ mod tests {
 
     #[test]
     fn every_action_is_written_under_its_name() {
-        let stack = "[[vma]]\nname = \"s\"\nsize = \"1MiB\"\ngrows_down = \"4KiB\"\n";
+        let vmas = "[[vma]]\nname = \"s\"\nsize = \"1MiB\"\ngrows_down = \"4KiB\"\n\
+                    [[vma]]\nname = \"a\"\nsize = \"1MiB\"\n";
         let keys = |name: &str| match name {
             "mprotect" => "vma = \"v\", prot = \"read\"",
             "truncate" => "file = \"f\", size = \"0\"",
             "fork" | "smaps" => "every = \"1ms\"",
             "expand_stack" => "vma = \"s\"",
+            "madvise_free" => "vma = \"a\"",
             _ => "vma = \"v\"",
         };
         let ops = Action::NAMES.map(|name| format!("[[op]]\n{name} = {{ {} }}\n", keys(name)));
-        let workload = with(&format!("{stack}{}", ops.concat()));
+        let workload = with(&format!("{vmas}{}", ops.concat()));
         let names = workload.changes().map(|change| change.action.name());
         assert_eq!(names.collect::<Vec<_>>(), Action::NAMES);
         let ops = resolved(&workload)["groups"][0]["phases"][0].clone();

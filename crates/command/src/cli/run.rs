@@ -53,8 +53,8 @@ const PLAIN_HOST: &str = "--warmup 10ms --time 30ms";
 
 /// Arguments of the part in the model if no flags are given. With this number of faults (two page
 /// tables per thread) two cores need a third of a minute for the seed workloads under all
-/// strategies, each in its own kernel and all in one. From 1024 faults on, cells would also be asked
-/// how much they hang on each estimate, for which there is no time in a minute.
+/// strategies, each in its own kernel and all in one. From 1024 faults on cells would also be
+/// asked how much they hang on each estimate, for which a minute has no time.
 const PLAIN_MODEL: &str = "--on model:xeon-icelake-2s --threads 64 --body none --faults 1000";
 
 /// Arguments of `faultstorm run`. A flag overrides the workload file; `None` leaves the choice to
