@@ -9,7 +9,7 @@ use faultstorm::cli::Cli;
 use faultstorm::mm::fault::{Fallback, Kind};
 use faultstorm::mm::stage;
 use faultstorm::strategy::{Entry, STRATEGIES};
-use faultstorm::validation::{Card, Compared, Recorded, recorded};
+use faultstorm::validation::{Card, Compared, RecordedTargets, recorded};
 use faultstorm::workload;
 use faultstorm::{compare, kernels, machines, run, sourced};
 
@@ -193,7 +193,7 @@ fn validation() -> String {
         let _ = writeln!(text, "| `{name}` | {} |", Card::of(&machine).line());
     }
     text += "\n| figures | machine | compared | missed |\n|---|---|---|---|\n";
-    for Recorded { compared, .. } in recorded() {
+    for RecordedTargets { compared, .. } in recorded() {
         let (name, machine) = (&compared.name, &compared.machine);
         let kin = compared.kin_of.as_ref().map(|kin| format!(", the nearest kin of {kin}"));
         let kin = kin.unwrap_or_default();

@@ -14,7 +14,7 @@ const OWN_THREADS: u64 = 3;
 /// Addresses of the stack of a thread: the default of `std::thread`.
 pub const STACK_BYTES: u64 = 2 << 20;
 
-/// What the process may still take.
+/// Resources that the process may still take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usable {
     /// Memory.

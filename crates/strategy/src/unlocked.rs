@@ -1,4 +1,4 @@
-//! No protection of the VMA at all: the bound that no scheme can beat.
+//! No protection of the VMA at all: the cost of a fault without a scheme.
 //!
 //! *Fault:* the VMA is looked up and used. The page tables keep their own locks, since
 //! every scheme has those. *Writers* are not allowed, which is why nothing can go
@@ -54,7 +54,7 @@ impl<'v, M: Machine> Protection<M> for Bare<'v, M> {
 
 impl Scheme for Unlocked {
     const NAME: &'static str = "unlocked";
-    const SUMMARY: &'static str = "no protection at all: the bound that no scheme can beat";
+    const SUMMARY: &'static str = "no protection at all: the cost of a fault without a scheme";
     const WHO: &'static str = "the limit";
     const TRAITS: Traits = Traits {
         shared_writes: "0",

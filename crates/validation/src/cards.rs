@@ -13,7 +13,7 @@ pub const RECORD: &str = "validation/recorded.json";
 
 /// Figures that were recorded, and what they depend on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Recorded {
+pub struct RecordedTargets {
     /// Digest of the text of the file of targets.
     pub targets_digest: String,
     /// Digest of the machine's numbers.
@@ -22,18 +22,18 @@ pub struct Recorded {
     pub compared: Compared,
 }
 
-static RECORDED: LazyLock<Vec<Recorded>> = LazyLock::new(|| {
+static RECORDED: LazyLock<Vec<RecordedTargets>> = LazyLock::new(|| {
     let text = include_str!("../../../validation/recorded.json");
     serde_json::from_str(text).expect("the record is written by this program")
 });
 
 /// Returns what was recorded of all shipped files of targets.
-pub fn recorded() -> &'static [Recorded] {
+pub fn recorded() -> &'static [RecordedTargets] {
     &RECORDED
 }
 
 /// Returns the text of a record.
-pub fn record(all: &[Recorded]) -> String {
+pub fn record(all: &[RecordedTargets]) -> String {
     let text = serde_json::to_string_pretty(all).expect("figures and names can be written");
     text + "\n"
 }
@@ -62,7 +62,7 @@ impl Card {
     /// compared.
     pub fn of(machine: &MachineFile) -> Self {
         let digest = machine.digest();
-        let of_machine = |recorded: &&Recorded| {
+        let of_machine = |recorded: &&RecordedTargets| {
             recorded.compared.machine == machine.name && recorded.machine_digest == digest
         };
         Self::made_of(recorded().iter().filter(of_machine).map(|recorded| &recorded.compared))
@@ -155,7 +155,7 @@ mod tests {
     /// says now.
     #[test]
     fn the_model_is_the_one_that_was_recorded() {
-        for Recorded { compared, .. } in recorded() {
+        for RecordedTargets { compared, .. } in recorded() {
             let mut file = find_targets(&compared.name, Known::SHIPPED).unwrap();
             let is_fitted = file.fit.is_some();
             for curve in &mut file.curves {

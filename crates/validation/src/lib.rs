@@ -14,7 +14,7 @@ mod model_storm;
 mod targets;
 
 pub use band::{compare_in_band, measurements_in_band};
-pub use cards::{Card, RECORD, Recorded, record, recorded};
+pub use cards::{Card, RECORD, RecordedTargets, record, recorded};
 pub use host::{HostStorms, OrderedPair, Prediction, orders, predictions};
 pub use measured_run::{ComparedCurve, ComparedDocument, CurvePoint, LeftOut, compare_document};
 pub use targets::{Compared, Figure, PointOrder, compare_targets, find_targets, measurements};

@@ -59,7 +59,7 @@ pub struct Compared {
     pub name: String,
     /// Its subject.
     pub summary: String,
-    /// Where the figures were published.
+    /// Source of the figures.
     pub source: String,
     /// Name of the machine.
     pub machine: String,

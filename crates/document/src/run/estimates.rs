@@ -51,12 +51,12 @@ mod tests {
     #[test]
     fn an_order_turns_where_the_sensitivities_differ_by_more_than_the_rates() {
         let faults = RatedEvent::Faults;
-        let a = cell("a", 110.0, &[("line.reuse-k", 0.2), ("hit.load-ns", -0.3)]);
-        let alike = cell("b", 100.0, &[("line.reuse-k", 0.15), ("hit.load-ns", -0.3)]);
+        let a = cell("a", 110.0, &[("line.request-share", 0.2), ("hit.load-ns", -0.3)]);
+        let alike = cell("b", 100.0, &[("line.request-share", 0.15), ("hit.load-ns", -0.3)]);
         assert_eq!(turning(&a, &alike, &faults), None, "what moves both alike turns nothing");
-        let other = cell("b", 100.0, &[("line.reuse-k", 0.0), ("hit.load-ns", -0.2)]);
-        assert_eq!(turning(&a, &other, &faults), Some("line.reuse-k"));
-        assert_eq!(turning(&other, &a, &faults), Some("line.reuse-k"));
+        let other = cell("b", 100.0, &[("line.request-share", 0.0), ("hit.load-ns", -0.2)]);
+        assert_eq!(turning(&a, &other, &faults), Some("line.request-share"));
+        assert_eq!(turning(&other, &a, &faults), Some("line.request-share"));
         assert_eq!(turning(&a, &other, &RatedEvent::Op("mmap".to_owned())), None);
         let revised = Cell { key: a.key.clone(), ..other.clone() };
         assert_eq!(turning(&a, &revised, &faults), None);

@@ -1,4 +1,4 @@
-//! What must hold of a document from elsewhere before its numbers are used.
+//! Conditions on a document from elsewhere, checked before its numbers are used.
 
 use std::collections::BTreeSet;
 

@@ -5,7 +5,7 @@ use std::fmt;
 /// A loop that each thread repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Loop {
-    /// What is repeated.
+    /// The repeated operation.
     pub kind: LoopKind,
     /// Work inside, between entry and exit, in nanoseconds.
     pub critical_ns: u64,

@@ -29,7 +29,7 @@ pub struct TargetFile {
     pub name: String,
     /// The subject, in one line.
     pub summary: String,
-    /// Where the figures were published.
+    /// Source of the figures.
     pub source: String,
     /// What a reader should know of them.
     pub note: Option<String>,

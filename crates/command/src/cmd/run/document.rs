@@ -26,7 +26,7 @@ pub(super) struct DocumentFile {
     warned: bool,
 }
 
-/// Where the document goes.
+/// Destination of the document.
 enum Place {
     /// A file that is replaced after every storm.
     File(PathBuf),

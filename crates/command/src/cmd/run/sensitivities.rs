@@ -1,4 +1,4 @@
-//! How much the rates of the model hang on the estimates of its machine.
+//! Sensitivity of the model's rates to the estimates of its machine.
 //!
 //! After the cells of the model have run, those that are near a base of the report run again, in
 //! storms a sixteenth as long: once as they are, and once for each estimate of the machine, 30 %

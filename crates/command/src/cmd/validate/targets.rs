@@ -10,7 +10,7 @@ use crate::cmd::console::color;
 use crate::cmd::error::CommandError;
 use catalogue::Known;
 use inputs::targets::{TargetFile, shipped};
-use validation::{Compared, RECORD, Recorded, compare_in_band, compare_targets, record};
+use validation::{Compared, RECORD, RecordedTargets, compare_in_band, compare_targets, record};
 use validation::{find_targets, measurements, measurements_in_band};
 
 /// Runs the model for a file.
@@ -65,12 +65,12 @@ pub(super) fn compare(files: &[TargetFile], band: bool, known: Known) -> Vec<Com
 ///
 /// If it cannot be written: the command must run at the root of the repository.
 pub(super) fn record_all(files: &[TargetFile], all: &[Compared]) -> Result<(), CommandError> {
-    let recorded = |(file, compared): (&TargetFile, &Compared)| Recorded {
+    let recorded = |(file, compared): (&TargetFile, &Compared)| RecordedTargets {
         targets_digest: file.digest.clone(),
         machine_digest: file.own_machine.digest(),
         compared: compared.clone(),
     };
-    let all: Vec<Recorded> = files.iter().zip(all).map(recorded).collect();
+    let all: Vec<RecordedTargets> = files.iter().zip(all).map(recorded).collect();
     fs::write(RECORD, record(&all)).map_err(|error| {
         CommandError::usage(anyhow!(
             "'{RECORD}' cannot be written: {error}; run at the root of the repository"

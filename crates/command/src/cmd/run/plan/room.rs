@@ -1,4 +1,4 @@
-//! What the storms of this machine need, decided before anything is allocated.
+//! Needs of the storms of this machine, decided before anything is allocated.
 
 use anyhow::anyhow;
 
@@ -53,7 +53,7 @@ impl Room {
     ///
     /// # Errors
     ///
-    /// What it needs, what can be had, and what would fit.
+    /// The need, the room for it, and a size that would fit.
     pub(super) fn fits(&self, usable: Usable) -> Result<(), CommandError> {
         let needed = (self.frames as u64 * PAGE_BYTES).saturating_add(self.beside_bytes);
         if needed > usable.bytes {
