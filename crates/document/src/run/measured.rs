@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use stats::Interval;
 
 use super::latency::LatencyDistribution;
+use super::waits::{LockHold, TimeUse};
 
 /// The numbers of one cell. Totals are over all its repeats.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,14 @@ pub struct Measured {
     pub stages_ns: Option<BTreeMap<String, f64>>,
     /// Nanoseconds per fault by the kind of work; null outside the model.
     pub time_split_ns: Option<TimeSplit>,
+    /// Where the time of a fault (`fault`) and of each operation, by its name in `ops`, went: in
+    /// the model exact, on the host from a pass of its own that times waits; empty if not
+    /// recorded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub time: BTreeMap<String, TimeUse>,
+    /// Locks that cores waited for, by holder, the longest wait first; only in the model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<LockHold>,
     /// Cost of the scheme in memory; null if not measured.
     pub memory: Option<SchemeMemory>,
     /// Counts of the running kernel; null in other worlds.

@@ -21,6 +21,7 @@ mod rate;
 mod scaling;
 mod sides;
 mod sound;
+mod waits;
 mod write;
 
 pub use break_even::{BreakEven, BreakEvenPlace, LOST_SHARE};
@@ -44,4 +45,5 @@ pub use rate::{Moves, RatedEvent};
 pub use scaling::{POINTS_MIN, ScalabilityLaw, Scaling, fit};
 pub use sides::sides;
 pub use stats::Interval;
+pub use waits::{FAULT, LockHold, TimeUse, WaitKind, WaitedFor};
 pub use write::{WriteError, reserve, to_json, write_atomically};

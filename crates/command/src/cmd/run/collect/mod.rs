@@ -7,8 +7,8 @@ use hdrhistogram::Histogram;
 
 use self::moved_lines::MovedLines;
 use document::run::{
-    CellCounts, FaultKind, IoSleeps, KernelFaults, LatencyDistribution, Lines, Measured, PerOp,
-    Perf, PerfPerFault, Repeat, SchemeMemory, ThreadRepeat, TimeSplit, fairness,
+    CellCounts, FaultKind, IoSleeps, KernelFaults, LatencyDistribution, Lines, LockHold, Measured,
+    PerOp, Perf, PerfPerFault, Repeat, SchemeMemory, ThreadRepeat, TimeSplit, TimeUse, fairness,
 };
 use host::perf;
 use mm::fault::{Fallback, Kind};
@@ -32,6 +32,8 @@ pub(super) struct Collected {
     lines: Option<Lines>,
     stages_ns: Option<BTreeMap<String, f64>>,
     time_split_ns: Option<TimeSplit>,
+    time: BTreeMap<String, TimeUse>,
+    holds: Vec<LockHold>,
     per_op: Option<PerOp>,
     bytes_per_vma: Option<u64>,
     perf: Option<Perf>,
@@ -154,6 +156,8 @@ impl Collected {
             lines: self.lines.clone(),
             stages_ns: self.stages_ns.clone(),
             time_split_ns: self.time_split_ns.clone(),
+            time: self.time.clone(),
+            holds: self.holds.clone(),
             per_op: self.per_op.clone(),
             memory: self.bytes_per_vma.map(|bytes| SchemeMemory {
                 bytes_per_vma: Some(bytes as f64),
