@@ -178,6 +178,7 @@ pub fn space<M: Machine, S: Strategy<M>>(shape: &Shape, cores: usize) -> Space<M
         source_may_change: true,
         pages_move: true,
         rights_change: true,
+        prefaults: false,
         numa_scans: false,
     };
     let arena = Arena::new(1).expect("a page");

@@ -112,6 +112,33 @@ fn a_storm_ends_after_so_many_faults_or_when_its_time_is_over() {
 }
 
 #[test]
+fn advice_of_all_kinds_is_given() {
+    let names = [
+        "madvise_normal",
+        "madvise_sequential",
+        "madvise_random",
+        "madvise_populate_read",
+        "madvise_populate_write",
+        "mincore",
+    ];
+    for name in names {
+        let text = format!(
+            "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"32MiB\"\n\
+             [[op]]\n{name} = {{ vma = \"v\" }}\n\
+             [[op]]\ntouch = {{ vma = \"v\", access = \"write\", touches = 256 }}\n"
+        );
+        let (found, told) = storm(&parse(&text), 1, Until::Rounds(2));
+        let number = Action::NAMES.iter().position(|action| *action == name).unwrap();
+        assert_eq!(found.ops[number].as_ref().map(|times| times.len()), Some(2), "{name}");
+        let populates = name == "madvise_populate_write";
+        let faults = if populates { 0..=OWN_MAX } else { 512..=512 + OWN_MAX };
+        assert!(faults.contains(&found.counts.faults), "{name}: {}", found.counts.faults);
+        let least = if name.contains("populate") { 0 } else { 512 };
+        assert_eq!(told.expected, least..=512, "{name}");
+    }
+}
+
+#[test]
 fn files_are_in_memory_or_in_a_directory() {
     let directory = tempfile::tempdir().expect("there is a directory for temporary files");
     let path = directory.path().display();

@@ -55,6 +55,7 @@ fn space<S: Strategy<Host>>(tables: u32, vmas: u32) -> Space<Host, S> {
         source_may_change: true,
         pages_move: true,
         rights_change: true,
+        prefaults: false,
         numa_scans: false,
     };
     Space::new(config, Arena::new(1).expect("a page"), Vec::new())

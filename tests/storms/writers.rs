@@ -227,6 +227,111 @@ fn madvise_free_moves_folios_and_leaves_pages_mapped() {
     everywhere(&text, 3, |name, storm| assert!(done(storm, "madvise_free") > 0, "{name}"));
 }
 
+/// Writes of the line of mmap_lock, and loads and writes of lines of folios, in the model.
+fn accesses(text: &str, name: &str) -> [u64; 2] {
+    let (workload, entry) = (parse(text), strategy::find("mmap-lock").unwrap());
+    let storm = Ask::new(&workload, 1, Until::Rounds(1)).in_model(entry, &xeon());
+    let lines = &of_model(&storm).accounts.0;
+    let account = lines.iter().find(|(line, _)| line.name == name);
+    account.map_or([0; 2], |(_, account)| [account.reads, account.writes])
+}
+
+/// Advice about reads locks the space, changed or not; if it changes, VMAs are split and merged.
+#[test]
+fn advice_about_reads_splits_and_merges() {
+    let advice = |advice: &str| {
+        format!(
+            "[[op]]\ngroup = \"writer\"\n\
+             madvise_{advice} = {{ vma = \"heap\", length = \"64KiB\" }}\n"
+        )
+    };
+    let [normal, sequential, random] = ["normal", "sequential", "random"].map(advice);
+    everywhere(&format!("{HEAP}{sequential}{random}{normal}"), 3, |name, storm| {
+        assert!(done(storm, "madvise_normal") > 0, "{name}");
+        assert_eq!(storm.counts.segv, 0, "{name}");
+    });
+    let freed = |ops: &str| {
+        let (workload, entry) = (parse(&format!("{HEAP}{ops}")), strategy::find("mmap-lock"));
+        let ask = Ask::new(&workload, 2, Until::Rounds(1));
+        let storm = ask.in_model(entry.unwrap(), &xeon());
+        assert!(done(&storm, "madvise_normal") > 1);
+        storm.deferred_free_peak.unwrap()
+    };
+    assert_eq!(freed(&normal), 0, "nothing changes");
+    assert!(freed(&format!("{random}{normal}")) > 0, "VMAs that were merged are freed");
+    let v = "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"1MiB\"\n\
+             [[op]]\ntouch = { vma = \"v\", access = \"read\" }\n";
+    let once = format!("{v}[[op]]\nmadvise_normal = {{ vma = \"v\" }}\n");
+    let writes = |text: &str| accesses(text, "mm.mmap_lock")[1];
+    assert!(writes(&once) > writes(v), "the lock is taken all the same");
+}
+
+#[test]
+fn populated_pages_do_not_fault() {
+    let populate = |access: &str, length: &str| {
+        format!(
+            "summary = \"x\"\n[[vma]]\nname = \"v\"\nsize = \"1MiB\"\n\
+             [[op]]\nmadvise_populate_{access} = {{ vma = \"v\", length = \"{length}\" }}\n\
+             [[op]]\ntouch = {{ vma = \"v\", access = \"write\" }}\n"
+        )
+    };
+    for (access, length, faults) in
+        [("write", "1MiB", 0), ("write", "64KiB", 240), ("read", "1MiB", 256)]
+    {
+        everywhere(&populate(access, length), 1, |name, storm| {
+            assert_eq!(storm.counts.faults, 2 * faults, "{name}: {access}, {length}");
+            assert_eq!(done(storm, &format!("madvise_populate_{access}")), 2, "{name}");
+        });
+    }
+    // The lock is taken once, for however many pages.
+    let writes = |text: &str| accesses(text, "mm.mmap_lock")[1];
+    let [page, all] = ["4KiB", "1MiB"].map(|length| {
+        let text = populate("write", length);
+        let touches = "[[op]]\ntouch = { vma = \"v\", access = \"write\" }\n";
+        writes(&text.replace(touches, ""))
+    });
+    assert_eq!(page, all);
+}
+
+/// A page that is read in is waited for without the lock, so that writers can go on.
+#[test]
+fn populating_waits_beside_everything_else() {
+    let op = |op: &str| format!("[[op]]\ngroup = \"writer\"\n{op}\n");
+    let piece = "vma = \"map\", length = \"64KiB\"";
+    let writer = op(&format!("madvise_populate_read = {{ {piece} }}"))
+        + &op(&format!("madvise_dontneed = {{ {piece} }}"))
+        + &op(&format!("mincore = {{ {piece} }}"))
+        + &op(&format!("madvise_populate_write = {{ {piece} }}"))
+        + &op(&format!("munmap = {{ {piece} }}"))
+        + &op(&format!("mmap = {{ {piece} }}"))
+        + &op("truncate = { file = \"data\", size = \"256KiB\" }")
+        + &op("truncate = { file = \"data\", size = \"512KiB\" }");
+    let cold = FILE.replace("io_latency", "cached = 0.5\nio_latency");
+    everywhere(&format!("{cold}{writer}"), 3, |name, storm| {
+        assert!(done(storm, "madvise_populate_read") > 0, "{name}");
+        assert_eq!(storm.counts.oom, 0, "{name}");
+    });
+}
+
+/// mincore takes a reference on each cached page that is not mapped, and on no other.
+#[test]
+fn mincore_looks_up_what_is_not_mapped() {
+    let text = |touch: &str, loops: u64| {
+        format!(
+            "summary = \"x\"\n[[file]]\nname = \"f\"\nsize = \"1MiB\"\n\
+             [[vma]]\nname = \"v\"\nsize = \"1MiB\"\nfile = \"f\"\n\
+             [[group]]\nname = \"g\"\nloops = {loops}\n{touch}[[op]]\nmincore = {{ vma = \"v\" }}\n"
+        )
+    };
+    let writes = |touch: &str| {
+        let [once, twice] = [1, 2].map(|loops| accesses(&text(touch, loops), "folio")[1]);
+        twice - once
+    };
+    assert_eq!(writes(""), 2 * 256, "a reference of each page comes and goes");
+    assert_eq!(writes("[[op]]\ntouch = { vma = \"v\", access = \"read\" }\n"), 0);
+    everywhere(&text("", 3), 1, |name, storm| assert_eq!(done(storm, "mincore"), 2 * 3, "{name}"));
+}
+
 const FILE: &str = r#"
 summary = "faults in a file beside a truncate"
 [[file]]

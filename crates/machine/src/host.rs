@@ -30,6 +30,9 @@ pub trait Record: 'static {
     /// See [`Machine::mark`].
     #[inline(always)]
     fn mark(_stage: usize) {}
+    /// Ignores marks, or heeds them again: see [`Machine::pause_marks`].
+    #[inline(always)]
+    fn ignore_marks(_ignored: bool) {}
     /// Starts recording on the calling thread, with empty counts.
     fn start() {}
     /// Discards the records, but keeps the knowledge of the thread's cache.
@@ -270,6 +273,16 @@ impl<A: Record> Machine for Host<A> {
     #[inline(always)]
     fn mark(stage: usize) {
         A::mark(stage);
+    }
+
+    #[inline(always)]
+    fn pause_marks() {
+        A::ignore_marks(true);
+    }
+
+    #[inline(always)]
+    fn resume_marks() {
+        A::ignore_marks(false);
     }
 }
 

@@ -174,6 +174,13 @@ pub trait Machine: Sized + Send + Sync + 'static {
     /// Tells the world that the code has reached the end of a stage. Free if the world does not use
     /// it.
     fn mark(stage: usize);
+    /// Ignores [marks](Machine::mark) until [`resume_marks`](Machine::resume_marks): the calling
+    /// core runs code of faults that is not a fault of the storm.
+    #[inline(always)]
+    fn pause_marks() {}
+    /// See [`pause_marks`](Machine::pause_marks).
+    #[inline(always)]
+    fn resume_marks() {}
 }
 
 /// One word of a line. The primitives in `sync` are built on words, so that a structure decides

@@ -16,6 +16,7 @@ struct Stopwatch {
     clock: Clock,
     last: u64,
     ticks: [u64; STAGES_MAX],
+    ignores_marks: bool,
 }
 
 thread_local! {
@@ -27,7 +28,7 @@ impl Record for Staged {
 
     fn mark(stage: usize) {
         STOPWATCH.with_borrow_mut(|watch| {
-            if let Some(watch) = watch {
+            if let Some(watch) = watch.as_mut().filter(|watch| !watch.ignores_marks) {
                 let now = watch.clock.end();
                 watch.ticks[stage] += now.saturating_sub(watch.last);
                 watch.last = watch.clock.start();
@@ -35,10 +36,23 @@ impl Record for Staged {
         });
     }
 
+    fn ignore_marks(ignored: bool) {
+        STOPWATCH.with_borrow_mut(|watch| {
+            if let Some(watch) = watch {
+                watch.ignores_marks = ignored;
+            }
+        });
+    }
+
     fn start() {
         let clock = Clock::new();
         let last = clock.start();
-        STOPWATCH.set(Some(Stopwatch { clock, last, ticks: [0; STAGES_MAX] }));
+        STOPWATCH.set(Some(Stopwatch {
+            clock,
+            last,
+            ticks: [0; STAGES_MAX],
+            ignores_marks: false,
+        }));
     }
 
     fn forget() {
@@ -64,6 +78,18 @@ mod tests {
         let ns = Staged::finish().stages_ns.expect("it was started");
         assert!(ns[5] >= 2_000_000, "the sleep is the fifth stage's: {ns:?}");
         assert!(ns[3] < ns[5] && ns[4] == 0);
+    }
+
+    #[test]
+    fn ignored_marks_leave_their_time_to_the_next() {
+        Staged::start();
+        Staged::ignore_marks(true);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        Staged::mark(3);
+        Staged::ignore_marks(false);
+        Staged::mark(5);
+        let ns = Staged::finish().stages_ns.expect("it was started");
+        assert!(ns[3] == 0 && ns[5] >= 2_000_000, "{ns:?}");
     }
 
     #[test]

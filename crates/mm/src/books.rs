@@ -205,8 +205,11 @@ impl<M: Machine> Mm<M> {
         };
         let touched = touched_word(page);
         // The fault that maps a large folio is on one page of it.
-        let may_have_missed =
-            self.config.pages_move || self.config.rights_change || self.frames.is_large(frame);
+        let config = &self.config;
+        let may_have_missed = config.pages_move
+            || config.rights_change
+            || config.prefaults
+            || self.frames.is_large(frame);
         if !(may_have_missed && word(touched) == 0) {
             let name = format_args!("touched word of the page at {at:#x}");
             equal(name, word(touched), "what was written", page)?;

@@ -54,6 +54,8 @@ pub struct Config {
     /// True if `mprotect` may remove the right to write between the fault that gives it and the
     /// access, and give it back later.
     pub rights_change: bool,
+    /// True if `madvise` may map pages that no access has reached.
+    pub prefaults: bool,
     /// True if scans of NUMA balancing make ptes trap.
     pub numa_scans: bool,
 }

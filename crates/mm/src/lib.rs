@@ -27,6 +27,7 @@ pub mod page_table;
 pub mod point;
 pub mod pool;
 mod populate;
+pub mod prefault;
 mod release;
 pub mod reset;
 pub mod rmap;

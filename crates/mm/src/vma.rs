@@ -27,6 +27,10 @@ pub mod flag {
     pub const SHARED: u64 = 1 << 1;
     /// The file system may be called by a speculative fault.
     pub const SPECULATE: u64 = 1 << 2;
+    /// Pages are expected to be read in sequence (`VM_SEQ_READ`).
+    pub const SEQ_READ: u64 = 1 << 3;
+    /// Pages are expected to be read in random order (`VM_RAND_READ`).
+    pub const RAND_READ: u64 = 1 << 4;
     /// Place in the flags of log2 of the pages of anonymous folios; 0: single pages. (The kernel
     /// has a flag of madvise, and sizes that are enabled for all.)
     const FOLIO_ORDER_SHIFT: u32 = 8;

@@ -31,6 +31,15 @@ impl Copies {
         Self { files, first }
     }
 
+    /// Returns the numbers of all copies of a file of the workload, itself included.
+    pub fn of_file(&self, file: usize) -> impl Iterator<Item = usize> {
+        let copies = self.first[file].map_or(0..0, |first| {
+            let next = self.first[file + 1..].iter().flatten().next();
+            first..next.copied().unwrap_or(self.files.len())
+        });
+        std::iter::once(file).chain(copies)
+    }
+
     /// A VMA as thread `index` of its group has it.
     pub fn vma(&self, vma: &WorkloadVma, index: usize) -> WorkloadVma {
         let mut own = vma.clone();

@@ -6,7 +6,9 @@ use super::error::TooLarge;
 use super::extent::Extent;
 use super::listed::listed_bytes;
 use super::reached;
-use super::steps::{SECOND_PLACE, ThreadPlan, ThreadStep, mapping, plan_step};
+use super::steps::{
+    ChangePlan, SECOND_PLACE, ThreadPlan, ThreadStep, WriterOp, mapping, plan_step,
+};
 use super::touches_max::GroupMember;
 use machine::CORES_MAX;
 use mm::addr::{ADDRESS_END, PAGE_BYTES, TABLE_SPAN, Vaddr};
@@ -226,6 +228,15 @@ impl Plan {
         once.saturating_mul(loops)
     }
 
+    /// Pages that the operations of a thread map in a round, and may have to read.
+    pub fn pages_populated(&self, thread: usize) -> u64 {
+        let changes = self.threads[thread].steps().filter_map(ThreadStep::change);
+        let populates = |change: &&ChangePlan| {
+            change.turns.iter().any(|edit| matches!(edit, WriterOp::MadvisePopulate(..)))
+        };
+        changes.filter(populates).map(|change| change.pages_max() * change.turns.len() as u64).sum()
+    }
+
     /// Threads whose end ends a phase of this number for those that go on until then.
     pub fn foreground(&self, phase: usize) -> usize {
         let ends = |plan: &&ThreadPlan| {
@@ -362,11 +373,14 @@ fn is_read(threads: &[ThreadPlan], extent: Extent) -> bool {
     touches.any(|touch| touch.extent == extent && touch.access == Access::Read)
 }
 
-/// Writes of all threads to an extent in a round: each takes one frame, or one folio, at most.
+/// Writes of all threads to an extent in a round, those of MADV_POPULATE_WRITE included: each
+/// takes one frame, or one folio, at most.
 fn touches_written(threads: &[ThreadPlan], extent: Extent, touches_max: u64) -> u64 {
     let touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(ThreadStep::touch);
     let writes = touches.filter(|t| t.extent == extent && t.access == Access::Write);
-    writes.map(|t| t.of_round.min(touches_max)).sum()
+    let touched: u64 = writes.map(|t| t.of_round.min(touches_max)).sum();
+    let changes = threads.iter().flat_map(ThreadPlan::steps).filter_map(ThreadStep::change);
+    touched + changes.map(|change| change.pages_populated(extent)).sum::<u64>()
 }
 
 /// Anonymous folios by log2 of their pages: those that can be mapped, or held by children of fork.

@@ -15,7 +15,7 @@ pub(super) fn file_pages(
     copies: &Copies,
     threads: &[ThreadPlan],
 ) -> Vec<Vec<Range<u64>>> {
-    let mut pages = vec![Vec::new(); copies.files.len()];
+    let mut pages = pages_of_writers(workload, copies);
     for touch in threads.iter().flat_map(ThreadPlan::steps).filter_map(ThreadStep::touch) {
         let vma = copies.vma(&workload.vmas[touch.vma], touch.copy);
         let Backing::File { file, offset_pages, fault_around_order, .. } = vma.backing else {
@@ -46,6 +46,21 @@ pub(super) fn file_pages(
         *pages = merge(std::mem::take(pages));
     }
     pages.into_iter().map(merge).collect()
+}
+
+/// Returns the pages of each file that writers look up, whether a thread touches them or not: all
+/// of each VMA that such a writer works on.
+fn pages_of_writers(workload: &Workload, copies: &Copies) -> Vec<Vec<Range<u64>>> {
+    let mut pages = vec![Vec::new(); copies.files.len()];
+    for vma in workload.changes().filter_map(|c| c.action.looks_up()).map(|pieces| pieces.vma) {
+        let vma = &workload.vmas[vma];
+        let Backing::File { file, offset_pages, .. } = vma.backing else { continue };
+        let whole = offset_pages..offset_pages + vma.pages;
+        for copy in copies.of_file(file) {
+            pages[copy].push(whole_folios(whole.clone(), copies.files[copy].folio_pages));
+        }
+    }
+    pages
 }
 
 /// Returns the pages of all folios that these pages of a file are in.
@@ -97,8 +112,13 @@ pub(super) fn frees_nothing(threads: &[ThreadPlan]) -> bool {
 }
 
 /// Returns an upper bound of the page tables of the lowest level that threads reach; `None` if some
-/// thread reaches all of its pass.
+/// thread reaches all of its pass, or a writer populates pieces.
 pub(super) fn leaf_tables(threads: &[ThreadPlan]) -> Option<u64> {
+    let populates = |edit: &WriterOp| matches!(edit, WriterOp::MadvisePopulate(..));
+    let mut changes = threads.iter().flat_map(ThreadPlan::steps).filter_map(ThreadStep::change);
+    if changes.any(|change| change.turns.iter().any(populates)) {
+        return None;
+    }
     let touches = threads.iter().flat_map(ThreadPlan::steps).filter_map(ThreadStep::touch);
     touches.map(|touch| touch.stops_before_its_end().then(|| tables_of(touch))).sum()
 }

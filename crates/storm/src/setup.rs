@@ -75,6 +75,7 @@ pub(super) fn space<W: Platform + Machine>(
         rights_change: workload
             .changes()
             .any(|change| matches!(change.action, Action::Mprotect { .. })),
+        prefaults: workload.changes().any(|change| change.action.populates().is_some()),
         numa_scans: workload.changes().any(|c| matches!(c.action, Action::NumaScan(_))),
     };
     let space = make(config, machine.arena.clone(), files);

@@ -11,6 +11,7 @@ use mm::fault::{FaultRequest, Outcome};
 use mm::frames::Arena;
 use mm::hooks::Hooks;
 use mm::page_cache::File;
+use mm::prefault;
 use mm::vma::Mapping;
 use mm::writer::Writer;
 use mm::{Config, Mm};
@@ -68,6 +69,10 @@ impl<W: Platform + Machine, S: Strategy<W>> SimulatedSpace<W> for Space<W, S> {
     }
 
     fn edit(&self, core: &mut Core<W>, edit: &WriterOp) -> bool {
+        if let WriterOp::MadvisePopulate(range, access) = edit {
+            W::work(Work::Trap);
+            return prefault::populate(self, core, range, *access);
+        }
         perform(&mut self.writer(core), edit)
     }
 
@@ -125,6 +130,9 @@ fn perform<W: Platform + Machine>(writer: &mut Writer<'_, W>, edit: &WriterOp) -
         WriterOp::Mprotect(range, writable) => writer.mprotect(range, *writable),
         WriterOp::MadviseDontneed(range) => writer.madvise_dontneed(range),
         WriterOp::MadviseFree(range) => writer.madvise_free(range),
+        WriterOp::MadviseReads(range, advice) => writer.madvise_reads(range, *advice),
+        WriterOp::Mincore(range) => writer.mincore(range),
+        WriterOp::MadvisePopulate(..) => unreachable!("it faults, which needs the whole space"),
         WriterOp::NumaScan(range) => writer.numa_scan(range),
         WriterOp::Mremap(range, second) => {
             let moved = second.0..second.0 + (range.end.0 - range.start.0);

@@ -7,6 +7,7 @@ use super::touches_max::{GroupMember, touches_max};
 use mm::addr::{PAGE_BYTES, Vaddr};
 use mm::fault::Access;
 use mm::vma::{Mapping, flag};
+use mm::writer::ReadAdvice;
 use std::ops::Range;
 use workload::{
     self, Action, Backing, Change, IoLatency, Loops, Op, Order, Pieces, Slices, Touch, Workload,
@@ -96,6 +97,12 @@ pub enum WriterOp {
     MadviseDontneed(Range<Vaddr>),
     /// Lets the pages of this range be reclaimed.
     MadviseFree(Range<Vaddr>),
+    /// Changes how this range is expected to be read.
+    MadviseReads(Range<Vaddr>, ReadAdvice),
+    /// Maps all pages of this range for this access.
+    MadvisePopulate(Range<Vaddr>, Access),
+    /// Looks which pages of this range are in memory.
+    Mincore(Range<Vaddr>),
     /// Makes the ptes of this range trap.
     NumaScan(Range<Vaddr>),
     /// Moves this range to this address, or back if it is there.
@@ -140,10 +147,28 @@ impl ChangePlan {
             | WriterOp::Mprotect(range, _)
             | WriterOp::MadviseDontneed(range)
             | WriterOp::MadviseFree(range)
+            | WriterOp::MadviseReads(range, _)
+            | WriterOp::MadvisePopulate(range, _)
+            | WriterOp::Mincore(range)
             | WriterOp::NumaScan(range)
             | WriterOp::Mremap(range, _) => (range.end.0 - range.start.0) / PAGE_BYTES,
         };
         self.turns.iter().map(pages).max().unwrap_or(0)
+    }
+}
+
+impl ChangePlan {
+    /// Returns the pages of an extent that its turns populate for writing.
+    pub(super) fn pages_populated(&self, extent: Extent) -> u64 {
+        let pages = |edit: &WriterOp| match edit {
+            WriterOp::MadvisePopulate(range, Access::Write)
+                if (extent.base..extent.end()).contains(&range.start.0) =>
+            {
+                (range.end.0 - range.start.0) / PAGE_BYTES
+            }
+            _ => 0,
+        };
+        self.turns.iter().map(pages).sum()
     }
 }
 
@@ -339,6 +364,12 @@ fn edit(
         Action::Mprotect { writable, .. } => WriterOp::Mprotect(range, *writable),
         Action::MadviseDontneed(_) => WriterOp::MadviseDontneed(range),
         Action::MadviseFree(_) => WriterOp::MadviseFree(range),
+        Action::MadviseNormal(_) => WriterOp::MadviseReads(range, ReadAdvice::Normal),
+        Action::MadviseSequential(_) => WriterOp::MadviseReads(range, ReadAdvice::Sequential),
+        Action::MadviseRandom(_) => WriterOp::MadviseReads(range, ReadAdvice::Random),
+        Action::MadvisePopulateRead(_) => WriterOp::MadvisePopulate(range, Access::Read),
+        Action::MadvisePopulateWrite(_) => WriterOp::MadvisePopulate(range, Access::Write),
+        Action::Mincore(_) => WriterOp::Mincore(range),
         Action::NumaScan(_) => WriterOp::NumaScan(range),
         Action::Mremap(_) => {
             let second = Vaddr(range.start.0 + SECOND_PLACE);

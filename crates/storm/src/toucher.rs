@@ -22,9 +22,11 @@ impl<W: Platform + Machine> StormTarget for W {
     const TOUCHES_PER_CHECK: u64 = 64;
 
     fn core(shared: &Shared<W>, thread: usize) -> Core<W> {
-        // A read misses at most once for each page, and for each touch.
+        // A read misses at most once for each page, and for each touch or populated page.
         let reads_max = shared.plan.file_pages.iter().flatten().map(|r| r.end - r.start).sum();
-        Core::new(shared.space.mm(), shared.plan.touches(thread).min(reads_max) as usize)
+        let plan = &shared.plan;
+        let reads = plan.touches(thread).saturating_add(plan.pages_populated(thread));
+        Core::new(shared.space.mm(), reads.min(reads_max) as usize)
     }
 
     #[inline(always)]

@@ -39,6 +39,18 @@ pub enum Action {
     /// Lets the pages of the piece, which is of anonymous memory, be reclaimed until they are
     /// written again.
     MadviseFree(Pieces),
+    /// Tells the kernel that the piece will be read in no special order.
+    MadviseNormal(Pieces),
+    /// Tells the kernel that the piece will be read in sequence.
+    MadviseSequential(Pieces),
+    /// Tells the kernel that the piece will be read in random order.
+    MadviseRandom(Pieces),
+    /// Maps all pages of the piece, as reads of them would.
+    MadvisePopulateRead(Pieces),
+    /// Maps all pages of the piece for writing, as writes to them would.
+    MadvisePopulateWrite(Pieces),
+    /// Looks which pages of the piece are mapped, or in the page cache.
+    Mincore(Pieces),
     /// Makes the mapped pages of the piece trap, as a scan of NUMA balancing does.
     NumaScan(Pieces),
     /// Moves the piece to a place of its own, and the next time back.
@@ -109,6 +121,12 @@ names! {
     Action::Mprotect { .. } => "mprotect",
     Action::MadviseDontneed(_) => "madvise_dontneed",
     Action::MadviseFree(_) => "madvise_free",
+    Action::MadviseNormal(_) => "madvise_normal",
+    Action::MadviseSequential(_) => "madvise_sequential",
+    Action::MadviseRandom(_) => "madvise_random",
+    Action::MadvisePopulateRead(_) => "madvise_populate_read",
+    Action::MadvisePopulateWrite(_) => "madvise_populate_write",
+    Action::Mincore(_) => "mincore",
     Action::NumaScan(_) => "numa_scan",
     Action::Mremap(_) => "mremap",
     Action::ExpandStack { .. } => "expand_stack",
@@ -132,11 +150,35 @@ impl Action {
             | Action::Mprotect { pieces, .. }
             | Action::MadviseDontneed(pieces)
             | Action::MadviseFree(pieces)
+            | Action::MadviseNormal(pieces)
+            | Action::MadviseSequential(pieces)
+            | Action::MadviseRandom(pieces)
+            | Action::MadvisePopulateRead(pieces)
+            | Action::MadvisePopulateWrite(pieces)
+            | Action::Mincore(pieces)
             | Action::NumaScan(pieces)
             | Action::Mremap(pieces) => Some(pieces),
             Action::ExpandStack { .. } | Action::Truncate { .. } | Action::Fork | Action::Smaps => {
                 None
             }
+        }
+    }
+
+    /// Returns the pieces of which it maps all pages, if it does so.
+    pub fn populates(&self) -> Option<&Pieces> {
+        match self {
+            Action::MadvisePopulateRead(pieces) | Action::MadvisePopulateWrite(pieces) => {
+                Some(pieces)
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the pieces whose pages it needs in the page cache, touched or not.
+    pub fn looks_up(&self) -> Option<&Pieces> {
+        match self {
+            Action::Mincore(pieces) => Some(pieces),
+            _ => self.populates(),
         }
     }
 

@@ -298,11 +298,27 @@ fn truncate(file: &File, draw: &mut Draw) -> String {
 
 /// Draws an operation on the pieces of a mapping.
 fn change(vma: &Vma, draw: &mut Draw) -> String {
-    let all = ["madvise_dontneed", "mprotect", "numa_scan", "mmap", "munmap", "mremap"];
+    const ALWAYS: usize = 8;
+    let all = [
+        "madvise_dontneed",
+        "mprotect",
+        "numa_scan",
+        "madvise_normal",
+        "madvise_sequential",
+        "madvise_random",
+        "madvise_populate_read",
+        "mincore",
+        "mmap",
+        "munmap",
+        "mremap",
+    ];
     if vma.anonymous && draw.one_in(8) {
         return pieces("madvise_free", vma, "", draw);
     }
-    match draw.pick(if vma.stack { &all[..3] } else { &all }) {
+    if vma.writable && draw.one_in(8) {
+        return pieces("madvise_populate_write", vma, "", draw);
+    }
+    match draw.pick(if vma.stack { &all[..ALWAYS] } else { &all }) {
         "mprotect" => {
             let prot = draw.pick(&[", prot = \"read\"", ", prot = \"read-write\""]);
             pieces("mprotect", vma, prot, draw)

@@ -1,8 +1,9 @@
 //! Writers: operations that change mappings, one in each file, with their steps in the order of the
 //! kernel.
 //!
-//! All take mmap_lock for writing, except for `madvise`, `smaps` and `numa_scan` (for reading) and
-//! `truncate` (not at all). They call the [`Hooks`] of the strategy before and after each step.
+//! All take mmap_lock for writing, except for `madvise` of pages, `mincore`, `smaps` and
+//! `numa_scan` (for reading) and `truncate` (not at all). They call the [`Hooks`] of the strategy
+//! before and after each step.
 
 mod dontneed;
 mod expand_stack;
@@ -10,14 +11,19 @@ mod fork;
 mod free;
 mod free_tables;
 mod merge;
+mod mincore;
 mod mmap;
 mod mprotect;
 mod mremap;
 mod munmap;
 mod numa_scan;
+mod reads;
 mod smaps;
 mod split;
 mod truncate;
+
+pub use self::mincore::INCORE_PAGES;
+pub use self::reads::ReadAdvice;
 
 use super::addr::Vaddr;
 use super::grace;
@@ -146,6 +152,14 @@ impl<'a, M: Machine> Writer<'a, M> {
         self.edit_tree(|edit| self.mm.tree.store(edit, mapping.range(), new.id));
         self.retire(vma);
         new
+    }
+
+    /// Gives a VMA that [`isolate`](Self::isolate) has returned other flags, and merges it with the
+    /// neighbours that are like it then. Returns the VMA that is in the tree then.
+    fn set_flags(&mut self, vma: VmaRef<'a, M>, flags: u64) -> VmaRef<'a, M> {
+        let mapping = Mapping { flags, ..vma.mapping() };
+        let merged = self.merge(&mapping, Some(vma));
+        merged.unwrap_or_else(|| self.change(vma, &mapping))
     }
 
     /// Frees a VMA that another has replaced.

@@ -9,7 +9,7 @@ use super::Writer;
 use crate::addr::{Pte, Vaddr};
 use crate::frames::Folio;
 use crate::point;
-use crate::vma::{Mapping, VmaFields, VmaRef, flag};
+use crate::vma::{VmaFields, VmaRef, flag};
 use machine::{Machine, Ordering};
 use std::ops::Range;
 
@@ -33,9 +33,7 @@ impl<M: Machine> Writer<'_, M> {
             }
             let flags = vma.flags() & !flag::WRITE | if writable { flag::WRITE } else { 0 };
             let part = vma.range();
-            let mapping = Mapping { flags, ..vma.mapping() };
-            let merged = self.merge(&mapping, Some(vma));
-            let vma = merged.unwrap_or_else(|| self.change(vma, &mapping));
+            let vma = self.set_flags(vma, flags);
             done = vma.range().1;
             stale |= self.change_ptes(vma, part.0..part.1);
             if stale && mm.kernel.rules.mprotect_flushes_unchanged {

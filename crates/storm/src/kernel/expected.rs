@@ -67,6 +67,10 @@ fn is_fresh(workload: &Workload, group: &ThreadGroup, threads: usize) -> bool {
             Op::Touch(_) => false,
         })
     };
+    let populates = group.ops().any(|op| match op {
+        Op::Change(change) => change.action.populates().is_some(),
+        Op::Touch(_) => false,
+    });
     let loops_once = group.loops == Loops::Times(1);
     let changed_by_others = workload
         .groups
@@ -75,6 +79,7 @@ fn is_fresh(workload: &Workload, group: &ThreadGroup, threads: usize) -> bool {
         .flat_map(ThreadGroup::ops)
         .any(|op| matches!(op, Op::Change(_)));
     !changed_by_others
+        && !populates
         && group.touches().all(|touch| own(touch) && once(touch) && (loops_once || dropped(touch)))
 }
 

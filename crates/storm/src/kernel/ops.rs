@@ -2,10 +2,16 @@
 
 use super::super::steps::{SECOND_PLACE, WriterOp};
 use super::space::{ProcessSpace, raw, unmap, zap};
-use mm::addr::Vaddr;
+use mm::addr::{PAGE_BYTES, Vaddr};
+use mm::fault::Access;
+use mm::writer::{INCORE_PAGES, ReadAdvice};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MprotectFlags, MremapFlags, madvise, mprotect, mremap_fixed};
 use std::ops::Range;
+
+/// Errors of MADV_POPULATE (madvise(2)): a part is not mapped, may not be accessed in this way, or
+/// is beyond the end of a file.
+const POPULATES_NOTHING: [Errno; 3] = [Errno::NOMEM, Errno::INVAL, Errno::FAULT];
 
 impl ProcessSpace {
     /// Does an operation of a writer; false if there was nothing to do.
@@ -13,29 +19,38 @@ impl ProcessSpace {
     /// # Panics
     /// If the kernel refuses for another reason.
     pub(super) fn edit(&self, edit: &WriterOp) -> bool {
-        // The kernel's error if the operation does not fit the mappings that are there.
-        let (done, nothing_to_do) = match edit {
-            WriterOp::Mmap(mapping) => (self.map(mapping), Some(Errno::EXIST)),
-            WriterOp::Munmap(range) => (unmap(&plain(range)), None),
+        // The kernel's errors if the operation does not fit the mappings that are there.
+        let (done, nothing_to_do): (_, &[Errno]) = match edit {
+            WriterOp::Mmap(mapping) => (self.map(mapping), &[Errno::EXIST]),
+            WriterOp::Munmap(range) => (unmap(&plain(range)), &[]),
             WriterOp::Mprotect(range, writable) => {
-                (protect(&plain(range), *writable), Some(Errno::NOMEM))
+                (protect(&plain(range), *writable), &[Errno::NOMEM])
             }
-            WriterOp::MadviseDontneed(range) => (zap(&plain(range)), Some(Errno::NOMEM)),
-            WriterOp::MadviseFree(range) => (free(&plain(range)), Some(Errno::NOMEM)),
+            WriterOp::MadviseDontneed(range) => (zap(&plain(range)), &[Errno::NOMEM]),
+            WriterOp::MadviseFree(range) => {
+                (advise(&plain(range), Advice::LinuxFree), &[Errno::NOMEM])
+            }
+            WriterOp::MadviseReads(range, advice) => {
+                (advise(&plain(range), of_reads(*advice)), &[Errno::NOMEM])
+            }
+            WriterOp::MadvisePopulate(range, access) => {
+                (advise(&plain(range), of_populate(*access)), &POPULATES_NOTHING)
+            }
+            WriterOp::Mincore(range) => (mincore(&plain(range)), &[Errno::NOMEM]),
             WriterOp::Mremap(range, second) => {
                 let back = range.start.0 + SECOND_PLACE..range.end.0 + SECOND_PLACE;
                 let there = remap(&plain(range), second.0);
-                (there.or_else(|_| remap(&back, range.start.0)), Some(Errno::FAULT))
+                (there.or_else(|_| remap(&back, range.start.0)), &[Errno::FAULT])
             }
-            WriterOp::Truncate(file, pages) => (self.files[*file].set_pages(*pages), None),
-            WriterOp::Smaps => (read_smaps(), None),
+            WriterOp::Truncate(file, pages) => (self.files[*file].set_pages(*pages), &[]),
+            WriterOp::Smaps => (read_smaps(), &[]),
             WriterOp::ExpandStack(..) | WriterOp::Fork | WriterOp::NumaScan(_) => {
                 unreachable!("a workload with these is refused")
             }
         };
         match done {
             Ok(()) => true,
-            Err(error) if Some(error) == nothing_to_do => false,
+            Err(error) if nothing_to_do.contains(&error) => false,
             Err(error) => panic!("the kernel refuses {edit:?}: {error}"),
         }
     }
@@ -58,11 +73,44 @@ fn protect(range: &Range<u64>, writable: bool) -> Result<(), Errno> {
     unsafe { mprotect(at, bytes, MprotectFlags::READ | write) }
 }
 
-/// Lets the kernel reclaim the pages of a range.
-fn free(range: &Range<u64>) -> Result<(), Errno> {
+/// Gives advice that a program may give for memory of its own.
+fn advise(range: &Range<u64>, advice: Advice) -> Result<(), Errno> {
     let (at, bytes) = raw(range);
     // SAFETY: no Rust object is in the memory of a storm.
-    unsafe { madvise(at, bytes, Advice::LinuxFree) }
+    unsafe { madvise(at, bytes, advice) }
+}
+
+fn of_reads(advice: ReadAdvice) -> Advice {
+    match advice {
+        ReadAdvice::Normal => Advice::Normal,
+        ReadAdvice::Sequential => Advice::Sequential,
+        ReadAdvice::Random => Advice::Random,
+    }
+}
+
+fn of_populate(access: Access) -> Advice {
+    match access {
+        Access::Read => Advice::LinuxPopulateRead,
+        Access::Write => Advice::LinuxPopulateWrite,
+    }
+}
+
+/// Looks which pages of a range are in memory, in calls as short as the kernel's own steps.
+fn mincore(range: &Range<u64>) -> Result<(), Errno> {
+    let mut each = [0_u8; INCORE_PAGES];
+    let bytes_max = INCORE_PAGES as u64 * PAGE_BYTES;
+    let mut at = range.start;
+    while at < range.end {
+        let end = range.end.min(at + bytes_max);
+        let (start, bytes) = raw(&(at..end));
+        // SAFETY: `each` has a byte for each page of the range, and nothing else is written.
+        if unsafe { libc::mincore(start, bytes, each.as_mut_ptr()) } != 0 {
+            let error = std::io::Error::last_os_error();
+            return Err(Errno::from_io_error(&error).unwrap_or(Errno::IO));
+        }
+        at = end;
+    }
+    Ok(())
 }
 
 /// Moves a range that is mapped whole. Nothing is at the other place that it could replace.

@@ -4,6 +4,7 @@
 use super::fault_around;
 use super::signal::CAN_STEP_OVER;
 use host::Roots;
+use rustix::mm::{Advice, madvise};
 use workload::{Action, Backing, IoLatency, KernelParts, Workload, WorkloadFile};
 
 /// Returns why this workload cannot run on the running kernel: every reason, in one sentence.
@@ -30,6 +31,10 @@ pub fn refuses(workload: &Workload) -> Option<String> {
         "the kernel scans for NUMA balancing by itself (/proc/sys/kernel/numa_balancing)",
     );
     because(
+        has(|action| action.populates().is_some()) && !populates(),
+        "this kernel has no MADV_POPULATE_READ and MADV_POPULATE_WRITE (Linux 5.14)",
+    );
+    because(
         workload.files.iter().any(marked),
         "pages cannot be made `locked`, `not_uptodate` or marked for `readahead`",
     );
@@ -51,6 +56,13 @@ pub fn refuses(workload: &Workload) -> Option<String> {
     );
     reasons.extend(fault_around::refusal(workload, &Roots::default()));
     (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// Returns true if the kernel has MADV_POPULATE_READ, which it refuses for a range of no pages only
+/// if it does not know it.
+fn populates() -> bool {
+    // SAFETY: the range is empty.
+    unsafe { madvise(std::ptr::null_mut(), 0, Advice::LinuxPopulateRead) }.is_ok()
 }
 
 /// Returns true if a shared mapping of a file in memory may be written.

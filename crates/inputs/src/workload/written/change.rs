@@ -238,6 +238,7 @@ impl PlacedChange<'_, '_, '_> {
             slices_exist(slices, vma, vma_entry, self.check);
             self.grows_only_as_a_stack(vma, vma_entry);
             self.frees_anonymous_memory(vma, vma_entry);
+            self.populates_what_may_be_written(vma, vma_entry);
         }
         let pages = match (length.as_ref(), vma) {
             (None, Some(vma)) => vma.pages,
@@ -287,6 +288,26 @@ impl PlacedChange<'_, '_, '_> {
                 .at(file.span(), "a file")
                 .rule("the kernel refuses MADV_FREE of a file (EINVAL)")
                 .help("write `madvise_dontneed`, or a [[vma]] without `file`"),
+        );
+    }
+
+    /// Reports `madvise_populate_write` of a VMA that is never writable.
+    fn populates_what_may_be_written(
+        &mut self,
+        vma: &WorkloadVma,
+        vma_entry: &WrittenTable<VmaTable>,
+    ) {
+        let may_be_written =
+            vma.writable || self.check.has_op("mprotect", &vma.name, |op| op.makes_writable);
+        if self.key != "madvise_populate_write" || may_be_written {
+            return;
+        }
+        let title = format!("`madvise_populate_write` of the read-only VMA \"{}\"", vma.name);
+        self.check.push(
+            Diagnostic::new(title)
+                .at(self.span.clone(), "EINVAL here")
+                .at(vma_entry.table.prot.span_or(&vma_entry.span), "read-only")
+                .help("write `madvise_populate_read`, or prot = \"read-write\""),
         );
     }
 

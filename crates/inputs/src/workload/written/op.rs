@@ -85,6 +85,18 @@ operations! {
     madvise_dontneed: PiecesTable => Action::MadviseDontneed,
     /// Lets the pages of a piece of anonymous memory be reclaimed, until they are written again.
     madvise_free: PiecesTable => Action::MadviseFree,
+    /// Tells the kernel that a piece of a VMA is read in no special order.
+    madvise_normal: PiecesTable => Action::MadviseNormal,
+    /// Tells the kernel that a piece of a VMA is read in sequence.
+    madvise_sequential: PiecesTable => Action::MadviseSequential,
+    /// Tells the kernel that a piece of a VMA is read in random order.
+    madvise_random: PiecesTable => Action::MadviseRandom,
+    /// Maps all pages of a piece of a VMA, as reads would.
+    madvise_populate_read: PiecesTable => Action::MadvisePopulateRead,
+    /// Maps all pages of a piece of a VMA for writing, as writes would.
+    madvise_populate_write: PiecesTable => Action::MadvisePopulateWrite,
+    /// Looks which pages of a piece of a VMA are mapped, or in the page cache.
+    mincore: PiecesTable => Action::Mincore,
     /// Makes the pages of a piece of a VMA trap, as a scan of NUMA balancing does.
     numa_scan: PiecesTable => Action::NumaScan,
     /// Moves a piece of a VMA to a place of its own and, the next time, back.
