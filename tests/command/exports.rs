@@ -128,9 +128,9 @@ fn a_log_is_as_histogram_log_writer_has_it() {
     run.cells.truncate(1);
     let found = run.cells[0].measured.as_mut().unwrap();
     let timed = Some(common::latency(9_000.0));
-    let unmap = OpStats { count: 2000, per_s: 10.0, repeats_per_s: Vec::new(), latency_ns: timed };
+    let unmap = OpStats { count: 2000, per_s: 10.0, latency_ns: timed, ..OpStats::default() };
     found.ops.insert("munmap".to_owned(), unmap);
-    let untimed = OpStats { count: 1, per_s: 1.0, repeats_per_s: Vec::new(), latency_ns: None };
+    let untimed = OpStats { count: 1, per_s: 1.0, ..OpStats::default() };
     found.ops.insert("fork".to_owned(), untimed);
     run.cells[0].id = "my storms, x/unlocked/host/1/none".to_owned();
     let log = report::hdr_log(&[run.clone()]).unwrap();

@@ -33,5 +33,6 @@ pub fn op(per_s: f64, spread: f64, repeats: usize) -> OpStats {
         per_s,
         repeats_per_s: rates.filter(|_| repeats > 1).collect(),
         latency_ns: Some(latency(1e9 / per_s)),
+        ..OpStats::default()
     }
 }

@@ -6,6 +6,7 @@ mod folios;
 mod kernel;
 mod locks;
 mod model;
+mod paces;
 mod rules;
 mod scarcity;
 mod writers;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use document::run::{Cell, RatedEvent, Run, distinct, sides, turning};
+use document::run::{Cell, RatedEvent, Run, sides, turning};
 use stats::{JudgedRatio, MIN_REPEATS, Verdict, at_the_end, compare};
 
 use crate::table::{Table, tables};
@@ -68,12 +68,12 @@ impl Ratios {
 
 /// Returns the cells of a table with their bases, for each event that both have.
 fn pairs<'a>(run: &'a Run, table: &Table<'a>) -> Vec<Pair<'a>> {
-    let events = distinct(table.ops().into_iter().chain([table.event.clone()]));
+    let events = RatedEvent::all(table.cells.iter().copied());
     let mut pairs = Vec::new();
     for &cell in &table.cells {
         for base in BASES {
             let Some(with) = base_of(table, cell, base) else { continue };
-            let has = |cell: &Cell, event| !cell.rates(event).is_empty();
+            let has = |cell: &Cell, event| cell.is_covered(event) && !cell.rates(event).is_empty();
             let of_both = events.iter().filter(|event| has(cell, event) && has(with, event));
             pairs.extend(of_both.map(|event| {
                 let rates = sides(&run.cells, cell, with, event);

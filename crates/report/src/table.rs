@@ -42,11 +42,6 @@ impl<'a> Table<'a> {
         Table { event: RatedEvent::of(cells.iter().copied()), cells }
     }
 
-    /// Returns the operations of its writers.
-    pub fn ops(&self) -> Vec<RatedEvent> {
-        RatedEvent::ops(self.cells.iter().copied())
-    }
-
     /// Returns the bodies of its cells, the lock alone first.
     pub fn bodies(&self) -> Vec<Body> {
         let has = |body: &Body| self.cells.iter().any(|cell| cell.key.body == *body);

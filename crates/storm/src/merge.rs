@@ -1,12 +1,14 @@
 //! Threads' results, put together.
 
+use super::loop_tally::LoopTally;
+use super::pace::AskedRates;
 use super::samples::{Samples, histogram};
 use super::{Storm, StormCounts, StormError, ThreadStorm};
 use host::perf;
 use machine::host::{Recorded, Tally};
 use mm::fault::Kind;
 use mm::{GraceCosts, Shootdowns, stage};
-use workload::{Action, Workload};
+use workload::{Action, RateWindow, Workload};
 
 /// Time of a storm, the sum over its legs.
 #[derive(Debug, Default, Clone, Copy)]
@@ -20,7 +22,7 @@ pub(super) struct Window {
     pub skew_ns_max: f64,
     /// This thread's faults inside the window.
     pub faults: f64,
-    /// From this thread's start to its end.
+    /// From this thread's start to its end, without the time before operations that were not due.
     pub own_ns: f64,
 }
 
@@ -37,6 +39,10 @@ pub(super) struct ThreadResult {
     pub window: Window,
     /// Time of each operation of writers, in nanoseconds by [`Action::NAMES`].
     pub ops: [Samples; Action::NAMES.len()],
+    /// Operations per second that the workload asks for.
+    pub asked_per_s: AskedRates,
+    /// `None` if parts of its loops are as good as whole ones.
+    pub loops_done: Option<LoopTally>,
     /// Shootdowns that it asked for.
     pub shootdowns: Shootdowns,
     /// Its work for grace periods of SRCU, if the scheme has any.
@@ -44,6 +50,10 @@ pub(super) struct ThreadResult {
     /// Whether the translations that it had cached were true.
     pub translations: Result<(), String>,
 }
+
+/// Share of a storm in which all threads storm, below which the time in which they do says nothing
+/// about the storm.
+const OVERLAP_SHARE_MIN: f64 = 0.5;
 
 /// Adds threads up. Touches that end in a signal are an error, unless the workload has them.
 pub(super) fn merge(
@@ -53,10 +63,15 @@ pub(super) fn merge(
 ) -> Result<Storm, StormError> {
     let first = results.first().expect("a storm has a thread");
     let window = first.window;
+    let overlap_share =
+        if window.whole_ns > 0.0 { window.window_ns / window.whole_ns } else { 0.0 };
+    let is_whole = workload.rate_over == RateWindow::Whole || overlap_share < OVERLAP_SHARE_MIN;
     let mut storm = Storm {
-        window_ns: window.window_ns,
+        window_ns: if is_whole { window.whole_ns } else { window.window_ns },
         reset_ns: window.reset_ns,
-        overlap_share: if window.whole_ns > 0.0 { window.window_ns / window.whole_ns } else { 0.0 },
+        overlap_share,
+        headline: workload.headline,
+        is_whole: workload.rate_over == RateWindow::Whole,
         start_skew_ns: window.skew_ns_max,
         whole_ns: window.whole_ns,
         rounds: window.rounds,
@@ -69,6 +84,9 @@ pub(super) fn merge(
     };
     for (index, mut result) in results.into_iter().enumerate() {
         std::mem::replace(&mut result.translations, Ok(())).map_err(StormError::Books)?;
+        if is_whole {
+            result.thread.faults = result.counts.faults;
+        }
         add(&mut storm, result, index == 0);
     }
     let segv = if workload.may_segv() { 0 } else { storm.counts.segv };
@@ -109,6 +127,10 @@ fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
         if own.taken().is_some() {
             own.add_to(sum.get_or_insert_with(histogram));
         }
+    }
+    storm.asked_per_s.iter_mut().zip(result.asked_per_s).for_each(|(sum, own)| *sum += own);
+    if let Some(loops) = result.loops_done {
+        storm.loops_done.get_or_insert_default().add(&loops);
     }
     storm.shootdowns.count += result.shootdowns.count;
     storm.shootdowns.ns += result.shootdowns.ns;

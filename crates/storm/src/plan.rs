@@ -224,7 +224,8 @@ impl Plan {
             Loops::UntilDone => 1,
         };
         let touches = plan.phases.iter().flatten().filter_map(ThreadStep::touch);
-        let once = touches.map(|touch| touch.touches).fold(0, u64::saturating_add);
+        let once = touches.map(|touch| touch.touches.saturating_mul(touch.repeat));
+        let once = once.fold(0, u64::saturating_add);
         once.saturating_mul(loops)
     }
 

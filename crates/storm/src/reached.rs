@@ -92,7 +92,10 @@ fn merge(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
 /// takes something away; `None` if it reaches the end of a round without.
 fn first_to_matter(plan: &ThreadPlan) -> Option<&ThreadStep> {
     plan.steps().find(|step| match step {
-        ThreadStep::Touch(touch) => touch.reach < touch.touches.min(touch.pages.len()),
+        ThreadStep::Touch(touch) => {
+            let times = if touch.walks { touch.repeat } else { 1 };
+            touch.reach < touch.touches.saturating_mul(times).min(touch.pages.len())
+        }
         ThreadStep::Change(change) => {
             change.turns.iter().any(|edit| !matches!(edit, WriterOp::Mmap(_)))
         }

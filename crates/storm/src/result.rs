@@ -1,6 +1,8 @@
 //! The result of a storm.
 
 use super::kernel::found::KernelFindings;
+use super::loop_tally::LoopTally;
+use super::pace::AskedRates;
 use super::samples::histogram;
 use hdrhistogram::Histogram;
 use host::perf;
@@ -8,12 +10,13 @@ use machine::host::Tally;
 use machine::model::{Accounts, CoreTimes, Traced};
 use mm::fault::{Fallback, Kind};
 use mm::{GraceCosts, Shootdowns, stage};
-use workload::Action;
+use workload::{Action, Headline};
 
 /// The result of a storm.
 #[derive(Debug, Clone)]
 pub struct Storm {
-    /// Time in which all threads stormed, in nanoseconds; the sum over rounds.
+    /// Time of the rate of faults, in nanoseconds, the sum over rounds: that in which all threads
+    /// stormed, or `whole_ns` if the workload wants that, or all stormed in less than half of it.
     pub window_ns: f64,
     /// Time between rounds, in nanoseconds.
     pub reset_ns: f64,
@@ -21,7 +24,8 @@ pub struct Storm {
     pub overlap_share: f64,
     /// Largest time between the first and the last thread's start of a round.
     pub start_skew_ns: f64,
-    /// From each thread's start to its end, all threads and rounds together.
+    /// From each thread's start to its end, without the time before operations that were not due;
+    /// all threads and rounds together.
     pub threads_ns: f64,
     /// Rounds.
     pub rounds: u64,
@@ -48,6 +52,15 @@ pub struct Storm {
     pub whole_ns: f64,
     /// Time of each operation of writers.
     pub ops: OpTimes,
+    /// Operations per second that the workload asks for by `every`, all threads together; infinite
+    /// if nothing paces some of them, or they end before the storm.
+    pub asked_per_s: AskedRates,
+    /// The event by which the workload wants its cells judged.
+    pub headline: Option<Headline>,
+    /// True if the workload wants the rate of faults over the whole storm.
+    pub is_whole: bool,
+    /// Loops of several steps; `None` if there are none.
+    pub loops_done: Option<LoopTally>,
     /// Shootdowns, summed over threads.
     pub shootdowns: Shootdowns,
     /// Cost of grace periods of SRCU, summed over threads; none if the scheme has none.
@@ -81,6 +94,10 @@ impl Default for Storm {
             deferred_free_peak: None,
             whole_ns: 0.0,
             ops: Default::default(),
+            asked_per_s: AskedRates::default(),
+            headline: None,
+            is_whole: false,
+            loops_done: None,
             shootdowns: Shootdowns::default(),
             grace_periods: None,
             perf: Err("nothing was measured".to_owned()),

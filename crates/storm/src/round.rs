@@ -60,7 +60,8 @@ impl<T: StormTarget> Worker<'_, T> {
         meter: &mut Meter,
     ) -> Result<(), GateBroken> {
         let shared = self.shared;
-        let work = shared.plan.threads[self.thread].phases.get(phase).map_or(&[][..], |ops| ops);
+        let works =
+            shared.plan.threads[self.thread].phases.get(phase).is_some_and(|ops| !ops.is_empty());
         meter.on();
         if self.thread == 0 {
             // Nobody looks at it before the gate.
@@ -74,10 +75,7 @@ impl<T: StormTarget> Worker<'_, T> {
             ns if ns.is_finite() => now + shared.clock.ticks(ns.max(0.0).ceil() as u64),
             _ => u64::MAX,
         };
-        let (start, end) = match work {
-            [] => (0, 0),
-            work => self.storm(work, deadline),
-        };
+        let (start, end, idle) = if works { self.storm(phase, deadline) } else { (0, 0, 0) };
         let background = self.loops() == Loops::UntilDone;
         // A thread that goes on until the others are done does not count for their end.
         let (from, to) = if background { (0, 0) } else { (start, end) };
@@ -89,13 +87,13 @@ impl<T: StormTarget> Worker<'_, T> {
         meter.off();
         // The gate's ordering publishes the spans.
         shared.gate.wait()?;
-        window.own_ns += shared.clock.delta_ns(start, end);
-        self.add_leg(window, !work.is_empty());
+        window.own_ns += shared.clock.delta_ns(start, end) - shared.clock.delta_ns(0, idle);
+        self.add_leg(phase, window, works);
         // Nobody overwrites a span that another still reads.
         shared.gate.wait()
     }
 
-    fn add_leg(&self, window: &mut Window, worked: bool) {
+    fn add_leg(&mut self, phase: usize, window: &mut Window, worked: bool) {
         let spans = self
             .shared
             .spans
@@ -107,6 +105,7 @@ impl<T: StormTarget> Worker<'_, T> {
         let (Some(to), Some(last)) = (ends.clone().min(), ends.max()) else { return };
         let ns = |from: u64, to: u64| self.shared.clock.delta_ns(from, to);
         window.whole_ns += ns(first, last);
+        self.paces.pass(phase, last - first);
         window.skew_ns_max = window.skew_ns_max.max(ns(first, from));
         if to > from {
             window.window_ns += ns(from, to);

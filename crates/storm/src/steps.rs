@@ -51,8 +51,10 @@ pub struct TouchPlan {
     pub extent: Extent,
     /// Which, in order.
     pub pages: Pages,
-    /// Touches in a loop.
+    /// Touches each time.
     pub touches: u64,
+    /// Times in a loop.
+    pub repeat: u64,
     /// Each loop starts at the page after the last of the one before.
     pub walks: bool,
     /// Touches from the start of a pass to which the loops of a round come.
@@ -82,6 +84,8 @@ pub struct ChangePlan {
     pub turns: Box<[WriterOp]>,
     /// From the start of one to the start of the next, in nanoseconds.
     pub every_ns: u64,
+    /// Times in a loop.
+    pub repeat: u64,
 }
 
 /// One operation of a writer on one piece.
@@ -118,7 +122,7 @@ pub enum WriterOp {
 }
 
 impl TouchPlan {
-    /// Returns the pages of the loop number `turn`, and how many touches it makes of them: as with
+    /// Returns the pages of time number `turn`, and how many touches it makes of them: as with
     /// the pieces of writers, the last of a pass may be shorter.
     pub(super) fn of_loop(&self, turn: u64) -> (PagesIter<'_>, u64) {
         if !self.walks {
@@ -173,6 +177,14 @@ impl ChangePlan {
 }
 
 impl ThreadStep {
+    /// Returns how often a loop does the step. Neighbours with the same number take turns.
+    pub(super) fn repeat(&self) -> u64 {
+        match self {
+            Self::Touch(touch) => touch.repeat,
+            Self::Change(change) => change.repeat,
+        }
+    }
+
     /// Returns true if there is nothing to do.
     pub(super) fn is_empty(&self) -> bool {
         match self {
@@ -249,7 +261,7 @@ fn plan_touch(
     let touches = touch.touches.unwrap_or(pages.len());
     let of_round = match member.loops {
         _ if !touch.walks => touches,
-        Loops::Times(times) => touches.saturating_mul(times),
+        Loops::Times(times) => touches.saturating_mul(times).saturating_mul(touch.repeat),
         Loops::UntilDone => u64::MAX,
     };
     let of_round = of_round.min(pages.len());
@@ -266,6 +278,7 @@ fn plan_touch(
         extent,
         pages,
         touches,
+        repeat: touch.repeat,
         walks,
         of_round,
         reach,
@@ -312,7 +325,7 @@ fn plan_change(
             ranges.map(|(range, start)| edit(copies, action, &vma, range, start)).collect()
         }
     };
-    ChangePlan { action, turns: turns.into(), every_ns }
+    ChangePlan { action, turns: turns.into(), every_ns, repeat: change.repeat }
 }
 
 fn stack_turns(extent: Extent, grown: u64, pages: u64) -> Vec<WriterOp> {

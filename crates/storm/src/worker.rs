@@ -4,9 +4,11 @@
 //! no other storming thread reads.
 
 use super::gate::GateBroken;
+use super::loop_tally::LoopTally;
 use super::merge::{ThreadResult, Window};
 use super::meter::Meter;
 use super::notes::Notes;
+use super::pace::{Paces, asked_per_s};
 use super::platform::{Platform, TickClock};
 use super::samples::Samples;
 use super::steps::{ChangePlan, ThreadStep, TouchPlan};
@@ -33,12 +35,17 @@ pub(super) type PerfCounts = Result<perf::Counts, String>;
 
 /// A phase that is under way, in ticks of the clock.
 struct Leg {
+    phase: usize,
     start: u64,
     deadline: u64,
     /// The last look at the clock.
     now: u64,
     /// Repetitions of the steps so far.
     turn: u64,
+    /// Ticks without work, before operations that were not due.
+    idle: u64,
+    /// True if the loop that is under way will not be whole.
+    is_cut: bool,
     /// Repetitions in a row that took no time.
     at_once: u32,
 }
@@ -61,17 +68,22 @@ pub(super) struct Worker<'a, T: StormTarget> {
     pub notes: Notes,
     /// Times of operations of writers, by [`Action::NAMES`].
     pub ops: [Samples; Action::NAMES.len()],
+    pub paces: Paces,
+    /// `None` if parts of its loops are as good as whole ones.
+    loops_done: Option<LoopTally>,
 }
 
 impl<'a, T: StormTarget> Worker<'a, T> {
     pub fn new(shared: &'a Shared<T>, thread: usize) -> Self {
         let touches = shared.plan.touches(thread);
-        let phases = &shared.plan.threads[thread].phases;
-        let ops = phases.iter().map(Vec::len).max().unwrap_or(0) as u64;
+        let plan = &shared.plan.threads[thread];
+        let phases = &plan.phases;
+        let once = |steps: &Vec<ThreadStep>| steps.iter().map(ThreadStep::repeat).sum::<u64>();
+        let ops = phases.iter().map(once).max().unwrap_or(0);
         let steps = phases.iter().flatten().filter_map(ThreadStep::touch);
         let per_check = steps.map(touches_per_check::<T>).min().unwrap_or(1);
         // Each operation ends with a batch that may be short.
-        let looks = match shared.plan.threads[thread].loops {
+        let looks = match plan.loops {
             Loops::Times(times) => ops.saturating_mul(times).saturating_add(touches / per_check),
             Loops::UntilDone => u64::MAX,
         };
@@ -86,6 +98,8 @@ impl<'a, T: StormTarget> Worker<'a, T> {
             faults_end: u64::MAX,
             notes: Notes::new(looks),
             ops: samples_of_ops::<T>(phases),
+            paces: Paces::new(plan, |ns| shared.clock.ticks(ns)),
+            loops_done: LoopTally::of(plan),
         }
     }
 
@@ -114,9 +128,10 @@ impl<'a, T: StormTarget> Worker<'a, T> {
         let (shared, toucher) = (self.shared, self.toucher);
         let end = T::retire(&*shared.space, toucher.core);
         let (counts, attempts) = (toucher.tally.counts, end.attempts);
+        let plan = &shared.plan.threads[self.thread];
         ThreadResult {
             thread: ThreadStorm {
-                group: shared.group_names[shared.plan.threads[self.thread].group].clone(),
+                group: shared.group_names[plan.group].clone(),
                 cpu: shared.cpus[self.thread],
                 strayed: self.strayed,
                 yields: 0,
@@ -134,6 +149,8 @@ impl<'a, T: StormTarget> Worker<'a, T> {
             perf,
             window,
             ops: self.ops,
+            asked_per_s: asked_per_s(plan, shared.group_names.len() == 1),
+            loops_done: self.loops_done,
             shootdowns: end.shootdowns,
             grace_periods: end.grace_periods,
             translations: end.translations,
@@ -147,23 +164,25 @@ impl<'a, T: StormTarget> Worker<'a, T> {
         self.io_asked_ns = 0;
         self.ops.iter_mut().for_each(Samples::forget);
         self.strayed = 0;
+        let clock = self.shared.clock;
+        self.paces = Paces::new(&self.shared.plan.threads[self.thread], |ns| clock.ticks(ns));
+        if let Some(loops) = &mut self.loops_done {
+            loops.forget();
+        }
     }
 
     /// Does the steps of a phase until they are done or `deadline` has passed.
-    /// Returns when it began and ended, in ticks.
-    pub fn storm(&mut self, phase: &[ThreadStep], deadline: u64) -> (u64, u64) {
-        let clock = self.shared.clock;
+    /// Returns when it began and ended, and the time that it had nothing to do, in ticks.
+    pub fn storm(&mut self, phase: usize, deadline: u64) -> (u64, u64, u64) {
+        let shared = self.shared;
+        let (clock, steps) = (shared.clock, &shared.plan.threads[self.thread].phases[phase]);
         let start = clock.start();
         self.notes.begin(start, self.faults());
-        let mut leg = Leg { start, deadline, now: start, turn: 0, at_once: 0 };
+        let (now, turn, idle, at_once) = (start, 0, 0, 0);
+        let mut leg = Leg { phase, start, deadline, now, turn, idle, is_cut: false, at_once };
         while !self.is_over(&leg) {
             let began = leg.now;
-            for step in phase {
-                match step {
-                    ThreadStep::Touch(touch) => self.touch(touch, &mut leg),
-                    ThreadStep::Change(change) => self.change(change, &mut leg),
-                }
-            }
+            self.do_loop(steps, &mut leg);
             leg.turn += 1;
             self.let_time_pass(&mut leg, began);
         }
@@ -172,7 +191,34 @@ impl<'a, T: StormTarget> Worker<'a, T> {
         if self.loops() != Loops::UntilDone {
             self.shared.foreground.fetch_sub(1, Ordering::Relaxed);
         }
-        (start, end)
+        (start, end, leg.idle)
+    }
+
+    /// Does one loop: each run of steps that repeat equally often, that often.
+    fn do_loop(&mut self, steps: &[ThreadStep], leg: &mut Leg) {
+        leg.is_cut = false;
+        let mut first = 0;
+        for run in steps.chunk_by(|a, b| a.repeat() == b.repeat()) {
+            let repeat = run[0].repeat();
+            let from = leg.turn.saturating_mul(repeat);
+            for turn in from..from.saturating_add(repeat) {
+                if repeat > 1 && self.is_over(leg) {
+                    leg.is_cut = true;
+                    break;
+                }
+                for (step, place) in run.iter().zip(first..) {
+                    match step {
+                        ThreadStep::Touch(touch) => self.touch(touch, turn, leg),
+                        ThreadStep::Change(change) => self.change(change, place, turn, leg),
+                    }
+                }
+            }
+            first += run.len();
+        }
+        if let Some(loops) = &mut self.loops_done {
+            loops.begun += 1;
+            loops.whole += u64::from(!leg.is_cut);
+        }
     }
 
     /// Repetitions of the steps of a phase by this thread.
@@ -209,9 +255,11 @@ impl<'a, T: StormTarget> Worker<'a, T> {
         }
     }
 
-    fn touch(&mut self, touch: &TouchPlan, leg: &mut Leg) {
-        let (mut pages, touches) = touch.of_loop(leg.turn);
+    /// Touches pages for the time number `turn`.
+    fn touch(&mut self, touch: &TouchPlan, turn: u64, leg: &mut Leg) {
+        let (mut pages, touches) = touch.of_loop(turn);
         let mut left = touches.min(self.touches_left);
+        leg.is_cut |= left < touches;
         let per_check = touches_per_check::<T>(touch);
         self.touches_left -= left;
         while left > 0 && leg.now < leg.deadline && self.faults() < self.faults_end {
@@ -228,24 +276,40 @@ impl<'a, T: StormTarget> Worker<'a, T> {
                 self.notes.take(leg.now, self.faults());
             }
         }
+        leg.is_cut |= left > 0;
         self.touches_left = self.touches_left.saturating_add(left);
     }
 
-    /// Does one operation of a writer at its time, unless it is too late for it.
-    fn change(&mut self, change: &ChangePlan, leg: &mut Leg) {
+    /// Waits until the step at `place` of the phase is due, or the leg is over.
+    fn wait_for_pace(&mut self, place: usize, leg: &mut Leg) {
+        let clock = self.shared.clock;
+        let at = self.paces.due(leg.phase, place, leg.start).min(leg.deadline);
+        let from = clock.unordered();
+        leg.now = from;
+        while leg.now < at && !self.is_over(leg) {
+            T::wait_until(&clock, at);
+            leg.now = clock.unordered();
+            self.check();
+        }
+        leg.idle += leg.now - from;
+    }
+
+    /// Does one operation of a writer, the step at `place` of the phase, for the time number
+    /// `turn`; not before it is due, and not if the leg is over then.
+    fn change(&mut self, change: &ChangePlan, place: usize, turn: u64, leg: &mut Leg) {
         let clock = self.shared.clock;
         if change.every_ns > 0 {
-            let at = leg.start + leg.turn * clock.ticks(change.every_ns);
-            while clock.unordered() < at.min(leg.deadline) && !self.is_over(leg) {
-                T::wait_until(&clock, at.min(leg.deadline));
-                leg.now = clock.unordered();
-                self.check();
-            }
+            self.wait_for_pace(place, leg);
         }
         if self.is_over(leg) {
+            leg.is_cut = true;
             return;
         }
-        let edit = &change.turns[(leg.turn % change.turns.len() as u64) as usize];
+        self.paces.begun(leg.phase, place, clock.ticks(change.every_ns));
+        if let Some(loops) = &mut self.loops_done {
+            loops.reached[change.action] = true;
+        }
+        let edit = &change.turns[(turn % change.turns.len() as u64) as usize];
         let start = clock.start();
         let done = T::edit(&*self.shared.space, &mut self.toucher.core, edit);
         let end = clock.end();

@@ -15,6 +15,8 @@ pub struct Change {
     pub action: Action,
     /// Time from the start of one operation to the start of the next, in nanoseconds; 0: no wait.
     pub every_ns: u64,
+    /// See [`Op::repeat`](crate::Op::repeat).
+    pub repeat: u64,
 }
 
 /// An operation of writers.
@@ -191,11 +193,14 @@ impl Action {
     }
 }
 
-/// Documents have `every_ns` among the keys of the action.
+/// Documents have `every_ns`, and a `repeat` above 1, among the keys of the action.
 impl Serialize for Change {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut form = serde_json::to_value(&self.action).map_err(serde::ser::Error::custom)?;
         form[self.action.name()]["every_ns"] = self.every_ns.into();
+        if self.repeat != 1 {
+            form[self.action.name()]["repeat"] = self.repeat.into();
+        }
         form.serialize(serializer)
     }
 }
@@ -204,9 +209,10 @@ impl<'de> Deserialize<'de> for Change {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let form = Value::deserialize(deserializer)?;
         let action = Action::deserialize(&form).map_err(D::Error::custom)?;
+        let repeat = form[action.name()]["repeat"].as_u64().unwrap_or(1);
         let every_ns = form[action.name()]["every_ns"].as_u64();
         let every_ns = every_ns.ok_or_else(|| D::Error::missing_field("every_ns"))?;
-        Ok(Self { action, every_ns })
+        Ok(Self { action, every_ns, repeat })
     }
 }
 

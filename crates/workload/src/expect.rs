@@ -33,6 +33,23 @@ pub enum Metric {
     FallbacksPerFault(Option<String>),
     /// Transfers per fault, of all lines or of this one (`mm.mmap_lock`).
     TransfersPerFault(Option<String>),
+    /// Operations of this name per loop of several steps that was begun.
+    OperationsPerLoop(String),
+}
+
+impl Metric {
+    /// Returns its name in workload files and documents.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Metric::FaultsPerTouch => "faults-per-touch",
+            Metric::PagesPerFault => "pages-per-fault",
+            Metric::RacedPerFault => "raced-per-fault",
+            Metric::AttemptsPerFault => "attempts-per-fault",
+            Metric::FallbacksPerFault(_) => "fallbacks-per-fault",
+            Metric::TransfersPerFault(_) => "transfers-per-fault",
+            Metric::OperationsPerLoop(_) => "operations-per-loop",
+        }
+    }
 }
 
 impl Serialize for Metric {
@@ -42,15 +59,15 @@ impl Serialize for Metric {
             metric: &'static str,
             reason: Option<&'a str>,
             line: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            op: Option<&'a str>,
         }
-        let (metric, reason, line) = match self {
-            Metric::FaultsPerTouch => ("faults-per-touch", None, None),
-            Metric::PagesPerFault => ("pages-per-fault", None, None),
-            Metric::RacedPerFault => ("raced-per-fault", None, None),
-            Metric::AttemptsPerFault => ("attempts-per-fault", None, None),
-            Metric::FallbacksPerFault(reason) => ("fallbacks-per-fault", reason.as_deref(), None),
-            Metric::TransfersPerFault(line) => ("transfers-per-fault", None, line.as_deref()),
+        let (reason, line, op) = match self {
+            Metric::FallbacksPerFault(reason) => (reason.as_deref(), None, None),
+            Metric::TransfersPerFault(line) => (None, line.as_deref(), None),
+            Metric::OperationsPerLoop(op) => (None, None, Some(op.as_str())),
+            _ => (None, None, None),
         };
-        Form { metric, reason, line }.serialize(serializer)
+        Form { metric: self.name(), reason, line, op }.serialize(serializer)
     }
 }

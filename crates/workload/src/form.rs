@@ -16,14 +16,14 @@ pub fn yes() -> bool {
     true
 }
 
-/// Default of a number of pages that is a single page.
+/// Default of a number that is one unless a key says otherwise.
 pub fn one() -> u64 {
     1
 }
 
-/// True for a single page, for keys that are left out then.
-pub fn is_one(pages: &u64) -> bool {
-    *pages == 1
+/// True for one, for keys that are left out then.
+pub fn is_one(number: &u64) -> bool {
+    *number == 1
 }
 
 /// Form of a number of pages: bytes.

@@ -12,6 +12,7 @@ mod expect;
 mod file;
 mod form;
 mod group;
+mod headline;
 mod kernel;
 mod limits;
 mod op;
@@ -27,6 +28,7 @@ pub use action::{Action, Change, Pieces};
 pub use expect::{Expect, Metric};
 pub use file::{IoLatency, WorkloadFile};
 pub use group::{Loops, Phase, ThreadGroup, Threads};
+pub use headline::{Headline, RateWindow};
 pub use kernel::{KernelParts, MEMCG_DEPTH_MAX};
 pub use limits::{
     FOLIO_PAGES_MAX, FOLIO_PAGES_MIN, PAGE_BYTES, PAGES_PER_TABLE, PAUSE_MAX_NS, THREADS_MAX,
@@ -66,6 +68,12 @@ pub struct Workload {
     pub until: Until,
     /// Length of the warm-up of each storm, in nanoseconds.
     pub warmup_ns: u64,
+    /// The event by which cells are judged; `None`: faults, or the operation that there is.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub headline: Option<Headline>,
+    /// The time over which the rate of faults is measured.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rate_over: RateWindow,
     /// Statements that `faultstorm check` verifies. A workload read from a document has none.
     #[serde(skip_deserializing)]
     pub expect: Vec<Expect>,

@@ -16,6 +16,15 @@ pub enum Op {
 }
 
 impl Op {
+    /// Returns how often a loop of its group does the operation, at least 1. Neighbours in a phase
+    /// with the same number take turns.
+    pub fn repeat(&self) -> u64 {
+        match self {
+            Op::Touch(touch) => touch.repeat,
+            Op::Change(change) => change.repeat,
+        }
+    }
+
     /// Returns the index of the VMA that it works on; `None` for a file and for the whole space.
     pub fn vma(&self) -> Option<usize> {
         match self {

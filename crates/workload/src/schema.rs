@@ -1,9 +1,9 @@
 //! The schema of words that workload files and documents share.
 
-use crate::Reset;
 use crate::group::Loops;
 use crate::touch::{LoadOrStore, Slices};
 use crate::vma::Scope;
+use crate::{RateWindow, Reset};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
@@ -27,6 +27,7 @@ macro_rules! words {
 }
 
 words!(Reset, "What is undone between rounds.", Zap, Remap);
+words!(RateWindow, "The time over which the rate of faults is measured.", Together, Whole);
 words!(Scope, "For whom a mapping, or a file, is made.", Shared, PerThread);
 words!(LoadOrStore, "Load or store.", Read, Write);
 words!(Slices, "Which part of a mapping a thread touches.", Disjoint, Shared);

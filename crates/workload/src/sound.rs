@@ -4,8 +4,9 @@
 //! was written, unless somebody changed it: one reason is enough.
 
 use super::{
-    Action, Backing, Change, IoLatency, Loops, Op, Order, PAGE_BYTES, PAUSE_MAX_NS, THREADS_MAX,
-    TIME_MAX_NS, Threads, Touch, Until, WEIGHT_MAX, Workload, WorkloadFile, WorkloadVma,
+    Action, Backing, Change, Headline, IoLatency, Loops, Op, Order, PAGE_BYTES, PAUSE_MAX_NS,
+    THREADS_MAX, TIME_MAX_NS, Threads, Touch, Until, WEIGHT_MAX, Workload, WorkloadFile,
+    WorkloadVma,
 };
 
 /// Most pages of a mapping or a file: all addresses of a process.
@@ -35,11 +36,17 @@ impl Workload {
             let phases = group.phases.len();
             holds(phases == self.groups[0].phases.len(), "groups have the same phases")?;
             holds(group.ops().next().is_some(), "a group works")?;
+            holds(group.ops().all(|op| op.repeat() > 0), "an operation is done")?;
             group.ops().try_for_each(|op| match op {
                 Op::Touch(touch) => self.check_touch(touch),
                 Op::Change(change) => self.check_change(change),
             })?;
         }
+        let is_done = match self.headline {
+            Some(Headline::Op(name)) => self.changes().any(|change| change.action.name() == name),
+            Some(Headline::Faults) | None => true,
+        };
+        holds(is_done, "the event that it is judged by is one of its operations")?;
         holds(weighted > 0, "a group shares the threads that are asked for")?;
         let (Until::Duration(least) | Until::Touches(least)) = self.until else {
             let (Until::Faults(least) | Until::Rounds(least)) = self.until else { return Ok(()) };

@@ -1,6 +1,6 @@
 //! Accesses to the pages of mappings.
 
-use crate::form::is_default;
+use crate::form::{is_default, is_one, one};
 use serde::{Deserialize, Serialize};
 
 /// Accesses to the pages of a mapping.
@@ -21,6 +21,9 @@ pub struct Touch {
     /// page. Only with `touches`, and in a group that loops.
     #[serde(default, skip_serializing_if = "is_default")]
     pub walks: bool,
+    /// See [`Op::repeat`](crate::Op::repeat).
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub repeat: u64,
     /// Private work between two touches, in nanoseconds.
     pub think_ns: u64,
 }

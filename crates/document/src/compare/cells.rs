@@ -82,7 +82,7 @@ impl<'a> Places<'a> {
 
 impl Cells<'_> {
     /// Returns the cells of all launches.
-    pub fn cells(&self) -> impl Iterator<Item = &Cell> {
+    pub fn cells(&self) -> impl Iterator<Item = &Cell> + Clone {
         self.0.iter().map(|(_, cell)| *cell)
     }
 

@@ -27,15 +27,16 @@ pub struct Pair {
     pub base: Half,
     /// The counterpart.
     pub new: Half,
-    /// The event whose rates `ratio` compares: `faults`, or an operation of writers if neither
-    /// side has faults.
+    /// The event whose rates `ratio` compares: the one that the workload is judged by; else
+    /// `faults`, or an operation of writers if neither side has faults.
     pub counted: String,
     /// The ratio of the two.
     #[serde(flatten)]
     pub judged: PairRatio,
     /// Reason why the two are not compared; null if they are.
     pub reason: Option<String>,
-    /// Other operations that writers of both sides did, by name.
+    /// Other events of the base, by name: operations of writers, and `faults` if an operation is
+    /// compared.
     pub ops: BTreeMap<String, OpPair>,
     /// The workloads differ, and `--force` was not given.
     #[serde(skip)]
@@ -112,7 +113,9 @@ fn pair(place: &str, side: &str, old: &Cells<'_>, new: &Cells<'_>, force: bool) 
         None => ops(old, new, &event, are_exact),
         Some(_) => BTreeMap::new(),
     };
-    let reason = barred.or_else(|| no_rate(&base, &counterpart, &event));
+    let reason = barred
+        .or_else(|| no_rate(&base, &counterpart, &event))
+        .or_else(|| not_covered(old, new, &event));
     let is_compared = reason.is_none();
     Pair {
         cell: place.to_owned(),
@@ -156,6 +159,13 @@ fn no_rate(base: &Half, new: &Half, event: &RatedEvent) -> Option<String> {
     Some(format!("{} has no {}", without.0, event.name()))
 }
 
+/// Returns which of two sides has a rate of less than half of a storm.
+fn not_covered(old: &Cells<'_>, new: &Cells<'_>, event: &RatedEvent) -> Option<String> {
+    let sides = [("base", old), ("new", new)];
+    let short = sides.into_iter().find(|(_, side)| side.cells().any(|it| !it.is_covered(event)))?;
+    Some(format!("all threads of {} stormed together for less than half of a storm", short.0))
+}
+
 /// Returns the keys in which the workloads of two cells differ, as a reason not to compare.
 fn other_workload(old: &Cells<'_>, new: &Cells<'_>) -> Option<String> {
     let digest = |cells: &Cells<'_>| -> BTreeSet<String> {
@@ -190,8 +200,11 @@ pub(super) fn judge(pairs: &mut [Pair], fail_above: Option<f64>, looked: bool, s
     let chance = stats::at_the_end(comparisons, looked);
     for pair in pairs {
         for op in pair.ops.values_mut() {
-            let judged = op.rates.take().map(|rates| rates.judge(chance, seed, fail_above));
-            op.judged = judged.unwrap_or_default();
+            // What does not happen any more is no better than what is slow.
+            op.judged = match op.rates.take() {
+                Some(rates) => rates.judge(chance, seed, fail_above),
+                None => PairRatio { found: fail_above.is_some(), ..PairRatio::default() },
+            };
         }
         if let Some(rates) = pair.rates.take() {
             pair.judged = rates.judge(chance, seed, fail_above);

@@ -11,13 +11,13 @@ use super::document::Document;
 use crate::run::{Cell, Interval, RatedEvent, sides, turning};
 use stats::{self, MIN_REPEATS, Verdict};
 
-/// An operation of writers in a cell of the base and in its counterpart.
+/// An event other than the compared one, in a cell of the base and in its counterpart.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 pub struct OpPair {
     /// Median over all repeats of the base, per second.
     pub base_per_s: f64,
-    /// Median over all repeats of the counterpart, per second.
+    /// Median over all repeats of the counterpart, per second; 0 if it had none.
     pub new_per_s: f64,
     /// The ratio of the two.
     #[serde(flatten)]
@@ -110,22 +110,26 @@ fn by_launch(old: &Cells<'_>, new: &Cells<'_>, event: &RatedEvent) -> [Vec<Vec<f
     }
 }
 
-/// Returns the operations that writers of both sides did, without the compared event.
+/// Returns the events of the base, without the compared one.
 pub(super) fn ops(
     old: &Cells<'_>,
     new: &Cells<'_>,
     event: &RatedEvent,
     are_exact: bool,
 ) -> BTreeMap<String, OpPair> {
-    let others = RatedEvent::ops(old.cells()).into_iter().filter(|op| op != event);
-    let pair = |op: RatedEvent| {
+    let is_covered = |of: &RatedEvent| old.cells().chain(new.cells()).all(|it| it.is_covered(of));
+    let others = RatedEvent::all(old.cells()).into_iter();
+    let others = others.filter(|other| other != event && is_covered(other));
+    let pair = |other: RatedEvent| {
+        let new_per_s = new.median(&other);
+        let rates = || Rates::of(old, new, &other, are_exact);
         let pair = OpPair {
-            base_per_s: old.median(&op)?,
-            new_per_s: new.median(&op)?,
+            base_per_s: old.median(&other)?,
+            new_per_s: new_per_s.unwrap_or(0.0),
             judged: PairRatio::default(),
-            rates: Some(Rates::of(old, new, &op, are_exact)),
+            rates: new_per_s.map(|_| rates()),
         };
-        Some((op.name().to_owned(), pair))
+        Some((other.name().to_owned(), pair))
     };
     others.filter_map(pair).collect()
 }

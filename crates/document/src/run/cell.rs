@@ -7,7 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::key::Key;
-use super::measured::Measured;
+use super::measured::{Measured, Repeat};
+use super::rate::RatedEvent;
+
+/// Least share of a storm in which all threads storm, for a rate of faults that stands for it.
+const HALF: f64 = 0.5;
 
 /// One combination of workload, strategy, world and parameters, and its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,6 +72,15 @@ impl Cell {
     /// balance is no result.
     pub fn failed(key: Key, reason: impl Into<String>) -> Cell {
         Cell::new(key, Status::Failed, Some(reason.into()), None)
+    }
+
+    /// Returns true if the rate of an event is one of the storm and not of a small part of it. That
+    /// of faults is not if all threads stormed together for less than half of some repeat, unless
+    /// the workload wants its rate over the whole storm.
+    pub fn is_covered(&self, event: &RatedEvent) -> bool {
+        let Some(found) = &self.measured else { return true };
+        let is_short = |repeat: &Repeat| repeat.overlap_share < HALF;
+        *event != RatedEvent::Faults || found.is_whole || !found.repeats.iter().any(is_short)
     }
 
     /// Returns why it has no numbers or not all, on one line.

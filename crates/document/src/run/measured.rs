@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use stats::Interval;
 
 use super::latency::LatencyDistribution;
+use super::ops::{GracePeriods, LoopCounts, OpStats, PerOp, ShootdownCosts};
 use super::waits::{LockHold, TimeUse};
 
 /// The numbers of one cell. Totals are over all its repeats.
@@ -26,6 +27,10 @@ pub struct Measured {
     pub fallbacks: BTreeMap<String, u64>,
     /// Operations other than touches, by name, as `munmap`.
     pub ops: BTreeMap<String, OpStats>,
+    /// The event by which the workload wants its cells judged: `faults`, or an operation as in
+    /// `ops`; left out if the workload does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headline: Option<String>,
     /// ShootdownCosts of cached translations that writers and copies waited for, totals over
     /// repeats; null without writers.
     pub shootdowns: Option<ShootdownCosts>,
@@ -33,6 +38,13 @@ pub struct Measured {
     /// strategies that have none.
     #[serde(default)]
     pub grace_periods: Option<GracePeriods>,
+    /// Loops of threads that consist of several operations; left out if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loops: Option<LoopCounts>,
+    /// True if the workload wants the rate of faults over the whole storm, from the first start of
+    /// a thread to the last stop; left out if not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_whole: bool,
     /// Latencies of sampled faults by kind, fallbacks and retries included.
     pub latency_ns: BTreeMap<FaultKind, LatencyDistribution>,
     /// Sleeps in place of I/O, totals over repeats; null if there were none.
@@ -82,7 +94,9 @@ pub struct Repeat {
     /// repeats differ between cells, the base storms twice. Left out if nothing takes turns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<u32>,
-    /// Time in which all threads storm, in seconds; the sum over rounds.
+    /// Time in which all threads storm, in seconds; the sum over rounds. If the workload wants its
+    /// rate over the whole storm (`is_whole`), or all threads storm in less than half of it: from
+    /// the first start to the last stop.
     pub window_s: f64,
     /// Time spent between rounds, outside the window, in seconds.
     pub reset_s: f64,
@@ -215,70 +229,6 @@ pub enum FaultKind {
     WpCopy,
     /// Access to a page that a scan of NUMA balancing made trap.
     NumaHint,
-}
-
-/// One kind of operation other than touches.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct OpStats {
-    /// Number of operations.
-    pub count: u64,
-    /// Operations per second, from the first start of a thread to the last end; all threads
-    /// together.
-    pub per_s: f64,
-    /// Operations per second of each repeat; left out for a single repeat, which has `per_s`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub repeats_per_s: Vec<f64>,
-    /// Latencies; null if not timed.
-    pub latency_ns: Option<LatencyDistribution>,
-}
-
-/// Transfers and times per operation of writers, all operations together.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct PerOp {
-    /// Cache-line contention, from a pass of its own; null if not counted.
-    pub lines: Option<OpLines>,
-    /// Nanoseconds per operation by the kind of work; null outside the model.
-    pub time_split_ns: Option<TimeSplit>,
-}
-
-/// Cache-line contention of a cell without faults.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct OpLines {
-    /// The accesses that are counted, on any line: `rmw+loads`, or `all` in the model.
-    pub counted: String,
-    /// Transfers of all lines per operation of the counting pass.
-    pub transfers_per_op: f64,
-    /// Each named line, the one with most transfers first.
-    pub by_name: Vec<LineCount>,
-}
-
-/// ShootdownCosts of cached translations. On the host each is a membarrier, which takes a mutex of
-/// the whole system.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct ShootdownCosts {
-    /// Number of shootdowns.
-    pub count: u64,
-    /// Mean length, in nanoseconds: part of the operations' time, and of faults that copy.
-    pub mean_ns: f64,
-}
-
-/// Grace periods of SRCU, after which VMAs are freed. In the kernel a work queue ends them; here
-/// writers do, and the wake-ups and delays that the work queue would have had are counted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-pub struct GracePeriods {
-    /// Grace periods that ended.
-    pub ended: u64,
-    /// Requests while no grace period was under way: the kernel wakes a worker then.
-    pub wakeups: u64,
-    /// Times that the counters of all cores were summed.
-    pub looks: u64,
-    /// Looks that found readers: the kernel delays its worker then, and schedules it again.
-    pub put_off: u64,
 }
 
 /// Sleeps in place of I/O: short ones take longer than requested.

@@ -16,6 +16,7 @@ mod estimates;
 mod key;
 mod latency;
 mod measured;
+mod ops;
 mod provenance;
 mod rate;
 mod scaling;
@@ -33,10 +34,11 @@ pub use estimates::{NEAR, turning};
 pub use key::{Body, EVERY, Key, KeyPart, KeyWithout, THINK, World};
 pub use latency::LatencyDistribution;
 pub use measured::{
-    CellCounts, FaultKind, FileState, GracePeriods, IoSleeps, KernelEvents, KernelFaults,
-    LineCount, Lines, Measured, OpLines, OpStats, PerOp, Perf, PerfPerFault, Repeat, SchemeMemory,
-    ShootdownCosts, ThreadRepeat, TimeSplit, WordPair, fairness,
+    CellCounts, FaultKind, FileState, IoSleeps, KernelEvents, KernelFaults, LineCount, Lines,
+    Measured, Perf, PerfPerFault, Repeat, SchemeMemory, ThreadRepeat, TimeSplit, WordPair,
+    fairness,
 };
+pub use ops::{GracePeriods, LoopCounts, OpLines, OpStats, PerOp, ShootdownCosts};
 pub use provenance::{
     BodyCache, CellCost, HostCpu, HostInfo, KernelLockInfo, LatencyClock, OVERSUBSCRIBED,
     Provenance, Warning,

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use stats::Interval;
 
 use super::cell::Cell;
-use super::measured::{LineCount, Measured, OpStats, TimeSplit};
+use super::measured::{LineCount, Measured, TimeSplit};
+use super::ops::OpStats;
+
+/// Name of faults as an event.
+const FAULTS: &str = "faults";
 
 /// An event that has a rate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +23,8 @@ pub enum RatedEvent {
 /// Transfers of cache lines between cores.
 #[derive(Debug, Clone, Copy)]
 pub struct Moves<'a> {
-    /// Transfers of all lines per fault; per operation in a cell without faults.
+    /// Transfers of all lines per fault; per operation in a cell without faults, or if the workload
+    /// is judged by one.
     pub each: f64,
     /// Each named line, the one with most transfers first.
     pub by_name: &'a [LineCount],
@@ -34,22 +39,35 @@ impl<'a> Moves<'a> {
 }
 
 impl RatedEvent {
-    /// Returns the event by which cells of one table are judged: faults, if any of the cells has
-    /// some; else the operation that they did most often, of equals the first by name.
+    /// Returns the event by which cells of one table are judged: the choice of their workload;
+    /// without one faults, if any of the cells has some; else the operation that they did most
+    /// often, of equals the first by name.
     pub fn of<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> RatedEvent {
-        let mut done: BTreeMap<&str, u64> = BTreeMap::new();
+        let (mut done, mut has_faults): (BTreeMap<&str, u64>, bool) = Default::default();
         for cell in cells {
-            if cell.rate(&RatedEvent::Faults).is_some() {
-                return RatedEvent::Faults;
+            if let Some(chosen) = cell.measured.as_ref().and_then(|it| it.headline.as_deref()) {
+                return RatedEvent::named(chosen);
             }
+            has_faults |= cell.rate(&RatedEvent::Faults).is_some();
             for (name, stats) in cell.measured.iter().flat_map(|found| &found.ops) {
                 *done.entry(name).or_default() += stats.count;
             }
+        }
+        if has_faults {
+            return RatedEvent::Faults;
         }
         // Of equals `max_by_key` takes the last.
         let most = done.into_iter().rev().filter(|(_, count)| *count > 0);
         let most = most.max_by_key(|(_, count)| *count);
         most.map_or(RatedEvent::Faults, |(name, _)| RatedEvent::Op(name.to_owned()))
+    }
+
+    /// Returns the event with this name, as in [`RatedEvent::name`].
+    fn named(name: &str) -> RatedEvent {
+        match name {
+            FAULTS => RatedEvent::Faults,
+            op => RatedEvent::Op(op.to_owned()),
+        }
     }
 
     /// Returns every operation that a writer of these cells did, by name.
@@ -62,10 +80,17 @@ impl RatedEvent {
         names.into_iter().map(|name| RatedEvent::Op(name.to_owned())).collect()
     }
 
+    /// Returns every event of these cells: faults if there are some, then operations by name.
+    pub fn all<'a>(cells: impl IntoIterator<Item = &'a Cell> + Clone) -> Vec<RatedEvent> {
+        let mut faulting = cells.clone().into_iter();
+        let faults = faulting.any(|cell| cell.rate(&RatedEvent::Faults).is_some());
+        faults.then_some(RatedEvent::Faults).into_iter().chain(RatedEvent::ops(cells)).collect()
+    }
+
     /// Returns the name, as in `mmap per second`.
     pub fn name(&self) -> &str {
         match self {
-            RatedEvent::Faults => "faults",
+            RatedEvent::Faults => FAULTS,
             RatedEvent::Op(name) => name,
         }
     }
@@ -127,10 +152,23 @@ impl OpStats {
 }
 
 impl Measured {
-    /// Returns the transfers of its lines; `None` if they were not counted.
+    /// Returns the faults for each operation that the workload is judged by: its share of what is
+    /// counted per fault. 1 if that event is faults.
+    fn faults_per_event(&self) -> f64 {
+        let op = self.headline.as_ref().filter(|name| *name != FAULTS);
+        let Some(done) = op.and_then(|name| self.ops.get(name)).filter(|op| op.count > 0) else {
+            return 1.0;
+        };
+        self.counts.faults as f64 / done.count as f64
+    }
+
+    /// Returns the transfers of its lines; `None` if they were not counted. If the workload is
+    /// judged by an operation, those of its faults are among them.
     pub fn moves(&self) -> Option<Moves<'_>> {
-        let of_faults =
-            self.lines.as_ref().map(|lines| (lines.transfers_per_fault, &lines.by_name));
+        let of_faults = self
+            .lines
+            .as_ref()
+            .map(|lines| (lines.transfers_per_fault * self.faults_per_event(), &lines.by_name));
         let of_ops = || {
             let lines = self.per_op.as_ref()?.lines.as_ref()?;
             Some((lines.transfers_per_op, &lines.by_name))
@@ -141,7 +179,10 @@ impl Measured {
     /// Returns true if its transfers and times are per fault for faults, or per operation for an
     /// operation.
     pub fn is_per(&self, event: &RatedEvent) -> bool {
-        self.per_op.is_none() == (*event == RatedEvent::Faults)
+        match &self.headline {
+            Some(name) if self.per_op.is_none() => event.name() == name,
+            _ => self.per_op.is_none() == (*event == RatedEvent::Faults),
+        }
     }
 
     /// Returns each line that moved, with its transfers per fault, or per operation in a cell
@@ -158,9 +199,16 @@ impl Measured {
         lines.rev().filter(|line| line.transfers > 0).max_by_key(|line| line.transfers)
     }
 
-    /// Returns the parts of a fault's time, or of an operation's in a cell without faults;
-    /// `None` outside the model.
-    pub fn time_split(&self) -> Option<&TimeSplit> {
-        self.time_split_ns.as_ref().or_else(|| self.per_op.as_ref()?.time_split_ns.as_ref())
+    /// Returns the parts of a fault's time, or of an operation's in a cell without faults or if the
+    /// workload is judged by one; `None` outside the model.
+    pub fn time_split(&self) -> Option<TimeSplit> {
+        let each = self.faults_per_event();
+        let of_faults = self.time_split_ns.as_ref().map(|split| TimeSplit {
+            private_work: split.private_work * each,
+            coherence: split.coherence * each,
+            lock_wait: split.lock_wait * each,
+            io: split.io * each,
+        });
+        of_faults.or_else(|| self.per_op.as_ref()?.time_split_ns.clone())
     }
 }

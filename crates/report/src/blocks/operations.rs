@@ -1,4 +1,5 @@
-//! Operations of writers: their rates, how they scale and compare, and their latency.
+//! Operations of writers, and faults where an operation is the headline: their rates, how they
+//! scale and compare, and their latency.
 
 use document::run::{Body, Cell, RatedEvent};
 
@@ -8,7 +9,7 @@ use super::source::Source;
 use crate::block::{Block, Column, Value};
 use crate::numbers::{growth, nanoseconds};
 use crate::outcome::{CellOutcome, ratio};
-use crate::percentiles;
+use crate::percentiles::{self, percentiles};
 use crate::ratios::BASES;
 use crate::table::body_name;
 
@@ -17,8 +18,11 @@ const BASE: &str = BASES[1];
 
 /// Returns a block for each operation.
 pub(super) fn operations(source: &Source<'_>, body: Body) -> Vec<Block> {
-    let ops = RatedEvent::ops(source.table.of_body(body));
-    ops.iter().map(|op| operation(source, body, op)).collect()
+    let events = RatedEvent::all(source.table.cells.iter().copied()).into_iter();
+    let is_shown = |event: &RatedEvent| {
+        *event != RatedEvent::Faults || source.table.event != RatedEvent::Faults
+    };
+    events.filter(is_shown).map(|event| operation(source, body, &event)).collect()
 }
 
 fn operation(source: &Source<'_>, body: Body, op: &RatedEvent) -> Block {
@@ -26,7 +30,10 @@ fn operation(source: &Source<'_>, body: Body, op: &RatedEvent) -> Block {
     let scaling = |cell: &Cell| source.table.scaling(cell, op);
     let scales = cells().any(|cell| scaling(cell).is_some());
     let is_compared = cells().any(|cell| source.ratios.get(cell, BASE, op).is_some());
-    let title = format!("{} by writers", op.name());
+    let title = match op {
+        RatedEvent::Faults => "faults per second".to_owned(),
+        RatedEvent::Op(name) => format!("{name} by writers"),
+    };
     let mut block = Block::titled(title, source.name_width()).of_body(body_name(body));
     block.columns.push(Column::right(10, "", ["", "done"]));
     if scales {
@@ -39,14 +46,20 @@ fn operation(source: &Source<'_>, body: Body, op: &RatedEvent) -> Block {
     }
     block.rows = source.rows(|row| {
         let cell = row.cell(body)?;
-        let found = row.measured(body)?.ops.get(op.name())?;
+        let found = row.measured(body)?;
+        let ns = match op {
+            RatedEvent::Faults => percentiles(found),
+            RatedEvent::Op(name) => {
+                let ns = found.ops.get(name)?.latency_ns.as_ref();
+                let ns = ns.map(|ns| [ns.p50, ns.p99, ns.p999]);
+                std::array::from_fn(|at| ns.map(|ns| ns[at]))
+            }
+        };
         let mut values = vec![Value::plain(CellOutcome::of(cell, op).value().text)];
         if scales {
             values.push(Value::or_blank(scaling(cell).map(growth)));
         }
-        let ns = found.latency_ns.as_ref().map(|ns| [ns.p50, ns.p99, ns.p999]);
-        let ns = |at: usize| Value::or_dash(ns.map(|ns| nanoseconds(ns[at] as f64)));
-        values.extend((0..3).map(ns));
+        values.extend(ns.map(|ns| Value::or_dash(ns.map(|ns| nanoseconds(ns as f64)))));
         if is_compared {
             values.push(ratio(source.ratios.get(cell, BASE, op)));
         }

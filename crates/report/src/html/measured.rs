@@ -62,7 +62,7 @@ pub(super) fn numbers(
         latency: all_kinds(found).as_ref().map(latency),
         transfers: found.moves().map(|moves| moves.each),
         lines: moved_lines(lines, found),
-        time_ns: found.time_split().map(time_parts),
+        time_ns: found.time_split().as_ref().map(time_parts),
         stages_ns: found.stages_ns.clone(),
         fallbacks: fallbacks.map(|(reason, share)| (reason.to_owned(), share)).collect(),
         fairness: found.fairness,

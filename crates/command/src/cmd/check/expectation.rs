@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use inputs::workload::{Expect, Metric};
+use inputs::workload::{Action, Expect, Metric};
 use mm::fault::Fallback;
 use storm::Storm;
 
@@ -55,27 +55,30 @@ fn value(metric: &Metric, storm: &Storm) -> Option<f64> {
                 lines.filter(|(name, _)| line.as_deref().is_none_or(|line| line == name.name));
             per_fault(named.map(|(_, tally)| tally.transfers).sum())
         }
+        Metric::OperationsPerLoop(op) => {
+            let at = Action::NAMES.iter().position(|name| name == op)?;
+            let done = storm.ops[at].as_ref().map_or(0, |times| times.len());
+            ratio(done, storm.loops_done?.begun)
+        }
     }
 }
 
 /// Prints, for instance, `pages-per-fault is 15.5, expected 16 or more`.
 impl fmt::Display for Broken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, part) = match &self.expect.metric {
-            Metric::FaultsPerTouch => ("faults-per-touch", None),
-            Metric::PagesPerFault => ("pages-per-fault", None),
-            Metric::RacedPerFault => ("raced-per-fault", None),
-            Metric::AttemptsPerFault => ("attempts-per-fault", None),
-            Metric::FallbacksPerFault(reason) => ("fallbacks-per-fault", reason.as_ref()),
-            Metric::TransfersPerFault(line) => ("transfers-per-fault", line.as_ref()),
+        let (part, missing) = match &self.expect.metric {
+            Metric::FallbacksPerFault(reason) => (reason.as_ref(), "nothing faulted"),
+            Metric::TransfersPerFault(line) => (line.as_ref(), "nothing faulted"),
+            Metric::OperationsPerLoop(op) => (Some(op), "no loop has several operations"),
+            _ => (None, "nothing faulted"),
         };
-        f.write_str(name)?;
+        f.write_str(self.expect.metric.name())?;
         if let Some(part) = part {
             write!(f, " of '{part}'")?;
         }
         match self.found {
             Some(found) => write!(f, " is {found}")?,
-            None => f.write_str(" has no value, since nothing faulted")?,
+            None => write!(f, " has no value, since {missing}")?,
         }
         match (self.expect.min, self.expect.max) {
             (Some(min), Some(max)) if min == max => write!(f, ", expected {min}"),
@@ -90,9 +93,10 @@ impl fmt::Display for Broken<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hdrhistogram::Histogram;
     use machine::LineName;
     use machine::host::{LineTally, Tally};
-    use storm::StormCounts;
+    use storm::{LoopTally, OpTimes, StormCounts};
 
     static HOT: LineName = LineName { name: "mm.hot", words: [""; 8] };
     static COLD: LineName = LineName { name: "mm.cold", words: [""; 8] };
@@ -110,7 +114,12 @@ mod tests {
         counts.fallbacks[Fallback::Pud as usize] = 1;
         let line = |transfers| LineTally { reads: 0, writes: 0, transfers };
         let lines = Some(Tally(vec![(&HOT, line(40)), (&COLD, line(10))]));
-        Storm { rounds: 1, counts, lines, ..Storm::default() }
+        let mut done = Histogram::new(3).unwrap();
+        done.record_n(500, 40).unwrap();
+        let mut ops = OpTimes::default();
+        ops[1] = Some(done);
+        let loops_done = Some(LoopTally { begun: 10, whole: 10, ..LoopTally::default() });
+        Storm { rounds: 1, counts, lines, ops, loops_done, ..Storm::default() }
     }
 
     fn expect(metric: Metric, min: Option<f64>, max: Option<f64>) -> Expect {
@@ -127,6 +136,7 @@ mod tests {
         assert_eq!(of(Metric::FallbacksPerFault(None)), 0.04);
         assert_eq!(of(Metric::FallbacksPerFault(Some("PMD".into()))), 0.03);
         assert_eq!(of(Metric::TransfersPerFault(None)), 0.5);
+        assert_eq!(of(Metric::OperationsPerLoop("munmap".into())), 4.0);
         assert_eq!(of(Metric::TransfersPerFault(Some("mm.hot".into()))), 0.4);
     }
 

@@ -71,7 +71,7 @@ fn paced_ns(group: &ThreadGroup) -> u64 {
     let Loops::Times(times) = group.loops else { return 0 };
     let every = group.phases.iter().map(|phase| {
         let paces = phase.ops.iter().map(|op| match op {
-            Op::Change(change) => change.every_ns,
+            Op::Change(change) => change.every_ns.saturating_mul(change.repeat),
             Op::Touch(_) => 0,
         });
         paces.max().unwrap_or(0)

@@ -1,5 +1,6 @@
 //! `faultstorm run`: storms workloads and compares strategies.
 
+mod asked;
 mod collect;
 mod document;
 mod kernels;

@@ -57,7 +57,7 @@ impl Storms<'_> {
             }
             run.provenance.cells.extend(cost.map(|cost| (cell.id.clone(), cost)));
             let found = warnings::of_model(&cell, of.site.siblings_not_slowed());
-            run.provenance.warnings.extend(found);
+            run.provenance.warnings.extend(warnings::of_cell(&cell).into_iter().chain(found));
             run.cells[at] = cell;
             // Before anything is shown: a terminal may block.
             document.save_now_and_then(run);

@@ -71,12 +71,14 @@ pub(super) fn of_cell(cell: &Cell) -> Vec<Warning> {
     if let Some(measured) = &cell.measured {
         found.extend(of_numbers(cell, measured));
     }
-    let warning = |(code, text): (&str, &str)| Warning {
+    let found = found.into_iter().map(|(code, text)| (code, text.to_owned()));
+    let own = cell.measured.iter().flat_map(super::asked::of_numbers);
+    let warning = |(code, text): (&str, String)| Warning {
         code: code.to_owned(),
         cell: Some(cell.id.clone()),
-        text: text.to_owned(),
+        text,
     };
-    found.into_iter().map(warning).collect()
+    found.chain(own).map(warning).collect()
 }
 
 /// Returns the warnings about a cell of the running kernel: counts that do not fit, and what
@@ -167,8 +169,18 @@ pub(super) fn of_model(cell: &Cell, not_slowed: bool) -> Vec<Warning> {
 
 fn of_numbers(cell: &Cell, measured: &Measured) -> Vec<(&'static str, &'static str)> {
     let mut found = Vec::new();
-    let mut repeated = measured.repeats.iter();
-    if repeated.any(|repeat| repeat.overlap_share < OVERLAP_SHARE_MIN) {
+    let overlaps = |least: f64| {
+        let mut repeats = measured.repeats.iter();
+        !measured.is_whole && repeats.any(|repeat| repeat.overlap_share < least)
+    };
+    if !cell.is_covered(&RatedEvent::Faults) {
+        found.push((
+            "low_overlap",
+            "in some repeat all threads stormed together for less than half of the time between \
+             the first start and the last stop: its rate is that of all this time, and it is \
+             compared with nothing; give a longer --time, or more --faults",
+        ));
+    } else if overlaps(OVERLAP_SHARE_MIN) {
         found.push((
             "low_overlap",
             "in some repeat all threads stormed together for less than 90 % of the time between \

@@ -27,6 +27,8 @@ pub(in crate::workload) struct ExpectTable {
     pub reason: WrittenKey<String>,
     /// Only transfers of this line; only with `metric = "transfers-per-fault"`.
     pub line: WrittenKey<String>,
+    /// The operation of writers; only with `metric = "operations-per-loop"`, which needs it.
+    pub op: WrittenKey<String>,
     /// Smallest value that holds.
     pub min: WrittenKey<f64>,
     /// Largest value that holds.
@@ -44,6 +46,7 @@ pub(in crate::workload) enum WrittenMetric {
     AttemptsPerFault,
     FallbacksPerFault,
     TransfersPerFault,
+    OperationsPerLoop,
 }
 
 const SHOWN: &str = "[[expect]]";
@@ -81,6 +84,7 @@ fn metric(entry: &WrittenTable<ExpectTable>, check: &mut Check<'_>) -> Option<Me
     let needs = [
         ("reason", &table.reason, WrittenMetric::FallbacksPerFault, "fallbacks-per-fault"),
         ("line", &table.line, WrittenMetric::TransfersPerFault, "transfers-per-fault"),
+        ("op", &table.op, WrittenMetric::OperationsPerLoop, "operations-per-loop"),
     ];
     for (key, value, needed, name) in needs {
         if let Some(value) = value.as_ref()
@@ -104,7 +108,25 @@ fn metric(entry: &WrittenTable<ExpectTable>, check: &mut Check<'_>) -> Option<Me
             Metric::FallbacksPerFault(table.reason.value().cloned())
         }
         WrittenMetric::TransfersPerFault => Metric::TransfersPerFault(table.line.value().cloned()),
+        WrittenMetric::OperationsPerLoop => Metric::OperationsPerLoop(operation(entry, check)?),
     })
+}
+
+/// Returns the operation that is counted, or reports that no [[op]] has it.
+fn operation(entry: &WrittenTable<ExpectTable>, check: &mut Check<'_>) -> Option<String> {
+    let op = check.required(entry, SHOWN, "op", &entry.table.op, "\"munmap\"")?;
+    let name = op.get_ref();
+    let known: Vec<&str> =
+        check.ops.iter().map(|written| written.key).filter(|key| *key != "touch").collect();
+    if known.contains(&name.as_str()) {
+        return Some(name.clone());
+    }
+    check.push(
+        Diagnostic::new(format!("the operation \"{name}\" never occurs"))
+            .at(op.span(), format!("no [[op]] has `{name}`"))
+            .help_if(meant(name, known)),
+    );
+    None
 }
 
 type Bounds = (Option<f64>, Option<f64>);

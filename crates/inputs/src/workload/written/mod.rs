@@ -14,6 +14,7 @@ mod folio;
 #[cfg(feature = "schema")]
 mod forms;
 mod group;
+mod headline;
 mod idle;
 mod kernel;
 mod key;

@@ -13,7 +13,7 @@ use super::key::{WrittenKey, WrittenTable};
 use super::targets::Targets;
 use super::touch::{self, TouchTable};
 use crate::diag::Diagnostic;
-use ::workload::{Action, Change, Loops, Op, Phase, Scope, ThreadGroup};
+use ::workload::{Action, Change, Loops, Op, Phase, Scope, ThreadGroup, Touch};
 
 /// Defines `[[op]]`. A row is an operation of writers: its key, the table under the key, and the
 /// function from what the table is lowered to, to an [`Action`].
@@ -31,6 +31,10 @@ macro_rules! operations {
             /// Number of the phase, from 1 without holes (default 1).
             #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
             pub phase: WrittenKey<u64>,
+            /// How often each loop of the group does it (default 1). Neighbours with the same
+            /// number take turns: all of them once, in order, then all again.
+            #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+            pub repeat: WrittenKey<u64>,
             /// Accesses to the pages of a mapping.
             pub touch: WrittenKey<TouchTable>,
             $($(#[doc = $doc])+ pub $key: WrittenKey<$table>,)+
@@ -62,11 +66,15 @@ macro_rules! operations {
             }
 
             /// Checks the operation of a writer that is written here.
-            fn change(&self, place: &mut PlacedChange<'_, '_, '_>) -> Option<Change> {
+            fn change(
+                &self,
+                repeat: u64,
+                place: &mut PlacedChange<'_, '_, '_>,
+            ) -> Option<Change> {
                 $(if let Some(table) = self.$key.value() {
                     let action = table.lower(place).map($action)?;
                     let every_ns = table.every.value().map_or(0, |every| every.0);
-                    return Some(Change { action, every_ns });
+                    return Some(Change { action, every_ns, repeat });
                 })+
                 None
             }
@@ -196,18 +204,24 @@ fn lower<'d>(
     let table = &entry.table;
     let group = group(entry, groups, check);
     let phase = table.phase.checked(1, |phase| check.at_least("phase", phase, 1));
+    let repeat = table.repeat.checked(1, |repeat| check.at_least("repeat", repeat, 1));
     let written = only(entry, check)?;
     let op = match entry.table.touch.as_ref() {
-        Some(touch) => touch::lower(touch, &entry.unread, targets, check).map(Op::Touch),
+        Some(touch) => touch::lower(touch, &entry.unread, targets, check)
+            .and_then(|touch| Some(Op::Touch(Touch { repeat: repeat?, ..touch }))),
         None => {
             let (key, span) = (written.key, written.span.clone());
             let unread = &entry.unread;
             entry
                 .table
-                .change(&mut PlacedChange { unread, key, span, targets, check })
+                .change(
+                    repeat.unwrap_or(1),
+                    &mut PlacedChange { unread, key, span, targets, check },
+                )
                 .map(Op::Change)
         }
     };
+    repeat?;
     Some(Lowered { group: group?, phase: phase?, op: op?, entry, written })
 }
 
@@ -280,7 +294,7 @@ pub(super) fn walks_with_loops(
         };
         let group = &groups[op.group];
         let Some(walks) = written.walks.as_ref() else { continue };
-        if !touch.walks || group.loops != Loops::Times(1) {
+        if !touch.walks || touch.repeat > 1 || group.loops != Loops::Times(1) {
             continue;
         }
         let title =
@@ -292,7 +306,10 @@ pub(super) fn walks_with_loops(
         check.push(
             diagnostic
                 .rule("a touch that walks goes on in each loop with the next `touches` pages")
-                .help("write loops = 256 in its [[group]], for 256 of them, or leave `walks` out"),
+                .help(
+                    "write repeat = 256 beside it, or loops = 256 in its [[group]], for 256 of \
+                     them, or leave `walks` out",
+                ),
         );
     }
 }

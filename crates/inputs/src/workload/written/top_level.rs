@@ -12,6 +12,7 @@ use super::check::{Check, TableNames};
 use super::expect::{self, ExpectTable};
 use super::file::{self, FileTable};
 use super::group::{self, GroupTable};
+use super::headline;
 use super::idle;
 use super::kernel::{self, KernelTable};
 use super::key::{WrittenKey, WrittenTable};
@@ -20,7 +21,7 @@ use super::targets::Targets;
 use super::values::Time;
 use super::vma::{self, VmaTable};
 use crate::diag::Diagnostic;
-use ::workload::{Reset, Until, Workload};
+use ::workload::{RateWindow, Reset, Until, Workload};
 
 /// A faultstorm workload: an address space and the threads that storm it.
 #[derive(Debug, Default, Deserialize)]
@@ -50,6 +51,12 @@ pub(in crate::workload) struct WrittenWorkload {
     /// How many whole rounds a storm lasts, at least 1.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub rounds: WrittenKey<u64>,
+    /// The event that cells are judged by: `"faults"` or an operation of writers (default:
+    /// faults if there are some, else the operation that is done most often).
+    pub headline: WrittenKey<String>,
+    /// The time over which the rate of faults is measured: while all threads storm
+    /// (`"together"`, the default), or from the first start to the last end (`"whole"`).
+    pub rate_over: WrittenKey<RateWindow>,
     /// Whether the running kernel may use huge pages for the mappings (default false). The
     /// simulated one has none.
     pub huge_pages: WrittenKey<bool>,
@@ -97,6 +104,7 @@ pub(in crate::workload) fn workload(
     let summary = summary(document, &mut check);
     let until = until(document, &mut check);
     processes(document, &mut check);
+    let headline = table.headline.checked(None, |it| headline::lower(it, &mut check).map(Some));
     let kernel = kernel::lower(table.kernel.as_ref(), &mut check);
 
     let file_names = TableNames::collect("file", &table.file, &mut check);
@@ -141,6 +149,8 @@ pub(in crate::workload) fn workload(
         huge_pages: table.huge_pages.value_or(false),
         reset: table.reset.value_or(Reset::Remap),
         until: until?,
+        headline: headline?,
+        rate_over: table.rate_over.value_or(RateWindow::Together),
         warmup_ns: table.warmup.value().map_or(DEFAULT_WARMUP_NS, |time| time.0),
         expect: expect.into_iter().collect::<Option<_>>()?,
     };

@@ -80,6 +80,7 @@ pub(super) fn lower(
         slices: written.slices.value_or(Slices::Disjoint),
         touches: touches.unwrap_or(None),
         walks: walks(written, unread, check)?,
+        repeat: 1,
         think_ns: think_ns?,
     };
     if let Some(vma) = &targets.vmas[touch.vma] {

@@ -7,10 +7,12 @@ use hdrhistogram::Histogram;
 
 use self::moved_lines::MovedLines;
 use document::run::{
-    CellCounts, FaultKind, IoSleeps, KernelFaults, LatencyDistribution, Lines, LockHold, Measured,
-    PerOp, Perf, PerfPerFault, Repeat, SchemeMemory, ThreadRepeat, TimeSplit, TimeUse, fairness,
+    CellCounts, FaultKind, IoSleeps, KernelFaults, LatencyDistribution, Lines, LockHold,
+    LoopCounts, Measured, PerOp, Perf, PerfPerFault, Repeat, SchemeMemory, ThreadRepeat, TimeSplit,
+    TimeUse, fairness,
 };
 use host::perf;
+use inputs::workload::Headline;
 use mm::fault::{Fallback, Kind};
 use mm::{self, stage};
 use stats;
@@ -40,6 +42,10 @@ pub(super) struct Collected {
     ops: OpTimes,
     /// Operations a second of each repeat.
     op_rates: Vec<ops::OpRates>,
+    asked_per_s: storm::AskedRates,
+    loops: Option<LoopCounts>,
+    headline: Option<Headline>,
+    is_whole: bool,
     shootdowns: mm::Shootdowns,
     grace_periods: Option<mm::GraceCosts>,
     deferred_free_peak: Option<u64>,
@@ -56,6 +62,8 @@ impl Collected {
     pub fn repeat(&mut self, mut storm: Storm, order: u32, turn: Option<u32>) {
         self.set_model(&storm);
         self.add_ops(&mut storm);
+        self.add_loops(&storm);
+        (self.headline, self.is_whole) = (storm.headline, storm.is_whole);
         add_counts(&mut self.counts, &storm);
         if let Some(found) = &storm.kernel {
             self.kernel = Some(kernel::added(self.kernel.take(), found));
@@ -149,6 +157,9 @@ impl Collected {
             counts: self.counts.clone(),
             fallbacks: self.fallbacks.clone(),
             ops: self.op_stats(),
+            headline: self.headline.map(|event| event.name().to_owned()),
+            loops: self.loops.clone(),
+            is_whole: self.is_whole,
             shootdowns: self.shootdown_stats(),
             grace_periods: self.grace_periods.map(ops::grace_periods),
             latency_ns: latency_ns.collect(),

@@ -36,25 +36,47 @@ impl Collected {
         if let Some(costs) = &storm.grace_periods {
             self.grace_periods.get_or_insert_default().add(costs);
         }
+        self.asked_per_s = storm.asked_per_s;
         self.deferred_free_peak = self.deferred_free_peak.max(storm.deferred_free_peak);
     }
 
-    /// Operations by name.
+    /// Operations by name, those included that the workload asks for and no thread came to.
     pub(super) fn op_stats(&self) -> BTreeMap<String, OpStats> {
         let done = Action::NAMES.into_iter().zip(&self.ops).enumerate();
         done.filter_map(|(action, (name, times))| {
-            let times = times.as_ref()?;
+            let asked_per_s = self.asked(action);
+            if times.is_none() && asked_per_s.is_none() {
+                return None;
+            }
+            let count = times.as_ref().map_or(0, |times| times.len());
             let repeats = self.op_rates.iter().map(|rates| rates[action]);
             let stats = OpStats {
-                count: times.len(),
-                per_s: times.len() as f64 / (self.whole_ns / 1e9),
+                count,
+                per_s: count as f64 / (self.whole_ns / 1e9),
                 // Of one it is the same number.
                 repeats_per_s: repeats.filter(|_| self.op_rates.len() > 1).collect(),
-                latency_ns: LatencyDistribution::of(times, 1),
+                latency_ns: times.as_ref().and_then(|it| LatencyDistribution::of(it, 1)),
+                asked_per_s,
             };
             Some((name.to_owned(), stats))
         })
         .collect()
+    }
+
+    /// Returns the operations per second that the workload asks for, if it asks for a pace.
+    fn asked(&self, action: usize) -> Option<f64> {
+        let asked = self.asked_per_s[action];
+        (asked > 0.0 && asked.is_finite()).then_some(asked)
+    }
+
+    /// Adds the loops of one more storm.
+    pub(super) fn add_loops(&mut self, storm: &Storm) {
+        let Some(found) = &storm.loops_done else { return };
+        let sum = self.loops.get_or_insert_default();
+        sum.begun += found.begun;
+        sum.whole += found.whole;
+        sum.touches = sum.touches.max(found.touches);
+        sum.never.extend(found.never().map(str::to_owned));
     }
 
     /// Costs of shootdowns, if there were writers.
