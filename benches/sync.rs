@@ -9,7 +9,7 @@ mod common;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use faultstorm::host::affinity;
 use faultstorm::machine::host::{BareLine, Cores, Host, enter};
-use faultstorm::machine::{LINE_WORDS, Line, LineName, Ordering, Word};
+use faultstorm::machine::{LINE_WORDS, Line, LineName, Ordering, RwNames, Waited, Word};
 use faultstorm::sync::rcu::Rcu;
 use faultstorm::sync::refcount::RefCount;
 use faultstorm::sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
@@ -56,10 +56,14 @@ impl Objects {
 impl Home for Objects {
     type Machine = Host;
 
+    fn names(&self) -> RwNames {
+        RwNames::MMAP_LOCK
+    }
+
     fn queue_words(&self) -> QueueWords {
         QueueWords {
-            osq: LockWords { locked: 1, tail: 2 },
-            wait_lock: LockWords { locked: 3, tail: 4 },
+            osq: LockWords { name: Waited::Osq, locked: 1, tail: 2 },
+            wait_lock: LockWords { name: Waited::WaitLock, locked: 3, tail: 4 },
         }
     }
 
@@ -115,7 +119,8 @@ const READERS: [(&str, Reader); 7] = [
         }
     }),
     ("spinlock", |on, times| {
-        let lock = SpinLock::<Host>::new(&on.word, LockWords { locked: 0, tail: 1 });
+        let lock =
+            SpinLock::<Host>::new(&on.word, LockWords { name: Waited::Ptl, locked: 0, tail: 1 });
         for _ in 0..times {
             drop(black_box(lock.lock(&on.waiters)));
         }

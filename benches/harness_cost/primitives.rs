@@ -5,7 +5,7 @@
 
 use super::{Effort, HandLine, interleaved};
 use faultstorm::machine::host::{BareLine, Cores, Host, enter};
-use faultstorm::machine::{LINE_WORDS, Line, LineName, Word};
+use faultstorm::machine::{LINE_WORDS, Line, LineName, RwNames, Waited, Word};
 use faultstorm::stats;
 use faultstorm::sync::refcount::RefCount;
 use faultstorm::sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, fence};
 use std::time::Instant;
 
 static NAME: LineName = LineName { name: "bench", words: [""; LINE_WORDS] };
-const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
+const LOCK: LockWords = LockWords { name: Waited::Ptl, locked: 0, tail: 1 };
 const READER: u64 = 1 << 8;
 /// Bits of the count with which a reader of the semaphore cannot take its fast path.
 const EXCLUDED: u64 = 0b111;
@@ -36,11 +36,15 @@ struct Generic {
 impl Home for Generic {
     type Machine = Host;
 
+    fn names(&self) -> RwNames {
+        RwNames::MMAP_LOCK
+    }
+
     #[inline(always)]
     fn queue_words(&self) -> QueueWords {
         QueueWords {
-            osq: LockWords { locked: 1, tail: 2 },
-            wait_lock: LockWords { locked: 3, tail: 4 },
+            osq: LockWords { name: Waited::Osq, locked: 1, tail: 2 },
+            wait_lock: LockWords { name: Waited::WaitLock, locked: 3, tail: 4 },
         }
     }
 

@@ -8,7 +8,9 @@
 mod taken;
 mod unlock;
 
-use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, Work};
+use faultstorm::machine::{
+    LINE_WORDS, Line, LineName, Machine, Ordering, RwNames, Waited, Word, Work,
+};
 use faultstorm::sync::refcount::RefCount;
 use faultstorm::sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
 use faultstorm::sync::seqcount::SeqCount;
@@ -206,7 +208,7 @@ struct Spun {
     sum: UnsafeCell<u64>,
 }
 
-const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
+const LOCK: LockWords = LockWords { name: Waited::Ptl, locked: 0, tail: 1 };
 
 // SAFETY: loom fails the test if two threads reach the cell at the same time; this is what the
 // tests check.
@@ -333,10 +335,14 @@ unsafe impl Sync for Shared {}
 impl Home for Shared {
     type Machine = Loom;
 
+    fn names(&self) -> RwNames {
+        RwNames::MMAP_LOCK
+    }
+
     fn queue_words(&self) -> QueueWords {
         QueueWords {
-            osq: LockWords { locked: 2, tail: 3 },
-            wait_lock: LockWords { locked: 4, tail: 5 },
+            osq: LockWords { name: Waited::Osq, locked: 2, tail: 3 },
+            wait_lock: LockWords { name: Waited::WaitLock, locked: 4, tail: 5 },
         }
     }
 

@@ -2,7 +2,7 @@
 //! core has its own time for its part.
 
 use faultstorm::machine::model::{Model, ModelLine, Multicore, Parameters, Place};
-use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Word, Work};
+use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, RwNames, Waited, Word, Work};
 use faultstorm::machines::MachineFile;
 use faultstorm::strategy::find;
 use faultstorm::sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
@@ -24,6 +24,10 @@ struct Fixture {
 impl Home for Fixture {
     type Machine = Model;
 
+    fn names(&self) -> RwNames {
+        RwNames::MMAP_LOCK
+    }
+
     fn count(&self) -> Word<'_, ModelLine> {
         Word::new(&self.line, 0)
     }
@@ -38,8 +42,8 @@ impl Home for Fixture {
 
     fn queue_words(&self) -> QueueWords {
         QueueWords {
-            osq: LockWords { locked: 2, tail: 3 },
-            wait_lock: LockWords { locked: 4, tail: 5 },
+            osq: LockWords { name: Waited::Osq, locked: 2, tail: 3 },
+            wait_lock: LockWords { name: Waited::WaitLock, locked: 4, tail: 5 },
         }
     }
 
@@ -134,7 +138,8 @@ fn shootdown_us(machine: Parameters, kernel_broadcasts: bool, interrupts_off: bo
     let fixture = Rc::new((ModelLine::new(&LOCK, [0; LINE_WORDS]), Waiters::<Model>::new(2)));
     let ran = multicore.run(move |core| {
         let (line, waiters) = &*fixture;
-        let lock = SpinLock::<Model>::new(line, LockWords { locked: 0, tail: 1 });
+        let lock =
+            SpinLock::<Model>::new(line, LockWords { name: Waited::Ptl, locked: 0, tail: 1 });
         if core == 1 {
             Model::sleep_ns(10_000);
             let from_ns = Model::now_ns();

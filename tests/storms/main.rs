@@ -9,4 +9,5 @@ mod model;
 mod paces;
 mod rules;
 mod scarcity;
+mod waits;
 mod writers;

@@ -12,7 +12,10 @@ mod counted;
 pub mod host;
 pub mod model;
 mod staged;
+mod waited;
 
+pub use self::waited::{RwNames, Waited, WaitedKind};
+use std::cell::Cell;
 pub use std::sync::atomic::Ordering;
 
 /// Words in a line: 64 bytes, as on x86-64 and most Arm servers.
@@ -132,6 +135,20 @@ pub trait Machine: Sized + Send + Sync + 'static {
     fn for_nothing<R>(what: impl FnOnce() -> R) -> R {
         what()
     }
+    /// Tells the world that the core begins to wait: for the lock at `at`, an address that is the
+    /// same for all who take that lock, or for something else (0). Waits nest; the outermost one
+    /// names the time. Free if the world does not record waits.
+    #[inline(always)]
+    fn begin_wait(_waited: Waited, _at: usize) {}
+    /// Ends the innermost wait.
+    #[inline(always)]
+    fn end_wait() {}
+    /// Tells the world that the core has taken the lock at `at`.
+    #[inline(always)]
+    fn locked(_lock: Waited, _at: usize) {}
+    /// Tells the world that the core is about to release the lock at `at`.
+    #[inline(always)]
+    fn unlocked(_at: usize) {}
     /// Makes one step of a spin that ends by itself.
     fn relax();
     /// Sleeps without occupying the core.
@@ -183,6 +200,12 @@ pub trait Machine: Sized + Send + Sync + 'static {
     fn resume_marks() {}
 }
 
+/// Returns the address of a word of a line.
+#[inline(always)]
+pub fn address<L>(line: &L, word: usize) -> usize {
+    std::ptr::from_ref(line).addr() + word
+}
+
 /// One word of a line. The primitives in `sync` are built on words, so that a structure decides
 /// which line each of their words shares.
 pub struct Word<'a, L> {
@@ -209,6 +232,12 @@ impl<'a, L: Line> Word<'a, L> {
     #[inline(always)]
     pub fn line(self) -> &'a L {
         self.line
+    }
+
+    /// Returns an address of its own.
+    #[inline(always)]
+    pub fn at(self) -> usize {
+        address(self.line, self.index)
     }
 
     /// See [`Line::load`].
@@ -269,5 +298,23 @@ impl<'a, L: Line> Word<'a, L> {
     #[inline(always)]
     pub fn spin_until(self, done: impl Fn(u64) -> bool) -> u64 {
         self.line.spin_until(self.index, done)
+    }
+
+    /// As [`spin_until`](Self::spin_until), and a wait for `waited` if the first value is not the
+    /// right one.
+    #[inline(always)]
+    pub fn wait_until<M: Machine>(self, waited: Waited, done: impl Fn(u64) -> bool) -> u64 {
+        let waits = Cell::new(false);
+        let value = self.spin_until(|value| {
+            let is_done = done(value);
+            if !is_done && !waits.replace(true) {
+                M::begin_wait(waited, self.at());
+            }
+            is_done
+        });
+        if waits.get() {
+            M::end_wait();
+        }
+        value
     }
 }

@@ -11,7 +11,7 @@ use super::vma::VmaId;
 use super::wait::Wait;
 use super::zones::PageLists;
 use super::{GraceCosts, Mm};
-use machine::Machine;
+use machine::{Machine, Waited};
 use std::sync::Arc;
 use sync::rcu::{RcuReader, ReadSection};
 
@@ -285,7 +285,9 @@ impl<M: Machine> Core<M> {
     /// Sleeps for `ns`, as I/O does, and notes the real length.
     pub(super) fn sleep_io(&mut self, ns: u64) {
         let before = M::now_ns();
+        M::begin_wait(Waited::Io, 0);
         M::sleep_ns(ns);
+        M::end_wait();
         self.io.achieved_ns.push(M::now_ns() - before);
         self.io.asked_ns += ns;
     }

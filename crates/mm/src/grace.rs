@@ -1,6 +1,6 @@
 //! Waits for memory that was freed, but that readers may still see.
 
-use machine::Machine;
+use machine::{Machine, Waited};
 
 /// Length of one wait of a core.
 const WAIT_NS: u64 = 1_000;
@@ -22,7 +22,9 @@ pub(super) fn patiently<M: Machine, T>(mut take: impl FnMut() -> Option<T>) -> O
         if taken.is_some() {
             return taken;
         }
+        M::begin_wait(Waited::GracePeriod, 0);
         M::sleep_ns(WAIT_NS);
+        M::end_wait();
     }
     None
 }

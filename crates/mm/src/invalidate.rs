@@ -8,7 +8,7 @@
 
 use super::Mm;
 use super::page_cache::File;
-use machine::{Machine, Word};
+use machine::{Machine, RwNames, Waited, Word};
 use sync::rwsem::{Home, QueueWords, WaitQueue};
 use sync::spinlock::{LockWords, Waiters};
 
@@ -20,6 +20,10 @@ pub(super) struct InvalidateLock<'a, M: Machine> {
 
 impl<M: Machine> Home for InvalidateLock<'_, M> {
     type Machine = M;
+
+    fn names(&self) -> RwNames {
+        RwNames::INVALIDATE
+    }
 
     fn count(&self) -> Word<'_, M::Line> {
         self.file.invalidate_count()
@@ -39,8 +43,8 @@ impl<M: Machine> Home for InvalidateLock<'_, M> {
 
     fn queue_words(&self) -> QueueWords {
         QueueWords {
-            osq: LockWords { locked: 0, tail: 1 },
-            wait_lock: LockWords { locked: 2, tail: 3 },
+            osq: LockWords { name: Waited::Osq, locked: 0, tail: 1 },
+            wait_lock: LockWords { name: Waited::WaitLock, locked: 2, tail: 3 },
         }
     }
 

@@ -6,7 +6,7 @@ use crate::kernel::{Kernel, Layout};
 use crate::page_cache::File;
 use crate::vma::VmaRef;
 use crate::{Config, Mm, queue_words};
-use machine::{Line, Machine, Word};
+use machine::{Line, Machine, RwNames, Word};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -74,6 +74,12 @@ impl<M: Machine, L: Layout> Deref for LaidOut<M, L> {
 /// mmap_lock, as faults take it.
 impl<M: Machine, L: Layout> Home for LaidOut<M, L> {
     type Machine = M;
+
+    #[inline(always)]
+    fn names(&self) -> RwNames {
+        RwNames::MMAP_LOCK
+    }
+
     #[inline(always)]
     fn count(&self) -> Word<'_, M::Line> {
         self.field(self.kernel().mm.mmap_count)

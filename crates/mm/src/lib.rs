@@ -63,7 +63,7 @@ use self::rmap::Rmap;
 use self::rss::Rss;
 use self::vma::{VmaFields, VmaId, VmaRef, Vmas};
 use self::vma_tree::VmaTree;
-use machine::{LINE_WORDS, Line, Machine, Ordering, Word};
+use machine::{LINE_WORDS, Line, Machine, Ordering, RwNames, Waited, Word};
 use std::sync::Arc;
 use sync::rcu::Rcu;
 use sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
@@ -171,11 +171,11 @@ impl<M: Machine> Mm<M> {
         }
     }
 
-    /// Returns the lock of the upper page-table levels and of `anon_vma`.
+    /// Returns the lock of the upper page-table levels and of `anon_vma`; `name`: for which of them.
     #[inline(always)]
-    fn page_table_lock(&self) -> SpinLock<'_, M> {
+    fn page_table_lock(&self, name: Waited) -> SpinLock<'_, M> {
         let lock = self.kernel.mm.page_table_lock;
-        SpinLock::new(&self.lines[lock.line], lock.lock())
+        SpinLock::new(&self.lines[lock.line], lock.lock(name))
     }
 
     /// Returns the lock of the entries of a table that points to tables: the pmd lock in the pmd
@@ -183,7 +183,7 @@ impl<M: Machine> Mm<M> {
     fn lock_of_entries<'a>(&'a self, table: &'a PageTable<M>, level: Level) -> SpinGuard<'a, M> {
         match level {
             Level::Pmd if self.config.split_pmd_locks => table.lock(&self.waiters),
-            _ => self.page_table_lock().lock(&self.waiters),
+            _ => self.page_table_lock(Waited::PageTableLock).lock(&self.waiters),
         }
     }
 
@@ -223,7 +223,7 @@ impl<M: Machine> Mm<M> {
     /// Gives a VMA an `anon_vma` if it has none, under `page_table_lock` (Linux 7.2
     /// `__anon_vma_prepare`).
     pub fn prepare_anon_vma<L: Layout>(&self, vma: VmaRef<'_, M, L>) {
-        let _lock = self.page_table_lock().lock(&self.waiters);
+        let _lock = self.page_table_lock(Waited::AnonVma).lock(&self.waiters);
         if vma.anon_vma().load(Ordering::Relaxed) == 0 {
             vma.anon_vma().store(1, Ordering::Release);
         }
@@ -248,12 +248,16 @@ impl<M: Machine> Mm<M> {
 /// Returns the words of `osq`, which begins here, and of `wait_lock` after it.
 #[inline(always)]
 fn queue_words(at: Field) -> QueueWords {
-    QueueWords { osq: at.lock(), wait_lock: at.then(2).lock() }
+    QueueWords { osq: at.lock(Waited::Osq), wait_lock: at.then(2).lock(Waited::WaitLock) }
 }
 
 /// mmap_lock is in the space.
 impl<M: Machine> Home for Mm<M> {
     type Machine = M;
+
+    fn names(&self) -> RwNames {
+        RwNames::MMAP_LOCK
+    }
 
     fn count(&self) -> Word<'_, M::Line> {
         self.field(self.kernel.mm.mmap_count)

@@ -12,7 +12,7 @@ use super::addr::Pfn;
 use super::frames::{Frames, flag};
 use super::kernel::{Field, Kernel, LRUVEC_LINES, LruvecLayout};
 use super::vmstat::{Differentials, Item};
-use machine::{LINE_WORDS, Line, Machine, Ordering, VALUE_MASK, Word};
+use machine::{LINE_WORDS, Line, Machine, Ordering, VALUE_MASK, Waited, Word};
 use sync::spinlock::{IrqGuard, SpinLock, Waiters};
 
 /// Folios that are removed before the lock is dropped for a moment (`SWAP_CLUSTER_MAX`).
@@ -165,7 +165,8 @@ impl<'a, M: Machine> LruEdit<'a, M> {
             // Never holds two locks at a time.
             self.held = None;
             let line = &lruvec.lines[lruvec.at.lock.line];
-            let lock = SpinLock::new(line, lruvec.at.lock.lock()).lock_irq(self.waiters);
+            let lock =
+                SpinLock::new(line, lruvec.at.lock.lock(Waited::LruLock)).lock_irq(self.waiters);
             self.held = Some((node, lock));
             self.moved = 0;
         }

@@ -9,7 +9,7 @@ use super::frames::{Frames, flag};
 use super::invalidate_queue::InvalidateQueue;
 use super::pool::Pool;
 use super::slots::slots;
-use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, VALUE_MASK, Word};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, VALUE_MASK, Waited, Word};
 use std::ops::Range;
 use sync::refcount::RefCount;
 use sync::spinlock::{IrqGuard, LockWords, SpinLock, Waiters};
@@ -53,12 +53,12 @@ static NODE: LineName =
 static NODES: LineName =
     LineName { name: "slab.xa_node", words: ["lock", "lock.tail", "free", "", "", "", "", ""] };
 
-const XA_LOCK: LockWords = LockWords { locked: 1, tail: 2 };
+const XA_LOCK: LockWords = LockWords { name: Waited::XarrayLock, locked: 1, tail: 2 };
 const NRPAGES: usize = 3;
 const TAGGED: usize = 4;
 const INVALIDATE_COUNT: usize = 5;
 const INVALIDATE_OWNER: usize = 6;
-const WAIT_LOCK: LockWords = LockWords { locked: 0, tail: 1 };
+const WAIT_LOCK: LockWords = LockWords { name: Waited::FolioTable, locked: 0, tail: 1 };
 
 /// A place in the index of a file, which goes from page to page and stays in the lowest node as
 /// long as that has them (`xas_next_entry`).
@@ -364,10 +364,12 @@ impl<M: Machine> File<M> {
     pub fn wait_unlocked(&self, frames: &Frames<M>, frame: Pfn, waiters: &Waiters<M>) {
         let flags = frames.folio_of(frame).flags();
         let unlocked = || flags.fetch_or(flag::WAITERS, Ordering::Acquire) & flag::LOCKED == 0;
+        M::begin_wait(Waited::FolioLock, flags.at());
         // SAFETY: the table is this file's, and its lock words are locked only through it.
         unsafe {
             self.table.wait((&self.wait, WAIT_LOCK), waiters, frames.head(frame).0, unlocked)
         };
+        M::end_wait();
     }
 
     /// Releases a folio's lock (`Release`), and sets `flags` with it.

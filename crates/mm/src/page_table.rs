@@ -7,7 +7,7 @@ use super::addr::{ENTRIES, PAGE_SHIFT};
 use super::backlog::Backlog;
 use super::pool::Pool;
 use super::slots::slots;
-use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, pair_up};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Waited, Word, pair_up};
 use std::sync::Arc;
 use sync::spinlock::{LockWords, SpinGuard, SpinLock, Waiters};
 
@@ -20,7 +20,7 @@ static PTDESC: LineName =
 static POOL: LineName =
     LineName { name: "zone.tables", words: ["lock", "lock.tail", "free", "", "", "", "", ""] };
 
-const PTL: LockWords = LockWords { locked: 0, tail: 1 };
+const PTL: LockWords = LockWords { name: Waited::Ptl, locked: 0, tail: 1 };
 /// 1 in a table that was freed, until its next use.
 const POISON: usize = 2;
 const PRESENT: u64 = 1;

@@ -6,7 +6,7 @@
 //! refilled from a zone in batches (`mm/page_alloc.c`).
 
 use super::kernel::Field;
-use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Waited, Word};
 use std::ops::Range;
 use std::sync::Arc;
 use sync::locked::Locked;
@@ -24,6 +24,8 @@ pub struct PoolLines<M: Machine> {
     pub lines: Arc<[M::Line]>,
     /// First word of the lock.
     pub lock: Field,
+    /// Name of its lock in results.
+    pub lock_name: Waited,
     /// Number of free slots.
     pub free: Field,
 }
@@ -32,7 +34,12 @@ impl<M: Machine> PoolLines<M> {
     /// One line, which begins with both.
     fn one(name: &'static LineName) -> Self {
         let lines = Arc::new([M::Line::new(name, [0; LINE_WORDS])]);
-        Self { lines, lock: Field { line: 0, word: 0 }, free: Field { line: 0, word: 2 } }
+        Self {
+            lines,
+            lock: Field { line: 0, word: 0 },
+            lock_name: Waited::ListLock,
+            free: Field { line: 0, word: 2 },
+        }
     }
 }
 
@@ -109,7 +116,7 @@ impl<M: Machine> Pool<M> {
         let line = &self.at.lines[lock.line];
         // SAFETY: `free` belongs to this pool, whose lock words never change and are
         // locked here alone.
-        let mut free = unsafe { self.free.lock::<M>(line, lock.lock(), waiters) };
+        let mut free = unsafe { self.free.lock::<M>(line, lock.lock(self.at.lock_name), waiters) };
         let result = on(&mut free);
         self.free_word().store(free.count() as u64, Ordering::Relaxed);
         result

@@ -5,7 +5,7 @@
 //! content costs nothing.
 
 use super::vma::VmaId;
-use machine::{LINE_WORDS, Line, LineName, Machine, Word};
+use machine::{LINE_WORDS, Line, LineName, Machine, RwNames, Waited, Word};
 use std::sync::Arc;
 use sync::locked::Locked;
 use sync::rwsem::{Home, QueueWords, RwSem, WaitQueue};
@@ -19,7 +19,7 @@ static LINE: LineName = LineName {
 static LIST: LineName =
     LineName { name: "mapping.i_mmap", words: ["lock", "lock.tail", "", "", "", "", "", ""] };
 
-const LIST_LOCK: LockWords = LockWords { locked: 0, tail: 1 };
+const LIST_LOCK: LockWords = LockWords { name: Waited::IMmapWrite, locked: 0, tail: 1 };
 
 /// The VMAs that map a file.
 pub struct Rmap<M: Machine> {
@@ -76,10 +76,14 @@ impl<M: Machine> Rmap<M> {
 impl<M: Machine> Home for Rmap<M> {
     type Machine = M;
 
+    fn names(&self) -> RwNames {
+        RwNames::I_MMAP
+    }
+
     fn queue_words(&self) -> QueueWords {
         QueueWords {
-            osq: LockWords { locked: 2, tail: 3 },
-            wait_lock: LockWords { locked: 4, tail: 5 },
+            osq: LockWords { name: Waited::Osq, locked: 2, tail: 3 },
+            wait_lock: LockWords { name: Waited::WaitLock, locked: 4, tail: 5 },
         }
     }
 

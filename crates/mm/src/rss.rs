@@ -2,7 +2,7 @@
 //! later, `lib/percpu_counter.c`, `percpu_counter_add_batch`; the batch is max(32, 2 x online
 //! CPUs), `compute_batch_value`).
 
-use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Waited};
 use sync::spinlock::{LockWords, SpinLock, Waiters};
 
 /// `rss_stat` is an array of structures of 40 bytes: lock, count, list, and where the cores'
@@ -34,7 +34,7 @@ static LOCAL: LineName = LineName {
 
 /// Word of the counter of file pages, and the distance from it to that of anonymous pages, in
 /// words.
-const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
+const LOCK: LockWords = LockWords { name: Waited::CounterLock, locked: 0, tail: 1 };
 const COUNT: usize = 2;
 const NEXT: usize = 4;
 /// Words hold no negative numbers: counts are stored above this.
@@ -54,7 +54,7 @@ impl Member {
 
     fn lock(self) -> LockWords {
         let first = NEXT * self as usize;
-        LockWords { locked: first + LOCK.locked, tail: first + LOCK.tail }
+        LockWords { locked: first + LOCK.locked, tail: first + LOCK.tail, ..LOCK }
     }
 
     fn count(self) -> usize {

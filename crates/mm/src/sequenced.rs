@@ -4,7 +4,7 @@
 use super::fault::{Fallback, Protection, PteSlot, Waits, Walk};
 use super::vma::{VmaCopy, VmaFields};
 use super::{Mm, point};
-use machine::Machine;
+use machine::{Machine, Waited};
 use sync::seq_writers::SeqWriters;
 
 /// A VMA's fields, and the count at which they were read. Something else keeps the VMA from being
@@ -95,7 +95,11 @@ impl<M: Machine> Protection<M> for Sequenced<'_, M> {
     ) -> Result<Option<PteSlot<'b, M>>, Fallback> {
         loop {
             match self.try_commit(mm, walk) {
-                Err(Fallback::PteMapLockPtl) => M::relax(),
+                Err(Fallback::PteMapLockPtl) => {
+                    M::begin_wait(Waited::Ptl, 0);
+                    M::relax();
+                    M::end_wait();
+                }
                 result => return result.map(Some),
             }
         }

@@ -18,7 +18,7 @@ use super::frames::Frames;
 use super::kernel::{Field, Kernel};
 use super::pool::{Blocks, KEPT_BATCHES, Pool, PoolLines};
 use super::vmstat::{Differentials, Item, VmStat};
-use machine::{LINE_WORDS, Line, Machine};
+use machine::{LINE_WORDS, Line, Machine, Waited};
 use std::sync::Arc;
 use sync::spinlock::Waiters;
 
@@ -95,7 +95,8 @@ impl<M: Machine> Zones<M> {
         let zone = |(node, blocks): (usize, Vec<Blocks>)| {
             let single = bound(node)..bound(node + 1);
             let lines = Arc::clone(&lines[node]);
-            let lines = PoolLines { lines, lock: at.lock, free: at.nr_free };
+            let lines =
+                PoolLines { lines, lock: at.lock, lock_name: Waited::ZoneLock, free: at.nr_free };
             Pool::with_blocks(lines, single, blocks.into(), !config.no_zone_lock)
         };
         let zones: Box<[Pool<M>]> = blocks.into_iter().enumerate().map(zone).collect();

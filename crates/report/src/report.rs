@@ -77,7 +77,7 @@ impl<'a> Section<'a> {
         let law = |body| blocks::scaling_law(run, &source, body);
         Section {
             name: name(table.key()),
-            about: about(run, table.key()),
+            about: where_time_went(&source).into_iter().chain(about(run, table.key())).collect(),
             finding: blocks::finding(&source),
             rates: blocks::rates(&source, &bodies),
             ratios: blocks::ratios(&source, &bodies),
@@ -99,6 +99,16 @@ impl<'a> Section<'a> {
         };
         (0..kinds).flat_map(of_kind).collect()
     }
+}
+
+/// Returns where the time went at the most threads: of faults or of what else is rated.
+fn where_time_went(source: &Source<'_>) -> Vec<String> {
+    let table = source.table;
+    let threads = table.cells.iter().map(|cell| cell.key.threads).max().unwrap_or(0);
+    let body = table.bodies().into_iter().last();
+    let cells = table.cells.iter().copied();
+    let widest = |cell: &&Cell| cell.key.threads == threads && Some(cell.key.body) == body;
+    blocks::time_sentences(cells.filter(widest), &table.event)
 }
 
 fn both(blocks: &[Block]) -> Vec<Block> {

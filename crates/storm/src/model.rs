@@ -58,6 +58,14 @@ impl Platform for Model {
         model::end_fault(wanted.is_none_or(|wanted| wanted == kind) && number >= TRACED_FROM);
     }
 
+    fn begin_op(action: usize) {
+        model::begin_op(action);
+    }
+
+    fn end_op() {
+        model::end_op();
+    }
+
     fn note_progress() {
         model::note_progress();
     }
@@ -148,12 +156,18 @@ fn storm(
     let results = multicore.run(on_core).map_err(|halt| halted(halt, &shared))?;
     let results = results.into_iter().collect::<Result<Vec<_>, GateBroken>>();
     let results = results.expect("no gate of the model breaks");
-    let (accounts, times, accesses) =
-        (multicore.accounts(), multicore.times(), multicore.accesses());
+    let mut found = ModelFindings {
+        accounts: multicore.accounts(),
+        times: multicore.times(),
+        accesses: multicore.accesses(),
+        activities: multicore.activities(),
+        holds: multicore.holds(),
+        traced: Vec::new(),
+    };
     let shared = Rc::into_inner(shared).expect("all cores have ended");
     let mut storm = simulated::close(request, results, shared, bytes_per_vma)?;
-    storm.model =
-        Some(ModelFindings { accounts, times, accesses, traced: multicore.traced_fault() });
+    found.traced = multicore.traced_fault();
+    storm.model = Some(found);
     Ok(storm)
 }
 

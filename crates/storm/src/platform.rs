@@ -18,6 +18,10 @@ pub trait Platform: Sized + 'static {
     /// Ends the `number`-th fault of its thread, which was of this kind.
     #[inline(always)]
     fn end_fault(_kind: Kind, _number: u64) {}
+    /// Begins the operation with this number of action.
+    fn begin_op(_action: usize) {}
+    /// Ends an operation.
+    fn end_op() {}
     /// Notes that an operation or a round has ended, as every fault is noted.
     fn note_progress() {}
     /// Stops the storm if it gets nowhere, or the user asked for its end; does not return then.

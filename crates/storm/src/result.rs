@@ -7,7 +7,7 @@ use super::samples::histogram;
 use hdrhistogram::Histogram;
 use host::perf;
 use machine::host::Tally;
-use machine::model::{Accounts, CoreTimes, Traced};
+use machine::model::{Accounts, ActivityTime, CoreTimes, HoldAccount, Traced};
 use mm::fault::{Fallback, Kind};
 use mm::{GraceCosts, Shootdowns, stage};
 use workload::{Action, Headline};
@@ -114,6 +114,10 @@ pub struct ModelFindings {
     pub accounts: Accounts,
     /// Time of each core by use.
     pub times: Vec<CoreTimes>,
+    /// Where the time of faults and of each operation went.
+    pub activities: Vec<ActivityTime>,
+    /// Locks that cores waited for, by holder.
+    pub holds: Vec<HoldAccount>,
     /// Accesses that were charged.
     pub accesses: u64,
     /// The fault that was traced; empty if none was.

@@ -311,7 +311,9 @@ impl<'a, T: StormTarget> Worker<'a, T> {
         }
         let edit = &change.turns[(turn % change.turns.len() as u64) as usize];
         let start = clock.start();
+        T::begin_op(change.action);
         let done = T::edit(&*self.shared.space, &mut self.toucher.core, edit);
+        T::end_op();
         let end = clock.end();
         if done {
             let ns = clock.delta_ns(start, end) as u64;

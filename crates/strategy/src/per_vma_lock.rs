@@ -23,7 +23,7 @@
 //! kernel: in 6.4 anonymous VMAs that have an `anon_vma`, nothing else.
 
 use super::{PerVma, Scheme, Space, Strategy, Traits, Words};
-use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, pair_up};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, RwNames, Waited, Word, pair_up};
 use mm::fault::{self, End, Fallback, FaultRequest, Outcome, Stop};
 use mm::hooks::Hooks;
 use mm::kernel::{Kernel, Layout, Linux6_2, Linux6_12, VmaLockLayout, VmaLockObject};
@@ -155,10 +155,15 @@ impl<M: Machine> Home for VmaLock<'_, M> {
     type Machine = M;
 
     #[inline(always)]
+    fn names(&self) -> RwNames {
+        RwNames::VMA_LOCK
+    }
+
+    #[inline(always)]
     fn queue_words(&self) -> QueueWords {
         QueueWords {
-            osq: LockWords { locked: 0, tail: 1 },
-            wait_lock: LockWords { locked: 2, tail: 3 },
+            osq: LockWords { name: Waited::Osq, locked: 0, tail: 1 },
+            wait_lock: LockWords { name: Waited::WaitLock, locked: 2, tail: 3 },
         }
     }
 

@@ -43,7 +43,7 @@
 //! tables under that lock then.
 
 use super::{FoundVma, PerVma, Scheme, Space, Strategy, Traits, Words};
-use machine::{LINE_WORDS, Line, LineName, Machine, Word};
+use machine::{LINE_WORDS, Line, LineName, Machine, Waited, Word};
 use mm::fault::{
     self, Access, End, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Waits, Walk,
 };
@@ -159,7 +159,8 @@ impl<const TABLES: bool> SrcuFaults<TABLES> {
     ) -> Result<FoundVma<'a, M, Self>, Fallback> {
         let seq = space.words.tree_seq();
         loop {
-            Word::new(&space.words.tree, 0).spin_until(|count| count.is_multiple_of(2));
+            let tree = Word::new(&space.words.tree, 0);
+            tree.wait_until::<M>(Waited::TreeLock, |count| count.is_multiple_of(2));
             let Some(at) = seq.begin() else { continue };
             let vma = space.find_vma(request.addr);
             if seq.is_current(at) {

@@ -5,7 +5,7 @@
 //! freeing core has removed the object before it reads the words. Both have a full fence between
 //! their store and their load, so at least one of the two sees the other.
 
-use machine::{Machine, Ordering, Word};
+use machine::{Machine, Ordering, Waited, Word};
 
 /// A core's hazard pointer; cleared on drop.
 #[must_use]
@@ -46,7 +46,7 @@ pub fn wait_until_unused<'a, M: Machine>(
 {
     M::fence(Ordering::SeqCst);
     for pointer in pointers {
-        pointer.spin_until(|used| used != object + 1);
+        pointer.wait_until::<M>(Waited::HazardPointer, |used| used != object + 1);
     }
 }
 

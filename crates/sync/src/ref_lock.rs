@@ -5,7 +5,7 @@
 //! belongs to a writer: it waits until readers have left, or has the object to itself, and no new
 //! reader enters. Writers must be serialised by another lock (mmap_lock).
 
-use machine::{Machine, Ordering, Word};
+use machine::{Machine, Ordering, Waited, Word};
 
 /// `VM_REFCNT_EXCLUDE_READERS_FLAG`.
 const WRITER: u64 = 1 << 30;
@@ -53,7 +53,10 @@ impl<'a, M: Machine> RefLock<'a, M> {
             }
             let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
             match self.count.compare_exchange(count, count + 1, acquire, relaxed) {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    M::locked(Waited::VmaLockRead, self.count.at());
+                    return Ok(());
+                }
                 Err(now) => count = now,
             }
         }
@@ -65,6 +68,7 @@ impl<'a, M: Machine> RefLock<'a, M> {
     /// `Release`: the readers' accesses come before the writer's.
     #[inline(always)]
     pub fn put(&self) {
+        M::unlocked(self.count.at());
         let left = self.count.fetch_sub(1, Ordering::Release) - 1;
         if left & WRITER != 0 && left <= WRITER + 1 {
             self.wake();
@@ -115,8 +119,13 @@ impl<'a, M: Machine> RefLock<'a, M> {
                 Err(now) => count = now,
             }
         }
-        while count != 0 && self.count.load(Ordering::Acquire) != alone {
+        if count != 0 && self.count.load(Ordering::Acquire) != alone {
+            M::begin_wait(Waited::VmaLockWrite, self.count.at());
             M::park();
+            while self.count.load(Ordering::Acquire) != alone {
+                M::park();
+            }
+            M::end_wait();
         }
         self.waiting.store(0, Ordering::Relaxed);
         count != 0

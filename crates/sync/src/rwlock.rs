@@ -6,7 +6,7 @@
 //! Unlike the kernel's lock it has no queue: its writers are serialised by another lock
 //! (mmap_lock), and its readers hold it for one walk of the tree.
 
-use machine::{Machine, Ordering, Word};
+use machine::{Machine, Ordering, Waited, Word};
 
 const WRITER: u64 = 1;
 const READER: u64 = 1 << 1;
@@ -29,7 +29,7 @@ impl<'a, M: Machine> RwLock<'a, M> {
     pub fn read(self) -> RwLockReader<'a, M> {
         while self.0.fetch_add(READER, Ordering::Acquire) & WRITER != 0 {
             self.0.fetch_sub(READER, Ordering::Relaxed);
-            self.0.spin_until(|count| count & WRITER == 0);
+            self.0.wait_until::<M>(Waited::TreeLock, |count| count & WRITER == 0);
         }
         RwLockReader(self)
     }
@@ -41,7 +41,7 @@ impl<'a, M: Machine> RwLock<'a, M> {
     pub fn write_lock(self) {
         let before = self.0.fetch_or(WRITER, Ordering::Acquire);
         assert_eq!(before & WRITER, 0, "writers are serialised");
-        self.0.spin_until(|count| count == WRITER);
+        self.0.wait_until::<M>(Waited::TreeLock, |count| count == WRITER);
     }
 
     /// Lets readers in again.

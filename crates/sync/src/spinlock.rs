@@ -13,12 +13,14 @@
 //! back if a core waits. Otherwise newcomers could overtake the head for ever: a storm of
 //! MADV_DONTNEED was seen not to end because of that.
 
-use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Waited, address};
 use std::marker::PhantomData;
 
-/// Words of a line that a spinlock uses.
+/// Words of a line that a spinlock uses, and its name.
 #[derive(Debug, Clone, Copy)]
 pub struct LockWords {
+    /// Name in results.
+    pub name: Waited,
     /// 0: free. 1: held.
     pub locked: usize,
     /// 0: the queue is empty; else 1 + the core at its end.
@@ -81,7 +83,7 @@ impl<'a, M: Machine> SpinLock<'a, M> {
             self.queue(waiters);
         }
         // Made in one place: a guard that is made on two paths is copied through memory.
-        SpinGuard(self)
+        self.guard()
     }
 
     /// Takes the lock with interrupts off (`spin_lock_irqsave`). They are off already while it
@@ -99,7 +101,19 @@ impl<'a, M: Machine> SpinLock<'a, M> {
     pub fn try_lock(self) -> Option<SpinGuard<'a, M>> {
         let is_free = self.line.load(self.words.locked, Ordering::Relaxed) == 0;
         // Lazily: a guard that is made and dropped would release another core's lock.
-        (is_free && self.nobody_queues() && self.try_take()).then(|| SpinGuard(self))
+        (is_free && self.nobody_queues() && self.try_take()).then(|| self.guard())
+    }
+
+    /// Returns the guard of the lock, which the core has just taken.
+    #[inline(always)]
+    fn guard(self) -> SpinGuard<'a, M> {
+        M::locked(self.words.name, self.at());
+        SpinGuard { line: self.line, locked: self.words.locked }
+    }
+
+    #[inline(always)]
+    fn at(self) -> usize {
+        address(self.line, self.words.locked)
     }
 
     /// Takes the lock if it is free and no core queues for it.
@@ -128,6 +142,12 @@ impl<'a, M: Machine> SpinLock<'a, M> {
 
     #[cold]
     fn queue(self, waiters: &Waiters<M>) {
+        M::begin_wait(self.words.name, self.at());
+        self.wait_in_queue(waiters);
+        M::end_wait();
+    }
+
+    fn wait_in_queue(self, waiters: &Waiters<M>) {
         let core = M::core();
         let (mine, me) = (waiters.of(core), core as u64 + 1);
         mine.store(NEXT, 0, Ordering::Relaxed);
@@ -160,12 +180,16 @@ impl<'a, M: Machine> SpinLock<'a, M> {
 
 /// A held lock, released on drop.
 #[must_use]
-pub struct SpinGuard<'a, M: Machine>(SpinLock<'a, M>);
+pub struct SpinGuard<'a, M: Machine> {
+    line: &'a M::Line,
+    locked: usize,
+}
 
 impl<M: Machine> Drop for SpinGuard<'_, M> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.0.line.store(self.0.words.locked, 0, Ordering::Release);
+        M::unlocked(address(self.line, self.locked));
+        self.line.store(self.locked, 0, Ordering::Release);
     }
 }
 
@@ -195,7 +219,7 @@ mod tests {
 
     static NAME: LineName =
         LineName { name: "test.lock", words: ["locked", "tail", "sum", "", "", "", "", ""] };
-    const WORDS: LockWords = LockWords { locked: 0, tail: 1 };
+    const WORDS: LockWords = LockWords { name: Waited::Ptl, locked: 0, tail: 1 };
 
     /// Adds without an atomic read-modify-write: additions are lost if two cores hold the lock.
     #[test]

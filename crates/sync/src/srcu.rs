@@ -15,7 +15,7 @@
 use super::grace_costs::GraceCosts;
 use super::locked::Locked;
 use super::spinlock::{LockWords, Waiters};
-use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Waited};
 
 static INDEX: LineName =
     LineName { name: "srcu.index", words: ["index", "", "", "", "", "", "", ""] };
@@ -28,7 +28,7 @@ static CORE: LineName = LineName {
 static WORK: LineName =
     LineName { name: "srcu.work", words: ["lock", "lock.tail", "", "", "", "", "", ""] };
 
-const LOCK: LockWords = LockWords { locked: 0, tail: 1 };
+const LOCK: LockWords = LockWords { name: Waited::SrcuLock, locked: 0, tail: 1 };
 
 /// State of a grace period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

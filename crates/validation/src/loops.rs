@@ -2,7 +2,7 @@
 
 use inputs::targets::{Loop, LoopKind};
 use machine::model::{self, Halt, Model, ModelLine, Multicore, Parameters, Place, Ps};
-use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word, Work};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, RwNames, Waited, Word, Work};
 use std::cell::Cell;
 use std::rc::Rc;
 use sync::refcount::RefCount;
@@ -20,7 +20,7 @@ const WORD: usize = 0;
 /// The owner of a semaphore, and the ticket that is served.
 const OWNER: usize = 1;
 /// The lock of spinlock loops, and of the queue of a semaphore.
-const LOCK: LockWords = LockWords { locked: 4, tail: 5 };
+const LOCK: LockWords = LockWords { name: Waited::Ptl, locked: 4, tail: 5 };
 /// A reader of the lock that is entered by compare-exchange.
 const READER: u64 = 2;
 
@@ -246,6 +246,10 @@ impl Lines {
 impl Home for Lines {
     type Machine = Model;
 
+    fn names(&self) -> RwNames {
+        RwNames::MMAP_LOCK
+    }
+
     fn count(&self) -> Word<'_, ModelLine> {
         self.word()
     }
@@ -259,7 +263,7 @@ impl Home for Lines {
     }
 
     fn queue_words(&self) -> QueueWords {
-        QueueWords { osq: LockWords { locked: 2, tail: 3 }, wait_lock: LOCK }
+        QueueWords { osq: LockWords { name: Waited::Osq, locked: 2, tail: 3 }, wait_lock: LOCK }
     }
 
     fn queue(&self) -> &WaitQueue {

@@ -100,12 +100,15 @@ pub struct Pieces {
     pub slices: Slices,
 }
 
-/// Names each action once.
+/// Names each action once, with the function of Linux 7.2 that it stands for.
 macro_rules! names {
-    ($($action:pat => $name:literal,)+) => {
+    ($($action:pat => $name:literal, $function:literal;)+) => {
         impl Action {
             /// Names of all actions in workload files and documents.
             pub const NAMES: [&'static str; [$($name),+].len()] = [$($name),+];
+
+            /// Functions of the kernel that the actions stand for, in the order of their names.
+            pub const KERNEL_FUNCTIONS: [&'static str; Action::NAMES.len()] = [$($function),+];
 
             /// Returns its name, which is its key in workload files.
             pub fn name(&self) -> &'static str {
@@ -118,23 +121,23 @@ macro_rules! names {
 }
 
 names! {
-    Action::Mmap(_) => "mmap",
-    Action::Munmap(_) => "munmap",
-    Action::Mprotect { .. } => "mprotect",
-    Action::MadviseDontneed(_) => "madvise_dontneed",
-    Action::MadviseFree(_) => "madvise_free",
-    Action::MadviseNormal(_) => "madvise_normal",
-    Action::MadviseSequential(_) => "madvise_sequential",
-    Action::MadviseRandom(_) => "madvise_random",
-    Action::MadvisePopulateRead(_) => "madvise_populate_read",
-    Action::MadvisePopulateWrite(_) => "madvise_populate_write",
-    Action::Mincore(_) => "mincore",
-    Action::NumaScan(_) => "numa_scan",
-    Action::Mremap(_) => "mremap",
-    Action::ExpandStack { .. } => "expand_stack",
-    Action::Truncate { .. } => "truncate",
-    Action::Fork => "fork",
-    Action::Smaps => "smaps",
+    Action::Mmap(_) => "mmap", "do_mmap";
+    Action::Munmap(_) => "munmap", "__vm_munmap";
+    Action::Mprotect { .. } => "mprotect", "do_mprotect_pkey";
+    Action::MadviseDontneed(_) => "madvise_dontneed", "madvise_dontneed_single_vma";
+    Action::MadviseFree(_) => "madvise_free", "madvise_free_single_vma";
+    Action::MadviseNormal(_) => "madvise_normal", "madvise_update_vma";
+    Action::MadviseSequential(_) => "madvise_sequential", "madvise_update_vma";
+    Action::MadviseRandom(_) => "madvise_random", "madvise_update_vma";
+    Action::MadvisePopulateRead(_) => "madvise_populate_read", "madvise_populate";
+    Action::MadvisePopulateWrite(_) => "madvise_populate_write", "madvise_populate";
+    Action::Mincore(_) => "mincore", "do_mincore";
+    Action::NumaScan(_) => "numa_scan", "task_numa_work";
+    Action::Mremap(_) => "mremap", "do_mremap";
+    Action::ExpandStack { .. } => "expand_stack", "expand_stack";
+    Action::Truncate { .. } => "truncate", "truncate_pagecache";
+    Action::Fork => "fork", "dup_mmap";
+    Action::Smaps => "smaps", "show_smaps_rollup";
 }
 
 impl Action {

@@ -1,7 +1,7 @@
 //! Twins of `per-vma-lock`: a semaphore in each VMA, which writers take only to mark the VMA as
 //! theirs, and the checks of a fault after it has the semaphore.
 
-use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
+use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, RwNames, Waited, Word};
 use faultstorm::mm::fault::{self, End, Fallback, FaultRequest, Outcome, Stop};
 use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::{Layout, Linux7_2};
@@ -52,10 +52,14 @@ impl<M: Machine> TwinLocks<M> {
 impl<M: Machine> Home for VmaLock<'_, M> {
     type Machine = M;
 
+    fn names(&self) -> RwNames {
+        RwNames::VMA_LOCK
+    }
+
     fn queue_words(&self) -> QueueWords {
         QueueWords {
-            osq: LockWords { locked: 2, tail: 3 },
-            wait_lock: LockWords { locked: 4, tail: 5 },
+            osq: LockWords { name: Waited::Osq, locked: 2, tail: 3 },
+            wait_lock: LockWords { name: Waited::WaitLock, locked: 4, tail: 5 },
         }
     }
 

@@ -82,12 +82,13 @@ pub struct LockHold {
     pub median_ns: f64,
     /// The longest, in nanoseconds.
     pub longest_ns: f64,
-    /// Mean number of cores that waited for a hold.
+    /// Mean number of waits for a hold. A core that waits twice during one hold counts twice.
     pub waiters_mean: f64,
-    /// Most cores that waited for one hold.
+    /// Most waits for one hold.
     pub waiters_max: u64,
     /// Time that cores waited for these holds, in nanoseconds, all cores together. Each wait
-    /// counts once, for who held the lock when it began.
+    /// counts once: for who held the lock when it began, or, if a reader waits while readers hold
+    /// the lock, for the writer that waits for them.
     pub waited_ns: f64,
 }
 

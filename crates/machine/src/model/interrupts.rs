@@ -4,6 +4,7 @@
 use super::engine::CoreActivity;
 use super::multicore::Multicore;
 use super::parameters::{Broadcast, Ps};
+use crate::Waited;
 use std::collections::VecDeque;
 
 /// Interrupt state of a core.
@@ -44,8 +45,9 @@ impl Multicore {
         };
         if broadcasts {
             all_forget();
-            return self.advance(price.broadcast_ps);
+            return self.waiting(Waited::ShootdownSend, || self.advance(price.broadcast_ps));
         }
+        self.begin_wait(Waited::ShootdownSend, 0);
         let others = self.engine.borrow().cores.len();
         let mut silent = Vec::new();
         let mut last_start = 0;
@@ -67,6 +69,8 @@ impl Multicore {
             }
             self.advance(price.each_ps);
         }
+        self.end_wait();
+        self.begin_wait(Waited::ShootdownWait, 0);
         self.wait_for_answers(last_start);
         for victim in silent {
             let waits = || {
@@ -77,6 +81,7 @@ impl Multicore {
                 self.wait(CoreActivity::Interrupting { victim: victim as u16 });
             }
         }
+        self.end_wait();
         self.look_again();
     }
 
@@ -117,7 +122,9 @@ impl Multicore {
         }
         let senders = std::mem::take(&mut interrupts.senders);
         interrupts.taken += senders.len() as u64;
+        let from = self.clock();
         self.advance(senders.len() as u64 * self.parameters().shootdown.interrupted_ps);
+        self.note_interrupted(core, from, self.clock());
         interrupts.free_at = interrupts.free_at.max(self.clock());
         for sender in senders {
             let waits = CoreActivity::Interrupting { victim: core as u16 };

@@ -18,6 +18,7 @@
 //! | `run.rs`, `stack.rs`, `queue.rs` | coroutines, their stacks, the order of cores and events |
 //! | `watch.rs` | storms that get nowhere |
 //! | `ledger.rs`, `trace.rs` | records by name of line; one fault, access by access |
+//! | `waits.rs`, `lock_holds.rs` | where the time goes, by name; who holds locks, and for how long |
 
 mod describe;
 mod directory;
@@ -28,6 +29,7 @@ mod hold;
 mod interrupts;
 mod ledger;
 mod line;
+mod lock_holds;
 mod lookahead;
 mod multicore;
 mod pairs;
@@ -39,12 +41,14 @@ mod sharers;
 mod stack;
 mod starvation;
 mod trace;
+mod waits;
 mod watch;
 
 pub use self::directory::Found;
 pub use self::engine::CoreTimes;
 pub use self::ledger::{Accounts, LineAccount};
 pub use self::line::ModelLine;
+pub use self::lock_holds::HoldAccount;
 pub use self::multicore::{Multicore, MulticoreGuard, Place};
 pub use self::parameters::{
     Arbitration, Broadcast, Distance, FarAtomics, Latencies, Parameters, Ps, Shape, ShootdownTimes,
@@ -52,10 +56,11 @@ pub use self::parameters::{
 };
 pub use self::run::Halt;
 pub use self::trace::{Step, Traced};
+pub use self::waits::{ActivityTime, FAULT, FIRST_OP, WaitedPart};
 pub use self::watch::{TIME_MAX_PS, note_progress, stop_if_hopeless};
 
 use self::multicore::current;
-use super::{Machine, Ordering, Work};
+use super::{Machine, Ordering, Waited, Work};
 
 /// Bytes of a page: the memory traffic of clearing one.
 const PAGE_BYTES: u64 = 4096;
@@ -91,6 +96,16 @@ pub fn begin_fault() {
 /// Marks the end of a fault of the running core; `wanted`: the fault may be traced.
 pub fn end_fault(wanted: bool) {
     current().end_fault(wanted);
+}
+
+/// Marks the beginning of an operation of the running core, by its number.
+pub fn begin_op(number: usize) {
+    current().begin_activity(FIRST_OP + number as u16);
+}
+
+/// Marks the end of an operation of the running core.
+pub fn end_op() {
+    current().end_activity();
 }
 
 /// Stops `core` when it next reaches `point`, until its [`release`].
@@ -159,6 +174,24 @@ impl Machine for Model {
 
     fn sleep_ns(ns: u64) {
         current().advance(ns * 1000);
+    }
+
+    fn begin_wait(waited: Waited, at: usize) {
+        current().begin_wait(waited, at);
+    }
+
+    fn end_wait() {
+        current().end_wait();
+    }
+
+    #[inline]
+    fn locked(lock: Waited, at: usize) {
+        current().locked(lock, at);
+    }
+
+    #[inline]
+    fn unlocked(at: usize) {
+        current().unlocked(at);
     }
 
     fn park() {

@@ -4,7 +4,7 @@
 //! `lookahead.rs`.
 
 use super::directory::Need;
-use super::engine::{CoreActivity, Engine, Store};
+use super::engine::{CoreActivity, Engine, Store, at};
 use super::hold::Holds;
 use super::ledger::{Accounts, Ledger};
 use super::line::{ModelLine, RequestKind};
@@ -13,8 +13,9 @@ use super::pairs::Pairs;
 use super::parameters::{Parameters, Ps};
 use super::starvation::Losses;
 use super::trace::{Step, Traced, Tracer};
+use super::waits::Waits;
 use super::watch::Watch;
-use crate::LineName;
+use crate::{LineName, Waited};
 use corosensei::Yielder;
 use std::cell::{Cell, RefCell};
 use std::ptr;
@@ -52,6 +53,7 @@ pub struct Multicore {
     /// Core that runs next, as determined by the core that stopped.
     pub(super) chosen: Cell<Option<usize>>,
     pub(super) ledger: Ledger,
+    pub(super) waits: Waits,
     pub(super) tracer: Tracer,
     pub(super) holds: Holds,
     pub(super) losses: Losses,
@@ -112,6 +114,7 @@ impl Multicore {
             direct: Cell::new(true),
             chosen: Cell::new(None),
             ledger: Ledger::default(),
+            waits: Waits::new(places.len()),
             tracer: Tracer::default(),
             holds: Holds::default(),
             losses: Losses::new(places.len()),
@@ -154,6 +157,7 @@ impl Multicore {
     /// Restarts recording with empty accounts.
     pub fn forget(&self) {
         self.ledger.forget();
+        self.waits.forget();
         self.engine.borrow_mut().forget();
     }
 
@@ -430,7 +434,8 @@ impl Multicore {
             Need::Ownership => true,
             Need::FetchOp => self.parameters().far_atomics.is_none(),
         };
-        self.wait(CoreActivity::Fetching { line, word: word as u8, to_write });
+        let fetching = CoreActivity::Fetching { line, word: word as u8, to_write };
+        self.wait_for_line(line.name(), fetching);
         line.state(self, |state| state.in_flight -= 1);
     }
 
@@ -445,16 +450,19 @@ impl Multicore {
         let siblings = || self.engine.borrow().is_sibling_fetching(core, line, to_write);
         let asking = self.careful.get() && own() || self.beside_sibling.get() && siblings();
         if asking {
-            self.wait(CoreActivity::Joining { line });
+            self.wait_for_line(line.name(), CoreActivity::Joining { line });
         }
         asking
     }
 
     /// Waits until all stores of the running core are done.
     pub(super) fn drain(&self) {
-        let stores = || !self.engine.borrow().cores[self.core()].buffer.is_empty();
-        if self.careful.get() && stores() {
-            self.wait(CoreActivity::Draining);
+        if !self.careful.get() {
+            return;
+        }
+        let oldest = self.engine.borrow().cores[self.core()].buffer.front().map(|store| store.line);
+        if let Some(line) = oldest {
+            self.wait_for_line(at(line).name(), CoreActivity::Draining);
         }
     }
 
@@ -507,7 +515,11 @@ impl Multicore {
         self.take_exact_turn();
         let busy_ps = bytes * 1_000_000 / self.parameters().memory_bytes_per_us;
         let served = self.engine.borrow_mut().stream(self.core(), self.clock(), busy_ps);
-        self.clock.set(served.max(self.clock() + alone_ps));
+        self.advance(alone_ps);
+        let others_ps = served.saturating_sub(self.clock());
+        if others_ps > 0 {
+            self.waiting(Waited::Bandwidth, || self.advance(others_ps));
+        }
     }
 
     /// Waits for all cores, and continues with them, `stagger_ps` later.
@@ -540,7 +552,11 @@ impl Multicore {
     pub(super) fn resume(&self, core: usize) {
         let mut engine = self.engine.borrow_mut();
         let (start, price_ps) = (engine.start(core), self.parameters().shootdown.interrupted_ps);
-        self.clock.set(engine.cores[core].interrupts.delayed(start, price_ps));
+        let delayed = engine.cores[core].interrupts.delayed(start, price_ps);
+        if delayed > start {
+            self.note_interrupted(core, start, delayed);
+        }
+        self.clock.set(delayed);
         self.core.set(core);
         self.agent.set(engine.cores[core].place.agent);
         self.beside_sibling.set(engine.cores[core].beside_sibling);

@@ -3,6 +3,7 @@
 use super::directory::Found;
 use super::multicore::Multicore;
 use super::parameters::Ps;
+use super::waits::FAULT;
 use crate::{LineName, Work};
 use std::cell::{Cell, RefCell};
 
@@ -90,6 +91,7 @@ impl Tracer {
 impl Multicore {
     /// Marks the beginning of a fault of the running core.
     pub(super) fn begin_fault(&self) {
+        self.begin_activity(FAULT);
         self.tracer.begin(self.core());
         if self.tracer.is_on(self.core()) {
             self.look_again();
@@ -99,6 +101,7 @@ impl Multicore {
     /// Marks the end of a fault of the running core; `wanted`: the fault may be traced.
     pub(super) fn end_fault(&self, wanted: bool) {
         self.note_progress();
+        self.end_activity();
         self.tracer.end(self.core(), wanted);
     }
 }

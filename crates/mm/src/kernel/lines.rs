@@ -1,6 +1,6 @@
 //! Lines and words of a space, computed from offsets in bytes.
 
-use machine::{LINE_WORDS, LineName};
+use machine::{LINE_WORDS, LineName, Waited};
 use sync::spinlock::LockWords;
 
 /// Bytes of a line.
@@ -19,9 +19,9 @@ pub struct Field {
 }
 
 impl Field {
-    /// Returns the words of a spinlock that begins here.
-    pub const fn lock(self) -> LockWords {
-        LockWords { locked: self.word, tail: self.word + 1 }
+    /// Returns the words of a spinlock of this name that begins here.
+    pub const fn lock(self, name: Waited) -> LockWords {
+        LockWords { name, locked: self.word, tail: self.word + 1 }
     }
 
     /// Returns the word that is `words` further on.

@@ -28,16 +28,18 @@ pub(crate) fn finding(source: &Source<'_>) -> Option<Block> {
     let name_width = source.name_width().max(place.len() + 2);
     // The whole word has no room.
     let each = if *event == RatedEvent::Faults { "a fault" } else { "an op" };
-    let blamed = format!("line to blame, moves {each}");
+    let is_timed = table.any(body, |found| found.time_of(event).is_some());
+    let blamed = match is_timed {
+        true => format!("loses to, time {each}"),
+        false => format!("line to blame, moves {each}"),
+    };
     let mut block = Block::headed(place, name_width);
     block.columns = vec![
         Column::left(RATIO, "", [&format!("to {base}"), ""]),
         Column::left(COLUMNS - name_width - RATIO, "", [&blamed, ""]),
     ];
     let row = |(cell, found): (&Cell, &JudgedRatio)| {
-        let line = blame(table, cell).map_or_else(Value::blank, |(line, excess)| {
-            Value::plain(line).ending(format!(" {excess:.2}"))
-        });
+        let line = blame(table, cell).map_or_else(Value::blank, |blamed| blamed.value());
         BlockRow::of("", cell.key.strategy_name(), vec![ratio(Some(found)), line])
     };
     block.rows = compared.into_iter().map(row).collect();

@@ -13,7 +13,9 @@ mod rwsem_waits;
 mod scaling_law;
 mod source;
 mod stages;
+mod time_sentence;
 mod time_split;
+mod waits;
 mod worlds;
 
 pub(crate) use bands::bands;
@@ -25,6 +27,7 @@ pub(crate) use ratios::ratios;
 pub(crate) use scaling_law::scaling_law;
 pub(crate) use source::Source;
 pub(crate) use stages::in_order_of_a_fault;
+pub(crate) use time_sentence::time_sentences;
 pub(crate) use worlds::{Worlds, beside, fault_ns, fault_ns_without_trap, trap};
 
 use document::run::Body;
@@ -36,7 +39,7 @@ type Maker = fn(&Source<'_>, Body) -> Vec<Block>;
 
 /// All kinds of blocks of one body: transfers and latency first, which Markdown has in one
 /// table with the rates.
-const KINDS: [Maker; 7] = [
+const KINDS: [Maker; 9] = [
     lines::lines,
     rwsem_waits::rwsem_waits,
     operations::operations,
@@ -44,6 +47,8 @@ const KINDS: [Maker; 7] = [
     grace_periods::grace_periods,
     stages::stages,
     time_split::time_split,
+    waits::waits,
+    waits::holds,
 ];
 
 /// Returns the blocks of one body by kind, without those that have no rows.

@@ -19,6 +19,8 @@ pub(super) fn time_split(source: &Source<'_>, body: Body) -> Vec<Block> {
     block.columns.push(Column::left(rest, "", ["", "waited most for"]).after(2));
     block.rows = source.rows(|row| {
         let found = row.measured(body).filter(|found| found.is_per(&source.table.event))?;
+        // Since there are waits by name, those have a table.
+        let found = Some(found).filter(|found| found.time.is_empty())?;
         let TimeSplit { private_work, coherence, lock_wait, io } = found.time_split()?;
         let parts = [private_work, coherence, lock_wait, io];
         let parts = parts.map(|ns| Value::plain(format!("{ns:.0}")));

@@ -8,6 +8,7 @@ use super::one_kernel;
 use super::panel::{Panel, WorkloadColumn};
 use crate::about::{card, estimated};
 use crate::block::{self, Align, Block, BlockRow, Value};
+use crate::blocks::time_sentences;
 use crate::layout::{COLUMNS, Ink, Style, cut, paint, wrap};
 use crate::notes::notes;
 use crate::numbers::{exact_time, rate};
@@ -70,6 +71,7 @@ impl Sheet<'_> {
         let block = self.block(panel, shown, &strategies);
         let same = above.is_some_and(|above| above.has_heads_of(panel));
         let mut before = self.title(panel, same);
+        before.extend(self.where_time_went(panel));
         if !same {
             before.extend(headings(self.style, &block));
         }
@@ -107,9 +109,7 @@ impl Sheet<'_> {
         block.columns = columns(shown, width, rest);
         let row = |strategy: &String| {
             let values = shown.iter().map(|column| self.value(column, strategy));
-            let blamed = panel
-                .blamed(strategy, self.ratios)
-                .map(|(line, excess)| Value::plain(ascii(line)).ending(format!(" {excess:.2}")));
+            let blamed = panel.blamed(strategy, self.ratios).map(|blamed| blamed.value());
             let mut row = BlockRow::of(
                 "",
                 ascii(&in_kernel(panel, strategy)),
@@ -173,6 +173,16 @@ impl Sheet<'_> {
         let plain = Style { color: false, ..self.style };
         wrap(&mut text, plain, "", &format!("{place}, {body}{what}"));
         text.lines().map(|line| paint(self.style, Ink::Bold, line)).collect()
+    }
+
+    /// Returns where the time went in a panel of one workload.
+    fn where_time_went(&self, panel: &Panel<'_>) -> Vec<String> {
+        let [column] = panel.columns.as_slice() else { return Vec::new() };
+        let mut text = String::new();
+        for sentence in time_sentences(column.cells(), &column.table.event) {
+            wrap(&mut text, self.style, "  ", &ascii(&sentence));
+        }
+        text.lines().map(|line| cut(line, COLUMNS)).collect()
     }
 
     /// Returns the strategy that takes the running kernel's lock.

@@ -6,7 +6,7 @@ use document::run::{Body, Cell, KeyPart, Run, Status, grouped};
 use stats::{JudgedRatio, Verdict};
 
 use super::one_kernel;
-use crate::blame::blame;
+use crate::blame::{Blamed, blame};
 use crate::ratios::{BASES, Ratios};
 use crate::table::{Table, tables};
 
@@ -113,15 +113,15 @@ impl<'a> Panel<'a> {
         order
     }
 
-    /// Returns the line with most excess transfers of a strategy in any of its columns.
-    pub fn blamed(&self, strategy: &str, ratios: &Ratios) -> Option<(&'a str, f64)> {
+    /// Returns what a strategy loses to most in any of its columns.
+    pub fn blamed(&self, strategy: &str, ratios: &Ratios) -> Option<Blamed<'a>> {
         let lost = |column: &WorkloadColumn<'a>| {
             let cell = column.cell(strategy)?;
             let loses = column.ratio(cell, ratios).is_none_or(|found| found.ratio.median < 1.0);
             blame(&column.table, cell).filter(|_| loses)
         };
         let lost = self.columns.iter().filter_map(lost);
-        lost.max_by(|a, b| a.1.total_cmp(&b.1))
+        lost.max_by(|a, b| a.amount().total_cmp(&b.amount()))
     }
 
     /// Counts verdicts on the cells with `body`, at the threads of the columns.

@@ -26,7 +26,7 @@ mod spin;
 pub use self::queue::WaitQueue;
 
 use super::spinlock::{LockWords, Waiters};
-use machine::{Machine, Ordering, Word};
+use machine::{Machine, Ordering, RwNames, Word};
 
 // The states of `count`, as in the kernel: a writer bit, two flags, and readers
 // counted from bit 8.
@@ -53,6 +53,8 @@ pub struct QueueWords {
 pub trait Home {
     /// World that it lives in.
     type Machine: Machine;
+    /// Names in results.
+    fn names(&self) -> RwNames;
     /// Writer bit, flags and number of readers.
     fn count(&self) -> Word<'_, LineOf<Self>>;
     /// Last owner.
@@ -114,8 +116,17 @@ impl<'a, H: Home> RwSem<'a, H> {
         if count & READ_FAILED == 0 {
             self.set_reader_owned(H::Machine::core());
         } else {
+            H::Machine::begin_wait(self.0.names().read, self.count().at());
             self.read_slow(count);
+            H::Machine::end_wait();
         }
+        self.read_guard()
+    }
+
+    /// Returns the guard of a share that the core has just taken.
+    #[inline(always)]
+    fn read_guard(self) -> ReadGuard<'a, H> {
+        H::Machine::locked(self.0.names().read, self.count().at());
         ReadGuard(self)
     }
 
@@ -150,7 +161,7 @@ impl<'a, H: Home> RwSem<'a, H> {
             match self.count().compare_exchange(count, count + READER, acquire, relaxed) {
                 Ok(_) => {
                     self.set_reader_owned(H::Machine::core());
-                    return Some(ReadGuard(self));
+                    return Some(self.read_guard());
                 }
                 Err(now) => count = now,
             }
@@ -169,9 +180,14 @@ impl<'a, H: Home> RwSem<'a, H> {
         let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
         if self.count().compare_exchange(0, WRITER, acquire, relaxed).is_ok() {
             self.set_writer_owned();
-        } else if !self.spin() {
-            self.write_slow();
+        } else {
+            H::Machine::begin_wait(self.0.names().write, self.count().at());
+            if !self.spin() {
+                self.write_slow();
+            }
+            H::Machine::end_wait();
         }
+        H::Machine::locked(self.0.names().write, self.count().at());
         WriteGuard(self)
     }
 }
@@ -183,6 +199,7 @@ pub struct ReadGuard<'a, H: Home>(RwSem<'a, H>);
 impl<H: Home> Drop for ReadGuard<'_, H> {
     #[inline(always)]
     fn drop(&mut self) {
+        H::Machine::unlocked(self.0.count().at());
         if self.0.0.reader_clears_owner() {
             self.0.clear_reader_owned();
         }
@@ -202,18 +219,20 @@ impl<'a, H: Home> WriteGuard<'a, H> {
     pub fn downgrade(self) -> ReadGuard<'a, H> {
         let sem = self.0;
         std::mem::forget(self);
+        H::Machine::unlocked(sem.count().at());
         let count = sem.count().fetch_add(READER - WRITER, Ordering::Release);
         sem.set_reader_owned(H::Machine::core());
         if count & WAITERS != 0 {
             sem.wake_readers();
         }
-        ReadGuard(sem)
+        sem.read_guard()
     }
 }
 
 impl<H: Home> Drop for WriteGuard<'_, H> {
     fn drop(&mut self) {
         let sem = self.0;
+        H::Machine::unlocked(sem.count().at());
         sem.0.owner().store(0, Ordering::Relaxed);
         if sem.count().fetch_sub(WRITER, Ordering::Release) & WAITERS != 0 {
             sem.writer_left();
@@ -225,7 +244,7 @@ impl<H: Home> Drop for WriteGuard<'_, H> {
 mod tests {
     use super::*;
     use machine::host::{BareLine, Cores, Host, enter};
-    use machine::{LINE_WORDS, Line, LineName};
+    use machine::{LINE_WORDS, Line, LineName, Waited};
     use std::sync::Arc;
     use std::thread;
 
@@ -257,9 +276,13 @@ mod tests {
 
         fn queue_words(&self) -> QueueWords {
             QueueWords {
-                osq: LockWords { locked: 2, tail: 3 },
-                wait_lock: LockWords { locked: 4, tail: 5 },
+                osq: LockWords { name: Waited::Osq, locked: 2, tail: 3 },
+                wait_lock: LockWords { name: Waited::WaitLock, locked: 4, tail: 5 },
             }
+        }
+
+        fn names(&self) -> RwNames {
+            RwNames::MMAP_LOCK
         }
 
         fn count(&self) -> Word<'_, BareLine> {

@@ -22,6 +22,7 @@ mod kernel;
 mod model;
 mod moved_lines;
 mod ops;
+mod time;
 
 /// Measurements of the storms of one cell so far.
 #[derive(Default)]
@@ -116,6 +117,8 @@ impl Collected {
     /// Takes over what the model alone can tell; of several storms the last.
     fn set_model(&mut self, storm: &Storm) {
         let Some(model) = &storm.model else { return };
+        self.time = time::of_model(&model.activities);
+        self.holds = time::holds(&model.holds);
         let moved = model::moved(&model.accounts);
         let split = |events| Some(model::time_split(storm, &model.times, events));
         (self.lines, self.time_split_ns, self.per_op) = (None, None, None);
