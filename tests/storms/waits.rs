@@ -22,10 +22,33 @@ threads = 1
 loops = "until-done"
 [[op]]
 group = "readers"
-touch = { vma = "heap", access = "write" }
+touch = { vma = "heap", access = "read" }
+[[op]]
+group = "writer"
+mprotect = { vma = "heap", prot = "read", length = "4MiB", slices = "shared", every = "20us" }
 [[op]]
 group = "writer"
 mprotect = { vma = "heap", prot = "read-write", length = "4MiB", slices = "shared", every = "20us" }
+"#;
+
+/// Threads that fault, and one that frees their pages.
+const TRIMMED: &str = r#"
+summary = "a heap that a thread trims"
+[[vma]]
+name = "heap"
+size = "4MiB"
+[[group]]
+name = "users"
+[[group]]
+name = "trimmer"
+threads = 1
+loops = "until-done"
+[[op]]
+group = "users"
+touch = { vma = "heap", access = "write" }
+[[op]]
+group = "trimmer"
+madvise_dontneed = { vma = "heap", length = "1MiB", slices = "shared", every = "20us" }
 "#;
 
 fn storm(strategy: &str, workload: &Workload, threads: usize) -> Storm {
@@ -87,7 +110,9 @@ fn near(found_ps: u64, expected_ps: f64, count: u64, context: &str) {
 fn parts_add_up_to_the_time_of_faults_and_operations() {
     let names = ["huge-anon", "io-heavy", "fork-storm", "truncate-storm", "writers-disjoint"];
     let named = names.into_iter().map(|name| (name, shipped(name)));
-    for (name, workload) in named.chain([("convoy", parse(CONVOY))]) {
+    let written =
+        [("convoy", CONVOY), ("trimmed", TRIMMED)].map(|(name, text)| (name, parse(text)));
+    for (name, workload) in named.chain(written) {
         for entry in entries(&workload) {
             let ask = Ask::new(&workload, 5, Until::Faults(96));
             check_sums(&ask.in_model(entry, &xeon()), &format!("{name}, {}", entry.name));
@@ -117,7 +142,7 @@ fn a_convoy_names_its_lock_and_who_held_it() {
 
 #[test]
 fn shootdowns_are_sent_waited_for_and_answered_by_others() {
-    let found = storm("vm-refcnt", &parse(CONVOY), 8);
+    let found = storm("vm-refcnt", &parse(TRIMMED), 8);
     let writer = of_model(&found).activities.iter().find(|time| time.activity >= FIRST_OP).unwrap();
     assert!(share(writer, Waited::ShootdownSend) > 0.0);
     assert!(share(writer, Waited::ShootdownWait) > 0.0);
