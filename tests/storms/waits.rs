@@ -1,7 +1,7 @@
 //! Where the time of storms in the model goes: nothing is left over, and nothing counted twice.
 
-use faultstorm::machine::Waited;
-use faultstorm::machine::model::{ActivityTime, FAULT, FIRST_OP, WaitedPart};
+use faultstorm::machine::model::{ActivityTime, WaitedPart};
+use faultstorm::machine::{FAULT, FIRST_OP, Waited};
 use faultstorm::storm::Storm;
 use faultstorm::strategy::find;
 use faultstorm::workload::{Action, Until, Workload};

@@ -15,6 +15,7 @@ pub mod kernel_locks;
 pub mod memory;
 pub mod perf;
 pub mod placement;
+pub mod preemption;
 pub mod preflight;
 pub mod steal;
 pub mod topology;

@@ -4,7 +4,7 @@
 //! kind of recording is a type parameter of [`Host`], not a branch, so it costs nothing when it is
 //! off: [`Counted`] counts transfers of lines, [`Staged`] times the stages of a fault.
 
-use super::{CORES_MAX, LINE_WORDS, Line, LineName, Machine, Ordering, Work};
+use super::{CORES_MAX, LINE_WORDS, Line, LineName, Machine, Ordering, Waited, Work};
 use crossbeam_utils::CachePadded;
 use rustix::thread::{MembarrierCommand, membarrier};
 use std::cell::{Cell, RefCell};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 pub use super::audited::DIRECTORY_BYTES;
 pub use super::counted::{Counted, LineTally, Tally};
-pub use super::staged::{STAGES_MAX, Staged};
+pub use super::staged::{STAGES_MAX, StageTimes, Staged, TimedActivity, TimedWait};
 
 /// The machine that the program runs on, with the recording of `A`.
 pub struct Host<A = Bare>(PhantomData<fn() -> A>);
@@ -30,9 +30,18 @@ pub trait Record: 'static {
     /// See [`Machine::mark`].
     #[inline(always)]
     fn mark(_stage: usize) {}
-    /// Ignores marks, or heeds them again: see [`Machine::pause_marks`].
+    /// Begins an operation with this number of its activity.
     #[inline(always)]
-    fn ignore_marks(_ignored: bool) {}
+    fn begin_op(_activity: u16) {}
+    /// Ends an operation.
+    #[inline(always)]
+    fn end_op() {}
+    /// See [`Machine::begin_wait`].
+    #[inline(always)]
+    fn begin_wait(_waited: Waited) {}
+    /// See [`Machine::end_wait`].
+    #[inline(always)]
+    fn end_wait() {}
     /// Starts recording on the calling thread, with empty counts.
     fn start() {}
     /// Discards the records, but keeps the knowledge of the thread's cache.
@@ -52,8 +61,8 @@ pub struct Recorded {
     pub lines: Option<Tally>,
     /// The same by a directory, if the count was audited.
     pub directory: Option<Tally>,
-    /// Nanoseconds by stage, if timed.
-    pub stages_ns: Option<[u64; STAGES_MAX]>,
+    /// Times of stages and waits, if timed.
+    pub stages: Option<StageTimes>,
 }
 
 /// No recording: throughput is measured with it.
@@ -245,11 +254,13 @@ impl<A: Record> Machine for Host<A> {
     }
 
     fn shootdown(_: bool) {
+        A::begin_wait(Waited::ShootdownWait);
         barrier_everywhere();
         CORES.with_borrow(|now| {
             let cores = now.as_ref().expect("only a core shoots down");
             cores.wait_for_accesses(core());
         });
+        A::end_wait();
     }
 
     #[inline]
@@ -276,13 +287,13 @@ impl<A: Record> Machine for Host<A> {
     }
 
     #[inline(always)]
-    fn pause_marks() {
-        A::ignore_marks(true);
+    fn begin_wait(waited: Waited, _: usize) {
+        A::begin_wait(waited);
     }
 
     #[inline(always)]
-    fn resume_marks() {
-        A::ignore_marks(false);
+    fn end_wait() {
+        A::end_wait();
     }
 }
 

@@ -14,7 +14,7 @@ pub mod model;
 mod staged;
 mod waited;
 
-pub use self::waited::{RwNames, Waited, WaitedKind};
+pub use self::waited::{FAULT, FIRST_OP, RwNames, Waited, WaitedKind};
 use std::cell::Cell;
 pub use std::sync::atomic::Ordering;
 
@@ -189,15 +189,8 @@ pub trait Machine: Sized + Send + Sync + 'static {
     #[inline(always)]
     fn point(_point: usize) {}
     /// Tells the world that the code has reached the end of a stage. Free if the world does not use
-    /// it.
+    /// it. Marks within an operation are none of a fault.
     fn mark(stage: usize);
-    /// Ignores [marks](Machine::mark) until [`resume_marks`](Machine::resume_marks): the calling
-    /// core runs code of faults that is not a fault of the storm.
-    #[inline(always)]
-    fn pause_marks() {}
-    /// See [`pause_marks`](Machine::pause_marks).
-    #[inline(always)]
-    fn resume_marks() {}
 }
 
 /// Returns the address of a word of a line.

@@ -1,6 +1,11 @@
 //! What cores wait for, by name: the one table of locks and other waits, from which all results
 //! name them.
 
+/// Number of faults among the activities of a core.
+pub const FAULT: u16 = 1;
+/// Number of the first operation among the activities of a core.
+pub const FIRST_OP: u16 = 2;
+
 /// Kind of what a core waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitedKind {

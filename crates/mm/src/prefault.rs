@@ -21,8 +21,6 @@ pub fn populate<M: Machine, L: Layout>(
     range: &Range<Vaddr>,
     access: Access,
 ) -> bool {
-    // Its faults are no faults of the storm.
-    M::pause_marks();
     let mut request = FaultRequest::new(range.start, access);
     let all = loop {
         let waited = match populate_locked(mm, core, &mut request, range.end) {
@@ -36,7 +34,6 @@ pub fn populate<M: Machine, L: Layout>(
         }
     };
     core.drain_lru(mm);
-    M::resume_marks();
     all
 }
 

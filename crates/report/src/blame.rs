@@ -1,6 +1,6 @@
 //! The lock or line that a strategy loses to.
 
-use document::run::{Cell, Measured, TimeUse};
+use document::run::{Cell, Measured, TimeUse, World};
 
 use crate::block::Value;
 use crate::numbers::nanoseconds;
@@ -63,10 +63,13 @@ pub(crate) fn blame<'a>(table: &Table<'a>, cell: &'a Cell) -> Option<Blamed<'a>>
         return None;
     }
     let (found, without) = (cell.measured.as_ref()?, unlocked.and_then(|it| it.measured.as_ref()));
-    match found.time_of(&table.event) {
-        Some(time) => waits_most(time, without.and_then(|found| found.time_of(&table.event))),
-        None => moves_most(found, without),
+    let time = |found: &'a Measured| found.time_of(&table.event);
+    let waits = time(found).and_then(|of| waits_most(of, without.and_then(time)));
+    if cell.key.world == World::Model && time(found).is_some() {
+        return waits;
     }
+    // On the host waiting for lines is a part of the work.
+    waits.filter(|found| found.name != WORK).or_else(|| moves_most(found, without))
 }
 
 fn waits_most<'a>(time: &'a TimeUse, without: Option<&TimeUse>) -> Option<Blamed<'a>> {

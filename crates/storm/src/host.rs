@@ -18,6 +18,7 @@ use ::host::affinity;
 use ::host::clock::Clock;
 use ::host::memory::Memory;
 use ::host::topology::{self, Topology};
+use machine::FIRST_OP;
 use machine::host::{self, Cores, Host, Record};
 use mm::vmstat::normal_threshold;
 use std::sync::Arc;
@@ -32,6 +33,14 @@ impl<A: Record> Platform for Host<A> {
 
     fn wait_until(clock: &Clock, at: u64) {
         threads::wait_until(clock, at);
+    }
+
+    fn begin_op(action: usize) {
+        A::begin_op(FIRST_OP + action as u16);
+    }
+
+    fn end_op() {
+        A::end_op();
     }
 
     fn is_on(cpu: usize) -> bool {

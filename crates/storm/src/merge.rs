@@ -5,9 +5,9 @@ use super::pace::AskedRates;
 use super::samples::{Samples, histogram};
 use super::{Storm, StormCounts, StormError, ThreadStorm};
 use host::perf;
-use machine::host::{Recorded, Tally};
+use machine::host::{Recorded, StageTimes, Tally};
 use mm::fault::Kind;
-use mm::{GraceCosts, Shootdowns, stage};
+use mm::{GraceCosts, Shootdowns};
 use workload::{Action, RateWindow, Workload};
 
 /// Time of a storm, the sum over its legs.
@@ -77,7 +77,7 @@ pub(super) fn merge(
         rounds: window.rounds,
         lines: first.recorded.lines.as_ref().map(|_| Tally::default()),
         directory: first.recorded.directory.as_ref().map(|_| Tally::default()),
-        stages_ns: first.recorded.stages_ns.map(|_| [0.0; stage::NAMES.len()]),
+        stages: first.recorded.stages.as_ref().map(|_| StageTimes::default()),
         bytes_per_vma,
         perf: first.perf.clone(),
         ..Storm::default()
@@ -118,8 +118,8 @@ fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
     if let (Some(sum), Some(moves)) = (&mut storm.directory, &result.recorded.directory) {
         sum.add(moves);
     }
-    if let (Some(sum), Some(stages)) = (&mut storm.stages_ns, &result.recorded.stages_ns) {
-        sum.iter_mut().zip(stages).for_each(|(sum, ns)| *sum += *ns as f64);
+    if let (Some(sum), Some(stages)) = (&mut storm.stages, &result.recorded.stages) {
+        sum.add(stages);
     }
     result.io.add_to(&mut storm.io.achieved_ns);
     storm.io.asked_ns += result.io_asked_ns;

@@ -6,10 +6,10 @@ use super::pace::AskedRates;
 use super::samples::histogram;
 use hdrhistogram::Histogram;
 use host::perf;
-use machine::host::Tally;
+use machine::host::{StageTimes, Tally};
 use machine::model::{Accounts, ActivityTime, CoreTimes, HoldAccount, Traced};
 use mm::fault::{Fallback, Kind};
-use mm::{GraceCosts, Shootdowns, stage};
+use mm::{GraceCosts, Shootdowns};
 use workload::{Action, Headline};
 
 /// The result of a storm.
@@ -39,8 +39,8 @@ pub struct Storm {
     pub lines: Option<Tally>,
     /// The same by a directory, if audited.
     pub directory: Option<Tally>,
-    /// Nanoseconds by stage, summed over threads, if recorded.
-    pub stages_ns: Option<[f64; stage::NAMES.len()]>,
+    /// Times of stages and waits of all threads, if recorded.
+    pub stages: Option<StageTimes>,
     /// Sleeps in place of I/O.
     pub io: IoWaits,
     /// Bytes of a VMA under this strategy; unknown for the running kernel.
@@ -88,7 +88,7 @@ impl Default for Storm {
             latency: Kind::ALL.map(|_| histogram()).into(),
             lines: None,
             directory: None,
-            stages_ns: None,
+            stages: None,
             io: IoWaits { achieved_ns: histogram(), asked_ns: 0 },
             bytes_per_vma: None,
             deferred_free_peak: None,

@@ -53,6 +53,13 @@ pub struct Measured {
     pub lines: Option<Lines>,
     /// Nanoseconds per fault by stage; null if not timed.
     pub stages_ns: Option<BTreeMap<String, f64>>,
+    /// Median nanoseconds of a stage; null if not timed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stages_median_ns: Option<BTreeMap<String, f64>>,
+    /// Faults and operations that are neither in the stages nor in `time`, because their thread
+    /// lost its CPU in the same batch of 64; left out if not timed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preempted_samples: Option<u64>,
     /// Nanoseconds per fault by the kind of work; null outside the model.
     pub time_split_ns: Option<TimeSplit>,
     /// Where the time of a fault (`fault`) and of each operation, by its name in `ops`, went: in

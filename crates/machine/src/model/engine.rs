@@ -414,9 +414,7 @@ impl Engine {
             let from = at(next.line)
                 .state(multicore, |state| state.may_write(agent, now, machine.store_ps));
             let Some(from) = from else {
-                if self.cores[core].status == CoreActivity::Draining {
-                    multicore.note_next_store(core, now, at(next.line).name());
-                }
+                multicore.note_next_store(&self.cores[core], core, now, at(next.line).name());
                 // It has counted as in flight since it was put into the buffer.
                 at(next.line).state(multicore, |state| state.in_flight -= 1);
                 let what = (Need::Ownership, RequestKind::Store);

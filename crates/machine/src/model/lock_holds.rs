@@ -1,7 +1,7 @@
 //! Who holds the locks that cores wait for, and for how long.
 //!
-//! Each core knows the locks that it holds, and the lock that it waits for. A core that begins to
-//! wait looks for the holders; a core that gets a lock counts the cores that still wait for it.
+//! A core that begins to wait looks for the holders; a core that gets a lock counts the cores that
+//! still wait for it.
 //! Only holds for which a core waits are kept. A reader does not wait for other readers: if they
 //! hold the lock, it waits for the writer that waits for them.
 
@@ -35,6 +35,7 @@ pub struct HoldAccount {
 #[derive(Debug, Clone, Copy)]
 struct Held {
     at: usize,
+    core: usize,
     lock: Waited,
     activity: u16,
     since: Ps,
@@ -45,32 +46,50 @@ struct Held {
 /// A wait of a core for a lock.
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
-    since: Ps,
+    at: usize,
+    core: usize,
     lock: Waited,
     activity: u16,
+    since: Ps,
     /// Lock and activity of who held it, or was to have it before, when the wait began.
     holder: Option<(Waited, u16)>,
 }
 
+/// Number of buckets of locks, by address.
+const BUCKETS: usize = 256;
+
+/// Locks whose addresses fall together. Entries of one lock are in the order of time, so that
+/// results do not depend on addresses.
+#[derive(Debug, Clone, Default)]
+struct Bucket {
+    held: Vec<Held>,
+    waiting: Vec<Waiting>,
+}
+
 /// All locks that are held or waited for.
 pub(super) struct LockHolds {
-    held: Vec<Vec<Held>>,
-    /// Address of the lock that each core waits for; 0: none. Apart from the rest, because cores
-    /// search it.
+    buckets: Box<[Bucket]>,
+    /// Address of the lock that each core waits for; 0: none.
     waits_at: Vec<usize>,
-    waiting: Vec<Option<Waiting>>,
-    /// Cores that wait for a lock.
-    waiters: usize,
     accounts: Vec<HoldAccount>,
+}
+
+/// Returns the bucket of an address.
+fn bucket(at: usize) -> usize {
+    // Fibonacci hashing: the upper bits depend on all bits of the address.
+    (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> (usize::BITS - BUCKETS.ilog2())
+}
+
+/// Returns true if a core that wants `one` waits for a core that has `other`.
+fn exclude(one: Waited, other: Waited) -> bool {
+    !(one.is_shared() && other.is_shared())
 }
 
 impl LockHolds {
     pub fn new(cores: usize) -> Self {
         Self {
-            held: vec![Vec::new(); cores],
+            buckets: vec![Bucket::default(); BUCKETS].into(),
             waits_at: vec![0; cores],
-            waiting: vec![None; cores],
-            waiters: 0,
             accounts: Vec::new(),
         }
     }
@@ -88,57 +107,51 @@ impl LockHolds {
         if at == 0 {
             return;
         }
-        let excludes = |other: Waited| !(lock.is_shared() && other.is_shared());
+        let Bucket { held, waiting } = &mut self.buckets[bucket(at)];
         let mut holder = None;
-        let held = self.held.iter_mut().flatten();
-        for held in held.filter(|held| held.at == at && excludes(held.lock)) {
+        for held in held.iter_mut().filter(|held| held.at == at && exclude(lock, held.lock)) {
             held.waiters += 1;
             holder = Some((held.lock, held.activity));
         }
         if holder.is_none() && lock.is_shared() {
-            let waits = (0..self.waits_at.len()).filter(|core| self.waits_at[*core] == at);
-            let mut waits = waits.filter_map(|core| self.waiting[core]);
-            let writer = waits.find(|waiting| excludes(waiting.lock));
-            holder = writer.map(|waiting| (waiting.lock, waiting.activity));
+            let mut writers = waiting.iter().filter(|other| other.at == at);
+            let writer = writers.find(|other| exclude(lock, other.lock));
+            holder = writer.map(|writer| (writer.lock, writer.activity));
         }
+        waiting.push(Waiting { at, core, lock, activity, since, holder });
         self.waits_at[core] = at;
-        self.waiting[core] = Some(Waiting { since, lock, activity, holder });
-        self.waiters += 1;
     }
 
     /// The wait of a core ends.
     pub fn end_wait(&mut self, core: usize, now: Ps) {
-        let Some(waiting) = self.waiting[core].take() else { return };
-        self.waits_at[core] = 0;
-        self.waiters -= 1;
-        if let Some((lock, activity)) = waiting.holder {
-            self.account(lock, activity).waited_ps += now.saturating_sub(waiting.since);
+        let at = std::mem::take(&mut self.waits_at[core]);
+        if at == 0 {
+            return;
+        }
+        let waiting = &mut self.buckets[bucket(at)].waiting;
+        let place = waiting.iter().position(|waiting| waiting.core == core);
+        let ended = waiting.remove(place.expect("a core that waits is among those that wait"));
+        if let Some((lock, activity)) = ended.holder {
+            self.account(lock, activity).waited_ps += now.saturating_sub(ended.since);
         }
     }
 
     /// A core has taken a lock.
     #[inline]
     pub fn locked(&mut self, core: usize, activity: u16, lock: Waited, at: usize, since: Ps) {
-        let waiters = match self.waiters {
-            0 => 0,
-            _ => self.waiters_for(lock, at),
-        };
-        self.held[core].push(Held { at, lock, activity, since, waiters });
-    }
-
-    /// Returns the number of cores that wait for a lock at `at` which this one excludes.
-    fn waiters_for(&self, lock: Waited, at: usize) -> u64 {
-        let waits =
-            self.waits_at.iter().zip(&self.waiting).filter(|(waits_at, _)| **waits_at == at);
-        let excluded = waits.filter_map(|(_, waiting)| *waiting);
-        excluded.filter(|waiting| !(lock.is_shared() && waiting.lock.is_shared())).count() as u64
+        let Bucket { held, waiting } = &mut self.buckets[bucket(at)];
+        let waits = waiting.iter().filter(|other| other.at == at && exclude(lock, other.lock));
+        let waiters = waits.count() as u64;
+        held.push(Held { at, core, lock, activity, since, waiters });
     }
 
     /// A core releases a lock.
     #[inline]
     pub fn unlocked(&mut self, core: usize, at: usize, now: Ps) {
-        let Some(place) = self.held[core].iter().rposition(|held| held.at == at) else { return };
-        let held = self.held[core].remove(place);
+        let held = &mut self.buckets[bucket(at)].held;
+        let own = held.iter().rposition(|held| held.core == core && held.at == at);
+        let Some(place) = own else { return };
+        let held = held.remove(place);
         if held.waiters > 0 {
             self.note(held, now);
         }
@@ -223,6 +236,7 @@ mod tests {
         holds.locked(0, FAULT, Waited::ZoneLock, 16, 0);
         holds.unlocked(0, 8, 5);
         holds.unlocked(0, 16, 5);
-        assert!(holds.accounts().is_empty() && holds.held[0].is_empty());
+        assert!(holds.accounts().is_empty());
+        assert!(holds.buckets.iter().all(|bucket| bucket.held.is_empty()));
     }
 }

@@ -10,6 +10,7 @@
 //! | `engine.rs`, `event.rs` | requests, grants, store buffers |
 //! | `refill.rs` | readers that wait for their domain's copy |
 //! | `hold.rs` | cores that a test holds at points of the code |
+//! | `machine.rs` | the trait `Machine`, by the running core |
 //! | `lookahead.rs` | limits of how far the running core may be ahead |
 //! | `interrupts.rs` | shootdowns and their answers |
 //! | `describe.rs` | words for what cores wait for |
@@ -31,6 +32,7 @@ mod ledger;
 mod line;
 mod lock_holds;
 mod lookahead;
+mod machine;
 mod multicore;
 mod pairs;
 mod parameters;
@@ -56,14 +58,11 @@ pub use self::parameters::{
 };
 pub use self::run::Halt;
 pub use self::trace::{Step, Traced};
-pub use self::waits::{ActivityTime, FAULT, FIRST_OP, WaitedPart};
+pub use self::waits::{ActivityTime, WaitedPart};
 pub use self::watch::{TIME_MAX_PS, note_progress, stop_if_hopeless};
 
 use self::multicore::current;
-use super::{Machine, Ordering, Waited, Work};
-
-/// Bytes of a page: the memory traffic of clearing one.
-const PAGE_BYTES: u64 = 4096;
+use super::FIRST_OP;
 
 /// The machine of the [`Multicore`] that the calling thread is in.
 pub struct Model;
@@ -128,121 +127,10 @@ pub fn forget() {
     current().forget();
 }
 
-impl Machine for Model {
-    type Line = ModelLine;
-    const IS_OF_ALL_THREADS: bool = false;
-    const HAS_TLB: bool = true;
-    const HAS_MEMORY: bool = false;
-
-    #[inline(always)]
-    fn core() -> usize {
-        current().core()
-    }
-
-    #[inline]
-    fn fence(order: Ordering) {
-        if order == Ordering::SeqCst {
-            // Linux makes it a locked operation on the stack (x86, `smp_mb`).
-            current().drain();
-            current().advance(current().parameters().rmw_hit_ps);
-        }
-    }
-
-    #[inline]
-    fn work(work: Work) {
-        let multicore = current();
-        let (times, from_ps) = (&multicore.parameters().work, multicore.clock());
-        match work {
-            Work::Trap => {
-                multicore.forget_losses();
-                multicore.advance(times.trap_ps);
-            }
-            Work::ReadSection => multicore.advance(times.read_section_ps),
-            Work::ClearPage => multicore.stream(PAGE_BYTES, times.clear_page_ps),
-            Work::CopyPage => multicore.stream(2 * PAGE_BYTES, times.copy_page_ps),
-            // The workload sets this time, so it is the same beside a sibling.
-            Work::ThinkNs(ns) => multicore.advance(ns * 1000),
-        }
-        multicore.trace_work(work, from_ps);
-    }
-
-    #[inline]
-    fn relax() {
-        let multicore = current();
-        multicore.advance(multicore.parameters().work.relax_ps);
-    }
-
-    fn sleep_ns(ns: u64) {
-        current().advance(ns * 1000);
-    }
-
-    fn begin_wait(waited: Waited, at: usize) {
-        current().begin_wait(waited, at);
-    }
-
-    fn end_wait() {
-        current().end_wait();
-    }
-
-    #[inline]
-    fn locked(lock: Waited, at: usize) {
-        current().locked(lock, at);
-    }
-
-    #[inline]
-    fn unlocked(at: usize) {
-        current().unlocked(at);
-    }
-
-    fn park() {
-        current().park();
-    }
-
-    fn unpark(core: usize) {
-        current().unpark(core);
-    }
-
-    fn for_nothing<R>(what: impl FnOnce() -> R) -> R {
-        current().for_nothing(what)
-    }
-
-    fn shootdown(kernel_broadcasts: bool) {
-        current().shootdown(kernel_broadcasts);
-    }
-
-    #[inline]
-    fn shootdowns_taken() -> u64 {
-        current().shootdowns_taken()
-    }
-
-    #[inline]
-    fn interrupts_off() {
-        current().interrupts_off();
-    }
-
-    #[inline]
-    fn interrupts_on() {
-        current().interrupts_on();
-    }
-
-    #[inline]
-    fn now_ns() -> u64 {
-        current().clock() / 1000
-    }
-
-    #[inline(always)]
-    fn point(point: usize) {
-        current().at_point(point);
-    }
-
-    #[inline(always)]
-    fn mark(_: usize) {}
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{LINE_WORDS, Line, LineName};
+    use crate::{LINE_WORDS, Line, LineName, Machine, Ordering, Work};
     use std::rc::Rc;
 
     static LINE: LineName =

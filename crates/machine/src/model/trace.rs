@@ -3,8 +3,7 @@
 use super::directory::Found;
 use super::multicore::Multicore;
 use super::parameters::Ps;
-use super::waits::FAULT;
-use crate::{LineName, Work};
+use crate::{FAULT, LineName, Work};
 use std::cell::{Cell, RefCell};
 
 /// Kind of step.

@@ -6,19 +6,15 @@
 //! activity add up to its time, with nothing left over and nothing counted twice. Recording reads
 //! clocks and changes none.
 
-use super::engine::CoreActivity;
+use super::engine::{CoreActivity, CoreState};
 use super::lock_holds::{HoldAccount, LockHolds};
 use super::multicore::Multicore;
 use super::parameters::Ps;
-use crate::{LineName, Waited};
+use crate::{FAULT, LineName, Waited};
 use std::cell::RefCell;
 
 /// A core that is in no fault and no operation.
 const OUTSIDE: u16 = 0;
-/// Number of faults among the activities.
-pub const FAULT: u16 = 1;
-/// Number of the first operation among the activities.
-pub const FIRST_OP: u16 = 2;
 
 /// Part of a core that waits for nothing. After it come [`Waited::ALL`], then lines.
 const WORK: usize = 0;
@@ -37,7 +33,7 @@ pub enum WaitedPart {
 /// Time of all faults, or of all operations with one number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivityTime {
-    /// [`FAULT`], or [`FIRST_OP`] and the number of the operation.
+    /// [`FAULT`], or [`FIRST_OP`](crate::FIRST_OP) and the number of the operation.
     pub activity: u16,
     /// Faults or operations that have ended.
     pub count: u64,
@@ -246,10 +242,11 @@ impl Multicore {
         state.turn(core, to, part);
     }
 
-    /// A core that waits for its stores has got a line, and waits for the next one.
-    pub(super) fn note_next_store(&self, core: usize, now: Ps, name: u16) {
+    /// A core has got the line of a store, and asks for the line of the next one. If the core waits
+    /// for its stores, it waits for that line from now on.
+    pub(super) fn note_next_store(&self, store: &CoreState, core: usize, now: Ps, name: u16) {
         let state = &mut *self.waits.state.borrow_mut();
-        if state.cores[core].depth == 0 {
+        if store.status == CoreActivity::Draining && state.cores[core].depth == 0 {
             let part = FIRST_LINE + usize::from(name);
             state.turn(core, now, part);
             state.count_wait(core, part);

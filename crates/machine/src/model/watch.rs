@@ -92,9 +92,10 @@ impl Multicore {
 #[cfg(test)]
 mod tests {
     use crate::Machine;
+    use crate::Work;
     use crate::model::run::Halt;
     use crate::model::tests::{MACHINE, places};
-    use crate::model::{self, Model, Multicore, Work};
+    use crate::model::{self, Model, Multicore};
 
     /// Runs cores that think for ever.
     fn halted(cores: usize) -> Halt {

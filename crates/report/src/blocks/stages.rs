@@ -19,11 +19,17 @@ pub(super) fn stages(source: &Source<'_>, body: Body) -> Vec<Block> {
     let width = names.iter().map(|name| name.len() + 1).max().unwrap_or(0).max(8);
     let each = ((COLUMNS - name_width) / width).max(1);
     let block = |names: &[&str]| {
-        let title = "nanoseconds per fault by stage";
+        let has_medians = source.table.any(body, |found| found.stages_median_ns.is_some());
+        let title = match has_medians {
+            true => "nanoseconds of a fault by stage, medians",
+            // A document from before there were medians.
+            false => "nanoseconds per fault by stage",
+        };
         let mut block = Block::titled(title, name_width).of_body(body_name(body));
         block.columns = names.iter().map(|name| Column::right(width, "", ["", name])).collect();
         block.rows = source.rows(|row| {
-            let stages = row.measured(body)?.stages_ns.as_ref()?;
+            let found = row.measured(body)?;
+            let stages = found.stages_median_ns.as_ref().or(found.stages_ns.as_ref())?;
             let value =
                 |name: &&str| Value::or_dash(stages.get(*name).map(|ns| format!("{ns:.1}")));
             Some(names.iter().map(value).collect())

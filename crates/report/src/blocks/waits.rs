@@ -14,11 +14,10 @@ const PART: usize = 9;
 const LISTED_MIN: f64 = 0.01;
 
 /// A column of the table: its heading, and the kinds that it adds up.
-const KINDS: [(&str, &[WaitKind]); 5] = [
+const KINDS: [(&str, &[WaitKind]); 4] = [
     ("lines", &[WaitKind::Line]),
     ("locks", &[WaitKind::Lock]),
-    ("shootdn.", &[WaitKind::Shootdown]),
-    ("interr.", &[WaitKind::Interrupted]),
+    ("shootd.", &[WaitKind::Shootdown, WaitKind::Interrupted]),
     ("others", &[WaitKind::Io, WaitKind::GracePeriod, WaitKind::Memory]),
 ];
 

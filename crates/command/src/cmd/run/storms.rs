@@ -333,7 +333,8 @@ mod tests {
     use catalogue::{Entry, Traits};
     use host::topology::Topology;
     use inputs::workload::parse;
-    use mm::stage;
+    use machine::FAULT;
+    use machine::host::{STAGES_MAX, StageTimes, TimedActivity};
     use storm::{StormCounts, ThreadStorm};
 
     const FINE: Entry = Entry {
@@ -373,6 +374,12 @@ mod tests {
         StormError::Stuck { thread: "storm-0".into(), waited_s: 9, after: None }
     }
 
+    fn stage_times() -> StageTimes {
+        let stages = (0..STAGES_MAX).map(|_| hdrhistogram::Histogram::new(2).unwrap()).collect();
+        let faults = TimedActivity { activity: FAULT, count: 100, ..TimedActivity::default() };
+        StageTimes { stages, activities: vec![faults], ..StageTimes::default() }
+    }
+
     fn storm(request: &StormRequest) -> Storm {
         let threads = request.executor.threads();
         let thread = |&cpu| ThreadStorm {
@@ -389,8 +396,7 @@ mod tests {
             rounds: 1,
             threads: threads.cpus.iter().map(thread).collect(),
             counts: StormCounts { touches: 100, faults: 100, ..StormCounts::default() },
-            stages_ns: (threads.recording == Recording::Stages)
-                .then_some([100.0; stage::NAMES.len()]),
+            stages: (threads.recording == Recording::Stages).then(stage_times),
             bytes_per_vma: Some(192),
             perf: Err("no counters here".into()),
             ..Storm::default()

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 
 use self::moved_lines::MovedLines;
 use document::run::{
-    CellCounts, FaultKind, IoSleeps, KernelFaults, LatencyDistribution, Lines, LockHold,
+    CellCounts, FAULT, FaultKind, IoSleeps, KernelFaults, LatencyDistribution, Lines, LockHold,
     LoopCounts, Measured, PerOp, Perf, PerfPerFault, Repeat, SchemeMemory, ThreadRepeat, TimeSplit,
     TimeUse, fairness,
 };
@@ -34,6 +34,8 @@ pub(super) struct Collected {
     io: Option<storm::IoWaits>,
     lines: Option<Lines>,
     stages_ns: Option<BTreeMap<String, f64>>,
+    stages_median_ns: Option<BTreeMap<String, f64>>,
+    preempted_samples: Option<u64>,
     time_split_ns: Option<TimeSplit>,
     time: BTreeMap<String, TimeUse>,
     holds: Vec<LockHold>,
@@ -136,11 +138,18 @@ impl Collected {
 
     /// Takes over what a storm that timed stages found.
     pub fn stages(&mut self, storm: &Storm) {
-        let faults = storm.counts.faults;
-        let Some(total_ns) = storm.stages_ns.filter(|_| faults > 0) else { return };
-        let stages = stage::NAMES.iter().zip(total_ns).skip(stage::OUTSIDE + 1);
-        let each = stages.map(|(name, ns)| ((*name).to_owned(), ns / faults as f64));
-        self.stages_ns = Some(each.collect());
+        let Some(times) = &storm.stages else { return };
+        self.time = time::of_host(&times.activities);
+        self.preempted_samples = Some(times.dropped);
+        let Some(faults) = self.time.get(FAULT).map(|fault| fault.count) else { return };
+        let named = || stage::NAMES.iter().enumerate().skip(stage::OUTSIDE + 1);
+        let mean =
+            |(at, name): (usize, &&str)| ((*name).to_owned(), times.stages_ns[at] / faults as f64);
+        let median = |(at, name): (usize, &&str)| {
+            ((*name).to_owned(), times.stages[at].value_at_quantile(0.5) as f64)
+        };
+        self.stages_ns = Some(named().map(mean).collect());
+        self.stages_median_ns = Some(named().map(median).collect());
     }
 
     /// Repeats so far.
@@ -169,6 +178,8 @@ impl Collected {
             io: self.io.as_ref().and_then(io),
             lines: self.lines.clone(),
             stages_ns: self.stages_ns.clone(),
+            stages_median_ns: self.stages_median_ns.clone(),
+            preempted_samples: self.preempted_samples,
             time_split_ns: self.time_split_ns.clone(),
             time: self.time.clone(),
             holds: self.holds.clone(),
@@ -279,6 +290,25 @@ fn io(io: &storm::IoWaits) -> Option<IoSleeps> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use machine::Waited;
+    use machine::host::{STAGES_MAX, StageTimes, TimedActivity, TimedWait};
+
+    /// Returns the times of faults that took 1 ns to look up and 2 ns to unlock.
+    fn stage_times(faults: u64) -> StageTimes {
+        let mut lengths: Vec<_> = (0..STAGES_MAX).map(|_| Histogram::new(2).unwrap()).collect();
+        lengths[stage::LOOKUP].record_n(1, faults).unwrap();
+        lengths[stage::UNLOCK].record_n(2, faults).unwrap();
+        let mut stages_ns = [0.0; STAGES_MAX];
+        stages_ns[stage::LOOKUP] = faults as f64;
+        stages_ns[stage::UNLOCK] = 2.0 * faults as f64;
+        let mut wait = Histogram::new(2).unwrap();
+        wait.record_n(40, 2).unwrap();
+        let wait = TimedWait { waited: Waited::Ptl, total_ns: 80.0, lengths: wait };
+        let total_ns = 10.0 * faults as f64;
+        let fault =
+            TimedActivity { activity: machine::FAULT, count: faults, total_ns, waits: vec![wait] };
+        StageTimes { dropped: 7, stages_ns, stages: lengths, activities: vec![fault] }
+    }
 
     pub(super) fn storm(faults: u64) -> Storm {
         let histogram = || Histogram::new(3).unwrap();
@@ -306,7 +336,7 @@ mod tests {
             }],
             counts,
             latency,
-            stages_ns: Some([9.0, 50.0, 0.0, 0.0, 0.0, 0.0, 100.0]),
+            stages: Some(stage_times(faults)),
             io: storm::IoWaits { achieved_ns, asked_ns: 100 },
             bytes_per_vma: Some(192),
             perf: Err("none here".to_owned()),
@@ -341,6 +371,13 @@ mod tests {
         collected.stages(&storm(50));
         let stages = collected.measured(1, 64).unwrap().stages_ns.unwrap();
         assert_eq!((stages["lookup"], stages["unlock"], stages.len()), (1.0, 2.0, 6));
+        let found = collected.measured(1, 64).unwrap();
+        assert_eq!((found.stages_median_ns, found.preempted_samples), (Some(stages), Some(7)));
+        let fault = &found.time[FAULT];
+        assert_eq!((fault.count, fault.total_ns), (50, 10.0));
+        let wait = &fault.waits[0];
+        assert_eq!((wait.name.as_str(), wait.ns, wait.waits), ("ptl", 1.6, 2));
+        assert_eq!((wait.median_ns, fault.work_ns), (Some(40.0), 8.4));
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use document::run::{FAULT, LockHold, TimeUse, WaitKind, WaitedFor};
 use inputs::workload::Action;
-use machine::WaitedKind;
-use machine::model::{self, ActivityTime, HoldAccount, WaitedPart};
+use machine::host::{TimedActivity, TimedWait};
+use machine::model::{ActivityTime, HoldAccount, WaitedPart};
+use machine::{FIRST_OP, WaitedKind};
 
 /// Function of the kernel that a fault stands for.
 const FAULT_FUNCTION: &str = "handle_mm_fault";
@@ -47,6 +48,28 @@ fn time_use(activity: &ActivityTime) -> TimeUse {
     }
 }
 
+/// Returns the time of each activity of a storm on this machine.
+pub(super) fn of_host(activities: &[TimedActivity]) -> BTreeMap<String, TimeUse> {
+    let named = activities.iter().filter(|one| one.count > 0);
+    named.map(|one| (holder(one.activity).0.to_owned(), timed(one))).collect()
+}
+
+fn timed(activity: &TimedActivity) -> TimeUse {
+    let count = activity.count as f64;
+    let wait = |wait: &TimedWait| WaitedFor {
+        kind: kind(wait.waited.kind()),
+        name: wait.waited.name().to_owned(),
+        ns: wait.total_ns / count,
+        waits: wait.lengths.len(),
+        median_ns: Some(wait.lengths.value_at_quantile(0.5) as f64),
+    };
+    let mut waits: Vec<WaitedFor> = activity.waits.iter().map(wait).collect();
+    waits.sort_by(|a, b| b.ns.total_cmp(&a.ns).then_with(|| a.name.cmp(&b.name)));
+    let total_ns = activity.total_ns / count;
+    let work_ns = total_ns - waits.iter().map(|wait| wait.ns).sum::<f64>();
+    TimeUse { count: activity.count, total_ns, work_ns, waits }
+}
+
 fn named(part: WaitedPart) -> (WaitKind, &'static str) {
     match part {
         WaitedPart::Line(line) => (WaitKind::Line, line.name),
@@ -67,9 +90,9 @@ fn kind(kind: WaitedKind) -> WaitKind {
 
 /// Returns the name of an activity, and the function of the kernel that it stands for.
 fn holder(activity: u16) -> (&'static str, &'static str) {
-    match activity.checked_sub(model::FIRST_OP) {
+    match activity.checked_sub(FIRST_OP) {
         Some(op) => (Action::NAMES[usize::from(op)], Action::KERNEL_FUNCTIONS[usize::from(op)]),
-        None if activity == model::FAULT => (FAULT, FAULT_FUNCTION),
+        None if activity == machine::FAULT => (FAULT, FAULT_FUNCTION),
         None => (OTHERS, ""),
     }
 }
@@ -106,7 +129,7 @@ mod tests {
     #[test]
     fn waits_are_for_one_fault_and_the_longest_comes_first() {
         let activity = ActivityTime {
-            activity: model::FAULT,
+            activity: machine::FAULT,
             count: 4,
             total_ps: 40_000,
             work_ps: 8_000,
@@ -126,8 +149,8 @@ mod tests {
 
     #[test]
     fn every_activity_has_a_name() {
-        assert_eq!(holder(model::FAULT).0, FAULT);
-        assert_eq!(holder(model::FIRST_OP), ("mmap", "do_mmap"));
+        assert_eq!(holder(machine::FAULT).0, FAULT);
+        assert_eq!(holder(FIRST_OP), ("mmap", "do_mmap"));
         assert_eq!(holder(0).0, OTHERS);
     }
 }
