@@ -249,6 +249,55 @@ fn operations_are_compared_alone_and_beside_faults() {
 
 /// Older documents with several repeats have only the total number of operations per second.
 #[test]
+fn a_workload_is_judged_by_its_headline_and_nothing_may_vanish() {
+    let options = Options { fail_above: Some(0.05), ..Options::default() };
+    let judged_by = |event: &str, munmap: f64| {
+        let mut run = of_writers(munmap);
+        for cell in &mut run.cells {
+            cell.measured.as_mut().unwrap().headline = Some(event.to_owned());
+        }
+        run
+    };
+    let found = |base: Run, new: Run| {
+        let found = compared(vec![base], vec![new], &options).unwrap();
+        found.cells.into_iter().find(|pair| pair.cell.starts_with("beside")).unwrap()
+    };
+    let pair = found(judged_by("munmap", 2e6), judged_by("munmap", 1.5e6));
+    assert_eq!((pair.counted.as_str(), pair.judged.verdict.as_deref()), ("munmap", Some("slower")));
+    let faults = &pair.ops["faults"];
+    assert_eq!(faults.judged.verdict.as_deref(), Some("no difference seen"));
+
+    let without = |mut run: Run| {
+        let cells = run.cells.iter_mut().filter_map(|cell| cell.measured.as_mut());
+        cells.for_each(|found| drop(found.ops.remove("munmap")));
+        run
+    };
+    let pair = found(of_writers(2e6), without(of_writers(2e6)));
+    let gone = &pair.ops["munmap"];
+    assert!(gone.judged.found && gone.new_per_s == 0.0 && gone.judged.ratio.is_none(), "{gone:?}");
+    assert!(!pair.judged.found, "its faults are as fast");
+}
+
+#[test]
+fn a_small_part_of_a_storm_is_compared_with_nothing() {
+    let short = |is_whole: bool| {
+        let mut run = noisy(1, |_| false);
+        for found in run.cells.iter_mut().filter_map(|cell| cell.measured.as_mut()) {
+            found.is_whole = is_whole;
+            found.repeats[0].overlap_share = 0.3;
+        }
+        run
+    };
+    let found = |is_whole| {
+        let (base, new) = (noisy(2, |_| false), of_revision(short(is_whole), "aaaa"));
+        compared(vec![base], vec![new], &Options::default()).unwrap()
+    };
+    let part = "all threads of new stormed together for less than half of a storm";
+    assert!(found(false).cells.iter().all(|pair| pair.reason.as_deref() == Some(part)));
+    assert!(found(true).cells.iter().all(|pair| pair.judged.ratio.is_some()));
+}
+
+#[test]
 fn operations_of_old_documents_have_a_rate_and_no_interval() {
     let old = |per_s: f64| {
         let mut run = of_writers(per_s);

@@ -24,9 +24,10 @@ fn beside_paced(every: &str) -> String {
         "summary = \"x\"\n[[vma]]\nname = \"heap\"\nsize = \"256KiB\"\n[[vma]]\nname = \"other\"\n\
          size = \"64KiB\"\n[[group]]\nname = \"readers\"\n[[group]]\nname = \"writer\"\n\
          threads = 1\n[[op]]\ngroup = \"readers\"\n\
-         touch = {{ vma = \"heap\", access = \"read\", think = \"2us\" }}\n[[op]]\ngroup = \"writer\"\n\
-         mprotect = {{ vma = \"other\", prot = \"read\", every = \"{every}\" }}\n[[op]]\n\
-         group = \"writer\"\nmprotect = {{ vma = \"other\", prot = \"read-write\" }}\n"
+         touch = {{ vma = \"heap\", access = \"read\", think = \"2us\" }}\n\
+         [[op]]\ngroup = \"writer\"\n\
+         mprotect = {{ vma = \"other\", prot = \"read\", every = \"{every}\" }}\n\
+         [[op]]\ngroup = \"writer\"\nmprotect = {{ vma = \"other\", prot = \"read-write\" }}\n"
     )
 }
 
