@@ -245,7 +245,10 @@ fn bad_input_is_told_at_once_and_nothing_runs() {
     place.write("bad.toml", "summary = \"x\"\n[[vma]]\nsize = 3\n");
     let cases: [(&[&str], &str); 6] = [
         (&["run", "huge-anonn"], "did you mean \"huge-anon\"?"),
-        (&["run", "small.toml", "--strategy", "speculativ"], "did you mean 'speculative'?"),
+        (
+            &["run", "small.toml", "--strategy", "speculativ"],
+            "did you mean \"speculative\", \"speculative-vma\"",
+        ),
         (&["run", "small.toml", "bad.toml", "missing.toml"], "missing.toml"),
         (&["run", "small.toml", "--placement", "9999"], "cpu '9999' of the placement"),
         (&["run", "--time", "5"], "has no unit"),

@@ -49,3 +49,15 @@ fn workloads_that_differ_under_one_name_are_told() {
     let page = report::html(&[run, other]);
     assert!(page.contains(told) && !page.contains("'huge-anon' is not the same"));
 }
+
+#[test]
+fn a_seed_that_a_script_would_round_is_text() {
+    let place = Place::new();
+    let line = "run small.toml --on model:ampere-altra --threads 1 --strategy mmap-lock \
+                --faults 50 --body none --quiet --seed 9007199254740993 --json run.json";
+    place.out_of(line);
+    place.out_of("report run.json");
+    let page = place.read("report.html");
+    assert!(page.contains("\"seed\":\"9007199254740993\""));
+    assert!(page.contains("the model has no noise"));
+}

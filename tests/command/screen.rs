@@ -359,7 +359,7 @@ fn what_does_not_fit_is_counted() {
     }
     let text = report::screen(&run, PLAIN, None);
     assert!(text.lines().count() == report::LINES, "no line is wasted: {text}");
-    for left_out in ["  and 3 more workloads: see the tables", " more strategies: see the tables"] {
+    for left_out in ["  and 3 more columns: see the tables", " more strategies: see the tables"] {
         assert!(text.contains(left_out), "{left_out}: {text}");
     }
     assert!(text.contains("Tables:   faultstorm report DOCUMENT --format text"), "{text}");

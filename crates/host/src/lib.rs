@@ -18,8 +18,10 @@ pub mod placement;
 pub mod preemption;
 pub mod preflight;
 pub mod steal;
+pub mod stopped;
 pub mod topology;
 pub mod trap;
+pub mod ulimits;
 
 use std::path::{Path, PathBuf};
 

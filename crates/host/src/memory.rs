@@ -1,6 +1,7 @@
 //! Memory that a storm may use.
 
 use super::cgroup::Limits;
+use super::ulimits::Ulimits;
 use super::{Roots, field, text};
 
 /// Lets all threads allocate from one arena of the C library: others reserve 64 MiB of addresses
@@ -32,9 +33,7 @@ impl Memory {
             let kib: u64 = field(&meminfo, key)?.strip_suffix("kB")?.trim().parse().ok()?;
             kib.checked_mul(1024)
         };
-        let limits = text(roots.proc.join("self/limits")).unwrap_or_default();
-        let addresses = limits.lines().find_map(|line| line.strip_prefix("Max address space"));
-        let addresses = addresses.and_then(|soft| soft.split_whitespace().next()?.parse().ok());
+        let addresses = Ulimits::read(roots).address_bytes;
         let statm = text(roots.proc.join("self/statm")).unwrap_or_default();
         let statm: Vec<u64> =
             statm.split_whitespace().filter_map(|pages| pages.parse().ok()).collect();
@@ -45,7 +44,7 @@ impl Memory {
         Memory {
             total_bytes: bytes("MemTotal"),
             available_bytes: bytes("MemAvailable"),
-            address_bytes: addresses.map(|limit: u64| limit.saturating_sub(taken)),
+            address_bytes: addresses.map(|limit| limit.saturating_sub(taken)),
         }
     }
 

@@ -5,12 +5,15 @@ use std::path::Path;
 
 use super::cgroup::Limits;
 use super::memory::Memory;
+use super::ulimits::Ulimits;
 use super::{Roots, field, number, text};
 
 /// Memory for the document, its report, and the program itself.
 const OWN_BYTES: u64 = 32 << 20;
 /// Threads beside those of storms: for signals, and for the end after one.
 const OWN_THREADS: u64 = 3;
+/// Files beside those of storms: the document and its directory, reads of `/proc`.
+const OWN_FILES: u64 = 8;
 /// Addresses of the stack of a thread: the default of `std::thread`.
 pub const STACK_BYTES: u64 = 2 << 20;
 
@@ -23,11 +26,21 @@ pub struct Usable {
     pub address_bytes: u64,
     /// Threads.
     pub threads: u64,
+    /// Open files.
+    pub files: u64,
 }
 
 impl Usable {
     /// No limits.
-    pub const ALL: Usable = Usable { bytes: u64::MAX, address_bytes: u64::MAX, threads: u64::MAX };
+    pub const ALL: Usable =
+        Usable { bytes: u64::MAX, address_bytes: u64::MAX, threads: u64::MAX, files: u64::MAX };
+
+    /// Returns what is left beside memory that is taken.
+    pub fn beside(self, bytes: u64) -> Usable {
+        let less = |all: u64| if all == u64::MAX { all } else { all.saturating_sub(bytes) };
+        let (bytes, address_bytes) = (less(self.bytes), less(self.address_bytes));
+        Usable { bytes, address_bytes, ..self }
+    }
 }
 
 /// The machine as it describes itself. `None`: it does not say.
@@ -60,6 +73,8 @@ pub struct Facts {
     pub memory: Memory,
     /// Limits of the control groups.
     pub limits: Limits,
+    /// Limits of the process and of its user.
+    pub ulimits: Ulimits,
 }
 
 impl Facts {
@@ -74,11 +89,14 @@ impl Facts {
 
     /// Returns what the process may still take, without what the program needs besides storms.
     pub fn usable(&self) -> Usable {
-        let beside = |bytes: Option<u64>| bytes.map_or(u64::MAX, |it| it.saturating_sub(OWN_BYTES));
+        let threads = self.limits.threads_left.into_iter().chain(self.ulimits.threads_left).min();
+        let less = |all: Option<u64>, own| all.map_or(u64::MAX, |it| it.saturating_sub(own));
+        let memory = self.memory.usable_bytes(&self.limits);
         Usable {
-            bytes: beside(self.memory.usable_bytes(&self.limits)),
-            address_bytes: beside(self.memory.address_bytes),
-            threads: self.limits.threads_left.map_or(u64::MAX, |it| it.saturating_sub(OWN_THREADS)),
+            bytes: less(memory, OWN_BYTES),
+            address_bytes: less(self.memory.address_bytes, OWN_BYTES),
+            threads: less(threads, OWN_THREADS),
+            files: less(self.ulimits.files_left, OWN_FILES),
         }
     }
 
@@ -108,6 +126,7 @@ impl Facts {
                 .and_then(|load| load.split_whitespace().next()?.parse().ok()),
             memory: Memory::read(roots),
             limits: Limits::read(roots),
+            ulimits: Ulimits::read(roots),
         }
     }
 }
@@ -210,6 +229,7 @@ mod tests {
                 load_average: Some(0.29),
                 memory: Memory { total_bytes: Some(8192), ..Memory::default() },
                 limits: Limits::default(),
+                ulimits: Ulimits::default(),
             }
         );
     }

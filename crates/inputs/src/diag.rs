@@ -1,6 +1,7 @@
 //! Mistakes in files that users write: each with its place in the text, the rule that it breaks,
 //! and what would be right.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -10,6 +11,9 @@ use base::shown::{acts, shown};
 
 /// Most mistakes of a file that are shown: each takes time that grows with the file.
 const SHOWN_MAX: usize = 100;
+/// Longest help, in bytes, that is repeated with each mistake that it is for. Longer ones list
+/// names.
+const REPEATED_MAX: usize = 60;
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +61,13 @@ impl Diagnostic {
         }
     }
 
-    fn group<'a>(&'a self, path: &'a str, text: &'a str) -> Group<'a> {
+    /// `given`: the long helps that were given before, and are not given again.
+    fn group<'a>(
+        &'a self,
+        path: &'a str,
+        text: &'a str,
+        given: &mut BTreeSet<&'a str>,
+    ) -> Group<'a> {
         let mut group = Group::with_title(Level::ERROR.primary_title(self.title.as_str()));
         let annotations: Vec<_> = self
             .labels
@@ -74,7 +84,11 @@ impl Diagnostic {
             group = group.element(Origin::path(path));
         }
         let rules = self.rules.iter().map(|rule| Level::NOTE.message(rule.as_str()));
-        let helps = self.helps.iter().map(|help| Level::HELP.message(help.as_str()));
+        let helps = self.helps.iter().map(String::as_str);
+        let helps: Vec<_> = helps
+            .filter(|help| help.len() <= REPEATED_MAX || given.insert(help))
+            .map(|help| Level::HELP.message(help))
+            .collect();
         group.elements(rules).elements(helps)
     }
 }
@@ -134,11 +148,22 @@ impl Diagnostics {
 
     /// Renders all mistakes, with colors for a terminal or without.
     pub fn render(&self, color: bool) -> String {
+        self.render_after(&mut BTreeSet::new(), color)
+    }
+
+    /// Renders all mistakes of several files.
+    pub fn render_all(files: &[Diagnostics], color: bool) -> String {
+        let mut given = BTreeSet::new();
+        files.iter().map(|file| file.render_after(&mut given, color)).collect()
+    }
+
+    fn render_after<'a>(&'a self, given: &mut BTreeSet<&'a str>, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(100);
         let mut out = String::new();
         for diagnostic in self.list.iter().take(SHOWN_MAX) {
-            out.push_str(&renderer.render(&[diagnostic.group(&self.path, &self.text)]));
+            let group = diagnostic.group(&self.path, &self.text, given);
+            out.push_str(&renderer.render(&[group]));
             out.push_str("\n\n");
         }
         if self.list.len() > 1 {
@@ -187,8 +212,17 @@ fn likeness(name: &str, candidate: &str) -> f64 {
 }
 
 /// Suggests all names of `known` that begin with `name`, the shortest first; else the nearest
-/// name, or all of them.
+/// name; else all of them.
 pub fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
+    likely(name, known.clone()).or_else(|| {
+        let all: Vec<String> = known.into_iter().map(|name| format!("\"{name}\"")).collect();
+        (!all.is_empty()).then(|| format!("known here: {}", all.join(", ")))
+    })
+}
+
+/// Suggests all names of `known` that begin with `name`, the shortest first; else the nearest name,
+/// if one is near.
+pub fn likely<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
     let begins = |known: &&str| name.len() > 1 && known.starts_with(name);
     let mut begun: Vec<&str> = known.clone().into_iter().filter(begins).collect();
     begun.sort_by_key(|known| known.len());
@@ -197,11 +231,7 @@ pub fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -
     {
         return Some(format!("did you mean \"{}\" or \"{last}\"?", first.join("\", \"")));
     }
-    if let Some(near) = nearest(name, known.clone()) {
-        return Some(format!("did you mean \"{near}\"?"));
-    }
-    let all: Vec<String> = known.into_iter().map(|name| format!("\"{name}\"")).collect();
-    if all.is_empty() { None } else { Some(format!("known here: {}", all.join(", "))) }
+    nearest(name, known).map(|near| format!("did you mean \"{near}\"?"))
 }
 
 #[cfg(test)]
@@ -220,6 +250,16 @@ mod tests {
         let begun = meant("huge", ["huge-anon-read", "huge-anon", "pft"]);
         assert_eq!(begun.unwrap(), "did you mean \"huge-anon\" or \"huge-anon-read\"?");
         assert_eq!(meant("hug", ["huge"]).unwrap(), "did you mean \"huge\"?");
+    }
+
+    #[test]
+    fn a_list_of_names_is_given_once() {
+        let mistake = |name: &str| {
+            let names = (0..20).map(|number| format!("name-{number}")).collect::<Vec<_>>();
+            Diagnostic::new(name).help(format!("known here: {}", names.join(", "))).help("try")
+        };
+        let shown = Diagnostics::new("f", "", vec![mistake("a"), mistake("b")]).render(false);
+        assert_eq!((shown.matches("known here").count(), shown.matches("try").count()), (1, 2));
     }
 
     #[test]

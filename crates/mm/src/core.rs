@@ -84,6 +84,9 @@ pub struct Shootdowns {
     pub ns: u64,
 }
 
+/// Bytes that a core keeps for each page that it may read into the cache.
+pub const BYTES_PER_READ: u64 = (size_of::<(usize, u64)>() + size_of::<u64>()) as u64;
+
 /// Waits for I/O.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct IoSlept {

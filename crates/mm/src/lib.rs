@@ -46,7 +46,7 @@ mod zap;
 pub mod zones;
 
 pub use self::config::Config;
-pub use self::core::{Attempts, Core, Shootdowns};
+pub use self::core::{Attempts, BYTES_PER_READ, Core, Shootdowns};
 pub use self::laid_out::LaidOut;
 pub use self::translate::Trap;
 pub use sync::grace_costs::GraceCosts;

@@ -2,7 +2,7 @@
 
 use document::run::{Cell, HostInfo, Key, Provenance, Run, World};
 
-use crate::numbers::bytes;
+use crate::numbers::{bytes, exact_time};
 use crate::table::body_name;
 use crate::words::plural;
 
@@ -60,9 +60,18 @@ pub(crate) fn name(key: &Key) -> String {
     parts.chain([placement]).collect::<Vec<_>>().join(", ")
 }
 
-/// Returns what is varied of a cell: `think_ns = 1000`.
+/// Returns what is varied of a cell, as the command line has it: `think=1us`.
 pub(crate) fn settings(key: &Key) -> impl Iterator<Item = String> {
-    key.settings().map(|(name, value)| format!("{name} = {value}"))
+    let kernel = key.one_kernel().map(|kernel| format!("kernel={kernel}"));
+    key.vary.iter().map(|(name, value)| setting(name, *value)).chain(kernel)
+}
+
+/// Returns a varied parameter; a time has its unit: `every=20us`.
+pub(crate) fn setting(name: &str, value: f64) -> String {
+    match name.strip_suffix("_ns") {
+        Some(time) => format!("{time}={}", exact_time(value)),
+        None => format!("{name}={value}"),
+    }
 }
 
 /// Returns the place of a cell in its table: `2 threads, lock alone`.

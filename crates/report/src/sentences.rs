@@ -22,6 +22,11 @@ pub(crate) fn noise_floor(run: &Run) -> String {
                     difference would show the scheduler."
                 .to_owned();
         }
+        let is_model = |cell: &document::run::Cell| cell.key.world == World::Model;
+        if !run.cells.is_empty() && run.cells.iter().all(is_model) {
+            return "None: the model has no noise. What its numbers hang on is its machine."
+                .to_owned();
+        }
         return "Unknown: no cell ran twice, so the difference between equal code was not measured."
             .to_owned();
     };

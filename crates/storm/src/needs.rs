@@ -4,12 +4,17 @@
 
 use super::error::TooLarge;
 use super::plan::{Outline, Plan};
+use super::steps::{ThreadPlan, ThreadStep};
+use super::toucher::{TOUCHES_PER_CHECK, reads_max};
+use super::{notes, samples, worker};
 use machine::Machine;
 use machine::host::{Counted, DIRECTORY_BYTES, Host};
 use mm::addr::PAGE_BYTES;
+use mm::fault::Kind;
 use mm::{frames, page_cache, page_table, vma, vma_tree};
+use std::collections::BTreeSet;
 use workload::units::approximate_size;
-use workload::{Until, Workload};
+use workload::{Action, IoLatency, ThreadGroup, Until, Workload};
 
 /// Most lines that a strategy adds to a VMA.
 const OWN_LINES: u64 = 1;
@@ -19,16 +24,45 @@ const OWN_LINES: u64 = 1;
 pub struct Needs {
     /// Frames, the zero page included. They have content if pages are cleared and copied.
     pub frames: usize,
+    /// Threads.
+    pub threads: u64,
+    /// Files, which the running kernel has to make.
+    pub files: u64,
     tables: u64,
     vmas: u64,
     file_nodes: u64,
     listed_bytes: u64,
+    /// Notes that all threads make of time and of their reads.
+    notes_bytes: u64,
+    /// Histograms of operations of all threads.
+    op_histograms: u64,
+    /// Most kinds of faults that a thread can have.
+    kinds: u64,
 }
 
 impl Needs {
     /// Returns the bytes of the content of all frames.
     pub fn content_bytes(&self) -> u64 {
         self.frames as u64 * PAGE_BYTES
+    }
+
+    /// Returns the bytes that threads of this machine measure in: each has histograms of all kinds
+    /// before it storms.
+    pub fn measuring_bytes(&self) -> u64 {
+        self.measuring_in(Kind::ALL.len() as u64)
+    }
+
+    /// Returns the bytes that cores of the model measure in, at most: they have the histograms that
+    /// they have samples for.
+    pub fn measuring_bytes_in_model(&self) -> u64 {
+        self.measuring_in(self.kinds)
+    }
+
+    /// The bytes of these kinds, of I/O and of operations: of each thread, and of all together.
+    fn measuring_in(&self, kinds: u64) -> u64 {
+        let sum = kinds + 1 + Action::NAMES.len() as u64;
+        let histograms = self.threads * (kinds + 1) + self.op_histograms + sum;
+        self.notes_bytes + histograms * samples::bytes_each()
     }
 
     /// Returns the bytes of everything else, in a world with these lines.
@@ -50,7 +84,7 @@ impl Needs {
     }
 }
 
-/// Refuses a storm that takes `bytes` if only `usable_bytes` can be had.
+/// Refuses a storm that takes `bytes` of `what` if only `usable_bytes` can be had.
 ///
 /// # Errors
 /// Both numbers, and `advice`.
@@ -59,13 +93,14 @@ pub fn fits(
     weighted_threads: usize,
     bytes: u64,
     usable_bytes: u64,
+    what: &str,
     advice: &str,
 ) -> Result<(), TooLarge> {
     if bytes <= usable_bytes {
         return Ok(());
     }
     let (needed, usable) = (approximate_size(bytes), approximate_size(usable_bytes));
-    let why = format!("needs {needed} of memory and {usable} can be had: {advice}");
+    let why = format!("needs {needed} of {what} and {usable} can be had: {advice}");
     Err(TooLarge::new(workload, weighted_threads, why))
 }
 
@@ -88,13 +123,25 @@ pub fn needs(
     let least_bytes = listed_bytes.saturating_add(vmas_bytes);
     let advice = "that is its mappings, pieces and orders alone: make them fewer, or the orders \
                   sequential";
-    fits(workload, weighted_threads, least_bytes, usable_bytes, advice)?;
+    fits(workload, weighted_threads, least_bytes, usable_bytes, "memory", advice)?;
     let plan = Plan::of(workload, weighted_threads, seed, until, outline)?;
     let file_nodes = (plan.files.iter().zip(&plan.file_pages))
         .map(|(file, pages)| page_cache::nodes(file.pages, pages))
         .sum();
+    let threads = 0..plan.threads.len();
+    // Without I/O the room for reads is there, but nothing is written to it.
+    let has_io = workload.files.iter().any(|file| file.io != IoLatency::Fixed(0));
+    let noted = |thread| {
+        let reads = if has_io { reads_max(&plan, thread) } else { 0 };
+        notes::bytes(worker::looks(&plan, thread, TOUCHES_PER_CHECK)) + reads * mm::BYTES_PER_READ
+    };
     Ok(Needs {
         frames: plan.frames as usize,
+        threads: plan.threads.len() as u64,
+        files: plan.files.len() as u64,
+        notes_bytes: threads.map(noted).sum(),
+        op_histograms: plan.threads.iter().map(operations).sum(),
+        kinds: kinds(workload),
         tables: plan.tables,
         vmas: plan.vmas,
         file_nodes,
@@ -102,10 +149,29 @@ pub fn needs(
     })
 }
 
+/// Returns the operations that a thread has, each once.
+fn operations(thread: &ThreadPlan) -> u64 {
+    let steps = thread.steps();
+    let actions: BTreeSet<usize> = steps
+        .filter_map(|step| match step {
+            ThreadStep::Change(change) => Some(change.action),
+            ThreadStep::Touch(_) => None,
+        })
+        .collect();
+    actions.len() as u64
+}
+
+/// Returns an upper bound of the kinds of faults: each touch has two at most, as a read of a file
+/// with and without pages around it.
+fn kinds(workload: &Workload) -> u64 {
+    let touches = workload.groups.iter().flat_map(ThreadGroup::touches).count();
+    (2 * touches).min(Kind::ALL.len()) as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::order::Pages;
-    use super::super::steps::{ThreadStep, TouchPlan};
+    use super::super::steps::TouchPlan;
     use super::*;
     use inputs::workload::parse;
     use machine::model::Model;
@@ -173,6 +239,17 @@ mod tests {
         let drawn = workload("size = \"1GiB\"", ", order = \"random\", slices = \"shared\"");
         let (_, listed) = bytes(&drawn, 4, Until::Touches(100));
         assert!(listed >= less + 4 * (1 << 20), "each thread lists 2^18 pages: {listed}");
+    }
+
+    #[test]
+    fn each_thread_measures_in_memory_of_its_own() {
+        let whole = workload("size = \"1GiB\"", "");
+        let needs = |threads| needs(&whole, threads, 1, Until::Rounds(1), u64::MAX).unwrap();
+        let (one, many) = (needs(1), needs(65));
+        // 216 KiB for each kind and for I/O.
+        let each = (many.measuring_bytes() - one.measuring_bytes()) / 64;
+        assert!((10 * 216 << 10..11 * 216 << 10).contains(&each), "{each}");
+        assert!(many.measuring_bytes_in_model() < many.measuring_bytes());
     }
 
     /// Returns the bytes of a plan's lists.

@@ -14,10 +14,20 @@ pub(super) struct Notes {
     looks: u64,
 }
 
+/// Returns the notes that are kept of so many looks.
+fn kept(looks: u64) -> usize {
+    looks.saturating_add(2).min(MOST as u64) as usize
+}
+
+/// Returns the bytes that the notes of so many looks take.
+pub(super) fn bytes(looks: u64) -> u64 {
+    (kept(looks) * size_of::<(u64, u64)>()) as u64
+}
+
 impl Notes {
     /// Of legs in which a thread looks at the clock so often between begin and end.
     pub fn new(looks: u64) -> Self {
-        let most = looks.saturating_add(2).min(MOST as u64) as usize;
+        let most = kept(looks);
         Self { kept: Vec::with_capacity(most), most, every: 1, looks: 0 }
     }
 

@@ -13,6 +13,11 @@ pub(super) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LATENCY_MAX_NS, DIGITS).expect("the bounds are in order")
 }
 
+/// Returns the bytes of such a histogram.
+pub(super) fn bytes_each() -> u64 {
+    (histogram().distinct_values() * size_of::<u64>()) as u64
+}
+
 /// Latencies of one thread, in nanoseconds.
 #[derive(Default)]
 pub struct Samples(Option<Histogram<u64>>);

@@ -15,12 +15,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use workload::Until;
 
-/// Longest time without progress of a thread. The longest single step of a storm, the
-/// reset of a thread's share, takes well under a second for each GiB.
-const STUCK_AFTER: Duration = Duration::from_secs(60);
+/// Time between two looks at the progress of threads.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Looks without progress of any thread before one counts as stuck: a minute in which the process
+/// ran, as it does not look while it is stopped. The longest single step of a storm, the reset of a
+/// thread's share, takes well under a second for each GiB.
+const STUCK_AFTER: u64 = 60;
 
 /// The last part of a wait, which is spent spinning: the timer slack and a wake-up.
 const SLEEP_TAIL: Duration = Duration::from_micros(120);
@@ -163,13 +166,13 @@ fn collect<T: StormTarget>(
 ) -> Result<Vec<ThreadResult>, StormError> {
     let mut results: Vec<Option<ThreadResult>> = (0..threads).map(|_| None).collect();
     let mut bad = None;
-    let mut seen = vec![(0, Instant::now()); threads];
-    let mut waiting = threads;
+    let mut seen = vec![Some(Progress::default()); threads];
+    let (mut waiting, mut looks) = (threads, 0);
     while waiting > 0 {
-        match answers.recv_timeout(Duration::from_secs(1)) {
+        match answers.recv_timeout(LOOK_EVERY) {
             Ok((number, answer)) => {
                 waiting -= 1;
-                seen[number].1 = Instant::now() + STUCK_AFTER * 1000;
+                seen[number] = None;
                 match answer {
                     Ok(Ok(result)) => results[number] = Some(result),
                     Ok(Err(Failed::Broken)) => {}
@@ -178,9 +181,10 @@ fn collect<T: StormTarget>(
                 }
             }
             Err(RecvTimeoutError::Timeout) => {
-                let stuck = find_stuck(shared, &mut seen);
-                if let Some(number) = stuck {
-                    let (thread, waited_s) = (name(number), STUCK_AFTER.as_secs());
+                looks += 1;
+                if let Some(number) = find_stuck(shared, &mut seen, looks) {
+                    let waited_s = STUCK_AFTER * LOOK_EVERY.as_secs();
+                    let thread = name(number);
                     let after = bad.map(Box::new);
                     return Err(StormError::Stuck { thread, waited_s, after });
                 }
@@ -195,19 +199,35 @@ fn collect<T: StormTarget>(
     }
 }
 
-/// Finds the thread that has gone longest without looking at the clock, if no thread has
-/// looked at it of late: others may be waiting for it.
-fn find_stuck<T: StormTarget>(shared: &Shared<T>, seen: &mut [(u64, Instant)]) -> Option<usize> {
+/// Progress of a running thread, as the watcher saw it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    /// Its looks at the clock.
+    checks: u64,
+    /// The look of the watcher at which they had last changed.
+    moved_at: u64,
+}
+
+/// Finds the running thread that has gone longest without looking at the clock, if no thread has
+/// looked at it of late: others may be waiting for it. `look`: the number of this look.
+fn find_stuck<T: StormTarget>(
+    shared: &Shared<T>,
+    seen: &mut [Option<Progress>],
+    look: u64,
+) -> Option<usize> {
     for (progress, seen) in shared.progress.iter().zip(&mut *seen) {
         let checks = progress.load(Ordering::Relaxed);
-        if checks != seen.0 {
-            *seen = (checks, Instant::now());
+        if let Some(seen) = seen.as_mut().filter(|seen| seen.checks != checks) {
+            *seen = Progress { checks, moved_at: look };
         }
     }
-    let moved = seen.iter().filter(|(_, at)| *at <= Instant::now()).map(|(_, at)| *at).max()?;
-    let running = seen.iter().enumerate().filter(|(_, (_, at))| *at <= Instant::now());
-    let oldest = running.min_by_key(|(_, (_, at))| *at)?.0;
-    (moved.elapsed() > STUCK_AFTER).then_some(oldest)
+    let running = || {
+        let seen = seen.iter().enumerate();
+        seen.filter_map(|(number, seen)| seen.map(|seen| (seen.moved_at, number)))
+    };
+    let (last_moved, _) = running().max()?;
+    let (_, oldest) = running().min()?;
+    (look - last_moved > STUCK_AFTER).then_some(oldest)
 }
 
 fn panicked(number: usize, payload: &(dyn Any + Send)) -> StormError {

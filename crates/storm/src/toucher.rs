@@ -4,6 +4,7 @@
 
 use super::gate::GateBroken;
 use super::order::PagesIter;
+use super::plan::Plan;
 use super::platform::{Platform, TickClock};
 use super::samples::Samples;
 use super::simulated_space::SimulatedSpace;
@@ -16,17 +17,23 @@ use mm::fault::{Access, End, FaultRequest, Outcome};
 use mm::{Core, Mm, Trap, stage};
 use workload::Reset;
 
+/// Returns the most reads of a thread that miss the page cache: one for each page, and for each
+/// touch or populated page.
+pub(super) fn reads_max(plan: &Plan, thread: usize) -> u64 {
+    let pages = plan.file_pages.iter().flatten().map(|range| range.end - range.start).sum();
+    plan.touches(thread).saturating_add(plan.pages_populated(thread)).min(pages)
+}
+
+/// Touches of a simulated space between two looks at the clock.
+pub(super) const TOUCHES_PER_CHECK: u64 = 64;
+
 impl<W: Platform + Machine> StormTarget for W {
     type Space = dyn SimulatedSpace<W>;
     type Core = Core<W>;
-    const TOUCHES_PER_CHECK: u64 = 64;
+    const TOUCHES_PER_CHECK: u64 = TOUCHES_PER_CHECK;
 
     fn core(shared: &Shared<W>, thread: usize) -> Core<W> {
-        // A read misses at most once for each page, and for each touch or populated page.
-        let reads_max = shared.plan.file_pages.iter().flatten().map(|r| r.end - r.start).sum();
-        let plan = &shared.plan;
-        let reads = plan.touches(thread).saturating_add(plan.pages_populated(thread));
-        Core::new(shared.space.mm(), reads.min(reads_max) as usize)
+        Core::new(shared.space.mm(), reads_max(&shared.plan, thread) as usize)
     }
 
     #[inline(always)]

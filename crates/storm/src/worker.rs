@@ -9,6 +9,7 @@ use super::merge::{ThreadResult, Window};
 use super::meter::Meter;
 use super::notes::Notes;
 use super::pace::{Paces, asked_per_s};
+use super::plan::Plan;
 use super::platform::{Platform, TickClock};
 use super::samples::Samples;
 use super::steps::{ChangePlan, ThreadStep, TouchPlan};
@@ -75,18 +76,8 @@ pub(super) struct Worker<'a, T: StormTarget> {
 
 impl<'a, T: StormTarget> Worker<'a, T> {
     pub fn new(shared: &'a Shared<T>, thread: usize) -> Self {
-        let touches = shared.plan.touches(thread);
         let plan = &shared.plan.threads[thread];
         let phases = &plan.phases;
-        let once = |steps: &Vec<ThreadStep>| steps.iter().map(ThreadStep::repeat).sum::<u64>();
-        let ops = phases.iter().map(once).max().unwrap_or(0);
-        let steps = phases.iter().flatten().filter_map(ThreadStep::touch);
-        let per_check = steps.map(touches_per_check::<T>).min().unwrap_or(1);
-        // Each operation ends with a batch that may be short.
-        let looks = match plan.loops {
-            Loops::Times(times) => ops.saturating_mul(times).saturating_add(touches / per_check),
-            Loops::UntilDone => u64::MAX,
-        };
         Self {
             shared,
             thread,
@@ -96,7 +87,7 @@ impl<'a, T: StormTarget> Worker<'a, T> {
             strayed: 0,
             touches_left: u64::MAX,
             faults_end: u64::MAX,
-            notes: Notes::new(looks),
+            notes: Notes::new(looks(&shared.plan, thread, T::TOUCHES_PER_CHECK)),
             ops: samples_of_ops::<T>(phases),
             paces: Paces::new(plan, |ns| shared.clock.ticks(ns)),
             loops_done: LoopTally::of(plan),
@@ -260,7 +251,7 @@ impl<'a, T: StormTarget> Worker<'a, T> {
         let (mut pages, touches) = touch.of_loop(turn);
         let mut left = touches.min(self.touches_left);
         leg.is_cut |= left < touches;
-        let per_check = touches_per_check::<T>(touch);
+        let per_check = touches_per_check(touch, T::TOUCHES_PER_CHECK);
         self.touches_left -= left;
         while left > 0 && leg.now < leg.deadline && self.faults() < self.faults_end {
             // A touch faults once, so that no batch goes far past the end.
@@ -356,8 +347,25 @@ impl<'a, T: StormTarget> Worker<'a, T> {
 
 /// Touches between two looks at the clock: few enough that no thread is taken for stuck, or
 /// waits long for the end of its storm.
-fn touches_per_check<T: StormTarget>(touch: &TouchPlan) -> u64 {
-    T::TOUCHES_PER_CHECK.min(CHECK_WITHIN_NS / touch.longest_ns.max(1)).max(1)
+fn touches_per_check(touch: &TouchPlan, most: u64) -> u64 {
+    most.min(CHECK_WITHIN_NS / touch.longest_ns.max(1)).max(1)
+}
+
+/// Returns an upper bound of the looks at the clock of a thread in a round, if there are at most
+/// `most` touches between two of them.
+pub(super) fn looks(plan: &Plan, thread: usize, most: u64) -> u64 {
+    let phases = &plan.threads[thread].phases;
+    let once = |steps: &Vec<ThreadStep>| steps.iter().map(ThreadStep::repeat).sum::<u64>();
+    let ops = phases.iter().map(once).max().unwrap_or(0);
+    let steps = phases.iter().flatten().filter_map(ThreadStep::touch);
+    let per_check = steps.map(|touch| touches_per_check(touch, most)).min().unwrap_or(1);
+    match plan.threads[thread].loops {
+        // Each operation ends with a batch that may be short.
+        Loops::Times(times) => {
+            ops.saturating_mul(times).saturating_add(plan.touches(thread) / per_check)
+        }
+        Loops::UntilDone => u64::MAX,
+    }
 }
 
 /// Ready for the operations that these phases have, so that none allocates.

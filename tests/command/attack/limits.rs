@@ -1,5 +1,8 @@
 //! Limits of the system, and requests beyond them.
 
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
 use super::Row;
 use super::victim::{HOST, MODEL, ended, expect, has_no_litter, is_whole};
 use crate::place::Place;
@@ -7,6 +10,8 @@ use crate::random::Draw;
 
 pub const ATTACKS: &[Row] = &[
     ("ulimits", 3, ulimits),
+    ("threads-of-a-user", 1, threads_of_a_user),
+    ("files-of-threads", 1, files_of_threads),
     ("file-size-limit", 1, file_size),
     ("beyond-reason", 3, beyond_reason),
     ("outputs-that-meet", 1, outputs_that_meet),
@@ -22,11 +27,55 @@ fn ulimits(place: &Place, draw: &mut Draw) -> Result<(), String> {
         2 => format!("ulimit -s {};", 64 + draw.below(1000)),
         _ => format!("ulimit -u {};", 1 + draw.below(20)),
     };
-    let line = draw.pick(&[HOST, MODEL]).replace("--threads 2", "--threads 32");
+    let line = draw.pick(&[HOST, MODEL]).replace("--threads 1,2", "--threads 32");
     let end = ended(place, &limit, &line, "")?;
     match place.path("run.json").exists() {
+        // What was known before does not let a storm fail later.
+        true if place.read("run.json").contains("\"status\": \"failed\"") => {
+            Err(format!("it was not refused, and a storm failed: {limit} {line}\n{}", end.err))
+        }
         true => is_whole(&place.path("run.json")),
         false => expect(&end, &[2, 6], &limit),
+    }
+}
+
+/// A user who may not start the threads is refused before the first storm.
+fn threads_of_a_user(place: &Place, draw: &mut Draw) -> Result<(), String> {
+    let open = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(place.directory(), open).map_err(|error| error.to_string())?;
+    let most = 4 + draw.below(20);
+    let become_nobody = "setpriv --reuid 65534 --clear-groups --";
+    let allowed = Command::new("bash").args(["-c", &format!("{become_nobody} true")]).output();
+    if !allowed.is_ok_and(|output| output.status.success()) {
+        println!("not run here: a process cannot be another user's");
+        return Ok(());
+    }
+    let line = HOST.replace("--threads 1,2", "--threads 32");
+    let program = env!("CARGO_BIN_EXE_faultstorm");
+    let before = format!("ulimit -u {most}; {become_nobody} '{program}' {line}; exit $?;");
+    let end = ended(place, &before, "", "")?;
+    expect(&end, &[6], "too few threads")?;
+    match end.err.contains("has 32 threads, and ") && !place.path("run.json").exists() {
+        true => Ok(()),
+        false => Err(end.err),
+    }
+}
+
+/// Files that may not be open at once are refused before the first storm.
+fn files_of_threads(place: &Place, draw: &mut Draw) -> Result<(), String> {
+    place.write(
+        "files.toml",
+        "summary = \"files\"\n[[file]]\nname = \"f\"\nsize = \"64KiB\"\nscope = \"per-thread\"\n\
+         [[vma]]\nname = \"m\"\nsize = \"64KiB\"\nfile = \"f\"\nscope = \"per-thread\"\n[[op]]\n\
+         touch = { vma = \"m\", access = \"read\" }\n",
+    );
+    let line = "run ./files.toml --on kernel --threads 32 --time 2ms --warmup 0s --repeats 1 \
+                --json run.json";
+    let end = ended(place, &format!("ulimit -n {};", 12 + draw.below(26)), line, "")?;
+    expect(&end, &[6], "too few files")?;
+    match end.err.contains("makes 32 files, and ") && !place.path("run.json").exists() {
+        true => Ok(()),
+        false => Err(end.err),
     }
 }
 

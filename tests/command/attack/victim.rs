@@ -19,8 +19,8 @@ pub const AFTER_A_SIGNAL: Duration = Duration::from_secs(3);
 /// A model's run of a moment.
 pub const MODEL: &str = "run small.toml --on model:xeon-icelake-2s --threads 1,2 --body none \
                          --faults 200 --strategy mmap-lock,speculative --json run.json --force";
-/// A run of this machine of a moment.
-pub const HOST: &str = "run small.toml --on host --threads 2 --time 2ms --warmup 0s --repeats 2 \
+/// A run of this machine of a moment. One thread has numbers on the busiest machine.
+pub const HOST: &str = "run small.toml --on host --threads 1,2 --time 2ms --warmup 0s --repeats 2 \
                         --body none --strategy mmap-lock,speculative --json run.json --force";
 
 /// A command that runs in a directory. Its output goes to the files `out` and `err` there.
@@ -52,6 +52,27 @@ impl Victim {
         let pid = Pid::from_child(&self.child);
         // It may have ended.
         let _ = kill_process(pid, signal);
+    }
+
+    /// Waits until the command has a thread of this name.
+    ///
+    /// # Errors
+    /// If it does not come in time.
+    pub fn wait_for_thread(&self, name: &str) -> Result<(), String> {
+        let threads = format!("/proc/{}/task", self.child.id());
+        let is_there = || {
+            let entries = std::fs::read_dir(&threads).into_iter().flatten().flatten();
+            let mut names = entries.map(|entry| std::fs::read_to_string(entry.path().join("comm")));
+            names.any(|found| found.is_ok_and(|found| found.trim() == name))
+        };
+        let end = Instant::now() + PATIENCE;
+        while !is_there() {
+            if Instant::now() > end {
+                return Err(format!("no thread '{name}': {}", self.line));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
     }
 
     /// Waits for the end.

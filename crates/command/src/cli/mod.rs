@@ -1,6 +1,7 @@
 //! The command line: its commands, defaults and help.
 
 mod compare;
+mod number;
 mod report;
 mod run;
 mod target;
@@ -9,12 +10,14 @@ mod world;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use base::numbers::NumberList;
 pub use compare::{CompareArgs, Format};
+use inputs::workload::THREADS_MAX;
 use mm::fault::Kind;
+use number::{natural, small_number};
 pub use report::{ReportArgs, ReportFormat};
 pub use run::RunArgs;
 pub use target::Target;
@@ -72,7 +75,7 @@ pub enum Command {
     /// launches and repeats, corrected for the number of ratios. Other differences between the
     /// runs, and anything suspicious about them, are listed.
     Compare(CompareArgs),
-    /// Lists strategies, workloads and machines
+    /// Lists strategies, workloads, machines and kernels, or all that is known of one
     List(ListArgs),
     /// Measures this machine for the model and writes a machine file
     Calibrate(CalibrateArgs),
@@ -117,11 +120,13 @@ Examples:
   faultstorm list                 everything
   faultstorm list strategies      the locking schemes and their properties
   faultstorm list workloads --json
-                                  for scripts")]
+                                  for scripts
+  faultstorm list epyc-genoa-2s   all that is known of one entry")]
 pub struct ListArgs {
-    /// Part to list [default: everything]
+    /// Part to list: 'strategies', 'workloads', 'machines' or 'kernels'; or the name of an entry,
+    /// to print all that is known of it [default: everything]
     #[arg(value_name = "WHAT")]
-    pub subject: Option<ListSubject>,
+    pub what: Option<String>,
     /// Print JSON instead of tables
     #[arg(long)]
     pub json: bool,
@@ -169,7 +174,8 @@ pub struct CalibrateArgs {
         long,
         value_name = "N",
         default_value_t = 7,
-        value_parser = value_parser!(u32).range(1..)
+        allow_hyphen_values = true,
+        value_parser = |text: &str| small_number(text, 1000)
     )]
     pub repeats: u32,
 }
@@ -201,11 +207,18 @@ pub struct ExplainArgs {
         long,
         value_name = "N",
         default_value_t = 2,
-        value_parser = value_parser!(u32).range(1..=1024)
+        allow_hyphen_values = true,
+        value_parser = |text: &str| small_number(text, THREADS_MAX as u32)
     )]
     pub threads: u32,
     /// Seed of every random draw
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        allow_hyphen_values = true,
+        value_parser = natural
+    )]
     pub seed: u64,
 }
 
@@ -392,6 +405,12 @@ mod tests {
             ("run --threads 0", "a storm needs at least 1 thread"),
             ("run --threads 1-8", "write '1..=8'"),
             ("run --time 100", r#"write "100ns", "100us", "100ms" or "100s""#),
+            ("run --threads -1", "'-1' is not a number: write '4'"),
+            ("run --faults 1e6", "a whole number from 1 to 1000000000000 is needed"),
+            ("run --repeats -1", "a whole number from 1 to 100000 is needed"),
+            ("run --seed 1e6", "a whole number from 0 to 18446744073709551615 is needed"),
+            ("explain mmap-lock --threads -2", "a whole number from 1 to 1024 is needed"),
+            ("run --time -5ms", "\"-5ms\""),
             ("run --time 0ms", "a storm must last longer than 0s"),
             (
                 "run --on kernels",
@@ -403,7 +422,6 @@ mod tests {
             ("run --entry-prefetch yes", "[possible values: on, off]"),
             ("run --repeats 0", "0 is not in 1.."),
             ("run --time 1s --faults 5", "cannot be used with"),
-            ("list locks", "[possible values: strategies, workloads, machines, kernels]"),
             ("chek", "'check'"),
         ] {
             let error = error(line);

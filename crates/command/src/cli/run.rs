@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, FromArgMatches};
 
+use super::number::{natural, small_number, whole_number};
 use super::target::Target;
 use super::vary::Vary;
 use super::world::WorldArg;
@@ -43,9 +44,9 @@ measurements so far are on disk), 6 the machine cannot do the work asked for.";
 /// Most faults of a thread: at a million a second they take twelve days.
 const FAULTS_MAX: u64 = 1_000_000_000_000;
 /// Most storms of a cell.
-const REPEATS_MAX: u64 = 100_000;
+const REPEATS_MAX: u32 = 100_000;
 /// Most cells of the model at a time.
-const JOBS_MAX: u64 = 1024;
+const JOBS_MAX: u32 = 1024;
 
 /// Arguments of the part on this machine if no flags are given. The storms scatter no more than the
 /// usual ones of 50 ms, and there is time for two and a half times as many.
@@ -78,7 +79,13 @@ pub struct RunArgs {
 
     /// Numbers of threads: '1,2,4', '1..=8', or doublings '1..=128x2' [default: 1 and the number of
     /// CPUs; in the model doublings up to 128]
-    #[arg(long, value_name = "N..", value_parser = thread_counts, help_heading = "What")]
+    #[arg(
+        long,
+        value_name = "N..",
+        allow_hyphen_values = true,
+        value_parser = thread_counts,
+        help_heading = "What"
+    )]
     pub threads: Option<NumberList>,
 
     /// Clear and copy frames or not: 'none' does neither and shows the lock alone, 'real' shows
@@ -125,7 +132,14 @@ pub struct RunArgs {
     pub vary: Vec<Vary>,
 
     /// Seed of every random draw: the same seed touches the same pages in the same order
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "What")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        allow_hyphen_values = true,
+        value_parser = natural,
+        help_heading = "What"
+    )]
     pub seed: u64,
 
     /// Length of a storm, such as '100ms': a number with ns, us, ms or s [default: the workload's;
@@ -133,6 +147,7 @@ pub struct RunArgs {
     #[arg(
         long = "time",
         value_name = "TIME",
+        allow_hyphen_values = true,
         value_parser = positive_time,
         help_heading = "How long"
     )]
@@ -143,6 +158,7 @@ pub struct RunArgs {
     #[arg(
         long = "warmup",
         value_name = "TIME",
+        allow_hyphen_values = true,
         value_parser = parse_time,
         help_heading = "How long"
     )]
@@ -166,7 +182,7 @@ pub struct RunArgs {
         long,
         value_name = "N",
         allow_hyphen_values = true,
-        value_parser = |text: &str| whole_number(text, REPEATS_MAX).map(|n| n as u32),
+        value_parser = |text: &str| small_number(text, REPEATS_MAX),
         help_heading = "How long"
     )]
     pub repeats: Option<u32>,
@@ -177,7 +193,7 @@ pub struct RunArgs {
         long,
         value_name = "N",
         allow_hyphen_values = true,
-        value_parser = |text: &str| whole_number(text, JOBS_MAX).map(|n| n as u32),
+        value_parser = |text: &str| small_number(text, JOBS_MAX),
         help_heading = "How long"
     )]
     pub jobs: Option<u32>,
@@ -329,15 +345,6 @@ fn bodies() -> [PossibleValue; 2] {
 
 fn body(name: String) -> Body {
     if name == "real" { Body::Real } else { Body::None }
-}
-
-/// Parses a whole number from 1 to `most`.
-fn whole_number(text: &str, most: u64) -> Result<u64, String> {
-    match text.parse::<u64>() {
-        Ok(number) if (1..=most).contains(&number) => Ok(number),
-        Ok(number) => Err(format!("{number} is not in 1..={most}")),
-        Err(_) => Err(format!("a whole number from 1 to {most} is needed, such as '1000'")),
-    }
 }
 
 /// Parses a list of thread counts.

@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, Command, CommandFactory};
 use clap_complete::Shell;
 
+use super::list;
 use crate::cli::Cli;
 use catalogue::Known;
 use inputs::{kernels, machines, workload};
@@ -41,6 +42,7 @@ fn with_names(cli: Command, known: Known) -> Command {
             .mut_arg("kernel", |arg| one_of(arg, &kernels))
             .mut_arg("on", |arg| one_of(arg, &worlds))
     })
+    .mut_subcommand("list", |list| list.mut_arg("what", |arg| one_of(arg, &list::names(known))))
     .mut_subcommand("explain", |explain| {
         explain
             .mut_arg("strategy", |arg| one_of(arg, &strategies))

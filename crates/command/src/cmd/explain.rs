@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use super::console::{COLUMNS, print};
 use super::error::CommandError;
 use super::names;
-use super::run::{memory, places};
+use super::run::{model_room, places};
 use crate::cli::{ExplainArgs, WorldArg};
 use base::exit::Exit;
 use catalogue::Known;
@@ -46,7 +46,7 @@ pub fn explain(args: &ExplainArgs, known: Known) -> Result<Exit, CommandError> {
     let threads = args.threads as usize;
     let total = total_threads(workload, threads);
     let until = Until::Faults(FAULTS);
-    memory(workload, threads, args.seed, until, Facts::here().usable().bytes)?;
+    model_room(workload, threads, args.seed, until, Facts::here().usable())?;
     let spec = StormRequest {
         workload,
         weighted_threads: threads,

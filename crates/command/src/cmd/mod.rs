@@ -27,7 +27,7 @@ use crate::cli::{Cli, Command};
 use base::exit::Exit;
 use base::shown::shown;
 use catalogue::{Entry, Known};
-use host::interrupt;
+use host::{interrupt, stopped};
 
 /// Runs the command, from the arguments of the process to its exit code, with the caller's own
 /// strategies in addition to the shipped ones.
@@ -39,6 +39,7 @@ pub fn main(own: &'static [Entry]) -> ExitCode {
     if let Err(error) = interrupt::install() {
         tell(&format!("faultstorm: cannot take over Ctrl-C: {error}"));
     }
+    stopped::install();
     let exit = dispatch(parsed(), Known::with(own));
     let exit = exit.unwrap_or_else(|CommandError { exit, error }| {
         tell(&format!("faultstorm: {error:#}"));
@@ -66,7 +67,7 @@ fn dispatch(cli: Cli, known: Known) -> Result<Exit, CommandError> {
         Command::Run(args) => return run::run(&args, known),
         Command::Check(args) => return check::check(&args, known),
         Command::Compare(args) => return compare::compare(&args),
-        Command::List(args) => text = list::list(&args, known).into_bytes(),
+        Command::List(args) => text = list::list(&args, known)?.into_bytes(),
         Command::Calibrate(args) => return calibrate::calibrate(&args),
         Command::Explain(args) => return explain::explain(&args, known),
         Command::Report(args) => return report::report(&args),

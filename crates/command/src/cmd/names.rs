@@ -9,7 +9,7 @@ use super::error::CommandError;
 use catalogue::{Entry, Known};
 use inputs::kernels::KernelFile;
 use inputs::machines::MachineFile;
-use inputs::workload::{Diagnostics, FileText, Workload, find, nearest, shipped};
+use inputs::workload::{Diagnostics, FileText, Workload, find, likely, shipped};
 
 /// Finds and parses workloads by name or path. A workload given twice counts once.
 ///
@@ -48,19 +48,17 @@ pub(super) fn parsed(
 ) -> Result<Vec<Workload>, CommandError> {
     let strategies = strategies.names();
     let mut workloads = Vec::new();
-    let mut mistakes = 0;
+    let mut wrong = Vec::new();
     for source in sources {
         match source.and_then(|source| source.parse(&strategies)) {
             Ok(workload) => workloads.push(workload),
-            Err(found) => {
-                tell_styled(&found.render(color(&io::stderr())));
-                mistakes += found.len();
-            }
+            Err(found) => wrong.push(found),
         }
     }
-    match mistakes {
+    tell_styled(&Diagnostics::render_all(&wrong, color(&io::stderr())));
+    match wrong.iter().map(Diagnostics::len).sum() {
         0 => Ok(workloads),
-        1 => Err(CommandError::usage(anyhow!("nothing was run: there is 1 mistake"))),
+        1usize => Err(CommandError::usage(anyhow!("nothing was run: there is 1 mistake"))),
         n => Err(CommandError::usage(anyhow!("nothing was run: there are {n} mistakes"))),
     }
 }
@@ -108,21 +106,29 @@ pub(super) fn strategies(
     for name in picked(names, plain().map(|entry| entry.name)) {
         match known.find(name) {
             Some(entry) => found.push(entry),
-            None => unknown.push(not_known(name, known)),
+            None => unknown.push(name),
         }
     }
-    if unknown.is_empty() {
-        return Ok(found);
+    match unknown.is_empty() {
+        true => Ok(found),
+        false => Err(not_known("there is no strategy", &unknown, &known.names())),
     }
-    unknown.push(format!("known are '{}'", known.names().join("', '")));
-    Err(CommandError::usage(anyhow!(unknown.join("\n"))))
 }
 
-fn not_known(name: &str, known: Known) -> String {
-    match nearest(name, known.names()) {
-        Some(near) => format!("there is no strategy '{name}': did you mean '{near}'?"),
-        None => format!("there is no strategy '{name}'"),
+/// Returns the error for names that are not among `known`, each after `why` and with what it may
+/// have been meant to be; all that are known, once, if for one of them that is not clear.
+pub(super) fn not_known(why: &str, names: &[&str], known: &[&str]) -> CommandError {
+    let known = || known.iter().copied();
+    let line = |name: &&str| match likely(name, known()) {
+        Some(near) => (format!("{why} \"{name}\": {near}"), true),
+        None => (format!("{why} \"{name}\""), false),
+    };
+    let (mut lines, clear): (Vec<String>, Vec<bool>) = names.iter().map(line).unzip();
+    if clear.contains(&false) {
+        let known: Vec<String> = known().map(|name| format!("\"{name}\"")).collect();
+        lines.push(format!("known are {}", known.join(", ")));
     }
+    CommandError::usage(anyhow!(lines.join("\n")))
 }
 
 /// Returns names, each once: `all` and patterns such as `huge-*` stand for names that `known` has.
@@ -185,8 +191,10 @@ mod tests {
         let error = strategies(&some, Known::SHIPPED).err().unwrap();
         assert_eq!(error.exit, base::exit::Exit::Usage);
         let text = error.to_string();
-        assert!(text.starts_with("there is no strategy 'mmaplock': did you mean 'mmap-lock'?\n"));
-        assert!(text.contains("there is no strategy 'xyz'\nknown are 'unlocked', "), "{text}");
+        assert!(
+            text.starts_with("there is no strategy \"mmaplock\": did you mean \"mmap-lock\"?\n")
+        );
+        assert!(text.contains("there is no strategy \"xyz\"\nknown are \"unlocked\", "), "{text}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod source;
 mod written;
 
 pub use crate::diag::Diagnostics;
-pub use crate::diag::nearest;
+pub use crate::diag::likely;
 pub(crate) use read::top_level;
 pub(crate) use written::{WrittenKey, WrittenTable};
 

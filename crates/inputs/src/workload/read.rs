@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::written::{WrittenTable, WrittenWorkload};
-use crate::diag::{Diagnostic, meant, nearest};
+use crate::diag::{Diagnostic, likely, nearest};
 use ::workload::Action;
 
 /// Reads a workload file, and adds its mistakes to `mistakes`. Returns `None` if the text is not
@@ -255,8 +255,8 @@ fn explain(message: &str, place: Range<usize>, section: &str, taken: Option<&Tak
     if let Some(rest) = wrong.iter().find_map(|prefix| message.strip_prefix(prefix))
         && let Some((found, expected)) = rest.split_once(", expected ")
     {
-        let expected = in_words(expected);
-        return Diagnostic::new(format!("`{key}` is {expected}, not {}", found.replace('`', "")))
+        let (expected, found) = (in_words(expected), found_in_words(found));
+        return Diagnostic::new(format!("`{key}` is {expected}, not {found}"))
             .at(place, format!("expected {expected}"));
     }
     match message.split_once('\n') {
@@ -293,12 +293,11 @@ fn quoted(text: &str) -> (&str, Vec<&str>) {
 }
 
 fn choices(name: &str, known: &[&str], list: &str) -> Option<String> {
-    let near = meant(name, known.iter().copied())?;
-    if near.starts_with("did you mean") {
-        return Some(near);
-    }
-    let known: Vec<String> = known.iter().map(|name| format!("\"{name}\"")).collect();
-    Some(format!("{list} {}", known.join(", ")))
+    let all = || {
+        let known: Vec<String> = known.iter().map(|name| format!("\"{name}\"")).collect();
+        (!known.is_empty()).then(|| format!("{list} {}", known.join(", ")))
+    };
+    likely(name, known.iter().copied()).or_else(all)
 }
 
 fn in_words(expected: &str) -> &str {
@@ -308,6 +307,19 @@ fn in_words(expected: &str) -> &str {
         "a boolean" => "true or false",
         other if other.starts_with("struct ") => "a table",
         other => other,
+    }
+}
+
+/// Returns what serde found, in the words of TOML: of a large integer without Rust's type.
+fn found_in_words(found: &str) -> String {
+    match found {
+        "map" => "a table".to_owned(),
+        "sequence" => "an array".to_owned(),
+        other => {
+            let typed = [" as i128", " as u128"];
+            let plain = typed.iter().find_map(|typed| other.strip_suffix(typed));
+            plain.unwrap_or(other).replace('`', "")
+        }
     }
 }
 

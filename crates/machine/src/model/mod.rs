@@ -57,6 +57,7 @@ pub use self::parameters::{
     WorkTimes,
 };
 pub use self::run::Halt;
+pub use self::stack::STACK_BYTES;
 pub use self::trace::{Step, Traced};
 pub use self::waits::{ActivityTime, WaitedPart};
 pub use self::watch::{TIME_MAX_PS, note_progress, stop_if_hopeless};

@@ -10,7 +10,8 @@ const PAGE: usize = 4096;
 /// Memory of a stack. Only touched pages become resident: one or two. Frames of a build without
 /// optimisation are large.
 const USABLE: usize = 512 * 1024;
-const EACH: usize = USABLE + PAGE;
+/// Addresses that the stack of a core takes.
+pub const STACK_BYTES: usize = USABLE + PAGE;
 /// Distance between the tops of two stacks within their pages. Stacks that start at the same offset
 /// would have their hot lines in the same cache sets of the machine that runs the model.
 const COLOUR: usize = 192;
@@ -32,13 +33,18 @@ impl Stacks {
         let (prot, flags) =
             (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::NORESERVE);
         // SAFETY: a new anonymous mapping at an address that the kernel chooses replaces no other.
-        let base = unsafe { mmap_anonymous(std::ptr::null_mut(), count * EACH, prot, flags)? };
+        let base =
+            unsafe { mmap_anonymous(std::ptr::null_mut(), count * STACK_BYTES, prot, flags)? };
         let base = NonNull::new(base.cast::<u8>()).expect("mmap returns no null mapping");
         let mapping = Mapping { base, count };
         for stack in 0..count {
             // SAFETY: the page is in the mapping just made, and nothing uses it yet.
             unsafe {
-                mprotect(base.as_ptr().add(stack * EACH).cast(), PAGE, MprotectFlags::empty())?;
+                mprotect(
+                    base.as_ptr().add(stack * STACK_BYTES).cast(),
+                    PAGE,
+                    MprotectFlags::empty(),
+                )?;
             }
         }
         Ok(Self(Rc::new(mapping)))
@@ -54,7 +60,7 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: the mapping made in `new`; every stack in it holds a reference to it, so none is
         // left. If unmapping fails, it is leaked and nothing else happens.
-        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.count * EACH) };
+        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.count * STACK_BYTES) };
     }
 }
 
@@ -66,7 +72,7 @@ pub struct ColouredStack {
 
 impl ColouredStack {
     fn start(&self) -> usize {
-        self.mapping.base.as_ptr() as usize + self.number * EACH
+        self.mapping.base.as_ptr() as usize + self.number * STACK_BYTES
     }
 }
 
@@ -75,7 +81,7 @@ impl ColouredStack {
 // as long as `self` exists. Both are aligned: 192 is a multiple of 16.
 unsafe impl Stack for ColouredStack {
     fn base(&self) -> StackPointer {
-        let top = self.start() + EACH - self.number * COLOUR % PAGE;
+        let top = self.start() + STACK_BYTES - self.number * COLOUR % PAGE;
         NonZeroUsize::new(top).expect("a mapping is not at address 0")
     }
 

@@ -4,7 +4,7 @@ use super::engine::CoreActivity;
 use super::multicore::{Multicore, current};
 use super::parameters::Ps;
 use super::run::Halt;
-use host::interrupt;
+use host::{interrupt, stopped};
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ pub(super) struct Watch {
     progress: Cell<u64>,
     seen: Cell<u64>,
     seen_at: Cell<Option<Instant>>,
+    /// Stops of the process that it has seen.
+    stops: Cell<u64>,
     looks: Cell<u32>,
     /// True if a storm looks: others, such as loops on a line, have nothing that ends.
     is_storm: Cell<bool>,
@@ -67,7 +69,8 @@ impl Multicore {
         }
         let (watch, now) = (&self.watch, Instant::now());
         let moved = watch.seen.replace(watch.progress.get()) != watch.progress.get();
-        let since = watch.seen_at.get().filter(|_| !moved).unwrap_or(now);
+        let was_stopped = watch.stops.replace(stopped::count()) != watch.stops.get();
+        let since = watch.seen_at.get().filter(|_| !moved && !was_stopped).unwrap_or(now);
         watch.seen_at.set(Some(since));
         let (waited, virtual_ms) = (now - since, self.clock() as f64 / 1e9);
         (waited > PATIENCE && watch.is_storm.get()).then(|| {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use document::run::{BreakEven, BreakEvenPlace, LOST_SHARE, Run, distinct};
 
+use crate::about::setting;
 use crate::block::{Block, BlockRow, Column, Value};
 use crate::layout::COLUMNS;
 use crate::numbers::{percent, rate};
@@ -46,10 +47,10 @@ fn title(found: &BreakEven) -> String {
     let mut title =
         format!("Break-even rate of faults: {workload}, {machine}, {}", body_name(*body));
     for (parameter, value) in &found.vary {
-        let _ = write!(title, ", {parameter} = {value}");
+        let _ = write!(title, ", {}", setting(parameter, *value));
     }
     if let Some(kernel) = &found.kernel {
-        let _ = write!(title, ", kernel = {kernel}");
+        let _ = write!(title, ", kernel={kernel}");
     }
     title
 }

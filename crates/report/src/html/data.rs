@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use document::run::{
-    Body, BreakEvenPlace, Interval, KernelEvents, Provenance, ScalabilityLaw, Status,
-};
+use document::run::{Body, BreakEvenPlace, Interval, KernelEvents, ScalabilityLaw, Status};
 
 /// Quantiles of a latency that are drawn: dense in the tail.
 pub(super) const QUANTILES: [f64; 18] = [
@@ -50,7 +48,7 @@ pub(super) struct RunPart {
     pub worlds: String,
     pub digest: Option<String>,
     /// Without warnings, costs of cells and the list of CPUs.
-    pub provenance: Provenance,
+    pub provenance: Value,
     pub noise: String,
     pub reading: String,
     pub machines: BTreeMap<String, Value>,

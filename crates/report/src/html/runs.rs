@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use document::run::{Cell, HostInfo, Key, Provenance, Run, Status, distinct};
 
 use super::data::{RunPart, WarningPart};
@@ -31,10 +33,14 @@ pub(super) fn run_part(run: &Run, ratios: &Ratios, world: impl Fn(&Key) -> Strin
     }
 }
 
-/// Returns the provenance without warnings, and without entries for each cell or CPU.
-fn provenance(of: &Provenance) -> Provenance {
+/// Returns the provenance without warnings, and without entries for each cell or CPU. The seed is
+/// text, since a script rounds what is above 2^53.
+fn provenance(of: &Provenance) -> Value {
     let host = HostInfo { topology: None, ..of.host.clone() };
-    Provenance { host, warnings: Vec::new(), cells: BTreeMap::new(), ..of.clone() }
+    let few = Provenance { host, warnings: Vec::new(), cells: BTreeMap::new(), ..of.clone() };
+    let mut shown = serde_json::to_value(few).expect("its keys are strings");
+    shown["seed"] = of.seed.to_string().into();
+    shown
 }
 
 /// Returns what spoils the numbers, the worst first; `differing`: workloads that differ under one

@@ -6,12 +6,12 @@ use stats::Verdict;
 use super::ascii::ascii;
 use super::one_kernel;
 use super::panel::{Panel, WorkloadColumn};
-use crate::about::{card, estimated};
+use crate::about::{card, estimated, setting};
 use crate::block::{self, Align, Block, BlockRow, Value};
 use crate::blocks::time_sentences;
 use crate::layout::{COLUMNS, Ink, Style, cut, paint, wrap};
 use crate::notes::notes;
-use crate::numbers::{exact_time, rate};
+use crate::numbers::rate;
 use crate::outcome::{CellOutcome, verdict_ink};
 use crate::ratios::Ratios;
 use crate::render::{self, headings};
@@ -85,7 +85,7 @@ impl Sheet<'_> {
         let mut after: Vec<String> = bases.collect();
         let more = panel.columns.len() - shown.len();
         if more > 0 {
-            after.push(format!("  and {}: see the tables", plural(more, "more workload")));
+            after.push(format!("  and {}: see the tables", plural(more, "more column")));
         }
         after.extend(card(self.run, &panel.first().key).map(|line| format!("  {line}")));
         after.extend(self.legend(panel, &strategies));
@@ -316,14 +316,6 @@ fn broken(name: &str, width: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-/// Returns a varied parameter; a time has its unit: `every=20us`.
-fn setting(name: &str, value: f64) -> String {
-    match name.strip_suffix("_ns") {
-        Some(time) => format!("{time}={}", exact_time(value)),
-        None => format!("{name}={value}"),
-    }
 }
 
 /// Returns a ratio with two digits or three: `0.56`, `0.008`, `12.3`.

@@ -9,6 +9,8 @@ use inputs::workload::{Backing, IoLatency, Loops, Op, ThreadGroup, Touch, Until,
 const TOUCHES: u64 = 1 << 14;
 /// Touches of each thread if some of them sleep for I/O.
 const TOUCHES_WITH_IO: u64 = 1 << 10;
+/// Rounds of one thread: after each all threads meet, which takes long on a busy machine.
+const ROUNDS: u64 = 8;
 /// Fewest touches that say anything about a share.
 const TOUCHES_MIN: u64 = 1 << 8;
 const NS_PER_S: u64 = 1_000_000_000;
@@ -20,11 +22,25 @@ const WAITS_NS_MAX: u64 = 10 * NS_PER_S;
 /// Returns the end of a tiny storm. A workload with smaller storms is checked with its own end.
 pub(super) fn until(workload: &Workload) -> Until {
     let most = if workload.may_wait() { TOUCHES_WITH_IO } else { TOUCHES };
+    let most = most.min(ROUNDS.saturating_mul(round(workload)).max(TOUCHES_MIN));
     let quick = WAITS_NS.checked_div(touch_ns(workload)).unwrap_or(u64::MAX).max(TOUCHES_MIN);
     match workload.until {
         Until::Touches(touches) => Until::Touches(touches.min(most).min(quick)),
         _ => Until::Touches(most.min(quick)),
     }
+}
+
+/// Returns the most touches that a thread has to itself in a round.
+fn round(workload: &Workload) -> u64 {
+    let of_touch = |touch: &Touch| {
+        let vma = &workload.vmas[touch.vma];
+        touch.touches.unwrap_or(vma.pages.saturating_mul(vma.count))
+    };
+    let of_group = |group: &ThreadGroup| {
+        let Loops::Times(times) = group.loops else { return 0 };
+        group.touches().map(of_touch).fold(0, u64::saturating_add).saturating_mul(times)
+    };
+    workload.groups.iter().map(of_group).max().unwrap_or(0)
 }
 
 /// Returns the reason to refuse `storms` tiny storms of a workload that take too long.
@@ -101,6 +117,7 @@ mod tests {
         };
         assert_eq!(until("", "", ""), TOUCHES);
         assert_eq!(until("", ", think = \"1us\"", ""), TOUCHES);
+        assert_eq!(until("", ", touches = 64", ""), ROUNDS * 64);
         assert_eq!(until("", ", think = \"1ms\"", ""), 2_000);
         assert_eq!(until("", ", think = \"1s\"", ""), TOUCHES_MIN);
         assert_eq!(until("", ", think = \"1s\"", "touches = 7"), 7);

@@ -109,9 +109,9 @@ fn progress(storms: usize) -> ProgressBar {
 fn frames(workloads: &[Workload], usable_bytes: u64) -> Result<usize, CommandError> {
     let of_storm = |workload: &Workload, threads: usize| {
         let needs = needs(workload, threads, SEED, until(workload), usable_bytes)?;
-        let bytes = needs.content_bytes() + needs.audited_bytes();
+        let bytes = needs.content_bytes() + needs.audited_bytes() + needs.measuring_bytes();
         let advice = "make it smaller, or give it fewer `touches`";
-        fits(workload, threads, bytes, usable_bytes, advice).map(|()| needs.frames)
+        fits(workload, threads, bytes, usable_bytes, "memory", advice).map(|()| needs.frames)
     };
     let (mut frames, mut too_large) = (0, Vec::new());
     for workload in workloads {

@@ -25,7 +25,7 @@ use std::time::SystemTime;
 use self::document::DocumentFile;
 use self::kernels::Kernels;
 use self::plan::{Competitors, ModelPlanner, Passes, RunPlan};
-pub(super) use self::plan::{memory, places};
+pub(super) use self::plan::{model_room, places};
 use self::progress::{Expected, Progress};
 use self::storms::{Ending, Storms};
 use super::console::{print, style, tell};
@@ -43,7 +43,7 @@ use host::memory::save_addresses;
 use host::preflight::{Facts, Usable};
 use host::steal::StealMeter;
 use host::topology::Topology;
-use host::{Roots, code_pages};
+use host::{Roots, code_pages, ulimits};
 use inputs::machines::MachineFile;
 use inputs::workload::{SEED, Workload, resolved};
 use mm::frames::Arena;
@@ -65,6 +65,7 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     outputs::test(args)?;
     tell_if_ignored(args);
     let (started, from) = (SystemTime::now(), Instant::now());
+    ulimits::allow_all_files();
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
     if facts.memory.address_bytes.is_some() {
@@ -152,22 +153,22 @@ fn planned(
         false => kernels.clone(),
     };
     let competitors = Competitors { strategies: &strategies, kernels: &kernels };
-    let planner = ModelPlanner {
-        args: model_args,
-        competitors: Competitors { kernels: &of_model, ..competitors },
-        machines: &machines,
-        usable_bytes: usable.bytes,
-    };
-    let model = planner.groups(workloads.clone())?;
     let here = match hosted {
         true => {
             let slug = provenance::machine(facts);
             let of = RunPlan::of_this_machine;
-            of(host_args, workloads, competitors, topology, &slug, usable)?
+            of(host_args, workloads.clone(), competitors, topology, &slug, usable)?
         }
         false => RunPlan::default(),
     };
     let here = if is_plain { here.of_a_minute() } else { here };
+    let planner = ModelPlanner {
+        args: model_args,
+        competitors: Competitors { kernels: &of_model, ..competitors },
+        machines: &machines,
+        usable: usable.beside(here.room.arena_bytes()),
+    };
+    let model = planner.groups(workloads)?;
     Ok(Planned { plan: RunPlan { model, ..here }, names, machines, kernels: of_model })
 }
 
@@ -265,7 +266,9 @@ fn all(storms: &mut Storms, hosted: bool, usable: Usable) -> Result<Ending, Comm
             break;
         }
         match is_model {
-            true if !storms.plan.model.is_empty() => ending = storms.model(usable)?,
+            true if !storms.plan.model.is_empty() => {
+                ending = storms.model(usable.beside(storms.plan.room.arena_bytes()))?;
+            }
             false if hosted => ending = on_this_machine(storms),
             _ => {}
         }

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use rayon::prelude::*;
 
 use super::collect::Collected;
-use super::plan::{CellGroup, ModelSite, PlannedCell, Site};
+use super::plan::{CellGroup, ModelRoom, ModelSite, PlannedCell, Site};
 use super::storms::{Ending, Storms, worst_of};
 use super::{sensitivities, warnings};
 use crate::cmd::error::CommandError;
@@ -44,7 +44,8 @@ impl Storms<'_> {
         let first = run.cells.len() - plan.model.iter().map(|it| it.cells.len()).sum::<usize>();
         run.complete = false;
         let jobs = self.args.jobs.map_or_else(available, |jobs| jobs as usize);
-        let jobs = fitting(&cells, jobs, usable);
+        let rooms = cells.iter().map(|cell| cell.site.room);
+        let jobs = ModelRoom::jobs(rooms, jobs, usable);
         progress.show(&run.cells, first);
         let mut interrupted = run_all(&cells, jobs, ModelCell::run, |finished| {
             let Some((of, Finished { cell, cost, error })) = finished else {
@@ -91,15 +92,6 @@ fn cells(groups: &[CellGroup]) -> Vec<ModelCell<'_>> {
             Site::Cpus(_) => None,
         })
         .collect()
-}
-
-/// Returns the number of storms at a time: at most `jobs`, and as many as memory and threads allow.
-fn fitting(cells: &[ModelCell], jobs: usize, usable: Usable) -> usize {
-    let largest = cells.iter().map(|cell| cell.site.memory_bytes).max().unwrap_or(0);
-    let fit = usable.bytes.checked_div(largest).unwrap_or(u64::MAX);
-    // One more waits for all of them.
-    let fit = fit.min(usable.threads.saturating_sub(1));
-    jobs.min(usize::try_from(fit).unwrap_or(usize::MAX)).max(1)
 }
 
 impl ModelCell<'_> {

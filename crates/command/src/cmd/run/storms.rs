@@ -14,7 +14,7 @@ use crate::cli::RunArgs;
 use base::exit::Exit;
 use document::run::{Cell, CellCost, Run, Status, World};
 use host::clock::Clock;
-use host::interrupt;
+use host::{interrupt, stopped};
 use inputs::workload::Until;
 use mm::frames::Arena;
 use storm::{Executor, Recording, Storm, StormError, StormRequest, ThreadExecutor};
@@ -169,9 +169,10 @@ impl Storms<'_> {
             return Ok(());
         }
         self.progress.show(&self.run.cells, cell);
-        let from = Instant::now();
+        let (from, stops) = (Instant::now(), stopped::count());
         let result = (planned.run)(&self.request(group, planned, recording));
         self.cells[cell].wall += from.elapsed();
+        self.cells[cell].was_stopped |= stopped::count() != stops;
         let outcome = match result {
             Ok(storm) => {
                 self.take(at, cell, storm, recording);
@@ -287,9 +288,13 @@ impl Storms<'_> {
         for cell in cells.iter_mut().filter(|cell| cell.status != Status::Skipped) {
             cell.is_oversubscribed = group.oversubscribed();
         }
+        let cells = &*cells;
         let running = cells.iter().filter(|cell| cell.status != Status::Skipped);
         let found = running.clone().flat_map(warnings::of_cell);
         self.run.provenance.warnings.extend(found);
+        let collected = &self.cells[first..first + group.cells.len()];
+        let stopped = collected.iter().zip(cells).filter(|(collected, _)| collected.was_stopped);
+        self.run.provenance.warnings.extend(stopped.map(|(_, cell)| warnings::of_stop(cell)));
         if group.world == World::Kernel {
             let found = running.flat_map(|cell| warnings::of_kernel(cell, &group.workload));
             self.run.provenance.warnings.extend(found);

@@ -57,6 +57,17 @@ pub(super) fn of_code_pages(error: &io::Error) -> Warning {
     }
 }
 
+/// Returns the warning about a cell during whose storms the process was stopped.
+pub(super) fn of_stop(cell: &Cell) -> Warning {
+    Warning {
+        code: "stopped".to_owned(),
+        cell: Some(cell.id.clone()),
+        text: "the program was stopped (SIGSTOP, Ctrl-Z) while it was measured: time passed \
+               without faults, so a rate is too low and a latency too long; run it again"
+            .to_owned(),
+    }
+}
+
 /// Returns the warnings about a cell.
 pub(super) fn of_cell(cell: &Cell) -> Vec<Warning> {
     let mut found: Vec<(&str, &str)> = Vec::new();

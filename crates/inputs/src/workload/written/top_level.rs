@@ -163,6 +163,7 @@ fn summary(document: &WrittenTable<WrittenWorkload>, check: &mut Check<'_>) -> O
         if !document.unread.iter().any(|key| key == "summary") {
             check.push(
                 Diagnostic::new("the file has no `summary`")
+                    .at(0..0, "it goes before the first table")
                     .rule("`faultstorm list workloads` shows the summary of every workload")
                     .help("write summary = \"...\": one line that says what the storm is"),
             );

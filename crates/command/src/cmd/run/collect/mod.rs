@@ -57,6 +57,8 @@ pub(super) struct Collected {
     whole_ns: f64,
     /// Time that its storms took, set-up and teardown included.
     pub wall: Duration,
+    /// True if the process was stopped during one of its storms.
+    pub was_stopped: bool,
 }
 
 impl Collected {

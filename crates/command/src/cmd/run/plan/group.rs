@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::cell::PlannedCell;
+use super::room::ModelRoom;
 use super::turns::Turns;
 use document::run::World;
 use inputs::machines::Variation;
@@ -48,8 +49,8 @@ pub(in super::super) struct ModelSite {
     /// The machine with each of its estimates raised.
     pub raised: Vec<Variation>,
     pub places: Vec<Place>,
-    /// Memory that a storm takes; 0 if none is run.
-    pub memory_bytes: u64,
+    /// The room that a storm takes; none if none is run.
+    pub room: ModelRoom,
 }
 
 impl CellGroup {

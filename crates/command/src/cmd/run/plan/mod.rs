@@ -11,8 +11,8 @@ mod turns;
 pub(super) use self::cell::{Competitors, PlannedCell};
 pub(super) use self::group::{CellGroup, ModelSite, Site};
 pub(super) use self::model::ModelPlanner;
-pub(in crate::cmd) use self::model::{memory, places};
-pub(super) use self::room::Room;
+pub(in crate::cmd) use self::model::{model_room, places};
+pub(super) use self::room::{ModelRoom, Room};
 
 use document::run::{Cell, Key, World};
 use inputs::workload::Workload;

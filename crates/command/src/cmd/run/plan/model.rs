@@ -8,19 +8,21 @@ use super::super::kernels::OneKernel;
 use super::super::variations::variations;
 use super::cell::{Competitors, key};
 use super::group::{CellGroup, ModelSite, Site};
+use super::room::ModelRoom;
 use super::turns::Turns;
 use crate::cli::RunArgs;
 use crate::cmd::error::CommandError;
 use catalogue::Entry;
 use document::run::{Key, World};
 use host::placement::Placement;
+use host::preflight::Usable;
 use inputs::machines::vary::{Settings, combinations, varied};
 use inputs::machines::{MachineFile, Variation};
 use inputs::workload::{Until, Workload, digest};
-use machine::model::{Model, Place};
+use machine::model::Place;
 use mm::kernel::Kernel;
 use storm::model::planned_until;
-use storm::needs::{fits, needs};
+use storm::needs::needs;
 use storm::plan::total_threads;
 
 /// Faults of a thread, unless flags say how long a storm is: enough for the batches in which a
@@ -48,8 +50,8 @@ pub(in super::super) struct ModelPlanner<'a> {
     pub args: &'a RunArgs,
     pub competitors: Competitors<'a>,
     pub machines: &'a [MachineFile],
-    /// Memory that can be had.
-    pub usable_bytes: u64,
+    /// What can be had beside the storms of this machine.
+    pub usable: Usable,
 }
 
 impl ModelPlanner<'_> {
@@ -88,9 +90,9 @@ impl ModelPlanner<'_> {
         let placed = if crowded.is_some() { weighted_threads } else { total };
         let places = places(machine, &args.placement, placed)?;
         let until = planned_until(workload.until, workload.warmup_ns);
-        let memory_bytes = match crowded {
-            Some(_) => 0,
-            None => memory(workload, weighted_threads, args.seed, until, self.usable_bytes)?,
+        let room = match crowded {
+            Some(_) => ModelRoom::default(),
+            None => model_room(workload, weighted_threads, args.seed, until, self.usable)?,
         };
         let (digest, bodies) = (digest(workload), args.real_bodies());
         let combinations = combinations(&args.machine_vary());
@@ -118,7 +120,7 @@ impl ModelPlanner<'_> {
                 machine: parameters,
                 raised: raised.collect(),
                 places: places.clone(),
-                memory_bytes,
+                room,
             };
             CellGroup {
                 world: World::Model,
@@ -137,24 +139,21 @@ impl ModelPlanner<'_> {
     }
 }
 
-/// Returns the bytes that a storm takes.
+/// Returns the room that a storm takes.
 ///
 /// # Errors
 ///
 /// More than can be had.
-pub(in crate::cmd) fn memory(
+pub(in crate::cmd) fn model_room(
     workload: &Workload,
     weighted_threads: usize,
     seed: u64,
     until: Until,
-    usable_bytes: u64,
-) -> Result<u64, CommandError> {
-    let bytes = needs(workload, weighted_threads, seed, until, usable_bytes)
-        .map(|needs| needs.space_bytes::<Model>())
-        .map_err(CommandError::machine)?;
-    let advice = "give fewer --threads, a smaller workload, or fewer --faults";
-    fits(workload, weighted_threads, bytes, usable_bytes, advice).map_err(CommandError::machine)?;
-    Ok(bytes)
+    usable: Usable,
+) -> Result<ModelRoom, CommandError> {
+    let needs = needs(workload, weighted_threads, seed, until, usable.bytes);
+    let room = ModelRoom::of(&needs.map_err(CommandError::machine)?);
+    room.fits(workload, weighted_threads, usable).map(|()| room)
 }
 
 /// Returns the reason to skip a storm whose threads fit the machine, but not together with the

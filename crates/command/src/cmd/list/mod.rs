@@ -1,20 +1,52 @@
-//! `faultstorm list`: strategies, workloads and machines.
+//! `faultstorm list`: strategies, workloads, machines and kernels; of one, everything.
 
+mod details;
+
+use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
+use self::details::details;
 use super::console::COLUMNS;
+use super::error::CommandError;
+use super::names::not_known;
 use crate::cli::{ListArgs, ListSubject};
-use catalogue::Known;
+use catalogue::{Entry, Known};
 use inputs::kernels::{self, KernelFile};
 use inputs::machines::{self, MachineFile};
 use inputs::workload::{SEED, Workload, find, shipped};
 use validation::Card;
 
-/// Returns the list as text that ends with a newline.
-pub fn list(args: &ListArgs, known: Known) -> String {
-    let wanted = |subject| args.subject.is_none_or(|asked| asked == subject);
-    if args.json {
+/// Returns the list, or all that is known of a name, as text that ends with a newline.
+///
+/// # Errors
+///
+/// If nothing has the name.
+pub fn list(args: &ListArgs, known: Known) -> Result<String, CommandError> {
+    let Some(what) = &args.what else { return Ok(lists(None, args.json, known)) };
+    match ListSubject::from_str(what, false) {
+        Ok(subject) => Ok(lists(Some(subject), args.json, known)),
+        Err(_) => details(what, args.json, known).ok_or_else(|| unknown(what, known)),
+    }
+}
+
+/// Returns the names that [`list`] takes: of parts, and of what is in them.
+pub(super) fn names(known: Known) -> Vec<&'static str> {
+    let parts = LISTS.iter().map(|(_, name, _)| *name);
+    let workloads = shipped().iter().map(|(name, _)| *name);
+    let machines = machines::shipped().iter().map(|(name, _)| *name);
+    let kernels = kernels::shipped().iter().map(|(name, _)| *name);
+    parts.chain(known.names()).chain(workloads).chain(machines).chain(kernels).collect()
+}
+
+fn unknown(name: &str, known: Known) -> CommandError {
+    not_known("nothing is named", &[name], &names(known))
+}
+
+/// Returns the list of a subject, or all of them.
+fn lists(asked: Option<ListSubject>, json: bool, known: Known) -> String {
+    let wanted = |subject| asked.is_none_or(|asked| asked == subject);
+    if json {
         let mut all = serde_json::Map::new();
         for (subject, name, list) in LISTS {
             if wanted(subject) {
@@ -38,23 +70,24 @@ const LISTS: [List; 4] = [
 ];
 
 fn machines_json(_: Known) -> Value {
-    let machines = machines().map(|machine| {
-        let shape = machine.parameters.shape;
-        json!({
-            "name": machine.name,
-            "summary": machine.summary,
-            "sockets": shape.sockets,
-            "cores": shape.agents(),
-            "hardware_threads": shape.hardware_threads(),
-            "estimated_share": machine.estimated_share(),
-            "compared": Card::of(&machine).as_json(),
-        })
-    });
-    machines.collect()
+    machine_files().map(|machine| machine_json(&machine)).collect()
+}
+
+fn machine_json(machine: &MachineFile) -> Value {
+    let shape = machine.parameters.shape;
+    json!({
+        "name": machine.name,
+        "summary": machine.summary,
+        "sockets": shape.sockets,
+        "cores": shape.agents(),
+        "hardware_threads": shape.hardware_threads(),
+        "estimated_share": machine.estimated_share(),
+        "compared": Card::of(machine).as_json(),
+    })
 }
 
 fn machines_text(_: Known) -> String {
-    let rows = machines().map(|machine| {
+    let rows = machine_files().map(|machine| {
         let share = machine.estimated_share() * 100.0;
         let card = Card::of(&machine).line();
         let about =
@@ -64,7 +97,7 @@ fn machines_text(_: Known) -> String {
     columns("Machines of the model (--on model:NAME)", rows)
 }
 
-fn machines() -> impl Iterator<Item = MachineFile> {
+fn machine_files() -> impl Iterator<Item = MachineFile> {
     machines::shipped().iter().map(|(name, _)| {
         MachineFile::find(name)
             .unwrap_or_else(|wrong| unreachable!("shipped machines are valid: {wrong}"))
@@ -72,22 +105,26 @@ fn machines() -> impl Iterator<Item = MachineFile> {
 }
 
 fn kernels_json(known: Known) -> Value {
-    let own = |name: &str| -> Vec<&str> {
-        known.iter().filter(|entry| entry.kernel.name == name).map(|entry| entry.name).collect()
-    };
-    let described = |file: KernelFile| {
-        let strategies = own(&file.name);
-        json!({ "name": file.name, "summary": file.summary, "strategies": strategies })
-    };
-    kernels().map(described).collect()
+    kernel_files().map(|kernel| kernel_json(&kernel, known)).collect()
+}
+
+fn kernel_json(kernel: &KernelFile, known: Known) -> Value {
+    let strategies = own_strategies(kernel, known);
+    json!({ "name": kernel.name, "summary": kernel.summary, "strategies": strategies })
+}
+
+/// Returns the strategies that run in this kernel if no other is asked for.
+fn own_strategies(kernel: &KernelFile, known: Known) -> Vec<&'static str> {
+    let own = known.iter().filter(|entry| entry.kernel.name == kernel.name);
+    own.map(|entry| entry.name).collect()
 }
 
 fn kernels_text(_: Known) -> String {
-    let rows = kernels().map(|kernel| [kernel.name, kernel.summary]);
+    let rows = kernel_files().map(|kernel| [kernel.name, kernel.summary]);
     columns("Kernels (--kernel NAME, or STRATEGY:NAME)", rows)
 }
 
-fn kernels() -> impl Iterator<Item = KernelFile> {
+fn kernel_files() -> impl Iterator<Item = KernelFile> {
     kernels::shipped().iter().map(|(name, _)| {
         KernelFile::find(name)
             .unwrap_or_else(|wrong| unreachable!("shipped kernels are valid: {wrong}"))
@@ -95,30 +132,32 @@ fn kernels() -> impl Iterator<Item = KernelFile> {
 }
 
 fn strategies_json(known: Known) -> Value {
-    let strategies = known.iter().map(|entry| {
-        let (strategy, variant) = entry.split();
-        json!({
-            "name": entry.name,
-            "strategy": strategy,
-            "variant": variant,
-            "summary": entry.summary,
-            "who": entry.who,
-            "kernel": entry.kernel.name,
-            "shared_writes": entry.traits.shared_writes,
-            "sleeps": entry.traits.sleeps,
-            "allocates_tables": entry.traits.allocates_tables,
-            "falls_back": entry.traits.falls_back,
-            "writers_pay": entry.traits.writers_pay,
-        })
-    });
-    strategies.collect()
+    known.iter().map(strategy_json).collect()
+}
+
+fn strategy_json(entry: &Entry) -> Value {
+    let (strategy, variant) = entry.split();
+    json!({
+        "name": entry.name,
+        "strategy": strategy,
+        "variant": variant,
+        "summary": entry.summary,
+        "who": entry.who,
+        "kernel": entry.kernel.name,
+        "shared_writes": entry.traits.shared_writes,
+        "sleeps": entry.traits.sleeps,
+        "allocates_tables": entry.traits.allocates_tables,
+        "falls_back": entry.traits.falls_back,
+        "writers_pay": entry.traits.writers_pay,
+    })
 }
 
 fn workloads_json(known: Known) -> Value {
-    let workloads = workloads(known).map(|(workload, seed)| {
-        json!({ "name": workload.name, "summary": workload.summary, "seed": seed })
-    });
-    workloads.collect()
+    workloads(known).map(|(workload, is_seed)| workload_json(&workload, is_seed)).collect()
+}
+
+fn workload_json(workload: &Workload, is_seed: bool) -> Value {
+    json!({ "name": workload.name, "summary": workload.summary, "seed": is_seed })
 }
 
 fn strategies_text(known: Known) -> String {
@@ -174,20 +213,47 @@ mod tests {
 
     #[test]
     fn everything_is_listed_in_80_columns() {
-        let text = list(&ListArgs { subject: None, json: false }, Known::SHIPPED);
+        let text = lists(None, false, Known::SHIPPED);
         for name in Known::SHIPPED.names().into_iter().chain(shipped().iter().map(|(n, _)| *n)) {
             assert!(text.contains(name), "{name}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
-        let strategies = ListArgs { subject: Some(ListSubject::Strategies), json: false };
-        let strategies = list(&strategies, Known::SHIPPED);
+        let strategies = lists(Some(ListSubject::Strategies), false, Known::SHIPPED);
         assert!(!strategies.contains("huge-anon") && strategies.contains("mmap-lock"));
     }
 
     #[test]
+    fn one_name_has_all_its_facts() {
+        let list = |what: &str, json| {
+            list(&ListArgs { what: Some(what.to_owned()), json }, Known::SHIPPED)
+        };
+        let text = |what: &str| list(what, false).unwrap();
+        for (name, fact) in [
+            ("vma-refcount", "falls back"),
+            ("huge-anon", "[[vma]]"),
+            ("epyc-genoa-2s", "write-modified-ns"),
+            ("6.12", "[mm_struct]"),
+        ] {
+            assert!(text(name).contains(fact), "{name}: {}", text(name));
+            let value: Value = serde_json::from_str(&list(name, true).unwrap()).unwrap();
+            assert_eq!(value["name"], name);
+        }
+        assert!(text("speculative:refcount").contains("only if named"));
+        assert!(text("huge-anon-read").contains("by all strategies"));
+        let says = |name: &str| list(name, false).unwrap_err().to_string();
+        assert!(
+            says("epyc-genoa").contains("did you mean \"epyc-genoa-2s\"?"),
+            "{}",
+            says("epyc-genoa")
+        );
+        assert!(says("strategie").contains("did you mean \"strategies\"?"));
+        assert!(says("qqqqq").contains("known are \"strategies\", \"workloads\""));
+        assert!(names(Known::SHIPPED).into_iter().all(|name| list(name, false).is_ok()));
+    }
+
+    #[test]
     fn scripts_get_names_and_what_runs_by_default() {
-        let workloads = ListArgs { subject: Some(ListSubject::Workloads), json: true };
-        let text = list(&workloads, Known::SHIPPED);
+        let text = lists(Some(ListSubject::Workloads), true, Known::SHIPPED);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["strategies"], Value::Null);
         let seeds: Vec<&str> = (value["workloads"].as_array().unwrap().iter())
@@ -195,7 +261,7 @@ mod tests {
             .map(|workload| workload["name"].as_str().unwrap())
             .collect();
         assert_eq!(seeds, SEED);
-        let all = list(&ListArgs { subject: None, json: true }, Known::SHIPPED);
+        let all = lists(None, true, Known::SHIPPED);
         let all: Value = serde_json::from_str(&all).unwrap();
         let strategies = all["strategies"].as_array().unwrap();
         let variant = strategies.iter().find(|s| s["name"] == "speculative:refcount").unwrap();
