@@ -1,12 +1,18 @@
 //! Memory that a storm may use.
 
+use rustix::process::{Resource, getrlimit};
+
 use super::cgroup::Limits;
 use super::ulimits::Ulimits;
 use super::{Roots, field, text};
 
-/// Lets all threads allocate from one arena of the C library: others reserve 64 MiB of addresses
-/// each, which a process with a limit (`ulimit -v`) needs for its stacks.
+/// Lets all threads of a process with a limit of addresses (`ulimit -v`) allocate from one arena of
+/// the C library: others reserve 64 MiB of addresses each, which it needs for its stacks. To be
+/// called before a thread is started.
 pub fn save_addresses() {
+    if getrlimit(Resource::As).current.is_none() {
+        return;
+    }
     #[cfg(target_env = "gnu")]
     // SAFETY: the call sets a number of the allocator, which it reads before each new arena.
     unsafe {

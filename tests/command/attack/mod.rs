@@ -9,6 +9,7 @@
 //! | `FAULTSTORM_ATTACK_S` | seconds for what is drawn |
 //! | `FAULTSTORM_ATTACK_SEED` | seed of the first draw; each later one adds 1 |
 //! | `FAULTSTORM_ATTACK_ONLY` | `fuzz`: files and flags alone, without limits of memory |
+//! | `FAULTSTORM_ATTACK_SLOWER` | factor of all waits, for a machine with much else to do |
 //! | `FAULTSTORM_ATTACK_DIR` | directory for the files of an attack that found something |
 
 mod disks;

@@ -80,6 +80,7 @@ impl Victim {
     /// # Errors
     /// If it does not come in time.
     pub fn wait(mut self, place: &Place, patience: Duration) -> Result<End, String> {
+        let patience = patience * super::number("FAULTSTORM_ATTACK_SLOWER", 1) as u32;
         let end = Instant::now() + patience;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("it is our child") {

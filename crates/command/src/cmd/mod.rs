@@ -15,6 +15,7 @@ pub mod run;
 pub mod validate;
 
 use std::process::ExitCode;
+use std::thread;
 
 use clap::Parser;
 
@@ -27,7 +28,12 @@ use crate::cli::{Cli, Command};
 use base::exit::Exit;
 use base::shown::shown;
 use catalogue::{Entry, Known};
+use host::memory::save_addresses;
 use host::{interrupt, stopped};
+
+/// Stack of a command, as a main thread mostly has it: a shell may give that one less
+/// (`ulimit -s`), and reading the arguments alone takes some hundred KiB without optimisation.
+const STACK_BYTES: usize = 8 << 20;
 
 /// Runs the command, from the arguments of the process to its exit code, with the caller's own
 /// strategies in addition to the shipped ones.
@@ -35,16 +41,25 @@ use host::{interrupt, stopped};
 /// # Panics
 /// If two strategies have the same name.
 pub fn main(own: &'static [Entry]) -> ExitCode {
-    // First, since its thread inherits the affinity of this one.
+    save_addresses();
+    // Before any thread is pinned, since its thread inherits the affinity of this one.
     if let Err(error) = interrupt::install() {
         tell(&format!("faultstorm: cannot take over Ctrl-C: {error}"));
     }
     stopped::install();
-    let exit = dispatch(parsed(), Known::with(own));
-    let exit = exit.unwrap_or_else(|CommandError { exit, error }| {
-        tell(&format!("faultstorm: {error:#}"));
-        exit
-    });
+    let known = Known::with(own);
+    let command = move || {
+        dispatch(parsed(), known).unwrap_or_else(|CommandError { exit, error }| {
+            tell(&format!("faultstorm: {error:#}"));
+            exit
+        })
+    };
+    let thread = thread::Builder::new().name("command".into()).stack_size(STACK_BYTES);
+    let exit = match thread.spawn(command) {
+        Ok(running) => running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        // It has to do with the stack that there is.
+        Err(_) => command(),
+    };
     exit.into()
 }
 

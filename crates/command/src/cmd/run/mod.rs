@@ -39,7 +39,6 @@ use host::clock::Clock;
 use host::events::PerfEvents;
 use host::finding::{Finding, findings};
 use host::interrupt;
-use host::memory::save_addresses;
 use host::preflight::{Facts, Usable};
 use host::steal::StealMeter;
 use host::topology::Topology;
@@ -68,9 +67,6 @@ pub fn run(args: &RunArgs, known: Known) -> Result<Exit, CommandError> {
     ulimits::allow_all_files();
     let topology = Topology::here().context("cannot read the CPUs that this process may use")?;
     let facts = Facts::here();
-    if facts.memory.address_bytes.is_some() {
-        save_addresses();
-    }
     let Planned { plan, names, machines, kernels } = planned(args, known, &topology, &facts)?;
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (hosted, is_plain) = (is_here(args), args.is_plain());
