@@ -558,10 +558,11 @@ impl State {
                 (rest_ps, parameters.far_atomics.map_or(rest_ps, |far| far.occupancy_ps))
             }
             _ => {
-                let done_ps = rest_ps + parameters.rmw_hit_ps;
                 self.grants = self.grants.wrapping_add(1);
                 self.run = if is_near { self.run.saturating_add(1) } else { 1 };
-                (done_ps, done_ps + parameters.tenure_ps(latency_ps, self.grants))
+                let stays_ps =
+                    parameters.rmw_hit_ps + parameters.tenure_ps(latency_ps, self.grants);
+                (rest_ps + request.kind.write_ps(parameters), rest_ps + stays_ps)
             }
         };
         // A request of who has the line already, or is about to, is done at the end of the tenure.

@@ -5,7 +5,7 @@ use crate::{LINE_WORDS, LineName};
 use std::cell::{Cell, RefCell};
 
 /// Names of lines that a storm may have.
-const NAMES_MAX: usize = 64;
+pub(super) const NAMES_MAX: usize = 64;
 
 /// Accesses, moves and waits of all lines with one name.
 #[derive(Debug, Clone, PartialEq, Eq)]

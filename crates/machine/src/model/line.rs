@@ -2,7 +2,7 @@
 
 use super::directory::{Directory, Need};
 use super::multicore::{self, Multicore, current};
-use super::parameters::Ps;
+use super::parameters::{Parameters, Ps};
 use super::refill::Refill;
 use crate::{LINE_WORDS, Line, LineName, Ordering};
 use std::cell::UnsafeCell;
@@ -33,6 +33,17 @@ pub(super) enum RequestKind {
     Store,
     /// A prefetch; nobody waits.
     Prefetch,
+}
+
+impl RequestKind {
+    /// Returns how long the write takes that the line was requested for, once it is there.
+    pub fn write_ps(self, parameters: &Parameters) -> Ps {
+        match self {
+            Self::Core => parameters.rmw_hit_ps,
+            Self::Store => parameters.store_ps,
+            Self::Prefetch => 0,
+        }
+    }
 }
 
 /// Requests that have arrived at the line, and cores that spin on it.
@@ -249,12 +260,11 @@ impl Line for ModelLine {
             result = w.compare_exchange(current, new, Relaxed, Relaxed);
             0
         });
+        let multicore = multicore::current();
+        multicore.note_outcome(self.name, result.is_ok());
         match result {
-            Ok(_) => multicore::current().forget_losses(),
-            Err(_) => {
-                multicore::current().advance(multicore::current().parameters().mispredict_ps);
-                multicore::current().note_loss(self, word);
-            }
+            Ok(_) => multicore.forget_losses(),
+            Err(_) => multicore.note_loss(self, word),
         }
         result
     }
@@ -293,3 +303,37 @@ impl Drop for ModelLine {
 }
 
 const _: () = assert!(size_of::<ModelLine>() <= 128, "two cache lines of the machine that runs it");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tests::{MACHINE, places};
+    use std::rc::Rc;
+
+    static NAME: LineName = LineName { name: "test.line", words: [""; LINE_WORDS] };
+
+    #[test]
+    fn a_prefetched_line_is_there_before_anything_is_written() {
+        let world = Multicore::new(&MACHINE, &places(2));
+        let _here = world.enter();
+        let lines = Rc::new([0, 1].map(|_| ModelLine::new(&NAME, [0; LINE_WORDS])));
+        let ran = world.run(move |core| {
+            let [added, prefetched] = &*lines;
+            if core == 0 {
+                added.fetch_add(0, 1, Ordering::Relaxed);
+                prefetched.fetch_add(0, 1, Ordering::Relaxed);
+                return [0, 0];
+            }
+            current().advance(1_000_000);
+            let clock = || current().clock();
+            let (before, _) = (clock(), added.fetch_add(0, 1, Ordering::Relaxed));
+            let adds_ps = clock() - before;
+            let (before, _) = (clock(), prefetched.prefetch_w());
+            prefetched.load(0, Ordering::Relaxed);
+            [adds_ps, clock() - before]
+        });
+        let Ok([_, [adds_ps, loads_ps]]) = ran.as_deref() else { panic!("both end") };
+        let early_ps = MACHINE.rmw_hit_ps - MACHINE.load_hit_ps;
+        assert_eq!(adds_ps - loads_ps, early_ps, "{adds_ps} and {loads_ps}");
+    }
+}

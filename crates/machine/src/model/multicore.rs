@@ -11,6 +11,7 @@ use super::line::{ModelLine, RequestKind};
 use super::lookahead::Horizon;
 use super::pairs::Pairs;
 use super::parameters::{Parameters, Ps};
+use super::predictor::Predictors;
 use super::starvation::Losses;
 use super::trace::{Step, Traced, Tracer};
 use super::waits::Waits;
@@ -57,6 +58,7 @@ pub struct Multicore {
     pub(super) tracer: Tracer,
     pub(super) holds: Holds,
     pub(super) losses: Losses,
+    pub(super) predictors: Predictors,
     pub(super) watch: Watch,
     pub(super) pairs: Pairs,
     pub(super) engine: RefCell<Engine>,
@@ -118,6 +120,7 @@ impl Multicore {
             tracer: Tracer::default(),
             holds: Holds::default(),
             losses: Losses::new(places.len()),
+            predictors: Predictors::new(places.len()),
             watch: Watch::default(),
             pairs: Pairs::default(),
             engine: RefCell::new(Engine::new(parameters, places)),

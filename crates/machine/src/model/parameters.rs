@@ -220,7 +220,7 @@ pub struct Parameters {
     /// Share of a miss until the request reaches the line's home, in 1/1000; the same time passes
     /// until the next request takes the line away again.
     pub request_share_permille: u64,
-    /// Time lost after a compare-exchange that fails: the branch after it was predicted to go on.
+    /// Time lost after a compare-exchange whose outcome the core has not predicted.
     pub mispredict_ps: Ps,
     /// Time until a spinning core notices that it may continue.
     pub spin_exit_ps: Ps,

@@ -2,9 +2,9 @@
 //!
 //! A loop of compare-exchanges wins if no core writes between its last load and its next turn at
 //! the line, or if it can try again before the line leaves. Nothing in the model is late by chance,
-//! so a loop that can never try again in time (`mispredict-ns` is longer than a line stays) may
-//! lose for ever to others that never stop, in step with them. Such a storm never ends, but would
-//! end on the real machine: the model gives it up and reports that.
+//! so a loop that can never try again in time (its work before each try takes longer than a line
+//! stays) may lose for ever to others that never stop, in step with them. Such a storm never ends,
+//! but would end on the real machine: the model gives it up and reports that.
 
 use super::engine::CoreActivity;
 use super::line::ModelLine;
@@ -48,16 +48,17 @@ mod tests {
     use crate::model::multicore::current;
     use crate::model::run::Halt;
     use crate::model::tests::{MACHINE, places};
-    use crate::model::{Model, ModelLine, Multicore, Parameters};
+    use crate::model::{Model, ModelLine, Multicore};
     use crate::{Line, LineName, Machine, Ordering, Work};
     use std::rc::Rc;
 
     static NAME: LineName = LineName { name: "test.line", words: ["count"; 8] };
 
-    /// One core adds by a loop of compare-exchanges, while another adds and subtracts until the
+    /// One core adds by a loop of compare-exchanges with some work before each, while another adds and subtracts until the
     /// first has succeeded.
-    fn race(mispredict_ps: u64) -> Result<Vec<()>, Halt> {
-        let multicore = Multicore::new(&Parameters { mispredict_ps, ..MACHINE }, &places(3));
+    fn race(work_ps: u64) -> Result<Vec<()>, Halt> {
+        let multicore =
+            Multicore::new(&MACHINE, &places(3));
         let _here = multicore.enter();
         let lines = Rc::new([0, 1].map(|_| ModelLine::new(&NAME, [0; 8])));
         multicore.run(move |core| {
@@ -68,6 +69,7 @@ mod tests {
                 let mut seen = line.load(0, relaxed);
                 while let Err(now) = line.compare_exchange(0, seen, seen + 1, relaxed, relaxed) {
                     seen = now;
+                    current().advance(work_ps);
                 }
                 done.store(0, 1, relaxed);
             }
@@ -79,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_loop_that_loses_for_ever_is_given_up_and_named() {
-        assert!(race(5_000).is_ok(), "a loop that tries again before the line leaves wins");
+        assert!(race(0).is_ok(), "a loop that tries again before the line leaves wins");
         let Err(Halt::Starved(what)) = race(30_000) else { panic!("it has no end") };
         assert!(what.contains("core 0") && what.contains("test.line (count)"), "{what}");
     }
