@@ -1,6 +1,7 @@
 //! Storms under every strategy, in every world: the counts match the work, and the books balance.
 
 mod ask;
+mod claims;
 mod conformance;
 mod folios;
 mod kernel;

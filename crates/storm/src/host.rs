@@ -18,14 +18,17 @@ use ::host::affinity;
 use ::host::clock::Clock;
 use ::host::memory::Memory;
 use ::host::topology::{self, Topology};
+use crossbeam_utils::CachePadded;
 use machine::FIRST_OP;
 use machine::host::{self, Cores, Host, Record};
 use mm::vmstat::normal_threshold;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use workload::Until;
 
 impl<A: Record> Platform for Host<A> {
     type Clock = Clock;
+    type Counter = CachePadded<AtomicU64>;
 
     fn pause(paused: bool) {
         A::pause(paused);

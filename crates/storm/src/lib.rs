@@ -1,6 +1,7 @@
 //! A storm: set up a space, start all threads together, measure, drain, and check
 //! that the books balance.
 
+mod claims;
 mod contents;
 mod copies;
 mod error;

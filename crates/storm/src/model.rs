@@ -1,5 +1,6 @@
 //! Storms in the model: a coroutine for each core, virtual time.
 
+use super::claims::ClaimCounter;
 use super::gate::{Gate, GateBroken};
 use super::merge::ThreadResult;
 use super::meter::Meter;
@@ -12,9 +13,9 @@ use super::simulated_space::MakeSpace;
 use super::target::{Shared, ThreadSetup};
 use super::worker::Worker;
 use super::{ModelFindings, Storm, StormError, StormRequest};
-use machine::Machine;
 use machine::host::Recorded;
 use machine::model::{self, Halt, Model, Parameters};
+use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
 use mm::fault::Kind;
 use mm::frames::Arena;
 use mm::vmstat::normal_threshold;
@@ -39,8 +40,30 @@ thread_local! {
     static WANTED: Cell<Option<Kind>> = const { Cell::new(None) };
 }
 
+/// The line of a counter of the program.
+static COUNTER: LineName =
+    LineName { name: "program.counter", words: ["claimed", "", "", "", "", "", "", ""] };
+
+/// A counter on a line of the model, whose waits are not those of faults.
+pub struct ModelCounter(<Model as Machine>::Line);
+
+impl ClaimCounter for ModelCounter {
+    fn new() -> Self {
+        Self(Line::new(&COUNTER, [0; LINE_WORDS]))
+    }
+
+    fn claim(&self, touches: u64) -> u64 {
+        model::in_program(|| self.0.fetch_add(0, touches, Ordering::Relaxed))
+    }
+
+    fn restart(&self) {
+        self.0.store(0, 0, Ordering::Relaxed);
+    }
+}
+
 impl Platform for Model {
     type Clock = VirtualClock;
+    type Counter = ModelCounter;
     const ALLOCATES_FREELY: bool = true;
 
     fn pause(paused: bool) {
@@ -164,6 +187,7 @@ fn storm(
         holds: multicore.holds(),
         traced: Vec::new(),
     };
+    found.accounts.0.retain(|(name, _)| !std::ptr::eq(*name, &COUNTER));
     let shared = Rc::into_inner(shared).expect("all cores have ended");
     let mut storm = simulated::close(request, results, shared, bytes_per_vma)?;
     found.traced = multicore.traced_fault();

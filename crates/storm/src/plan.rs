@@ -256,11 +256,13 @@ fn thread_plans(
     (seed, until): (u64, Until),
 ) -> Vec<ThreadPlan> {
     let mut plans = Vec::new();
+    let mut counters = 0;
     for (number, (group, size)) in workload.groups.iter().zip(sizes).enumerate() {
+        let seed_of_group = seed ^ ((number as u64 + 1) << 48);
         for index in 0..*size {
             let seed = seed ^ ((plans.len() as u64 + 1) << 32);
             let (index, of, loops) = (index as u64, *size as u64, group.loops);
-            let member = GroupMember { index, of, seed, loops, until };
+            let member = GroupMember { index, of, seed, seed_of_group, loops, until };
             let steps = |phase: &Phase| {
                 let ops = phase.ops.iter().enumerate();
                 ops.map(|(op, what)| plan_step(workload, what, extents, copies, member, op))
@@ -268,8 +270,11 @@ fn thread_plans(
                     .collect()
             };
             let phases = group.phases.iter().map(steps).collect();
-            plans.push(ThreadPlan { group: number, loops: group.loops, phases });
+            let mut plan = ThreadPlan { group: number, loops: group.loops, phases };
+            plan.number_claims(counters);
+            plans.push(plan);
         }
+        counters += group.touches().filter(|touch| touch.claims.is_some()).count();
     }
     plans
 }

@@ -1,11 +1,14 @@
 //! The machine that the threads of a storm run on.
 
+use super::claims::ClaimCounter;
 use mm::fault::Kind;
 
 /// A machine that the threads of a storm run on: its time, and the CPU of a thread.
 pub trait Platform: Sized + 'static {
     /// Clock of the platform.
     type Clock: TickClock;
+    /// A counter of the storming program.
+    type Counter: ClaimCounter;
     /// Whether to allocate costs a storming thread nothing.
     const ALLOCATES_FREELY: bool = false;
 

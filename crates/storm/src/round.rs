@@ -118,6 +118,7 @@ impl<T: StormTarget> Worker<'_, T> {
     /// Undoes a round, all threads together.
     pub(super) fn reset(&mut self) -> Result<(), GateBroken> {
         T::pause(true);
+        self.restart_claims();
         T::put_back(self.shared, &mut self.toucher.core, self.thread)?;
         T::pause(false);
         Ok(())

@@ -29,6 +29,17 @@ pub struct ThreadPlan {
 }
 
 impl ThreadPlan {
+    /// Numbers the counters of its claims from `first` on, as all threads of the group do.
+    pub(super) fn number_claims(&mut self, first: usize) {
+        let touches = self.phases.iter_mut().flatten().filter_map(|step| match step {
+            ThreadStep::Touch(touch) => touch.claims.as_mut(),
+            ThreadStep::Change(_) => None,
+        });
+        for (number, claims) in (first..).zip(touches) {
+            claims.counter = number;
+        }
+    }
+
     /// Returns all steps, phase after phase.
     pub(super) fn steps(&self) -> impl Iterator<Item = &ThreadStep> {
         self.phases.iter().flatten()
@@ -61,6 +72,8 @@ pub struct TouchPlan {
     pub of_round: u64,
     /// Most touches that one pass can make before a reset.
     pub reach: u64,
+    /// How the threads of the group share the pass, if they make it together.
+    pub claims: Option<Claims>,
     /// Pages between those of the pass are not touched.
     pub leaps: bool,
     /// Number of the VMA.
@@ -73,6 +86,15 @@ pub struct TouchPlan {
     pub think_ns: u64,
     /// Work and I/O of one touch, in nanoseconds, but for the rarest draws.
     pub longest_ns: u64,
+}
+
+/// A pass that threads make together.
+#[derive(Debug, Clone, Copy)]
+pub struct Claims {
+    /// Number of the counter from which they claim.
+    pub counter: usize,
+    /// Touches that a thread claims at a time.
+    pub touches: u64,
 }
 
 /// An operation of a writer.
@@ -219,7 +241,9 @@ pub(super) fn plan_step(
     member: GroupMember,
     op: usize,
 ) -> ThreadStep {
-    let member = GroupMember { seed: member.seed ^ ((op as u64) << 16), ..member };
+    let of_op = |seed: u64| seed ^ ((op as u64) << 16);
+    let (seed, seed_of_group) = (of_op(member.seed), of_op(member.seed_of_group));
+    let member = GroupMember { seed, seed_of_group, ..member };
     match what {
         Op::Touch(touch) => ThreadStep::Touch(plan_touch(workload, touch, extents, member)),
         Op::Change(change) => {
@@ -256,7 +280,9 @@ fn plan_touch(
         // A walk goes through a whole pass, even if pages are drawn with replacement.
         let draws =
             touch.touches.map(|n| if touch.walks { n.max(slice.end - slice.start) } else { n });
-        Pages::new(touch.order, slice, extent.each, draws, member.seed)
+        // All that share a pass make it in one order.
+        let seed = if touch.claims.is_some() { member.seed_of_group } else { member.seed };
+        Pages::new(touch.order, slice, extent.each, draws, seed)
     };
     let touches = touch.touches.unwrap_or(pages.len());
     let of_round = match member.loops {
@@ -273,6 +299,7 @@ fn plan_touch(
     let (leaps, vma) = (touch.order == Order::OnePerTable, touch.vma);
     let copy = if extents[vma].len() > 1 { member.index as usize } else { 0 };
     let (walks, think_ns) = (touch.walks, touch.think_ns);
+    let claims = touch.claims.map(|touches| Claims { counter: 0, touches });
     let longest_ns = think_ns.saturating_add(longest_io_ns(workload, touch));
     TouchPlan {
         extent,
@@ -282,6 +309,7 @@ fn plan_touch(
         walks,
         of_round,
         reach,
+        claims,
         leaps,
         vma,
         copy,

@@ -1,5 +1,6 @@
 //! The target of a storm, each thread's own part of it, and the state that all threads share.
 
+use super::claims::ClaimCounter;
 use super::contents::Contents;
 use super::gate::{Gate, GateBroken};
 use super::order::PagesIter;
@@ -12,7 +13,7 @@ use super::tally::TouchTally;
 use crossbeam_utils::CachePadded;
 use mm::{Attempts, GraceCosts, Shootdowns};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use workload::Reset;
+use workload::{Reset, ThreadGroup};
 
 /// The target of a storm on a platform: a simulated space under a scheme, or the space of this
 /// process. A call covers a batch of touches or more.
@@ -126,6 +127,8 @@ pub struct Shared<T: StormTarget> {
     pub(super) has_changes: bool,
     /// Contents of the files at the start of a round.
     pub(super) contents: Contents,
+    /// Counters from which threads claim parts of a pass.
+    pub(super) claim_counters: Box<[T::Counter]>,
     pub(super) clock: T::Clock,
     pub(super) sample_period: u64,
     pub(super) seed: u64,
@@ -149,6 +152,8 @@ impl<T: StormTarget> Shared<T> {
         threads: ThreadSetup<T>,
     ) -> Self {
         let (workload, count) = (request.workload, plan.threads.len());
+        let touches = workload.groups.iter().flat_map(ThreadGroup::touches);
+        let claims = touches.filter(|touch| touch.claims.is_some());
         Self {
             space,
             plan,
@@ -161,6 +166,7 @@ impl<T: StormTarget> Shared<T> {
             reset: workload.reset,
             has_changes: workload.has_changes(),
             contents,
+            claim_counters: claims.map(|_| T::Counter::new()).collect(),
             clock: threads.clock,
             sample_period: threads.sample_period,
             seed: request.seed,

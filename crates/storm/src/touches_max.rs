@@ -10,6 +10,8 @@ pub(super) struct GroupMember {
     pub index: u64,
     pub of: u64,
     pub seed: u64,
+    /// The same for all threads of the group.
+    pub seed_of_group: u64,
     /// Repetitions of its steps.
     pub loops: Loops,
     /// When it stops.
@@ -19,7 +21,9 @@ pub(super) struct GroupMember {
 /// Most touches from the start of a pass that a thread makes between two resets; `None` if nothing
 /// but the pass itself bounds them.
 pub(super) fn touches_max(workload: &Workload, touch: &Touch, member: &GroupMember) -> Option<u64> {
-    if member.loops == Loops::UntilDone || !is_left_alone(workload, touch) {
+    // A thread that claims may come to any touch of the pass.
+    if touch.claims.is_some() || member.loops == Loops::UntilDone || !is_left_alone(workload, touch)
+    {
         return None;
     }
     match member.until {

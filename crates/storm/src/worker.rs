@@ -8,6 +8,7 @@ use super::loop_tally::LoopTally;
 use super::merge::{ThreadResult, Window};
 use super::meter::Meter;
 use super::notes::Notes;
+use super::order::PagesIter;
 use super::pace::{Paces, asked_per_s};
 use super::plan::Plan;
 use super::platform::{Platform, TickClock};
@@ -35,7 +36,7 @@ const LET_PASS_NS: u64 = 1_000;
 pub(super) type PerfCounts = Result<perf::Counts, String>;
 
 /// A phase that is under way, in ticks of the clock.
-struct Leg {
+pub(super) struct Leg {
     phase: usize,
     start: u64,
     deadline: u64,
@@ -46,7 +47,7 @@ struct Leg {
     /// Ticks without work, before operations that were not due.
     idle: u64,
     /// True if the loop that is under way will not be whole.
-    is_cut: bool,
+    pub(super) is_cut: bool,
     /// Repetitions in a row that took no time.
     at_once: u32,
 }
@@ -199,6 +200,9 @@ impl<'a, T: StormTarget> Worker<'a, T> {
                 }
                 for (step, place) in run.iter().zip(first..) {
                     match step {
+                        ThreadStep::Touch(touch) if touch.claims.is_some() => {
+                            self.touch_claimed(touch, leg);
+                        }
                         ThreadStep::Touch(touch) => self.touch(touch, turn, leg),
                         ThreadStep::Change(change) => self.change(change, place, turn, leg),
                     }
@@ -248,7 +252,23 @@ impl<'a, T: StormTarget> Worker<'a, T> {
 
     /// Touches pages for the time number `turn`.
     fn touch(&mut self, touch: &TouchPlan, turn: u64, leg: &mut Leg) {
-        let (mut pages, touches) = touch.of_loop(turn);
+        let (pages, touches) = touch.of_loop(turn);
+        self.touch_some(touch, pages, touches, leg);
+    }
+
+    /// Returns true if the thread may make another touch in this phase.
+    pub(super) fn may_touch(&self, leg: &Leg) -> bool {
+        self.touches_left > 0 && leg.now < leg.deadline && self.faults() < self.faults_end
+    }
+
+    /// Makes `touches` touches of these pages, or as many as it may.
+    pub(super) fn touch_some(
+        &mut self,
+        touch: &TouchPlan,
+        mut pages: PagesIter<'_>,
+        touches: u64,
+        leg: &mut Leg,
+    ) {
         let mut left = touches.min(self.touches_left);
         leg.is_cut |= left < touches;
         let per_check = touches_per_check(touch, T::TOUCHES_PER_CHECK);
@@ -348,7 +368,8 @@ impl<'a, T: StormTarget> Worker<'a, T> {
 /// Touches between two looks at the clock: few enough that no thread is taken for stuck, or
 /// waits long for the end of its storm.
 fn touches_per_check(touch: &TouchPlan, most: u64) -> u64 {
-    most.min(CHECK_WITHIN_NS / touch.longest_ns.max(1)).max(1)
+    let claimed = touch.claims.map_or(u64::MAX, |claims| claims.touches);
+    most.min(CHECK_WITHIN_NS / touch.longest_ns.max(1)).min(claimed).max(1)
 }
 
 /// Returns an upper bound of the looks at the clock of a thread in a round, if there are at most

@@ -5,7 +5,7 @@
 
 use super::{
     Action, Backing, Change, Headline, IoLatency, Loops, Op, Order, PAGE_BYTES, PAUSE_MAX_NS,
-    THREADS_MAX, TIME_MAX_NS, Threads, Touch, Until, WEIGHT_MAX, Workload, WorkloadFile,
+    Slices, THREADS_MAX, TIME_MAX_NS, Threads, Touch, Until, WEIGHT_MAX, Workload, WorkloadFile,
     WorkloadVma,
 };
 
@@ -73,6 +73,10 @@ impl Workload {
         holds(touch.vma < self.vmas.len(), "a touch has a VMA")?;
         holds(touch.think_ns <= PAUSE_MAX_NS, "a thread thinks a second at most")?;
         holds(touch.touches != Some(0), "a touch touches something")?;
+        let claims = touch.claims.is_none_or(|claims| {
+            claims > 0 && touch.touches.is_none() && touch.slices == Slices::Shared
+        });
+        holds(claims, "threads claim touches of one pass")?;
         check_order(touch.order)
     }
 

@@ -24,6 +24,11 @@ pub struct Touch {
     /// See [`Op::repeat`](crate::Op::repeat).
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub repeat: u64,
+    /// Touches that a thread claims at a time of a pass that all threads of the group make
+    /// together, once in each round; `None`: each thread makes the pass of its slice. Only with
+    /// [`Slices::Shared`] and without `touches`, in a group that does not loop.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub claims: Option<u64>,
     /// Private work between two touches, in nanoseconds.
     pub think_ns: u64,
 }

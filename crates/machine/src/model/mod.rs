@@ -50,6 +50,7 @@ mod watch;
 
 pub use self::directory::Found;
 pub use self::engine::CoreTimes;
+pub use self::free::in_program;
 pub use self::ledger::{Accounts, LineAccount};
 pub use self::line::ModelLine;
 pub use self::lock_holds::HoldAccount;

@@ -36,10 +36,12 @@ use super::target::{Shared, StormTarget, ThreadSetup, Toucher};
 use super::threads::{self, Failed};
 use super::worker::Worker;
 use super::{Storm, StormError, StormRequest};
+use crossbeam_utils::CachePadded;
 use host::affinity;
 use host::clock::Clock;
 use host::{Roots, kernel_locks};
 use machine::host::Recorded;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use workload::{Reset, Until};
 
@@ -51,6 +53,7 @@ pub struct RunningKernel;
 
 impl Platform for RunningKernel {
     type Clock = Clock;
+    type Counter = CachePadded<AtomicU64>;
 
     fn wait_until(clock: &Clock, at: u64) {
         threads::wait_until(clock, at);

@@ -314,6 +314,39 @@ pub(super) fn walks_with_loops(
     }
 }
 
+/// Reports claims in a group that loops.
+pub(super) fn claims_without_loops(
+    ops: &Ops<'_>,
+    groups: &[ThreadGroup],
+    entries: &[WrittenTable<GroupTable>],
+    check: &mut Check<'_>,
+) {
+    for op in &ops.list {
+        let (Op::Touch(touch), Some(written)) = (&op.op, op.entry.table.touch.value()) else {
+            continue;
+        };
+        let group = &groups[op.group];
+        let Some(claims) = written.claims.as_ref().filter(|_| touch.claims.is_some()) else {
+            continue;
+        };
+        if group.loops == Loops::Times(1) && touch.repeat == 1 {
+            continue;
+        }
+        let title = "`claims` of a touch that is repeated";
+        let mut diagnostic = Diagnostic::new(title).at(claims.span(), "one pass in a round");
+        if let Some(repeat) = op.entry.table.repeat.as_ref().filter(|_| touch.repeat > 1) {
+            diagnostic = diagnostic.at(repeat.span(), "again in the same round");
+        } else if let Some(entry) = entries.get(op.group) {
+            diagnostic = diagnostic.at(entry.table.loops.span_or(&entry.span), "several loops");
+        }
+        check.push(
+            diagnostic
+                .rule("the threads of a group make a pass that they claim once in a round")
+                .help("leave `loops` and `repeat` out, or `claims`"),
+        );
+    }
+}
+
 fn used_by_two_groups(ops: &[Lowered<'_>], targets: &Targets<'_>, check: &mut Check<'_>) {
     for (index, vma) in targets.vmas.iter().enumerate() {
         let Some(vma) = vma.as_ref().filter(|vma| vma.scope == Scope::PerThread) else { continue };

@@ -134,6 +134,7 @@ pub(in crate::workload) fn workload(
     let groups = group::assemble(groups, phases, &table.group, &mut check);
     if let Some(groups) = &groups {
         op::walks_with_loops(&ops, groups, &table.group, &mut check);
+        op::claims_without_loops(&ops, groups, &table.group, &mut check);
     }
     let expect: Vec<_> =
         table.expect.iter().map(|entry| expect::lower(entry, &mut check)).collect();

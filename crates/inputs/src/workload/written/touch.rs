@@ -36,6 +36,11 @@ pub(in crate::workload) struct TouchTable {
     /// (default false: each loop begins at the start); only with `touches`, and in a group
     /// that loops.
     pub walks: WrittenKey<bool>,
+    /// Touches that a thread claims at a time, from a counter that the threads of the group share:
+    /// together they make one pass. Only with `slices = "shared"`, without `touches`, and in a
+    /// group that does not loop.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub claims: WrittenKey<u64>,
     /// Private work between two touches (default `"0ns"`).
     pub think: WrittenKey<Time>,
 }
@@ -80,6 +85,7 @@ pub(super) fn lower(
         slices: written.slices.value_or(Slices::Disjoint),
         touches: touches.unwrap_or(None),
         walks: walks(written, unread, check)?,
+        claims: claims(written, unread, check)?,
         repeat: 1,
         think_ns: think_ns?,
     };
@@ -110,6 +116,32 @@ fn walks(written: &TouchTable, unread: &[String], check: &mut Check<'_>) -> Opti
             .help("write touches = 1 for page after page, or leave `walks` out"),
     );
     None
+}
+
+/// Returns the touches that a thread claims at a time, or reports a pass that cannot be shared.
+fn claims(written: &TouchTable, unread: &[String], check: &mut Check<'_>) -> Option<Option<u64>> {
+    let Some(claims) = written.claims.as_ref() else { return Some(None) };
+    let claimed = check.at_least("claims", claims, 1)?;
+    if let Some(touches) = written.touches.as_ref() {
+        check.push(
+            Diagnostic::new("`claims` and `touches`")
+                .at(claims.span(), "the threads make a whole pass together")
+                .at(touches.span(), "how many each makes shows only in the storm")
+                .help("leave `touches` out"),
+        );
+        return None;
+    }
+    let is_shared = written.slices.value() == Some(&Slices::Shared);
+    if !is_shared && !unread.iter().any(|key| key == "slices") {
+        check.push(
+            Diagnostic::new("`claims` of a slice of the thread's own")
+                .at(claims.span(), "claimed from whom?")
+                .rule("threads claim touches of one pass over the whole mapping")
+                .help("write slices = \"shared\""),
+        );
+        return None;
+    }
+    Some(Some(claimed))
 }
 
 fn order(written: &TouchTable, check: &mut Check<'_>) -> Option<Order> {
