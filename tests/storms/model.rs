@@ -105,6 +105,7 @@ fn lines_behind_the_locks_can_be_left_out() {
     let all = writes_a_fault(KernelParts::default(), "mmap-lock");
     let none = KernelParts {
         numa: false,
+        nodes_per_socket: 1,
         lru: false,
         memcg_depth: 0,
         rss: false,
@@ -142,6 +143,23 @@ fn each_node_has_its_zone_and_lruvec() {
     };
     assert_eq!(moved(KernelParts::default()), 0, "two cores on two sockets share none");
     assert!(moved(KernelParts { numa: false, ..KernelParts::default() }) > 100);
+}
+
+#[test]
+fn a_socket_has_as_many_zones_as_nodes() {
+    let mut machine = xeon();
+    (machine.shape.cores_per_socket, machine.shape.cluster_cores) = (2, 2);
+    let moved = |nodes_per_socket| {
+        let kernel = KernelParts { nodes_per_socket, ..KernelParts::default() };
+        let workload = Workload { kernel, ..workload("huge-anon") };
+        let entry = find("per-vma-lock").expect("it is in the table");
+        let storm = Ask::new(&workload, 4, Until::Faults(1024)).in_model(entry, &machine);
+        let own = |line: &&LineName| line.name.starts_with("zone.l") || line.name.contains("lru");
+        let lines = of_model(&storm).accounts.0.iter().filter(|(line, _)| own(line));
+        lines.map(|(_, line)| line.transfers).sum::<u64>()
+    };
+    assert!(moved(1) > 100, "two cores of a socket share its node");
+    assert_eq!(moved(2), 0, "each core has a node");
 }
 
 /// A VMA has three lines, so the count of every second VMA is next to the fields of the following

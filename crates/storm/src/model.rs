@@ -14,7 +14,7 @@ use super::target::{Shared, ThreadSetup};
 use super::worker::Worker;
 use super::{ModelFindings, Storm, StormError, StormRequest};
 use machine::host::Recorded;
-use machine::model::{self, Halt, Model, Parameters};
+use machine::model::{self, Halt, Model, Parameters, Place};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering};
 use mm::fault::Kind;
 use mm::frames::Arena;
@@ -209,20 +209,32 @@ fn share(
         cpus: on.places.iter().map(|place| usize::from(place.agent)).collect(),
         sample_period: 1,
     };
+    let nodes_per_socket = request.workload.kernel.nodes_per_socket;
     let machine = SpaceMachine {
-        nodes: on.places.iter().map(|place| usize::from(place.socket)).collect(),
+        nodes: on
+            .places
+            .iter()
+            .map(|place| node_of(on.machine, nodes_per_socket, *place))
+            .collect(),
         cpus: on.machine.shape.hardware_threads(),
-        stat_threshold: stat_threshold(on.machine),
+        stat_threshold: stat_threshold(on.machine, nodes_per_socket),
         arena: &arena,
     };
     Ok(simulated::share(make, request, plan, threads, &machine))
 }
 
 /// Pages that a core of this machine counts before it adds them to its zone.
-fn stat_threshold(machine: &Parameters) -> u64 {
+fn stat_threshold(machine: &Parameters, nodes_per_socket: u64) -> u64 {
     let cpus = machine.shape.hardware_threads();
     let of_socket = cpus as u64 / u64::from(machine.shape.sockets);
-    normal_threshold(cpus, of_socket * MEMORY_BYTES)
+    normal_threshold(cpus, of_socket * MEMORY_BYTES / nodes_per_socket)
+}
+
+/// Returns the NUMA node of a place: the nodes of a socket have equal shares of its cores.
+fn node_of(machine: &Parameters, nodes_per_socket: u64, place: Place) -> usize {
+    let (cores, nodes) = (usize::from(machine.shape.cores_per_socket), nodes_per_socket as usize);
+    let core = usize::from(place.agent) % cores;
+    usize::from(place.socket) * nodes + core * nodes / cores
 }
 
 fn run_core(

@@ -1,8 +1,10 @@
 //! Structures of the simulated kernel that a workload can leave out.
 
-use crate::form::is_true;
+use crate::form::{is_one, is_true};
 use serde::{Deserialize, Serialize};
 
+/// Highest [`KernelParts::nodes_per_socket`]: NPS4 has half as many.
+pub const NODES_PER_SOCKET_MAX: u64 = 8;
 /// Highest [`KernelParts::memcg_depth`].
 pub const MEMCG_DEPTH_MAX: u32 = 16;
 
@@ -14,6 +16,10 @@ pub struct KernelParts {
     /// True if each NUMA node has a zone and an lruvec of its own; if not, there is one of each
     /// (`zone.lock`, `lruvec.*`).
     pub numa: bool,
+    /// NUMA nodes of a socket, as with sub-NUMA clusters (SNC) or nodes per socket (NPS). Above 1
+    /// storms run only in the model: this machine has the nodes that its firmware made.
+    #[serde(skip_serializing_if = "is_one")]
+    pub nodes_per_socket: u64,
     /// True if pages are put on LRU lists (`lruvec.*`).
     pub lru: bool,
     /// Memory cgroups above the one that pages are charged to (`memcg.*`). 0: the process is in
@@ -42,9 +48,16 @@ pub struct KernelParts {
 impl KernelParts {
     /// Returns the reason why storms on real cores cannot have this kernel, if there is one.
     pub fn needs_a_model(&self) -> Option<String> {
-        (!self.zone_lock).then(|| {
-            "zone_lock = false leaves a lock out that real threads need: only a model can".into()
-        })
+        let why = match () {
+            () if !self.zone_lock => {
+                "zone_lock = false leaves a lock out that real threads need: only a model can"
+            }
+            () if self.nodes_per_socket > 1 => {
+                "nodes_per_socket splits sockets of a model: here the firmware made the nodes"
+            }
+            () => return None,
+        };
+        Some(why.to_owned())
     }
 }
 
@@ -55,6 +68,7 @@ impl Default for KernelParts {
     fn default() -> Self {
         Self {
             numa: true,
+            nodes_per_socket: 1,
             lru: true,
             memcg_depth: 2,
             rss: true,

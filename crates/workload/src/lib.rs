@@ -29,7 +29,7 @@ pub use expect::{Expect, Metric};
 pub use file::{IoLatency, WorkloadFile};
 pub use group::{Loops, Phase, ThreadGroup, Threads};
 pub use headline::{Headline, RateWindow};
-pub use kernel::{KernelParts, MEMCG_DEPTH_MAX};
+pub use kernel::{KernelParts, MEMCG_DEPTH_MAX, NODES_PER_SOCKET_MAX};
 pub use limits::{
     FOLIO_PAGES_MAX, FOLIO_PAGES_MIN, PAGE_BYTES, PAGES_PER_TABLE, PAUSE_MAX_NS, THREADS_MAX,
     TIME_MAX_NS, WEIGHT_MAX,

@@ -4,9 +4,9 @@
 //! was written, unless somebody changed it: one reason is enough.
 
 use super::{
-    Action, Backing, Change, Headline, IoLatency, Loops, Op, Order, PAGE_BYTES, PAUSE_MAX_NS,
-    Slices, THREADS_MAX, TIME_MAX_NS, Threads, Touch, Until, WEIGHT_MAX, Workload, WorkloadFile,
-    WorkloadVma,
+    Action, Backing, Change, Headline, IoLatency, Loops, NODES_PER_SOCKET_MAX, Op, Order,
+    PAGE_BYTES, PAUSE_MAX_NS, Slices, THREADS_MAX, TIME_MAX_NS, Threads, Touch, Until, WEIGHT_MAX,
+    Workload, WorkloadFile, WorkloadVma,
 };
 
 /// Most pages of a mapping or a file: all addresses of a process.
@@ -24,6 +24,8 @@ impl Workload {
         self.files.iter().try_for_each(check_file)?;
         self.vmas.iter().try_for_each(|vma| self.check_vma(vma))?;
         holds(!self.groups.is_empty() && !self.vmas.is_empty(), "it has a group and a VMA")?;
+        let nodes = 1..=NODES_PER_SOCKET_MAX;
+        holds(nodes.contains(&self.kernel.nodes_per_socket), "a socket has a few nodes")?;
         let mut weighted = 0;
         for group in &self.groups {
             let is_right = match group.threads {

@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::check::Check;
 use super::key::WrittenKey;
 use crate::diag::Diagnostic;
-use ::workload::{KernelParts, MEMCG_DEPTH_MAX, Workload};
+use ::workload::{KernelParts, MEMCG_DEPTH_MAX, NODES_PER_SOCKET_MAX, Workload};
 
 /// Structures that all threads share beside locks: each is a line or a few, and can be left
 /// out to see what it costs.
@@ -18,6 +18,10 @@ use ::workload::{KernelParts, MEMCG_DEPTH_MAX, Workload};
 pub(in crate::workload) struct KernelTable {
     /// Whether each NUMA node has a zone and an lruvec of its own (default true).
     pub numa: WrittenKey<bool>,
+    /// NUMA nodes of a socket (default 1), each with a zone and an lruvec of its own; only in the
+    /// model.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 8)))]
+    pub nodes_per_socket: WrittenKey<u64>,
     /// Whether pages are put on LRU lists (default true).
     pub lru: WrittenKey<bool>,
     /// Memory cgroups above the one that pages are charged to (default 2); 0 is the root
@@ -45,6 +49,8 @@ pub(super) fn lower(table: Option<&KernelTable>, check: &mut Check<'_>) -> Optio
     let Some(table) = table else { return Some(default) };
     Some(KernelParts {
         numa: table.numa.value_or(default.numa),
+        nodes_per_socket: (table.nodes_per_socket)
+            .checked(default.nodes_per_socket, |nodes| nodes_per_socket(table, nodes, check))?,
         lru: table.lru.value_or(default.lru),
         memcg_depth: (table.memcg_depth)
             .checked(default.memcg_depth, |depth| memcg_depth(depth, check))?,
@@ -69,6 +75,33 @@ pub(super) fn check(workload: &Workload, table: Option<&KernelTable>, check: &mu
             .rule("writers free page tables under the lock under which faults install them")
             .help("leave `pmd_lock` out, or the operations that change mappings"),
     );
+}
+
+fn nodes_per_socket(
+    table: &KernelTable,
+    written: &Spanned<u64>,
+    check: &mut Check<'_>,
+) -> Option<u64> {
+    let nodes = *written.get_ref();
+    if !(1..=NODES_PER_SOCKET_MAX).contains(&nodes) {
+        check.push(
+            Diagnostic::new(format!(
+                "`nodes_per_socket` is 1 to {NODES_PER_SOCKET_MAX}, not {nodes}"
+            ))
+            .at(written.span(), "no number of nodes")
+            .rule("SNC has 2 to 4 of them, NPS up to 4"),
+        );
+        return None;
+    }
+    if let Some(numa) = table.numa.as_ref().filter(|numa| !numa.get_ref() && nodes > 1) {
+        check.push(
+            Diagnostic::new("nodes in a socket, and `numa` is false")
+                .at(written.span(), "each has a zone")
+                .at(numa.span(), "all threads share one zone")
+                .help("leave one of the two out"),
+        );
+    }
+    Some(nodes)
 }
 
 fn memcg_depth(written: &Spanned<u64>, check: &mut Check<'_>) -> Option<u32> {
