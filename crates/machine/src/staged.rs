@@ -352,6 +352,17 @@ mod tests {
     }
 
     #[test]
+    fn marks_in_an_operation_are_no_stages() {
+        let times = times(|| {
+            Staged::begin_op(FIRST_OP);
+            Staged::mark(3);
+            Staged::end_op();
+        });
+        assert_eq!((times.stages_ns, times.activities.len()), ([0.0; STAGES_MAX], 1));
+        assert_eq!((times.activities[0].activity, times.activities[0].count), (FIRST_OP, 1));
+    }
+
+    #[test]
     fn threads_add_up() {
         let one = || {
             times(|| {

@@ -109,9 +109,9 @@ waited! {
     /// A hazard pointer to a VMA that a writer frees.
     HazardPointer: Lock, "hazard pointer";
     /// Sending a shootdown to each core.
-    ShootdownSend: Shootdown, "shootdown, sending";
+    ShootdownSend: Shootdown, "sending shootdowns";
     /// The answers to a shootdown.
-    ShootdownWait: Shootdown, "shootdown, answers";
+    ShootdownWait: Shootdown, "answers to shootdowns";
     /// An answer to a shootdown of another core.
     Interrupted: Interrupted, "shootdowns of others";
     /// I/O.
