@@ -78,10 +78,12 @@ fn reader_that_is_gone(place: &Place, _: &mut Draw) -> Result<(), String> {
     }
 }
 
-/// A reader that comes late gets the whole document.
+/// A reader that comes early or late gets the whole document.
 fn pipe_with_a_name(place: &Place, draw: &mut Draw) -> Result<(), String> {
     let line = some_run(draw).replace("run.json", "pipe");
-    let before = "export TMPDIR=$PWD; mkfifo pipe; (sleep 1; cat pipe >got) & ";
+    let comes_after = draw.pick(&["0", "0.2", "1", "3"]);
+    let before =
+        &format!("export TMPDIR=$PWD; mkfifo pipe; (sleep {comes_after}; cat pipe >got) & ");
     expect(&ended(place, before, &line, "-q")?, &[0], "into a pipe with a name")?;
     let end = std::time::Instant::now() + PATIENCE;
     while is_whole(&place.path("got")).is_err() {

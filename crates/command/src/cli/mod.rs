@@ -75,7 +75,7 @@ pub enum Command {
     /// launches and repeats, corrected for the number of ratios. Other differences between the
     /// runs, and anything suspicious about them, are listed.
     Compare(CompareArgs),
-    /// Lists strategies, workloads, machines and kernels, or all that is known of one
+    /// Lists strategies, workloads, machines and kernels, or one in full
     List(ListArgs),
     /// Measures this machine for the model and writes a machine file
     Calibrate(CalibrateArgs),

@@ -1,5 +1,6 @@
 //! The document on its way to disk: after every storm, and wherever there is room.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -90,14 +91,17 @@ impl DocumentFile {
         self.saved = Some((Instant::now(), from.elapsed()));
     }
 
-    /// Tells where the document is, if its place is a pipe that nobody reads yet.
-    fn tell_if_unread(&self) {
-        let Place::Once { target: Target::File(path), kept } = &self.place else { return };
+    /// Tells where the document is, if its place is a pipe that nobody reads yet. If somebody
+    /// does, the end that is returned has to stay open until the document is written: a reader
+    /// whose only writer closes the pipe goes away.
+    fn tell_if_unread(&self) -> Option<OwnedFd> {
+        let Place::Once { target: Target::File(path), kept } = &self.place else { return None };
         let opened = open(path, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty());
-        if opened.is_err_and(|error| error == Errno::NXIO) {
+        if opened.as_ref().is_err_and(|error| *error == Errno::NXIO) {
             let (path, kept) = (path.display(), kept.display());
             tell(&format!("'{path}' has no reader; until it has, the document is in '{kept}'"));
         }
+        opened.ok()
     }
 
     /// Writes the document for the last time: to the temporary directory if the place that was
@@ -107,7 +111,7 @@ impl DocumentFile {
             Place::File(path) => (Target::File(path.clone()), None),
             Place::Once { target, kept } => (target.clone(), Some(kept)),
         };
-        self.tell_if_unread();
+        let _open = self.tell_if_unread();
         let written = match &target {
             Target::Stdout => to_json(run)
                 .map_err(anyhow::Error::from)
