@@ -86,10 +86,10 @@ mod tests {
     use super::*;
 
     fn limits(uid: &str, capabilities: &str) -> Ulimits {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
-                      Max processes             20                   100                  processes\n\
-                      Max open files            10                   unlimited            files\n\
-                      Max address space         unlimited            unlimited            bytes";
+        let limits = "Limit                Soft Limit    Hard Limit    Units\n\
+                      Max processes        20            100           processes\n\
+                      Max open files       10            unlimited     files\n\
+                      Max address space    unlimited     unlimited     bytes";
         let status = |uid: &str, threads: u64| {
             format!("Uid:\t{uid}\t0\t0\t0\nCapEff:\t{capabilities}\nThreads:\t{threads}")
         };

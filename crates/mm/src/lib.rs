@@ -171,7 +171,7 @@ impl<M: Machine> Mm<M> {
         }
     }
 
-    /// Returns the lock of the upper page-table levels and of `anon_vma`; `name`: for which of them.
+    /// Returns the lock of the upper page-table levels and of `anon_vma`; `name`: for which one.
     #[inline(always)]
     fn page_table_lock(&self, name: Waited) -> SpinLock<'_, M> {
         let lock = self.kernel.mm.page_table_lock;

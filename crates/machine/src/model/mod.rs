@@ -20,7 +20,7 @@
 //! | `run.rs`, `stack.rs`, `queue.rs` | coroutines, their stacks, the order of cores and events |
 //! | `watch.rs` | storms that get nowhere |
 //! | `ledger.rs`, `trace.rs` | records by name of line; one fault, access by access |
-//! | `waits.rs`, `lock_holds.rs` | where the time goes, by name; who holds locks, and for how long |
+//! | `waits.rs`, `lock_holds.rs` | where the time goes, by name; holders of locks, and how long |
 
 mod describe;
 mod directory;
