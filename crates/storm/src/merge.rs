@@ -124,7 +124,7 @@ fn add(storm: &mut Storm, result: ThreadResult, first: bool) {
     result.io.add_to(&mut storm.io.achieved_ns);
     storm.io.asked_ns += result.io_asked_ns;
     for (sum, own) in storm.ops.iter_mut().zip(&result.ops) {
-        if own.taken().is_some() {
+        if !own.is_empty() {
             own.add_to(sum.get_or_insert_with(histogram));
         }
     }

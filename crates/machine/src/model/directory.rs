@@ -106,15 +106,18 @@ impl Directory {
             // The only sharer has no other copy to invalidate.
             return if own == 1 { Found::Hit } else { self.in_memory(parameters, agent) };
         }
-        let neighbours = shape.neighbours(agent).map(|near| self.sharers.count_in(near) - own);
-        let reached = |wanted: &dyn Fn(usize) -> bool| {
-            let found = neighbours.iter().position(|near| wanted(*near));
-            Distance::ALL[found.unwrap_or(neighbours.len())]
+        // Near to far: most lines are shared within a socket, so far agents are rarely counted.
+        let reached = |wanted: fn(usize, usize) -> bool| {
+            let mut near = shape.neighbours(agent).into_iter();
+            let found = near.position(|near| wanted(self.sharers.count_in(near) - own, others));
+            Distance::ALL[found.unwrap_or(Distance::ALL.len() - 1)]
         };
+        let any = |near: usize, _: usize| near > 0;
+        let all = |near: usize, others: usize| near == others;
         match need {
-            Need::Copy => Found::Shared(reached(&|near| near > 0)),
-            _ if own == 1 => Found::Upgrade(reached(&|near| near == others)),
-            _ => Found::Shared(reached(&|near| near == others)),
+            Need::Copy => Found::Shared(reached(any)),
+            _ if own == 1 => Found::Upgrade(reached(all)),
+            _ => Found::Shared(reached(all)),
         }
     }
 

@@ -545,7 +545,7 @@ impl State {
     /// Grants the line to a request.
     fn grant(&mut self, parameters: &Parameters, request: LineRequest, now: Ps) -> Grant {
         let waited = self.is_wanted();
-        let is_near = self.is_near(parameters, &request);
+        let is_near = self.near(parameters) == request.domain;
         let found = self.directory.found(parameters, request.agent, request.need, waited);
         let latency_ps = self.directory.latency_ps(parameters, request.need, found);
         let socket = parameters.shape.socket(request.agent);
@@ -577,10 +577,10 @@ impl State {
         Grant { request, found, moved, last_word, done_at }
     }
 
-    /// True if a request is from the domain of the line's last owner.
-    fn is_near(&self, parameters: &Parameters, request: &LineRequest) -> bool {
+    /// Returns the domain of the line's last owner, or [`NOBODY`].
+    fn near(&self, parameters: &Parameters) -> u16 {
         let last = self.directory.last_owner;
-        last != NOBODY && parameters.domain(last) == request.domain
+        if last == NOBODY { NOBODY } else { parameters.domain(last) }
     }
 
     /// Takes the oldest read if the line is clean in several caches: its home answers reads from
@@ -589,11 +589,11 @@ impl State {
     fn next_request(&mut self, parameters: &Parameters) -> LineRequest {
         self.waiting -= 1;
         let is_clean = self.directory.owner == NOBODY && self.directory.sharers.len() > 0;
-        let stays = self.run < parameters.local_batch;
+        let (stays, near) = (self.run < parameters.local_batch, self.near(parameters));
         let pending = &self.queue.as_ref().expect("somebody waits").pending;
         let read = |request: &LineRequest| request.need == Need::Copy;
         let clean = if is_clean { pending.iter().position(read) } else { None };
-        let near = || pending.iter().position(|request| self.is_near(parameters, request));
+        let near = || pending.iter().position(|request| request.domain == near);
         let found = clean.or_else(|| if stays { near() } else { None });
         self.queue().pending.remove(found.unwrap_or(0)).expect("somebody waits")
     }

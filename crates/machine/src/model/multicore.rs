@@ -238,6 +238,13 @@ impl Multicore {
             self.note_read_hit(line.name());
             return line.word(word).load(Relaxed);
         }
+        self.read_charged(line, word)
+    }
+
+    /// The rest of [`read`](Self::read), apart from it so that its registers are not saved before
+    /// they are needed.
+    #[inline(never)]
+    fn read_charged(&self, line: &ModelLine, word: usize) -> u64 {
         self.traced(Step::Load, line, word, || self.read_now(line, word))
     }
 

@@ -16,11 +16,13 @@ struct Heap<K>(Vec<K>);
 impl<K: Ord + Copy> Heap<K> {
     fn push(&mut self, key: K) {
         self.0.push(key);
-        let mut at = self.0.len() - 1;
-        while at > 0 && self.0[at] < self.0[(at - 1) / 2] {
-            self.0.swap(at, (at - 1) / 2);
+        let keys = &mut self.0[..];
+        let mut at = keys.len() - 1;
+        while at > 0 && key < keys[(at - 1) / 2] {
+            keys[at] = keys[(at - 1) / 2];
             at = (at - 1) / 2;
         }
+        keys[at] = key;
     }
 
     fn pop(&mut self) -> Option<K> {

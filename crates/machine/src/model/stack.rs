@@ -71,6 +71,7 @@ pub struct ColouredStack {
 }
 
 impl ColouredStack {
+    #[inline]
     fn start(&self) -> usize {
         self.mapping.base.as_ptr() as usize + self.number * STACK_BYTES
     }
@@ -80,6 +81,7 @@ impl ColouredStack {
 // writable except for the guard page at its low end, that nobody else gets, and that stays mapped
 // as long as `self` exists. Both are aligned: 192 is a multiple of 16.
 unsafe impl Stack for ColouredStack {
+    #[inline]
     fn base(&self) -> StackPointer {
         let top = self.start() + STACK_BYTES - self.number * COLOUR % PAGE;
         NonZeroUsize::new(top).expect("a mapping is not at address 0")
