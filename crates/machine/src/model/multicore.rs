@@ -142,16 +142,6 @@ impl Multicore {
         self.ledger.accounts()
     }
 
-    /// Records faults of `core` until a wanted one is found.
-    pub fn trace(&self, core: usize) {
-        self.tracer.arm(core);
-    }
-
-    /// Returns the wanted fault, access by access; empty if there was none.
-    pub fn traced_fault(&self) -> Vec<Traced> {
-        self.tracer.kept()
-    }
-
     /// Returns the number of accesses since the last [`forget`](Self::forget).
     pub fn accesses(&self) -> u64 {
         self.ledger.accesses()

@@ -57,8 +57,7 @@ mod tests {
     /// One core adds by a loop of compare-exchanges with some work before each, while another adds and subtracts until the
     /// first has succeeded.
     fn race(work_ps: u64) -> Result<Vec<()>, Halt> {
-        let multicore =
-            Multicore::new(&MACHINE, &places(3));
+        let multicore = Multicore::new(&MACHINE, &places(3));
         let _here = multicore.enter();
         let lines = Rc::new([0, 1].map(|_| ModelLine::new(&NAME, [0; 8])));
         multicore.run(move |core| {

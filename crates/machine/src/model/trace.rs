@@ -88,6 +88,16 @@ impl Tracer {
 }
 
 impl Multicore {
+    /// Records faults of `core` until a wanted one is found.
+    pub fn trace(&self, core: usize) {
+        self.tracer.arm(core);
+    }
+
+    /// Returns the wanted fault, access by access; empty if there was none.
+    pub fn traced_fault(&self) -> Vec<Traced> {
+        self.tracer.kept()
+    }
+
     /// Marks the beginning of a fault of the running core.
     pub(super) fn begin_fault(&self) {
         self.begin_activity(FAULT);

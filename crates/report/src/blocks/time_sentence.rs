@@ -12,8 +12,8 @@ const NAMED_MIN: f64 = 0.03;
 const NAMED_MAX: usize = 4;
 
 /// Returns where the time of an event, and of the operation that takes most time beside it, went
-/// under the strategy, of these cells, that waits longest for locks and shootdowns; and who held the
-/// lock that it waits for most. Returns nothing if no strategy waits for long.
+/// under the strategy, of these cells, that waits longest for locks and shootdowns; and who held
+/// the lock that it waits for most. Returns nothing if no strategy waits for long.
 pub(crate) fn time_sentences<'a>(
     cells: impl Iterator<Item = &'a Cell>,
     event: &RatedEvent,
