@@ -54,8 +54,8 @@ mod tests {
 
     static NAME: LineName = LineName { name: "test.line", words: ["count"; 8] };
 
-    /// One core adds by a loop of compare-exchanges with some work before each, while another adds and subtracts until the
-    /// first has succeeded.
+    /// One core adds by a loop of compare-exchanges with some work before each, while another adds
+    /// and subtracts until the first has succeeded.
     fn race(work_ps: u64) -> Result<Vec<()>, Halt> {
         let multicore = Multicore::new(&MACHINE, &places(3));
         let _here = multicore.enter();
