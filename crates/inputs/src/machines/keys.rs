@@ -141,7 +141,8 @@ pub(super) static SECTIONS: &[FileSection<Parameters>] = &[
             "added to a write for each copy that it invalidates")
             .from_0_to(1000.0).varied(ByKey("inv1")),
         Key::ns("mispredict-ns", |p| &mut p.mispredict_ps,
-            "lost where the branch after a compare-exchange is mispredicted").from_0_to(1000.0).need(Presence::Else(6.0)),
+            "lost where the branch after a compare-exchange is mispredicted")
+            .from_0_to(1000.0).need(Presence::Else(6.0)),
         Key::ns("spin-exit-ns", |p| &mut p.spin_exit_ps,
             "until a spinning core notices that it may go on").from_0_to(1000.0),
         Key::ns("home-extra-ns", |p| &mut p.home_extra_ps,
