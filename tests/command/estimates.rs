@@ -18,6 +18,9 @@ const THREADS: usize = 6;
 const FAULTS: u64 = 1024;
 /// Distance from an even ratio, as a logarithm, within which surrogate and band may disagree.
 const CLOSE: f64 = 0.05;
+/// Distance within which the surrogate may say "cannot tell" although the band does not turn: its
+/// storms are a sixteenth as long, and a switched mechanism is no small change.
+const CAREFUL: f64 = 0.2;
 
 /// Faults per second of each strategy on a machine.
 fn rates(machine: &MachineFile) -> Vec<f64> {
@@ -73,7 +76,10 @@ fn sensitivities_say_what_the_whole_band_says() {
         let says = turning(cell, cells[0], &RatedEvent::Faults);
         let is_near = cell.measured.as_ref().unwrap().sensitivities.is_some();
         assert!(
-            (nearest < 0.0) == says.is_some() || nearest.abs() < CLOSE,
+            match says {
+                Some(_) => nearest < CAREFUL,
+                None => nearest > -CLOSE,
+            },
             "{}: {nearest:.3} of {:.3}, {says:?}, near: {is_near}",
             STRATEGIES[at],
             apart(&own)

@@ -45,7 +45,10 @@ fn a_pace_is_kept_over_many_rounds_and_over_none() {
     for (every, asked) in [("20us", 100e3), ("50us", 40e3), ("200us", 10e3), ("1ms", 2e3)] {
         let (asks, achieved) = per_s(every);
         assert_eq!(asks, asked, "both operations of a loop");
-        assert!((achieved / asked - 1.0).abs() < 0.05, "every {every}: {achieved}/s");
+        // One operation of few may be due just after the end.
+        let one = 1.1e9 / STORM_NS as f64;
+        let off = (achieved - asked).abs();
+        assert!(off < one.max(0.05 * asked), "every {every}: {achieved}/s");
     }
     assert_eq!(per_s("1s").1, 0.0, "the first would be after half a second");
 }
