@@ -14,7 +14,7 @@ use crate::place::Place;
 const MACHINE: &str = "xeon-icelake-2s";
 const STRATEGIES: [&str; 5] =
     ["mmap-lock", "vma-refcount", "per-vma-lock", "vm-refcnt", "speculative"];
-const THREADS: usize = 6;
+const THREADS: usize = 2;
 const FAULTS: u64 = 1024;
 /// Distance from an even ratio, as a logarithm, within which surrogate and band may disagree.
 const CLOSE: f64 = 0.05;
