@@ -248,7 +248,7 @@ mod tests {
         let (one, many) = (needs(1), needs(65));
         // 216 KiB for each kind and for I/O.
         let each = (many.measuring_bytes() - one.measuring_bytes()) / 64;
-        assert!((10 * 216 << 10..11 * 216 << 10).contains(&each), "{each}");
+        assert!(((10 * 216) << 10..(11 * 216) << 10).contains(&each), "{each}");
         assert!(many.measuring_bytes_in_model() < many.measuring_bytes());
     }
 
