@@ -1,10 +1,12 @@
-//! Checks that the colours of strategies can be distinguished, also by colour-blind readers.
+//! Checks that the colours of the page can be distinguished, also by colour-blind readers.
 
 const STYLE: &str = include_str!("../../crates/report/src/html/style.css");
 /// CIE76: 2.3 is just noticeable side by side, but the marks of a chart are apart and small.
 const DISTANCE_MIN: f64 = 20.0;
 /// WCAG 2.2, 1.4.11, for graphics.
 const CONTRAST_MIN: f64 = 3.0;
+/// WCAG 2.2, 1.4.3, for text.
+const TEXT_CONTRAST_MIN: f64 = 4.5;
 
 type Rgb = [f64; 3];
 type Matrix = [[f64; 3]; 3];
@@ -54,19 +56,37 @@ fn distance(a: Rgb, b: Rgb) -> f64 {
     (0..3).map(|part| (a[part] - b[part]).powi(2)).sum::<f64>().sqrt()
 }
 
+/// Returns the colours of a family of variables that end in numbers.
+fn numbered(theme: &str, name: &str) -> Vec<(String, Rgb)> {
+    let names = (0..).map(|place| format!("--{name}-{place}"));
+    let there = names.take_while(|name| theme.contains(&format!("{name}: #")));
+    there.map(|name| (name.clone(), linear(theme, &name))).collect()
+}
+
 #[test]
 fn colors_are_far_apart_and_stand_out_in_both_themes() {
     let (light, dark) = STYLE.split_once("@media screen").expect("there are two themes");
     for theme in [light, dark] {
         let paper = linear(theme, "--paper");
-        let colors: Vec<Rgb> =
-            (0..8).map(|place| linear(theme, &format!("--color-{place}"))).collect();
-        for (place, &color) in colors.iter().enumerate() {
-            assert!(contrast(color, paper) >= CONTRAST_MIN, "colour {place} is faint");
-            for (other, &before) in colors[..place].iter().enumerate() {
-                for (sight, matrix) in SIGHTS.iter().enumerate() {
-                    let apart = distance(lab(color, matrix), lab(before, matrix));
-                    assert!(apart >= DISTANCE_MIN, "{other} and {place}, sight {sight}: {apart}");
+        // What is better or worse has no colour of a family.
+        let named = ["--good", "--bad"].map(|name| (name.to_owned(), linear(theme, name)));
+        let families: Vec<_> = numbered(theme, "family").into_iter().chain(named).collect();
+        let times = numbered(theme, "time");
+        assert!(families.len() == 9 && times.len() == 8);
+        for (name, color) in &families {
+            assert!(contrast(*color, paper) >= CONTRAST_MIN, "{name} is faint");
+        }
+        for (name, color) in &times {
+            let ink = linear(theme, "--ink");
+            assert!(contrast(*color, ink) >= TEXT_CONTRAST_MIN, "text on {name} is faint");
+        }
+        for colors in [families, times] {
+            for (place, (name, color)) in colors.iter().enumerate() {
+                for (other, before) in &colors[..place] {
+                    for (sight, matrix) in SIGHTS.iter().enumerate() {
+                        let apart = distance(lab(*color, matrix), lab(*before, matrix));
+                        assert!(apart >= DISTANCE_MIN, "{other}, {name}, sight {sight}: {apart}");
+                    }
                 }
             }
         }

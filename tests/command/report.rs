@@ -247,7 +247,8 @@ fn operations_are_results_where_there_are_no_faults() {
     assert!(csv.lines().nth(1).unwrap().contains(",mmap,503936,"), "{csv}");
     assert!(csv.lines().last().unwrap().contains(",faults,,"), "{csv}");
     let page = report::html(std::slice::from_ref(&run));
-    assert!(page.contains("\"counted\":\"mmap\",\"rate\":{\"median\":"), "the page has the rate");
+    let rate = "\"events\":{\"mmap\":{\"count\":503936,\"rate\":{\"median\":";
+    assert!(page.contains("\"counted\":\"mmap\"") && page.contains(rate), "the page has the rate");
     let live = report::live(&run.cells, 3, 80, 9);
     assert!(
         live.contains("mmap-lock      508 k/s  ##") && live.contains("6.00 moves an operation"),

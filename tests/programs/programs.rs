@@ -38,16 +38,20 @@ fn main() -> ExitCode {
     let trials = tests! {
         PANDAS { pandas::the_snippet_of_the_page_loads_a_run, }
         BROWSER {
+            report_page::a_drawing_is_saved_without_a_style_sheet,
+            report_page::a_link_shows_what_its_sender_saw,
             report_page::a_page_may_ask_nothing_of_a_network,
             report_page::a_real_run_draws_every_chart_and_says_nothing_to_the_console,
             report_page::every_tick_of_an_axis_over_decades_has_its_label,
             report_page::filters_leave_what_they_say,
             report_page::keys_tell_exact_values_and_warnings_come_first,
+            report_page::names_at_the_ends_of_curves_do_not_overlap,
             report_page::nothing_scrolls_sideways_on_a_phone,
-            report_page::some_runs::a_run_without_writers_says_nothing_of_their_operations,
             report_page::some_runs::break_even_rates_are_drawn_for_every_think_time,
+            report_page::some_runs::operations_have_the_charts_of_faults,
             report_page::some_runs::the_running_kernel_has_a_table_of_its_traps_and_events,
-            report_page::some_runs::what_writers_did_is_drawn_by_operation,
+            report_page::some_runs::waits_are_drawn_by_name_in_nanoseconds,
+            report_page::some_runs::what_is_not_there_is_one_line,
             report_page::ten_thousand_cells_open_within_three_seconds,
         }
     };

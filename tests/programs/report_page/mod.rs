@@ -22,7 +22,7 @@ const SMALL: &str = "summary = \"small <b>\"\nanalysis = \"Says </script><script
 /// Charts for which the model has data, by their ids in the page.
 const CHARTS: [&str; 9] = [
     "throughput",
-    "worlds",
+    "ratios",
     "latency",
     "distribution",
     "transfers",
@@ -93,15 +93,113 @@ pub fn a_real_run_draws_every_chart_and_says_nothing_to_the_console() {
         "document.querySelectorAll('main details').forEach(table => table.open = true);
          return new Promise(done => setTimeout(() => done(
              [...document.querySelectorAll('main section > details')]
-                 .filter(table => table.closest('section').id !== 'workload' && !table.hidden)
+                 .filter(table => !['workload', 'missing'].includes(table.closest('section').id)
+                     && !table.closest('section').hidden)
                  .map(table => table.querySelectorAll('tbody tr').length))))",
     );
     let rows: Vec<u64> = serde_json::from_value(rows).unwrap();
     assert!(rows.len() == CHARTS.len() && rows.iter().all(|&rows| rows > 0), "{rows:?}");
-    assert_eq!(rows[0], 2 * 3 * 5, "a row for each world, strategy and count of threads");
+    assert_eq!(rows[0], 2 * 3, "a row for each world and strategy");
+    let columns = "return document.querySelector('#throughput tbody tr').cells.length";
+    assert_eq!(browser.run(columns), 1 + 5, "a column for each count of threads");
     assert_eq!(browser.complaints(), Vec::<String>::new());
     browser.run("console.error('heard')");
     assert_eq!(browser.complaints().len(), 1, "what is said is heard");
+}
+
+/// Returns the CSV of a chart, as rows of fields; no field has a comma.
+pub fn csv(browser: &Browser, chart: &str) -> Vec<Vec<String>> {
+    let text = browser.run(&format!(
+        "const part = sections.find(({{ chart }}) => chart.id === '{chart}');
+         return csvOf(part.chart, part.groups.flatMap(([, rows]) => rows))"
+    ));
+    let lines = text.as_str().unwrap().lines().skip(1);
+    lines.map(|line| line.split(',').map(str::to_owned).collect()).collect()
+}
+
+/// Goes to a selection by its link, and waits until it is drawn.
+pub fn follow(browser: &Browser, link: &str) {
+    browser.run(&format!(
+        "location.hash = '{link}';
+         return new Promise(done => setTimeout(done, 50))"
+    ));
+    browser.wait();
+}
+
+pub fn a_link_shows_what_its_sender_saw() {
+    let (_directory, page) = file(report::html(&[common::run()]));
+    let browser = Browser::start();
+    browser.open(&page);
+    let state = "return [location.hash, view.workload, view.body, [...view.strategies].join()]";
+    assert_eq!(browser.run(state), json!(["", 0, "none", "0,1,2,3,4,5"]), "all of the lock alone");
+    browser.run("document.querySelector(\"#filter-strategies input[value='1']\").click()");
+    browser.wait();
+    let link = browser.run("return location.hash.slice(1)");
+    let link = link.as_str().unwrap();
+    assert!(link.starts_with("strategies=unlocked%2C") && !link.contains("mmap-lock"), "{link}");
+    follow(&browser, &format!("workload=churn&{link}"));
+    assert_eq!(browser.run("return view.workload"), 1);
+    let boxes = "return [...document.querySelectorAll('#filter-strategies input')]
+        .filter(box => !box.checked).map(box => box.value)";
+    assert_eq!(browser.run(boxes), json!(["1"]), "the controls follow");
+    follow(&browser, "workload=nothing&body=%3Cb%3E&threads=x&strategies=none");
+    assert_eq!(browser.run("return [view.workload, view.threads]"), json!([0, null]));
+    let first = "return document.querySelector('.map th a:not([href$=\"huge-anon\"])').hash";
+    let first = browser.run(first);
+    browser.run("document.querySelector('.map th a:not([href$=\"huge-anon\"])').click()");
+    browser.run("return new Promise(done => setTimeout(done, 50))");
+    browser.wait();
+    assert_eq!(browser.run("return location.hash"), first, "a workload of the map is a link");
+    assert_eq!(browser.run("return view.workload"), 1);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+pub fn names_at_the_ends_of_curves_do_not_overlap() {
+    let mut run = common::run();
+    let one = run.cells.iter().find(|cell| cell.key.strategy == "mmap-lock").unwrap().clone();
+    run.cells = (0..60)
+        .flat_map(|number| [1, 2].map(|threads| (number, threads)))
+        .map(|(number, threads)| {
+            let key = Key { strategy: format!("scheme-{number}"), threads, ..one.key.clone() };
+            Cell { id: key.id(), key, ..one.clone() }
+        })
+        .collect();
+    run.scaling.clear();
+    let (_directory, page) = file(report::html(&[run]));
+    let browser = Browser::start();
+    for width in [400, 1400] {
+        browser.screen(width, "light");
+        browser.open(&page);
+        let found = browser.run(
+            "const names = [...document.querySelectorAll('#throughput [aria-label=names] text')]
+                 .map(text => text.getBoundingClientRect()).sort((a, b) => a.top - b.top);
+             const drawn = document.querySelector('#throughput svg[role=img]');
+             const svg = drawn.getBoundingClientRect();
+             return {
+                 names: names.length,
+                 apart: names.every((box, at) => at === 0 || box.top - names[at - 1].top > 12),
+                 inside: names.every(box => box.right <= svg.right && box.bottom <= svg.bottom),
+             }",
+        );
+        assert_eq!(found, json!({ "names": 60, "apart": true, "inside": true }), "{width}");
+    }
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+pub fn a_drawing_is_saved_without_a_style_sheet() {
+    let (_directory, page) = file(&real_run().page);
+    let browser = Browser::start();
+    browser.open(&page);
+    let saved = browser.run(
+        "const text = svgOf(document.querySelector('#throughput svg[role=img]'));
+         const parsed = new DOMParser().parseFromString(text, 'image/svg+xml');
+         return [parsed.documentElement.tagName, text.includes('var('),
+             parsed.querySelectorAll('path').length > 4]",
+    );
+    assert_eq!(saved, json!(["svg", false, true]));
+    let rows = csv(&browser, "throughput");
+    assert_eq!(rows.len(), 2 * 3 * 5, "a line for each world, strategy and count of threads");
+    assert!(rows.iter().all(|row| row[7].parse::<f64>().is_ok_and(|rate| rate > 0.0)), "{rows:?}");
 }
 
 pub fn a_page_may_ask_nothing_of_a_network() {
@@ -126,13 +224,15 @@ pub fn filters_leave_what_they_say() {
         .map(text => text.textContent)";
     let all = browser.run(names);
     assert_eq!(all.as_array().unwrap().len(), 5, "{all}");
+    assert!(all.as_array().unwrap().contains(&json!("mmap-lock")), "{all}");
     let click = |what: &str| {
         browser.run(&format!("document.querySelector(`{what}`).click()"));
         browser.wait();
     };
     click("#filter-strategies input[value='1']");
     let fewer = browser.run(names);
-    assert_eq!(fewer, json!(["unlocked", "vma-refcount", "speculative", "speculative:refcount"]));
+    let fewer: Vec<String> = serde_json::from_value(fewer).unwrap();
+    assert!(fewer.len() == 4 && !fewer.contains(&"mmap-lock".to_owned()), "{fewer:?}");
     let choose = |filter: &str, option: &str| {
         browser.run(&format!(
             "const select = document.getElementById('filter-{filter}');
@@ -175,6 +275,13 @@ pub fn keys_tell_exact_values_and_warnings_come_first() {
     let tip = tip.as_str().unwrap();
     assert!(tip.starts_with("unlocked, 1 thread\n"), "{tip}");
     assert!(tip.contains(" faults/s\n95 %: "), "{tip}");
+    let beside = browser.run(
+        "const drawing = document.querySelector('#throughput .drawing');
+         const mark = drawing.querySelector('.spots .on').getBoundingClientRect();
+         const tip = drawing.querySelector('output').getBoundingClientRect();
+         return Math.max(tip.top - mark.bottom, mark.top - tip.bottom)",
+    );
+    assert!(beside.as_f64().unwrap().abs() < 10.0, "the tip is {beside} pixels from its mark");
     let order = browser.run(
         "const top = id => document.getElementById(id).getBoundingClientRect().top;
          return top('warnings') < top('filters') && top('warnings') < top('charts')",

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use faultstorm::report;
-use faultstorm::run::{BreakEvenPlace, Run, World};
+use faultstorm::run::{BreakEvenPlace, FAULT, LockHold, Run, TimeUse, WaitKind, WaitedFor, World};
 use serde_json::json;
 
 use super::browser::Browser;
-use super::{SMALL, faultstorm, file, real_run};
+use super::{SMALL, csv, faultstorm, file, follow, real_run};
 use crate::common;
 
 /// Workload with threads that fault, one that often changes a mapping, and one that remaps another.
@@ -32,14 +32,14 @@ fn run(workload: &str, args: &str) -> Run {
     Run::read(&directory.path().join("run.json")).unwrap()
 }
 
-/// Opens the table of a chart, and returns the cells of its rows after world and strategy.
+/// Opens the table of a chart, and returns the cells of its rows.
 fn table(browser: &Browser, chart: &str) -> Vec<Vec<String>> {
     let rows = browser.run(&format!(
         "const table = document.querySelector('#{chart} details');
          if (table) table.open = true;
          return new Promise(done => setTimeout(() => done(
              [...document.querySelectorAll('#{chart} tbody tr')].map(row =>
-                 [...row.cells].slice(1).map(cell => cell.textContent)))))"
+                 [...row.cells].map(cell => cell.textContent)))))"
     ));
     serde_json::from_value(rows).unwrap()
 }
@@ -60,23 +60,20 @@ fn first_tip(browser: &Browser, chart: &str) -> String {
     tip.as_str().unwrap().to_owned()
 }
 
-/// Returns the text that a pointer at the right end of a drawing's lowest row shows; checks that
-/// the tip stays inside.
-fn pointed_at_the_right(browser: &Browser, chart: &str) -> String {
+/// Returns the text that a pointer on the last mark of a drawing shows; checks that the tip stays
+/// inside.
+fn pointed_at_the_last(browser: &Browser, chart: &str) -> String {
     let tip = browser.run(&format!(
         "const drawing = document.querySelector('#{chart} .drawing');
          drawing.scrollIntoView();
-         const svg = drawing.querySelector('svg');
-         const {{ right, bottom }} = svg.getBoundingClientRect();
-         const at = {{ clientX: right - 90, clientY: bottom - 50, pointerType: 'mouse' }};
-         for (const type of ['pointerenter', 'pointermove']) {{
-             svg.dispatchEvent(new PointerEvent(type, {{ ...at, bubbles: true }}));
-         }}
-         return new Promise(done => setTimeout(() => done({{
+         const mark = [...drawing.querySelectorAll('.spots > *')].at(-1).getBoundingClientRect();
+         const at = {{ clientX: mark.left + mark.width / 2, clientY: mark.top + mark.height / 2 }};
+         drawing.dispatchEvent(new PointerEvent('pointermove', at));
+         return {{
              text: drawing.querySelector('output').textContent,
              inside: document.documentElement.scrollWidth
                  === document.documentElement.clientWidth,
-         }}), 100))"
+         }}"
     ));
     assert_eq!(tip["inside"], true, "a tip makes the page wider");
     tip["text"].as_str().unwrap().to_owned()
@@ -87,57 +84,110 @@ fn number(text: &str) -> f64 {
     text.replace(',', "").parse().unwrap_or_else(|_| panic!("'{text}' is no number"))
 }
 
-pub fn what_writers_did_is_drawn_by_operation() {
+pub fn operations_have_the_charts_of_faults() {
     let run = run(WRITERS, "--threads 1,2 --strategy mmap-lock,speculative --time 1ms --body none");
     let (_directory, page) = file(report::html(std::slice::from_ref(&run)));
     let browser = Browser::start();
-    for (width, theme) in [(1180, "light"), (390, "dark")] {
-        browser.screen(width, theme);
-        browser.open(&page);
-        // Two strategies and three operations at the largest number of threads.
-        assert_eq!(count(&browser, "#operations svg [aria-label=bar] rect"), 6, "{width}");
-        assert!(count(&browser, "#operation-latency svg [aria-label=dot] path") >= 6, "{width}");
-        let fits = "const { scrollWidth, clientWidth } = document.documentElement;
-            return scrollWidth === clientWidth";
-        assert_eq!(browser.run(fits), true, "nothing scrolls sideways");
+    browser.screen(1180, "light");
+    browser.open(&page);
+    let operations = ["mmap", "mprotect", "munmap"];
+    for operation in operations {
+        follow(&browser, &format!("of={operation}"));
+        assert_eq!(count(&browser, "#throughput .spots circle"), 4, "two counts of threads");
+        assert!(count(&browser, "#latency .spots circle") >= 2, "{operation}");
+        let rows = csv(&browser, "throughput");
+        assert_eq!(rows.len(), 4);
+        for row in rows {
+            let [strategy, threads, of, per_s] = [4, 5, 6, 7].map(|at| row[at].as_str());
+            let cell = run.cells.iter().find(|cell| {
+                cell.key.strategy_name() == strategy && cell.key.threads.to_string() == threads
+            });
+            let op = &cell.unwrap().measured.as_ref().unwrap().ops[operation];
+            assert_eq!(of, operation);
+            assert!((number(per_s) / op.per_s - 1.0).abs() < 1e-9, "{row:?} is {}", op.per_s);
+            assert!(op.count > 0);
+        }
+        let tip = pointed_at_the_last(&browser, "throughput");
+        assert!(tip.contains(&format!(" {operation}/s\n")), "{tip}");
+        assert!(first_tip(&browser, "latency").contains("\n50th percentile: "));
     }
-    let tip = pointed_at_the_right(&browser, "operations");
-    assert!(tip.contains("\nmunmap: "), "the lowest bar is tip along its whole row: {tip}");
-    let rows = table(&browser, "operations");
-    let mut done = 0;
-    for row in &rows {
-        let cell = run.cells.iter().find(|cell| {
-            cell.key.strategy_name() == row[0] && cell.key.threads.to_string() == row[1]
-        });
-        let ops = &cell.unwrap().measured.as_ref().unwrap().ops;
-        let (per_s, count) = ops.get(&row[2]).map_or((0.0, 0), |op| (op.per_s, op.count));
-        assert!((number(&row[3]) - per_s).abs() <= 0.5, "{row:?} is {per_s}");
-        assert_eq!(number(&row[4]), count as f64, "{row:?}");
-        done += count;
-    }
-    assert!(rows.len() == 6 && done > 100, "{rows:?}");
-    assert_eq!(table(&browser, "operation-latency").len(), 6);
-    assert!(
-        first_tip(&browser, "operations").contains("\nmmap: "),
-        "{}",
-        first_tip(&browser, "operations")
-    );
-    assert!(first_tip(&browser, "operation-latency").contains("\nmmap\n50th percentile: "));
     browser.run("document.querySelector(\"#filter-strategies input[value='0']\").click()");
     browser.wait();
-    assert_eq!(count(&browser, "#operations svg [aria-label=bar] rect"), 3, "one is filtered");
+    assert_eq!(count(&browser, "#throughput .spots circle"), 2, "one is filtered");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
-pub fn a_run_without_writers_says_nothing_of_their_operations() {
+pub fn what_is_not_there_is_one_line() {
     let (_directory, page) = file(&real_run().page);
     let browser = Browser::start();
     browser.open(&page);
-    assert_eq!(count(&browser, "#operations, #operation-latency"), 0);
-    let missing = "return [...document.querySelectorAll('#break-even .missing, #kernel .missing')]
-        .map(text => text.textContent.includes('--vary think') || text.textContent
-            .includes('--on kernel'))";
-    assert_eq!(browser.run(missing), json!([true, true]), "what else is missing is said");
+    let hidden = "return ['break-even', 'kernel', 'stages']
+        .map(id => document.getElementById(id).hidden)";
+    assert_eq!(browser.run(hidden), json!([true, true, true]));
+    let empty = browser.run("return document.getElementById('empty').textContent");
+    let empty = empty.as_str().unwrap();
+    assert!(empty.contains("--vary think") && empty.contains("--on kernel"), "{empty}");
+    let choice = "return document.getElementById('filter-event').closest('.choice').hidden";
+    assert_eq!(browser.run(choice), true, "a run without writers has no choice of events");
+}
+
+pub fn waits_are_drawn_by_name_in_nanoseconds() {
+    let mut run = common::run();
+    let wait = |kind, name: &str, ns| WaitedFor {
+        kind,
+        name: name.to_owned(),
+        ns,
+        waits: 7,
+        median_ns: None,
+    };
+    let waits = vec![
+        wait(WaitKind::Lock, "mmap_lock read", 800.5),
+        wait(WaitKind::Line, "mm.mmap_lock", 300.25),
+        wait(WaitKind::Shootdown, "shootdown", 50.0),
+    ];
+    let time = TimeUse { count: 9, total_ns: 1250.75, work_ns: 100.0, waits };
+    let hold = LockHold {
+        lock: "mmap_lock write".to_owned(),
+        by: "mprotect".to_owned(),
+        kernel_function: "do_mprotect_pkey".to_owned(),
+        holds: 12,
+        median_ns: 1500.0,
+        longest_ns: 9000.0,
+        waiters_mean: 2.5,
+        waiters_max: 7,
+        waited_ns: 45_000.0,
+    };
+    for found in run.cells.iter_mut().filter_map(|cell| cell.measured.as_mut()) {
+        found.holds.push(hold.clone());
+        found.time.insert(FAULT.to_owned(), time.clone());
+    }
+    let (_directory, page) = file(report::html(&[run]));
+    let browser = Browser::start();
+    browser.screen(800, "dark");
+    browser.open(&page);
+    let strategies = browser
+        .run(
+            "return strategiesOf(sections.find(
+        ({ chart }) => chart.id === 'time').groups[0][1]).length",
+        )
+        .as_u64()
+        .unwrap();
+    assert_eq!(count(&browser, "#time .spots rect"), 4 * strategies, "four parts of each");
+    let rows = csv(&browser, "time");
+    let parts: Vec<(&str, &str)> =
+        rows[..4].iter().map(|row| (row[6].as_str(), row[7].as_str())).collect();
+    assert_eq!(
+        parts,
+        [
+            ("own work", "100"),
+            ("mmap_lock read", "800.5"),
+            ("line mm.mmap_lock", "300.25"),
+            ("shootdown", "50")
+        ]
+    );
+    let held = table(&browser, "holds");
+    assert_eq!(held[0][2..6], ["mmap_lock write", "mprotect", "do_mprotect_pkey", "12"]);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
 pub fn break_even_rates_are_drawn_for_every_think_time() {
@@ -160,21 +210,22 @@ pub fn break_even_rates_are_drawn_for_every_think_time() {
              select.dispatchEvent(new Event('change'));"
         ));
         browser.wait();
-        // A ring for the pointer is drawn only when the pointer is there.
-        assert_eq!(count(&browser, "#break-even svg [aria-label=dot] path"), 4);
-        let rows = table(&browser, "break-even");
+        assert_eq!(count(&browser, "#break-even .spots circle"), 4);
+        let rows = csv(&browser, "break-even");
         assert_eq!(rows.len(), 4);
         for row in rows {
             let same = found
                 .iter()
-                .find(|found| found.strategy == row[0] && found.threads.to_string() == row[1]);
+                .find(|found| found.strategy == row[4] && found.threads.to_string() == row[5]);
             match same.unwrap().faults_per_thread_s {
-                Some(rate) => assert!((number(&row[2]) - rate).abs() <= 0.5, "{row:?}: {rate}"),
-                None => assert!(row[2] == "-" && row[3].contains("all swept"), "{row:?}"),
+                Some(rate) => assert!((number(&row[6]) - rate).abs() <= 1e-6, "{row:?}: {rate}"),
+                None => assert!(row[6].is_empty() && row[7].contains("all swept"), "{row:?}"),
             }
         }
+        let shown = table(&browser, "break-even");
+        assert!(shown.len() == 2 && shown[0].len() == 3, "strategies by threads: {shown:?}");
     }
-    assert!(first_tip(&browser, "break-even").starts_with("mmap-lock, 1 thread\n"));
+    assert!(first_tip(&browser, "break-even").contains(", 1 thread\n"));
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

@@ -1,49 +1,33 @@
 "use strict";
-// The texts around the charts: warnings, the workload's own words, machine and parameters.
-
-/// Warnings that are shown at once.
-const WARNINGS_MAX = 8;
-
-function warningItem({ code, text }) {
-  return element("li", {}, element("strong", {}, code), `: ${text}`);
-}
-
-/// Title, origin of the runs, and what spoils the numbers.
-function buildTop() {
-  const top = document.getElementById("top");
-  top.append(...page.runs.map((run) => element("p", {}, run.title)));
-  const items = page.doubts.map(warningItem);
-  const box = document.getElementById("warnings");
-  if (items.length === 0) {
-    box.append(element("p", {}, "No warnings."));
-    return;
-  }
-  box.classList.add("doubt");
-  box.append(element("h2", {}, plural(items.length, "warning")),
-    element("ul", {}, ...items.slice(0, WARNINGS_MAX)));
-  if (items.length > WARNINGS_MAX) {
-    box.append(element("details", {}, element("summary", {}, `${items.length - WARNINGS_MAX} more`),
-      element("ul", {}, ...items.slice(WARNINGS_MAX))));
-  }
-}
+// The texts around the charts: the workload's own words, what is missing, machine and parameters.
 
 function aboutWorkload(workload) {
   document.getElementById("workload").replaceChildren(
     element("h2", { id: "workload-title" }, workload.name),
     element("p", {}, workload.summary),
-    ...workload.analysis.map((text) => element("p", { class: "analysis" }, text)),
+    workload.analysis.length === 0 ? "" : element("details", {},
+      element("summary", {}, "What it shows"),
+      ...workload.analysis.map((text) => element("p", { class: "analysis" }, text))),
     parameters("Every parameter of the workload", workload.resolved));
 }
 
-/// Cells without numbers, each reason once.
+/// What is not there, folded: sections without numbers, and cells that are not complete with each
+/// reason once.
 function aboutMissing(cells) {
   const section = document.getElementById("missing");
-  const groups = d3.groups(cells.filter((cell) => cell.note), (cell) => cell.note);
-  section.hidden = groups.length === 0;
-  const items = groups.map(([text, own]) =>
-    element("li", {}, `${text} (${plural(own.length, "cell")})`));
-  section.replaceChildren(element("h2", { id: "missing-title" }, "Cells that are not complete"),
-    element("ul", {}, ...items));
+  const empty = sections.filter((part) => part.groups.length === 0).map(({ chart }) => chart);
+  const reasons = d3.groups(cells.filter((cell) => cell.note), (cell) => cell.note);
+  const folded = (id, text, items) => items.length === 0 ? null : element("details", { id },
+    element("summary", {}, text),
+    element("ul", {}, ...items.map((item) => element("li", {}, item))));
+  const titles = empty.map((chart) => chart.title).join("; ");
+  const count = d3.sum(reasons, ([, own]) => own.length);
+  section.replaceChildren(element("h2", { id: "missing-title" }, "Not in this selection"),
+    folded("empty", `Nothing to show: ${titles}`,
+      empty.map((chart) => `${chart.title}: ${chart.missing}`)) ?? "",
+    folded("incomplete", `${plural(count, "cell")} not complete`,
+      reasons.map(([text, own]) => `${text} (${plural(own.length, "cell")})`)) ?? "");
+  section.hidden = empty.length === 0 && reasons.length === 0;
 }
 
 function parameters(title, value) {

@@ -3,9 +3,10 @@
 
 const page = JSON.parse(document.getElementById("data").textContent);
 
-/// Each chart file adds its own. `rows(cells)` gives one record for each mark, `draw(rows,
-/// width)` an SVG, `tell(row)` the exact values of one, `columns` the table of them all,
-/// `says(rows)` a sentence for those who do not see the drawing. One without `draw` is a table.
+/// Each chart file adds its own. `rows(cells)` gives one record for each mark, `draw(rows, width,
+/// all)` an SVG of one world on the scales of all worlds. `tell(row)` has the exact values of one,
+/// `says(rows)` a sentence for those who do not see the drawing. `across` and `value` make the
+/// table of strategies, `columns` the CSV. A chart without `draw` is a table of its columns.
 const charts = [];
 
 function element(tag, attributes = {}, ...children) {
@@ -26,8 +27,15 @@ function control(attributes, checked, pick, ...label) {
   return element("label", { class: "check" }, input, ...label);
 }
 
+function button(text, press, attributes = {}) {
+  const node = element("button", { type: "button", ...attributes }, text);
+  node.addEventListener("click", press);
+  return node;
+}
+
 /// Three digits and a prefix: 12.3 M.
 function short(value) {
+  if (value == null) return "-";
   if (value === 0) return "0";
   const size = Math.abs(value);
   const [unit, prefix] = [[1e9, "G"], [1e6, "M"], [1e3, "k"]].find(([from]) => size >= from) ??
@@ -37,12 +45,13 @@ function short(value) {
 }
 
 function nanoseconds(value) {
+  if (value == null) return "-";
   const [unit, name] = [[1e9, "s"], [1e6, "ms"], [1e3, "us"]].find(([from]) => value >= from) ??
     [1, "ns"];
   return `${Number((value / unit).toPrecision(3))} ${name}`;
 }
 
-/// All digits that mean something, for tables and tips.
+/// All digits that mean something, for tips.
 function exact(value) {
   if (value == null) return "-";
   const digits = Math.abs(value) >= 1000 ? 0 : 6;
@@ -59,10 +68,6 @@ function plural(count, noun) {
   return `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-function strategiesOf(rows) {
-  return [...new Set(rows.map((row) => row.strategy))].sort((a, b) => a - b);
-}
-
 function nameOf(strategy) {
-  return page.strategies[strategy];
+  return page.strategies[strategy].name;
 }

@@ -23,9 +23,9 @@ function inLanes(rows, width) {
   const shifted = [...groups.values()].flatMap((group) => group.map((row, number) => ({
     ...row, spot: row.threads * 2 ** ((number - (group.length - 1) / 2) * lane),
   })));
-  const others = rows.filter((row) => row.rate != null)
-    .map((row) => ({ ...row, spot: row.threads }));
-  return [[...others, ...shifted], (lane * width) / span];
+  const lanes = new Map(shifted.map(({ spot, ...row }) => [row.cell, spot]));
+  return [rows.map((row) => ({ ...row, spot: lanes.get(row.cell) ?? row.threads })),
+    (lane * width) / span];
 }
 
 charts.push({
@@ -36,31 +36,35 @@ charts.push({
     "faults less often loses less. Between two think times the loss is interpolated; an open " +
     "triangle is outside of the sweep, on the side to which it points.",
   byThreads: true,
-  missing: "This takes unlocked, and several think times: --vary think=1us,10us,1ms.",
+  missing: "this takes unlocked, and several think times: --vary think=1us,10us,1ms",
   rows: (cells) => cells.filter((cell) => cell.break_even).map(breakEvenRow)
     .sort((a, b) => a.threads - b.threads),
-  draw(rows, width) {
-    const [placed, lane] = inLanes(rows, width - 100);
+  draw(rows, width, all) {
+    const room = labelRoom(all, width);
+    const [placed, lane] = inLanes(rows, width - 60 - room);
     const beyond = placed.filter((row) => row.rate == null);
     const [few, most] = d3.extent(rows, (row) => row.threads);
     const [left, right] = d3.extent(placed, (row) => row.spot);
-    const [low, high] = d3.extent(rows, (row) => row.at);
+    const [low, high] = d3.extent(all, (row) => row.at);
     const domain = [low * 0.8, high * 1.25];
-    return drawing(width, {
-      height: Math.min(400, 260 + width * 0.15),
-      x: { ...threadsAxis(rows, "log"), domain: few === most ? [few / 2, few * 2] : [left, right] },
+    const svg = drawing(width, {
+      height: labelHeight(all, Math.min(400, 260 + width * 0.15)),
+      marginRight: room,
+      x: { ...threadsAxis(rows, "log"),
+        domain: few === most ? [few / 2, few * 2] : [Math.min(left, few), Math.max(right, most)] },
       y: { type: "log", domain, label: "faults per second of a thread", grid: true,
         tickFormat: short, ticks: logTicks(domain, 240, 26) },
       marks: [
-        strategyLines(rows, "rate"),
-        strategyDots(rows.filter((row) => row.rate != null), "at"),
+        strategyLines(rows, { x: "threads", y: "rate" }),
+        strategyDots(rows.filter((row) => row.rate != null), { x: "threads", y: "at" }),
         Plot.dot(beyond, { x: "spot", y: "at", symbol: "triangle",
           r: Math.max(2, Math.min(4, lane / 2)), fill: "var(--paper)",
           strokeWidth: 1.8, stroke: (row) => look(row.strategy).color,
           rotate: (row) => row.place === "below_all" ? 180 : 0 }),
-        pointed(placed, { x: "spot", y: "at" }),
+        rings(placed, { x: "spot", y: "at" }),
       ],
     });
+    return endLabels(svg, placed, { x: "spot", y: "at" }, room);
   },
   tell: (row) => placeOf(row) + (row.rate == null ? `${row.position}, ` : "") +
     `${exact(row.at)} faults per second of a thread`,
@@ -71,10 +75,12 @@ charts.push({
     return `the lowest within what was swept is that of ${nameOf(first.strategy)} at ` +
       `${plural(first.threads, "thread")}, ${exact(first.rate)} faults per second of a thread`;
   },
+  across: { head: "by threads", of: (row) => row.threads },
+  value: (row) => row.rate == null ? row.position : short(row.rate),
   columns: [
-    ["faults per second of a thread", (row) => exact(row.rate)],
+    ["faults_per_thread_s", (row) => row.rate],
     ["where", (row) => row.position],
-    ["swept from", (row) => exact(row.cell.break_even.swept[0])],
-    ["to", (row) => exact(row.cell.break_even.swept[1])],
+    ["swept_from", (row) => row.cell.break_even.swept[0]],
+    ["to", (row) => row.cell.break_even.swept[1]],
   ],
 });

@@ -9,8 +9,9 @@ use document::run::{
 use super::data::{
     BreakEvenPart, CellPart, CellPlace, FitPart, Page, QUANTILES, WorkloadPart, WorldPart,
 };
-use super::measured::{Context, Names, TIME_PARTS, numbers};
-use super::runs::{doubts, run_part};
+use super::families;
+use super::measured::{Context, Names, SharedNames, numbers};
+use super::runs::{doubts, exact, run_part};
 use crate::about::{analysis, settings, text_of};
 use crate::blocks::in_order_of_a_fault;
 use crate::notes::reason;
@@ -28,7 +29,7 @@ struct Builder {
     workload_parts: Vec<WorkloadPart>,
     strategies: Names,
     variations: Names,
-    lines: Names,
+    shared: SharedNames,
 }
 
 /// Returns the data of these runs.
@@ -53,16 +54,20 @@ pub(super) fn page(runs: &[Run]) -> Page {
     let fallbacks: BTreeSet<&String> = fallbacks.flat_map(|found| found.fallbacks.keys()).collect();
     let has = |body: &Body| cells.iter().any(|cell| cell.place.body == *body);
     let bodies = [Body::None, Body::Real].into_iter().filter(has);
+    let own = runs.iter().find_map(|run| run.provenance.host.kernel_locks.as_ref());
+    let own = own.and_then(|locks| locks.strategy.as_deref());
+    let strategies = builder.strategies.list;
     Page {
         doubts: doubts(runs, differing_workloads(runs)),
         runs: parts,
         worlds: builder.worlds.list.into_iter().map(|name| WorldPart { name }).collect(),
         workloads: builder.workload_parts,
-        strategies: builder.strategies.list,
+        strategies: strategies.iter().map(|name| families::strategy(name, own)).collect(),
+        families: families::names(),
         variations: builder.variations.list,
-        lines: builder.lines.list,
+        lines: builder.shared.lines.list,
         bodies: bodies.map(|body| (body, body_name(body))).collect(),
-        time_parts: TIME_PARTS,
+        time_parts: builder.shared.time_parts,
         stages: stages.into_iter().map(str::to_owned).collect(),
         fallbacks: fallbacks.into_iter().cloned().collect(),
         bases: BASES,
@@ -99,14 +104,14 @@ impl Builder {
             self.workload_parts.push(workload(context.run, key));
         }
         let break_even = context.run.break_even.iter().find(|found| found.is_of(key));
-        let lines = &mut self.lines;
+        let shared = &mut self.shared;
         CellPart {
             place,
             threads: key.threads,
             status: cell.status,
             note: reason(cell).map(|(_, text)| text),
             break_even: break_even.map(break_even_part),
-            numbers: cell.measured.as_ref().map(|found| numbers(lines, context, cell, found)),
+            numbers: cell.measured.as_ref().map(|found| numbers(shared, context, cell, found)),
         }
     }
 
@@ -155,10 +160,12 @@ fn variation(key: &Key) -> String {
 
 /// Returns the workloads that differ under one name.
 fn differing_workloads(runs: &[Run]) -> BTreeSet<&str> {
-    let mut digests: BTreeMap<(&str, String), &str> = BTreeMap::new();
+    let mut digests: BTreeMap<(&str, String, String), &str> = BTreeMap::new();
     let mut differ = BTreeSet::new();
     for key in runs.iter().flat_map(|run| &run.cells).map(|cell| &cell.key) {
-        let first = digests.entry((&key.workload, variation(key))).or_insert(&key.workload_digest);
+        // In the model a storm has another length than on the host.
+        let place = (&*key.workload, variation(key), key.world_name());
+        let first = digests.entry(place).or_insert(&key.workload_digest);
         if *first != key.workload_digest {
             differ.insert(key.workload.as_str());
         }
@@ -171,7 +178,7 @@ fn workload(run: &Run, key: &Key) -> WorkloadPart {
         name: key.workload.clone(),
         summary: text_of(run, key, "summary").unwrap_or_default().to_owned(),
         analysis: analysis(run, key).into_iter().map(str::to_owned).collect(),
-        resolved: run.workloads.get(&key.workload_digest).cloned().unwrap_or_default(),
+        resolved: exact(run.workloads.get(&key.workload_digest).cloned().unwrap_or_default()),
     }
 }
 

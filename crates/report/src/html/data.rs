@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use document::run::{Body, BreakEvenPlace, Interval, KernelEvents, ScalabilityLaw, Status};
+use document::run::{
+    Body, BreakEvenPlace, Interval, KernelEvents, LockHold, ScalabilityLaw, Status,
+};
+
+use super::families::StrategyPart;
 
 /// Quantiles of a latency that are drawn: dense in the tail.
 pub(super) const QUANTILES: [f64; 18] = [
@@ -21,13 +25,16 @@ pub(super) struct Page {
     pub runs: Vec<RunPart>,
     pub worlds: Vec<WorldPart>,
     pub workloads: Vec<WorkloadPart>,
-    pub strategies: Vec<String>,
+    pub strategies: Vec<StrategyPart>,
+    /// Families of strategies, which have the colours.
+    pub families: Vec<&'static str>,
     pub variations: Vec<String>,
     pub lines: Vec<String>,
     /// Bodies of the cells, each with its name.
     pub bodies: Vec<(Body, &'static str)>,
-    /// Parts of the time of a fault in the model, and stages, in their order.
-    pub time_parts: [&'static str; 4],
+    /// Parts of the time of an event: its own work, and what it waits for.
+    pub time_parts: Vec<TimePart>,
+    /// Stages of a fault, in their order.
     pub stages: Vec<String>,
     /// Reasons for fallbacks.
     pub fallbacks: Vec<String>,
@@ -37,6 +44,14 @@ pub(super) struct Page {
     pub lost_share: f64,
     pub cells: Vec<CellPart>,
     pub fits: Vec<FitPart>,
+}
+
+/// A part of the time of an event.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct TimePart {
+    pub name: String,
+    /// `work`, or the kind of what is waited for.
+    pub kind: &'static str,
 }
 
 /// One document.
@@ -127,27 +142,21 @@ pub(super) struct FitPart {
 pub(super) struct Numbers {
     /// The event by which the cell is judged: `faults`, or an operation of writers.
     pub counted: String,
-    /// Rate of the event, per second.
-    pub rate: Option<Interval>,
     pub repeats: usize,
-    /// The event that transfers and times are given for: `fault` or `operation`.
+    /// The event that transfers are given for: `fault`, or `operation` of any kind.
     pub each: &'static str,
-    /// One for each of the bases.
-    pub ratios: [Option<RatioPart>; 2],
-    pub latency: Option<LatencyPart>,
-    /// Transfers of all lines per fault, or per operation without faults.
-    pub transfers: Option<f64>,
-    /// Line, its transfers, its share of the time that cores waited for lines.
+    /// What the cell did: faults, and operations of writers by their names.
+    pub events: BTreeMap<String, EventPart>,
+    /// Line, its transfers, and the nanoseconds that cores waited for it, of each fault or
+    /// operation.
     pub lines: Vec<(usize, f64, Option<f64>)>,
-    /// Parts of the time in nanoseconds, by name.
-    pub time_ns: Option<Vec<(&'static str, f64)>>,
     pub stages_ns: Option<BTreeMap<String, f64>>,
+    /// Holds of locks that others waited for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<LockHold>,
     /// Per fault, by reason.
     pub fallbacks: BTreeMap<String, f64>,
     pub fairness: Option<f64>,
-    /// Operations of writers, by name.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub ops: BTreeMap<String, OpPart>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernel: Option<KernelPart>,
 }
@@ -162,11 +171,20 @@ pub(super) struct RatioPart {
     pub side: &'static str,
 }
 
+/// The numbers of one event.
 #[derive(Serialize)]
-pub(super) struct OpPart {
+pub(super) struct EventPart {
+    /// Over all repeats.
     pub count: u64,
-    pub per_s: f64,
+    /// Per second.
+    pub rate: Option<Interval>,
+    /// One for each of the bases.
+    pub ratios: [Option<RatioPart>; 2],
     pub latency: Option<LatencyPart>,
+    /// Parts of the time of one, by index, in nanoseconds.
+    pub time_ns: Vec<(usize, f64)>,
+    /// What that time is of: one event, or an operation of any kind.
+    pub time_each: String,
 }
 
 /// Numbers of the running kernel.

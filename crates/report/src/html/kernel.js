@@ -2,7 +2,7 @@
 // Faults of the running kernel: a table, since it is one strategy.
 
 const trapOf = (row) => row.cell.kernel.trap_ns;
-const eventOf = (name) => (row) => exact(row.cell.kernel.events?.[name]);
+const kernelEvent = (name) => (row) => row.cell.kernel.events?.[name];
 
 charts.push({
   id: "kernel",
@@ -13,19 +13,19 @@ charts.push({
     "for rw semaphores (lock:contention_begin) are of a storm of their own. A dash: not asked " +
     "for, or kernel_events or a warning says why there is none.",
   byThreads: true,
-  missing: "The running kernel did not storm in this selection: run it with --on kernel.",
+  missing: "the running kernel did not storm (--on kernel)",
   rows: (cells) => cells.filter((cell) => cell.kernel).map((cell) => ({
     cell, strategy: cell.strategy, threads: cell.threads,
   })).sort((a, b) => a.threads - b.threads),
   columns: [
-    ["ns per fault", (row) => exact(row.cell.kernel.fault_ns)],
-    ["exception, ns", (row) => exact(trapOf(row)?.median)],
-    ["from", (row) => exact(trapOf(row)?.low)],
-    ["to", (row) => exact(trapOf(row)?.high)],
-    ["without it, ns", (row) => exact(row.cell.kernel.fault_ns_without_trap)],
-    ["minor faults", eventOf("minor_faults")],
-    ["major faults", eventOf("major_faults")],
-    ["by getrusage", eventOf("rusage_faults")],
-    ["waits per fault", eventOf("rwsem_contentions_per_fault")],
+    ["ns per fault", (row) => row.cell.kernel.fault_ns],
+    ["exception, ns", (row) => trapOf(row)?.median],
+    ["from", (row) => trapOf(row)?.low],
+    ["to", (row) => trapOf(row)?.high],
+    ["without it, ns", (row) => row.cell.kernel.fault_ns_without_trap],
+    ["minor faults", kernelEvent("minor_faults")],
+    ["major faults", kernelEvent("major_faults")],
+    ["by getrusage", kernelEvent("rusage_faults")],
+    ["waits per fault", kernelEvent("rwsem_contentions_per_fault")],
   ],
 });

@@ -1,14 +1,18 @@
 "use strict";
-// Heat maps of cache lines by strategies: how often they move, and who waits for them.
+// Heat maps of cache lines by strategies: how often they move, and how long cores wait for them.
 
 /// Lines below this share of the hottest in everything are left to the table.
 const COLD = 0.01;
 const LINES_MAX = 20;
+/// Pixels that a number needs.
+const HEAT_CELL = 34;
 
-function lineRows(cells) {
-  return cells.flatMap((cell) => (cell.lines ?? []).map(([line, transfers, stall]) => ({
-    cell, strategy: cell.strategy, threads: cell.threads, line: page.lines[line], transfers, stall,
+function lineRows(cells, valueOf) {
+  const rows = cells.flatMap((cell) => (cell.lines ?? []).map(([line, transfers, stallNs]) => ({
+    cell, strategy: cell.strategy, threads: cell.threads, line: page.lines[line], transfers,
+    stallNs,
   })));
+  return rows.filter((row) => valueOf(row) > 0);
 }
 
 function hottest(rows, value) {
@@ -22,85 +26,84 @@ function hottest(rows, value) {
 
 /// The square root keeps what is a tenth of the hottest in sight.
 function heat(value, top) {
-  return top > 0 ? Math.sqrt(Math.max(value, 0) / top) : 0;
+  return Math.sqrt(Math.max(value, 0) / top);
 }
 
-function heatMap(rows, width, value, text) {
-  const lines = hottest(rows, value);
-  const strategies = strategiesOf(rows).map(nameOf);
+/// A drawing that is wider than its place scrolls, so that each number has room.
+function heatMap(rows, width, all, value, text) {
+  const lines = hottest(all, value);
+  const strategies = strategiesOf(all);
   const left = Math.min(leftOf(lines, width), width * 0.38);
-  const tall = leftOf(strategies, 400);
-  const cell = (width - left - 8) / strategies.length;
-  const drawn = rows.filter((row) => lines.includes(row.line));
-  const top = d3.max(rows, value);
-  const spot = { x: (row) => nameOf(row.strategy), y: "line" };
-  return drawing(width, {
+  const tall = leftOf(strategies.map(labelOf), 400);
+  const drawn = rows.map((row) => lines.includes(row.line) ? row : { ...row, line: null });
+  const top = d3.max(all, value);
+  const spot = { x: "strategy", y: "line" };
+  return drawing(Math.max(width, left + 8 + strategies.length * HEAT_CELL), {
     height: tall + 16 + lines.length * 26,
     marginTop: tall,
     marginBottom: 8,
     marginLeft: left,
     marginRight: 8,
-    opacity: { type: "identity" },
     x: { type: "band", domain: strategies, axis: "top", label: null, tickRotate: -90,
-      padding: 0.04 },
+      padding: 0.04, tickFormat: labelOf },
     y: { type: "band", domain: lines, label: null, padding: 0.08,
       tickFormat: (line) => fitted(line, left) },
     marks: [
       Plot.frame({ stroke: "var(--rule)" }),
-      Plot.cell(drawn, { ...spot, fill: "var(--heat)",
+      Plot.cell(drawn, { ...spot, ...SPOTS, fill: "var(--heat)",
         fillOpacity: (row) => heat(value(row), top) }),
-      cell < 38 ? null : Plot.text(drawn.filter((row) => heat(value(row), top) > 0.05), {
-        ...spot, text: (row) => text(value(row)),
+      Plot.text(drawn.filter((row) => heat(value(row), top) > 0.05), {
+        ...spot, text: (row) => text(value(row)), pointerEvents: "none",
         fill: (row) => heat(value(row), top) > 0.62 ? "var(--paper)" : "currentColor" }),
-      pointed(drawn, spot),
     ],
   });
 }
 
 function tellLine(row) {
-  const stall = row.stall == null ? "" : `\n${percent(row.stall)} of the time cores wait for lines`;
+  const stall = row.stallNs == null ? "" : `\n${exact(row.stallNs)} ns of waiting for it`;
   return `${row.line}\n` + placeOf(row) +
     `${exact(row.transfers)} transfers per ${row.cell.each}${stall}`;
 }
 
-function hottestSays(rows, value, text) {
-  const hot = d3.greatest(rows, value);
-  return `the hottest is ${hot.line} under ${nameOf(hot.strategy)}, ${text(value(hot))}`;
-}
-
 const brief = (value) => value >= 9.95 ? value.toFixed(0) : value.toFixed(value >= 0.995 ? 1 : 2);
 
-charts.push({
-  id: "transfers",
-  title: "Transfers of cache lines per fault",
-  about: "How often each line moves to another core, lines down, strategies across. The " +
-    "stronger the colour, the more it moves. Where a workload has no faults: per operation.",
-  missing: "Lines were not counted in this selection (--no-lines), or none moved.",
-  rows: (cells) => lineRows(cells).filter((row) => row.transfers > 0),
-  draw: (rows, width) => heatMap(rows, width, (row) => row.transfers, brief),
-  tell: tellLine,
-  says: (rows) => hottestSays(rows, (row) => row.transfers,
-    (value) => `${exact(value)} transfers per ${rows[0].cell.each}`),
-  columns: [
-    ["line", (row) => row.line],
-    ["transfers of each", (row) => exact(row.transfers)],
-  ],
-});
+function lineChart({ value, text, unit, ...about }) {
+  return {
+    ...about,
+    rows: (cells) => lineRows(cells, value),
+    draw: (rows, width, all) => heatMap(rows, width, all, value, text),
+    tell: tellLine,
+    says(rows) {
+      const hot = d3.greatest(rows, value);
+      return `the hottest is ${hot.line} under ${nameOf(hot.strategy)}, ` +
+        `${exact(value(hot))} ${unit} per ${hot.cell.each}`;
+    },
+    across: { head: `${unit} each`, of: (row) => row.line },
+    value: (row) => text(value(row)),
+    columns: [
+      ["line", (row) => row.line],
+      ["transfers_each", (row) => row.transfers],
+      ["waiting_ns_each", (row) => row.stallNs],
+    ],
+  };
+}
 
-charts.push({
+charts.push(lineChart({
   id: "stalls",
-  title: "Which line cores wait for",
-  about: "Share of the time spent waiting for lines, by line; a strategy's column adds up to " +
-    "100 %. A line that rarely moves can still hold everyone up.",
-  missing: "Only the model tells how long cores wait for a line: run it with --on model:MACHINE.",
-  rows: (cells) => lineRows(cells).filter((row) => row.stall > 0),
-  draw: (rows, width) => heatMap(rows, width, (row) => row.stall,
-    (value) => value < 0.005 ? "" : `${Math.round(value * 100)}%`),
-  tell: tellLine,
-  says: (rows) => hottestSays(rows, (row) => row.stall, percent),
-  columns: [
-    ["line", (row) => row.line],
-    ["share of waiting", (row) => percent(row.stall)],
-    ["transfers of each", (row) => exact(row.transfers)],
-  ],
-});
+  title: "Waiting for each line",
+  about: "Nanoseconds per fault (per operation of a workload without faults) that cores wait for " +
+    "each cache line, on the way to locks too. The stronger the colour, the longer.",
+  missing: "only the model tells (--on model:MACHINE)",
+  value: (row) => row.stallNs,
+  text: brief,
+  unit: "ns",
+}), lineChart({
+  id: "transfers",
+  title: "Transfers of cache lines",
+  about: "How often each line moves to another core, per fault (per operation of a workload " +
+    "without faults).",
+  missing: "lines were not counted (--no-lines), or none moved",
+  value: (row) => row.transfers,
+  text: brief,
+  unit: "transfers",
+}));

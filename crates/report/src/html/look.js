@@ -1,25 +1,33 @@
 "use strict";
-// Colours, symbols and dashes of strategies, parts and worlds, and their legends.
+// Colours, symbols and dashes. A colour has one meaning: families of strategies, kinds of
+// waiting, better and worse, and heat have their own, in `style.css`.
 
-const COLORS = 8;
 const SYMBOLS = ["circle", "square", "triangle", "diamond", "cross", "star", "wye"];
-const DASHES = ["none", "7 3", "2 3"];
+const DASHES = ["none", "7 3", "2 3", "9 3 2 3"];
 
-/// A strategy keeps its colour, symbol and dash whatever the filter shows: they follow from
-/// its place among those of the page. Eight colours and seven symbols make 56 pairs, so that
-/// strategies differ even for readers who do not see the colours.
+/// Each strategy's place among those of its family.
+const placeInFamily = page.strategies.map(({ family }, at) =>
+  page.strategies.slice(0, at).filter((other) => other.family === family).length);
+
+/// A family has its colour; symbol and dash tell its strategies apart, whatever the filter shows.
 function look(strategy) {
+  const place = placeInFamily[strategy];
   return {
-    color: `var(--color-${strategy % COLORS})`,
-    symbol: SYMBOLS[strategy % SYMBOLS.length],
-    dash: DASHES[Math.floor(strategy / COLORS) % DASHES.length],
+    color: `var(--family-${page.strategies[strategy].family})`,
+    symbol: SYMBOLS[place % SYMBOLS.length],
+    dash: DASHES[place % DASHES.length],
   };
 }
 
-/// Colour of a part of a whole; from the ninth on a darker (at night a lighter) one.
-function partColor(place) {
-  const color = `var(--color-${place % COLORS})`;
-  return place < COLORS ? color : `color-mix(in srgb, ${color} 50%, currentColor)`;
+/// A strategy's name with a mark if it is the lock of the kernel that the program ran on.
+function labelOf(strategy) {
+  const { name, is_of_this_kernel: isOwn } = page.strategies[strategy];
+  return isOwn ? `▸ ${name}` : name;
+}
+
+/// What has been in Linux is bold.
+function weightOf(strategy) {
+  return page.strategies[strategy].linux ? 700 : 400;
 }
 
 /// A small picture of a strategy's line, for the place beside its name.
@@ -44,25 +52,6 @@ function legend(entries) {
   return element("ul", { class: "legend" }, ...items);
 }
 
-function strategyLegend(rows) {
-  return legend(strategiesOf(rows).map((strategy) => [swatch(strategy), nameOf(strategy)]));
-}
-
-/// A legend of the parts that the rows have; `parts` are all parts in order.
-function partLegend(rows, parts) {
-  const present = new Set(rows.map((row) => row.part));
-  return legend(parts.flatMap((part, place) => {
-    if (!present.has(part)) return [];
-    const box = element("span", { class: "box", "aria-hidden": "true" });
-    box.style.background = partColor(place);
-    return [[box, part]];
-  }));
-}
-
-function worldSymbol(world) {
-  return SYMBOLS[world % SYMBOLS.length];
-}
-
 /// A symbol of a legend.
 function symbolPicture(symbol) {
   const svg = d3.create("svg").attr("viewBox", "-7 -7 14 14").attr("width", 14).attr("height", 14)
@@ -70,4 +59,12 @@ function symbolPicture(symbol) {
   svg.append("path").attr("d", d3.symbol(d3[`symbol${capital(symbol)}`], 50)())
     .attr("fill", "currentColor");
   return svg.node();
+}
+
+/// A coloured box of a legend.
+function boxPicture({ color, opacity }) {
+  const box = element("span", { class: "box", "aria-hidden": "true" });
+  box.style.background = color;
+  box.style.opacity = opacity;
+  return box;
 }

@@ -21,16 +21,18 @@ function drawing(width, { marks, ...options }) {
     marginRight: 16,
     color: { type: "identity" },
     symbol: { type: "identity" },
+    opacity: { type: "identity" },
     ...options,
     marks: [axes, marks],
   });
 }
 
-/// A ring around the record nearest to the pointer, whose values `tips.js` shows. For bars,
-/// `nearest` is `Plot.pointerY`: the whole row of a bar counts.
-function pointed(rows, options, nearest = Plot.pointer) {
-  const ring = { r: 8, stroke: "currentColor", strokeWidth: 1.5, maxRadius: 80 };
-  return Plot.dot(rows, nearest({ ...options, ...ring }));
+/// Options of marks whose values `tips.js` shows.
+const SPOTS = { className: "spots" };
+
+/// A ring for each record, which is seen when its values are shown.
+function rings(rows, options) {
+  return Plot.dot(rows, { ...options, ...SPOTS, r: 8, fill: "currentColor", fillOpacity: 0 });
 }
 
 /// The place of a record: the first line of its tip.
@@ -64,29 +66,40 @@ function fitted(text, room) {
   return text.length <= letters ? text : `${text.slice(0, Math.max(letters - 1, 1))}…`;
 }
 
+/// The strategies of all worlds as rows in their one order, with room for their names.
+function strategyRows(all, width) {
+  const strategies = strategiesOf(all);
+  const left = leftOf(strategies.map(labelOf), width);
+  const scale = { type: "band", domain: strategies, label: null, padding: 0.2,
+    tickFormat: (strategy) => fitted(labelOf(strategy), left) };
+  return { left, scale, count: strategies.length };
+}
+
+/// Threads of one world: machines differ too much for one scale.
 function threadsAxis(rows, scale) {
   const counts = [...new Set(rows.map((row) => row.threads))].sort((a, b) => a - b);
   // If there are many counts, the axis chooses.
   const ticks = counts.length <= 12 && scale === "log" ? counts : 6;
-  return { type: scale, base: 2, label: "threads", ticks, tickFormat: "d", inset: 8 };
+  return { type: scale, base: 2, domain: d3.extent(counts), label: "threads", ticks,
+    tickFormat: "d", inset: 8 };
 }
 
 /// One line a strategy, since a dash belongs to a whole mark.
-function strategyLines(rows, y) {
+function strategyLines(rows, options) {
   return strategiesOf(rows).map((strategy) => {
     const { color, dash } = look(strategy);
     const own = rows.filter((row) => row.strategy === strategy);
-    return Plot.lineY(own, {
-      x: "threads", y, stroke: color, strokeDasharray: dash, strokeWidth: 1.8,
-    });
+    return Plot.lineY(own, { ...options, stroke: color, strokeDasharray: dash,
+      strokeWidth: page.strategies[strategy].linux ? 2.6 : 1.6 });
   });
 }
 
-function strategyDots(rows, y) {
-  if (rows.length > 600) return [];
+function strategyDots(rows, options) {
+  if (rows.length > 900) return [];
   return Plot.dot(rows, {
-    x: "threads", y, r: 3.5,
+    r: 3.5,
     fill: (row) => look(row.strategy).color,
     symbol: (row) => look(row.strategy).symbol,
+    ...options,
   });
 }

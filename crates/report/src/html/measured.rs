@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use document::run::{Cell, Measured, OpStats, RatedEvent, Run, TimeSplit, World};
+use document::run::{Cell, Measured, RatedEvent, Run, WaitKind, World};
 use hdrhistogram::Histogram;
 use stats::{JudgedRatio, Verdict};
 
-use super::data::{KernelPart, LatencyPart, Numbers, OpPart, QUANTILES, RatioPart};
+use super::data::{EventPart, KernelPart, LatencyPart, Numbers, QUANTILES, RatioPart, TimePart};
 use crate::blocks::{fallbacks_per_fault, fault_ns, fault_ns_without_trap};
 use crate::percentiles::all_kinds;
 use crate::ratios::{BASES, Ratios};
 
-/// Names of the parts of a fault's time.
-pub(super) const TIME_PARTS: [&str; 4] =
-    ["work of its own", "waiting for lines", "waiting for locks", "waiting for I/O"];
+/// Name of the time that is no wait.
+const WORK: &str = "own work";
 /// Quantiles of the percentiles that tables show.
 const PERCENTILES: [f64; 3] = [0.5, 0.99, 0.999];
 
@@ -43,36 +42,118 @@ pub(super) struct Context<'a> {
     pub event: &'a RatedEvent,
 }
 
+/// Names that cells share.
+#[derive(Default)]
+pub(super) struct SharedNames {
+    pub lines: Names,
+    pub time_parts: Vec<TimePart>,
+}
+
 /// Returns the numbers of a cell.
 pub(super) fn numbers(
-    lines: &mut Names,
+    names: &mut SharedNames,
     context: &Context<'_>,
     cell: &Cell,
     found: &Measured,
 ) -> Numbers {
-    let Context { run, ratios, event } = context;
-    let is_model = cell.key.world == World::Model;
+    let Context { run, event, .. } = context;
     let fallbacks = fallbacks_per_fault(found);
+    let ops = found.ops.keys().map(|name| RatedEvent::Op(name.clone()));
+    let faults = (found.counts.faults > 0).then_some(RatedEvent::Faults);
+    let events = faults.into_iter().chain(ops);
+    let event_of = |it: RatedEvent| {
+        (it.name().to_owned(), event_part(&mut names.time_parts, context, cell, &it))
+    };
     Numbers {
         counted: event.name().to_owned(),
-        rate: cell.rate(event),
         repeats: found.repeats.len(),
         each: event.each(),
-        ratios: BASES.map(|base| ratios.get(cell, base, event).map(|it| ratio(it, is_model))),
-        latency: all_kinds(found).as_ref().map(latency),
-        transfers: found.moves().map(|moves| moves.each),
-        lines: moved_lines(lines, found),
-        time_ns: found.time_split().as_ref().map(time_parts),
+        events: events.map(event_of).collect(),
+        lines: moved_lines(&mut names.lines, found),
         stages_ns: found.stages_ns.clone(),
+        holds: found.holds.clone(),
         fallbacks: fallbacks.map(|(reason, share)| (reason.to_owned(), share)).collect(),
         fairness: found.fairness,
-        ops: found.ops.iter().map(|(name, stats)| (name.clone(), op(stats))).collect(),
         kernel: found.kernel.as_ref().map(|kernel| KernelPart {
             fault_ns: fault_ns(cell),
             trap_ns: run.provenance.host.trap_cost_ns,
             fault_ns_without_trap: fault_ns_without_trap(run, cell),
             events: kernel.events.clone(),
         }),
+    }
+}
+
+fn event_part(
+    parts: &mut Vec<TimePart>,
+    context: &Context<'_>,
+    cell: &Cell,
+    event: &RatedEvent,
+) -> EventPart {
+    let is_model = cell.key.world == World::Model;
+    let ratio_to = |base| context.ratios.get(cell, base, event).map(|it| ratio(it, is_model));
+    let found = cell.measured.as_ref();
+    let samples = match event {
+        RatedEvent::Faults => found.and_then(all_kinds),
+        RatedEvent::Op(name) => {
+            found.and_then(|found| found.ops.get(name)?.latency_ns.as_ref()?.samples().ok())
+        }
+    };
+    let is_by_name = found.is_some_and(|found| found.time_of(event).is_some());
+    let time_each = match event {
+        RatedEvent::Op(name) if is_by_name => name,
+        event => event.each(),
+    };
+    EventPart {
+        count: cell.count(event),
+        rate: cell.rate(event),
+        ratios: BASES.map(ratio_to),
+        latency: samples.as_ref().map(latency),
+        time_ns: found.map_or(Vec::new(), |found| time_parts(parts, context, found, event)),
+        time_each: time_each.to_owned(),
+    }
+}
+
+/// Returns the parts of an event's time: each wait by its name, or else by the kind of work,
+/// which a cell without faults has for operations of all kinds together.
+fn time_parts(
+    parts: &mut Vec<TimePart>,
+    context: &Context<'_>,
+    found: &Measured,
+    event: &RatedEvent,
+) -> Vec<(usize, f64)> {
+    let mut index = |kind: &'static str, name: &str| {
+        let part = TimePart { name: name.to_owned(), kind };
+        parts.iter().position(|other| *other == part).unwrap_or_else(|| {
+            parts.push(part);
+            parts.len() - 1
+        })
+    };
+    if let Some(time) = found.time_of(event) {
+        let waits = time.waits.iter().map(|wait| (kind_name(wait.kind), &*wait.name, wait.ns));
+        let all = [("work", WORK, time.work_ns)].into_iter().chain(waits);
+        return all.map(|(kind, name, ns)| (index(kind, name), ns)).collect();
+    }
+    let Some(split) = found.time_split().filter(|_| event == context.event) else {
+        return Vec::new();
+    };
+    let all = [
+        ("work", WORK, split.private_work),
+        ("line", "lines", split.coherence),
+        ("lock", "locks", split.lock_wait),
+        ("io", "I/O", split.io),
+    ];
+    all.map(|(kind, name, ns)| (index(kind, name), ns)).to_vec()
+}
+
+fn kind_name(kind: WaitKind) -> &'static str {
+    match kind {
+        WaitKind::Lock => "lock",
+        WaitKind::Line => "line",
+        WaitKind::Shootdown => "shootdown",
+        WaitKind::Interrupted => "interrupted",
+        WaitKind::Io => "io",
+        WaitKind::GracePeriod => "grace period",
+        WaitKind::Memory => "memory",
     }
 }
 
@@ -94,29 +175,22 @@ fn ratio(found: &JudgedRatio, is_model: bool) -> RatioPart {
     RatioPart { ratio: found.ratio, verdict, side }
 }
 
-/// Returns each line with its transfers and its share of the waits; lines of one name are one.
+/// Returns each line with its transfers and the nanoseconds that cores waited for it; lines of one
+/// name are one.
 fn moved_lines(names: &mut Names, found: &Measured) -> Vec<(usize, f64, Option<f64>)> {
     let mut rows: BTreeMap<usize, (f64, Option<f64>)> = BTreeMap::new();
+    let waited_ns = found.time_split().map(|split| split.coherence);
     for (line, transfers) in found.moves().into_iter().flat_map(|moves| moves.lines()) {
         let row = rows.entry(names.index(line.name.clone())).or_default();
         row.0 += transfers;
-        row.1 = line.stall_share.map(|share| share + row.1.unwrap_or(0.0));
+        let stall_ns = line.stall_share.zip(waited_ns).map(|(share, all)| share * all);
+        row.1 = stall_ns.map(|ns| ns + row.1.unwrap_or(0.0));
     }
     let matters = |(_, (transfers, stall)): &(usize, (f64, Option<f64>))| {
-        *transfers > 0.0 || stall.is_some_and(|share| share > 0.0)
+        *transfers > 0.0 || stall.is_some_and(|ns| ns > 0.0)
     };
     let rows = rows.into_iter().filter(matters);
     rows.map(|(line, (transfers, stall))| (line, transfers, stall)).collect()
-}
-
-fn time_parts(split: &TimeSplit) -> Vec<(&'static str, f64)> {
-    let TimeSplit { private_work, coherence, lock_wait, io } = *split;
-    TIME_PARTS.into_iter().zip([private_work, coherence, lock_wait, io]).collect()
-}
-
-fn op(stats: &OpStats) -> OpPart {
-    let samples = stats.latency_ns.as_ref().and_then(|latency| latency.samples().ok());
-    OpPart { count: stats.count, per_s: stats.per_s, latency: samples.as_ref().map(latency) }
 }
 
 fn latency(samples: &Histogram<u64>) -> LatencyPart {

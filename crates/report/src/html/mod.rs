@@ -5,7 +5,10 @@
 
 mod build;
 mod data;
+mod families;
+mod headline;
 mod measured;
+mod overview;
 mod runs;
 
 use document::run::Run;
@@ -20,18 +23,23 @@ const VENDORED: [(&str, &str); 2] = [
 ];
 
 /// In the order of their dependences.
-const SCRIPTS: [&str; 17] = [
+const SCRIPTS: [&str; 22] = [
     include_str!("base.js"),
     include_str!("look.js"),
     include_str!("marks.js"),
+    include_str!("labels.js"),
     include_str!("tips.js"),
+    include_str!("tables.js"),
+    include_str!("download.js"),
     include_str!("view.js"),
+    include_str!("filters.js"),
+    include_str!("link.js"),
     include_str!("throughput.js"),
     include_str!("ratios.js"),
-    include_str!("latency.js"),
-    include_str!("lines.js"),
     include_str!("time.js"),
-    include_str!("operations.js"),
+    include_str!("holds.js"),
+    include_str!("lines.js"),
+    include_str!("latency.js"),
     include_str!("fallbacks.js"),
     include_str!("fairness.js"),
     include_str!("break_even.js"),
@@ -42,11 +50,18 @@ const SCRIPTS: [&str; 17] = [
 
 /// Returns the page of these runs, side by side as worlds are.
 pub fn html(runs: &[Run]) -> String {
-    let data = serde_json::to_string(&build::page(runs)).expect("keys are strings");
+    let page = build::page(runs);
+    let data = serde_json::to_string(&page).expect("keys are strings");
     let vendored = VENDORED.map(|(licence, script)| format!("/*\n{licence}*/\n{script}\n"));
     let scripts = vendored.iter().map(String::as_str).chain(SCRIPTS);
     let scripts: String = scripts.map(|script| format!("<script>\n{script}</script>\n")).collect();
-    let fills = [("{{style}}", STYLE), ("{{data}}", &in_script(&data)), ("{{scripts}}", &scripts)];
+    let overview = overview::overview(runs, &page);
+    let fills = [
+        ("{{style}}", STYLE),
+        ("{{overview}}", &overview),
+        ("{{data}}", &in_script(&data)),
+        ("{{scripts}}", &scripts),
+    ];
     fill(PAGE, &fills)
 }
 

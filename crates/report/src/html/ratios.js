@@ -1,11 +1,16 @@
 "use strict";
-// Ratio to a base, with the one verdict of the harness: worlds side by side in one drawing.
+// Ratio to a base, with the one verdict of the harness: the highest first, coloured by size.
 
-/// The first base that something is compared with.
-const ratioBase = {
-  place: Math.max(0, page.bases.findIndex((_, place) =>
-    page.cells.some((cell) => cell.ratios?.[place]))),
-};
+/// The base that is chosen, by its place.
+const ratioBase = { place: 0 };
+/// Ratio, up or down, whose colour is the strongest: as in the map.
+const STRONGEST = 8;
+
+/// The chosen base if something is compared with it, or else the first with which something is.
+function baseFor(cells) {
+  const has = (place) => cells.some((cell) => eventOf(cell)?.ratios[place]);
+  return has(ratioBase.place) ? ratioBase.place : page.bases.findIndex((_, place) => has(place));
+}
 
 function ratioControls(redraw) {
   const radios = page.bases.map((base, place) => control(
@@ -17,75 +22,93 @@ function ratioControls(redraw) {
   return element("fieldset", { class: "controls" }, element("legend", {}, "Ratio to"), ...radios);
 }
 
-const INKS = { faster: "var(--good)", slower: "var(--bad)" };
+/// Better and worse; grey where nothing is known.
+function ratioInk(row) {
+  return { faster: "var(--good)", slower: "var(--bad)" }[row.side] ?? "var(--faint)";
+}
+
+function ratioStrength(row) {
+  const size = Math.min(Math.abs(Math.log(row.median)) / Math.log(STRONGEST), 1);
+  return row.side ? 0.35 + 0.65 * size : 0.5;
+}
+
+/// A ratio as the map has it, with what is known of it.
+function ratioText({ median, side, verdict }) {
+  const value = median < 9.995 ? median.toFixed(median < 0.0095 ? 3 : 2) : median.toFixed(0);
+  const doubt = { "no difference seen": " not sure", "too few repeats": " few repeats" };
+  if (side) return verdict === side ? `${value}*` : value;
+  return `${value}${doubt[verdict] ?? ` ${verdict}`}`;
+}
+
+/// Extent of the ratios of all worlds. A wide interval would push all else together.
+function ratioDomain(all) {
+  const [least, most] = d3.extent([1, ...all.map((row) => row.median)]);
+  const low = d3.min(all, (row) => row.low) ?? least;
+  const high = d3.max(all, (row) => row.high) ?? most;
+  return [Math.min(least, Math.max(low, least / 3)) * 0.9,
+    Math.max(most, Math.min(high, most * 3)) * 1.1];
+}
 
 charts.push({
-  id: "worlds",
-  title: "Strategies against a base, worlds side by side",
-  about: "Ratio of medians at the chosen count of threads; above 1 is faster. Blue and orange " +
-    "where the whole interval is on one side of 1, its level corrected for all ratios of the " +
-    "run; grey where no difference was seen, or where repeats are too few for a verdict. The " +
+  id: "ratios",
+  title: "Strategies against a base",
+  about: "Ratio of medians at the chosen count of threads; above 1 is faster. Blue and orange, " +
+    "the stronger the farther from 1, where the whole interval (its level corrected for all " +
+    "ratios of the run) is on one side of 1; * is sure. Grey where no difference was seen. The " +
     "model has no noise: there a ratio is exact for its seed.",
-  together: true,
   controls: ratioControls,
-  missing: "The base has no result beside the strategies of this selection.",
-  rows: (cells) => cells.filter((cell) => cell.ratios?.[ratioBase.place]).map((cell) => ({
-    cell, strategy: cell.strategy, threads: cell.threads, ...cell.ratios[ratioBase.place],
-  })),
-  draw(rows, width) {
-    const strategies = strategiesOf(rows).map(nameOf);
-    const left = leftOf(strategies, width);
-    const worlds = [...new Set(rows.map((row) => row.cell.world))].sort((a, b) => a - b);
-    // Each world has its own height in a strategy's row.
-    const step = 16;
-    const shift = (row) => (worlds.indexOf(row.cell.world) - (worlds.length - 1) / 2) * step;
-    const ends = rows.flatMap((row) => [row.median, row.low ?? row.median, row.high ?? row.median]);
-    const spot = { x: "median", y: (row) => nameOf(row.strategy) };
-    const marks = worlds.map((world) => {
-      const own = rows.filter((row) => row.cell.world === world);
-      const intervals = own.filter((row) => row.low != null);
-      const dy = shift(own[0]);
-      const ink = (row) => INKS[row.side] ?? "var(--faint)";
-      return [
-        Plot.link(intervals, { x1: "low", x2: "high", y1: spot.y, y2: spot.y, dy, stroke: ink,
-          strokeWidth: 2 }),
-        Plot.dot(own, { ...spot, dy, r: 5, fill: ink, symbol: worldSymbol(world) }),
-      ];
-    });
-    const domain = [d3.min([...ends, 1]) * 0.9, d3.max([...ends, 1]) * 1.1];
-    return drawing(width, {
-      height: 70 + strategies.length * Math.max(24, worlds.length * step + 8),
-      marginLeft: left,
-      x: { type: "log", domain, grid: true, label: `times ${page.bases[ratioBase.place]}`,
-        tickFormat: short, ticks: logTicks(domain, width - left, 44) },
-      y: { type: "band", domain: strategies, label: null,
-        tickFormat: (text) => fitted(text, left) },
-      marks: [Plot.ruleX([1], { stroke: "currentColor" }), marks,
-        pointed(rows, spot)],
-    });
+  missing: "the base has no result beside the strategies",
+  rows(cells) {
+    const place = baseFor(cells);
+    // The control says what is drawn.
+    for (const radio of document.getElementsByName("base")) radio.checked = radio.value == place;
+    return cells.filter((cell) => eventOf(cell)?.ratios[place]).map((cell) => ({
+      cell, strategy: cell.strategy, threads: cell.threads, base: page.bases[place],
+      ...eventOf(cell).ratios[place],
+    }));
   },
-  legend: (rows) => {
-    const worlds = [...new Set(rows.map((row) => row.cell.world))].sort((a, b) => a - b);
-    return legend(worlds.map((world) => [symbolPicture(worldSymbol(world)),
-      `${page.worlds[world].name}, ${plural(rows.find((r) => r.cell.world === world).threads,
-        "thread")}`]));
+  draw(rows, width, all) {
+    const { left, scale, count } = strategyRows(all, width);
+    const right = 116;
+    const domain = ratioDomain(all);
+    const known = rows.filter((row) => row.low != null);
+    return drawing(width, {
+      height: 70 + count * 24,
+      marginLeft: left,
+      marginRight: right,
+      x: { type: "log", domain, clamp: true, grid: true, label: `times ${rows[0].base}`,
+        tickFormat: short, ticks: logTicks(domain, width - left - right, 44) },
+      y: scale,
+      marks: [
+        Plot.barX(rows, { ...SPOTS, x1: () => 1, x2: "median", y: "strategy", fill: ratioInk,
+          fillOpacity: ratioStrength }),
+        Plot.link(known, { x1: "low", x2: "high", y1: "strategy", y2: "strategy",
+          stroke: "currentColor", strokeWidth: 1.2 }),
+        Plot.ruleX([1], { stroke: "currentColor" }),
+        Plot.text(rows, { y: "strategy", frameAnchor: "right", dx: 6, textAnchor: "start",
+          text: ratioText, fontWeight: (row) => row.side ? 600 : 400 }),
+      ],
+    });
   },
   tell: tellRatio,
   says(rows) {
     const best = d3.greatest(rows, (row) => row.median);
     return `${nameOf(best.strategy)} is highest with ${exact(best.median)} times ` +
-      page.bases[ratioBase.place];
+      best.base;
   },
+  across: { head: "ratio", of: (row) => `times ${row.base}` },
+  value: ratioText,
   columns: [
-    ["ratio", (row) => exact(row.median)],
-    ["from", (row) => exact(row.low)],
-    ["to", (row) => exact(row.high)],
+    ["base", (row) => row.base],
+    ["ratio", (row) => row.median],
+    ["low", (row) => row.low],
+    ["high", (row) => row.high],
     ["verdict", (row) => row.verdict],
   ],
 });
 
 function tellRatio(row) {
   const interval = row.low == null ? "" : `\n${exact(row.low)} to ${exact(row.high)}`;
-  return placeOf(row) + `${page.worlds[row.cell.world].name}\n${exact(row.median)} times ` +
-    `${page.bases[ratioBase.place]}${interval}\n${row.verdict}`;
+  return placeOf(row) + `${exact(row.median)} times ${row.base}${interval}\n` +
+    row.verdict;
 }

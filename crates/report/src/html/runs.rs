@@ -26,21 +26,34 @@ pub(super) fn run_part(run: &Run, ratios: &Ratios, world: impl Fn(&Key) -> Strin
         title: format!("Version {}, {}", program(by), machine(&by.host)),
         worlds: worlds.join("; "),
         digest: run.digest.clone(),
-        provenance: provenance(by),
+        provenance: exact(provenance(by)),
         noise: noise_floor(run),
         reading: reading(run, ratios),
-        machines: run.machines.clone(),
+        machines: run.machines.iter().map(|(at, it)| (at.clone(), exact(it.clone()))).collect(),
     }
 }
 
-/// Returns the provenance without warnings, and without entries for each cell or CPU. The seed is
-/// text, since a script rounds what is above 2^53.
+/// Returns the provenance without warnings, and without entries for each cell or CPU.
 fn provenance(of: &Provenance) -> Value {
     let host = HostInfo { topology: None, ..of.host.clone() };
-    let few = Provenance { host, warnings: Vec::new(), cells: BTreeMap::new(), ..of.clone() };
-    let mut shown = serde_json::to_value(few).expect("its keys are strings");
-    shown["seed"] = of.seed.to_string().into();
-    shown
+    let short = Provenance { host, warnings: Vec::new(), cells: BTreeMap::new(), ..of.clone() };
+    serde_json::to_value(short).expect("keys are strings")
+}
+
+/// Largest integer below which a script has all.
+const INTEGER_MAX: u64 = 1 << 53;
+
+/// Returns a value whose integers a script shows as they are: those too large for it, as seeds
+/// can be, are text.
+pub(super) fn exact(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.as_u64().is_some_and(|n| n > INTEGER_MAX) => {
+            Value::String(number.to_string())
+        }
+        Value::Array(list) => list.into_iter().map(exact).collect(),
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, exact(value))).collect(),
+        other => other,
+    }
 }
 
 /// Returns what spoils the numbers, the worst first; `differing`: workloads that differ under one
@@ -72,4 +85,18 @@ pub(super) fn doubts(runs: &[Run], differing: BTreeSet<&str>) -> Vec<WarningPart
         found.push(doubt("no cells", "there is nothing to show".to_owned()));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn integers_that_a_script_would_round_are_text() {
+        let value = json!({ "seed": u64::MAX, "list": [1u64 << 53, (1u64 << 53) + 1, -3, 0.5] });
+        let text = "{\"list\":[9007199254740992,\"9007199254740993\",-3,0.5],\
+                    \"seed\":\"18446744073709551615\"}";
+        assert_eq!(exact(value).to_string(), text);
+    }
 }

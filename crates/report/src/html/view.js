@@ -1,20 +1,32 @@
 "use strict";
 // The selection: the filters, and the cells that pass them.
 
-const view = {
-  workload: 0,
-  body: page.bodies.at(-1)?.[0],
-  variation: 0,
-  threads: null,
-  worlds: new Set(page.worlds.keys()),
-  strategies: new Set(page.strategies.keys()),
-};
+/// The lock alone comes first: with the body all strategies look alike.
+function startView() {
+  return {
+    workload: 0,
+    body: page.bodies[0]?.[0],
+    variation: 0,
+    event: null,
+    threads: null,
+    worlds: new Set(page.worlds.keys()),
+    strategies: new Set(page.strategies.keys()),
+  };
+}
 
+const view = startView();
+
+const eventsOfAll = page.cells.flatMap((cell) => Object.keys(cell.events ?? {}));
+const eventNames = [...new Set(eventsOfAll)].sort();
 const tableOf = (cell) => `${cell.workload} ${cell.body} ${cell.variation}`;
 const cellsOf = d3.group(page.cells, tableOf);
 const fitsOf = d3.group(page.fits, tableOf);
 
 const shown = (part) => view.worlds.has(part.world) && view.strategies.has(part.strategy);
+
+/// The name of the event whose numbers are shown: the one that a cell is judged by, or the chosen.
+const eventName = (cell) => view.event ?? cell.counted;
+const eventOf = (cell) => cell.events?.[eventName(cell)];
 
 /// The cells that pass all filters but that of threads, with or without a result.
 function selected() {
@@ -35,71 +47,34 @@ function atThreads(cells) {
   return done.filter((cell) => cell.threads === threads);
 }
 
+/// Places of strategies in the one order of all charts: the fastest first, in the mean of worlds.
+let ranks = new Map();
+
+function rankStrategies(cells) {
+  const logs = d3.groups(cells, (cell) => cell.world).flatMap(([, own]) => {
+    const rates = atThreads(own).filter((cell) => eventOf(cell)?.rate);
+    const best = d3.max(rates, (cell) => eventOf(cell).rate.median);
+    return rates.map((cell) => [cell.strategy, Math.log(eventOf(cell).rate.median / best)]);
+  });
+  const means = d3.rollups(logs, (own) => d3.mean(own, ([, log]) => log), ([place]) => place);
+  ranks = new Map(d3.sort(means, ([, mean]) => -mean).map(([strategy], at) => [strategy, at]));
+}
+
+function strategiesOf(rows) {
+  const place = (strategy) => ranks.get(strategy) ?? page.strategies.length + strategy;
+  return d3.sort(new Set(rows.map((row) => row.strategy)), place);
+}
+
+/// Not every workload has each body and variation: takes those that it has.
+function settle() {
+  if (cellsOf.has(tableOf(view))) return;
+  const own = page.cells.filter((cell) => cell.workload === view.workload);
+  const near = own.find((cell) => cell.body === view.body) ?? own[0];
+  if (near) Object.assign(view, { body: near.body, variation: near.variation });
+}
+
 function change(key, value) {
   view[key] = value;
+  settle();
   update();
-}
-
-function choice(label, key, options) {
-  const select = element("select", { id: `filter-${key}` });
-  for (const [value, text] of options) {
-    const option = element("option", { value: JSON.stringify(value) }, text);
-    option.selected = value === view[key];
-    select.append(option);
-  }
-  select.addEventListener("change", () => change(key, JSON.parse(select.value)));
-  const labelled = element("label", { for: select.id }, label);
-  const box = element("div", { class: "choice" }, labelled, select);
-  box.hidden = options.length < 2;
-  return box;
-}
-
-function checks(label, key, entries) {
-  const all = entries.map(([place]) => place);
-  const toggle = (place, checked) => {
-    if (checked) view[key].add(place);
-    else view[key].delete(place);
-    update();
-  };
-  const boxes = entries.map(([place, text, picture]) => control(
-    { type: "checkbox", value: place }, view[key].has(place),
-    (checked) => toggle(place, checked), picture, element("span", {}, text)));
-  const set = (text, places) => {
-    const button = element("button", { type: "button" }, text);
-    button.addEventListener("click", () => {
-      for (const box of boxes) box.firstChild.checked = places.length > 0;
-      change(key, new Set(places));
-    });
-    return button;
-  };
-  const buttons = element("div", { class: "buttons" }, set("all", all), set("none", []));
-  const list = element("div", { class: "checks" }, ...boxes);
-  return element("fieldset", { id: `filter-${key}` }, element("legend", {}, label), buttons, list);
-}
-
-/// The filters that do not change with what is chosen.
-function buildFilters() {
-  const named = (list) => list.map((text, place) => [place, text || "as written"]);
-  const threads = [...new Set(page.cells.map((cell) => cell.threads))].sort((a, b) => a - b);
-  const status = element("p", { id: "status", role: "status" });
-  const form = document.getElementById("filters");
-  form.addEventListener("submit", (event) => event.preventDefault());
-  form.append(
-    element("div", { class: "choices" },
-      choice("Workload", "workload", named(page.workloads.map((workload) => workload.name))),
-      choice("Fault body", "body", page.bodies),
-      choice("Varied", "variation", named(page.variations)),
-      choice("Threads, where one count is shown", "threads",
-        [[null, "the most"], ...threads.map((count) => [count, String(count)])])),
-    checks("Worlds", "worlds", page.worlds.map((world, place) => [place, world.name])),
-    checks("Strategies", "strategies",
-      page.strategies.map((text, place) => [place, text, swatch(place)])),
-    status,
-  );
-}
-
-function tellStatus(cells) {
-  const all = page.cells.length.toLocaleString("en-US");
-  const text = `${plural(cells.length, "cell")} of ${all} shown`;
-  document.getElementById("status").textContent = text;
 }

@@ -319,7 +319,7 @@ fn broken(name: &str, width: usize) -> Vec<String> {
 }
 
 /// Returns a ratio with two digits or three: `0.56`, `0.008`, `12.3`.
-fn share(ratio: f64) -> String {
+pub(crate) fn share(ratio: f64) -> String {
     match ratio {
         ratio if ratio < 0.0095 => format!("{ratio:.3}"),
         ratio if ratio < 9.995 => format!("{ratio:.2}"),
@@ -329,6 +329,6 @@ fn share(ratio: f64) -> String {
 }
 
 /// Returns a rate in few columns: `7.92M`.
-fn short(per_s: f64) -> String {
+pub(crate) fn short(per_s: f64) -> String {
     rate(per_s).replace(" ", "").replace("/s", "")
 }

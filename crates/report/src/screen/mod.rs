@@ -3,9 +3,9 @@
 
 mod ascii;
 mod asked;
-mod matrix;
+pub(crate) mod matrix;
 mod one_kernel;
-mod panel;
+pub(crate) mod panel;
 
 pub use asked::asked;
 
@@ -44,7 +44,7 @@ pub fn screen(run: &Run, style: Style, document: Option<&str>) -> String {
 }
 
 /// Returns the difference between equal code; `None` if only the model ran, which has no noise.
-fn noise(run: &Run) -> Option<(Ink, String)> {
+pub(crate) fn noise(run: &Run) -> Option<(Ink, String)> {
     let has_noise = |world| world != World::Model;
     run.cells.iter().find(|cell| has_noise(cell.key.world) && cell.measured.is_some())?;
     let judged: Vec<(f64, Verdict)> = twins(run)

@@ -15,12 +15,12 @@ const ALL_BUT_WORKLOAD: &[KeyPart] =
     &[KeyPart::Strategy, KeyPart::Threads, KeyPart::Body, KeyPart::World];
 
 /// A world of a run: all its workloads, each at the most threads that have ratios.
-pub(super) struct Panel<'a> {
+pub(crate) struct Panel<'a> {
     pub columns: Vec<WorkloadColumn<'a>>,
 }
 
 /// A workload, with what is varied of it.
-pub(super) struct WorkloadColumn<'a> {
+pub(crate) struct WorkloadColumn<'a> {
     pub table: Table<'a>,
     pub body: Body,
     pub threads: u32,
@@ -30,7 +30,7 @@ pub(super) struct WorkloadColumn<'a> {
 
 /// Numbers of ratios with a sure verdict, and of all that were judged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Sure {
+pub(crate) struct Sure {
     pub slower: usize,
     pub faster: usize,
     pub judged: usize,
@@ -39,7 +39,7 @@ pub(super) struct Sure {
 }
 
 /// Returns the worlds of a run in the order of its cells.
-pub(super) fn panels<'a>(run: &'a Run, ratios: &Ratios) -> Vec<Panel<'a>> {
+pub(crate) fn panels<'a>(run: &'a Run, ratios: &Ratios) -> Vec<Panel<'a>> {
     let columns = tables(run).into_iter().map(|table| WorkloadColumn::of(table, ratios));
     let columns = columns.filter(|column| !one_kernel::repeats(run, column));
     let panels = grouped(columns, |column| column.table.key().world_name());
