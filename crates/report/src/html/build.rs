@@ -150,7 +150,7 @@ impl Builder {
 }
 
 /// Returns a number with as many digits as a drawing needs.
-fn rounded(value: f64) -> f64 {
+pub(super) fn rounded(value: f64) -> f64 {
     format!("{value:.4e}").parse().expect("a number is read as it was written")
 }
 

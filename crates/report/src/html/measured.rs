@@ -6,11 +6,14 @@ use document::run::{Cell, Measured, RatedEvent, Run, WaitKind, World};
 use hdrhistogram::Histogram;
 use stats::{JudgedRatio, Verdict};
 
+use super::build::rounded;
 use super::data::{EventPart, KernelPart, LatencyPart, Numbers, QUANTILES, RatioPart, TimePart};
 use crate::blocks::{fallbacks_per_fault, fault_ns, fault_ns_without_trap};
 use crate::percentiles::all_kinds;
 use crate::ratios::{BASES, Ratios};
 
+/// Holders that are shown of a cell, the longest waits first.
+const HOLDS: usize = 5;
 /// Name of the time that is no wait.
 const WORK: &str = "own work";
 /// Quantiles of the percentiles that tables show.
@@ -71,7 +74,7 @@ pub(super) fn numbers(
         events: events.map(event_of).collect(),
         lines: moved_lines(&mut names.lines, found),
         stages_ns: found.stages_ns.clone(),
-        holds: found.holds.clone(),
+        holds: found.holds.iter().take(HOLDS).cloned().collect(),
         fallbacks: fallbacks.map(|(reason, share)| (reason.to_owned(), share)).collect(),
         fairness: found.fairness,
         kernel: found.kernel.as_ref().map(|kernel| KernelPart {
@@ -131,7 +134,7 @@ fn time_parts(
     if let Some(time) = found.time_of(event) {
         let waits = time.waits.iter().map(|wait| (kind_name(wait.kind), &*wait.name, wait.ns));
         let all = [("work", WORK, time.work_ns)].into_iter().chain(waits);
-        return all.map(|(kind, name, ns)| (index(kind, name), ns)).collect();
+        return all.map(|(kind, name, ns)| (index(kind, name), rounded(ns))).collect();
     }
     let Some(split) = found.time_split().filter(|_| event == context.event) else {
         return Vec::new();
@@ -142,7 +145,7 @@ fn time_parts(
         ("lock", "locks", split.lock_wait),
         ("io", "I/O", split.io),
     ];
-    all.map(|(kind, name, ns)| (index(kind, name), ns)).to_vec()
+    all.map(|(kind, name, ns)| (index(kind, name), rounded(ns))).to_vec()
 }
 
 fn kind_name(kind: WaitKind) -> &'static str {
@@ -190,7 +193,7 @@ fn moved_lines(names: &mut Names, found: &Measured) -> Vec<(usize, f64, Option<f
         *transfers > 0.0 || stall.is_some_and(|ns| ns > 0.0)
     };
     let rows = rows.into_iter().filter(matters);
-    rows.map(|(line, (transfers, stall))| (line, transfers, stall)).collect()
+    rows.map(|(line, (transfers, stall))| (line, rounded(transfers), stall.map(rounded))).collect()
 }
 
 fn latency(samples: &Histogram<u64>) -> LatencyPart {

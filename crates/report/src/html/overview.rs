@@ -162,7 +162,7 @@ impl Map<'_> {
         let blamed = |name: &String| self.panel.blamed(name, self.ratios).map(|it| it.value());
         let blames = !bases.is_empty() && ranked.iter().any(|name| blamed(name).is_some());
         if blames {
-            *html += "<th scope=\"col\">loses to, each</th>";
+            *html += "<th scope=\"col\" class=\"blamed\">loses to, each</th>";
         }
         *html += "</tr></thead>\n<tbody>\n";
         for name in ranked {
@@ -182,7 +182,7 @@ impl Map<'_> {
                 let rate = rate.map_or("-".to_owned(), |rate| short(rate.median));
                 let _ = write!(html, "<td>{rate}</td>");
             }
-            *html += if blames { "<td></td>" } else { "" };
+            *html += if blames { "<td class=\"blamed\"></td>" } else { "" };
             *html += "</tr>\n";
         }
         *html += "</tbody></table></div>\n";
