@@ -5,7 +5,7 @@ use faultstorm::host::clock::Clock;
 use faultstorm::machine::model::{Parameters, Place};
 use faultstorm::machines::MachineFile;
 use faultstorm::mm::frames::Arena;
-use faultstorm::mm::kernel::Kernel;
+use faultstorm::mm::kernel::{self, Kernel};
 use faultstorm::storm::{
     Executor, ModelExecutor, ModelFindings, Recording, Storm, StormError, StormRequest,
     ThreadExecutor, needs, plan,
@@ -42,6 +42,11 @@ pub fn entries(workload: &Workload) -> impl Iterator<Item = &'static Entry> {
 /// Returns the model's machine that most tests storm on.
 pub fn xeon() -> Parameters {
     MachineFile::find("xeon-icelake-2s").unwrap_or_else(|_| panic!("it is shipped")).parameters
+}
+
+/// Returns a shipped kernel.
+pub fn linux(release: &str) -> &'static Kernel {
+    kernel::SHIPPED.iter().find(|kernel| kernel.name == release).expect("it is shipped")
 }
 
 /// Returns the full results of a storm.
@@ -124,14 +129,15 @@ impl<'a> Ask<'a> {
         })
     }
 
-    /// Storms on a machine of the model; with two sockets, threads use both in turn.
+    /// Storms on a machine of the model; with two sockets, threads use both in turn, and
+    /// then hyperthreads.
     pub fn in_model(&self, entry: &Entry, machine: &Parameters) -> Storm {
         let shape = &machine.shape;
         let total = plan::total_threads(self.workload, self.threads);
         let sockets = usize::from(shape.sockets);
         let place = |thread: usize| {
-            let own = thread % sockets * usize::from(shape.cores_per_socket);
-            let agent = (own + thread / sockets) as u16;
+            let cores = usize::from(shape.cores_per_socket);
+            let agent = (thread % sockets * cores + thread / sockets % cores) as u16;
             Place { agent, socket: shape.socket(agent) }
         };
         let places: Vec<Place> = (0..total).map(place).collect();

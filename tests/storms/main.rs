@@ -8,6 +8,7 @@ mod kernel;
 mod locks;
 mod model;
 mod paces;
+mod reports;
 mod rules;
 mod scarcity;
 mod waits;

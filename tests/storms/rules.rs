@@ -6,7 +6,7 @@ use faultstorm::machine::{LineName, Machine};
 use faultstorm::mm::Config;
 use faultstorm::mm::fault::Kind;
 use faultstorm::mm::frames::{Arena, Frames};
-use faultstorm::mm::kernel::{self, Kernel};
+use faultstorm::mm::kernel::Kernel;
 use faultstorm::mm::zones::{FRAME_BATCH, PageLists};
 use faultstorm::storm::Storm;
 use faultstorm::strategy::find;
@@ -15,12 +15,7 @@ use faultstorm::workload::{KernelParts, Until, Workload};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::ask::{Ask, of_model, parse, shipped, xeon};
-
-/// Returns a shipped kernel.
-fn linux(release: &str) -> &'static Kernel {
-    kernel::SHIPPED.iter().find(|kernel| kernel.name == release).expect("it is shipped")
-}
+use crate::ask::{Ask, linux, of_model, parse, shipped, xeon};
 
 /// A storm of one thread that has a mapping of 16 pages for itself.
 fn alone(strategy: &str, release: &str, ops: &[&str]) -> Storm {
@@ -287,4 +282,22 @@ fn a_batch_of_frames_takes_their_lines_from_memory() {
     let memory_ns = machine.memory[0] / 1000;
     assert!(first_ns > FRAME_BATCH as u64 * memory_ns, "{first_ns}");
     assert!(second_ns < memory_ns, "{second_ns}");
+}
+
+/// Counts of resident pages are added to those of the space by batches of pages, or of faults.
+#[test]
+fn a_task_of_5_12_adds_its_resident_pages_once_in_66_faults() {
+    let entry = find("mmap-lock").expect("it is in the table");
+    let writes = |release: &str| {
+        let ask = Ask::new(&shipped("huge-anon"), 2, Until::Faults(66 * 20));
+        let storm = Ask { kernel: Some(linux(release)), ..ask }.in_model(entry, &xeon());
+        let named = |line: &&(&LineName, _)| line.0.name == "mm.rss_stat";
+        let account = of_model(&storm).accounts.0.iter().find(named).expect("it is counted");
+        (account.1.writes, storm.counts.faults)
+    };
+    // An atomic addition each; 128 hardware threads make a batch of 256 pages: lock, count, unlock.
+    let (by_task, faults) = writes("5.12");
+    assert!(by_task.abs_diff(faults / 66) <= 2, "{by_task} in {faults} faults");
+    let (by_cpu, faults) = writes("6.2");
+    assert!(by_cpu.abs_diff(3 * faults / 256) <= 3, "{by_cpu} in {faults} faults");
 }

@@ -108,7 +108,7 @@ impl<M: Machine> Core<M> {
             lazyfree_batch: Vec::new(),
             freed: Vec::with_capacity(mm.kernel.rules.release_batch),
             tables: Cache::new(TABLE_BATCH),
-            rss: LocalRss::new(mm.config.cpus),
+            rss: LocalRss::new(mm.config.cpus, &mm.kernel.rules),
             wait: None,
             read_in: Vec::with_capacity(reads_max),
             attempts: Attempts::default(),
@@ -282,6 +282,13 @@ impl<M: Machine> Core<M> {
     pub fn add_rss(&mut self, mm: &Mm<M>, member: Member, pages: i64) {
         if mm.config.rss {
             self.rss.add(&mm.rss, &mm.waiters, member, pages);
+        }
+    }
+
+    /// Counts pages of files, and anonymous pages, that the zap of a table has freed.
+    pub(super) fn add_zapped_rss(&mut self, mm: &Mm<M>, freed: [i64; 2]) {
+        if mm.config.rss {
+            self.rss.add_zapped(&mm.rss, &mm.waiters, freed);
         }
     }
 

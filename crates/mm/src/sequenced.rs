@@ -1,7 +1,7 @@
 //! A fault that excludes no writer of its VMA, but notices each by the VMA's sequence count: it
 //! copies fields, and checks the count again before it publishes anything.
 
-use super::fault::{Fallback, Protection, PteSlot, Waits, Walk};
+use super::fault::{Fallback, NoticesWriters, PteSlot, Walk};
 use super::vma::{VmaCopy, VmaFields};
 use super::{Mm, point};
 use machine::{Machine, Waited};
@@ -29,21 +29,6 @@ impl<'a, M: Machine> Sequenced<'a, M> {
         Ok(sequenced)
     }
 
-    /// Returns the fields.
-    #[inline(always)]
-    pub fn fields(&self) -> &impl VmaFields {
-        &self.vma
-    }
-
-    /// Checks that no writer has changed the VMA since.
-    ///
-    /// # Errors
-    /// `reason`, if a writer has changed it, or is changing it.
-    #[inline(always)]
-    pub fn check(&self, reason: Fallback) -> Result<(), Fallback> {
-        if self.sequence.is_current(self.at) { Ok(()) } else { Err(reason) }
-    }
-
     /// Interrupts are off from the check to the lock, so that no table is freed in between. The
     /// core never waits for ptl then: its holder may wait for this core to answer a shootdown (the
     /// deadlock of the first versions of the series of 2017).
@@ -60,18 +45,8 @@ impl<'a, M: Machine> Sequenced<'a, M> {
     }
 }
 
-impl<M: Machine> Protection<M> for Sequenced<'_, M> {
+impl<M: Machine> NoticesWriters<M> for Sequenced<'_, M> {
     type Vma = VmaCopy;
-
-    #[inline(always)]
-    fn allocates_tables(&self) -> bool {
-        false
-    }
-
-    #[inline(always)]
-    fn waits(&self) -> Waits {
-        Waits::Never
-    }
 
     #[inline(always)]
     fn vma(&self) -> &VmaCopy {
@@ -79,16 +54,12 @@ impl<M: Machine> Protection<M> for Sequenced<'_, M> {
     }
 
     #[inline(always)]
-    fn check_file(&self) -> Result<(), Fallback> {
-        self.check(Fallback::Fault)
-    }
-
-    fn prepare_anon_vma(&self, _mm: &Mm<M>) -> Result<(), Fallback> {
-        Err(Fallback::AnonVma)
+    fn check(&self, reason: Fallback) -> Result<(), Fallback> {
+        if self.sequence.is_current(self.at) { Ok(()) } else { Err(reason) }
     }
 
     #[inline(always)]
-    fn lock_pte<'b>(
+    fn lock_checked_pte<'b>(
         &self,
         mm: &'b Mm<M>,
         walk: Walk<'b, M>,

@@ -5,7 +5,6 @@
 
 use super::addr::{ADDRESS_END, ENTRIES, Level, PAGE_BYTES, Pfn, Pte, TABLE_SPAN, Vaddr};
 use super::page_table::{PageTable, TableId};
-use super::rss::Member;
 use super::{Core, Mm, point};
 use crate::frames::ANON;
 use machine::{Machine, Ordering};
@@ -75,8 +74,7 @@ impl<M: Machine> Mm<M> {
             core.unmap_page(self, frame);
             core.zapped.push(frame);
         }
-        core.add_rss(self, Member::Anon, -anon);
-        core.add_rss(self, Member::File, -file);
+        core.add_zapped_rss(self, [file, anon]);
         drop(ptl);
     }
 

@@ -15,7 +15,7 @@
 
 use super::{FoundVma, PerVma, Scheme, Space, Strategy, Traits, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Word};
-use mm::fault::{self, Access, Fallback, FaultRequest, Outcome, Stop};
+use mm::fault::{self, Access, Fallback, FaultRequest, NoticesWriters, Noticing, Outcome, Stop};
 use mm::hooks::Hooks;
 use mm::kernel::Linux5_12;
 use mm::sequenced::Sequenced;
@@ -64,7 +64,7 @@ fn fault_in<M: Machine>(
     vma: FoundVma<'_, M, HazardPointers>,
 ) -> Result<Outcome, Stop> {
     let sequenced = Sequenced::copy(&vma, space.words.sequence(vma.id))?;
-    let fields = sequenced.fields();
+    let fields = sequenced.vma();
     let shared_write = request.access() == Access::Write && fields.flags() & flag::SHARED != 0;
     if shared_write {
         return Err(Fallback::NoSpeculate.into());
@@ -75,7 +75,7 @@ fn fault_in<M: Machine>(
     if !fault::allows(fields, request.access()) {
         return Err(Fallback::AccessError.into());
     }
-    fault::handle(space, core, request, &sequenced)
+    fault::handle(space, core, request, &Noticing(&sequenced))
 }
 
 impl Scheme for HazardPointers {

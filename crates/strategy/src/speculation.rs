@@ -8,7 +8,7 @@
 use super::{Space, Strategy};
 use machine::Machine;
 use mm::fault::{
-    self, Access, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Waits, Walk,
+    self, Access, Fallback, FaultRequest, NoticesWriters, Noticing, Outcome, PteSlot, Stop, Walk,
 };
 use mm::vma::{VmaFields, flag};
 use mm::{Mm, stage};
@@ -28,11 +28,6 @@ impl<'a, M: Machine, F: VmaFields, const W: bool> Speculation<'a, M, F, W> {
         Self { vma, seq, at }
     }
 
-    #[inline(always)]
-    pub(super) fn check(&self, reason: Fallback) -> Result<(), Fallback> {
-        if self.seq.is_current(self.at) { Ok(()) } else { Err(reason) }
-    }
-
     /// Handles the fault, if the VMA may be speculated on and is what was looked up.
     #[inline(always)]
     pub(super) fn handle<S: Strategy<M>>(
@@ -49,7 +44,7 @@ impl<'a, M: Machine, F: VmaFields, const W: bool> Speculation<'a, M, F, W> {
         if !fault::allows(self.vma, request.access()) {
             return Err(Fallback::AccessError.into());
         }
-        fault::handle(space, core, request, self)
+        fault::handle(space, core, request, &Noticing(self))
     }
 }
 
@@ -62,20 +57,10 @@ fn can_speculate(vma: &impl VmaFields, access: Access) -> bool {
     vma.file().is_none() || (flags & flag::SPECULATE != 0 && !tells)
 }
 
-impl<M: Machine, F: VmaFields, const WAITS_FOR_PTL: bool> Protection<M>
+impl<M: Machine, F: VmaFields, const WAITS_FOR_PTL: bool> NoticesWriters<M>
     for Speculation<'_, M, F, WAITS_FOR_PTL>
 {
     type Vma = F;
-
-    #[inline(always)]
-    fn allocates_tables(&self) -> bool {
-        false
-    }
-
-    #[inline(always)]
-    fn waits(&self) -> Waits {
-        Waits::Never
-    }
 
     #[inline(always)]
     fn vma(&self) -> &F {
@@ -83,16 +68,12 @@ impl<M: Machine, F: VmaFields, const WAITS_FOR_PTL: bool> Protection<M>
     }
 
     #[inline(always)]
-    fn check_file(&self) -> Result<(), Fallback> {
-        self.check(Fallback::Fault)
-    }
-
-    fn prepare_anon_vma(&self, _mm: &Mm<M>) -> Result<(), Fallback> {
-        Err(Fallback::AnonVma)
+    fn check(&self, reason: Fallback) -> Result<(), Fallback> {
+        if self.seq.is_current(self.at) { Ok(()) } else { Err(reason) }
     }
 
     #[inline(always)]
-    fn lock_pte<'a>(
+    fn lock_checked_pte<'a>(
         &self,
         mm: &'a Mm<M>,
         walk: Walk<'a, M>,

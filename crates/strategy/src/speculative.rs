@@ -24,7 +24,7 @@
 
 use super::{PerVma, Scheme, Space, Speculation, Strategy, Traits, Words, retry};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use mm::fault::{End, Fallback, FaultRequest, Outcome, Stop};
+use mm::fault::{End, Fallback, FaultRequest, NoticesWriters, Outcome, Stop};
 use mm::hooks::Hooks;
 use mm::kernel::{Kernel, Layout, Linux5_12};
 use mm::vma::{VmaCopy, VmaId, VmaRef};

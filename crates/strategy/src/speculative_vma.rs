@@ -16,7 +16,7 @@
 
 use super::{FoundVma, PerVma, Reference, Scheme, Space, Strategy, Traits, Words, retry};
 use machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use mm::fault::{self, Fallback, FaultRequest, Outcome, Stop};
+use mm::fault::{self, Fallback, FaultRequest, NoticesWriters, Noticing, Outcome, Stop};
 use mm::hooks::Hooks;
 use mm::kernel::Linux5_12;
 use mm::sequenced::Sequenced;
@@ -182,7 +182,7 @@ impl<M: Machine, const RWLOCK: bool> Strategy<M> for SpeculativeVma<RWLOCK> {
         M::point(point::AFTER_LOOKUP);
         let sequenced = Sequenced::copy(&vma, space.words.sequence(vma.id))?;
         M::mark(stage::LOCK);
-        let fields = sequenced.fields();
+        let fields = sequenced.vma();
         if fields.file().is_some() {
             return Err(Fallback::NoSpeculate.into());
         }
@@ -195,7 +195,7 @@ impl<M: Machine, const RWLOCK: bool> Strategy<M> for SpeculativeVma<RWLOCK> {
         if !fault::allows(fields, request.access()) {
             return Err(Fallback::AccessError.into());
         }
-        fault::handle(space, core, request, &sequenced)
+        fault::handle(space, core, request, &Noticing(&sequenced))
     }
 
     #[inline]

@@ -45,7 +45,8 @@
 use super::{FoundVma, PerVma, Scheme, Space, Strategy, Traits, Words};
 use machine::{LINE_WORDS, Line, LineName, Machine, Waited, Word};
 use mm::fault::{
-    self, Access, End, Fallback, FaultRequest, Outcome, Protection, PteSlot, Stop, Waits, Walk,
+    self, Access, End, Fallback, FaultRequest, NoticesWriters, Outcome, Protection, PteSlot, Stop,
+    Waits, Walk,
 };
 use mm::hooks::Hooks;
 use mm::kernel::Linux5_12;
@@ -118,7 +119,7 @@ impl<M: Machine, const TABLES: bool> Protection<M> for Kept<'_, M, TABLES> {
 
     #[inline(always)]
     fn vma(&self) -> &VmaCopy {
-        Protection::<M>::vma(&self.sequenced)
+        self.sequenced.vma()
     }
 
     fn check_table(&self) -> Result<(), Fallback> {
@@ -146,7 +147,7 @@ impl<M: Machine, const TABLES: bool> Protection<M> for Kept<'_, M, TABLES> {
         mm: &'a Mm<M>,
         walk: Walk<'a, M>,
     ) -> Result<Option<PteSlot<'a, M>>, Fallback> {
-        self.sequenced.lock_pte(mm, walk)
+        self.sequenced.lock_checked_pte(mm, walk)
     }
 }
 
@@ -280,7 +281,7 @@ impl<M: Machine, const TABLES: bool> Strategy<M> for SrcuFaults<TABLES> {
         M::mark(stage::LOOKUP);
         M::point(point::AFTER_LOOKUP);
         let sequenced = Sequenced::copy(&vma, space.words.sequence(vma.id))?;
-        let fields = sequenced.fields();
+        let fields = sequenced.vma();
         if request.access() == Access::Write && fields.flags() & flag::SHARED != 0 {
             return Err(Fallback::NoSpeculate.into());
         }

@@ -166,7 +166,7 @@ static MEM_CGROUP_PER_NODE: [Key; 3] = [
     ),
 ];
 
-static RULES: [Key; 15] = [
+static RULES: [Key; 16] = [
     rule(
         "entry-prefetch",
         |r, n| r.rules.entry_prefetch = n != 0.0,
@@ -238,6 +238,11 @@ static RULES: [Key; 15] = [
         "invalidate-lock",
         |r, n| r.rules.invalidate_lock = n != 0.0,
         "a fault that reads a page in, and truncate, take the file's invalidate_lock",
+    ),
+    rule(
+        "rss-by-task",
+        |r, n| r.rules.rss_by_task = n != 0.0,
+        "each task counts resident pages, and adds them to those of the space once in 66 faults",
     ),
     rule(
         "invlpgb",

@@ -12,6 +12,7 @@ mod file;
 pub mod folio;
 mod large;
 mod map_pages;
+mod noticed;
 mod numa;
 mod outcome;
 mod protection;
@@ -21,6 +22,7 @@ mod walk;
 mod wp;
 
 pub use self::allowed::{MapPages, Waits};
+pub use self::noticed::{NoticesWriters, Noticing};
 pub use self::outcome::{End, Fallback, Kind, Outcome, Stop};
 pub use self::protection::Protection;
 pub use self::request::{Access, FaultRequest};
@@ -72,6 +74,9 @@ where
     L: Layout,
     P: Protection<M, Vma: Sized>,
 {
+    if mm.kernel().rules.rss_by_task && mm.config.rss {
+        core.rss.note_fault(&mm.rss, &mm.waiters);
+    }
     if M::IS_TIMED {
         by_kind(mm, mm.kernel().mm.pgd, core, request, protection)
     } else {
