@@ -6,7 +6,6 @@ use faultstorm::machine::{LineName, Machine};
 use faultstorm::mm::Config;
 use faultstorm::mm::fault::Kind;
 use faultstorm::mm::frames::{Arena, Frames};
-use faultstorm::mm::kernel::Kernel;
 use faultstorm::mm::zones::{FRAME_BATCH, PageLists};
 use faultstorm::storm::Storm;
 use faultstorm::strategy::find;
@@ -288,8 +287,9 @@ fn a_batch_of_frames_takes_their_lines_from_memory() {
 #[test]
 fn a_task_of_5_12_adds_its_resident_pages_once_in_66_faults() {
     let entry = find("mmap-lock").expect("it is in the table");
+    let workload = shipped("huge-anon");
     let writes = |release: &str| {
-        let ask = Ask::new(&shipped("huge-anon"), 2, Until::Faults(66 * 20));
+        let ask = Ask::new(&workload, 2, Until::Faults(66 * 20));
         let storm = Ask { kernel: Some(linux(release)), ..ask }.in_model(entry, &xeon());
         let named = |line: &&(&LineName, _)| line.0.name == "mm.rss_stat";
         let account = of_model(&storm).accounts.0.iter().find(named).expect("it is counted");
