@@ -66,13 +66,14 @@ fn tlb_flush2_at_104_threads() {
 
 /// page_fault1 of will-it-scale as processes on two sockets of 28 cores: 80 % of the time of all
 /// CPUs spins for zone->lock (A. Lu, "Eliminate zone->lock contention for will-it-scale/page_fault1
-/// and parallel free", v4, October 2018). Here each thread has
-/// a VMA for itself, in a kernel that does not prefetch the mmap_lock which threads share.
+/// and parallel free", v4, October 2018). Here each thread has a VMA for itself, in a kernel that does
+/// not prefetch the mmap_lock which threads share.
 #[test]
 fn page_fault1_waits_for_the_lock_of_the_zone() {
     let waits = |zone_lock: bool| {
         let text = "summary = \"x\"\nreset = \"remap\"\n[kernel]\nrss = false\n\
-             pgtables_bytes = false\npmd_lock = false\nmemcg_depth = 0\n[[vma]]\nname = \"v\"\nsize = \"2MiB\"\n\
+             pgtables_bytes = false\npmd_lock = false\nmemcg_depth = 0\n\
+             [[vma]]\nname = \"v\"\nsize = \"2MiB\"\n\
              scope = \"per-thread\"\n[[op]]\ntouch = { vma = \"v\", access = \"write\" }\n";
         let workload = parse(text);
         let kernel = KernelParts { zone_lock, ..workload.kernel };

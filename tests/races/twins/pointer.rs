@@ -3,7 +3,9 @@
 //! pointer prevents a VMA from becoming another one.
 
 use faultstorm::machine::{LINE_WORDS, Line, LineName, Machine, Ordering, Word};
-use faultstorm::mm::fault::{self, Fallback, FaultRequest, Outcome, Stop};
+use faultstorm::mm::fault::{
+    self, Fallback, FaultRequest, NoticesWriters, Noticing, Outcome, Stop,
+};
 use faultstorm::mm::hooks::Hooks;
 use faultstorm::mm::kernel::{Layout, Linux7_2};
 use faultstorm::mm::sequenced::Sequenced;
@@ -111,12 +113,12 @@ impl<M: Machine, const SCANS: bool> Strategy<M> for Pointer<SCANS> {
         }
         let count = SeqWriters::new(space.words.sequence(vma));
         let sequenced = Sequenced::copy(&vma, count)?;
-        if !sequenced.fields().contains(request.addr) {
+        if !sequenced.vma().contains(request.addr) {
             return Err(Fallback::Unmapped.into());
         }
-        if !fault::allows(sequenced.fields(), request.access()) {
+        if !fault::allows(sequenced.vma(), request.access()) {
             return Err(Fallback::AccessError.into());
         }
-        fault::handle(space, core, request, &sequenced)
+        fault::handle(space, core, request, &Noticing(&sequenced))
     }
 }
