@@ -47,7 +47,8 @@ fn within_two(found: f64, published: f64, what: &str) {
 
 /// tlb_flush2 of will-it-scale as threads: 757 k pages a second on a Skylake of 104 hardware
 /// threads (kernel test robot, report on commit 209954cbc7d0 of December 2024). A thread writes,
-/// gives back and reads each of 16 pages. There it maps and unmaps 256 at a time, which is left out.
+/// gives back and reads each of 16 pages. There it maps and unmaps 256 at a time, which is left
+/// out.
 #[test]
 fn tlb_flush2_at_104_threads() {
     let workload = parse(
@@ -66,8 +67,8 @@ fn tlb_flush2_at_104_threads() {
 
 /// page_fault1 of will-it-scale as processes on two sockets of 28 cores: 80 % of the time of all
 /// CPUs spins for zone->lock (A. Lu, "Eliminate zone->lock contention for will-it-scale/page_fault1
-/// and parallel free", v4, October 2018). Here each thread has a VMA for itself, in a kernel that does
-/// not prefetch the mmap_lock which threads share.
+/// and parallel free", v4, October 2018). Here each thread has a VMA for itself, in a kernel that
+/// does not prefetch the mmap_lock which threads share.
 #[test]
 fn page_fault1_waits_for_the_lock_of_the_zone() {
     let waits = |zone_lock: bool| {
@@ -106,9 +107,9 @@ fn what_buffers_that_are_given_back_at_once_cost() {
     within_two(locks_ps as f64 / 1000.0 / clearing_ns, 5.4 / 4.0, "spinlocks by clearing");
 }
 
-/// A runtime that gives heap pages back with the lock of the VMA no longer holds up who maps: 99.5 %
-/// of its calls go without mmap_lock (B. Song, "use per_vma lock for MADV_DONTNEED", May 2025, in
-/// 6.17). Eight cores of a phone there, eight cores of a server here.
+/// A runtime that gives heap pages back with the lock of the VMA no longer holds up who maps:
+/// 99.5 % of its calls go without mmap_lock (B. Song, "use per_vma lock for MADV_DONTNEED", May
+/// 2025, in 6.17). Eight cores of a phone there, eight cores of a server here.
 #[test]
 fn a_trimmer_with_the_lock_of_the_vma_does_not_hold_up_who_maps() {
     let run = |release: &str, trimmer: &str| {
