@@ -42,8 +42,8 @@ pub struct Rules {
     /// True if a fault that reads a page into the page cache holds the file's `invalidate_lock` for
     /// reading, and truncate for writing (5.15 and later).
     pub invalidate_lock: bool,
-    /// True if each task counts resident pages for itself, and adds the counts to those of the space
-    /// once in 66 faults (`SPLIT_RSS_COUNTING`, until 6.2); else each CPU has counters.
+    /// True if each task counts resident pages for itself, and adds the counts to those of the
+    /// space once in 66 faults (`SPLIT_RSS_COUNTING`, until 6.2); else each CPU has counters.
     pub rss_by_task: bool,
     /// True if translations are shot down by INVLPGB if the processor has it (6.15 and later).
     pub invlpgb: bool,
