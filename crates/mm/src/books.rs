@@ -210,7 +210,15 @@ impl<M: Machine> Mm<M> {
             || config.rights_change
             || config.prefaults
             || self.frames.is_large(frame);
-        if !(may_have_missed && word(touched) == 0) {
+        let untouched = || {
+            self.source_of(addr, vma).is_none_or(|source| {
+                // What was there before the file's page was read is in the page still.
+                word(touched)
+                    == source
+                        .map_or(0, |frame| self.frames.word(frame, touched).load(Ordering::Relaxed))
+            })
+        };
+        if !(may_have_missed && untouched()) {
             let name = format_args!("touched word of the page at {at:#x}");
             equal(name, word(touched), "what was written", page)?;
         }
@@ -218,6 +226,15 @@ impl<M: Machine> Mm<M> {
             self.compare_whole(addr, frame, vma, touched)?;
         }
         Ok(())
+    }
+
+    /// Returns the frame that a page was copied from: none inside if it was cleared, and none at all
+    /// if a truncate has removed that frame.
+    fn source_of(&self, addr: Vaddr, vma: &impl VmaFields) -> Option<Option<Pfn>> {
+        match vma.file() {
+            None => Some(None),
+            Some(file) => self.files[file].lookup(vma.file_page(addr)).map(Some),
+        }
     }
 
     /// Checks that a page is as it was cleared or copied, except for the touched word.
@@ -233,13 +250,9 @@ impl<M: Machine> Mm<M> {
             return Ok(());
         }
         let word = |frame, index| self.frames.word(frame, index).load(Ordering::Relaxed);
-        // A truncate may have removed the source.
-        let source = file.map(|file| file.lookup(vma.file_page(addr)));
-        if source == Some(None) {
-            return Ok(());
-        }
+        let Some(source) = self.source_of(addr, vma) else { return Ok(()) };
         for index in (1..ENTRIES).filter(|index| *index != touched) {
-            let copied = source.flatten().map_or(0, |source| word(source, index));
+            let copied = source.map_or(0, |source| word(source, index));
             let name = format_args!("word {index} of the page at {:#x}", addr.0);
             equal(name, word(frame, index), "its source", copied)?;
         }
