@@ -210,14 +210,12 @@ impl<M: Machine> Mm<M> {
             || config.rights_change
             || config.prefaults
             || self.frames.is_large(frame);
-        let untouched = || {
-            self.source_of(addr, vma).is_none_or(|source| {
-                // What was there before the file's page was read is in the page still.
-                word(touched)
-                    == source
-                        .map_or(0, |frame| self.frames.word(frame, touched).load(Ordering::Relaxed))
-            })
+        // What was in the memory before the file's page was read is there still.
+        let in_source = |source: Option<Pfn>| {
+            source.map_or(0, |source| self.frames.word(source, touched).load(Ordering::Relaxed))
         };
+        let untouched =
+            || self.source_of(addr, vma).is_none_or(|source| word(touched) == in_source(source));
         if !(may_have_missed && untouched()) {
             let name = format_args!("touched word of the page at {at:#x}");
             equal(name, word(touched), "what was written", page)?;
