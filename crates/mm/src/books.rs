@@ -211,11 +211,11 @@ impl<M: Machine> Mm<M> {
             || config.prefaults
             || self.frames.is_large(frame);
         // What was in the memory before the file's page was read is there still.
-        let in_source = |source: Option<Pfn>| {
-            source.map_or(0, |source| self.frames.word(source, touched).load(Ordering::Relaxed))
+        let of_source = |source: Pfn| self.frames.word(source, touched).load(Ordering::Relaxed);
+        let untouched = || {
+            let source = self.source_of(addr, vma);
+            source.is_none_or(|source| word(touched) == source.map_or(0, of_source))
         };
-        let untouched =
-            || self.source_of(addr, vma).is_none_or(|source| word(touched) == in_source(source));
         if !(may_have_missed && untouched()) {
             let name = format_args!("touched word of the page at {at:#x}");
             equal(name, word(touched), "what was written", page)?;
@@ -226,8 +226,8 @@ impl<M: Machine> Mm<M> {
         Ok(())
     }
 
-    /// Returns the frame that a page was copied from: none inside if it was cleared, and none at all
-    /// if a truncate has removed that frame.
+    /// Returns the frame that a page was copied from: `Some(None)` if the page was cleared, `None`
+    /// if a truncate has removed the frame.
     fn source_of(&self, addr: Vaddr, vma: &impl VmaFields) -> Option<Option<Pfn>> {
         match vma.file() {
             None => Some(None),
