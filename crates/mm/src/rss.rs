@@ -3,7 +3,7 @@
 //! CPUs), `compute_batch_value`).
 //!
 //! Before 6.2 the counters belong to the task (5.12 `mm/memory.c`, `add_mm_counter_fast`). It adds
-//! them to the shared ones once in [`TASK_FAULTS`] faults (`check_sync_rss_stat`) and at each table
+//! them to the shared ones once in `TASK_FAULTS` faults (`check_sync_rss_stat`) and at each table
 //! that it zaps (`add_mm_rss_vec`), by an atomic addition and without a lock.
 
 use super::kernel::Rules;
