@@ -1,4 +1,4 @@
-//! Where the time of storms in the model goes: nothing is left over, and nothing counted twice.
+//! Time of storms in the model by waits: nothing is left over, and nothing is counted twice.
 
 use faultstorm::machine::model::{ActivityTime, WaitedPart};
 use faultstorm::machine::{FAULT, FIRST_OP, Waited};

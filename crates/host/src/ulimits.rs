@@ -10,7 +10,7 @@ use super::{Roots, field, text};
 /// `CAP_SYS_RESOURCE` (include/uapi/linux/capability.h).
 const FREE_OF_LIMIT: u64 = 1 << 21 | 1 << 24;
 
-/// What the process may still take. `None`: no limit, or it is not known.
+/// Amounts that the process may still take. `None`: no limit, or it is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ulimits {
     /// Address space in all, in bytes (`ulimit -v`).

@@ -1,4 +1,4 @@
-//! What cores wait for, by name: the one table of locks and other waits, from which all results
+//! Names of waits: the one table of locks and other targets of waiting, from which all results
 //! name them.
 
 /// Number of faults among the activities of a core.
@@ -125,9 +125,9 @@ waited! {
 /// Names of a lock with readers.
 #[derive(Debug, Clone, Copy)]
 pub struct RwNames {
-    /// What a reader waits for.
+    /// Name of a reader's wait.
     pub read: Waited,
-    /// What a writer waits for.
+    /// Name of a writer's wait.
     pub write: Waited,
 }
 

@@ -210,7 +210,7 @@ impl<M: Machine> Mm<M> {
             || config.rights_change
             || config.prefaults
             || self.frames.is_large(frame);
-        // What was in the memory before the file's page was read is there still.
+        // A file's page is read into memory that keeps older words beyond the first.
         let of_source = |source: Pfn| self.frames.word(source, touched).load(Ordering::Relaxed);
         let untouched = || {
             let source = self.source_of(addr, vma);

@@ -113,7 +113,7 @@ impl<M: Machine> Rss<M> {
     }
 }
 
-/// What makes a core add its counts to the shared ones.
+/// Event at which a core adds its counts to the shared ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Folding {
     /// That a count has so many pages.

@@ -16,7 +16,7 @@ const MOVES_MIN: f64 = 0.1;
 /// Name of the time in which nothing is waited for.
 const WORK: &str = "own work";
 
-/// What a cell does more of than the same cell without any lock, per fault or operation.
+/// Excess of a cell over the same cell without any lock, per fault or operation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Blamed<'a> {
     /// Lock, line, or another wait.

@@ -99,7 +99,7 @@ impl Platform for Model {
 
     fn wait_until(clock: &VirtualClock, at: u64) {
         Model::sleep_ns((clock.delta_ns(clock.unordered(), at) as u64).clamp(1, SLEEP_MAX_NS));
-        // What others have done before now is done when the caller looks.
+        // Events of others before now are done when the caller looks.
         model::give_way();
     }
 

@@ -114,7 +114,7 @@ pub struct ModelFindings {
     pub accounts: Accounts,
     /// Time of each core by use.
     pub times: Vec<CoreTimes>,
-    /// Where the time of faults and of each operation went.
+    /// Time of faults and of each operation, split by waits.
     pub activities: Vec<ActivityTime>,
     /// Locks that cores waited for, by holder.
     pub holds: Vec<HoldAccount>,

@@ -72,7 +72,7 @@ pub struct TouchPlan {
     pub of_round: u64,
     /// Most touches that one pass can make before a reset.
     pub reach: u64,
-    /// How the threads of the group share the pass, if they make it together.
+    /// Shares of the group's threads in the pass, if they make it together.
     pub claims: Option<Claims>,
     /// Pages between those of the pass are not touched.
     pub leaps: bool,

@@ -30,7 +30,7 @@ fn ulimits(place: &Place, draw: &mut Draw) -> Result<(), String> {
     let line = draw.pick(&[HOST, MODEL]).replace("--threads 1,2", "--threads 32");
     let end = ended(place, &limit, &line, "")?;
     match place.path("run.json").exists() {
-        // What was known before does not let a storm fail later.
+        // A need that was known before does not let a storm fail later.
         true if place.read("run.json").contains("\"status\": \"failed\"") => {
             Err(format!("it was not refused, and a storm failed: {limit} {line}\n{}", end.err))
         }

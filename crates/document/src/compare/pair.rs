@@ -200,7 +200,7 @@ pub(super) fn judge(pairs: &mut [Pair], fail_above: Option<f64>, looked: bool, s
     let chance = stats::at_the_end(comparisons, looked);
     for pair in pairs {
         for op in pair.ops.values_mut() {
-            // What does not happen any more is no better than what is slow.
+            // An event that no longer happens is no better than a slow one.
             op.judged = match op.rates.take() {
                 Some(rates) => rates.judge(chance, seed, fail_above),
                 None => PairRatio { found: fail_above.is_some(), ..PairRatio::default() },

@@ -62,9 +62,9 @@ pub struct Measured {
     pub preempted_samples: Option<u64>,
     /// Nanoseconds per fault by the kind of work; null outside the model.
     pub time_split_ns: Option<TimeSplit>,
-    /// Where the time of a fault (`fault`) and of each operation, by its name in `ops`, went: in
-    /// the model exact, on the host from a pass of its own that times waits; empty if not
-    /// recorded.
+    /// Time of a fault (`fault`) and of each operation, by its name in `ops`, split by what it was
+    /// spent on: in the model exact, on the host from a pass of its own that times waits; empty if
+    /// not recorded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub time: BTreeMap<String, TimeUse>,
     /// Locks that cores waited for, by holder, the longest wait first; only in the model.

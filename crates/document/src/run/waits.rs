@@ -1,4 +1,4 @@
-//! Where the time of faults and operations went, by the name of what cores waited for.
+//! Time of faults and operations, split by the names of locks, lines and other waits.
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;

@@ -20,6 +20,8 @@ const SHIPPED: &[(&str, &str)] = named::shipped![
     "spf-v12-page-fault3",
     "rwsem-4-sockets",
     "folly-skylake",
+    "lockhammer-skylake",
+    "lockhammer-skylake-empty",
 ];
 
 /// Returns name and text of every shipped file of targets.

@@ -1,4 +1,4 @@
-//! Who holds the locks that cores wait for, and for how long.
+//! Holders of the locks that cores wait for, and lengths of the holds.
 //!
 //! A core that begins to wait looks for the holders; a core that gets a lock counts the cores that
 //! still wait for it.

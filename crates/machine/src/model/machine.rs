@@ -1,4 +1,4 @@
-//! What code asks of the world, done by the running core.
+//! Requests of code to the world, done by the running core.
 
 use super::Model;
 use super::line::ModelLine;

@@ -14,7 +14,7 @@ use super::parameters::{Parameters, Ps};
 use super::predictor::Predictors;
 use super::starvation::Losses;
 use super::trace::{Step, Traced, Tracer};
-use super::waits::Waits;
+use super::waits::WaitRecord;
 use super::watch::Watch;
 use crate::{LineName, Waited};
 use corosensei::Yielder;
@@ -54,7 +54,7 @@ pub struct Multicore {
     /// Core that runs next, as determined by the core that stopped.
     pub(super) chosen: Cell<Option<usize>>,
     pub(super) ledger: Ledger,
-    pub(super) waits: Waits,
+    pub(super) waits: WaitRecord,
     pub(super) tracer: Tracer,
     pub(super) holds: Holds,
     pub(super) losses: Losses,
@@ -116,7 +116,7 @@ impl Multicore {
             direct: Cell::new(true),
             chosen: Cell::new(None),
             ledger: Ledger::default(),
-            waits: Waits::new(places.len()),
+            waits: WaitRecord::new(places.len()),
             tracer: Tracer::default(),
             holds: Holds::default(),
             losses: Losses::new(places.len()),

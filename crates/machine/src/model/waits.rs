@@ -1,5 +1,5 @@
-//! Where the time of faults and operations goes: each core's time, in parts that are named by what
-//! the core waits for.
+//! Time of faults and operations: each core's time, in parts that are named by what the core waits
+//! for.
 //!
 //! A core has one activity (a fault, an operation, or neither) and one part (its work, a line, a
 //! lock, ...) at a time, and all time between two changes goes to that pair. So the parts of an
@@ -21,7 +21,7 @@ const WORK: usize = 0;
 /// Part of the first line.
 const FIRST_LINE: usize = 1 + Waited::ALL.len();
 
-/// What a part of the time was spent on waiting for.
+/// Target of the waits that make up a part of the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitedPart {
     /// A lock, a shootdown, ...
@@ -72,7 +72,7 @@ struct CoreWaits {
 }
 
 /// The parts while the storm runs.
-pub(super) struct Waits {
+pub(super) struct WaitRecord {
     state: RefCell<State>,
 }
 
@@ -82,7 +82,7 @@ struct State {
     holds: LockHolds,
 }
 
-impl Waits {
+impl WaitRecord {
     pub fn new(cores: usize) -> Self {
         let state = State {
             cores: (0..cores).map(|_| CoreWaits::default()).collect(),

@@ -1,4 +1,4 @@
-//! Where the time went, in one sentence each for the waits and for the holder of the lock.
+//! Sentences about the time: one for the waits, one for the holder of the lock.
 
 use document::run::{Cell, LockHold, RatedEvent, TimeUse, WaitKind, WaitedFor};
 

@@ -1,4 +1,4 @@
-//! Where the time went: by kind, by name, and who held the locks.
+//! Time by kind and by name, and holders of the locks.
 
 use document::run::{Body, LockHold, Measured, RatedEvent, TimeUse, WaitKind, WaitedFor};
 

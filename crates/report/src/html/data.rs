@@ -183,7 +183,7 @@ pub(super) struct EventPart {
     pub latency: Option<LatencyPart>,
     /// Parts of the time of one, by index, in nanoseconds.
     pub time_ns: Vec<(usize, f64)>,
-    /// What that time is of: one event, or an operation of any kind.
+    /// Event whose time it is: one event, or an operation of any kind.
     pub time_each: String,
 }
 

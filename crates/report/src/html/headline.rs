@@ -17,8 +17,8 @@ const NAMED: usize = 4;
 /// Two rates of the model that are less than this apart are in no order.
 const APART: f64 = 0.02;
 
-/// Headline, and the sentences that support it.
-pub(super) struct Headline {
+/// Headline of a world, and the sentences that support it.
+pub(super) struct WorldHeadline {
     pub title: String,
     pub proof: Vec<String>,
 }
@@ -34,7 +34,7 @@ struct Lead<'a> {
 }
 
 /// Returns the headline of a world.
-pub(super) fn headline(run: &Run, panel: &Panel<'_>, ratios: &Ratios) -> Headline {
+pub(super) fn headline(run: &Run, panel: &Panel<'_>, ratios: &Ratios) -> WorldHeadline {
     let at = place(panel);
     let leads = leads(run, panel);
     // A base is not ranked if all are compared with it.
@@ -43,17 +43,17 @@ pub(super) fn headline(run: &Run, panel: &Panel<'_>, ratios: &Ratios) -> Headlin
     let comes_first = |name: &String| leads.iter().filter(|lead| lead.has(name)).count();
     // The last of equals is taken, so the list is turned around.
     let Some(winner) = ranked.iter().rev().max_by_key(|name| comes_first(name)) else {
-        return Headline { title: format!("No result: {at}"), proof: Vec::new() };
+        return WorldHeadline { title: format!("No result: {at}"), proof: Vec::new() };
     };
     let won: Vec<&Lead<'_>> = leads.iter().filter(|lead| lead.has(winner)).collect();
     if leads.iter().all(|lead| lead.competing < 2) {
-        return Headline { title: rates(panel, winner, &at), proof: Vec::new() };
+        return WorldHeadline { title: rates(panel, winner, &at), proof: Vec::new() };
     }
     if leads.iter().all(|lead| lead.level.len() + 1 == lead.competing) {
         let title = format!("No strategy is surely ahead of another: {at}");
         let kept = kept(panel.columns.iter(), winner, ratios);
         let kept = kept.map(|kept| format!("The fastest in the mean, {winner}: {kept}."));
-        return Headline { title, proof: kept.into_iter().collect() };
+        return WorldHeadline { title, proof: kept.into_iter().collect() };
     }
     let is_alone = won.iter().all(|lead| lead.level.is_empty());
     let comes = if is_alone { "is first" } else { "is first or level with the first" };
@@ -75,7 +75,7 @@ pub(super) fn headline(run: &Run, panel: &Panel<'_>, ratios: &Ratios) -> Headlin
         proof.extend(next.map(|(name, kept)| format!("Next {name}: {kept}.")));
     }
     proof.extend(of_this_kernel(run, panel, winner, ratios));
-    Headline { title: format!("{winner} {comes} in {places}{kept} ({at})"), proof }
+    WorldHeadline { title: format!("{winner} {comes} in {places}{kept} ({at})"), proof }
 }
 
 /// Returns threads, world and body of a panel.

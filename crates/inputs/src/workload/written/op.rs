@@ -31,8 +31,8 @@ macro_rules! operations {
             /// Number of the phase, from 1 without holes (default 1).
             #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
             pub phase: WrittenKey<u64>,
-            /// How often each loop of the group does it (default 1). Neighbours with the same
-            /// number take turns: all of them once, in order, then all again.
+            /// Number of times that each loop of the group does it (default 1). Neighbours with the
+            /// same number take turns: all of them once, in order, then all again.
             #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
             pub repeat: WrittenKey<u64>,
             /// Accesses to the pages of a mapping.
@@ -281,6 +281,16 @@ fn is_action(key: &str) -> bool {
     Action::NAMES.contains(&key)
 }
 
+/// Returns all touches, each with its table in the text.
+fn touches<'a, 'd>(
+    ops: &'a Ops<'d>,
+) -> impl Iterator<Item = (&'a Lowered<'d>, &'a Touch, &'d TouchTable)> {
+    ops.list.iter().filter_map(|op| match (&op.op, op.entry.table.touch.value()) {
+        (Op::Touch(touch), Some(written)) => Some((op, touch, written)),
+        _ => None,
+    })
+}
+
 /// Reports touches that walk in a group that loops once.
 pub(super) fn walks_with_loops(
     ops: &Ops<'_>,
@@ -288,10 +298,7 @@ pub(super) fn walks_with_loops(
     entries: &[WrittenTable<GroupTable>],
     check: &mut Check<'_>,
 ) {
-    for op in &ops.list {
-        let (Op::Touch(touch), Some(written)) = (&op.op, op.entry.table.touch.value()) else {
-            continue;
-        };
+    for (op, touch, written) in touches(ops) {
         let group = &groups[op.group];
         let Some(walks) = written.walks.as_ref() else { continue };
         if !touch.walks || touch.repeat > 1 || group.loops != Loops::Times(1) {
@@ -321,10 +328,7 @@ pub(super) fn claims_without_loops(
     entries: &[WrittenTable<GroupTable>],
     check: &mut Check<'_>,
 ) {
-    for op in &ops.list {
-        let (Op::Touch(touch), Some(written)) = (&op.op, op.entry.table.touch.value()) else {
-            continue;
-        };
+    for (op, touch, written) in touches(ops) {
         let group = &groups[op.group];
         let Some(claims) = written.claims.as_ref().filter(|_| touch.claims.is_some()) else {
             continue;

@@ -1,4 +1,4 @@
-//! Where the time of faults and operations went, by the names of documents.
+//! Time of faults and operations, under the names that documents have.
 
 use std::collections::BTreeMap;
 

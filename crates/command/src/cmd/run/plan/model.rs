@@ -50,7 +50,7 @@ pub(in super::super) struct ModelPlanner<'a> {
     pub args: &'a RunArgs,
     pub competitors: Competitors<'a>,
     pub machines: &'a [MachineFile],
-    /// What can be had beside the storms of this machine.
+    /// Memory and addresses left beside the storms of this machine.
     pub usable: Usable,
 }
 

@@ -1,4 +1,4 @@
-//! What storms need of this machine, decided before anything is allocated: memory, addresses,
+//! Needs of storms, decided before anything is allocated: memory, addresses,
 //! threads and open files.
 
 use anyhow::anyhow;
@@ -107,8 +107,7 @@ impl Room {
     }
 }
 
-/// What a storm of the model needs. Its cores are no threads: as many storms run at a time as there
-/// is room for.
+/// Needs of a storm of the model. Its cores are no threads: as many storms run at a time as fit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::cmd) struct ModelRoom {
     bytes: u64,
